@@ -1,0 +1,193 @@
+"""The one catalogue of everything that Harvestline refuses or reports as broken.
+
+A *business no* (a declined application, a drawdown above the lease) is a value,
+never one of these. What stands here is a broken promise or bad input: each has a
+number that never changes its meaning, an HTTP status for problem+json, and an
+exit code for the commands. Rooms subclass :class:`HarvestlineError` with a code
+from the catalogue; a code that is not listed cannot be used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+EXIT_BAD_INPUT = 3
+EXIT_REFUSED = 4
+EXIT_UNAVAILABLE = 5
+EXIT_STORAGE = 6
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueEntry:
+    """What one number means to people, to HTTP and to the shell."""
+
+    title: str
+    http_status: int
+    exit_code: int
+
+
+CATALOGUE: dict[str, CatalogueEntry] = {
+    # core: rules and wire formats
+    "HL-CORE-001": CatalogueEntry("value outside its unit or range", 422, EXIT_BAD_INPUT),
+    "HL-CORE-002": CatalogueEntry("bytes are not canonical", 400, EXIT_BAD_INPUT),
+    "HL-CORE-003": CatalogueEntry("document has the wrong shape", 422, EXIT_BAD_INPUT),
+    "HL-CORE-004": CatalogueEntry("signature does not verify", 403, EXIT_REFUSED),
+    "HL-CORE-005": CatalogueEntry("document type or version is not known", 415, EXIT_BAD_INPUT),
+    "HL-CORE-006": CatalogueEntry("envelope is damaged", 400, EXIT_BAD_INPUT),
+    "HL-CORE-007": CatalogueEntry("log chain is broken", 409, EXIT_REFUSED),
+    "HL-CORE-008": CatalogueEntry("ledger entry does not balance", 422, EXIT_REFUSED),
+    "HL-CORE-009": CatalogueEntry("lease rule is broken", 409, EXIT_REFUSED),
+    "HL-CORE-010": CatalogueEntry("model file is refused", 409, EXIT_REFUSED),
+    "HL-CORE-011": CatalogueEntry("product is not valid", 422, EXIT_BAD_INPUT),
+    "HL-CORE-012": CatalogueEntry("annual percentage rate has no solution", 422, EXIT_BAD_INPUT),
+    "HL-CORE-013": CatalogueEntry("decision card does not replay", 409, EXIT_REFUSED),
+    # edge: the base station
+    "HL-EDGE-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
+    "HL-EDGE-002": CatalogueEntry("store cannot be written", 503, EXIT_STORAGE),
+    "HL-EDGE-003": CatalogueEntry("disk is full", 507, EXIT_STORAGE),
+    "HL-EDGE-004": CatalogueEntry("broker cannot be reached", 503, EXIT_UNAVAILABLE),
+    "HL-EDGE-005": CatalogueEntry("centre cannot be reached", 503, EXIT_UNAVAILABLE),
+    "HL-EDGE-006": CatalogueEntry("device is not known here", 403, EXIT_REFUSED),
+    "HL-EDGE-007": CatalogueEntry("no model can score here", 503, EXIT_UNAVAILABLE),
+    "HL-EDGE-008": CatalogueEntry("record is not known here", 404, EXIT_BAD_INPUT),
+    "HL-EDGE-009": CatalogueEntry("key file cannot be used", 500, EXIT_STORAGE),
+    "HL-EDGE-010": CatalogueEntry("clock is not plausible", 409, EXIT_REFUSED),
+    "HL-EDGE-011": CatalogueEntry("request at the kiosk is not valid", 422, EXIT_BAD_INPUT),
+    # satellite: imagery
+    "HL-SAT-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
+    "HL-SAT-002": CatalogueEntry("catalog cannot be read", 422, EXIT_BAD_INPUT),
+    "HL-SAT-003": CatalogueEntry("scene lacks a band", 422, EXIT_BAD_INPUT),
+    "HL-SAT-004": CatalogueEntry("raster cannot be read", 422, EXIT_BAD_INPUT),
+    "HL-SAT-005": CatalogueEntry("plot cannot be used", 422, EXIT_BAD_INPUT),
+    "HL-SAT-006": CatalogueEntry("index is not known", 422, EXIT_BAD_INPUT),
+    "HL-SAT-007": CatalogueEntry("yield model cannot be used", 422, EXIT_BAD_INPUT),
+    "HL-SAT-008": CatalogueEntry("evidence could not be delivered", 503, EXIT_UNAVAILABLE),
+    "HL-SAT-009": CatalogueEntry("output folder cannot be used", 500, EXIT_STORAGE),
+    "HL-SAT-010": CatalogueEntry("key file cannot be used", 500, EXIT_STORAGE),
+    # server: the centre
+    "HL-SRV-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
+    "HL-SRV-002": CatalogueEntry("store cannot be used", 503, EXIT_STORAGE),
+    "HL-SRV-003": CatalogueEntry("sender is not known", 403, EXIT_REFUSED),
+    "HL-SRV-004": CatalogueEntry("record is not known", 404, EXIT_BAD_INPUT),
+    "HL-SRV-005": CatalogueEntry("record exists with other content", 409, EXIT_REFUSED),
+    "HL-SRV-006": CatalogueEntry("log-in is required", 401, EXIT_REFUSED),
+    "HL-SRV-007": CatalogueEntry("role does not permit this", 403, EXIT_REFUSED),
+    "HL-SRV-008": CatalogueEntry("training table cannot be used", 422, EXIT_BAD_INPUT),
+    "HL-SRV-009": CatalogueEntry("request body is too large", 413, EXIT_BAD_INPUT),
+    "HL-SRV-010": CatalogueEntry("key file cannot be used", 500, EXIT_STORAGE),
+    "HL-SRV-011": CatalogueEntry("request is not valid", 422, EXIT_BAD_INPUT),
+    # sim: devices in a box
+    "HL-SIM-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
+    "HL-SIM-002": CatalogueEntry("replay file cannot be used", 422, EXIT_BAD_INPUT),
+    "HL-SIM-003": CatalogueEntry("output folder cannot be used", 500, EXIT_STORAGE),
+    "HL-SIM-004": CatalogueEntry("peer process could not be used", 503, EXIT_UNAVAILABLE),
+}
+
+
+class HarvestlineError(Exception):
+    """Root of every exception that Harvestline raises on purpose.
+
+    The message says what was expected, what came, and what to do.
+    """
+
+    code: ClassVar[str] = ""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if cls.code not in CATALOGUE:
+            raise TypeError(
+                f"{cls.__name__}.code must be in core.errors.CATALOGUE, got {cls.code!r}"
+            )
+
+    @property
+    def entry(self) -> CatalogueEntry:
+        """The catalogue's line for this error."""
+        return CATALOGUE[self.code]
+
+    def problem(self) -> dict[str, str | int]:
+        """The error as an RFC 9457 problem+json body."""
+        return {
+            "type": f"urn:harvestline:error:{self.code}",
+            "title": self.entry.title,
+            "status": self.entry.http_status,
+            "detail": str(self),
+        }
+
+
+class UnitError(HarvestlineError):
+    """A number is outside what its unit can carry."""
+
+    code = "HL-CORE-001"
+
+
+class CanonicalError(HarvestlineError):
+    """Bytes or values cannot be, or are not, canonical JSON."""
+
+    code = "HL-CORE-002"
+
+
+class ShapeError(HarvestlineError):
+    """A document lacks a field, or a field has the wrong type or range."""
+
+    code = "HL-CORE-003"
+
+
+class SignatureError(HarvestlineError):
+    """A signature is missing, malformed, by an unknown key, or wrong."""
+
+    code = "HL-CORE-004"
+
+
+class UnknownDocumentError(HarvestlineError):
+    """A document's type is not known here, or its major version is too new."""
+
+    code = "HL-CORE-005"
+
+
+class EnvelopeDamagedError(HarvestlineError):
+    """An envelope is truncated, altered or not an envelope at all."""
+
+    code = "HL-CORE-006"
+
+
+class ChainBrokenError(HarvestlineError):
+    """A log's record does not follow from the one before it."""
+
+    code = "HL-CORE-007"
+
+
+class LedgerImbalanceError(HarvestlineError):
+    """An entry's lines do not sum to zero in each currency, or are too few."""
+
+    code = "HL-CORE-008"
+
+
+class LeaseError(HarvestlineError):
+    """A lease event contradicts the lease's recorded state."""
+
+    code = "HL-CORE-009"
+
+
+class ModelRefusedError(HarvestlineError):
+    """A model file is older than the one in use, outside its dates, or malformed."""
+
+    code = "HL-CORE-010"
+
+
+class ProductError(HarvestlineError):
+    """A product's definition contradicts itself or leaves something out."""
+
+    code = "HL-CORE-011"
+
+
+class PriceError(HarvestlineError):
+    """The payment flows have no annual percentage rate in the searched range."""
+
+    code = "HL-CORE-012"
+
+
+class ReplayMismatchError(HarvestlineError):
+    """A decision card's inputs do not lead to its recorded outcome."""
+
+    code = "HL-CORE-013"

@@ -1,0 +1,134 @@
+"""Documents to frozen values and back, once, at the boundary.
+
+A wire document is a frozen dataclass; its annotations are its schema. Decoding
+names the path of whatever is missing or wrong. Unknown keys are passed over, so
+that an older reader survives a newer writer within one major version (W6);
+whoever stores a document stores its bytes, not the decoded value.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from enum import Enum
+from functools import cache
+from typing import Any, TypeVar, Union, cast
+
+from core.errors import HarvestlineError, ShapeError
+from core.units import SAFE_INTEGER_MAX
+
+T = TypeVar("T")
+_SCALARS = (bool, int, str)
+TEXT_MAX = 4096  # characters in any one string of a document
+ITEMS_MAX = 20_000  # members in any one list or map of a document
+
+
+def decode(cls: type[T], body: object, path: str = "$") -> T:
+    """Build a frozen dataclass from a parsed document.
+
+    Raises
+    ------
+    ShapeError
+        If a field is missing, of another type, or outside its bound; the message
+        carries the field's path.
+    """
+    return cast("T", _decode_dataclass(cls, body, path))
+
+
+def encode(value: object) -> Any:
+    """A dataclass as plain lists, maps and scalars; absent (None) fields are left out."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        pairs = ((f.name, getattr(value, f.name)) for f in dataclasses.fields(value))
+        return {name: encode(inner) for name, inner in pairs if inner is not None}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {key: encode(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [encode(inner) for inner in value]
+    return value
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
+
+
+def _decode_dataclass(cls: type, body: object, path: str) -> object:
+    if not isinstance(body, dict):
+        raise ShapeError(f"expected an object at {path}, got {type(body).__name__}")
+    hints, found = _hints(cls), {}
+    for field in dataclasses.fields(cls):
+        if field.name in body:
+            found[field.name] = _decode(hints[field.name], body[field.name], f"{path}.{field.name}")
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            raise ShapeError(f"expected {cls.__name__}.{field.name} at {path}, got no such field")
+    try:
+        return cls(**found)
+    except ShapeError:
+        raise
+    except HarvestlineError as error:
+        raise ShapeError(f"at {path}: {error}") from error
+
+
+def _decode(hint: Any, value: object, path: str) -> object:
+    origin = typing.get_origin(hint)
+    if origin in (Union, types.UnionType):
+        inner = [arg for arg in typing.get_args(hint) if arg is not type(None)]
+        return _decode(inner[0], value, path)
+    if origin is tuple:
+        return _decode_list(typing.get_args(hint), value, path)
+    if origin is not None and issubclass(origin, Mapping):
+        return _decode_map(typing.get_args(hint)[1], value, path)
+    if dataclasses.is_dataclass(hint):
+        return _decode_dataclass(cast("type", hint), value, path)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return _decode_enum(hint, value, path)
+    return _decode_scalar(hint, value, path)
+
+
+def _decode_list(args: tuple[Any, ...], value: object, path: str) -> tuple[object, ...]:
+    if not isinstance(value, list) or len(value) > ITEMS_MAX:
+        raise ShapeError(f"expected a list of at most {ITEMS_MAX} at {path}, got {_say(value)}")
+    if args[-1] is Ellipsis:
+        return tuple(_decode(args[0], v, f"{path}[{i}]") for i, v in enumerate(value))
+    if len(value) != len(args):
+        raise ShapeError(f"expected {len(args)} members at {path}, got {len(value)}")
+    return tuple(
+        _decode(arg, v, f"{path}[{i}]") for i, (arg, v) in enumerate(zip(args, value, strict=True))
+    )
+
+
+def _decode_map(hint: Any, value: object, path: str) -> dict[str, object]:
+    if not isinstance(value, dict) or len(value) > ITEMS_MAX:
+        raise ShapeError(f"expected a map of at most {ITEMS_MAX} at {path}, got {_say(value)}")
+    return {key: _decode(hint, v, f"{path}.{key}") for key, v in value.items()}
+
+
+def _decode_enum(hint: type[Enum], value: object, path: str) -> Enum:
+    try:
+        return hint(value)
+    except ValueError as error:
+        known = ", ".join(str(member.value) for member in hint)
+        raise ShapeError(f"expected one of {known} at {path}, got {_say(value)}") from error
+
+
+def _decode_scalar(hint: Any, value: object, path: str) -> object:
+    if hint is Any:
+        return value
+    if hint not in _SCALARS:
+        raise TypeError(f"{path}: documents cannot carry {hint}")
+    if type(value) is not hint:
+        raise ShapeError(f"expected {hint.__name__} at {path}, got {_say(value)}")
+    if isinstance(value, str) and len(value) > TEXT_MAX:
+        raise ShapeError(f"expected at most {TEXT_MAX} characters at {path}, got {len(value)}")
+    if isinstance(value, int) and abs(value) > SAFE_INTEGER_MAX:
+        raise ShapeError(f"expected an integer within 53 bits at {path}, got {value}")
+    return value
+
+
+def _say(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"

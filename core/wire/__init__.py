@@ -1,0 +1,1 @@
+"""Documents that pass between the rooms: telemetry, envelopes, evidence, model files."""

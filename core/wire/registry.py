@@ -1,0 +1,121 @@
+"""Who and what a lender has registered: farmers, plots, herds, machines, devices.
+
+These are the bodies of ``farmer``, ``subject``, ``device`` and ``dossier`` records
+on the way down to a station, and the members of a registry file, by which a lender
+loads a village (``harvestline-server import``). Statements R1–R5 of docs/wire.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from core.errors import ShapeError
+from core.signing import DocumentType
+from core.wire.telemetry import DeviceKind
+
+REGISTRY = DocumentType("registry", 1)
+
+
+class SubjectKind(Enum):
+    """What a device measures, a picture shows, or a line is lent against."""
+
+    PLOT = "plot"
+    PASTURE = "pasture"
+    HERD = "herd"
+    MACHINE = "machine"
+    STORE = "store"
+    VILLAGE = "village"
+
+
+@dataclass(frozen=True, slots=True)
+class Farmer:
+    """A person who may borrow; their home station is the one they may join at."""
+
+    farmer_id: str
+    name: str
+    language: str
+    home_station: str
+    household_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A plot, pasture, herd, machine or store.
+
+    ``area_m2`` belongs to plots and pastures, ``heads`` (declared animals) to
+    herds, ``pasture_id`` to the herd that grazes there. ``polygon_sha256`` is the
+    hash of the canonical CRS84 ring in nanodegrees, the same that evidence cites.
+    """
+
+    subject_id: str
+    kind: SubjectKind
+    farmer_id: str
+    name: str
+    crop: str = ""
+    season_id: str = ""
+    sown_on: str = ""
+    area_m2: int = 0
+    heads: int = 0
+    pasture_id: str = ""
+    polygon_sha256: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind in (SubjectKind.PLOT, SubjectKind.PASTURE) and self.area_m2 <= 0:
+            raise ShapeError(f"expected a positive area_m2 for {self.subject_id}")
+        if self.kind is SubjectKind.HERD and self.heads <= 0:
+            raise ShapeError(f"expected a positive number of heads for {self.subject_id}")
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device that a station accepts.
+
+    ``public_key`` is Ed25519 in hexadecimal; ``password_sha256`` the hash of the
+    random MQTT password (32 bytes or more, so a fast hash is enough).
+    """
+
+    device_id: str
+    kind: DeviceKind
+    subject_id: str
+    station: str
+    public_key: str
+    password_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """What the centre knows of a farmer for scoring: feature name to integer.
+
+    A feature that is not known is absent, never zero.
+    """
+
+    farmer_id: str
+    as_of: str
+    features: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """A village as its lender registers it."""
+
+    site: str
+    name: str
+    utc_offset_minutes: int
+    currency: str
+    farmers: tuple[Farmer, ...]
+    subjects: tuple[Subject, ...]
+    devices: tuple[Device, ...]
+    dossiers: tuple[Dossier, ...]
+
+
+def ring_sha256_input(ring: list[tuple[float, float]]) -> list[list[int]]:
+    """A polygon's outer ring as integers [nanodegrees], fit for hashing.
+
+    Parameters
+    ----------
+    ring
+        Longitude and latitude [degrees] of each vertex, in order.
+    """
+    return [[round(lon * 1e9), round(lat * 1e9)] for lon, lat in ring]
