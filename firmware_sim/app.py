@@ -1,0 +1,69 @@
+"""``harvestline-sim``: where the simulator's commands, clock and environment meet.
+
+A command lives in its own module under ``commands/`` and is imported only when it
+is asked for, so that ``--help`` does not wait for rasterio. To add one, add a line
+to ``COMMANDS``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from core.errors import HarvestlineError
+
+# name: (module, attribute, what `--help` says of it)
+COMMANDS: dict[str, tuple[str, str, str]] = {}
+
+
+class _LazyGroup(click.Group):
+    """Knows its commands by name and imports one when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The names of all commands, in order."""
+        return sorted(COMMANDS)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        cmd_name: str,
+    ) -> click.Command | None:
+        """The command of that name, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """Write the list of commands without importing any."""
+        if COMMANDS:
+            with formatter.section("Commands"):
+                formatter.write_dl([(name, COMMANDS[name][2]) for name in sorted(COMMANDS)])
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; a catalogued error becomes one line and its exit code."""
+        try:
+            return super().invoke(ctx)
+        except HarvestlineError as error:
+            click.echo(f"{error.code} {error.entry.title}: {error}", err=True)
+            sys.exit(error.entry.exit_code)
+
+
+@click.group(cls=_LazyGroup)
+@click.version_option(package_name="harvestline")
+def main() -> None:
+    """Simulated devices and the seeded district around them.
+
+    One seed gives one village: its farmers, plots, herds and machines, a season's
+    weather, and from that weather what sensors read and satellites see.
+
+    Exit codes: 0 done, 2 wrong usage, 3 bad input, 5 peer not reachable, 6 output
+    cannot be written.
+    """
