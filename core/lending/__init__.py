@@ -1,0 +1,1 @@
+"""The rules of lending: products, price, schedule, accrual, ledger, limits, leases."""

@@ -1,0 +1,127 @@
+"""Double entry: immutable entries that sum to zero per currency.
+
+An entry is sealed by the store (lines first, header last); here stands what makes
+one valid and what its bytes are. Debits are positive, credits negative. Accounts
+are paths: ``loan/principal/<line>``, ``loan/interest/<line>``, ``loan/fee/<line>``
+(what the farmer owes), ``cash/<station>``, ``income/interest``, ``income/fee``.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from core.canonical import canonical_hash
+from core.errors import LedgerImbalanceError
+from core.shape import encode
+from core.units import require_safe_integer
+
+LINES_MAX = 64
+
+
+class EntryKind(Enum):
+    """What happened."""
+
+    DRAWDOWN = "drawdown"
+    INTEREST = "interest"
+    FEE = "fee"
+    REPAYMENT = "repayment"
+    REVERSAL = "reversal"
+
+
+@dataclass(frozen=True, slots=True)
+class EntryLine:
+    """One side of an entry: debit positive, credit negative [minor units]."""
+
+    account: str
+    currency: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A posting.
+
+    ``effective_on`` is the civil date on which it counts, ``recorded_at_ms`` when
+    it was written down; ``cause_id`` is the operation that led to it, so that one
+    operation can never post twice.
+    """
+
+    entry_id: str
+    kind: EntryKind
+    effective_on: str
+    recorded_at_ms: int
+    cause_id: str
+    lines: tuple[EntryLine, ...]
+
+
+def check_entry(entry: Entry) -> Entry:
+    """Return the entry if it balances.
+
+    Raises
+    ------
+    LedgerImbalanceError
+        If it has fewer than two lines, a zero line, or a currency whose lines do
+        not sum to zero.
+    """
+    if not 2 <= len(entry.lines) <= LINES_MAX:
+        raise LedgerImbalanceError(
+            f"entry {entry.entry_id}: expected 2 to {LINES_MAX} lines, got {len(entry.lines)}"
+        )
+    sums: dict[str, int] = defaultdict(int)
+    for line in entry.lines:
+        if require_safe_integer(line.amount_minor, "amount_minor") == 0:
+            raise LedgerImbalanceError(f"entry {entry.entry_id}: {line.account} moves nothing")
+        sums[line.currency] += line.amount_minor
+    for currency, total in sums.items():
+        if total != 0:
+            raise LedgerImbalanceError(
+                f"entry {entry.entry_id}: {currency} lines sum to {total}, expected 0"
+            )
+    return entry
+
+
+def entry_hash(entry: Entry, previous: str) -> str:
+    """The entry's link in the ledger's hash chain."""
+    return canonical_hash({"entry": encode(entry), "previous": previous})
+
+
+def balance(lines: Iterable[EntryLine], account: str, currency: str) -> int:
+    """The sum of an account's lines [minor units]; what is owed is positive."""
+    return sum(x.amount_minor for x in lines if x.account == account and x.currency == currency)
+
+
+def transfer(debit: str, credit: str, currency: str, amount_minor: int) -> tuple[EntryLine, ...]:
+    """Two lines that move an amount from the credited to the debited account."""
+    return (EntryLine(debit, currency, amount_minor), EntryLine(credit, currency, -amount_minor))
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What a line owes [minor units]."""
+
+    fee_minor: int
+    interest_minor: int
+    principal_minor: int
+
+    @property
+    def total_minor(self) -> int:
+        """All of it [minor units]."""
+        return self.fee_minor + self.interest_minor + self.principal_minor
+
+
+def split_repayment(owed: Owed, paid_minor: int) -> tuple[Owed, int]:
+    """The waterfall fee, then interest, then principal; and what is left over.
+
+    Returns
+    -------
+    tuple
+        How much of the payment goes to each, and the surplus that belongs to the
+        farmer [minor units].
+    """
+    fee = min(paid_minor, owed.fee_minor)
+    interest = min(paid_minor - fee, owed.interest_minor)
+    principal = min(paid_minor - fee - interest, owed.principal_minor)
+    return Owed(fee, interest, principal), paid_minor - fee - interest - principal

@@ -1,0 +1,214 @@
+"""Products are data: what a lender offers, read from TOML and held against itself.
+
+A product names its crop or herd, its stages with the share of cost released and
+the loan-to-value at each, prices with date and source, haircuts, caps, fees, and
+the delegated authority for decisions at a station. A region's calendar, prices,
+shares and caps stand here, never in code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum
+from typing import Any
+
+from core.canonical import canonical_hash
+from core.errors import ProductError
+from core.lending.accrual import DayCount
+from core.shape import decode, encode
+from core.units import PPM
+
+
+class ProductKind(Enum):
+    """What the money is lent against."""
+
+    CROP = "crop"
+    LIVESTOCK = "livestock"
+
+
+@dataclass(frozen=True, slots=True)
+class StageTerms:
+    """What a growth stage releases.
+
+    ``released_ppm`` is the share of the season's cost that may be out by then,
+    ``ltv_ppm`` the share of the harvest's lower-quantile value that may be lent.
+    ``usual_from_day`` is when the calendar expects the stage [days since sowing];
+    it explains a delay and releases nothing.
+    """
+
+    stage: str
+    released_ppm: int
+    ltv_ppm: int
+    usual_from_day: int
+
+
+@dataclass(frozen=True, slots=True)
+class PriceTerms:
+    """Farm-gate price, with its date and source, and what is taken off it."""
+
+    price_minor_per_kg: int
+    as_of: str
+    source: str
+    price_haircut_ppm: int
+    post_harvest_loss_ppm: int
+
+
+@dataclass(frozen=True, slots=True)
+class HerdTerms:
+    """What an animal is worth, costs to feed a season, and lends [minor units a head]."""
+
+    value_minor_per_head: int
+    scale_minor_per_head: int
+    ltv_ppm: int
+    forage_floor_ppm: int  # below this share of normal forage nothing new is lent
+
+
+@dataclass(frozen=True, slots=True)
+class MovementTerms:
+    """How a limit may move."""
+
+    change_min_ppm: int  # smaller changes are ignored
+    raise_looks_min: int  # fresh evidences in a row that must support a rise
+    fresh_days_max: int  # evidence older than this moves nothing
+    stale_days_max: int  # after so many days unseen, new draws freeze
+
+
+@dataclass(frozen=True, slots=True)
+class CreditTerms:
+    """Price and caps of the line."""
+
+    rate_ppm: int
+    day_count: DayCount
+    fee_ppm: int
+    apr_cap_ppm: int
+    limit_max_minor: int
+    rounding_unit_minor: int
+    draw_step_minor: int
+    term_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityTerms:
+    """What a household needs before it can repay [minor units a season]."""
+
+    living_cost_minor_per_person: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionTerms:
+    """Delegated authority: what a station may decide without the centre."""
+
+    approve_pd_ppm_max: int
+    refer_pd_ppm_max: int
+    authority_minor_max: int
+    coverage_ppm_min: int
+    known_features_min: int
+    purposes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseTerms:
+    """How much a station may hold, and for how long."""
+
+    term_days: int
+    share_of_headroom_ppm: int
+    onboarding_lines_max: int
+    onboarding_minor_per_line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product, complete. ``version`` rises with every change of its file."""
+
+    product_id: str
+    version: int
+    kind: ProductKind
+    name: str
+    currency: str
+    crop: str
+    season_id: str
+    due_on: str
+    credit: CreditTerms
+    movement: MovementTerms
+    capacity: CapacityTerms
+    decision: DecisionTerms
+    lease: LeaseTerms
+    scale_of_finance_minor_per_ha: int = 0
+    price: PriceTerms | None = None
+    stages: tuple[StageTerms, ...] = ()
+    herd: HerdTerms | None = None
+
+    def stage_terms(self, stage: str) -> StageTerms:
+        """The terms of a stage.
+
+        Raises
+        ------
+        ProductError
+            If the product does not define it.
+        """
+        for terms in self.stages:
+            if terms.stage == stage:
+                return terms
+        raise ProductError(f"{self.product_id}: expected terms for stage {stage}, got none")
+
+    def policy_version(self) -> str:
+        """Name, version and content hash: what a decision and a movement cite."""
+        return f"{self.product_id}@{self.version}:{canonical_hash(encode(self))[:16]}"
+
+
+def parse_product(table: Mapping[str, Any]) -> Product:
+    """Read a product from a parsed TOML table and hold it against itself.
+
+    Raises
+    ------
+    ShapeError
+        If a field is missing or of the wrong type.
+    ProductError
+        If fields contradict each other; all faults are named at once.
+    """
+    product = decode(Product, dict(table))
+    faults = list(_faults(product))
+    if faults:
+        raise ProductError(f"{product.product_id}: " + "; ".join(faults))
+    return product
+
+
+def _faults(product: Product) -> list[str]:
+    faults = [f"{name} must be 0 to 1,000,000 ppm" for name in _shares_outside(product)]
+    if product.kind is ProductKind.CROP and not (product.price and product.stages):
+        faults.append("a crop product needs [price] and [[stages]]")
+    if product.kind is ProductKind.LIVESTOCK and product.herd is None:
+        faults.append("a livestock product needs [herd]")
+    released = [stage.released_ppm for stage in product.stages]
+    if released != sorted(released):
+        faults.append("released_ppm must rise from stage to stage")
+    if product.decision.approve_pd_ppm_max > product.decision.refer_pd_ppm_max:
+        faults.append("approve_pd_ppm_max must not exceed refer_pd_ppm_max")
+    if product.credit.rounding_unit_minor <= 0 or product.credit.draw_step_minor <= 0:
+        faults.append("rounding_unit_minor and draw_step_minor must be positive")
+    if product.movement.fresh_days_max >= product.movement.stale_days_max:
+        faults.append("fresh_days_max must be below stale_days_max")
+    try:
+        date.fromisoformat(product.due_on)
+    except ValueError:
+        faults.append(f"due_on must be a date such as 2026-09-15, got {product.due_on!r}")
+    return faults
+
+
+def _shares_outside(product: Product) -> list[str]:
+    shares = {
+        "lease.share_of_headroom_ppm": product.lease.share_of_headroom_ppm,
+        "movement.change_min_ppm": product.movement.change_min_ppm,
+        "decision.coverage_ppm_min": product.decision.coverage_ppm_min,
+    }
+    for stage in product.stages:
+        shares[f"stages.{stage.stage}.released_ppm"] = stage.released_ppm
+        shares[f"stages.{stage.stage}.ltv_ppm"] = stage.ltv_ppm
+    if product.price:
+        shares["price.price_haircut_ppm"] = product.price.price_haircut_ppm
+        shares["price.post_harvest_loss_ppm"] = product.price.post_harvest_loss_ppm
+    if product.herd:
+        shares["herd.ltv_ppm"] = product.herd.ltv_ppm
+    return [name for name, ppm in shares.items() if not 0 <= ppm <= PPM]

@@ -1,0 +1,114 @@
+"""Reason codes: why a limit moved, why a decision fell, why a drawdown was refused.
+
+The code is what is stored and signed; the English sentence is the message id of
+the gettext catalogues in the rooms that show it. Codes are never renumbered or
+given another meaning. Parameters are plain text that the sentence names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class ReasonCode(Enum):
+    """Every reason that Harvestline can give."""
+
+    # A limit moved, or did not.
+    LIMIT_OPENED = "limit_opened"
+    LIMIT_STAGE_SEEN = "limit_stage_seen"
+    LIMIT_STAGE_NOT_SEEN = "limit_stage_not_seen"
+    LIMIT_HARVEST_HIGHER = "limit_harvest_higher"
+    LIMIT_HARVEST_LOWER = "limit_harvest_lower"
+    LIMIT_CAPACITY = "limit_capacity"
+    LIMIT_PRODUCT_CAP = "limit_product_cap"
+    LIMIT_PASTURE_LOWER = "limit_pasture_lower"
+    LIMIT_PASTURE_HIGHER = "limit_pasture_higher"
+    LIMIT_HERD_COUNTED = "limit_herd_counted"
+    LIMIT_SECOND_LOOK = "limit_second_look"
+    LIMIT_SMALL_CHANGE = "limit_small_change"
+    LIMIT_NOT_SEEN = "limit_not_seen"
+    LIMIT_STALE_FROZEN = "limit_stale_frozen"
+    LIMIT_WATCH = "limit_watch"
+    LIMIT_UNCHANGED = "limit_unchanged"
+    # An application was decided.
+    DECISION_APPROVED = "decision_approved"
+    DECISION_CONSENT_MISSING = "decision_consent_missing"
+    DECISION_PD_HIGH = "decision_pd_high"
+    DECISION_PD_BORDER = "decision_pd_border"
+    DECISION_AUTHORITY = "decision_authority"
+    DECISION_CAPACITY = "decision_capacity"
+    DECISION_PRICE_CAP = "decision_price_cap"
+    DECISION_EVIDENCE_THIN = "decision_evidence_thin"
+    DECISION_OTHER_STATION = "decision_other_station"
+    FEATURE = "feature"  # the model's own reason; the parameter names the feature
+    # A drawdown was refused, in order of precedence.
+    DRAW_AMOUNT_INVALID = "draw_amount_invalid"
+    DRAW_CONSENT_MISSING = "draw_consent_missing"
+    DRAW_FROZEN = "draw_frozen"
+    DRAW_CLOCK_UNKNOWN = "draw_clock_unknown"
+    DRAW_LEASE_EXPIRED = "draw_lease_expired"
+    DRAW_LEASE_CLOSED = "draw_lease_closed"
+    DRAW_NO_LEASE = "draw_no_lease"
+    DRAW_LINES_EXHAUSTED = "draw_lines_exhausted"
+    DRAW_ABOVE_LEASE = "draw_above_lease"
+
+
+SENTENCES: Mapping[ReasonCode, str] = {
+    ReasonCode.LIMIT_OPENED: "Your line was opened.",
+    ReasonCode.LIMIT_STAGE_SEEN: "Your crop was seen at {stage}, so the next part is released.",
+    ReasonCode.LIMIT_STAGE_NOT_SEEN: (
+        "Your crop has not been seen at {stage} yet, so the next part waits."
+    ),
+    ReasonCode.LIMIT_HARVEST_HIGHER: "The harvest now looks better: at least {kg_per_ha} kg/ha.",
+    ReasonCode.LIMIT_HARVEST_LOWER: "The harvest now looks weaker: about {kg_per_ha} kg/ha.",
+    ReasonCode.LIMIT_CAPACITY: "What your season can repay sets this limit.",
+    ReasonCode.LIMIT_PRODUCT_CAP: "The product's highest amount sets this limit.",
+    ReasonCode.LIMIT_PASTURE_LOWER: "The pasture carries less: {percent}% of a normal year.",
+    ReasonCode.LIMIT_PASTURE_HIGHER: "The pasture recovers: {percent}% of a normal year.",
+    ReasonCode.LIMIT_HERD_COUNTED: "{heads} animals were counted at the reader.",
+    ReasonCode.LIMIT_SECOND_LOOK: "A rise waits for a second clear picture.",
+    ReasonCode.LIMIT_SMALL_CHANGE: "The change is too small to move the limit.",
+    ReasonCode.LIMIT_NOT_SEEN: "Clouds hid the plot, so the limit stays.",
+    ReasonCode.LIMIT_STALE_FROZEN: "The plot was not seen for {days} days, so new draws wait.",
+    ReasonCode.LIMIT_WATCH: (
+        "More is already drawn than the season now carries; nothing is due early."
+    ),
+    ReasonCode.LIMIT_UNCHANGED: "Nothing that sets the limit has changed.",
+    ReasonCode.DECISION_APPROVED: "Your application is approved.",
+    ReasonCode.DECISION_CONSENT_MISSING: "Your agreement to use the data is missing.",
+    ReasonCode.DECISION_PD_HIGH: "The risk that it cannot be repaid is too high.",
+    ReasonCode.DECISION_PD_BORDER: "A person at the lender will look at this application.",
+    ReasonCode.DECISION_AUTHORITY: "The amount is above what may be decided here.",
+    ReasonCode.DECISION_CAPACITY: "The season's cash would not cover this amount.",
+    ReasonCode.DECISION_PRICE_CAP: "The whole price would be above the legal cap.",
+    ReasonCode.DECISION_EVIDENCE_THIN: "Too little is known to decide here.",
+    ReasonCode.DECISION_OTHER_STATION: "Please apply at your home station.",
+    ReasonCode.FEATURE: "{feature}",
+    ReasonCode.DRAW_AMOUNT_INVALID: "Please choose an amount in steps of {step}.",
+    ReasonCode.DRAW_CONSENT_MISSING: "Please agree to the price first.",
+    ReasonCode.DRAW_FROZEN: "New draws wait until the lender has looked.",
+    ReasonCode.DRAW_CLOCK_UNKNOWN: (
+        "The station does not know the date; nothing can be paid out now."
+    ),
+    ReasonCode.DRAW_LEASE_EXPIRED: (
+        "The station's permission has run out; it needs to reach the lender."
+    ),
+    ReasonCode.DRAW_LEASE_CLOSED: "The station's permission was given back.",
+    ReasonCode.DRAW_NO_LEASE: "The station holds no permission for this line.",
+    ReasonCode.DRAW_LINES_EXHAUSTED: "The station has opened as many lines as it may.",
+    ReasonCode.DRAW_ABOVE_LEASE: "At most {available} can be drawn here now.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A reason code with the words that its sentence needs."""
+
+    code: ReasonCode
+    params: Mapping[str, str] = field(default_factory=dict)
+
+    def sentence(self) -> str:
+        """The English sentence."""
+        return SENTENCES[self.code].format(**self.params)

@@ -1,0 +1,1 @@
+"""The compact model: features with units, and the integer points that score them."""
