@@ -1,0 +1,83 @@
+# Harvestline's commands. A fresh machine needs Python 3.11 or newer, make and a
+# way to PyPI; every target that runs something sets up .venv first, once.
+
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup run test lint format soak nightly bench docs lock clean
+
+help: ## say what each target does
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo '  ARGS="…" is passed on, as in: make test ARGS="tests/core -x"'
+
+setup: $(VENV)/.synced ## create .venv from the hash-locked requirements (the others do it too)
+
+run: setup ## start the whole loop on this machine and print its addresses (ARGS="--help" for more)
+	@exec $(BIN)/harvestline-sim demo $(ARGS)
+
+test: setup ## run every test but the slow ones
+	@exec $(BIN)/pytest -n 2 --dist loadfile -m "not soak and not nightly" $(ARGS)
+
+lint: setup ## check format, style, types and import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: setup ## put the code into its one format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+soak: setup ## run the tests that take hours of faults
+	@exec $(BIN)/pytest --timeout 0 -m soak $(ARGS)
+
+nightly: setup ## run the tests that are too slow for every change
+	@exec $(BIN)/pytest -n 2 --dist loadfile --timeout 1800 -m nightly $(ARGS)
+
+bench: setup ## measure the figures that README shows
+	@exec $(BIN)/python -m bench $(ARGS)
+
+docs: setup ## write the pages that are made from code
+	@$(BIN)/python -m tools.errors_page
+
+lock: $(VENV)/.uv ## renew the locks (ARGS="--upgrade" also takes newer versions)
+	$(COMPILE) $(ARGS) requirements/uv.in --output-file requirements/uv.txt
+	$(COMPILE) $(ARGS) --extra dev pyproject.toml --output-file requirements/lock.txt
+	$(COMPILE) --extra edge --constraint requirements/lock.txt pyproject.toml --output-file requirements/edge.txt
+
+clean: ## remove .venv, caches and the demo's data
+	rm -rf $(VENV) .harvestline dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Set-up in three steps, each with a stamp, so that an interrupted one is taken up
+# again: a bare environment, uv with its hash, then everything in the lock.
+
+$(VENV)/.made:
+	@python=; for each in python3 python3.11 python3.12 python3.13 python3.14; do \
+	  if "$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; \
+	  then python=$$each; break; fi; done; \
+	if [ -z "$$python" ]; then \
+	  echo "Harvestline needs Python 3.11 or newer; found: $$(python3 --version 2>&1 || true)." >&2; \
+	  echo "Install it (Debian: apt-get install python3 python3-venv) and run make again." >&2; exit 1; fi; \
+	echo "Setting up $(VENV) with $$("$$python" --version); the first time takes a minute or two …"; \
+	"$$python" -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.uv: requirements/uv.txt $(VENV)/.made
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+# A sync that was cut off may leave half a package behind that looks whole: the
+# marker makes the next one install everything afresh.
+$(VENV)/.synced: requirements/lock.txt pyproject.toml $(VENV)/.uv
+	@again=; [ ! -e $(VENV)/.syncing ] || again=--reinstall; touch $(VENV)/.syncing; \
+	$(UV) pip sync --quiet $$again --python $(BIN)/python --require-hashes requirements/lock.txt && \
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . && \
+	rm $(VENV)/.syncing
+	@touch $@
