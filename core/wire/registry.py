@@ -18,6 +18,19 @@ from core.wire.telemetry import DeviceKind
 REGISTRY = DocumentType("registry", 1)
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The public half of a node's key file: what its peers must know.
+
+    ``public_key`` verifies its signatures (Ed25519), ``seal_key`` seals to it
+    (X25519); both in hexadecimal.
+    """
+
+    name: str
+    public_key: str
+    seal_key: str
+
+
 class SubjectKind(Enum):
     """What a device measures, a picture shows, or a line is lent against."""
 
@@ -31,13 +44,18 @@ class SubjectKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Farmer:
-    """A person who may borrow; their home station is the one they may join at."""
+    """A person who may borrow; their home station is the one they may join at.
+
+    ``card_sha256`` is the hash of the random token on the farmer's card (60 bits or
+    more); the centre mints it, so it is empty in a registry file.
+    """
 
     farmer_id: str
     name: str
     language: str
     home_station: str
     household_size: int
+    card_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)

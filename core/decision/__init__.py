@@ -1,0 +1,1 @@
+"""Decisions under delegated authority, and the cards that let anyone replay them."""

@@ -1,0 +1,150 @@
+"""Approve, refer or decline: inside delegated authority, with ordered reasons.
+
+A pure function of recorded inputs, a model and a product: the same on the station,
+at the centre and on a tablet. Declining consent to one use of data never declines
+a loan: the features behind it are missing, and what must be consented to before a
+machine may decide sends the application to a person instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import Enum
+
+from core.decision.quote import Quote, quote
+from core.lending.product import Product
+from core.reasons import Reason, ReasonCode
+from core.scoring.features import FeatureValue, admissible
+from core.scoring.points import REASONS_MAX, lost_points, pd_ppm, score
+from core.units import floor_to_unit
+from core.wire.modelfile import Model
+from core.wire.records import Application
+
+STALE_AUTHORITY_DIVISOR = 2  # an expired model decides on half of the authority
+
+
+class Verdict(Enum):
+    """The three outcomes."""
+
+    APPROVE = "approve"
+    REFER = "refer"
+    DECLINE = "decline"
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionInputs:
+    """Everything that a decision rests on.
+
+    ``available_minor`` is what lease or headroom allows, ``capacity_minor`` what the
+    season's cash can repay [minor units]; ``readings`` names the signed telemetry
+    documents (hashes) that the telemetry features cite.
+    """
+
+    application: Application
+    station: str
+    home_station: str
+    features: tuple[FeatureValue, ...]
+    purposes: tuple[str, ...]
+    consent_ids: tuple[str, ...]
+    evidence_ids: tuple[str, ...]
+    readings: tuple[str, ...]
+    available_minor: int
+    capacity_minor: int
+    model_sha256: str
+    model_version: int
+    model_stale: bool
+    policy_version: str
+    decided_on: str
+    decided_at_ms: int
+    error_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was decided, and why."""
+
+    verdict: Verdict
+    score: int
+    pd_ppm: int
+    amount_minor: int
+    reasons: tuple[Reason, ...]
+    missing: tuple[str, ...]
+    quote: Quote | None = None
+
+
+def decide(inputs: DecisionInputs, model: Model, product: Product) -> Outcome:
+    """Decide one application.
+
+    Checks go in order of precedence; the first that fails gives the verdict, and the
+    model's own reasons follow where the score was the cause. At most four reasons.
+    """
+    values = {value.name: value for value in inputs.features}
+    used = admissible(model.features, values, inputs.purposes, product.decision.coverage_ppm_min)
+    points = score(model.table, used)
+    missing = tuple(d.name for d in model.features if d.name not in used)
+    base = Outcome(Verdict.REFER, points, pd_ppm(model.table, points), 0, (), missing)
+    stopped = _stop_before_score(inputs, product, len(used))
+    if stopped is not None:
+        return replace(base, verdict=stopped[0], reasons=(Reason(stopped[1]),))
+    stopped = _stop_on_score(base, model, product)
+    if stopped is not None:
+        lost = tuple(
+            Reason(ReasonCode.FEATURE, {"feature": one.feature})
+            for one in lost_points(model.table, used)
+        )
+        reasons = (Reason(stopped[1]), *lost)[:REASONS_MAX]
+        return replace(base, verdict=stopped[0], reasons=reasons)
+    return _set_amount(base, inputs, product)
+
+
+def _stop_before_score(
+    inputs: DecisionInputs, product: Product, known: int
+) -> tuple[Verdict, ReasonCode] | None:
+    checks = (
+        (
+            inputs.station != inputs.home_station,
+            (Verdict.DECLINE, ReasonCode.DECISION_OTHER_STATION),
+        ),
+        (
+            not set(product.decision.purposes) <= set(inputs.purposes),
+            (Verdict.REFER, ReasonCode.DECISION_CONSENT_MISSING),
+        ),
+        (
+            known < product.decision.known_features_min,
+            (Verdict.REFER, ReasonCode.DECISION_EVIDENCE_THIN),
+        ),
+    )
+    return next((outcome for failed, outcome in checks if failed), None)
+
+
+def _stop_on_score(
+    base: Outcome, model: Model, product: Product
+) -> tuple[Verdict, ReasonCode] | None:
+    if base.pd_ppm > product.decision.refer_pd_ppm_max:
+        return Verdict.DECLINE, ReasonCode.DECISION_PD_HIGH
+    in_band = model.table.refer_low <= base.score < model.table.refer_high
+    if in_band or base.pd_ppm > product.decision.approve_pd_ppm_max:
+        return Verdict.REFER, ReasonCode.DECISION_PD_BORDER
+    return None
+
+
+def _set_amount(base: Outcome, inputs: DecisionInputs, product: Product) -> Outcome:
+    authority = product.decision.authority_minor_max
+    if inputs.model_stale:
+        authority //= STALE_AUTHORITY_DIVISOR
+    asked = inputs.application.asked_minor
+    if asked > authority:
+        return replace(base, reasons=(Reason(ReasonCode.DECISION_AUTHORITY),))
+    bounded = min(asked, inputs.capacity_minor, inputs.available_minor)
+    amount = floor_to_unit(max(bounded, 0), product.credit.draw_step_minor)
+    if amount == 0:
+        reasons = (Reason(ReasonCode.DECISION_CAPACITY),)
+        return replace(base, verdict=Verdict.DECLINE, reasons=reasons)
+    price = quote(product, amount, date.fromisoformat(inputs.decided_on))
+    if price.apr_ppm > product.credit.apr_cap_ppm:
+        reasons = (Reason(ReasonCode.DECISION_PRICE_CAP),)
+        return replace(base, verdict=Verdict.DECLINE, reasons=reasons)
+    less = (Reason(ReasonCode.DECISION_CAPACITY),) if amount < asked else ()
+    reasons = (Reason(ReasonCode.DECISION_APPROVED), *less)
+    return replace(base, verdict=Verdict.APPROVE, amount_minor=amount, reasons=reasons, quote=price)

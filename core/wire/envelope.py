@@ -1,0 +1,324 @@
+"""Envelopes: one way to sync, any carrier.
+
+Every writer keeps append-only logs, one per class, whose records are chained by
+hash. An envelope is a run of one log: magic, header length, canonical header, the
+writer's signature over the header, payload. The payload is the records' canonical
+JSON, compressed with zlib and, where the header names a recipient, sealed so that
+the carrier cannot read it. The header binds the payload by hash. Statements
+N1–N9 of docs/wire.md.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from core.canonical import canonical_bytes, canonical_hash, parse_canonical, sha256_hex
+from core.errors import CanonicalError, ChainBrokenError, EnvelopeDamagedError, ShapeError
+from core.shape import decode, encode
+from core.signing import (
+    SIGNATURE_BYTES,
+    DocumentType,
+    Opener,
+    Sealer,
+    Signer,
+    Verifier,
+    bytes_to_sign,
+)
+
+ENVELOPE = DocumentType("envelope", 1)
+RECEIPT = DocumentType("receipt", 1)
+PULL = DocumentType("pull", 1)
+MAGIC = b"HLE1"
+GENESIS = "0" * 64  # what the first record of a log follows
+HEADER_BYTES_MAX = 4096
+PAYLOAD_BYTES_MAX = 8 * 1024 * 1024
+RAW_BYTES_MAX = 32 * 1024 * 1024
+RECORDS_MAX = 5000
+_PREFIX_BYTES = len(MAGIC) + 4
+
+
+class LogClass(Enum):
+    """The logs of a writer, most urgent first."""
+
+    MONEY = "money"  # money, consent, applications, decisions
+    FEATURES = "features"  # daily features
+    RAW = "raw"  # signed readings
+    DOWN = "down"  # the centre's log for one station
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One entry of a log. ``at_ms`` may be off by ``error_ms`` [ms UTC, ms]."""
+
+    seq: int
+    kind: str
+    at_ms: int
+    error_ms: int
+    body: Any
+
+
+@dataclass(frozen=True, slots=True)
+class LogName:
+    """Whose log: the writer's name (station, tablet or centre) and the class.
+
+    ``stream`` separates the centre's logs for its stations; it is empty elsewhere.
+    """
+
+    writer: str
+    log: LogClass
+    stream: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the writer signs."""
+
+    writer: str
+    log: LogClass
+    stream: str
+    first: int
+    last: int
+    previous: str
+    head: str
+    payload_sha256: str
+    raw_bytes: int
+    key_id: str
+    recipient: str = ""
+
+    @property
+    def name(self) -> LogName:
+        """The log that this is a run of."""
+        return LogName(self.writer, self.log, self.stream)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A verified run of records, whose chain holds from ``previous`` to ``head``."""
+
+    header: Header
+    records: tuple[Record, ...]
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Everything of this log up to ``high_water`` is durable at the receiver."""
+
+    writer: str
+    log: LogClass
+    stream: str
+    high_water: int
+    head: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """A station asks for the centre's log after ``after``; that is also its receipt."""
+
+    station: str
+    after: int
+    head: str
+    at_ms: int
+
+
+def record_hash(name: LogName, previous: str, record: Record) -> str:
+    """A record's link in its log's chain."""
+    return canonical_hash({"log": encode(name), "previous": previous, "record": encode(record)})
+
+
+def chain_head(name: LogName, previous: str, records: Sequence[Record]) -> str:
+    """The hash of the last record when a run follows ``previous``."""
+    head = previous
+    for record in records:
+        head = record_hash(name, head, record)
+    return head
+
+
+def pack(
+    name: LogName,
+    previous: str,
+    records: Sequence[Record],
+    signer: Signer,
+    seal_for: tuple[str, Sealer] | None = None,
+) -> bytes:
+    """The bytes of an envelope with a run of records.
+
+    Parameters
+    ----------
+    previous
+        Hash of the record before the first; ``GENESIS`` at the start of a log.
+    seal_for
+        The recipient's key id and who can seal to it; None leaves it readable.
+
+    Raises
+    ------
+    ChainBrokenError
+        If the run is empty or its numbers have a hole.
+    EnvelopeDamagedError
+        If it is larger than an envelope may be.
+    """
+    _require_run(records)
+    raw = canonical_bytes({"records": [encode(record) for record in records]})
+    if len(raw) > RAW_BYTES_MAX or len(records) > RECORDS_MAX:
+        raise EnvelopeDamagedError(
+            f"expected at most {RECORDS_MAX} records and {RAW_BYTES_MAX} bytes, "
+            f"got {len(records)} and {len(raw)}: send fewer at once"
+        )
+    payload = zlib.compress(raw, 9)
+    first, last = records[0].seq, records[-1].seq
+    if seal_for is not None:
+        recipient, sealer = seal_for
+        payload = sealer.seal(recipient, payload, _seal_context(name, first, last))
+    header = Header(
+        writer=name.writer,
+        log=name.log,
+        stream=name.stream,
+        first=first,
+        last=last,
+        previous=previous,
+        head=chain_head(name, previous, records),
+        payload_sha256=sha256_hex(payload),
+        raw_bytes=len(raw),
+        key_id=signer.key_id,
+        recipient=seal_for[0] if seal_for else "",
+    )
+    text = canonical_bytes(encode(header))
+    signature = signer.sign(bytes_to_sign(ENVELOPE, text))
+    return MAGIC + len(text).to_bytes(4, "big") + text + signature + payload
+
+
+def peek(data: bytes) -> Header:
+    """The header of an envelope, not yet verified: enough to route it.
+
+    Raises
+    ------
+    EnvelopeDamagedError
+        If this is not an envelope, or it is cut off before its payload.
+    """
+    return _split(data)[0]
+
+
+def unpack(data: bytes, verifier: Verifier, opener: Opener | None = None) -> Envelope:
+    """Verify an envelope and read its records.
+
+    Raises
+    ------
+    EnvelopeDamagedError
+        If it is truncated, altered, too large, or sealed and no opener is given.
+    SignatureError
+        If the writer's signature does not verify or the seal is not for this key.
+    ChainBrokenError
+        If the records do not lead from ``previous`` to ``head``.
+    """
+    header, text, signature, payload = _split(data)
+    verifier.verify(header.key_id, bytes_to_sign(ENVELOPE, text), signature)
+    if sha256_hex(payload) != header.payload_sha256:
+        raise EnvelopeDamagedError("expected the payload that the header names, got another")
+    if header.recipient:
+        if opener is None:
+            raise EnvelopeDamagedError(f"sealed for {header.recipient}; this reader has no key")
+        payload = opener.open(payload, _seal_context(header.name, header.first, header.last))
+    records = _read_records(_inflate(payload, header.raw_bytes))
+    _require_run(records)
+    found = chain_head(header.name, header.previous, records)
+    numbers = (records[0].seq, records[-1].seq)
+    if found != header.head or numbers != (header.first, header.last):
+        raise ChainBrokenError(
+            f"{header.writer}/{header.log.value} {header.first}–{header.last}: records do not "
+            "lead to the signed head"
+        )
+    return Envelope(header, records, sha256_hex(data))
+
+
+class Placement(Enum):
+    """Where a verified envelope stands against what the receiver has."""
+
+    NEXT = "next"  # it holds at least one new record and follows without a hole
+    KNOWN = "known"  # all of it was applied before
+    EARLY = "early"  # records before it are missing: hold it
+
+
+def place(header: Header, high_water: int) -> Placement:
+    """Whether an envelope is next, known, or early for a receiver at ``high_water``."""
+    if header.last <= high_water:
+        return Placement.KNOWN
+    return Placement.NEXT if header.first <= high_water + 1 else Placement.EARLY
+
+
+def fresh_records(envelope: Envelope, high_water: int, head: str) -> tuple[Record, ...]:
+    """The records above ``high_water``, after checking that they follow ``head``.
+
+    Raises
+    ------
+    ChainBrokenError
+        If the writer's chain forked from what was received before, or a hole is left.
+    """
+    header = envelope.header
+    if place(header, high_water) is Placement.EARLY:
+        raise ChainBrokenError(f"expected record {high_water + 1}, got {header.first} first")
+    known = [record for record in envelope.records if record.seq <= high_water]
+    before = chain_head(header.name, header.previous, known)
+    if before != head and header.last >= high_water:
+        raise ChainBrokenError(
+            f"{header.writer}/{header.log.value}: record {high_water} differs from the one "
+            "received before; the writer's log has forked"
+        )
+    return tuple(record for record in envelope.records if record.seq > high_water)
+
+
+def _require_run(records: Sequence[Record]) -> None:
+    if not records:
+        raise ChainBrokenError("expected at least one record, got none")
+    first = records[0].seq
+    if first < 1 or [r.seq for r in records] != list(range(first, first + len(records))):
+        raise ChainBrokenError(f"expected consecutive records from {first}, got a hole")
+
+
+def _seal_context(name: LogName, first: int, last: int) -> bytes:
+    return f"{name.writer}/{name.log.value}/{name.stream}/{first}-{last}".encode()
+
+
+def _split(data: bytes) -> tuple[Header, bytes, bytes, bytes]:
+    if data[: len(MAGIC)] != MAGIC:
+        raise EnvelopeDamagedError(f"expected an envelope (HLE1), got {data[:4]!r}")
+    header_bytes = int.from_bytes(data[len(MAGIC) : _PREFIX_BYTES], "big")
+    start = _PREFIX_BYTES + header_bytes + SIGNATURE_BYTES
+    if header_bytes > HEADER_BYTES_MAX or len(data) <= start:
+        raise EnvelopeDamagedError(f"expected more than {start} bytes, got {len(data)}")
+    if len(data) - start > PAYLOAD_BYTES_MAX:
+        raise EnvelopeDamagedError(f"expected a payload of at most {PAYLOAD_BYTES_MAX} bytes")
+    text = data[_PREFIX_BYTES : _PREFIX_BYTES + header_bytes]
+    try:
+        header = decode(Header, parse_canonical(text, HEADER_BYTES_MAX))
+    except (CanonicalError, ShapeError) as error:
+        raise EnvelopeDamagedError(f"header cannot be read: {error}") from error
+    return header, text, data[start - SIGNATURE_BYTES : start], data[start:]
+
+
+def _inflate(payload: bytes, raw_bytes: int) -> bytes:
+    if not 0 < raw_bytes <= RAW_BYTES_MAX:
+        raise EnvelopeDamagedError(f"expected at most {RAW_BYTES_MAX} bytes, got {raw_bytes}")
+    inflater = zlib.decompressobj()
+    try:
+        raw = inflater.decompress(payload, raw_bytes + 1)
+    except zlib.error as error:
+        raise EnvelopeDamagedError(f"payload does not decompress: {error}") from error
+    if len(raw) != raw_bytes:
+        raise EnvelopeDamagedError(f"expected {raw_bytes} bytes of records, got {len(raw)}")
+    return raw
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    records: tuple[Record, ...]
+
+
+def _read_records(raw: bytes) -> tuple[Record, ...]:
+    try:
+        return decode(_Run, parse_canonical(raw, RAW_BYTES_MAX)).records
+    except (CanonicalError, ShapeError) as error:
+        raise EnvelopeDamagedError(f"records cannot be read: {error}") from error

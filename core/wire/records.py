@@ -1,0 +1,179 @@
+"""What stands in the logs: the bodies of records, by kind.
+
+Up, in a station's ``money`` log: consent, application, decision, line_opened,
+drawdown, lease_closed. In its ``features`` log: daily_feature. In its ``raw`` log:
+telemetry (a device's signed document, verbatim). Down, in the centre's log for a
+station: farmer, subject, device, dossier, product, line, lease, freeze, model,
+evidence. Statements C1–C8 of docs/wire.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from core.lending.lease import DrawState
+from core.lending.limit import Movement
+from core.reasons import Reason
+
+
+class Up(Enum):
+    """Kinds of records that a station writes."""
+
+    CONSENT = "consent"
+    APPLICATION = "application"
+    DECISION = "decision"
+    LINE_OPENED = "line_opened"
+    DRAWDOWN = "drawdown"
+    LEASE_CLOSED = "lease_closed"
+    DAILY_FEATURE = "daily_feature"
+    TELEMETRY = "telemetry"
+
+
+class Down(Enum):
+    """Kinds of records that the centre writes for a station."""
+
+    FARMER = "farmer"
+    SUBJECT = "subject"
+    DEVICE = "device"
+    DOSSIER = "dossier"
+    PRODUCT = "product"
+    LINE = "line"
+    LEASE = "lease"
+    FREEZE = "freeze"
+    MODEL = "model"
+    EVIDENCE = "evidence"
+
+
+class ConsentAction(Enum):
+    """Given, or taken back."""
+
+    GRANT = "grant"
+    WITHDRAW = "withdraw"
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """A farmer's consent: for which purposes, who may read, what was shown.
+
+    ``shown_sha256`` is the hash of the terms or words that were on the screen;
+    ``spoken`` that they were played aloud; ``helped`` that someone helped.
+    """
+
+    consent_id: str
+    farmer_id: str
+    action: ConsentAction
+    purposes: tuple[str, ...]
+    recipient: str
+    shown_sha256: str
+    spoken: bool
+    helped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """A farmer asks for a line."""
+
+    application_id: str
+    farmer_id: str
+    product_id: str
+    subject_ids: tuple[str, ...]
+    asked_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """A decision card, as the signed document that the station keeps."""
+
+    application_id: str
+    card: Any
+
+
+@dataclass(frozen=True, slots=True)
+class LineOpened:
+    """A new line under an onboarding lease."""
+
+    line_id: str
+    application_id: str
+    farmer_id: str
+    product_id: str
+    lease_id: str
+    subject_ids: tuple[str, ...]
+    limit_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drawdown:
+    """A draw reaches a state; the same draw appears once as pending, once as settled."""
+
+    draw_id: str
+    line_id: str
+    lease_id: str
+    state: DrawState
+    amount_minor: int
+    fee_minor: int
+    currency: str
+    consent_id: str
+    apr_ppm: int
+    effective_on: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseClosed:
+    """The station gives a lease back: the unspent part is released by this record."""
+
+    lease_id: str
+    posted_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class LineStatus:
+    """A line as the centre sees it: what the kiosk shows.
+
+    Amounts [minor units]; interest is accrued to ``as_of`` and goes on at
+    ``rate_ppm`` on the principal.
+    """
+
+    line_id: str
+    farmer_id: str
+    product_id: str
+    subject_ids: tuple[str, ...]
+    currency: str
+    limit_minor: int
+    principal_minor: int
+    interest_minor: int
+    fee_minor: int
+    rate_ppm: int
+    due_on: str
+    as_of: str
+    movement: Movement
+    reasons: tuple[Reason, ...]
+    evidence_ids: tuple[str, ...]
+    open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """No new draw on the line until a later freeze record lifts it."""
+
+    line_id: str
+    frozen: bool
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceDigest:
+    """The part of an evidence document that a station needs: stage, anomaly, yield."""
+
+    evidence_id: str
+    sha256: str
+    subject_id: str
+    as_of: str
+    stage: str
+    features: Mapping[str, int] = field(default_factory=dict)
+    yield_p10_kg_per_ha: int | None = None
+    yield_p50_kg_per_ha: int | None = None
