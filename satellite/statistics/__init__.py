@@ -1,0 +1,1 @@
+"""Statistics: what each scene shows of each plot, and the store that remembers it."""
