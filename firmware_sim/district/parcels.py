@@ -83,12 +83,7 @@ def _pasture(corners: np.ndarray, block: tuple[int, int, int, int]) -> Polygon:
 
 
 def _inset(polygon: BaseGeometry, width_m: float) -> Polygon:
-    drawn_in = polygon.buffer(-width_m, join_style=JOIN_STYLE.mitre)
-    return drawn_in if isinstance(drawn_in, Polygon) else max(drawn_in.geoms, key=_area)
-
-
-def _area(shape: BaseGeometry) -> float:
-    return float(shape.area)
+    return polygon.buffer(-width_m, join_style=JOIN_STYLE.mitre)
 
 
 def _cut(polygon: Polygon, rng: np.random.Generator) -> list[Polygon]:

@@ -6,6 +6,7 @@ that a lender's software reads may carry it.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import Enum
@@ -43,10 +44,14 @@ class DroughtSpec:
     """
 
     zone: int = 1
-    start_day: int = 58
-    days: int = 45
-    rain_share: float = 0.03
+    start_day: int = 60
+    days: int = 36
+    rain_share: float = 0.08
     warming_c: float = 2.0
+
+    def moved(self, days: int) -> DroughtSpec:
+        """The same spell for a record that begins that many days earlier."""
+        return dataclasses.replace(self, start_day=self.start_day + days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +68,20 @@ class SeasonSpec:
         The window in which most plots are sown, as days of the season.
     days
         Length of the record [d], from ``first_day``.
+    ordinary
+        Draw an ordinary year: no natural drought, and little mood.
+    month_late_plots, failed_plots
+        Plots that are sown a month after the declared day, and plots whose seed rots.
     """
 
     year: int
     drought: DroughtSpec | None = None
     sown_from_day: int = 13
     sown_to_day: int = 30
-    days: int = 165
+    days: int = 175
+    ordinary: bool = False
+    month_late_plots: int = 0
+    failed_plots: int = 0
 
     @property
     def first_day(self) -> date:

@@ -1,0 +1,160 @@
+"""One season of the village, whole: the truth behind every sensor and scene."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+
+from firmware_sim.district import grass
+from firmware_sim.district.growth import (
+    SPIN_UP_DAYS,
+    CropRun,
+    Sowing,
+    draw_sowing,
+    draw_stand,
+    grow_crops,
+    grow_grass,
+    season_weather,
+)
+from firmware_sim.district.places import District
+from firmware_sim.district.season import (
+    Cover,
+    DroughtSpec,
+    Ints,
+    SeasonSpec,
+    SeasonTruth,
+    Stages,
+    Weather,
+)
+from firmware_sim.district.village import build_district
+from firmware_sim.district.work import machine_days, store_energy_wh, wanted_ha
+
+LIVE_YEAR = 2026
+
+
+def live_season(*, drought: bool) -> SeasonSpec:
+    """The season that the story tells: ordinary, or with a drought in the east."""
+    return SeasonSpec(
+        LIVE_YEAR,
+        drought=DroughtSpec() if drought else None,
+        ordinary=True,
+        month_late_plots=1,
+        failed_plots=1,
+    )
+
+
+def rebuild(seed: int, farmers: int = 42, *, drought: bool = False) -> tuple[District, SeasonTruth]:
+    """The district and its live season again, from what a district folder names."""
+    district = build_district(seed, farmers)
+    return district, simulate_season(district, live_season(drought=drought), seed)
+
+
+def declared_sowing(district: District, spec: SeasonSpec, seed: int) -> tuple[date, ...]:
+    """The date on which each plot's farmer says that it was sown."""
+    sowing = draw_sowing(spec, _skills(district), _rng(seed, spec, "sowing"))
+    return tuple(spec.first_day + timedelta(days=int(day)) for day in sowing.declared_day)
+
+
+def simulate_season(district: District, spec: SeasonSpec, seed: int) -> SeasonTruth:
+    """All that happens in a season; the same arguments give the same truth.
+
+    Chance is drawn apart for weather, sowing, crops, animals and work, so that a
+    season with and without a drought differs only by the drought.
+
+    Parameters
+    ----------
+    district
+        The village.
+    spec
+        Year, drought, sowing.
+    seed
+        From 0.
+    """
+    weather = season_weather(spec, len(district.zones), _rng(seed, spec, "weather"))
+    zone = np.array([plot.zone for plot in district.plots])
+    soils = tuple(plot.soil for plot in district.plots)
+    sowing = draw_sowing(spec, _skills(district), _rng(seed, spec, "sowing"))
+    stand = draw_stand(sowing, soils, _skills(district), _rng(seed, spec, "crop"))
+    run = grow_crops(weather, zone, soils, stand)
+    pastures = _grow_pastures(district, weather)
+    season = _season_part(weather)
+    seen, steps = _herds(district, pastures, _rng(seed, spec, "herds"))
+    work_rng = _rng(seed, spec, "work")
+    wanted = wanted_ha(
+        district, sowing.sown_day, run.harvested_day, _cropped(run), spec.days, work_rng
+    )
+    machines = machine_days(district, wanted, season.rain_mm.mean(axis=0), work_rng)
+    return SeasonTruth(
+        spec=spec,
+        weather=season,
+        plots=run.cover,
+        pastures=pastures,
+        stages=_stages(spec, sowing, run),
+        yield_kg_per_ha=run.yield_kg_per_ha,
+        herd_seen_count=seen,
+        herd_steps=steps,
+        machine_job=machines.job,
+        machine_ha=machines.ha,
+        machine_hours=machines.hours,
+        store_energy_wh=store_energy_wh(district, season, _rng(seed, spec, "stores")),
+    )
+
+
+_STREAMS = ("weather", "sowing", "crop", "herds", "work", "stores")
+
+
+def _rng(seed: int, spec: SeasonSpec, stream: str) -> np.random.Generator:
+    return np.random.default_rng([seed, 2, spec.year, _STREAMS.index(stream)])
+
+
+def _skills(district: District) -> np.ndarray:
+    by_id = {person.farmer_id: person.skill for person in district.people}
+    return np.array([by_id[plot.farmer_id] for plot in district.plots])
+
+
+def _season_part(weather: Weather) -> Weather:
+    return Weather(*(getattr(weather, name)[:, SPIN_UP_DAYS:] for name in Weather.__slots__))
+
+
+def _cropped(run: CropRun) -> np.ndarray:
+    """Whether there is a harvest worth a machine."""
+    return np.asarray(run.yield_kg_per_ha > 300)
+
+
+def _grow_pastures(district: District, weather: Weather) -> Cover:
+    heads = {pasture.pasture_id: 0 for pasture in district.pastures}
+    for herd in district.herds:
+        heads[herd.pasture_id] += herd.heads
+    area_ha = np.array([pasture.area_m2 for pasture in district.pastures]) / 1e4
+    return grow_grass(
+        weather,
+        np.array([pasture.zone for pasture in district.pastures]),
+        tuple(pasture.soil for pasture in district.pastures),
+        np.array([heads[p.pasture_id] for p in district.pastures]) / area_ha,
+    )
+
+
+def _herds(district: District, cover: Cover, rng: np.random.Generator) -> tuple[Ints, Ints]:
+    row = {pasture.pasture_id: i for i, pasture in enumerate(district.pastures)}
+    rows = np.array([row[herd.pasture_id] for herd in district.herds])
+    heads = np.array([herd.heads for herd in district.herds], dtype=np.int64)
+    return grass.herd_days(heads, cover.biomass_kg_per_ha[rows], rng)
+
+
+def _stages(spec: SeasonSpec, sowing: Sowing, run: CropRun) -> tuple[Stages, ...]:
+    days = (
+        sowing.sown_day,
+        run.emerged_day,
+        run.flowering_day,
+        run.mature_day,
+        run.harvested_day,
+    )
+    table = zip(*(_dates(spec, column) for column in days), strict=True)
+    return tuple(Stages(sown or spec.first_day, *later) for sown, *later in table)
+
+
+def _dates(spec: SeasonSpec, column: Ints) -> list[date | None]:
+    return [
+        spec.first_day + timedelta(days=int(day)) if day < spec.days else None for day in column
+    ]
