@@ -28,6 +28,7 @@ lint: setup ## check format, style, types and import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy -p tools
 	$(BIN)/lint-imports --no-logo
 
 format: setup ## put the code into its one format

@@ -1,0 +1,133 @@
+"""Every command that the documentation shows exists, with the options it shows.
+
+A line that starts with ``$`` in a console block is a command. Those of Harvestline
+are held against ``--help``; ``make`` targets against the Makefile; anything else
+must be a program that a newcomer has.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.support.tree import REPOSITORY
+
+PAGES = [
+    REPOSITORY / "README.md",
+    REPOSITORY / "CONTRIBUTING.md",
+    *sorted((REPOSITORY / "docs").rglob("*.md")),
+]
+BIN = Path(sys.executable).parent
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+OURS = sorted(PROJECT["scripts"])
+AT_HAND = {
+    "git",
+    "cd",
+    "pip",
+    "bash",
+    "cat",
+    "cp",
+    "ls",
+    "curl",
+    "kill",
+    "export",
+    "sudo",
+    "python",
+}
+DEVELOPERS = {"pytest", "ruff", "mypy", "lint-imports"}
+BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+HELP_LINES_MIN = 5
+
+
+def documented() -> list[tuple[str, str]]:
+    """Page and command, for every command that is shown."""
+    return [
+        (path.relative_to(REPOSITORY).as_posix(), line[2:])
+        for path in PAGES
+        for block in BLOCK.findall(path.read_text(encoding="utf-8"))
+        for line in re.sub(r"\\\n\s*", "", block).splitlines()
+        if line.startswith("$ ")
+    ]
+
+
+def words_of(command: str) -> list[str]:
+    """The first simple command, without settings before it and a path to its program."""
+    words = shlex.split(command, comments=True)
+    while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
+        words = words[1:]
+    for stop in ("|", "&&", ">", ";", "&"):
+        if stop in words:
+            words = words[: words.index(stop)]
+    return [Path(words[0]).name, *words[1:]]
+
+
+@cache
+def help_of(*words: str) -> str:
+    result = subprocess.run(
+        [BIN / words[0], *words[1:], "--help"], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, f"{' '.join(words)} --help: {result.stderr}"
+    return result.stdout
+
+
+def subcommands(text: str) -> set[str]:
+    """The names under ``Commands:`` of a help text."""
+    _, _, listed = text.partition("Commands:")
+    return set(re.findall(r"^\s{1,4}([a-z][a-z0-9-]+)(?=\s|$)", listed, re.MULTILINE))
+
+
+def make_targets() -> set[str]:
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    return set(re.findall(r"^([a-z]+):.*## ", makefile, re.MULTILINE))
+
+
+@pytest.mark.parametrize("program", OURS)
+def test_program_explains_itself(program: str):
+    assert len(help_of(program).splitlines()) >= HELP_LINES_MIN
+
+
+@pytest.mark.parametrize(("page", "command"), documented())
+def test_shown_command_exists(page: str, command: str):
+    words = words_of(command)
+    if words[0] == "make":
+        targets = {word for word in words[1:] if "=" not in word and not word.startswith("-")}
+        assert targets <= make_targets(), page
+    elif words[0] in OURS:
+        assert_options_exist(words, page)
+    elif words[0] in DEVELOPERS:
+        assert (BIN / words[0]).exists(), page
+    else:
+        assert words[0] in AT_HAND, f"{page}: {command}"
+
+
+def assert_options_exist(words: list[str], page: str) -> None:
+    path, rest = [words[0]], words[1:]
+    texts = help_of(*path)
+    while rest and rest[0] in subcommands(texts):
+        path, rest = [*path, rest[0]], rest[1:]
+        texts = help_of(*path)
+    if subcommands(texts):
+        assert not rest or rest[0].startswith("-"), f"{page}: no such command: {rest[0]}"
+    options = {word.split("=")[0] for word in rest if word.startswith("--")}
+    unknown = {option for option in options if not re.search(rf"{option}\b", texts)}
+    assert not unknown, f"{page}: {' '.join(path)} has no {unknown}"
+
+
+def test_words_of_a_command_leave_out_settings_and_paths():
+    assert words_of("A=1 .venv/bin/harvestline-sim demo --days 3 | cat") == [
+        "harvestline-sim", "demo", "--days", "3",
+    ]  # fmt: skip
+
+
+def test_subcommands_are_read_from_help():
+    text = (
+        "Usage: x\n\nOptions:\n  --help  Show.\n\nCommands:\n  demo   Run it.\n  key-new  Make.\n"
+    )
+    assert subcommands(text) == {"demo", "key-new"}
