@@ -1,0 +1,94 @@
+"""Copies the shared looks into the rooms that serve pages, and renews their lock.
+
+Run as ``python -m tools.copy_assets``. A room takes what it asks for in ``ROOMS``;
+a test holds every copy equal to its source and every vendored file to the lock.
+Whoever bumps a vendored version changes ``PACKAGES`` and runs this once.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+ASSETS = REPOSITORY / "assets"
+LOCK = ASSETS / "lock.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A vendored package: its folder under ``assets/vendor``, name, version, licence."""
+
+    folder: str
+    name: str
+    version: str
+    licence: str
+
+
+PACKAGES = (
+    Package("htmx-4.0.1", "htmx.org", "4.0.1", "0BSD"),
+    Package("leaflet-1.9.4", "leaflet", "1.9.4", "BSD-2-Clause"),
+)
+# The folder of a room that receives copies, and what it takes from assets/.
+ROOMS = {
+    "server/console/static/shared": (
+        "tokens.css",
+        "icons",
+        "vendor/htmx-4.0.1",
+        "vendor/leaflet-1.9.4",
+    ),
+    "edge_node/faces/kiosk/static/shared": ("tokens.css", "icons"),
+}
+
+
+def sources(parts: tuple[str, ...]) -> Iterator[Path]:
+    """The files under ``assets/`` that a room takes, in order."""
+    for part in parts:
+        path = ASSETS / part
+        found = sorted(path.rglob("*")) if path.is_dir() else [path]
+        yield from (each for each in found if each.is_file())
+
+
+def lock_text() -> str:
+    """The lock of all vendored files, as TOML."""
+    blocks = ["# Written by `python -m tools.copy_assets`; held against the files by a test.\n"]
+    for package in PACKAGES:
+        for path in sources((f"vendor/{package.folder}",)):
+            content = path.read_bytes()
+            digest = base64.b64encode(hashlib.sha384(content).digest()).decode()
+            blocks.append(
+                f'[[file]]\nname = "{package.name}"\nversion = "{package.version}"\n'
+                f'file = "{path.relative_to(ASSETS).as_posix()}"\nbytes = {len(content)}\n'
+                f'sha384 = "sha384-{digest}"\nlicence = "{package.licence}"\n'
+            )
+    return "\n".join(blocks)
+
+
+def copy(room: str, parts: tuple[str, ...]) -> int:
+    """Copy into one room and say how many files it now holds."""
+    target = REPOSITORY / room
+    shutil.rmtree(target, ignore_errors=True)
+    count = 0
+    for path in sources(parts):
+        place = target / path.relative_to(ASSETS)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, place)
+        count += 1
+    return count
+
+
+def main() -> None:
+    """Renew the lock and every room's copies; a room that does not exist yet is left out."""
+    LOCK.write_text(lock_text(), encoding="utf-8")
+    for room, parts in ROOMS.items():
+        if (REPOSITORY / room).parent.is_dir():
+            sys.stdout.write(f"{room}: {copy(room, parts)} files\n")
+
+
+if __name__ == "__main__":
+    main()
