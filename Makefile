@@ -71,7 +71,7 @@ $(VENV)/.made:
 	@touch $@
 
 $(VENV)/.uv: requirements/uv.txt $(VENV)/.made
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@touch $@
 
 # A sync that was cut off may leave half a package behind that looks whole: the
