@@ -36,11 +36,13 @@ def declared_codes() -> list[tuple[str, str, str]]:
 
 def test_every_error_class_has_a_number_of_its_own():
     counts = Counter(code for _, _, code in declared_codes())
-    assert {code: n for code, n in counts.items() if n > 1} == {}
+    shared = sorted(code for code, count in counts.items() if count > 1)
+    assert not shared, f"carried by more than one class: {', '.join(shared)}"
 
 
 def test_every_number_in_the_catalogue_has_its_class():
-    assert CATALOGUE.keys() - {code for _, _, code in declared_codes()} == set()
+    unused = sorted(CATALOGUE.keys() - {code for _, _, code in declared_codes()})
+    assert not unused, f"carried by no class: {', '.join(unused)}"
 
 
 def test_every_class_takes_its_number_from_its_rooms_section():
