@@ -1,0 +1,238 @@
+"""Settings of the station: a TOML file, then ``HARVESTLINE_EDGE_<NAME_UNIT>``.
+
+The file and the environment are handed in by ``app.py``; this module only judges
+them. Secrets are never settings: a setting names the file that holds the secret.
+An unknown key is an error, because a misspelt bound is a missing bound.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import HarvestlineError
+from core.units import MS_PER_DAY
+from core.wire.telemetry import require_name
+
+ENVIRONMENT_PREFIX = "HARVESTLINE_EDGE_"
+BROKERS = ("amqtt", "mosquitto", "external")
+
+
+class SettingError(HarvestlineError):
+    """A setting is unknown, of the wrong type, or out of its range."""
+
+    code = "HL-EDGE-001"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a station may be told.
+
+    Parameters
+    ----------
+    station, site
+        The station's name as its records are signed, and the site in its topics.
+    folder
+        Where the database, the key file and the broker's files live.
+    utc_offset_minutes
+        The civil day of the site [min east of UTC].
+    broker
+        ``amqtt`` (in process), ``mosquitto`` (started and watched), ``external``.
+    broker_host, broker_port
+        Where it listens; port 0 takes a free one (not for ``external``).
+    broker_user, broker_password_file
+        The station's own login at an external broker.
+    mosquitto_path
+        The executable; a bare name is looked up, in ``/usr/sbin`` too.
+    device_passwords_file
+        JSON ``{device_id: {"password": …}}``: Mosquitto cannot check the registry's
+        SHA-256 hashes, so with ``mosquitto`` the lender hands over this secret file.
+    batch_messages_max, batch_ms_max
+        A batch is committed when it holds so many messages or is that old [ms].
+    queue_messages_max
+        Messages that wait for the committer; the broker keeps the rest.
+    quarantine_rows_max
+        Distinct bad messages that are remembered.
+    ballast_mib
+        Space set aside and released when the disk is full [MiB].
+    retry_s_max
+        Longest pause between attempts at a full disk, a lost broker or centre [s].
+    late_after_ms
+        A reading received later than this after it was taken is marked late [ms].
+    clock_ahead_ms_max, clock_error_ms_max
+        A device clock further ahead, or less certain, than this is not plausible [ms].
+    stuck_samples_min
+        So many identical non-zero values of a gauge are a stuck sensor.
+    raw_retention_days
+        Raw readings older than this may go once the centre has them [days].
+    raw_age_days_max
+        … and older than this even if it has not [days].
+    day_grace_ms
+        How long after midnight a day's features stay open [ms].
+    soil_stress_moisture_ppm
+        A day with a mean below this is a day of soil stress [ppm of volume].
+    rain_normal_um_per_day
+        What rain is normal in the season [thousandths of a mm per day].
+    server_url, server_identity_file
+        The centre, and its public identity (``core.wire.registry.Identity``).
+    sync_every_s
+        Pause between two looks at the centre when nothing is urgent [s].
+    page_host, page_port
+        Where the kiosk and the tablet pages are served; port 0 takes a free one.
+    """
+
+    station: str = "station-1"
+    site: str = "site-1"
+    folder: Path = Path("harvestline-edge")
+    utc_offset_minutes: int = 180
+    broker: str = "amqtt"
+    broker_host: str = "127.0.0.1"
+    broker_port: int = 1883
+    broker_user: str = ""
+    broker_password_file: Path = Path()
+    mosquitto_path: str = "mosquitto"
+    device_passwords_file: Path = Path()
+    batch_messages_max: int = 500
+    batch_ms_max: int = 250
+    queue_messages_max: int = 2_000
+    quarantine_rows_max: int = 10_000
+    ballast_mib: int = 16
+    retry_s_max: int = 60
+    late_after_ms: int = 3_600_000
+    clock_ahead_ms_max: int = MS_PER_DAY
+    clock_error_ms_max: int = MS_PER_DAY // 2
+    stuck_samples_min: int = 24
+    raw_retention_days: int = 400
+    raw_age_days_max: int = 1_200
+    day_grace_ms: int = 6 * 3_600_000
+    soil_stress_moisture_ppm: int = 140_000
+    rain_normal_um_per_day: int = 4_000
+    server_url: str = ""
+    server_identity_file: Path = Path()
+    sync_every_s: int = 60
+    page_host: str = "127.0.0.1"
+    page_port: int = 8080
+
+    @property
+    def database_path(self) -> Path:
+        """The one database of the station."""
+        return self.folder / "station.db"
+
+    @property
+    def key_path(self) -> Path:
+        """The station's private keys; the public half is beside it."""
+        return self.folder / f"{self.station}.json"
+
+    @property
+    def ballast_path(self) -> Path:
+        """The file that is given up when the disk is full."""
+        return self.folder / "ballast"
+
+    @property
+    def utc_offset_ms(self) -> int:
+        """The site's offset [ms east of UTC]."""
+        return self.utc_offset_minutes * 60_000
+
+
+# Lowest and highest value of every number, in its own unit.
+_BOUNDS: Mapping[str, tuple[int, int]] = {
+    "utc_offset_minutes": (-14 * 60, 14 * 60),
+    "broker_port": (0, 65_535),
+    "batch_messages_max": (1, 500),
+    "batch_ms_max": (1, 1_000),
+    "queue_messages_max": (1, 100_000),
+    "quarantine_rows_max": (1, 1_000_000),
+    "ballast_mib": (0, 1_024),
+    "retry_s_max": (1, 3_600),
+    "late_after_ms": (1, 30 * MS_PER_DAY),
+    "clock_ahead_ms_max": (1, 30 * MS_PER_DAY),
+    "clock_error_ms_max": (1, 30 * MS_PER_DAY),
+    "stuck_samples_min": (3, 10_000),
+    "raw_retention_days": (1, 36_500),
+    "raw_age_days_max": (1, 36_500),
+    "day_grace_ms": (0, 30 * MS_PER_DAY),
+    "soil_stress_moisture_ppm": (0, 1_000_000),
+    "rain_normal_um_per_day": (1, 200_000),
+    "sync_every_s": (1, 86_400),
+    "page_port": (0, 65_535),
+}
+
+
+def load_settings(path: Path | None, environment: Mapping[str, str]) -> Settings:
+    """Settings from a file, if any, overruled by the environment.
+
+    Raises
+    ------
+    SettingError
+        If the file cannot be read, or a key is unknown, mistyped or out of range.
+    """
+    found: dict[str, object] = {} if path is None else dict(_read_toml(path))
+    for name, text in environment.items():
+        if name.startswith(ENVIRONMENT_PREFIX):
+            found[name.removeprefix(ENVIRONMENT_PREFIX).lower()] = text
+    kinds = {field.name: type(field.default) for field in dataclasses.fields(Settings)}
+    unknown = sorted(set(found) - set(kinds))
+    if unknown:
+        raise SettingError(f"expected settings among {sorted(kinds)}, got {unknown}: remove them")
+    typed: dict[str, Any] = {name: _typed(name, v, kinds[name]) for name, v in found.items()}
+    return _judged(Settings(**typed))
+
+
+def read_secret(path: Path) -> str:
+    """The one line of a secret file, without its end.
+
+    Raises
+    ------
+    SettingError
+        If it cannot be read or is empty.
+    """
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"expected a secret file at {path}: {error}") from error
+    if not text:
+        raise SettingError(f"expected a secret in {path}, got an empty file")
+    return text
+
+
+def _judged(settings: Settings) -> Settings:
+    require_name(settings.station, "station")
+    require_name(settings.site, "site")
+    if settings.broker not in BROKERS:
+        raise SettingError(f"expected broker among {BROKERS}, got {settings.broker!r}")
+    if settings.broker == "external" and not (settings.broker_port and settings.broker_user):
+        raise SettingError(
+            "an external broker needs broker_port, broker_user and broker_password_file: set them"
+        )
+    if settings.broker == "mosquitto" and settings.device_passwords_file == Path():
+        raise SettingError(
+            "broker mosquitto needs device_passwords_file, the secret file with the devices' "
+            "passwords: set it, or use broker amqtt, which checks the registry itself"
+        )
+    if settings.raw_age_days_max < settings.raw_retention_days:
+        raise SettingError("expected raw_age_days_max of at least raw_retention_days")
+    return settings
+
+
+def _read_toml(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingError(f"expected a TOML file of settings at {path}: {error}") from error
+
+
+def _typed(name: str, value: object, kind: type) -> object:
+    if kind is not int:
+        if isinstance(value, str) and value:
+            return kind(value).expanduser() if issubclass(kind, Path) else value
+        raise SettingError(f"expected text for {name}, got {value!r}")
+    if isinstance(value, str) and value.removeprefix("-").isdecimal():
+        value = int(value)
+    low, high = _BOUNDS[name]
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise SettingError(f"expected {name} from {low} to {high}, got {value!r}")
+    return value
