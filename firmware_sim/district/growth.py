@@ -18,7 +18,7 @@ from firmware_sim.district.soilwater import SoilColumns, WaterState
 from firmware_sim.district.weather import WeatherSpec, draw_weather, with_drought
 
 SPIN_UP_DAYS = 75  # before the season's first day: the soil forgets how it began
-_MAIZE_ROOT_MM = 600.0
+_MAIZE_ROOT_MM = 750.0
 _GRASS_ROOT_MM = 350.0
 
 
@@ -82,7 +82,7 @@ def draw_stand(
     count = len(skill)
     fertility = np.array([soil.fertility for soil in soils])
     noise = rng.standard_normal((3, count))
-    nutrition = 0.58 * fertility * np.exp(0.15 * skill + 0.12 * noise[0])
+    nutrition = 0.565 * fertility * np.exp(0.15 * skill + 0.12 * noise[0])
     return crop.Stand(
         sown_day=sowing.sown_day,
         emerges=sowing.emerges,
@@ -225,5 +225,5 @@ def _natural_dry_spells(zones: int, rng: np.random.Generator) -> list[DroughtSpe
             start, length = 45 + int(40 * draw[1]), 16 + int(20 * draw[2])
             struck = range(village, min(village + 2, zones))
             chosen = struck if draw[3] < 0.5 else [struck[int(draw[3] > 0.75) % len(struck)]]
-            spells += [DroughtSpec(z, start, length, 0.2, 1.2) for z in chosen]
+            spells += [DroughtSpec(z, start, length, 0.25, 1.2) for z in chosen]
     return spells

@@ -45,7 +45,7 @@ class DroughtSpec:
 
     zone: int = 1
     start_day: int = 60
-    days: int = 36
+    days: int = 40
     rain_share: float = 0.08
     warming_c: float = 2.0
 

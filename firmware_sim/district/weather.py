@@ -20,13 +20,14 @@ from firmware_sim.district import climate
 from firmware_sim.district.places import LATITUDE_DEG
 from firmware_sim.district.season import DroughtSpec, Floats, Weather
 
-_PERSISTENCE = 0.42  # of the wetness variable, day to day
+_PERSISTENCE = 0.36  # of the wetness variable, day to day
 _MOOD_PERSISTENCE = 0.955  # of the season's mood: about three weeks
 _ZONES_ALIKE = 0.80  # correlation between zones of one village
-_GAMMA_SHAPE = 0.85  # of the rain of a wet day
+_GAMMA_SHAPE = 0.95  # of the rain of a wet day
 _RAIN_MM_MAX = 120.0
-_YEAR_SPREAD = 0.08  # standard deviation of a season's mood over all days
-_ORDINARY_DRAWS = 12
+_YEAR_SPREAD = 0.05  # standard deviation of a season's mood over all days
+_ORDINARY_DRAWS = 20
+_SLACK_MM = 20.0  # differences below it matter little
 _SPELL_DAYS = 21
 _ORDINARY_SHARE = 0.25  # what is left of all moods in an ordinary season
 
@@ -69,7 +70,7 @@ def _oddity(spec: WeatherSpec, weather: Weather) -> float:
     starts = np.arange(0, spec.days, _SPELL_DAYS)
     fell = np.add.reduceat(weather.rain_mm, starts, axis=1)
     expected = np.add.reduceat(usual, starts)
-    return float(np.abs(fell - expected).max() + 2 * np.maximum(expected - fell, 0).max())
+    return float(np.abs(np.log((fell + _SLACK_MM) / (expected + _SLACK_MM))).max())
 
 
 def _draw(spec: WeatherSpec, rng: np.random.Generator) -> Weather:
@@ -117,7 +118,7 @@ def _moods(spec: WeatherSpec, rng: np.random.Generator) -> Floats:
     villages = (spec.zones + 1) // 2
     year = _YEAR_SPREAD * rng.standard_normal()
     place = np.repeat(0.07 * rng.standard_normal(villages), 2)[: spec.zones, None]
-    slow = 0.12 * _alike(spec, _MOOD_PERSISTENCE, rng)
+    slow = 0.10 * _alike(spec, _MOOD_PERSISTENCE, rng)
     moods = year + place + slow
     return np.asarray(_ORDINARY_SHARE * moods if spec.ordinary else moods)
 
