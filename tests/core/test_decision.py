@@ -1,0 +1,123 @@
+"""Decisions: each verdict with its reasons, and cards that replay byte for byte."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from core.canonical import canonical_bytes
+from core.decision.card import DecisionCard, replay
+from core.decision.policy import DecisionInputs, Verdict, decide
+from core.errors import ReplayMismatchError
+from core.reasons import SENTENCES, Reason, ReasonCode
+from core.scoring.features import FeatureValue
+from core.shape import decode, encode
+from core.wire.records import Application
+from tests.support.models import model_hash, small_model
+from tests.support.products import CROP, crop_product
+
+MODEL, PRODUCT = small_model(), crop_product()
+GOOD = (FeatureValue("past_late_days", 0), FeatureValue("area_m2", 9_000))
+LATE = (FeatureValue("past_late_days", 40), FeatureValue("area_m2", 9_000))
+BORDER = (FeatureValue("past_late_days", 5), FeatureValue("area_m2", 9_000))
+BAD = (*LATE, FeatureValue("soil_stress_days", 20))
+
+
+def asked(**changes: Any) -> DecisionInputs:
+    application = Application("ap1", "f1", "wheat", ("p",), 800_000, "CNY")
+    inputs = DecisionInputs(
+        application=application,
+        station="kijani",
+        home_station="kijani",
+        features=GOOD,
+        purposes=("automated_decision", "device_readings"),
+        consent_ids=("c1",),
+        evidence_ids=(),
+        readings=(),
+        available_minor=5_000_000,
+        capacity_minor=2_000_000,
+        model_sha256=model_hash(MODEL),
+        model_version=1,
+        model_stale=False,
+        policy_version=PRODUCT.policy_version(),
+        decided_on="2026-04-01",
+        decided_at_ms=1_775_000_000_000,
+        error_ms=1000,
+    )
+    asked_minor = changes.pop("asked_minor", 800_000)
+    return replace(inputs, application=replace(application, asked_minor=asked_minor), **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict", "amount", "reasons"),
+    [
+        ({}, "approve", 800_000, ["decision_approved"]),
+        ({"asked_minor": 5_000_000}, "approve", 2_000_000,
+         ["decision_approved", "decision_capacity"]),
+        ({"available_minor": 15_000}, "approve", 10_000,
+         ["decision_approved", "decision_capacity"]),
+        ({"capacity_minor": 9_999}, "decline", 0, ["decision_capacity"]),
+        ({"asked_minor": 6_000_001}, "refer", 0, ["decision_authority"]),
+        ({"asked_minor": 3_000_001, "model_stale": True}, "refer", 0, ["decision_authority"]),
+        ({"home_station": "mbali"}, "decline", 0, ["decision_other_station"]),
+        ({"purposes": ()}, "refer", 0, ["decision_consent_missing"]),
+        ({"features": GOOD[:1]}, "refer", 0, ["decision_evidence_thin"]),
+        ({"features": BORDER, "purposes": ("automated_decision",)}, "approve", 800_000,
+         ["decision_approved"]),
+        ({"features": LATE}, "decline", 0, ["decision_pd_high", "feature", "feature"]),
+        ({"features": BAD}, "decline", 0,
+         ["decision_pd_high", "feature", "feature", "feature"]),
+    ],
+)  # fmt: skip
+def test_verdicts(changes: dict[str, Any], verdict: str, amount: int, reasons: list[str]) -> None:
+    outcome = decide(asked(**changes), MODEL, PRODUCT)
+    assert (outcome.verdict.value, outcome.amount_minor) == (verdict, amount)
+    assert [reason.code.value for reason in outcome.reasons] == reasons
+    assert (outcome.quote is not None) == (verdict == "approve")
+
+
+def test_a_score_in_the_band_goes_to_a_person() -> None:
+    table = replace(MODEL.table, refer_low=500, refer_high=600)
+    outcome = decide(asked(), replace(MODEL, table=table), PRODUCT)
+    assert outcome.verdict is Verdict.REFER
+    assert outcome.reasons[0].code is ReasonCode.DECISION_PD_BORDER
+
+
+def test_a_price_above_the_cap_is_declined() -> None:
+    dear = crop_product(credit={**CROP["credit"], "apr_cap_ppm": 60_000})
+    outcome = decide(asked(), MODEL, dear)
+    assert outcome.verdict is Verdict.DECLINE
+    assert outcome.reasons == (Reason(ReasonCode.DECISION_PRICE_CAP),)
+
+
+def test_declining_one_use_of_data_only_makes_it_missing() -> None:
+    stressed = (*GOOD, FeatureValue("soil_stress_days", 20))
+    without = decide(asked(features=stressed, purposes=("automated_decision",)), MODEL, PRODUCT)
+    assert "soil_stress_days" in without.missing
+    assert without.verdict is Verdict.APPROVE
+
+
+def test_a_card_replays_byte_for_byte_after_a_journey() -> None:
+    inputs = asked()
+    card = DecisionCard("card1", inputs, decide(inputs, MODEL, PRODUCT))
+    travelled = decode(DecisionCard, encode(card))
+    assert canonical_bytes(encode(travelled)) == canonical_bytes(encode(card))
+    assert replay(travelled, MODEL, model_hash(MODEL), PRODUCT) == card.outcome
+
+
+def test_a_doctored_card_does_not_replay() -> None:
+    inputs = asked()
+    outcome = decide(inputs, MODEL, PRODUCT)
+    doctored = DecisionCard("card1", inputs, replace(outcome, amount_minor=900_000))
+    with pytest.raises(ReplayMismatchError, match="differs"):
+        replay(doctored, MODEL, model_hash(MODEL), PRODUCT)
+    with pytest.raises(ReplayMismatchError, match="expected"):
+        replay(DecisionCard("c", inputs, outcome), MODEL, "0" * 64, PRODUCT)
+
+
+def test_every_reason_has_words() -> None:
+    assert set(SENTENCES) == set(ReasonCode)
+    said = Reason(ReasonCode.LIMIT_STAGE_SEEN, {"stage": "heading"}).sentence()
+    assert said == "Your crop was seen at heading, so the next part is released."

@@ -1,0 +1,173 @@
+"""The limit rule against worked examples: 100 mu of wheat through a season."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.lending.limit import (
+    HerdView,
+    Household,
+    Movement,
+    PlotView,
+    Standing,
+    Terms,
+    crop_terms,
+    herd_terms,
+    review,
+    sowing_terms,
+)
+from core.reasons import ReasonCode
+from tests.support.products import crop_product, herd_product
+
+WHEAT = crop_product()
+NOBODY = Household(size=0)
+
+
+def plot(stage: str, q10: int | None) -> PlotView:
+    return PlotView("p", 1_000, stage, stage, 3, q10, q10, "e")
+
+
+@pytest.mark.parametrize(
+    ("stage", "q10", "carried", "cost", "limit"),
+    [
+        ("sowing", 318_248, 4_334_156, 2_800_000, 2_800_000),
+        ("vegetative", 373_104, 5_081_229, 6_000_000, 5_080_000),
+        ("heading", 411_552, 5_604_844, 7_200_000, 5_600_000),
+        ("heading", 285_144, 3_883_319, 7_200_000, 3_880_000),  # drought
+    ],
+)
+def test_the_worked_example(stage: str, q10: int, carried: int, cost: int, limit: int) -> None:
+    terms = crop_terms(WHEAT, [plot(stage, q10)], NOBODY)
+    assert terms is not None
+    assert abs(terms.collateral_minor - carried) <= 1
+    assert terms.stage_cost_minor == cost
+    assert terms.limit(10_000) == limit
+
+
+def test_a_sharper_estimate_raises_the_limit_with_the_same_mean() -> None:
+    wide, sharp = plot("heading", 373_104), plot("heading", 411_552)
+    low, high = (crop_terms(WHEAT, [p], NOBODY) for p in (wide, sharp))
+    assert low is not None
+    assert high is not None
+    assert low.limit(10_000) < high.limit(10_000)
+
+
+def test_before_any_yield_only_the_sowing_share_is_lent() -> None:
+    assert crop_terms(WHEAT, [plot("vegetative", None)], NOBODY) is None
+    assert sowing_terms(WHEAT, [plot("vegetative", None)]).limit(10_000) == 2_800_000
+
+
+def test_capacity_covers_the_household_first() -> None:
+    product = crop_product(capacity={"living_cost_minor_per_person": 1_000_000})
+    terms = crop_terms(product, [plot("heading", 411_552)], Household(size=5))
+    assert terms is not None
+    # V = 9,341,406.8; less 5,000,000 for living; over 1 + 7 % × 180/365.
+    assert terms.capacity_minor == 4_196_540
+    assert terms.binding == "capacity"
+
+
+def test_two_plots_add_up_each_at_its_own_stage() -> None:
+    both = crop_terms(WHEAT, [plot("sowing", 318_248), plot("heading", 411_552)], NOBODY)
+    assert both is not None
+    assert both.stage_cost_minor == 2_800_000 + 7_200_000
+    assert abs(both.collateral_minor - (4_334_156 + 5_604_844)) <= 2
+
+
+SUPPORT = Terms(5_000_000, 5_000_000, 9_000_000, 9_000_000, 9_000_000)
+
+
+def at(limit: int) -> Terms:
+    return Terms(limit, limit, 9_000_000, 9_000_000, 9_000_000)
+
+
+@pytest.mark.parametrize(
+    ("limit", "drawn", "leased", "target", "age", "looks", "movement", "after", "last_reason"),
+    [
+        # A cut is immediate.
+        (6_000_000, 0, 0, 3_880_000, 3, (), Movement.CUT, 3_880_000, None),
+        # With 45,000.00 drawn the drought row leaves nothing available, and a watch flag.
+        (5_600_000, 4_500_000, 0, 3_880_000, 3, (), Movement.CUT, 3_880_000, "limit_watch"),
+        # A rise waits for a second look, then takes what both support.
+        (2_800_000, 0, 0, 5_080_000, 3, (), Movement.HELD, 2_800_000, "limit_second_look"),
+        (2_800_000, 0, 0, 5_080_000, 3, (4_900_000,), Movement.RAISED, 4_900_000, None),
+        (
+            2_800_000,
+            0,
+            0,
+            5_080_000,
+            3,
+            (2_700_000,),
+            Movement.HELD,
+            2_800_000,
+            "limit_second_look",
+        ),
+        # Less than 5 % is ignored, both ways.
+        (5_000_000, 0, 0, 5_200_000, 3, (), Movement.HELD, 5_000_000, "limit_small_change"),
+        (5_000_000, 0, 0, 4_800_000, 3, (), Movement.HELD, 5_000_000, "limit_small_change"),
+        (5_000_000, 0, 0, 5_000_000, 3, (), Movement.HELD, 5_000_000, "limit_unchanged"),
+        # What cannot be seen holds, then freezes; it never falls.
+        (5_000_000, 0, 0, 1_000_000, 21, (), Movement.HELD, 5_000_000, "limit_not_seen"),
+        (5_000_000, 0, 0, None, 3, (), Movement.HELD, 5_000_000, "limit_not_seen"),
+        (5_000_000, 0, 0, 1_000_000, 46, (), Movement.FROZEN, 5_000_000, "limit_stale_frozen"),
+        # What is leased out counts as used.
+        (5_600_000, 0, 4_500_000, 3_880_000, 3, (), Movement.CUT, 3_880_000, "limit_watch"),
+    ],
+)
+def test_movements(
+    limit: int, drawn: int, leased: int, target: int | None, age: int, looks: tuple[int, ...],
+    movement: Movement, after: int, last_reason: str | None,
+) -> None:  # fmt: skip
+    standing = Standing(limit, drawn, leased, supported_minor=looks)
+    terms = None if target is None else at(target)
+    found = review(WHEAT, standing, terms, age, ["e1"])
+    assert (found.movement, found.limit_minor) == (movement, after)
+    if last_reason:
+        assert found.reasons[-1].code is ReasonCode(last_reason)
+    assert found.policy_version == WHEAT.policy_version()
+    assert found.evidence_ids == ("e1",)
+
+
+@given(
+    limit=st.integers(0, 10**9),
+    drawn=st.integers(0, 10**9),
+    target=st.none() | st.integers(0, 10**9),
+    age=st.integers(0, 100),
+    looks=st.lists(st.integers(0, 10**9), max_size=3),
+)
+def test_no_review_ever_rises_on_one_look_or_falls_unseen(
+    limit: int, drawn: int, target: int | None, age: int, looks: list[int]
+) -> None:
+    standing = Standing(limit, drawn, 0, supported_minor=tuple(looks))
+    found = review(WHEAT, standing, None if target is None else at(target), age, [])
+    if found.limit_minor > limit:
+        assert looks
+        assert target is not None
+        assert found.limit_minor <= min(looks[-1], target)
+    if found.limit_minor < limit:
+        assert age <= WHEAT.movement.fresh_days_max
+        assert found.movement is Movement.CUT
+    assert found.limit_minor >= 0
+
+
+@pytest.mark.parametrize(
+    ("heads", "forage", "limit"),
+    [
+        (10, 1_000_000, 4_000_000),  # S = 10 × 4,000 binds
+        (10, 1_200_000, 4_000_000),  # better than normal adds nothing
+        (10, 700_000, 2_800_000),
+        (10, 399_999, 0),  # below the floor
+        (8, 1_000_000, 3_200_000),  # two animals fewer at the reader
+    ],
+)
+def test_a_herd_carries_what_was_counted_and_what_grows(
+    heads: int, forage: int, limit: int
+) -> None:
+    terms = herd_terms(herd_product(), [HerdView("h", heads, 3, forage, forage, "e")])
+    assert terms is not None
+    assert terms.limit(10_000) == limit
+
+
+def test_unknown_forage_holds() -> None:
+    assert herd_terms(herd_product(), [HerdView("h", 10, 3)]) is None

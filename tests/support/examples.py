@@ -1,0 +1,126 @@
+"""One example of every wire document, with fixed keys: what the golden bytes hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.canonical import canonical_bytes
+from core.decision.card import CARD, DecisionCard
+from core.decision.policy import DecisionInputs, decide
+from core.lending.lease import LEASE, DrawState, Lease, LeaseKind
+from core.lending.limit import Movement
+from core.reasons import Reason, ReasonCode
+from core.scoring.features import DailyFeature, FeatureValue
+from core.shape import encode
+from core.signing import sign_document
+from core.wire import envelope as env
+from core.wire import evidence as ev
+from core.wire import records as rec
+from core.wire import registry as reg
+from core.wire import telemetry as tel
+from core.wire.modelfile import MODEL
+from tests.support.models import model_hash, small_model
+from tests.support.products import crop_product
+from tests.support.signing import NumberSigner
+
+SIGNER = NumberSigner(1)
+
+
+def _evidence() -> ev.Evidence:
+    return ev.Evidence(
+        evidence_id="0f5c", kind=ev.EvidenceKind.CROP, subject_id="plot-1",
+        subject_sha256="ab" * 32, season_id="2026-long-rains", crop="maize", index="ndvi",
+        as_of="2026-05-20", clear_looks=3, stage=ev.Stage.VEGETATIVE,
+        season=ev.Season(start_on="2026-04-05"),
+        observations=(ev.Observation("2026-05-20", 6120, 980_000, "S2A_1", used=True),),
+        curve=(ev.CurvePoint("2026-05-20", 6100, 5800, 6400),),
+        scenes=(ev.SceneRef("S2A_1", "cd" * 32),), software="harvestline-satellite 0.1.0",
+        last_clear_on="2026-05-20", stage_observed_on="2026-05-15", anomaly_ppm=-12_000,
+        yield_estimate=ev.YieldEstimate(900, 1100, 2200, 3300, 3600, "ridge", "ef" * 32),
+    )  # fmt: skip
+
+
+def _card() -> DecisionCard:
+    model, product = small_model(), crop_product()
+    inputs = DecisionInputs(
+        application=rec.Application("ap-1", "f-1", "wheat", ("plot-1",), 800_000, "CNY"),
+        station="kijani", home_station="kijani",
+        features=(FeatureValue("past_late_days", 0), FeatureValue("area_m2", 9_000)),
+        purposes=("automated_decision",), consent_ids=("c-1",), evidence_ids=("0f5c",),
+        readings=(), available_minor=5_000_000, capacity_minor=2_000_000,
+        model_sha256=model_hash(model), model_version=1, model_stale=False,
+        policy_version=product.policy_version(), decided_on="2026-04-01",
+        decided_at_ms=1_775_000_000_000, error_ms=1000,
+    )  # fmt: skip
+    return DecisionCard("card-1", inputs, decide(inputs, model, product))
+
+
+def _records() -> dict[str, tuple[rec.Up | rec.Down, Any]]:
+    reasons = (Reason(ReasonCode.LIMIT_STAGE_SEEN, {"stage": "vegetative"}),)
+    return {
+        "consent": (rec.Up.CONSENT, rec.Consent(
+            "c-1", "f-1", rec.ConsentAction.GRANT, ("automated_decision",), "lender",
+            "ab" * 32, spoken=True, helped=False)),
+        "drawdown": (rec.Up.DRAWDOWN, rec.Drawdown(
+            "d-1", "line-1", "lease-1", DrawState.POSTED, 100_000, 1_500, "KES", "c-1",
+            178_010, "2026-05-21")),
+        "line_opened": (rec.Up.LINE_OPENED, rec.LineOpened(
+            "line-1", "ap-1", "f-1", "wheat", "lease-1", ("plot-1",), 800_000, "CNY")),
+        "lease_closed": (rec.Up.LEASE_CLOSED, rec.LeaseClosed("lease-1", 100_000)),
+        "daily_feature": (rec.Up.DAILY_FEATURE, DailyFeature(
+            "plot-1", "soil_moisture_ppm", "2026-05-20", 231_000, 960_000, 23, "ab" * 32)),
+        "farmer": (rec.Down.FARMER, reg.Farmer("f-1", "Amina Otieno", "sw", "kijani", 5)),
+        "subject": (rec.Down.SUBJECT, reg.Subject(
+            "plot-1", reg.SubjectKind.PLOT, "f-1", "Upper field", crop="maize",
+            season_id="2026-long-rains", sown_on="2026-03-22", area_m2=9_000)),
+        "device": (rec.Down.DEVICE, reg.Device(
+            "soil-1", tel.DeviceKind.SOIL_PROBE, "plot-1", "kijani", "ab" * 32, "cd" * 32)),
+        "dossier": (rec.Down.DOSSIER, reg.Dossier("f-1", "2026-03-01", {"past_late_days": 3})),
+        "line": (rec.Down.LINE, rec.LineStatus(
+            "line-1", "f-1", "wheat", ("plot-1",), "KES", 1_500_000, 100_000, 320, 1_500,
+            140_000, "2026-09-15", "2026-05-20", Movement.RAISED, reasons, ("0f5c",),
+            open=True)),
+        "freeze": (rec.Down.FREEZE, rec.Freeze("line-1", frozen=True, reasons=reasons)),
+        "evidence": (rec.Down.EVIDENCE, rec.EvidenceDigest(
+            "0f5c", "ab" * 32, "plot-1", "2026-05-20", "vegetative",
+            {"ndvi_anomaly_ppm": -12_000}, 1100, 2200)),
+    }  # fmt: skip
+
+
+def golden() -> dict[str, bytes]:
+    """File name to the exact bytes of every document of wire version 1."""
+    batch = tel.Batch(
+        "soil-1", "e1", 2, 40,
+        (tel.Sample(41, 1_775_000_000_000, 1500, {"soil_moisture_ppm": 231_000}),),
+    )  # fmt: skip
+    birth = tel.Birth(
+        "soil-1", "e1", 2, tel.DeviceKind.SOIL_PROBE, "1.0.0", ("soil_moisture_ppm",),
+        1_775_000_000_000, 1500,
+    )  # fmt: skip
+    lease = Lease("lease-1", LeaseKind.LINE, "kijani", "wheat", "KES", 500_000, 1, 2, "line-1", 9)
+    name = env.LogName("kijani", env.LogClass.MONEY)
+    run = tuple(
+        env.Record(i, kind.value, 1_775_000_000_000 + i, 1000, encode(body))
+        for i, (kind, body) in enumerate(_records().values(), start=1)
+        if isinstance(kind, rec.Up)
+    )
+    signed = {
+        "telemetry": (tel.BATCH, batch),
+        "birth": (tel.BIRTH, birth),
+        "death": (tel.DEATH, tel.Death("soil-1", "e1", 2)),
+        "watermark": (tel.WATERMARK, tel.Watermark("soil-1", "e1", 41)),
+        "evidence": (ev.EVIDENCE, _evidence()),
+        "lease": (LEASE, lease),
+        "model": (MODEL, small_model()),
+        "decision-card": (CARD, _card()),
+        "receipt": (env.RECEIPT, env.Receipt("kijani", env.LogClass.MONEY, "", 4, "ab" * 32)),
+        "pull": (env.PULL, env.Pull("kijani", 7, "ab" * 32, 1_775_000_000_000)),
+    }
+    files = {
+        f"{stem}.v1.json": sign_document(kind, encode(body), SIGNER)
+        for stem, (kind, body) in signed.items()
+    }
+    for stem, (_, body) in _records().items():
+        files[f"record-{stem}.v1.json"] = canonical_bytes(encode(body))
+    files["envelope.v1.hle"] = env.pack(name, env.GENESIS, run, SIGNER)
+    return files
