@@ -72,6 +72,11 @@ def cover_of(lai: Floats) -> Floats:
     return 1 - np.exp(-_LIGHT_EXTINCTION * lai)
 
 
+def unrolled(stress: Floats) -> Floats:
+    """Share of the leaf area that shows; thirsty maize rolls its leaves [0–1]."""
+    return np.asarray(0.65 + 0.35 * np.clip(stress / 0.6, 0, 1))
+
+
 def thermal_step_gdd(tmin_c: Floats, tmax_c: Floats) -> Floats:
     """A day's thermal time above the base [°C d]."""
     return np.maximum((np.minimum(tmax_c, _TOP_C) + np.maximum(tmin_c, BASE_C)) / 2 - BASE_C, 0)
@@ -152,7 +157,7 @@ def _wither(state: CropState, up: np.ndarray, gdd: Floats, stress: Floats) -> No
     past = np.clip((state.thermal_gdd - FLOWERING_GDD) / (MATURITY_GDD - FLOWERING_GDD), 0, 1.2)
     by_age = 0.0065 * gdd * past**2
     by_shade = 0.0006 * gdd * np.clip(state.green_lai - 3.5, 0, 3)
-    by_thirst = 0.045 * np.clip(1 - stress / 0.45, 0, 1)
+    by_thirst = 0.060 * np.clip(1 - stress / 0.60, 0, 1)
     dead = np.where(up, state.green_lai * np.clip(by_age + by_shade + by_thirst, 0, 1), 0)
     state.green_lai -= dead
     state.dry_lai = state.dry_lai * 0.985 + 0.8 * dead

@@ -82,7 +82,7 @@ def draw_stand(
     count = len(skill)
     fertility = np.array([soil.fertility for soil in soils])
     noise = rng.standard_normal((3, count))
-    nutrition = 0.565 * fertility * np.exp(0.15 * skill + 0.12 * noise[0])
+    nutrition = 0.545 * fertility * np.exp(0.15 * skill + 0.12 * noise[0])
     return crop.Stand(
         sown_day=sowing.sown_day,
         emerges=sowing.emerges,
@@ -176,7 +176,7 @@ def _keep(
 ) -> None:
     kept["soil"][day] = soilwater.moisture(columns, water)
     kept["surface"][day] = water.surface_mm / soilwater.SURFACE_MM
-    kept["green"][day] = state.green_lai + weeds
+    kept["green"][day] = crop.unrolled(stress) * state.green_lai + weeds
     kept["dry"][day] = state.dry_lai
     kept["biomass"][day] = 10 * state.biomass_g_per_m2
     kept["stress"][day] = stress
@@ -189,7 +189,7 @@ def _step_weeds(
 ) -> Floats:
     """Weeds cover idle land after rain, are ploughed in, and stay few under a crop."""
     idle = (day < stand.sown_day - 5) | (state.ripe_days >= crop.DRYING_DAYS)
-    target = np.where(idle, 0.75 * stress, 0.12 * stress * np.exp(-state.green_lai))
+    target = np.where(idle, 0.5 * stress, 0.12 * stress * np.exp(-state.green_lai))
     target = np.where(stand.emerges | idle, target, 0.30 * stress)
     ploughed = (day >= stand.sown_day - 5) & (day <= stand.sown_day)
     return np.where(ploughed, 0.02, weeds + 0.035 * (target - weeds))

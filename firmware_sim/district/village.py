@@ -67,8 +67,8 @@ def build_district(seed: int, farmers: int = 42) -> District:
             f"expected a seed from 0 and {FARMERS_MIN} to {FARMERS_MAX} farmers, "
             f"got seed {seed} and {farmers} farmers"
         )
+    land = lay_out_parcels(_land_rng(seed))
     rng = np.random.default_rng([seed, 1])
-    land = lay_out_parcels(rng)
     people = _people(farmers, rng)
     plots = _plots(land, people, rng)
     pastures = _pastures(land, people, plots, rng)
@@ -89,6 +89,17 @@ def build_district(seed: int, farmers: int = 42) -> District:
         stores=stores,
         devices=devices,
     )
+
+
+def other_parcels(district: District) -> tuple[Ring, ...]:
+    """Rings of the village's parcels on which nothing is lent [m, EPSG:32737]."""
+    lent = {plot.ring for plot in district.plots}
+    every = lay_out_parcels(_land_rng(district.seed)).parcels
+    return tuple(ring for ring in every if ring not in lent)
+
+
+def _land_rng(seed: int) -> np.random.Generator:
+    return np.random.default_rng([seed, 0])
 
 
 def draw_people(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
