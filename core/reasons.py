@@ -53,6 +53,8 @@ class ReasonCode(Enum):
     DRAW_NO_LEASE = "draw_no_lease"
     DRAW_LINES_EXHAUSTED = "draw_lines_exhausted"
     DRAW_ABOVE_LEASE = "draw_above_lease"
+    DRAW_SEASON_OVER = "draw_season_over"
+    DRAW_PRICE_CAP = "draw_price_cap"
 
 
 SENTENCES: Mapping[ReasonCode, str] = {
@@ -99,6 +101,10 @@ SENTENCES: Mapping[ReasonCode, str] = {
     ReasonCode.DRAW_NO_LEASE: "The station holds no permission for this line.",
     ReasonCode.DRAW_LINES_EXHAUSTED: "The station has opened as many lines as it may.",
     ReasonCode.DRAW_ABOVE_LEASE: "At most {available} can be drawn here now.",
+    ReasonCode.DRAW_SEASON_OVER: "The season of this line is over; nothing new can be drawn.",
+    ReasonCode.DRAW_PRICE_CAP: (
+        "So late in the season the whole price would be above the legal cap."
+    ),
 }
 
 

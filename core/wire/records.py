@@ -135,7 +135,9 @@ class LineStatus:
     """A line as the centre sees it: what the kiosk shows.
 
     Amounts [minor units]; interest is accrued to ``as_of`` and goes on at
-    ``rate_ppm`` on the principal.
+    ``rate_ppm`` on the principal. ``counted_seq`` is the number of the station's
+    money log up to which its draws are in these amounts, so that none is shown
+    twice or not at all.
     """
 
     line_id: str
@@ -154,6 +156,7 @@ class LineStatus:
     reasons: tuple[Reason, ...]
     evidence_ids: tuple[str, ...]
     open: bool
+    counted_seq: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,85 @@
+"""The compact models that were admitted, as their signed documents.
+
+Every admitted model stays, so that decision cards replay; the one with the highest
+version scores. One that is refused never reaches these rows.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from core.canonical import canonical_bytes, canonical_hash
+from core.errors import HarvestlineError
+from core.shape import decode
+from core.signing import Verifier, open_document
+from core.wire.modelfile import MODEL, MODEL_BYTES_MAX, Model, admit
+from edge_node.store.database import StationDatabase
+
+
+class NoModelError(HarvestlineError):
+    """No model is here that could score, or not the one that a card names."""
+
+    code = "HL-EDGE-007"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptModel:
+    """A model with the hash of its content, which cards cite."""
+
+    model: Model
+    sha256: str
+
+
+def admit_model(db: StationDatabase, document: dict[str, Any], verifier: Verifier) -> bool:
+    """Take a signed model into use; False if it is the one in use.
+
+    The hash that cards cite is that of the signed document's canonical bytes.
+
+    Raises
+    ------
+    HarvestlineError
+        If it is damaged, not signed by the centre, or older than the one in use.
+    """
+    data = canonical_bytes(document)
+    signed = open_document(data, MODEL, verifier, MODEL_BYTES_MAX)
+    candidate = decode(Model, signed.body)
+    row = db.execute("SELECT version, sha256 FROM models ORDER BY version DESC LIMIT 1").fetchone()
+    version, sha256 = row or (0, "")
+    if not admit(candidate, signed.sha256, version, sha256):
+        return False
+    db.execute(
+        "INSERT INTO models (sha256, version, name, valid_to_ms, document) VALUES (?, ?, ?, ?, ?)",
+        [signed.sha256, candidate.version, candidate.name, candidate.valid_to_ms, data.decode()],
+    )
+    return True
+
+
+def current_model(db: StationDatabase) -> KeptModel | None:
+    """The model in use, if there is one."""
+    row = db.execute("SELECT document, sha256 FROM models ORDER BY version DESC LIMIT 1").fetchone()
+    return _kept(row) if row else None
+
+
+def model_by_hash(db: StationDatabase, sha256: str) -> KeptModel:
+    """The very model that a decision card cites.
+
+    Raises
+    ------
+    NoModelError
+        If it was never admitted here.
+    """
+    row = db.execute("SELECT document, sha256 FROM models WHERE sha256 = ?", [sha256]).fetchone()
+    if row is None:
+        raise NoModelError(f"expected model {sha256[:16]}… at the station, it was never here")
+    return _kept(row)
+
+
+def document_sha256(document: dict[str, Any]) -> str:
+    """The hash by which a signed model is cited."""
+    return canonical_hash(document)
+
+
+def _kept(row: tuple[str, str]) -> KeptModel:
+    return KeptModel(decode(Model, json.loads(row[0])["body"]), row[1])
