@@ -1,0 +1,1 @@
+"""From readings to features: quality control, daily values, a season's aggregates."""
