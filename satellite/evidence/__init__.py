@@ -1,0 +1,1 @@
+"""Evidence: what was seen becomes signed documents, tables and a picture, and is delivered."""

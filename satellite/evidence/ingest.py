@@ -1,0 +1,194 @@
+"""One round: read what is new, work out what it means, write and deliver what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from core.canonical import sha256_hex
+from core.signing import Signer
+from satellite.config import OutputError
+from satellite.evidence.delivery import Courier, DeliveryCount
+from satellite.evidence.document import document_bytes, evidence_of
+from satellite.evidence.outbox import Document, Outbox, Status
+from satellite.evidence.tables import season_csv, series_csv, write_atomically
+from satellite.indices import Index
+from satellite.season.detect import season_of
+from satellite.series import PIXELS_MIN, Series, series_of, smooth
+from satellite.statistics.intake import Intake, IntakeCount, Tell
+from satellite.statistics.plots import Plot, PlotError, Problem, read_plots
+from satellite.statistics.store import Store
+from satellite.yields.estimate import Outlook, Subject, outlooks
+from satellite.yields.model import YieldModel, YieldModelError
+
+STATE_FILE = "state.sqlite"
+EVIDENCE_FOLDER = "evidence"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one command was asked to do; the hands (signer, courier) may be absent."""
+
+    catalog: Path
+    plots_file: Path
+    out: Path
+    index: Index
+    until: date | None = None
+    model: YieldModel | None = None
+    signer: Signer | None = None
+    courier: Courier | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one round did."""
+
+    scenes: IntakeCount
+    scenes_broken: list[Problem]
+    plots: int
+    plots_skipped: list[Problem]
+    observations: int
+    as_of: str
+    evidence_new: int
+    delivery: DeliveryCount = field(default_factory=DeliveryCount)
+
+
+class Ingest:
+    """Keeps plots, plans and the store open over rounds."""
+
+    def __init__(self, job: Job) -> None:
+        if job.model is not None and job.model.index != job.index.name:
+            raise YieldModelError(
+                f"expected a model of {job.index.name}, got one of {job.model.index}: "
+                f"ask for --index {job.model.index} or calibrate with {job.index.name}"
+            )
+        self._job = job
+        self._plots, self._unusable = read_plots(job.plots_file)
+        self._store = Store(_prepare(job.out) / STATE_FILE)
+        self._outbox = Outbox(self._store)
+        self._intake = Intake(self._store, self._plots, job.index)
+        self.subjects: list[Subject] = []
+
+    def close(self) -> None:
+        """Close the store."""
+        self._store.close()
+
+    @property
+    def refused(self) -> list[Problem]:
+        """The documents that the centre refused."""
+        return self._outbox.refused()
+
+    def run(self, tell: Tell) -> Round:
+        """One round over the catalog.
+
+        Parameters
+        ----------
+        tell
+            Called with scenes done and scenes in all.
+
+        Raises
+        ------
+        CatalogError, BandMissingError, OutputError
+            If nothing at all can be done.
+        """
+        job = self._job
+        scenes = self._intake.run(job.catalog, job.until, tell)
+        series = series_of(self._store.looks(job.index.name, job.until), job.index.levels)
+        self.subjects, skipped = self._understand(series)
+        words = self._outlooks()
+        made = self._write(series, words)
+        return Round(
+            scenes=scenes,
+            scenes_broken=self._store.broken(job.index.name),
+            plots=len(self.subjects),
+            plots_skipped=[*self._unusable, *skipped],
+            observations=sum(k.mean is not None for one in series.values() for k in one.looks),
+            as_of=max((s.series.looks[-1].date.isoformat() for s in self.subjects), default=""),
+            evidence_new=made,
+            delivery=self.deliver(),
+        )
+
+    def deliver(self) -> DeliveryCount:
+        """Send what waits, if there is an address."""
+        if self._job.courier is None:
+            return DeliveryCount(pending=self._outbox.count(Status.PENDING))
+        return self._job.courier.deliver(self._outbox)
+
+    def draw(
+        self, draw: Callable[[Sequence[Subject], Index, str], bytes], forms: Sequence[str]
+    ) -> None:
+        """Draw the picture of the last round, in each format."""
+        for form in forms if self.subjects else ():
+            path = self._job.out / f"curves.{form}"
+            write_atomically(path, draw(self.subjects, self._job.index, form))
+
+    def _understand(self, series: dict[str, Series]) -> tuple[list[Subject], list[Problem]]:
+        usable: list[tuple[Plot, Series]] = []
+        skipped: list[Problem] = []
+        for plot in self._plots:
+            one = series.get(plot.plot_id)
+            if one is None:
+                skipped.append(_problem(plot, "lies outside every scene: check its position"))
+            elif one.pixels < PIXELS_MIN:
+                skipped.append(
+                    _problem(
+                        plot, f"has {one.pixels:.1f} pixels, expected at least {PIXELS_MIN:.0f}"
+                    )
+                )
+            else:
+                usable.append((plot, one))
+        levels = self._job.index.levels
+        curves = smooth([one for _, one in usable], levels.noise_sd)
+        return [
+            Subject(plot, one, curve, season_of(plot, one, curve, levels))
+            for (plot, one), curve in zip(usable, curves, strict=True)
+        ], skipped
+
+    def _outlooks(self) -> list[Outlook]:
+        if self._job.model is None:
+            return [Outlook()] * len(self.subjects)
+        return outlooks(self._job.model, self.subjects, self._job.index.levels)
+
+    def _write(self, series: dict[str, Series], words: Sequence[Outlook]) -> int:
+        job, name = self._job, self._job.index.name
+        before = self._outbox.latest_ids()
+        documents: list[Document] = []
+        for subject, outlook in zip(self.subjects, words, strict=True):
+            evidence = evidence_of(subject, outlook, name)
+            path = job.out / EVIDENCE_FOLDER / f"{file_name(subject.plot.plot_id)}.json"
+            if before.get(subject.plot.plot_id) == evidence.evidence_id and path.exists():
+                continue
+            data = document_bytes(evidence, job.signer)
+            write_atomically(path, data)
+            documents.append(
+                Document(evidence.evidence_id, evidence.subject_id, evidence.as_of, data)
+            )
+        if documents or not before:
+            write_atomically(job.out / "series.csv", series_csv(series.values(), name))
+            write_atomically(job.out / "season.csv", season_csv(self.subjects, words, name))
+        if job.courier is not None:
+            self._outbox.release_kept()
+        self._outbox.add(documents, deliver=job.courier is not None)
+        return len(documents)
+
+
+def file_name(plot_id: str) -> str:
+    """A plot id as a file name; where a character must be changed, a hash keeps it unique."""
+    safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in plot_id)
+    if safe == plot_id and not safe.startswith("."):
+        return safe
+    return f"_{safe.lstrip('.')[:80]}-{sha256_hex(plot_id.encode())[:8]}"
+
+
+def _problem(plot: Plot, detail: str) -> Problem:
+    return Problem(plot.plot_id, PlotError.code, f"{plot.plot_id} {detail}")
+
+
+def _prepare(out: Path) -> Path:
+    try:
+        (out / EVIDENCE_FOLDER).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"expected a folder to write to at {out}, got: {error}") from error
+    return out

@@ -1,0 +1,101 @@
+"""The tables in the output folder, each written whole and put in place by rename."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Sequence
+from datetime import date
+from pathlib import Path
+
+from satellite.config import OutputError
+from satellite.series import Series
+from satellite.yields.estimate import Outlook, Subject
+
+SERIES_COLUMNS = ("plot_id", "date", "index", "mean", "valid_fraction", "scene_id")
+SEASON_COLUMNS = (
+    "plot_id", "kind", "crop", "season_id", "index", "as_of", "stage", "stage_observed_on",
+    "start_on", "peak_on", "peak", "end_on", "clear_looks", "small_plot", "anomaly_ppm",
+    "p10", "p50", "p90",
+)  # fmt: skip
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file whole: to a neighbour, then renamed over it.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(data)
+        os.replace(part, path)  # noqa: PTH105  # rename that replaces, on every system
+    except OSError as error:
+        raise OutputError(f"expected to write {path}, got: {error}") from error
+
+
+def series_csv(series: Iterable[Series], index_name: str) -> bytes:
+    """Every look at every plot in which something was seen."""
+    rows = (
+        (
+            one.plot_id,
+            look.date.isoformat(),
+            index_name,
+            f"{look.mean:.6f}",
+            f"{look.valid_fraction:.6f}",
+            look.scene_id,
+        )
+        for one in series
+        for look in one.looks
+        if look.mean is not None
+    )
+    return _csv(SERIES_COLUMNS, rows)
+
+
+def season_csv(subjects: Sequence[Subject], outlooks: Sequence[Outlook], index_name: str) -> bytes:
+    """One line a plot: its declared season as seen so far."""
+    rows = (
+        _season_row(subject, outlook, index_name)
+        for subject, outlook in zip(subjects, outlooks, strict=True)
+    )
+    return _csv(SEASON_COLUMNS, rows)
+
+
+def _season_row(subject: Subject, outlook: Outlook, index_name: str) -> tuple[str, ...]:
+    season, declared = subject.season, subject.season.declared
+    inside = subject.series.between(declared.first_day, declared.last_day)
+    estimate = outlook.estimate
+    quantiles = (estimate.p10, estimate.p50, estimate.p90) if estimate else ("", "", "")
+    return (
+        subject.plot.plot_id,
+        subject.plot.kind.value,
+        declared.crop,
+        declared.season_id,
+        index_name,
+        subject.series.looks[-1].date.isoformat(),
+        season.stage.stage.value,
+        _iso(season.stage.day),
+        _iso(season.start_day),
+        _iso(season.peak_day),
+        "" if season.peak is None else f"{season.peak:.4f}",
+        _iso(season.end_day),
+        str(len(inside.used)),
+        str(subject.series.is_small).lower(),
+        "" if outlook.anomaly_ppm is None else str(outlook.anomaly_ppm),
+        *map(str, quantiles),
+    )
+
+
+def _iso(day: int | None) -> str:
+    return "" if day is None else date.fromordinal(day).isoformat()
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue().encode()

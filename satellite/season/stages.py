@@ -1,0 +1,116 @@
+"""Which growth stage was *seen*, and on which look: causal, confirmed, never backwards.
+
+A stage counts once two used looks in a row show it; its date is that of the second.
+The looks are replayed as they came, each judged with what was known on its day, and
+the furthest stage reached is kept: so a stage cannot go back within a season, and
+the answer is the same whether scenes came one by one or all at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.wire.evidence import Stage
+from satellite.indices import Levels
+from satellite.season.calendar import DeclaredSeason
+from satellite.series import SeriesLook, kept_looks
+
+CONFIRMING_LOOKS = 2
+EMERGE_DAYS_MIN = 5  # after a declared sowing; what is green before is not this crop
+SOIL_MARGIN = 0.10  # above `bare`: what still counts as having seen soil before the crop
+RISE_SHARE = 0.5  # of the least season: the rise over soil that is emergence
+NEW_HIGH = 0.02  # growth goes on while looks exceed the highest before by this
+RIPE_FALL = 0.25  # of the amplitude, TIMESAT's usual threshold
+HARVEST_LEFT = 0.20  # of the amplitude that stubble may keep
+
+Point = tuple[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class StageSeen:
+    """The furthest stage and the look that confirmed it; absent for sowing."""
+
+    stage: Stage
+    day: int | None
+
+
+def stage_seen(
+    looks: Sequence[SeriesLook], season: DeclaredSeason, levels: Levels, last: Stage
+) -> StageSeen:
+    """The furthest stage that the season's looks show.
+
+    Parameters
+    ----------
+    looks
+        The plot's usable looks (seen well enough), in order of day.
+    last
+        The furthest stage to report: pasture has no heading.
+    """
+    first = season.first_day if season.sown_day is None else season.sown_day
+    points = [(k.day, k.mean) for k in looks if k.mean is not None and first <= k.day]
+    points = [point for point in points if point[0] <= season.last_day]
+    reached = StageSeen(Stage.SOWING, None)
+    for n in range(CONFIRMING_LOOKS, len(points) + 1):
+        known = points[:n]
+        kept = kept_looks([d for d, _ in known], [v for _, v in known], levels.dip)
+        stage = _walk([point for point in known if point[0] in kept], season, levels, last)
+        if stage.rank > reached.stage.rank:
+            reached = StageSeen(stage, known[-1][0])
+    return reached
+
+
+def _walk(points: list[Point], season: DeclaredSeason, levels: Levels, last: Stage) -> Stage:
+    stage = Stage.SOWING
+    for n in range(CONFIRMING_LOOKS, len(points) + 1):
+        while stage is not last and _shows_next(stage, points[:n], season, levels):
+            stage = list(Stage)[stage.rank + 1]
+    return stage
+
+
+def _shows_next(stage: Stage, points: list[Point], season: DeclaredSeason, levels: Levels) -> bool:
+    newest = points[-CONFIRMING_LOOKS:]
+    if stage is Stage.SOWING:
+        return _emerged(points, newest, season, levels)
+    if stage is Stage.EMERGENCE:
+        return all(value >= levels.closed for _, value in newest)
+    return _shows_decline(stage, points, season, levels)
+
+
+def _shows_decline(
+    stage: Stage, points: list[Point], season: DeclaredSeason, levels: Levels
+) -> bool:
+    """Whether the two newest looks are past the height (or low enough) for the next stage."""
+    before, newest = points[:-CONFIRMING_LOOKS], points[-CONFIRMING_LOOKS:]
+    if not before or stage is Stage.HARVESTED:
+        return False
+    soil = min(value for _, value in points)
+    peak = max(value for _, value in before)
+    since, level = {
+        Stage.VEGETATIVE: (season.head_from, peak + NEW_HIGH),
+        Stage.HEADING: (season.ripe_from, peak - RIPE_FALL * (peak - soil)),
+        Stage.RIPENING: (
+            season.harvest_from,
+            max(levels.bare, soil + HARVEST_LEFT * (peak - soil)),
+        ),
+    }[stage]
+    return newest[0][0] >= since and all(value <= level for _, value in newest)
+
+
+def _emerged(
+    points: list[Point], newest: list[Point], season: DeclaredSeason, levels: Levels
+) -> bool:
+    soil = min(value for _, value in points)
+    rise = 0.0 if season.is_perennial else RISE_SHARE * levels.season_min
+    green = max(levels.emerged, soil + rise)
+    if not all(value >= green for _, value in newest):
+        return False
+    if season.is_perennial:
+        return True
+    if season.sown_day is not None:
+        return newest[0][0] >= season.sown_day + EMERGE_DAYS_MIN
+    # Without a sowing date a catch crop may still stand: the soil must have been seen,
+    # or the day be one on which only the declared crop can be this green.
+    return soil <= levels.bare + SOIL_MARGIN or (
+        newest[0][0] >= season.peak_from and newest[0][1] >= levels.closed
+    )

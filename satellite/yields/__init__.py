@@ -1,0 +1,1 @@
+"""Yields: what the season so far says of the harvest, with an interval that has been tested."""

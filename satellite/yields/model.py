@@ -1,0 +1,192 @@
+"""The yield model's file: plain JSON under its own SHA-256, read without scikit-learn.
+
+It is not a wire document (floats are allowed in it); evidence cites its hash.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import typing
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.canonical import sha256_hex
+from core.errors import HarvestlineError
+
+FORMAT = "harvestline/yield-model/v1"
+MODEL_BYTES_MAX = 50_000_000
+SIGNIFICANT_DIGITS = 8
+
+Array = NDArray[np.float64]
+
+
+class YieldModelError(HarvestlineError):
+    """A yield model, or the harvests to fit one, cannot be used."""
+
+    code = "HL-SAT-007"
+
+
+@dataclass(frozen=True, slots=True)
+class RidgeRung:
+    """A linear step on standardised features [kg/ha]."""
+
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    weights: tuple[float, ...]
+    intercept: float
+    penalty: float
+
+    def steps(self, features: Array) -> Array:
+        """What the features add to the rung below: (row,) [kg/ha]."""
+        scaled = (features - np.array(self.mean)) / np.array(self.scale)
+        result: Array = self.intercept + scaled @ np.array(self.weights)
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The model for one number of days since sowing.
+
+    ``rung`` names what was admitted, ``offsets`` the quantiles' distance from the
+    prediction in units of its error scale, ``skill`` the share of the average's
+    squared error that is gone [0–1], ``coverage`` that of left-out seasons.
+    """
+
+    day: int
+    rung: str
+    offsets: dict[str, float]
+    skill: float
+    rmse_kg_per_ha: float
+    average_rmse_kg_per_ha: float
+    coverage: dict[str, float]
+    with_plots: bool
+    ridge: RidgeRung | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """What an index usually is: (step,) by days since sowing or day of year."""
+
+    step_days: int
+    mean: tuple[float, ...]
+    sd: tuple[float, ...]
+    seasons: int
+
+
+@dataclass(frozen=True, slots=True)
+class CropModel:
+    """Everything that is known of one crop's yields."""
+
+    average_kg_per_ha: float
+    sown_day_of_year: float
+    plot_effects: dict[str, float]
+    checkpoints: tuple[Checkpoint, ...]
+    normal: Normal
+    seasons: tuple[str, ...]
+    harvests: int
+
+    def checkpoint(self, day: int) -> Checkpoint:
+        """The checkpoint nearest to a number of days since sowing."""
+        return min(self.checkpoints, key=lambda c: abs(c.day - day))
+
+
+@dataclass(frozen=True, slots=True)
+class YieldModel:
+    """The content of a model file, with the hash that evidence cites."""
+
+    index: str
+    crops: dict[str, CropModel]
+    pastures: dict[str, Normal]
+    software: str
+    sha256: str = ""
+
+
+def model_bytes(model: YieldModel) -> bytes:
+    """The model's file, and inside it the hash of its body."""
+    body = _rounded({k: v for k, v in asdict(model).items() if k != "sha256"})
+    text = _dump(body)
+    document = {"body": body, "format": FORMAT, "sha256": sha256_hex(text)}
+    return json.dumps(document, sort_keys=True, indent=1).encode()
+
+
+def write_model(path: Path, model: YieldModel) -> str:
+    """Write a model file by rename; returns its hash.
+
+    Raises
+    ------
+    YieldModelError
+        If it cannot be written.
+    """
+    data = model_bytes(model)
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(data)
+        os.replace(part, path)  # noqa: PTH105  # rename that replaces, on every system
+    except OSError as error:
+        raise YieldModelError(f"expected to write a model to {path}, got: {error}") from error
+    return str(json.loads(data)["sha256"])
+
+
+def read_model(path: Path) -> YieldModel:
+    """A model file, verified against its own hash.
+
+    Raises
+    ------
+    YieldModelError
+        If it is missing, of another format, altered, or lacks a part.
+    """
+    try:
+        data = path.read_bytes()
+        if len(data) > MODEL_BYTES_MAX:
+            raise YieldModelError(f"expected at most {MODEL_BYTES_MAX} bytes in {path}")
+        document = json.loads(data)
+    except (OSError, ValueError) as error:
+        raise YieldModelError(f"expected a yield model at {path}, got: {error}") from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise YieldModelError(f"expected {FORMAT} in {path}: make one with calibrate")
+    found = sha256_hex(_dump(document.get("body")))
+    if found != document.get("sha256"):
+        raise YieldModelError(
+            f"expected the body of {path} to hash to {document.get('sha256')}, got {found}: "
+            "the file was altered; use the original or calibrate again"
+        )
+    try:
+        model = _build(YieldModel, document["body"] | {"sha256": found})
+    except (KeyError, TypeError, ValueError) as error:
+        raise YieldModelError(f"expected every part of a model in {path}, got: {error}") from error
+    return typing.cast("YieldModel", model)
+
+
+def _dump(body: object) -> bytes:
+    return json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
+    if isinstance(value, dict):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(inner) for inner in value]
+    return value
+
+
+def _build(hint: Any, value: Any) -> Any:
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if is_dataclass(hint) and isinstance(hint, type):
+        hints = typing.get_type_hints(hint)
+        present = [field.name for field in fields(hint) if field.name in value]
+        return hint(**{name: _build(hints[name], value[name]) for name in present})
+    if origin is tuple:
+        return tuple(_build(args[0], inner) for inner in value)
+    if origin is dict:
+        return {key: _build(args[1], inner) for key, inner in value.items()}
+    if args and type(None) in args:
+        return None if value is None else _build(args[0], value)
+    return hint(value)
