@@ -1,0 +1,1 @@
+"""The centre's HTTP interface for stations, satellites, cashiers and auditors."""

@@ -1,0 +1,140 @@
+"""``harvestline-server``: where the centre's clock, identifiers and environment meet.
+
+The only module of the room that reads the clock, mints identifiers or draws on
+chance. A command lives in ``server.commands`` and is imported only when asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import secrets
+import sys
+import time
+from pathlib import Path
+from uuid import UUID
+
+import click
+from fastapi import FastAPI
+
+from core.errors import HarvestlineError
+from core.timeline import CLOCK_SETTING, DEMO_SETTING, parse_clock_text, require_demo_mode
+from server.config import Settings, load_settings
+from server.keys import load_key_pair
+from server.services.centre import Centre
+from server.store.engine import open_store
+from server.store.schema import require_current
+
+NS_PER_MS = 1_000_000
+TOKEN_BYTES = 32
+
+# name: (module, attribute, what `--help` says of it)
+COMMANDS: dict[str, tuple[str, str, str]] = {}
+
+
+def new_id(at_ms: int) -> str:
+    """A UUIDv7 (RFC 9562, 5.7) of an instant [ms UTC]."""
+    chance = secrets.randbits(74)
+    value = (at_ms & (2**48 - 1)) << 80
+    value |= 0x7 << 76 | (chance >> 62) << 64
+    value |= 0b10 << 62 | (chance & (2**62 - 1))
+    return str(UUID(int=value))
+
+
+def clock_ms() -> int:
+    """The time [ms UTC]: the machine's, or in a demonstration the clock file's."""
+    path = os.environ.get(CLOCK_SETTING)
+    require_demo_mode(path, os.environ.get(DEMO_SETTING))
+    if path:
+        return parse_clock_text(Path(path).read_text(encoding="utf-8"))
+    return time.time_ns() // NS_PER_MS
+
+
+def new_token() -> str:
+    """A secret of 256 bits in hexadecimal."""
+    return secrets.token_hex(TOKEN_BYTES)
+
+
+def open_centre(config: Path | None) -> Centre:
+    """A centre from its settings file and the environment; its database must be current."""
+    settings = load_settings(config, os.environ)
+    store = open_store(settings.database_url, settings.tenant_id, settings.transaction_tries_max)
+    require_current(store)
+    return centre_of(settings)
+
+
+def centre_of(settings: Settings) -> Centre:
+    """A centre with this process's clock, identifiers and chance."""
+    return Centre(
+        settings=settings,
+        store=open_store(settings.database_url, settings.tenant_id, settings.transaction_tries_max),
+        keys=load_key_pair(Path(settings.key_file), settings.name),
+        now_ms=clock_ms,
+        new_id=lambda: new_id(clock_ms()),
+        new_token=new_token,
+    )
+
+
+def create_app(centre: Centre) -> FastAPI:
+    """The web application: the API and, where it is installed, the console."""
+    app = FastAPI(
+        title="Harvestline centre",
+        description="Envelopes and pulls of stations, evidence, repayments, and status.",
+        version="1",
+        docs_url="/api/v1/docs",
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+    )
+    for name in ("server.api.mount", "server.console.mount"):
+        if importlib.util.find_spec(name.rpartition(".")[0]) and importlib.util.find_spec(name):
+            importlib.import_module(name).mount(app, centre)
+    return app
+
+
+class _LazyGroup(click.Group):
+    """Knows its commands by name and imports one when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The names of all commands, in order."""
+        return sorted(COMMANDS)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        cmd_name: str,
+    ) -> click.Command | None:
+        """The command of that name, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """Write the list of commands without importing any."""
+        if COMMANDS:
+            with formatter.section("Commands"):
+                formatter.write_dl([(name, COMMANDS[name][2]) for name in sorted(COMMANDS)])
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; a catalogued error becomes one line and its exit code."""
+        try:
+            return super().invoke(ctx)
+        except HarvestlineError as error:
+            click.echo(f"{error.code} {error.entry.title}: {error}", err=True)
+            sys.exit(error.entry.exit_code)
+
+
+@click.group(cls=_LazyGroup)
+@click.version_option(package_name="harvestline")
+def main() -> None:
+    """The lender's side: envelopes, evidence, lines and limits, ledger, models, console.
+
+    Exit codes: 0 done, 2 wrong usage, 3 bad input, 4 refused, 5 not reachable,
+    6 the store cannot be used.
+    """

@@ -1,0 +1,1 @@
+"""What the centre does: the rules of ``core`` applied to the store, one transaction each."""

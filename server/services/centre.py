@@ -1,0 +1,90 @@
+"""What a running centre has in its hands, and one unit of its work.
+
+The time, identifiers and secrets come in as functions that ``app.py`` makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import TypeVar
+
+from core.errors import HarvestlineError
+from core.units import civil_day
+from server.config import Settings
+from server.keys import KeyPair
+from server.store.engine import Store, Tx
+from server.store.people import Actor
+
+T = TypeVar("T")
+MS_PER_MINUTE = 60_000
+
+
+class RequestError(HarvestlineError):
+    """A request, a file or an argument is not what the centre expects."""
+
+    code = "HL-SRV-011"
+
+
+class SenderError(HarvestlineError):
+    """Whoever sends is not enrolled here, or speaks for somebody else."""
+
+    code = "HL-SRV-003"
+
+
+class LoginRequiredError(HarvestlineError):
+    """No valid log-in or token came with the request."""
+
+    code = "HL-SRV-006"
+
+
+class RoleError(HarvestlineError):
+    """The log-in is good, but its role may not do this."""
+
+    code = "HL-SRV-007"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One transaction at one instant [ms UTC], with the centre's keys."""
+
+    tx: Tx
+    at_ms: int
+    new_id: Callable[[], str]
+    keys: KeyPair
+    settings: Settings
+
+    @property
+    def myself(self) -> Actor:
+        """The centre as the actor of what it does by rule."""
+        return Actor(self.settings.name, "centre")
+
+    def today(self, utc_offset_minutes: int = 0) -> date:
+        """The civil date in a zone."""
+        return civil_day(self.at_ms, utc_offset_minutes * MS_PER_MINUTE)
+
+
+@dataclass(frozen=True, slots=True)
+class Centre:
+    """A centre: its settings, store, keys, and the functions that ``app.py`` makes.
+
+    ``now_ms`` gives the time [ms UTC], ``new_id`` a UUIDv7, ``new_token`` a secret of
+    256 bits in hexadecimal.
+    """
+
+    settings: Settings
+    store: Store
+    keys: KeyPair
+    now_ms: Callable[[], int]
+    new_id: Callable[[], str]
+    new_token: Callable[[], str]
+
+    def write(self, act: Callable[[Work], T]) -> T:
+        """Do a piece of work in one transaction, again from its start if it met another."""
+        at_ms = self.now_ms()
+        return self.store.write(lambda tx: act(self.work(tx, at_ms)))
+
+    def work(self, tx: Tx, at_ms: int) -> Work:
+        """A unit of work in a transaction that is open already."""
+        return Work(tx, at_ms, self.new_id, self.keys, self.settings)

@@ -1,0 +1,201 @@
+"""Opening the store, and one transaction of one tenant.
+
+SQLite runs in WAL with ``synchronous=FULL`` and takes its write lock at once
+(``BEGIN IMMEDIATE``), so that no transaction is half read before it may write.
+PostgreSQL runs READ COMMITTED; whoever changes a line locks its row first. A
+transaction that met another is run again, a bounded number of times.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.sql import Executable, Select
+
+from core.errors import HarvestlineError
+
+T = TypeVar("T")
+BUSY_TIMEOUT_MS = 20_000
+TRIES_MAX = 8
+ROWS_MAX = 100_000  # of any one answer
+_RETRY_SQLSTATES = ("40001", "40P01", "55P03")  # serialisation, deadlock, lock not available
+_IMMEDIATE = "harvestline_immediate"
+
+
+class StoreError(HarvestlineError):
+    """The database cannot be opened, is not of this version, or refused a change."""
+
+    code = "HL-SRV-002"
+
+
+class NotKnownError(HarvestlineError):
+    """No such record is in the store."""
+
+    code = "HL-SRV-004"
+
+
+class ConflictError(HarvestlineError):
+    """A record with this id exists, and its content is another."""
+
+    code = "HL-SRV-005"
+
+
+@dataclass(frozen=True, slots=True)
+class Tx:
+    """One transaction of one tenant."""
+
+    connection: Connection
+    tenant_id: str
+
+    def run(self, statement: Executable) -> int:
+        """Execute a change; the number of rows that it touched."""
+        return int(self.connection.execute(statement).rowcount)
+
+    def rows(self, statement: Select[Any], rows_max: int = ROWS_MAX) -> list[dict[str, Any]]:
+        """The rows of a question; at most ``rows_max``."""
+        found = self.connection.execute(statement.limit(rows_max)).mappings()
+        return [{str(name): value for name, value in row.items()} for row in found]
+
+    def row(self, statement: Select[Any]) -> dict[str, Any] | None:
+        """The first row of a question, if there is one."""
+        return next(iter(self.rows(statement, 1)), None)
+
+    def scalar(self, statement: Select[Any]) -> Any:
+        """The first column of the first row, if there is one."""
+        return self.connection.execute(statement).scalar()
+
+    def insert(self, table: Table, **values: Any) -> None:
+        """Add one row of this tenant."""
+        self.connection.execute(table.insert().values(tenant_id=self.tenant_id, **values))
+
+    def insert_many(self, table: Table, rows: list[dict[str, Any]]) -> None:
+        """Add rows of this tenant at once."""
+        if rows:
+            tenant = {"tenant_id": self.tenant_id}
+            self.connection.execute(table.insert(), [{**tenant, **row} for row in rows])
+
+    def insert_new(self, table: Table, **values: Any) -> bool:
+        """Add one row unless its key is taken; whether it was added."""
+        insert = self._insert(table).values(tenant_id=self.tenant_id, **values)
+        return bool(self.connection.execute(insert.on_conflict_do_nothing()).rowcount)
+
+    def upsert(self, table: Table, **values: Any) -> None:
+        """Add one row, or replace what stands under its key."""
+        key = [column.name for column in table.primary_key.columns]
+        insert = self._insert(table).values(tenant_id=self.tenant_id, **values)
+        changed = {name: value for name, value in values.items() if name not in key}
+        self.connection.execute(insert.on_conflict_do_update(index_elements=key, set_=changed))
+
+    def _insert(self, table: Table) -> Any:
+        dialect = postgresql if self.connection.dialect.name == "postgresql" else sqlite
+        return dialect.insert(table)
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A tenant's database."""
+
+    engine: Engine
+    tenant_id: str
+    tries_max: int = TRIES_MAX
+
+    @contextmanager
+    def reading(self) -> Iterator[Tx]:
+        """A transaction that only reads.
+
+        Raises
+        ------
+        StoreError
+            If the database refuses.
+        """
+        try:
+            with self.engine.connect() as connection, connection.begin():
+                yield Tx(connection, self.tenant_id)
+        except SQLAlchemyError as error:
+            raise _translated(error) from error
+
+    def write(self, act: Callable[[Tx], T]) -> T:
+        """Run ``act`` in one transaction; again, from its start, if it met another.
+
+        Raises
+        ------
+        StoreError
+            If the database refuses, or ``tries_max`` attempts met others.
+        """
+        for attempt in range(1, self.tries_max + 1):
+            try:
+                return self._write_once(act)
+            except DBAPIError as error:
+                if attempt == self.tries_max or not _met_another(error):
+                    raise _translated(error) from error
+            except SQLAlchemyError as error:
+                raise _translated(error) from error
+        raise StoreError(f"expected tries_max of at least 1, got {self.tries_max}")
+
+    def _write_once(self, act: Callable[[Tx], T]) -> T:
+        with self.engine.connect() as connection:
+            immediate = connection.execution_options(**{_IMMEDIATE: True})
+            with immediate.begin():
+                return act(Tx(immediate, self.tenant_id))
+
+    def close(self) -> None:
+        """Give back all connections."""
+        self.engine.dispose()
+
+
+def open_store(database_url: str, tenant_id: str, tries_max: int = TRIES_MAX) -> Store:
+    """A store at a URL; the schema is brought up by :func:`server.store.schema.migrate`.
+
+    Raises
+    ------
+    StoreError
+        If the URL is not of SQLite or of PostgreSQL with psycopg.
+    """
+    try:
+        url = make_url(database_url)
+    except ArgumentError as error:
+        raise StoreError(f"expected a database URL: {error}") from error
+    if url.drivername not in ("sqlite", "postgresql+psycopg"):
+        raise StoreError(
+            f"expected sqlite:///PATH or postgresql+psycopg://…, got {url.drivername}://"
+        )
+    engine = create_engine(url, pool_pre_ping=url.drivername != "sqlite")
+    if url.drivername == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return Store(engine, tenant_id, tries_max)
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN comes too late
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    # Without this, INSERT OR REPLACE would take a row away past its delete trigger.
+    connection.execute("PRAGMA recursive_triggers = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    immediate = connection.get_execution_options().get(_IMMEDIATE)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def _met_another(error: DBAPIError) -> bool:
+    if isinstance(error.orig, sqlite3.OperationalError):
+        code: int = getattr(error.orig, "sqlite_errorcode", 0)
+        return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return getattr(error.orig, "sqlstate", "") in _RETRY_SQLSTATES
+
+
+def _translated(error: SQLAlchemyError) -> StoreError:
+    # The driver's message alone: SQLAlchemy's own would show the parameters.
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return StoreError(f"the database refused: {cause}")

@@ -1,0 +1,263 @@
+"""Credit lines, what they rest on, and every movement of their limit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from core.lending.limit import Movement
+from core.reasons import Reason
+from core.shape import decode
+from server.store.engine import NotKnownError, Tx
+from server.store.rows import from_json, json_text, read_as
+from server.store.tables import line_subjects, lines, movements
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """What one look's review computed while a rise waited: its date and the limit."""
+
+    as_of: str
+    limit_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line as the centre holds it; the subjects stand in id order."""
+
+    line_id: str
+    farmer_id: str
+    product_id: str
+    application_id: str
+    card_id: str
+    station: str
+    currency: str
+    limit_minor: int
+    due_on: str
+    opened_on: str
+    opened_at_ms: int
+    frozen: bool
+    watch: bool
+    is_open: bool
+    closed_at_ms: int | None
+    reviewed_as_of: str
+    supported: tuple[Support, ...]
+    movements_count: int
+    subject_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LineMovement:
+    """A review that moved, held or froze a limit, with all that it rests on.
+
+    ``terms`` and ``views`` are empty where the rule had none; ``views`` holds what
+    was known of each plot or herd.
+    """
+
+    line_id: str
+    seq: int
+    movement_id: str
+    movement: Movement
+    as_of: str
+    at_ms: int
+    limit_before_minor: int
+    limit_minor: int
+    outstanding_minor: int
+    leased_unspent_minor: int
+    terms: Mapping[str, int]
+    views: tuple[Mapping[str, Any], ...]
+    reasons: tuple[Reason, ...]
+    evidence_ids: tuple[str, ...]
+    policy_version: str
+    supported: tuple[Support, ...]
+    watch: bool
+
+
+def add(tx: Tx, line: Line) -> bool:
+    """Add a line; False if its id is known."""
+    added = tx.insert_new(
+        lines,
+        line_id=line.line_id,
+        farmer_id=line.farmer_id,
+        product_id=line.product_id,
+        application_id=line.application_id,
+        card_id=line.card_id,
+        station=line.station,
+        currency=line.currency,
+        opened_on=line.opened_on,
+        opened_at_ms=line.opened_at_ms,
+        due_on=line.due_on,
+        **_standing(line),
+    )
+    if added:
+        rests = [{"line_id": line.line_id, "subject_id": each} for each in line.subject_ids]
+        tx.insert_many(line_subjects, rests)
+    return added
+
+
+def save(tx: Tx, line: Line) -> None:
+    """Write what may change of a line."""
+    where = (lines.c.tenant_id == tx.tenant_id, lines.c.line_id == line.line_id)
+    tx.run(lines.update().where(*where).values(**_standing(line)))
+
+
+def _standing(line: Line) -> dict[str, Any]:
+    return {
+        "limit_minor": line.limit_minor,
+        "frozen": line.frozen,
+        "watch": line.watch,
+        "is_open": line.is_open,
+        "closed_at_ms": line.closed_at_ms,
+        "reviewed_as_of": line.reviewed_as_of,
+        "supported": json_text(line.supported),
+        "movements_count": line.movements_count,
+    }
+
+
+def find(tx: Tx, line_id: str) -> Line | None:
+    """The line with that id, if there is one."""
+    where = (lines.c.tenant_id == tx.tenant_id, lines.c.line_id == line_id)
+    row = tx.row(select(lines).where(*where))
+    return _line(tx, row) if row else None
+
+
+def get(tx: Tx, line_id: str) -> Line:
+    """The line with that id.
+
+    Raises
+    ------
+    NotKnownError
+        If there is none.
+    """
+    found = find(tx, line_id)
+    if found is None:
+        raise NotKnownError(f"expected a line, got {line_id!r}")
+    return found
+
+
+def lock(tx: Tx, line_id: str) -> Line:
+    """The line, with its row locked until the transaction ends.
+
+    Raises
+    ------
+    NotKnownError
+        If there is none.
+    """
+    where = (lines.c.tenant_id == tx.tenant_id, lines.c.line_id == line_id)
+    # SQLite has no FOR UPDATE; there BEGIN IMMEDIATE already holds the only writer.
+    row = tx.row(select(lines).where(*where).with_for_update())
+    if row is None:
+        raise NotKnownError(f"expected a line, got {line_id!r}")
+    return _line(tx, row)
+
+
+def every(tx: Tx, *, open_only: bool = False) -> tuple[Line, ...]:
+    """All lines, by id."""
+    question = select(lines).where(lines.c.tenant_id == tx.tenant_id).order_by(lines.c.line_id)
+    if open_only:
+        question = question.where(lines.c.is_open)
+    rests = _subjects_by_line(tx)
+    return tuple(_build(row, rests.get(row["line_id"], ())) for row in tx.rows(question))
+
+
+def of_station(tx: Tx, station: str) -> tuple[str, ...]:
+    """The ids of a station's open lines."""
+    where = (lines.c.tenant_id == tx.tenant_id, lines.c.station == station, lines.c.is_open)
+    rows = tx.rows(select(lines.c.line_id).where(*where).order_by(lines.c.line_id))
+    return tuple(row["line_id"] for row in rows)
+
+
+def of_farmer(tx: Tx, farmer_id: str) -> tuple[Line, ...]:
+    """A farmer's lines, by id."""
+    where = (lines.c.tenant_id == tx.tenant_id, lines.c.farmer_id == farmer_id)
+    rows = tx.rows(select(lines).where(*where).order_by(lines.c.line_id))
+    return tuple(_line(tx, row) for row in rows)
+
+
+def resting_on(tx: Tx, subject_ids: Sequence[str]) -> tuple[str, ...]:
+    """The ids of the lines that rest on any of the subjects, in order."""
+    where = (
+        line_subjects.c.tenant_id == tx.tenant_id,
+        line_subjects.c.subject_id.in_(subject_ids),
+    )
+    rows = tx.rows(select(line_subjects.c.line_id).where(*where).distinct())
+    return tuple(sorted(row["line_id"] for row in rows))
+
+
+def _subjects_by_line(tx: Tx) -> dict[str, tuple[str, ...]]:
+    where = line_subjects.c.tenant_id == tx.tenant_id
+    grouped: dict[str, tuple[str, ...]] = {}
+    for row in tx.rows(select(line_subjects).where(where).order_by(line_subjects.c.subject_id)):
+        grouped[row["line_id"]] = (*grouped.get(row["line_id"], ()), row["subject_id"])
+    return grouped
+
+
+def _line(tx: Tx, row: Mapping[str, Any]) -> Line:
+    where = (
+        line_subjects.c.tenant_id == tx.tenant_id,
+        line_subjects.c.line_id == row["line_id"],
+    )
+    found = tx.rows(select(line_subjects.c.subject_id).where(*where))
+    return _build(row, tuple(sorted(each["subject_id"] for each in found)))
+
+
+def _build(row: Mapping[str, Any], subject_ids: tuple[str, ...]) -> Line:
+    supported = _supports(row["supported"])
+    return read_as(Line, {**row, "supported": supported, "subject_ids": subject_ids})
+
+
+def _supports(text: str) -> tuple[Support, ...]:
+    return tuple(decode(Support, each) for each in from_json(text))
+
+
+def add_movement(tx: Tx, moved: LineMovement) -> None:
+    """Add a movement; it can never be changed."""
+    tx.insert(
+        movements,
+        line_id=moved.line_id,
+        seq=moved.seq,
+        movement_id=moved.movement_id,
+        movement=moved.movement.value,
+        as_of=moved.as_of,
+        at_ms=moved.at_ms,
+        limit_before_minor=moved.limit_before_minor,
+        limit_minor=moved.limit_minor,
+        outstanding_minor=moved.outstanding_minor,
+        leased_unspent_minor=moved.leased_unspent_minor,
+        terms=json_text(dict(moved.terms)),
+        views=json_text(moved.views),
+        reasons=json_text(moved.reasons),
+        evidence_ids=json_text(moved.evidence_ids),
+        policy_version=moved.policy_version,
+        supported=json_text(moved.supported),
+        watch=moved.watch,
+    )
+
+
+def movements_of(tx: Tx, line_id: str) -> tuple[LineMovement, ...]:
+    """Every movement of a line, oldest first."""
+    where = (movements.c.tenant_id == tx.tenant_id, movements.c.line_id == line_id)
+    rows = tx.rows(select(movements).where(*where).order_by(movements.c.seq))
+    return tuple(_movement(row) for row in rows)
+
+
+def last_movement(tx: Tx, line_id: str) -> LineMovement | None:
+    """The latest movement of a line."""
+    where = (movements.c.tenant_id == tx.tenant_id, movements.c.line_id == line_id)
+    row = tx.row(select(movements).where(*where).order_by(movements.c.seq.desc()))
+    return _movement(row) if row else None
+
+
+def _movement(row: Mapping[str, Any]) -> LineMovement:
+    read = {
+        "movement": Movement(row["movement"]),
+        "terms": from_json(row["terms"]),
+        "views": tuple(from_json(row["views"])),
+        "reasons": tuple(decode(Reason, each) for each in from_json(row["reasons"])),
+        "evidence_ids": tuple(from_json(row["evidence_ids"])),
+        "supported": _supports(row["supported"]),
+    }
+    return read_as(LineMovement, {**row, **read})

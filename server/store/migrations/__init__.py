@@ -1,0 +1,1 @@
+"""Numbered changes of the schema. One that has landed is never edited."""

@@ -1,0 +1,87 @@
+"""The registry of compact models: every signed model file, and which one is in use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import select
+
+from server.store.engine import NotKnownError, Tx
+from server.store.rows import read_as
+from server.store.tables import models
+
+
+class ModelUse(Enum):
+    """Where a model stands in its life."""
+
+    ACTIVE = "active"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredModel:
+    """A signed model file; ``sha256`` is of the whole document's bytes."""
+
+    sha256: str
+    name: str
+    version: int
+    state: str
+    registered_at_ms: int
+    registered_by: str
+    document: bytes
+
+
+def put_active(tx: Tx, model: RegisteredModel) -> None:
+    """Add a model and put it to use in place of the one before."""
+    where = (models.c.tenant_id == tx.tenant_id, models.c.state == ModelUse.ACTIVE.value)
+    tx.run(models.update().where(*where).values(state=ModelUse.SUPERSEDED.value))
+    tx.insert(
+        models,
+        sha256=model.sha256,
+        name=model.name,
+        version=model.version,
+        state=ModelUse.ACTIVE.value,
+        registered_at_ms=model.registered_at_ms,
+        registered_by=model.registered_by,
+        document=model.document,
+    )
+
+
+def active(tx: Tx) -> RegisteredModel | None:
+    """The model in use, if any."""
+    where = (models.c.tenant_id == tx.tenant_id, models.c.state == ModelUse.ACTIVE.value)
+    return _one(tx.row(select(models).where(*where)))
+
+
+def known(tx: Tx, sha256: str) -> RegisteredModel | None:
+    """The model with that hash, if it is registered."""
+    where = (models.c.tenant_id == tx.tenant_id, models.c.sha256 == sha256)
+    return _one(tx.row(select(models).where(*where)))
+
+
+def get(tx: Tx, sha256: str) -> RegisteredModel:
+    """The model with that hash.
+
+    Raises
+    ------
+    NotKnownError
+        If it is not registered.
+    """
+    found = known(tx, sha256)
+    if found is None:
+        raise NotKnownError(f"expected a registered model, got {sha256}")
+    return found
+
+
+def every(tx: Tx) -> tuple[RegisteredModel, ...]:
+    """All models, newest version first."""
+    question = select(models).where(models.c.tenant_id == tx.tenant_id)
+    rows = tx.rows(question.order_by(models.c.version.desc()))
+    return tuple(read_as(RegisteredModel, row) for row in rows)
+
+
+def _one(row: Mapping[str, Any] | None) -> RegisteredModel | None:
+    return read_as(RegisteredModel, row) if row else None

@@ -1,0 +1,199 @@
+"""Who may log in or call: users with a password, tokens with a role, and the audit trail.
+
+The trail is a hash chain: each row names the hash of the one before it, so that a
+row that was changed or taken away shows. It holds ids, never names or words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import select
+
+from core.canonical import canonical_hash
+from server.store.engine import NotKnownError, Tx
+from server.store.rows import from_json, json_text, read_as
+from server.store.tables import api_tokens, audit, users
+
+GENESIS = "0" * 64
+
+
+class Role(Enum):
+    """What a person or a program may do at the centre."""
+
+    LENDER = "lender"
+    SUPERVISOR = "supervisor"
+    AUDITOR = "auditor"
+    CASHIER = "cashier"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Someone who may log in; ``password_hash`` is Argon2id."""
+
+    username: str
+    password_hash: str
+    role: Role
+    disabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something: a user, a token's label, a station, or the centre itself."""
+
+    name: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One line of the trail."""
+
+    seq: int
+    at_ms: int
+    actor: str
+    role: str
+    action: str
+    object_kind: str
+    object_id: str
+    detail: Mapping[str, Any]
+    previous: str
+    hash: str
+
+
+def put_user(tx: Tx, username: str, password_hash: str, role: Role, at_ms: int) -> None:
+    """Add a user, or give an existing one a new password and role."""
+    tx.upsert(
+        users,
+        username=username,
+        password_hash=password_hash,
+        role=role.value,
+        disabled=False,
+        created_at_ms=at_ms,
+    )
+
+
+def user(tx: Tx, username: str) -> User | None:
+    """The user of that name, if there is one."""
+    where = (users.c.tenant_id == tx.tenant_id, users.c.username == username)
+    row = tx.row(select(users).where(*where))
+    return _user(row) if row else None
+
+
+def all_users(tx: Tx) -> tuple[User, ...]:
+    """Every user, by name."""
+    question = select(users).where(users.c.tenant_id == tx.tenant_id).order_by(users.c.username)
+    return tuple(_user(row) for row in tx.rows(question))
+
+
+def _user(row: Mapping[str, Any]) -> User:
+    return User(row["username"], row["password_hash"], Role(row["role"]), bool(row["disabled"]))
+
+
+def put_token(tx: Tx, token_sha256: str, label: str, role: Role, at_ms: int) -> None:
+    """Register a bearer token by its hash."""
+    tx.insert(
+        api_tokens, token_sha256=token_sha256, label=label, role=role.value, created_at_ms=at_ms
+    )
+
+
+def token_holder(tx: Tx, token_sha256: str) -> Actor | None:
+    """Whose token this is; None if it is not known or was revoked."""
+    row = tx.row(
+        select(api_tokens).where(
+            api_tokens.c.tenant_id == tx.tenant_id,
+            api_tokens.c.token_sha256 == token_sha256,
+            api_tokens.c.revoked_at_ms.is_(None),
+        )
+    )
+    return Actor(row["label"], row["role"]) if row else None
+
+
+def revoke_token(tx: Tx, label: str, at_ms: int) -> None:
+    """Take back every token with that label.
+
+    Raises
+    ------
+    NotKnownError
+        If there is none.
+    """
+    where = (api_tokens.c.tenant_id == tx.tenant_id, api_tokens.c.label == label)
+    if not tx.run(api_tokens.update().where(*where).values(revoked_at_ms=at_ms)):
+        raise NotKnownError(f"expected a token labelled {label!r}, got none")
+
+
+def record(
+    tx: Tx,
+    at_ms: int,
+    actor: Actor,
+    action: str,
+    subject: tuple[str, str],
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """Add a line to the audit trail.
+
+    Parameters
+    ----------
+    action
+        What was done, as a snake_case verb phrase, e.g. ``line_viewed``.
+    subject
+        Kind and id of what it was done to.
+    detail
+        Facts that may be kept; never personal data.
+    """
+    lock_trail(tx)
+    last = tx.row(
+        select(audit.c.seq, audit.c.hash)
+        .where(audit.c.tenant_id == tx.tenant_id)
+        .order_by(audit.c.seq.desc())
+    )
+    seq, previous = (last["seq"] + 1, last["hash"]) if last else (1, GENESIS)
+    facts = {
+        "at_ms": at_ms,
+        "actor": actor.name,
+        "role": actor.role,
+        "action": action,
+        "object_kind": subject[0],
+        "object_id": subject[1],
+        "detail": json_text(detail or {}),
+    }
+    digest = audit_hash(seq, previous, facts)
+    tx.insert(audit, seq=seq, previous=previous, hash=digest, **facts)
+
+
+def audit_hash(seq: int, previous: str, facts: Mapping[str, Any]) -> str:
+    """The link of a line in the trail."""
+    return canonical_hash({"facts": dict(facts), "previous": previous, "seq": seq})
+
+
+def lock_trail(tx: Tx) -> None:
+    """Let one transaction at a time add to the trail; SQLite does so by itself."""
+    if tx.connection.dialect.name == "postgresql":
+        tx.connection.exec_driver_sql(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", (tx.tenant_id,)
+        )
+
+
+def trail(tx: Tx, after: int = 0, rows_max: int = 200) -> tuple[AuditRow, ...]:
+    """Lines of the trail after a number, oldest first."""
+    question = (
+        select(audit)
+        .where(audit.c.tenant_id == tx.tenant_id, audit.c.seq > after)
+        .order_by(audit.c.seq)
+    )
+    found = tx.rows(question, rows_max)
+    return tuple(read_as(AuditRow, {**row, "detail": from_json(row["detail"])}) for row in found)
+
+
+def trail_of(tx: Tx, object_kind: str, object_id: str) -> tuple[AuditRow, ...]:
+    """What was done to one thing, oldest first."""
+    where = (
+        audit.c.tenant_id == tx.tenant_id,
+        audit.c.object_kind == object_kind,
+        audit.c.object_id == object_id,
+    )
+    found = tx.rows(select(audit).where(*where).order_by(audit.c.seq))
+    return tuple(read_as(AuditRow, {**row, "detail": from_json(row["detail"])}) for row in found)

@@ -1,0 +1,72 @@
+"""Products as they were in force: every version stays, so that decisions replay."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from core.canonical import canonical_hash
+from core.lending.product import Product, parse_product
+from core.shape import encode
+from server.store.engine import ConflictError, NotKnownError, Tx
+from server.store.rows import from_json, json_text
+from server.store.tables import products
+
+
+def add(tx: Tx, product: Product, at_ms: int) -> bool:
+    """Add a version of a product; False if the same one is known.
+
+    Raises
+    ------
+    ConflictError
+        If the version is known with other content.
+    """
+    where = (products.c.tenant_id == tx.tenant_id, products.c.product_id == product.product_id)
+    same = tx.row(select(products).where(*where, products.c.version == product.version))
+    if same is not None:
+        if same["policy_version"] != product.policy_version():
+            raise ConflictError(
+                f"product {product.product_id}: version {product.version} exists with other "
+                "content; raise the version"
+            )
+        return False
+    tx.insert(
+        products,
+        policy_version=product.policy_version(),
+        product_id=product.product_id,
+        version=product.version,
+        content=json_text(product),
+        sha256=canonical_hash(encode(product)),
+        added_at_ms=at_ms,
+    )
+    return True
+
+
+def in_force(tx: Tx) -> tuple[Product, ...]:
+    """The newest version of every product, by id."""
+    question = select(products).where(products.c.tenant_id == tx.tenant_id)
+    newest: dict[str, Product] = {}
+    for row in tx.rows(question.order_by(products.c.product_id, products.c.version)):
+        newest[row["product_id"]] = parse_product(from_json(row["content"]))
+    return tuple(newest.values())
+
+
+def newest(tx: Tx, product_id: str) -> Product:
+    """The newest version of a product.
+
+    Raises
+    ------
+    NotKnownError
+        If there is no such product.
+    """
+    where = (products.c.tenant_id == tx.tenant_id, products.c.product_id == product_id)
+    row = tx.row(select(products).where(*where).order_by(products.c.version.desc()))
+    if row is None:
+        raise NotKnownError(f"expected a registered product, got {product_id!r}")
+    return parse_product(from_json(row["content"]))
+
+
+def by_policy(tx: Tx, policy_version: str) -> Product | None:
+    """The product exactly as a decision or a movement cites it, if it is known."""
+    where = (products.c.tenant_id == tx.tenant_id, products.c.policy_version == policy_version)
+    row = tx.row(select(products).where(*where))
+    return parse_product(from_json(row["content"])) if row else None

@@ -1,0 +1,288 @@
+"""Who and what is registered: sites, stations, satellites, farmers, subjects, devices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from core.shape import decode, encode
+from core.wire.registry import Device, Dossier, Farmer, Identity, Subject
+from server.keys import seal_key_id, sign_key_id
+from server.store.engine import ConflictError, NotKnownError, Tx
+from server.store.rows import from_json, json_text, read_as
+from server.store.tables import devices, dossiers, farmers, satellites, sites, stations, subjects
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A village: its zone and its currency."""
+
+    site: str
+    name: str
+    utc_offset_minutes: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """A base station that may send and be sent to."""
+
+    name: str
+    public_key: str
+    key_id: str
+    seal_key: str
+    seal_key_id: str
+    enrolled_at_ms: int
+    seen_at_ms: int | None
+    clock_offset_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Satellite:
+    """A maker of evidence."""
+
+    name: str
+    public_key: str
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedSubject:
+    """A subject with its polygon as GeoJSON text, if it has one."""
+
+    subject: Subject
+    geojson: str | None
+
+
+def put_site(tx: Tx, site: Site) -> None:
+    """Add or renew a site."""
+    tx.upsert(sites, **encode(site))
+
+
+def site(tx: Tx, name: str) -> Site | None:
+    """The site of that name, if there is one."""
+    row = tx.row(select(sites).where(sites.c.tenant_id == tx.tenant_id, sites.c.site == name))
+    return read_as(Site, row) if row else None
+
+
+def all_sites(tx: Tx) -> tuple[Site, ...]:
+    """Every site, by name."""
+    rows = tx.rows(select(sites).where(sites.c.tenant_id == tx.tenant_id).order_by(sites.c.site))
+    return tuple(read_as(Site, row) for row in rows)
+
+
+def put_station(tx: Tx, identity: Identity, at_ms: int) -> bool:
+    """Enrol a station; False if it was enrolled with the same keys before.
+
+    Raises
+    ------
+    ConflictError
+        If the name is taken with other keys.
+    """
+    added = tx.insert_new(
+        stations,
+        name=identity.name,
+        public_key=identity.public_key,
+        key_id=sign_key_id(identity),
+        seal_key=identity.seal_key,
+        seal_key_id=seal_key_id(identity),
+        enrolled_at_ms=at_ms,
+    )
+    if not added and station(tx, identity.name).public_key != identity.public_key:
+        raise ConflictError(f"station {identity.name} is enrolled with another key")
+    return added
+
+
+def find_station(tx: Tx, name: str) -> Station | None:
+    """The station of that name, if it is enrolled."""
+    where = (stations.c.tenant_id == tx.tenant_id, stations.c.name == name)
+    row = tx.row(select(stations).where(*where))
+    return read_as(Station, row) if row else None
+
+
+def station(tx: Tx, name: str) -> Station:
+    """The station of that name.
+
+    Raises
+    ------
+    NotKnownError
+        If it is not enrolled.
+    """
+    found = find_station(tx, name)
+    if found is None:
+        raise NotKnownError(f"expected an enrolled station, got {name!r}")
+    return found
+
+
+def all_stations(tx: Tx) -> tuple[Station, ...]:
+    """Every enrolled station, by name."""
+    where = stations.c.tenant_id == tx.tenant_id
+    rows = tx.rows(select(stations).where(where).order_by(stations.c.name))
+    return tuple(read_as(Station, row) for row in rows)
+
+
+def station_seen(tx: Tx, name: str, at_ms: int, clock_offset_ms: int | None) -> None:
+    """Note when a station was last heard, and how far its clock was off."""
+    where = (stations.c.tenant_id == tx.tenant_id, stations.c.name == name)
+    seen: dict[str, int] = {"seen_at_ms": at_ms}
+    if clock_offset_ms is not None:
+        seen["clock_offset_ms"] = clock_offset_ms
+    tx.run(stations.update().where(*where).values(**seen))
+
+
+def put_satellite(tx: Tx, identity: Identity, at_ms: int) -> bool:
+    """Register a maker of evidence; False if it was registered with the same key before.
+
+    Raises
+    ------
+    ConflictError
+        If the name is taken with another key.
+    """
+    added = tx.insert_new(
+        satellites,
+        name=identity.name,
+        public_key=identity.public_key,
+        key_id=sign_key_id(identity),
+        enrolled_at_ms=at_ms,
+    )
+    known = {one.name: one.public_key for one in all_satellites(tx)}
+    if not added and known.get(identity.name) != identity.public_key:
+        raise ConflictError(f"satellite {identity.name} is registered with another key")
+    return added
+
+
+def all_satellites(tx: Tx) -> tuple[Satellite, ...]:
+    """Every registered maker of evidence."""
+    where = satellites.c.tenant_id == tx.tenant_id
+    rows = tx.rows(select(satellites).where(where).order_by(satellites.c.name))
+    return tuple(read_as(Satellite, row) for row in rows)
+
+
+def put_farmer(tx: Tx, site_name: str, farmer: Farmer) -> None:
+    """Add or renew a farmer."""
+    tx.upsert(farmers, site=site_name, **encode(farmer))
+
+
+def find_farmer(tx: Tx, farmer_id: str) -> Farmer | None:
+    """The farmer with that id, if registered."""
+    where = (farmers.c.tenant_id == tx.tenant_id, farmers.c.farmer_id == farmer_id)
+    row = tx.row(select(farmers).where(*where))
+    return read_as(Farmer, row) if row else None
+
+
+def farmer(tx: Tx, farmer_id: str) -> Farmer:
+    """The farmer with that id.
+
+    Raises
+    ------
+    NotKnownError
+        If there is none.
+    """
+    found = find_farmer(tx, farmer_id)
+    if found is None:
+        raise NotKnownError(f"expected a registered farmer, got {farmer_id!r}")
+    return found
+
+
+def all_farmers(tx: Tx) -> tuple[Farmer, ...]:
+    """Every farmer, by id."""
+    where = farmers.c.tenant_id == tx.tenant_id
+    rows = tx.rows(select(farmers).where(where).order_by(farmers.c.farmer_id))
+    return tuple(read_as(Farmer, row) for row in rows)
+
+
+def farmer_site(tx: Tx, farmer_id: str) -> Site | None:
+    """The site that a farmer belongs to."""
+    where = (farmers.c.tenant_id == tx.tenant_id, farmers.c.farmer_id == farmer_id)
+    name = tx.scalar(select(farmers.c.site).where(*where))
+    return site(tx, name) if name else None
+
+
+def put_subject(tx: Tx, subject: Subject, geojson: str | None) -> None:
+    """Add or renew a subject with its polygon."""
+    tx.upsert(subjects, geojson=geojson, **encode(subject))
+
+
+def find_subject(tx: Tx, subject_id: str) -> Subject | None:
+    """The subject with that id, if registered."""
+    where = (subjects.c.tenant_id == tx.tenant_id, subjects.c.subject_id == subject_id)
+    row = tx.row(select(subjects).where(*where))
+    return _subject(row) if row else None
+
+
+def subject(tx: Tx, subject_id: str) -> Subject:
+    """The subject with that id.
+
+    Raises
+    ------
+    NotKnownError
+        If there is none.
+    """
+    found = find_subject(tx, subject_id)
+    if found is None:
+        raise NotKnownError(f"expected a registered subject, got {subject_id!r}")
+    return found
+
+
+def all_subjects(tx: Tx) -> tuple[PlacedSubject, ...]:
+    """Every subject with its polygon, by id."""
+    where = subjects.c.tenant_id == tx.tenant_id
+    rows = tx.rows(select(subjects).where(where).order_by(subjects.c.subject_id))
+    return tuple(PlacedSubject(_subject(row), row["geojson"]) for row in rows)
+
+
+def subjects_of(tx: Tx, farmer_id: str) -> tuple[Subject, ...]:
+    """A farmer's subjects, by id."""
+    where = (subjects.c.tenant_id == tx.tenant_id, subjects.c.farmer_id == farmer_id)
+    rows = tx.rows(select(subjects).where(*where).order_by(subjects.c.subject_id))
+    return tuple(_subject(row) for row in rows)
+
+
+def herds_on(tx: Tx, pasture_id: str) -> tuple[Subject, ...]:
+    """The herds that graze on a pasture."""
+    where = (subjects.c.tenant_id == tx.tenant_id, subjects.c.pasture_id == pasture_id)
+    return tuple(_subject(row) for row in tx.rows(select(subjects).where(*where)))
+
+
+def _subject(row: Mapping[str, Any]) -> Subject:
+    return decode(Subject, dict(row))
+
+
+def put_device(tx: Tx, device: Device) -> None:
+    """Add or renew a device."""
+    identity = Identity(device.device_id, device.public_key, device.public_key)
+    tx.upsert(devices, key_id=sign_key_id(identity), **encode(device))
+
+
+def find_device(tx: Tx, device_id: str) -> Device | None:
+    """The device with that id, if registered."""
+    where = (devices.c.tenant_id == tx.tenant_id, devices.c.device_id == device_id)
+    row = tx.row(select(devices).where(*where))
+    return decode(Device, dict(row)) if row else None
+
+
+def all_devices(tx: Tx) -> tuple[Device, ...]:
+    """Every device, by id."""
+    where = devices.c.tenant_id == tx.tenant_id
+    rows = tx.rows(select(devices).where(where).order_by(devices.c.device_id))
+    return tuple(decode(Device, dict(row)) for row in rows)
+
+
+def put_dossier(tx: Tx, dossier: Dossier) -> None:
+    """Add or renew what is known of a farmer for scoring."""
+    tx.upsert(
+        dossiers,
+        farmer_id=dossier.farmer_id,
+        as_of=dossier.as_of,
+        features=json_text(dossier.features),
+    )
+
+
+def find_dossier(tx: Tx, farmer_id: str) -> Dossier | None:
+    """What is known of a farmer for scoring, if anything."""
+    where = (dossiers.c.tenant_id == tx.tenant_id, dossiers.c.farmer_id == farmer_id)
+    row = tx.row(select(dossiers).where(*where))
+    return Dossier(row["farmer_id"], row["as_of"], from_json(row["features"])) if row else None

@@ -1,0 +1,279 @@
+"""Every table of the centre, as SQLAlchemy Core sees it.
+
+The tenant comes first in every key and unique index, and no foreign key leaves a
+tenant. Amounts are BIGINT; SQLite, which would take 1.5 for a whole number, is told
+to check. Structured values are canonical JSON in text columns; documents are kept
+verbatim as bytes. The migrations build the same tables (a test compares them), and
+the triggers that seal the ledger and the append-only tables.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+)
+from sqlalchemy.schema import SchemaItem
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _text(name: str, *, optional: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=optional)
+
+
+def _count(name: str, *, optional: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=optional)
+
+
+def _flag(name: str) -> Column[bool]:
+    return Column(name, Boolean, nullable=False)
+
+
+def _bytes(name: str, *, optional: bool = False) -> Column[bytes]:
+    return Column(name, LargeBinary, nullable=optional)
+
+
+def _table(name: str, key: tuple[str, ...], *items: SchemaItem) -> Table:
+    """A table with the tenant first in its key and its amounts checked on SQLite."""
+    checks = [
+        CheckConstraint(
+            f"typeof({item.name}) IN ('integer', 'null')", name=f"{item.name}_whole"
+        ).ddl_if(dialect="sqlite")
+        for item in items
+        if isinstance(item, Column) and item.name.endswith("_minor")
+    ]
+    columns = (_text("tenant_id"), *items, PrimaryKeyConstraint("tenant_id", *key), *checks)
+    return Table(name, metadata, *columns)
+
+
+def _index(table: Table, *columns: str, unique: bool = False) -> None:
+    names = ("tenant_id", *columns)
+    prefix = "uq" if unique else "ix"
+    label = f"{prefix}_{table.name}_{'_'.join(columns)}"
+    Index(label, *(table.c[name] for name in names), unique=unique)
+
+
+# Who sends and what is registered.
+sites = _table(
+    "sites", ("site",), _text("site"), _text("name"), _count("utc_offset_minutes"),
+    _text("currency"),
+)  # fmt: skip
+stations = _table(
+    "stations", ("name",), _text("name"), _text("public_key"), _text("key_id"), _text("seal_key"),
+    _text("seal_key_id"), _count("enrolled_at_ms"), _count("seen_at_ms", optional=True),
+    _count("clock_offset_ms", optional=True),
+)  # fmt: skip
+satellites = _table(
+    "satellites", ("name",), _text("name"), _text("public_key"), _text("key_id"),
+    _count("enrolled_at_ms"),
+)  # fmt: skip
+farmers = _table(
+    "farmers", ("farmer_id",), _text("farmer_id"), _text("site"), _text("name"),
+    _text("language"), _text("home_station"), _count("household_size"), _text("card_sha256"),
+)  # fmt: skip
+subjects = _table(
+    "subjects", ("subject_id",), _text("subject_id"), _text("kind"), _text("farmer_id"),
+    _text("name"), _text("crop"), _text("season_id"), _text("sown_on"), _count("area_m2"),
+    _count("heads"), _text("pasture_id"), _text("polygon_sha256"), _text("geojson", optional=True),
+)  # fmt: skip
+devices = _table(
+    "devices", ("device_id",), _text("device_id"), _text("kind"), _text("subject_id"),
+    _text("station"), _text("public_key"), _text("key_id"), _text("password_sha256"),
+)  # fmt: skip
+dossiers = _table(
+    "dossiers", ("farmer_id",), _text("farmer_id"), _text("as_of"), _text("features"),
+)  # fmt: skip
+products = _table(
+    "products", ("policy_version",), _text("policy_version"), _text("product_id"),
+    _count("version"), _text("content"), _text("sha256"), _count("added_at_ms"),
+)  # fmt: skip
+
+# Lines and what moves them.
+lines = _table(
+    "lines", ("line_id",), _text("line_id"), _text("farmer_id"), _text("product_id"),
+    _text("application_id"), _text("card_id"), _text("station"), _text("currency"),
+    _count("limit_minor"), _text("due_on"), _text("opened_on"), _count("opened_at_ms"),
+    _flag("frozen"), _flag("watch"), _flag("is_open"), _count("closed_at_ms", optional=True),
+    _text("reviewed_as_of"), _text("supported"), _count("movements_count"),
+)  # fmt: skip
+line_subjects = _table(
+    "line_subjects", ("line_id", "subject_id"), _text("line_id"), _text("subject_id"),
+)  # fmt: skip
+movements = _table(
+    "movements", ("line_id", "seq"), _text("line_id"), _count("seq"), _text("movement_id"),
+    _text("movement"), _text("as_of"), _count("at_ms"), _count("limit_before_minor"),
+    _count("limit_minor"), _count("outstanding_minor"), _count("leased_unspent_minor"),
+    _text("terms"), _text("views"), _text("reasons"), _text("evidence_ids"),
+    _text("policy_version"), _text("supported"), _flag("watch"),
+)  # fmt: skip
+leases = _table(
+    "leases", ("lease_id",), _text("lease_id"), _text("kind"), _text("station"),
+    _text("product_id"), _text("line_id"), _text("currency"), _count("amount_minor"),
+    _count("limit_minor"), _count("per_line_minor"), _count("lines_max"),
+    _count("signed_at_ms"), _count("expires_at_ms"), _count("posted_at_signing_minor"),
+    _count("pending_at_signing_minor"), _count("leased_at_signing_minor"), _bytes("document"),
+    _count("closed_at_ms", optional=True),
+)  # fmt: skip
+
+# What stations report.
+applications = _table(
+    "applications", ("application_id",), _text("application_id"), _text("farmer_id"),
+    _text("product_id"), _text("subject_ids"), _count("asked_minor"), _text("currency"),
+    _text("writer"), _count("at_ms"),
+)  # fmt: skip
+decisions = _table(
+    "decisions", ("card_id",), _text("card_id"), _text("application_id"), _text("farmer_id"),
+    _text("product_id"), _text("writer"), _text("verdict"), _count("score"), _count("pd_ppm"),
+    _count("amount_minor"), _text("currency"), _text("model_sha256"), _text("policy_version"),
+    _text("document_sha256"), _bytes("document"), _text("replay"), _text("replay_detail"),
+    _count("at_ms"),
+)  # fmt: skip
+consents = _table(
+    "consents", ("consent_id",), _text("consent_id"), _text("farmer_id"), _text("action"),
+    _text("purposes"), _text("recipient"), _text("shown_sha256"), _flag("spoken"),
+    _flag("helped"), _text("writer"), _count("at_ms"), _count("error_ms"),
+)  # fmt: skip
+drawdowns = _table(
+    "drawdowns", ("draw_id",), _text("draw_id"), _text("line_id"), _text("lease_id"),
+    _text("state"), _count("amount_minor"), _count("fee_minor"), _text("currency"),
+    _text("consent_id"), _count("apr_ppm"), _text("effective_on"), _text("writer"),
+    _count("at_ms"), _count("settled_at_ms", optional=True), _text("flag"),
+)  # fmt: skip
+repayments = _table(
+    "repayments", ("repayment_id",), _text("repayment_id"), _text("line_id"),
+    _count("amount_minor"), _text("currency"), _text("effective_on"), _count("fee_minor"),
+    _count("interest_minor"), _count("principal_minor"), _count("surplus_minor"),
+    _text("content_sha256"), _text("received_by"), _count("at_ms"),
+)  # fmt: skip
+
+# The ledger: lines first, header last; the header's trigger seals the entry.
+ledger_entries = _table(
+    "ledger_entries", ("entry_id",), _text("entry_id"), _text("writer"), _count("seq"),
+    _text("kind"), _text("effective_on"), _count("recorded_at_ms"), _text("cause_id"),
+    _text("content_sha256"), _text("previous"), _text("hash"),
+)  # fmt: skip
+ledger_lines = _table(
+    "ledger_lines", ("entry_id", "line_no"), _text("entry_id"), Column("line_no", Integer),
+    _text("account"), _text("currency"), _count("amount_minor"),
+    CheckConstraint("amount_minor <> 0", name="moves_something"),
+    ForeignKeyConstraint(
+        ["tenant_id", "entry_id"], ["ledger_entries.tenant_id", "ledger_entries.entry_id"],
+        deferrable=True, initially="DEFERRED",
+    ),
+)  # fmt: skip
+
+# Evidence and readings.
+evidence = _table(
+    "evidence", ("evidence_id",), _text("evidence_id"), _text("sha256"), _text("satellite"),
+    _text("kind"), _text("subject_id"), _text("season_id"), _text("as_of"),
+    _text("last_clear_on", optional=True), _count("clear_looks"), _text("stage"),
+    _text("stage_observed_on", optional=True), _count("anomaly_ppm", optional=True),
+    _count("yield_p10", optional=True), _count("yield_p50", optional=True),
+    _count("yield_p90", optional=True), _count("received_at_ms"), _bytes("document"),
+)  # fmt: skip
+daily_features = _table(
+    "daily_features", ("subject_id", "feature", "day"), _text("subject_id"), _text("feature"),
+    _text("day"), _count("value"), _count("coverage_ppm"), _count("readings_count"),
+    _text("readings_sha256"), _text("writer"), _count("seq"),
+)  # fmt: skip
+telemetry = _table(
+    "telemetry", ("sha256",), _text("sha256"), _text("device_id"), _text("epoch"),
+    _count("first_seq"), _count("last_seq"), _text("writer"), _count("at_ms"), _flag("verified"),
+    _bytes("document"),
+)  # fmt: skip
+
+# Logs up and down.
+inbound_logs = _table(
+    "inbound_logs", ("writer", "log", "stream"), _text("writer"), _text("log"), _text("stream"),
+    _count("high_water"), _text("head"), _text("quarantine_reason"),
+)  # fmt: skip
+inbound_records = _table(
+    "inbound_records", ("writer", "log", "stream", "seq"), _text("writer"), _text("log"),
+    _text("stream"), _count("seq"), _text("kind"), _count("at_ms"), _count("error_ms"),
+    _text("hash"), _text("body"), _count("received_at_ms"), _text("flag"),
+)  # fmt: skip
+held_envelopes = _table(
+    "held_envelopes", ("writer", "log", "stream", "first", "sha256"), _text("writer"),
+    _text("log"), _text("stream"), _count("first"), _count("last"), _text("sha256"),
+    _count("received_at_ms"), _bytes("data"),
+)  # fmt: skip
+quarantine = _table(
+    "quarantine", ("quarantine_id",), _text("quarantine_id"), _text("source"), _text("log"),
+    _text("code"), _text("detail"), _text("sha256"), _count("at_ms"), _bytes("data"),
+)  # fmt: skip
+outbound_logs = _table(
+    "outbound_logs", ("station",), _text("station"), _count("high_water"), _text("head"),
+    _count("acknowledged"),
+)  # fmt: skip
+outbound_records = _table(
+    "outbound_records", ("station", "seq"), _text("station"), _count("seq"), _text("kind"),
+    _count("at_ms"), _text("hash"), _text("body"),
+)  # fmt: skip
+
+# Models, people, and who did what.
+models = _table(
+    "models", ("sha256",), _text("sha256"), _text("name"), _count("version"), _text("state"),
+    _count("registered_at_ms"), _text("registered_by"), _bytes("document"),
+)  # fmt: skip
+users = _table(
+    "users", ("username",), _text("username"), _text("password_hash"), _text("role"),
+    _flag("disabled"), _count("created_at_ms"),
+)  # fmt: skip
+api_tokens = _table(
+    "api_tokens", ("token_sha256",), _text("token_sha256"), _text("label"), _text("role"),
+    _count("created_at_ms"), _count("revoked_at_ms", optional=True),
+)  # fmt: skip
+audit = _table(
+    "audit", ("seq",), _count("seq"), _count("at_ms"), _text("actor"), _text("role"),
+    _text("action"), _text("object_kind"), _text("object_id"), _text("detail"),
+    _text("previous"), _text("hash"),
+)  # fmt: skip
+
+_index(stations, "key_id", unique=True)
+_index(satellites, "key_id", unique=True)
+_index(farmers, "home_station")
+_index(subjects, "farmer_id")
+_index(devices, "subject_id")
+_index(products, "product_id", "version", unique=True)
+_index(lines, "farmer_id")
+_index(lines, "application_id")
+_index(line_subjects, "subject_id")
+_index(movements, "movement_id", unique=True)
+_index(leases, "line_id")
+_index(leases, "station", "product_id")
+_index(applications, "farmer_id")
+_index(decisions, "application_id")
+_index(consents, "farmer_id")
+_index(drawdowns, "line_id")
+_index(drawdowns, "lease_id")
+_index(repayments, "line_id")
+_index(ledger_entries, "writer", "seq", unique=True)
+_index(ledger_entries, "cause_id", "kind", unique=True)
+_index(ledger_lines, "account")
+_index(evidence, "subject_id", "as_of")
+_index(models, "name", "version", unique=True)
+
+# Tables in which a row is never changed or taken away; the migrations say so by trigger.
+APPEND_ONLY = (
+    ledger_entries, ledger_lines, movements, applications, decisions, consents, evidence,
+    inbound_records, outbound_records, audit,
+)  # fmt: skip

@@ -1,0 +1,79 @@
+"""A throwaway PostgreSQL: one server for a test session, one schema for a test.
+
+PostgreSQL refuses to run as root, so it then runs as uid 65534. It listens on a unix
+socket in its own folder and nowhere else.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from tests.support.requirements import require
+
+NOBODY = 65534
+USER = "harvestline"
+START_S_MAX = 60
+# It is thrown away: what a crash would lose does not matter.
+SETTINGS = "-c fsync=off -c full_page_writes=off -c synchronous_commit=off -c listen_addresses=''"
+
+
+@dataclass(frozen=True, slots=True)
+class Postgres:
+    """A running server, reached by its socket's folder."""
+
+    folder: Path
+
+    def url(self, schema: str) -> str:
+        """SQLAlchemy's address of a schema."""
+        return (
+            f"postgresql+psycopg://{USER}@/postgres?host={self.folder}"
+            f"&options=-csearch_path%3D{schema}"
+        )
+
+    def execute(self, statement: str) -> None:
+        """Run one statement outside any schema."""
+        conninfo = f"host={self.folder} user={USER} dbname=postgres"
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+
+@contextmanager
+def running_postgres() -> Iterator[Postgres]:
+    """A server that lives as long as the block; skips or fails where there is none."""
+    programs = require("postgresql")
+    folder = Path(tempfile.mkdtemp(prefix="hl-pg-"))
+    identity = {"user": NOBODY, "group": NOBODY} if os.geteuid() == 0 else {}
+    if identity:
+        os.chown(folder, NOBODY, NOBODY)
+    data = folder / "data"
+
+    def run(*arguments: str) -> None:
+        # Its own stdin and a file for output: the server keeps them open.
+        with (folder / "commands.log").open("ab") as log:
+            subprocess.run(
+                arguments, check=True, cwd=folder, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, timeout=START_S_MAX, extra_groups=[] if identity else None,
+                **identity,
+            )  # fmt: skip
+
+    try:
+        run(str(programs / "initdb"), "-D", str(data), "-U", USER, "-A", "trust", "-N",
+            "--no-locale", "-E", "UTF8")  # fmt: skip
+        options = f"-k {folder} {SETTINGS}"
+        run(str(programs / "pg_ctl"), "-D", str(data), "-w", "-o", options,
+            "-l", str(folder / "server.log"), "start")  # fmt: skip
+        try:
+            yield Postgres(folder)
+        finally:
+            run(str(programs / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
