@@ -44,9 +44,10 @@ from firmware_sim.device.power import PowerSpec
 BOOT_MS = 5_000
 BIRTH_WAIT_MS = 60_000  # how long a device waits for a link before it begins to measure
 REVIVAL_CHECK_MS = 3_600_000  # how often a browned-out device looks at its battery
+SLOT_GUARD_PARTS = 8  # a slot less than an eighth of the period away has been served
 BATCHES_IN_FLIGHT_MAX = 4
-ACK_WAIT_MS_MIN = 5_000
-ACK_WAIT_MS_MAX = 300_000
+ACK_WAIT_MS = 5_000
+BACK_OFF_DOUBLINGS_MAX = 6
 BATTERY_METRIC = "battery_mv"
 # Topic, signature and the wrapper around a message's body, for the battery's sake.
 MESSAGE_OVERHEAD_BYTES = 400
@@ -76,6 +77,8 @@ class DeviceSpec:
         How many samples the flash holds.
     clock, power
         How good its clock and its battery are.
+    ack_wait_ms
+        How long it first waits for an acknowledgement before it sends again [ms, steady].
     """
 
     device: str
@@ -86,6 +89,7 @@ class DeviceSpec:
     outbox_samples_max: int
     clock: ClockSpec
     power: PowerSpec
+    ack_wait_ms: int = ACK_WAIT_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +97,14 @@ class Radio:
     """The state of the link, lost with power.
 
     ``sent_upto`` is the highest number on its way; ``due_ms`` [ms, steady] is when an
-    acknowledgement counts as missing, 0 while none is awaited.
+    acknowledgement counts as missing, 0 while none is awaited. ``misses`` counts those
+    that did not come since the last that did.
     """
 
     connected: bool = False
     sent_upto: int = 0
     due_ms: int = 0
-    wait_ms: int = ACK_WAIT_MS_MIN
+    misses: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +172,8 @@ def due_at_ms(spec: DeviceSpec, device: Device) -> int | None:
         return device.since_ms + BIRTH_WAIT_MS
     if device.phase is Phase.SAMPLE:
         return device.at_ms
-    now_ms = clocks.reading_at(device.clock, spec.clock, device.at_ms)
-    slot_ms = (now_ms // spec.sample_ms + 1) * spec.sample_ms
-    return clocks.true_at(device.clock, spec.clock, slot_ms)
+    slot_true_ms = clocks.true_at(device.clock, spec.clock, _next_slot_ms(spec, device))
+    return max(device.at_ms, slot_true_ms)
 
 
 def step(spec: DeviceSpec, device: Device, event: Event) -> Step:
@@ -230,10 +234,20 @@ def _woken(spec: DeviceSpec, device: Device) -> Device:
 
 
 def _is_on_slot(spec: DeviceSpec, device: Device) -> bool:
-    """Whether a sampling instant has come since the device last fell asleep."""
-    before_ms = clocks.reading_at(device.clock, spec.clock, device.since_ms)
+    """Whether the sampling instant has come that the device fell asleep for."""
     now_ms = clocks.reading_at(device.clock, spec.clock, device.at_ms)
-    return now_ms // spec.sample_ms > before_ms // spec.sample_ms
+    return now_ms >= _next_slot_ms(spec, device)
+
+
+def _next_slot_ms(spec: DeviceSpec, device: Device) -> int:
+    """The next round time for a sample, by the device's clock [ms].
+
+    A clock that was fast samples a little early and is then set back; without the
+    guard the same slot would come twice.
+    """
+    since_ms = clocks.reading_at(device.clock, spec.clock, device.since_ms)
+    guard_ms = spec.sample_ms // SLOT_GUARD_PARTS
+    return ((since_ms + guard_ms) // spec.sample_ms + 1) * spec.sample_ms
 
 
 def _in_phase(device: Device, phase: Phase) -> Device:
@@ -323,7 +337,7 @@ def _acknowledged(spec: DeviceSpec, device: Device, event: Acknowledged) -> Step
     if memory.epoch != device.memory.epoch:
         sent_upto = 0
     waiting = sent_upto > memory.upto
-    due_ms = event.steady_ms + ACK_WAIT_MS_MIN if waiting else 0
+    due_ms = event.steady_ms + spec.ack_wait_ms if waiting else 0
     radio = Radio(connected=True, sent_upto=sent_upto, due_ms=due_ms)
     return _sent(spec, replace(device, memory=memory, radio=radio), event.steady_ms)
 
@@ -333,8 +347,8 @@ def _overdue(device: Device, steady_ms: int) -> Device:
     radio = device.radio
     if not radio.due_ms or steady_ms < radio.due_ms:
         return device
-    wait_ms = min(2 * radio.wait_ms, ACK_WAIT_MS_MAX)
-    taken_back = Radio(connected=True, sent_upto=device.memory.upto, wait_ms=wait_ms)
+    misses = min(radio.misses + 1, BACK_OFF_DOUBLINGS_MAX)
+    taken_back = Radio(connected=True, sent_upto=device.memory.upto, misses=misses)
     return replace(device, radio=taken_back)
 
 
@@ -351,7 +365,7 @@ def _sent(spec: DeviceSpec, device: Device, steady_ms: int) -> Step:
     radio = replace(
         radio,
         sent_upto=made[-1].samples[-1].seq,
-        due_ms=radio.due_ms or steady_ms + radio.wait_ms,
+        due_ms=radio.due_ms or steady_ms + (spec.ack_wait_ms << radio.misses),
     )
     return replace(device, radio=radio, charge_uj=power.spent(device.charge_uj, cost_uj)), made
 

@@ -92,6 +92,15 @@ def test_samples_fall_on_round_times_of_the_devices_own_clock() -> None:
     assert last.values["battery_mv"] > 3_200
 
 
+def test_a_clock_that_is_set_back_a_little_does_not_sample_a_slot_twice() -> None:
+    device = sampled(born(), 24)
+    noon_ms = device.at_ms + 10
+    device, _ = run(SPEC, device, TimeHeard(noon_ms, noon_ms, 100))
+    device = sampled(device, 1)
+    early, late = device.memory.outbox[-2:]
+    assert HOUR_MS - 2_000 < late.at_ms - early.at_ms < HOUR_MS + 2_000
+
+
 def test_connection_says_birth_then_everything_above_the_watermark() -> None:
     device = sampled(born(), 3)
     device, said = run(

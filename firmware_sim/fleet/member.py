@@ -1,0 +1,53 @@
+"""One device of a fleet: what it is, what it reads, and its life between two instants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from core.signing import Signer
+from firmware_sim.device import machine
+from firmware_sim.device.events import Measured, Wake
+from firmware_sim.device.machine import Device, DeviceSpec
+
+WAKES_MAX = 2_000_000  # between two instants: fifty years at a quarter of an hour
+
+
+class Readings(Protocol):
+    """Where a device's readings come from: a simulated field, or a recorded file."""
+
+    def due_ms(self, spec: DeviceSpec, device: Device) -> int | None:
+        """The true instant [ms UTC] at which something next happens to the device."""
+        ...
+
+    def sun_w_per_m2(self, at_ms: int) -> int:
+        """The sun on its panel [W/m²]."""
+        ...
+
+    def read(self, device: Device, at_ms: int) -> dict[str, int] | None:
+        """What the sensors say; None if the device does not ask now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A device that belongs to a fleet, with its own key and password."""
+
+    spec: DeviceSpec
+    signer: Signer
+    password: str
+    readings: Readings
+
+
+def lived(member: Member, device: Device, to_ms: int) -> Device:
+    """The device after it has woken and measured at all due instants up to ``to_ms`` [ms UTC]."""
+    spec, readings = member.spec, member.readings
+    for _ in range(WAKES_MAX):
+        due_ms = readings.due_ms(spec, device)
+        if due_ms is None or due_ms > to_ms:
+            break
+        device, _said = machine.step(spec, device, Wake(due_ms, readings.sun_w_per_m2(due_ms)))
+        values = readings.read(device, due_ms)
+        if values is not None:
+            device, _said = machine.step(spec, device, Measured(due_ms, values))
+    return device
