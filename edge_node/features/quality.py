@@ -20,6 +20,8 @@ from core.wire.telemetry import METRICS, Metric, MetricKind, Sample
 CLOCK_MS_MIN = 1_577_836_800_000  # 2020-01-01: no device of ours was made before
 MS_PER_HOUR = 3_600_000
 RATE_INTERVAL_MS_MIN = 60_000  # closer readings are judged as if a minute apart
+# A herd that is complete every day, and a battery on the mains, stand still by right.
+STEADY_METRICS = frozenset({"animals_seen_count", "battery_mv"})
 
 
 class Quality(IntEnum):
@@ -105,29 +107,32 @@ def second_look(
         if after.at_ms == before.at_ms:
             codes[i] = Quality.DUPLICATE
     _mark_rates(metric, readings, codes)
-    if metric.kind is MetricKind.GAUGE:
+    if metric.kind is MetricKind.GAUGE and metric.name not in STEADY_METRICS:
         _mark_stuck(readings, codes, limits.stuck_samples_min)
     return tuple(codes)
 
 
 def coverage_ppm(instants_ms: Sequence[int], start_ms: int, end_ms: int, every_ms: int) -> int:
-    """The share of a span in which at least one reading was taken [ppm].
+    """The share of the expected readings of a span that were taken [ppm].
 
-    The span is cut into slots of the sampling interval, so that bursts do not make up
-    for silence.
+    A reading that follows the last counted one by less than half the sampling interval
+    is not counted, so that a burst does not make up for silence.
 
     Parameters
     ----------
     instants_ms
-        When usable readings were taken [ms UTC].
+        When usable readings were taken within the span [ms UTC], sorted.
     start_ms, end_ms
         The span [ms UTC], end excluded.
     every_ms
         The device's sampling interval [ms].
     """
-    slots = max(1, (end_ms - start_ms) // every_ms)
-    seen = {(at - start_ms) * slots // (end_ms - start_ms) for at in instants_ms}
-    return len(seen) * PPM // slots
+    expected = max(1, (end_ms - start_ms) // every_ms)
+    counted, last_ms = 0, start_ms - every_ms
+    for at_ms in instants_ms:
+        if 2 * (at_ms - last_ms) >= every_ms:
+            counted, last_ms = counted + 1, at_ms
+    return min(PPM, counted * PPM // expected)
 
 
 def sampling_interval_ms(instants_ms: Sequence[int], default_ms: int) -> int:
@@ -155,9 +160,8 @@ def _mark_rates(metric: Metric, readings: Sequence[Reading], codes: list[Quality
     for i, reading in enumerate(readings):
         if codes[i] is not Quality.USABLE:
             continue
-        if last is None or _is_possible(metric, last, reading):
-            last, rejected = reading, None
-        elif rejected is not None and _is_possible(metric, rejected, reading):
+        references = [r for r in (last, rejected) if r is not None]
+        if not references or any(_is_possible(metric, r, reading) for r in references):
             last, rejected = reading, None
         else:
             codes[i], rejected = Quality.RATE, reading

@@ -154,7 +154,8 @@ CREATE TABLE stale_days (
     PRIMARY KEY (device_id, day)
 ) STRICT, WITHOUT ROWID;
 
--- A day's features; late data makes a new version, nothing is overwritten.
+-- A day's features; late data makes a new version, nothing is overwritten. final_no
+-- counts the versions that are settled, in the order in which they were.
 CREATE TABLE daily_features (
     feature_id      INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     subject_id      TEXT NOT NULL,
@@ -166,8 +167,8 @@ CREATE TABLE daily_features (
     readings_count  INTEGER NOT NULL CHECK (readings_count >= 1),
     readings_sha256 TEXT NOT NULL CHECK (length(readings_sha256) = 64),
     computed_ms     INTEGER NOT NULL,
-    final           INTEGER NOT NULL DEFAULT 0 CHECK (final IN (0, 1)),
+    final_no        INTEGER UNIQUE CHECK (final_no >= 1),
     UNIQUE (subject_id, feature, day, version)
 ) STRICT;
 
-CREATE INDEX features_open ON daily_features (day) WHERE final = 0;
+CREATE INDEX features_open ON daily_features (day) WHERE final_no IS NULL;

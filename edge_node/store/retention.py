@@ -1,0 +1,64 @@
+"""The only place that deletes readings: a stated age, and what the centre has.
+
+A signed document and its samples go when they are older than the retention and the
+centre has acknowledged the document, or when they are past the stated last age. The
+watermark stays, so that a device that sends them again changes nothing. Daily
+features and what a decision recorded of them stay for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from core.units import MS_PER_DAY
+from edge_node.config import Settings
+from edge_node.store.database import StationDatabase
+
+DOCUMENTS_AT_ONCE_MAX = 500  # so that the intake never waits long for the write lock
+
+_EXPIRED = """
+SELECT document_id FROM telemetry_documents
+WHERE received_ms < :kept_from_ms AND (delivered_ms IS NOT NULL OR received_ms < :last_ms)
+ORDER BY received_ms LIMIT :documents_max
+"""
+
+
+def mark_delivered(db: StationDatabase, document_sha256s: Iterable[str], at_ms: int) -> None:
+    """Note that the centre has acknowledged these signed documents."""
+    with db.atomic():
+        db.conn.executemany(
+            "UPDATE telemetry_documents SET delivered_ms = ?"
+            " WHERE sha256 = ? AND delivered_ms IS NULL",
+            [(at_ms, sha256) for sha256 in document_sha256s],
+        )
+
+
+def delete_expired(db: StationDatabase, settings: Settings, now_ms: int) -> int:
+    """Delete some documents that may go, with their readings; how many there were.
+
+    Call it again while it returns ``DOCUMENTS_AT_ONCE_MAX``.
+
+    Parameters
+    ----------
+    db
+        The station's database.
+    settings
+        ``raw_retention_days`` and ``raw_age_days_max`` [days].
+    now_ms
+        The station's time [ms UTC].
+    """
+    bounds = {
+        "kept_from_ms": now_ms - settings.raw_retention_days * MS_PER_DAY,
+        "last_ms": now_ms - settings.raw_age_days_max * MS_PER_DAY,
+        "documents_max": DOCUMENTS_AT_ONCE_MAX,
+    }
+    with db.atomic():
+        ids = db.conn.execute(_EXPIRED, bounds).fetchall()
+        db.conn.executemany(
+            "DELETE FROM readings WHERE (stream_id, seq) IN"
+            " (SELECT stream_id, seq FROM samples WHERE document_id = ?)",
+            ids,
+        )
+        db.conn.executemany("DELETE FROM samples WHERE document_id = ?", ids)
+        db.conn.executemany("DELETE FROM telemetry_documents WHERE document_id = ?", ids)
+    return len(ids)
