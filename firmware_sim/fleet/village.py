@@ -1,0 +1,101 @@
+"""The fleet that a district's places call for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from core.units import MS_PER_DAY, day_start_ms
+from firmware_sim.config import SettingError
+from firmware_sim.device.models import METRICS_OF, SAMPLE_MS, device_spec
+from firmware_sim.district.places import DevicePlace, District
+from firmware_sim.district.season import SeasonTruth
+from firmware_sim.fleet.field import FieldReadings, field_of, sun_of
+from firmware_sim.fleet.hours import UTC_OFFSET_MINUTES
+from firmware_sim.fleet.member import Member
+from firmware_sim.keys import DeviceSigner
+from firmware_sim.sensors.draws import Draws
+from firmware_sim.sensors.faults import FaultRates, plan_faults
+from firmware_sim.sensors.instrument import Instrument
+
+DRIFT_PPM_SPREAD = 15.0  # of ordinary watch crystals, one standard deviation
+DRIFT_PPM_MAX = 60
+_BATTERY = "battery_mv"
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """What a device holds and nobody else: its key's seed and its MQTT password."""
+
+    key_seed: bytes
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How the village's devices are set up.
+
+    Parameters
+    ----------
+    sample_ms
+        How often they measure [ms].
+    outbox_samples_max
+        How many samples each keeps while nothing is acknowledged.
+    faults
+        How often their sensors fail.
+    """
+
+    sample_ms: int = SAMPLE_MS
+    outbox_samples_max: int = 20_000
+    faults: FaultRates = field(default_factory=FaultRates)
+
+
+def village_members(
+    district: District,
+    truth: SeasonTruth,
+    secrets: Mapping[str, Secret],
+    habits: Habits | None = None,
+) -> tuple[Member, ...]:
+    """All devices of a district in one season, ready for a :class:`Fleet`.
+
+    Raises
+    ------
+    SettingError
+        If a device has no secret.
+    """
+    missing = [p.device_id for p in district.devices if p.device_id not in secrets]
+    if missing:
+        raise SettingError(f"expected a secret for each device, got none for {missing}")
+    wanted = habits or Habits()
+    return tuple(
+        _member(district, truth, place, secrets[place.device_id], wanted)
+        for place in district.devices
+    )
+
+
+def season_start_ms(truth: SeasonTruth) -> int:
+    """Midnight, local time, of the season's first day [ms UTC]: when devices are fitted."""
+    return day_start_ms(truth.spec.first_day, UTC_OFFSET_MINUTES * 60_000)
+
+
+def _member(
+    district: District, truth: SeasonTruth, place: DevicePlace, secret: Secret, habits: Habits
+) -> Member:
+    draws = Draws(district.seed, f"{place.device_id}/{truth.spec.year}")
+    start_ms = season_start_ms(truth)
+    end_ms = start_ms + truth.spec.days * MS_PER_DAY
+    metrics = [metric for metric in METRICS_OF[place.kind] if metric != _BATTERY]
+    faults = plan_faults(draws, metrics, start_ms, end_ms, habits.faults)
+    readings = FieldReadings(
+        field=field_of(district, truth, place),
+        sun=sun_of(truth, place),
+        truth=truth,
+        instrument=Instrument(draws, start_ms, faults),
+        at_ms=start_ms,
+    )
+    drift = round(draws.normal("drift") * DRIFT_PPM_SPREAD)
+    drift_ppm = max(-DRIFT_PPM_MAX, min(DRIFT_PPM_MAX, drift))
+    spec = device_spec(
+        place.device_id, place.kind, drift_ppm, habits.outbox_samples_max, habits.sample_ms
+    )
+    return Member(spec, DeviceSigner(secret.key_seed), secret.password, readings)
