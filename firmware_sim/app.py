@@ -15,7 +15,11 @@ import click
 from core.errors import HarvestlineError
 
 # name: (module, attribute, what `--help` says of it)
-COMMANDS: dict[str, tuple[str, str, str]] = {}
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "district": ("firmware_sim.commands.district", "command", "Write a village and its past."),
+    "scenes": ("firmware_sim.commands.scenes", "command", "Write the live season's scenes."),
+    "truth": ("firmware_sim.commands.truth", "command", "Write what truly happened, apart."),
+}
 
 
 class _LazyGroup(click.Group):

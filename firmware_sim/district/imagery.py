@@ -63,7 +63,7 @@ def write_scene(
     ------
     OutputFolderError
         If the folder cannot be written.
-    IndexError
+    SettingError
         If the day lies outside the season.
     """
     written = write_item(folder, day, truth, district, rng)

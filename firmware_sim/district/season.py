@@ -14,6 +14,8 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from firmware_sim.config import SettingError
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -45,8 +47,8 @@ class DroughtSpec:
 
     zone: int = 1
     start_day: int = 60
-    days: int = 40
-    rain_share: float = 0.08
+    days: int = 42
+    rain_share: float = 0.05
     warming_c: float = 2.0
 
     def moved(self, days: int) -> DroughtSpec:
@@ -87,6 +89,11 @@ class SeasonSpec:
     def first_day(self) -> date:
         """The season's first civil day: 1 March, before anybody sows."""
         return date(self.year, 3, 1)
+
+    @property
+    def last_day(self) -> date:
+        """The last civil day of the record."""
+        return self.first_day + timedelta(days=self.days - 1)
 
     @property
     def season_id(self) -> str:
@@ -180,11 +187,12 @@ class SeasonTruth:
 
         Raises
         ------
-        IndexError
+        SettingError
             If the day lies outside the record.
         """
         index = (day - self.spec.first_day).days
         if not 0 <= index < self.spec.days:
-            last = self.spec.first_day + timedelta(days=self.spec.days - 1)
-            raise IndexError(f"expected a day from {self.spec.first_day} to {last}, got {day}")
+            raise SettingError(
+                f"expected a day from {self.spec.first_day} to {self.spec.last_day}, got {day}"
+            )
         return index

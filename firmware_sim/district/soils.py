@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from firmware_sim.district.places import Soil
 
-SANDY_LOAM = Soil("sandy loam", 0.10, 0.22, 0.41, 1.22, 0.88)
-LOAM = Soil("loam", 0.13, 0.28, 0.45, 1.00, 1.00)
-CLAY_LOAM = Soil("clay loam", 0.18, 0.34, 0.48, 0.86, 1.06)
-CLAY = Soil("clay", 0.22, 0.38, 0.51, 0.74, 1.02)
+SANDY_LOAM = Soil("sandy loam", 0.08, 0.20, 0.41, 1.22, 0.88)
+LOAM = Soil("loam", 0.12, 0.26, 0.45, 1.00, 1.00)
+SILT_LOAM = Soil("silt loam", 0.14, 0.30, 0.47, 0.90, 1.06)
+CLAY_LOAM = Soil("silty clay loam", 0.17, 0.33, 0.49, 0.76, 1.02)
 
-SOILS = (SANDY_LOAM, LOAM, CLAY_LOAM, CLAY)
+SOILS = (SANDY_LOAM, LOAM, SILT_LOAM, CLAY_LOAM)
 SOIL_SHARES = (0.25, 0.35, 0.25, 0.15)

@@ -25,7 +25,7 @@ from firmware_sim.district.places import (
     StoreKind,
     Zone,
 )
-from firmware_sim.district.soils import CLAY, CLAY_LOAM, LOAM, SOIL_SHARES, SOILS
+from firmware_sim.district.soils import CLAY_LOAM, LOAM, SILT_LOAM, SOIL_SHARES, SOILS
 
 FARMERS_MIN = 8
 FARMERS_MAX = 120
@@ -178,7 +178,7 @@ def _pastures(
 ) -> tuple[Pasture, ...]:
     east_m = min(Polygon(p.ring).centroid.x for p in plots if p.zone == 1)
     keepers = rng.choice(len(people), size=len(land.pastures), replace=False)
-    soils = (LOAM, CLAY_LOAM, CLAY)
+    soils = (LOAM, SILT_LOAM, CLAY_LOAM)
     return tuple(
         Pasture(
             pasture_id=f"pasture-{i + 1:02d}",

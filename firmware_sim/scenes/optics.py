@@ -131,21 +131,42 @@ def reflectance(
     return mixed[0], mixed[1]
 
 
+def index_of_canopy(
+    green_lai: NDArray[np.float64], dry_lai: NDArray[np.float64], wetness: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Normalised difference of nir and red of an even canopy over loam [−1–1]."""
+    soil_red = _SOIL_RED_DRY - _SOIL_RED_DARKENED * wetness
+    deep = _deep(green_lai, dry_lai)
+    leaves = green_lai + dry_lai
+    red = deep[0] + (soil_red - deep[0]) * np.exp(-_EXTINCTION[0] * leaves)
+    soil_nir = _SOIL_LINE[0] * soil_red + _SOIL_LINE[1]
+    nir = deep[1] + (soil_nir - deep[1]) * np.exp(-_EXTINCTION[1] * leaves)
+    return np.asarray((nir - red) / (nir + red))
+
+
 def _of_surface(
     landscape: Landscape, ground: Ground, surface: NDArray[np.int32]
 ) -> tuple[Image, Image]:
     leaves = ground.green_lai + ground.dry_lai
-    green_share = np.divide(ground.green_lai, leaves, out=np.ones_like(leaves), where=leaves > 0)
     soil_red = landscape.brightness * (_SOIL_RED_DRY - _SOIL_RED_DARKENED * ground.wetness)
     lai = leaves.astype(np.float32)[surface] * landscape.leafiness
     bands = []
-    for band, extinction in enumerate(_EXTINCTION):
-        deep = _DRY[band] + green_share * (_GREEN[band] - _DRY[band])
+    for band, deep in enumerate(_deep(ground.green_lai, ground.dry_lai)):
         soil = soil_red if band == 0 else _SOIL_LINE[0] * soil_red + _SOIL_LINE[1]
         deep_at = deep.astype(np.float32)[surface]
         soil_at = soil.astype(np.float32)[surface] * landscape.soil_patches
-        bands.append(deep_at + (soil_at - deep_at) * np.exp(np.float32(-extinction) * lai))
+        bands.append(deep_at + (soil_at - deep_at) * np.exp(np.float32(-_EXTINCTION[band]) * lai))
     return bands[0], bands[1]
+
+
+def _deep(
+    green_lai: NDArray[np.float64], dry_lai: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Red and nir reflectance of endless leaves in the canopy's mix of green and dry."""
+    leaves = green_lai + dry_lai
+    share = np.divide(green_lai, leaves, out=np.ones_like(leaves), where=leaves > 0)
+    red, nir = (_DRY[band] + share * (_GREEN[band] - _DRY[band]) for band in range(2))
+    return red, nir
 
 
 def _commonest(members: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
