@@ -1,0 +1,119 @@
+"""The feature catalogue: what a model may look at, and what it must not.
+
+Read from TOML and held against itself before a row of data is touched. A feature
+that reads a column listed under ``[leaks]`` is refused by name and reason.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import HarvestlineError, ShapeError
+from core.scoring.features import FeatureDefinition
+from core.scoring.points import BINS_MAX, PAIRS_MAX
+from core.shape import decode
+from core.units import PPM
+
+
+class TrainingTableError(HarvestlineError):
+    """The table of loans, or the catalogue that describes it, cannot be used."""
+
+    code = "HL-SRV-008"
+
+
+@dataclass(frozen=True, slots=True)
+class TableColumns:
+    """The columns that are not features: the outcome (0 or 1) and the season."""
+
+    outcome: str
+    season: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingTerms:
+    """Bounds of one training run.
+
+    ``conformal_alpha_ppm`` is the share of each class that may fall on the wrong
+    side of the refer band; ``test_share_ppm`` the share of seasons, the latest,
+    that are held out; ``leak_auc_ppm_max`` the discrimination of one column alone
+    above which it must have been written after the outcome.
+    """
+
+    name: str
+    bins_max: int
+    pairs_max: int
+    outer_bags: int
+    approve_pd_ppm_max: int
+    conformal_alpha_ppm: int
+    test_share_ppm: int
+    leak_auc_ppm_max: int
+
+    def __post_init__(self) -> None:
+        if not 3 <= self.bins_max <= BINS_MAX or not 0 <= self.pairs_max <= PAIRS_MAX:
+            raise ShapeError(f"expected 3 to {BINS_MAX} bins and at most {PAIRS_MAX} pairs")
+        for name in ("approve_pd_ppm_max", "conformal_alpha_ppm", "test_share_ppm"):
+            if not 0 < getattr(self, name) < PPM:
+                raise ShapeError(f"expected {name} between 0 and 1,000,000 ppm")
+        if self.outer_bags < 1:
+            raise ShapeError(f"expected outer_bags of at least 1, got {self.outer_bags}")
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What may be used, what is refused, and how to train."""
+
+    table: TableColumns
+    training: TrainingTerms
+    feature: tuple[FeatureDefinition, ...]
+    leaks: Mapping[str, str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features' names, in order."""
+        return tuple(definition.name for definition in self.feature)
+
+
+def read_catalogue(path: Path) -> Catalogue:
+    """The catalogue in a TOML file.
+
+    Raises
+    ------
+    TrainingTableError
+        If it cannot be read, is malformed, or a feature reads a leaking column.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise TrainingTableError(f"expected a catalogue in TOML at {path}, got: {error}") from error
+    try:
+        return check_catalogue(decode(Catalogue, table))
+    except ShapeError as error:
+        raise TrainingTableError(f"catalogue {path}: {error}") from error
+
+
+def check_catalogue(catalogue: Catalogue) -> Catalogue:
+    """Return the catalogue if no feature leaks or stands twice.
+
+    Raises
+    ------
+    TrainingTableError
+        With every fault at once.
+    """
+    names = catalogue.names
+    reserved = {catalogue.table.outcome, catalogue.table.season}
+    faults = [
+        f"{name} is listed twice" for name in sorted({n for n in names if names.count(n) > 1})
+    ]
+    faults += [f"{name} is the outcome or the season" for name in names if name in reserved]
+    for definition in catalogue.feature:
+        why = definition.leaks or catalogue.leaks.get(definition.name, "")
+        if why:
+            faults.append(f"{definition.name} may not be a feature: {why}; take it out")
+    if not names:
+        faults.append("expected at least one [[feature]], got none")
+    if faults:
+        raise TrainingTableError("catalogue: " + "; ".join(faults))
+    return catalogue

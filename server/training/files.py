@@ -1,0 +1,83 @@
+"""Training from files to files: loans and a catalogue in, a model and its card out."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from core.canonical import canonical_bytes, sha256_hex
+from core.shape import encode
+from server.training.card import model_card
+from server.training.catalogue import TrainingTableError, read_catalogue
+from server.training.release import Release
+from server.training.run import train
+from server.training.table import read_table
+
+
+def write_model(
+    loans: Path,
+    catalogue: Path,
+    out: Path,
+    release: Release,
+    *,
+    simulated: bool | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> dict[str, object]:
+    """Train from files to files; the figures that the command prints.
+
+    Parameters
+    ----------
+    out
+        Where the model goes; its card is written beside it as ``.card.html``.
+    simulated
+        Where the outcomes come from; None leaves it to the file.
+    progress
+        Told the name of each step as it begins.
+
+    Raises
+    ------
+    TrainingTableError
+        If the loans or the catalogue cannot be used, or nobody says whether the
+        outcomes were simulated.
+    """
+    rules = read_catalogue(catalogue)
+    table = read_table(loans, rules)
+    origin = table.simulated if simulated is None else simulated
+    if origin is None:
+        raise TrainingTableError(
+            f"{loans} does not say whether its outcomes were simulated: give --simulated or "
+            "--observed"
+        )
+    report = train(table, rules, release, simulated=origin, progress=progress)
+    data = canonical_bytes(encode(report.model))
+    card = out.with_suffix(".card.html")
+    _write(out, data)
+    _write(card, model_card(report, sha256_hex(data)).encode())
+    return {
+        "model": str(out),
+        "card": str(card),
+        "sha256": sha256_hex(data),
+        "bytes": len(data),
+        "simulated": origin,
+        "loans": len(table.loans),
+        "test_seasons": list(report.test_seasons),
+        "standings": [encode(standing) for standing in report.standings],
+        "cut_off": report.cut_off,
+        "approved_ppm": report.approved_ppm,
+        "referred_ppm": report.referred_ppm,
+        "two_way_tables": len(report.model.table.pairs),
+        "unused_columns": list(report.unused_columns),
+    }
+
+
+def _write(path: Path, content: bytes) -> None:
+    """A temporary file and a rename, so that a reader never sees half a model."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(content)
+        Path(file.name).chmod(0o644)
+        Path(file.name).replace(path)
+    except OSError as error:
+        raise TrainingTableError(f"expected to write {path}: {error}") from error
