@@ -153,11 +153,11 @@ def _strain(
 ) -> Floats:
     """Log-odds of default: how far dues outrun the season's cash, and who owes."""
     harvest = farms.area_m2 / 1e4 * season.yield_kg_per_ha * PRICE_MINOR_PER_KG
-    other = rng.lognormal(14.2, 0.6, len(harvest)) + 250_000 * farms.heads
-    living = LIVING_MINOR * farms.household * 0.5
+    other = rng.lognormal(13.9, 0.4, len(harvest)) + 250_000 * farms.heads
+    living = LIVING_MINOR * farms.household * 0.7
     cash = np.maximum(harvest * rng.lognormal(0, 0.15, len(harvest)) + other - living, 2e5)
     dues = 1.12 * amount_minor + debt_minor
-    return np.asarray(-2.25 + 1.25 * np.log(dues / cash + 0.02) + 1.2 - 0.85 * farms.discipline)
+    return np.asarray(-1.75 + 1.75 * np.log(dues / cash + 0.02) - 1.1 * farms.discipline)
 
 
 def _bring_forward(
