@@ -24,7 +24,7 @@ from core.errors import HarvestlineError
 T = TypeVar("T")
 BUSY_TIMEOUT_MS = 20_000
 TRIES_MAX = 8
-ROWS_MAX = 100_000  # of any one answer
+ROWS_MAX = 1_000_000  # of any one answer
 _RETRY_SQLSTATES = ("40001", "40P01", "55P03")  # serialisation, deadlock, lock not available
 _IMMEDIATE = "harvestline_immediate"
 
@@ -58,10 +58,19 @@ class Tx:
         """Execute a change; the number of rows that it touched."""
         return int(self.connection.execute(statement).rowcount)
 
-    def rows(self, statement: Select[Any], rows_max: int = ROWS_MAX) -> list[dict[str, Any]]:
-        """The rows of a question; at most ``rows_max``."""
-        found = self.connection.execute(statement.limit(rows_max)).mappings()
-        return [{str(name): value for name, value in row.items()} for row in found]
+    def rows(self, statement: Select[Any], rows_max: int = 0) -> list[dict[str, Any]]:
+        """The rows of a question; the first ``rows_max``, or all of them.
+
+        Raises
+        ------
+        StoreError
+            If all were asked for and they are more than ``ROWS_MAX``: never a part.
+        """
+        found = self.connection.execute(statement.limit(rows_max or ROWS_MAX + 1)).mappings()
+        rows = [{str(name): value for name, value in row.items()} for row in found]
+        if len(rows) > max(rows_max, ROWS_MAX):
+            raise StoreError(f"expected at most {ROWS_MAX} rows in one answer, got more")
+        return rows
 
     def row(self, statement: Select[Any]) -> dict[str, Any] | None:
         """The first row of a question, if there is one."""

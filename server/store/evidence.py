@@ -1,0 +1,134 @@
+"""Evidence documents, verbatim, with the columns that a review asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+
+from core.canonical import parse_canonical
+from core.shape import decode, encode
+from core.signing import DOCUMENT_BYTES_MAX
+from core.wire.evidence import Evidence, EvidenceKind, Stage
+from server.store.engine import NotKnownError, Tx
+from server.store.rows import read_as
+from server.store.tables import evidence
+
+
+@dataclass(frozen=True, slots=True)
+class KeptEvidence:
+    """What a review needs of an evidence document; yields are [kg/ha], for a pasture [ppm]."""
+
+    evidence_id: str
+    sha256: str
+    satellite: str
+    kind: EvidenceKind
+    subject_id: str
+    season_id: str
+    as_of: str
+    last_clear_on: str | None
+    clear_looks: int
+    stage: Stage
+    stage_observed_on: str | None
+    anomaly_ppm: int | None
+    yield_p10: int | None
+    yield_p50: int | None
+    yield_p90: int | None
+    received_at_ms: int
+
+
+def add(tx: Tx, kept: KeptEvidence, document: bytes) -> None:
+    """Add a document; it can never be changed."""
+    optional = ("last_clear_on", "stage_observed_on", "anomaly_ppm")
+    absent = dict.fromkeys((*optional, "yield_p10", "yield_p50", "yield_p90"))
+    tx.insert(evidence, **{**absent, **encode(kept)}, document=document)
+
+
+def find(tx: Tx, evidence_id: str) -> KeptEvidence | None:
+    """The evidence with that id, if it is known."""
+    where = (evidence.c.tenant_id == tx.tenant_id, evidence.c.evidence_id == evidence_id)
+    row = tx.row(select(*_COLUMNS).where(*where))
+    return _kept(row) if row else None
+
+
+def document(tx: Tx, evidence_id: str) -> Evidence:
+    """The whole document: observations, curve, season, scenes.
+
+    Raises
+    ------
+    NotKnownError
+        If it is not known.
+    """
+    data = document_bytes(tx, evidence_id)
+    return decode(Evidence, parse_canonical(data, DOCUMENT_BYTES_MAX)["body"])
+
+
+def document_bytes(tx: Tx, evidence_id: str) -> bytes:
+    """The signed document as it came.
+
+    Raises
+    ------
+    NotKnownError
+        If it is not known.
+    """
+    where = (evidence.c.tenant_id == tx.tenant_id, evidence.c.evidence_id == evidence_id)
+    found = tx.scalar(select(evidence.c.document).where(*where))
+    if found is None:
+        raise NotKnownError(f"expected known evidence, got {evidence_id!r}")
+    return bytes(found)
+
+
+def latest(tx: Tx, subject_id: str) -> KeptEvidence | None:
+    """The newest evidence of a subject by its date, then by arrival."""
+    return next(iter(of_subject(tx, subject_id, rows_max=1)), None)
+
+
+def of_subject(tx: Tx, subject_id: str, rows_max: int = 1000) -> tuple[KeptEvidence, ...]:
+    """A subject's evidence, newest date first."""
+    where = (evidence.c.tenant_id == tx.tenant_id, evidence.c.subject_id == subject_id)
+    question = (
+        select(*_COLUMNS)
+        .where(*where)
+        .order_by(
+            evidence.c.as_of.desc(), evidence.c.received_at_ms.desc(), evidence.c.evidence_id.desc()
+        )
+    )
+    return tuple(_kept(row) for row in tx.rows(question, rows_max))
+
+
+def latest_of(tx: Tx, subject_ids: Sequence[str]) -> dict[str, KeptEvidence]:
+    """The newest evidence of each subject that has any."""
+    found = ((subject_id, latest(tx, subject_id)) for subject_id in subject_ids)
+    return {subject_id: kept for subject_id, kept in found if kept is not None}
+
+
+def latest_everywhere(tx: Tx) -> dict[str, KeptEvidence]:
+    """The newest evidence of every subject, in one question."""
+    rank = func.row_number().over(
+        partition_by=evidence.c.subject_id,
+        order_by=(
+            evidence.c.as_of.desc(),
+            evidence.c.received_at_ms.desc(),
+            evidence.c.evidence_id.desc(),
+        ),
+    )
+    where = evidence.c.tenant_id == tx.tenant_id
+    ranked = select(*_COLUMNS, rank.label("place")).where(where).subquery()
+    rows = tx.rows(select(ranked).where(ranked.c.place == 1))
+    return {row["subject_id"]: _kept(row) for row in rows}
+
+
+def known_ids(tx: Tx) -> frozenset[str]:
+    """The ids of all evidence."""
+    rows = tx.rows(select(evidence.c.evidence_id).where(evidence.c.tenant_id == tx.tenant_id))
+    return frozenset(row["evidence_id"] for row in rows)
+
+
+_COLUMNS = [column for column in evidence.c if column.name != "document"]
+
+
+def _kept(row: Mapping[str, Any]) -> KeptEvidence:
+    read = {"kind": EvidenceKind(row["kind"]), "stage": Stage(row["stage"])}
+    return read_as(KeptEvidence, {**row, **read})

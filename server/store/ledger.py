@@ -1,0 +1,224 @@
+"""Double entry in the store: lines first, header last, one hash chain a writer.
+
+Only :func:`post` inserts, so that an entry's lines and header are one transaction;
+the header's trigger seals them. An entry's id and cause are known before it is
+sent: the same again changes nothing, other content under the same id is refused.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.sql import ColumnElement
+
+from core.canonical import canonical_hash
+from core.lending.ledger import Entry, EntryKind, EntryLine, check_entry, entry_hash
+from core.shape import encode
+from server.store.engine import ConflictError, Tx
+from server.store.rows import read_as
+from server.store.tables import ledger_entries, ledger_lines, repayments
+
+GENESIS = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class PostedEntry:
+    """An entry with its place in its writer's chain."""
+
+    entry: Entry
+    writer: str
+    seq: int
+    content_sha256: str
+    previous: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repayment:
+    """A repayment and where it went [minor units]."""
+
+    repayment_id: str
+    line_id: str
+    amount_minor: int
+    currency: str
+    effective_on: str
+    fee_minor: int
+    interest_minor: int
+    principal_minor: int
+    surplus_minor: int
+    content_sha256: str
+    received_by: str
+    at_ms: int
+
+
+def post(tx: Tx, writer: str, entry: Entry) -> bool:
+    """Write an entry at the end of a writer's chain; False if it is there already.
+
+    Raises
+    ------
+    LedgerImbalanceError
+        If it does not balance.
+    ConflictError
+        If the id or the cause is taken by an entry with other content.
+    """
+    check_entry(entry)
+    content = _content(entry)
+    lock_chain(tx, writer)
+    if _known(tx, entry, content):
+        return False
+    where = (ledger_entries.c.tenant_id == tx.tenant_id, ledger_entries.c.writer == writer)
+    last = tx.row(select(ledger_entries).where(*where).order_by(ledger_entries.c.seq.desc()))
+    seq, previous = (last["seq"] + 1, last["hash"]) if last else (1, GENESIS)
+    rows = [
+        {"entry_id": entry.entry_id, "line_no": number, **encode(line)}
+        for number, line in enumerate(entry.lines, 1)
+    ]
+    tx.insert_many(ledger_lines, rows)
+    tx.insert(
+        ledger_entries,
+        entry_id=entry.entry_id,
+        writer=writer,
+        seq=seq,
+        kind=entry.kind.value,
+        effective_on=entry.effective_on,
+        recorded_at_ms=entry.recorded_at_ms,
+        cause_id=entry.cause_id,
+        content_sha256=content,
+        previous=previous,
+        hash=entry_hash(entry, previous),
+    )
+    return True
+
+
+def lock_chain(tx: Tx, writer: str) -> None:
+    """Let one transaction at a time add to a chain; SQLite does so by itself."""
+    if tx.connection.dialect.name == "postgresql":
+        tx.connection.exec_driver_sql(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 2))", (f"{tx.tenant_id}/{writer}",)
+        )
+
+
+def _content(entry: Entry) -> str:
+    """The hash of what an entry says, apart from when it was written down."""
+    body = encode(entry)
+    del body["recorded_at_ms"], body["entry_id"]
+    return canonical_hash(body)
+
+
+def _known(tx: Tx, entry: Entry, content: str) -> bool:
+    found = tx.rows(
+        select(ledger_entries.c.entry_id, ledger_entries.c.content_sha256).where(
+            ledger_entries.c.tenant_id == tx.tenant_id,
+            (ledger_entries.c.entry_id == entry.entry_id)
+            | (
+                (ledger_entries.c.cause_id == entry.cause_id)
+                & (ledger_entries.c.kind == entry.kind.value)
+            ),
+        )
+    )
+    if any(row["content_sha256"] != content for row in found):
+        raise ConflictError(
+            f"entry {entry.entry_id} for {entry.cause_id}: it exists with other content"
+        )
+    return bool(found)
+
+
+def entries(tx: Tx) -> tuple[PostedEntry, ...]:
+    """Every entry with its lines, by writer and number."""
+    return _entries(tx, ledger_lines.c.tenant_id == tx.tenant_id)
+
+
+def entries_for(tx: Tx, accounts: Iterable[str]) -> tuple[PostedEntry, ...]:
+    """The entries that touch any of the accounts, by date of effect."""
+    where = (ledger_lines.c.tenant_id == tx.tenant_id, ledger_lines.c.account.in_(tuple(accounts)))
+    wanted = select(ledger_lines.c.entry_id).where(*where)
+    found = _entries(tx, ledger_lines.c.entry_id.in_(wanted))
+    return tuple(sorted(found, key=lambda p: (p.entry.effective_on, p.entry.recorded_at_ms, p.seq)))
+
+
+def _entries(tx: Tx, which: ColumnElement[bool]) -> tuple[PostedEntry, ...]:
+    grouped: dict[str, list[EntryLine]] = defaultdict(list)
+    lines = select(ledger_lines).where(ledger_lines.c.tenant_id == tx.tenant_id, which)
+    for row in tx.rows(lines.order_by(ledger_lines.c.entry_id, ledger_lines.c.line_no)):
+        line = EntryLine(row["account"], row["currency"], row["amount_minor"])
+        grouped[row["entry_id"]].append(line)
+    ids = select(ledger_lines.c.entry_id).where(which)
+    question = select(ledger_entries).where(
+        ledger_entries.c.tenant_id == tx.tenant_id, ledger_entries.c.entry_id.in_(ids)
+    )
+    rows = tx.rows(question.order_by(ledger_entries.c.writer, ledger_entries.c.seq))
+    return tuple(_posted(row, tuple(grouped[row["entry_id"]])) for row in rows)
+
+
+def _posted(row: Mapping[str, Any], lines: tuple[EntryLine, ...]) -> PostedEntry:
+    entry = Entry(
+        entry_id=row["entry_id"],
+        kind=EntryKind(row["kind"]),
+        effective_on=row["effective_on"],
+        recorded_at_ms=row["recorded_at_ms"],
+        cause_id=row["cause_id"],
+        lines=lines,
+    )
+    return read_as(PostedEntry, {**row, "entry": entry})
+
+
+def account_balance(tx: Tx, account: str, currency: str) -> int:
+    """An account's balance [minor units]: debits less credits."""
+    where = (
+        ledger_lines.c.tenant_id == tx.tenant_id,
+        ledger_lines.c.account == account,
+        ledger_lines.c.currency == currency,
+    )
+    return int(tx.scalar(select(func.sum(ledger_lines.c.amount_minor)).where(*where)) or 0)
+
+
+def principal_changes(tx: Tx, account: str) -> tuple[tuple[str, int], ...]:
+    """An account's movements as date of effect and amount [minor units]."""
+    joined = ledger_lines.join(
+        ledger_entries,
+        (ledger_lines.c.tenant_id == ledger_entries.c.tenant_id)
+        & (ledger_lines.c.entry_id == ledger_entries.c.entry_id),
+    )
+    question = (
+        select(ledger_entries.c.effective_on, ledger_lines.c.amount_minor)
+        .select_from(joined)
+        .where(ledger_lines.c.tenant_id == tx.tenant_id, ledger_lines.c.account == account)
+        .order_by(ledger_entries.c.effective_on)
+    )
+    return tuple((row["effective_on"], row["amount_minor"]) for row in tx.rows(question))
+
+
+def trial_balance(tx: Tx) -> dict[tuple[str, str], int]:
+    """The balance of every account and currency [minor units]."""
+    total = func.sum(ledger_lines.c.amount_minor).label("total")
+    rows = tx.rows(
+        select(ledger_lines.c.account, ledger_lines.c.currency, total)
+        .where(ledger_lines.c.tenant_id == tx.tenant_id)
+        .group_by(ledger_lines.c.account, ledger_lines.c.currency)
+    )
+    return {(row["account"], row["currency"]): int(row["total"]) for row in rows}
+
+
+def add_repayment(tx: Tx, repayment: Repayment) -> None:
+    """Write down a repayment and how it was split."""
+    tx.insert(repayments, **encode(repayment))
+
+
+def find_repayment(tx: Tx, repayment_id: str) -> Repayment | None:
+    """The repayment with that id, if it is known."""
+    where = (repayments.c.tenant_id == tx.tenant_id, repayments.c.repayment_id == repayment_id)
+    row = tx.row(select(repayments).where(*where))
+    return read_as(Repayment, row) if row else None
+
+
+def repayments_of(tx: Tx, line_id: str) -> tuple[Repayment, ...]:
+    """A line's repayments, by date of effect."""
+    where = (repayments.c.tenant_id == tx.tenant_id, repayments.c.line_id == line_id)
+    rows = tx.rows(
+        select(repayments).where(*where).order_by(repayments.c.effective_on, repayments.c.at_ms)
+    )
+    return tuple(read_as(Repayment, row) for row in rows)

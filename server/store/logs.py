@@ -1,0 +1,358 @@
+"""Logs of stations as received, the centre's logs for them, and what was set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.sql import ColumnElement
+
+from core.wire.envelope import GENESIS, LogClass, LogName, Record, record_hash
+from server.store.engine import Tx
+from server.store.rows import from_json, json_text, read_as
+from server.store.tables import (
+    held_envelopes,
+    inbound_logs,
+    inbound_records,
+    outbound_logs,
+    outbound_records,
+    quarantine,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class InboundLog:
+    """How far a writer's log was received; a reason if nothing more is taken from it."""
+
+    writer: str
+    log: str
+    stream: str
+    high_water: int
+    head: str
+    quarantine_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class InboundRecord:
+    """A record as received; ``flag`` says what was wrong with it, if anything."""
+
+    record: Record
+    hash: str
+    received_at_ms: int
+    flag: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundLog:
+    """How far the centre's log for a station goes, and what the station has of it."""
+
+    station: str
+    high_water: int
+    head: str
+    acknowledged: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A delivery that was refused, for people to look at."""
+
+    quarantine_id: str
+    source: str
+    log: str
+    code: str
+    detail: str
+    sha256: str
+    at_ms: int
+
+
+def lock_inbound(tx: Tx, name: LogName) -> InboundLog:
+    """The state of a writer's log, locked until the transaction ends."""
+    tx.insert_new(
+        inbound_logs,
+        writer=name.writer,
+        log=name.log.value,
+        stream=name.stream,
+        high_water=0,
+        head=GENESIS,
+        quarantine_reason="",
+    )
+    row = tx.row(select(inbound_logs).where(*_inbound_key(tx, name)).with_for_update())
+    if row is None:
+        raise AssertionError(f"{name} was just written")
+    return read_as(InboundLog, row)
+
+
+def move_inbound(tx: Tx, name: LogName, high_water: int, head: str) -> None:
+    """Write how far a log was received."""
+    tx.run(
+        inbound_logs.update()
+        .where(*_inbound_key(tx, name))
+        .values(high_water=high_water, head=head)
+    )
+
+
+def quarantine_writer(tx: Tx, writer: str, reason: str) -> None:
+    """Take nothing more from any log of a writer."""
+    where = (inbound_logs.c.tenant_id == tx.tenant_id, inbound_logs.c.writer == writer)
+    tx.run(inbound_logs.update().where(*where).values(quarantine_reason=reason))
+
+
+def quarantine_reason(tx: Tx, writer: str) -> str:
+    """Why nothing is taken from a writer; empty if all is well."""
+    where = (
+        inbound_logs.c.tenant_id == tx.tenant_id,
+        inbound_logs.c.writer == writer,
+        inbound_logs.c.quarantine_reason != "",
+    )
+    return str(tx.scalar(select(inbound_logs.c.quarantine_reason).where(*where)) or "")
+
+
+def release_writer(tx: Tx, writer: str) -> None:
+    """Take from a writer again."""
+    quarantine_writer(tx, writer, "")
+
+
+def inbound(tx: Tx) -> tuple[InboundLog, ...]:
+    """The state of every log, by writer."""
+    question = select(inbound_logs).where(inbound_logs.c.tenant_id == tx.tenant_id)
+    rows = tx.rows(question.order_by(inbound_logs.c.writer, inbound_logs.c.log))
+    return tuple(read_as(InboundLog, row) for row in rows)
+
+
+def add_inbound(tx: Tx, name: LogName, kept: InboundRecord) -> None:
+    """Keep a record as received; it can never be changed."""
+    tx.insert(
+        inbound_records,
+        writer=name.writer,
+        log=name.log.value,
+        stream=name.stream,
+        seq=kept.record.seq,
+        kind=kept.record.kind,
+        at_ms=kept.record.at_ms,
+        error_ms=kept.record.error_ms,
+        hash=kept.hash,
+        body=json_text(kept.record.body),
+        received_at_ms=kept.received_at_ms,
+        flag=kept.flag,
+    )
+
+
+def inbound_hash(tx: Tx, name: LogName, seq: int) -> str:
+    """The hash of a received record; ``GENESIS`` for 0."""
+    where = (*_record_key(tx, name), inbound_records.c.seq == seq)
+    return str(tx.scalar(select(inbound_records.c.hash).where(*where)) or GENESIS)
+
+
+def inbound_run(tx: Tx, name: LogName, after: int, rows_max: int) -> tuple[InboundRecord, ...]:
+    """Received records after a number, in order."""
+    where = (*_record_key(tx, name), inbound_records.c.seq > after)
+    rows = tx.rows(select(inbound_records).where(*where).order_by(inbound_records.c.seq), rows_max)
+    return tuple(
+        InboundRecord(_record(row), row["hash"], row["received_at_ms"], row["flag"]) for row in rows
+    )
+
+
+def flagged(tx: Tx, rows_max: int = 200) -> tuple[tuple[str, InboundRecord], ...]:
+    """Records with which something was wrong, each with its writer, newest first."""
+    where = (inbound_records.c.tenant_id == tx.tenant_id, inbound_records.c.flag != "")
+    question = select(inbound_records).where(*where)
+    rows = tx.rows(question.order_by(inbound_records.c.received_at_ms.desc()), rows_max)
+    return tuple(
+        (
+            row["writer"],
+            InboundRecord(_record(row), row["hash"], row["received_at_ms"], row["flag"]),
+        )
+        for row in rows
+    )
+
+
+def _record(row: Mapping[str, Any]) -> Record:
+    error_ms = row.get("error_ms", 0)
+    return Record(row["seq"], row["kind"], row["at_ms"], error_ms, from_json(row["body"]))
+
+
+def _inbound_key(tx: Tx, name: LogName) -> tuple[ColumnElement[bool], ...]:
+    return (
+        inbound_logs.c.tenant_id == tx.tenant_id,
+        inbound_logs.c.writer == name.writer,
+        inbound_logs.c.log == name.log.value,
+        inbound_logs.c.stream == name.stream,
+    )
+
+
+def _record_key(tx: Tx, name: LogName) -> tuple[ColumnElement[bool], ...]:
+    return (
+        inbound_records.c.tenant_id == tx.tenant_id,
+        inbound_records.c.writer == name.writer,
+        inbound_records.c.log == name.log.value,
+        inbound_records.c.stream == name.stream,
+    )
+
+
+def hold(tx: Tx, name: LogName, span: tuple[int, int], held: tuple[str, bytes], at_ms: int) -> bool:
+    """Keep an early envelope (its hash and bytes) for later; False if it is held already."""
+    return tx.insert_new(
+        held_envelopes,
+        writer=name.writer,
+        log=name.log.value,
+        stream=name.stream,
+        first=span[0],
+        last=span[1],
+        sha256=held[0],
+        received_at_ms=at_ms,
+        data=held[1],
+    )
+
+
+def held_count(tx: Tx, name: LogName) -> int:
+    """How many early envelopes of a log are held."""
+    question = select(func.count()).select_from(held_envelopes).where(*_held_key(tx, name))
+    return int(tx.scalar(question))
+
+
+def next_held(tx: Tx, name: LogName, high_water: int) -> bytes | None:
+    """A held envelope that has become next or known, if there is one."""
+    where = (*_held_key(tx, name), held_envelopes.c.first <= high_water + 1)
+    question = select(held_envelopes.c.data).where(*where).order_by(held_envelopes.c.first)
+    found = tx.scalar(question.limit(1))
+    return None if found is None else bytes(found)
+
+
+def drop_held(tx: Tx, name: LogName, sha256: str) -> None:
+    """Forget a held envelope that was applied or refused."""
+    tx.run(held_envelopes.delete().where(*_held_key(tx, name), held_envelopes.c.sha256 == sha256))
+
+
+def _held_key(tx: Tx, name: LogName) -> tuple[ColumnElement[bool], ...]:
+    return (
+        held_envelopes.c.tenant_id == tx.tenant_id,
+        held_envelopes.c.writer == name.writer,
+        held_envelopes.c.log == name.log.value,
+        held_envelopes.c.stream == name.stream,
+    )
+
+
+def set_aside(tx: Tx, aside: SetAside, data: bytes, rows_max: int) -> None:
+    """Keep a refused delivery; past the bound the oldest gives way."""
+    count = select(func.count()).select_from(quarantine)
+    if tx.scalar(count.where(quarantine.c.tenant_id == tx.tenant_id)) >= rows_max:
+        oldest = tx.scalar(
+            select(quarantine.c.quarantine_id)
+            .where(quarantine.c.tenant_id == tx.tenant_id)
+            .order_by(quarantine.c.at_ms, quarantine.c.quarantine_id)
+            .limit(1)
+        )
+        tx.run(
+            quarantine.delete().where(
+                quarantine.c.tenant_id == tx.tenant_id, quarantine.c.quarantine_id == oldest
+            )
+        )
+    tx.insert(
+        quarantine,
+        quarantine_id=aside.quarantine_id,
+        source=aside.source,
+        log=aside.log,
+        code=aside.code,
+        detail=aside.detail,
+        sha256=aside.sha256,
+        at_ms=aside.at_ms,
+        data=data,
+    )
+
+
+def all_set_aside(tx: Tx, rows_max: int = 200) -> tuple[SetAside, ...]:
+    """Refused deliveries, newest first."""
+    columns = [column for column in quarantine.c if column.name != "data"]
+    question = select(*columns).where(quarantine.c.tenant_id == tx.tenant_id)
+    rows = tx.rows(question.order_by(quarantine.c.at_ms.desc()), rows_max)
+    return tuple(read_as(SetAside, row) for row in rows)
+
+
+def lock_outbound(tx: Tx, station: str) -> OutboundLog:
+    """The state of the centre's log for a station, locked until the transaction ends."""
+    tx.insert_new(outbound_logs, station=station, high_water=0, head=GENESIS, acknowledged=0)
+    where = (outbound_logs.c.tenant_id == tx.tenant_id, outbound_logs.c.station == station)
+    row = tx.row(select(outbound_logs).where(*where).with_for_update())
+    if row is None:
+        raise AssertionError(f"the log for {station} was just written")
+    return read_as(OutboundLog, row)
+
+
+def send(tx: Tx, writer: str, station: str, record: tuple[str, Any], at_ms: int) -> int:
+    """Append a record (kind and body) to the centre's log for a station; its number."""
+    log = lock_outbound(tx, station)
+    kind, body = record
+    entry = Record(log.high_water + 1, kind, at_ms, 0, body)
+    head = record_hash(LogName(writer, LogClass.DOWN, station), log.head, entry)
+    tx.insert(
+        outbound_records,
+        station=station,
+        seq=entry.seq,
+        kind=kind,
+        at_ms=at_ms,
+        hash=head,
+        body=json_text(body),
+    )
+    where = (outbound_logs.c.tenant_id == tx.tenant_id, outbound_logs.c.station == station)
+    tx.run(outbound_logs.update().where(*where).values(high_water=entry.seq, head=head))
+    return entry.seq
+
+
+def acknowledge(tx: Tx, station: str, upto: int) -> None:
+    """Note how far a station has the centre's log."""
+    where = (
+        outbound_logs.c.tenant_id == tx.tenant_id,
+        outbound_logs.c.station == station,
+        outbound_logs.c.acknowledged < upto,
+    )
+    tx.run(outbound_logs.update().where(*where).values(acknowledged=upto))
+
+
+def outbound(tx: Tx) -> tuple[OutboundLog, ...]:
+    """The state of the centre's log for every station."""
+    question = select(outbound_logs).where(outbound_logs.c.tenant_id == tx.tenant_id)
+    rows = tx.rows(question.order_by(outbound_logs.c.station))
+    return tuple(read_as(OutboundLog, row) for row in rows)
+
+
+def outbound_hash(tx: Tx, station: str, seq: int) -> str | None:
+    """The hash of a record of the centre's log; ``GENESIS`` for 0, None if there is none."""
+    where = (
+        outbound_records.c.tenant_id == tx.tenant_id,
+        outbound_records.c.station == station,
+        outbound_records.c.seq == seq,
+    )
+    return GENESIS if seq == 0 else tx.scalar(select(outbound_records.c.hash).where(*where))
+
+
+def outbound_run(
+    tx: Tx, station: str, after: int, records_max: int, bytes_max: int
+) -> tuple[Record, ...]:
+    """Records after a number, as many as both bounds allow, at least one if any."""
+    where = (
+        outbound_records.c.tenant_id == tx.tenant_id,
+        outbound_records.c.station == station,
+        outbound_records.c.seq > after,
+    )
+    question = select(outbound_records).where(*where).order_by(outbound_records.c.seq)
+    run: list[Record] = []
+    used_bytes = 0
+    for row in tx.rows(question, records_max):
+        used_bytes += len(row["body"].encode())
+        if run and used_bytes > bytes_max:
+            break
+        run.append(_record(row))
+    return tuple(run)
+
+
+def last_sent(tx: Tx, station: str, kind: str, body: Any) -> bool:
+    """Whether this very body was already sent to a station as that kind."""
+    where = (
+        outbound_records.c.tenant_id == tx.tenant_id,
+        outbound_records.c.station == station,
+        outbound_records.c.kind == kind,
+        outbound_records.c.body == json_text(body),
+    )
+    return tx.row(select(outbound_records.c.seq).where(*where)) is not None

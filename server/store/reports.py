@@ -1,0 +1,233 @@
+"""What stations report, as it came: applications, decisions, consents, features, readings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import select
+
+from core.scoring.features import DailyFeature
+from core.shape import decode, encode
+from core.wire.records import Application, Consent, ConsentAction
+from server.store.engine import NotKnownError, Tx
+from server.store.rows import from_json, json_text, read_as
+from server.store.tables import applications, consents, daily_features, decisions, telemetry
+
+
+class Replay(Enum):
+    """Whether a decision card led to its own outcome again at the centre."""
+
+    SAME = "same"
+    DIFFERS = "differs"
+    UNKNOWN_MODEL = "unknown_model"
+    UNKNOWN_POLICY = "unknown_policy"
+    BAD_SIGNATURE = "bad_signature"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptApplication:
+    """An application and where it was written."""
+
+    application: Application
+    writer: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDecision:
+    """A decision card with its signed bytes, and whether it replayed."""
+
+    card_id: str
+    application_id: str
+    farmer_id: str
+    product_id: str
+    writer: str
+    verdict: str
+    score: int
+    pd_ppm: int
+    amount_minor: int
+    currency: str
+    model_sha256: str
+    policy_version: str
+    document_sha256: str
+    document: bytes
+    replay: Replay
+    replay_detail: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeptConsent:
+    """A consent given or taken back, and where and when it was written."""
+
+    consent: Consent
+    writer: str
+    at_ms: int
+    error_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeptReadings:
+    """A device's signed telemetry document, verbatim; ``verified`` is of its signature."""
+
+    sha256: str
+    device_id: str
+    epoch: str
+    first_seq: int
+    last_seq: int
+    writer: str
+    at_ms: int
+    verified: bool
+    document: bytes
+
+
+def add_application(tx: Tx, kept: KeptApplication) -> bool:
+    """Add an application; False if its id is known."""
+    body = encode(kept.application)
+    body["subject_ids"] = json_text(kept.application.subject_ids)
+    return tx.insert_new(applications, **body, writer=kept.writer, at_ms=kept.at_ms)
+
+
+def find_application(tx: Tx, application_id: str) -> KeptApplication | None:
+    """The application with that id, if it is known."""
+    where = (
+        applications.c.tenant_id == tx.tenant_id,
+        applications.c.application_id == application_id,
+    )
+    row = tx.row(select(applications).where(*where))
+    return _application(row) if row else None
+
+
+def every_application(tx: Tx) -> tuple[KeptApplication, ...]:
+    """All applications, newest first."""
+    question = select(applications).where(applications.c.tenant_id == tx.tenant_id)
+    rows = tx.rows(question.order_by(applications.c.at_ms.desc(), applications.c.application_id))
+    return tuple(_application(row) for row in rows)
+
+
+def _application(row: Mapping[str, Any]) -> KeptApplication:
+    body = {**row, "subject_ids": from_json(row["subject_ids"])}
+    return KeptApplication(decode(Application, body), row["writer"], row["at_ms"])
+
+
+def add_decision(tx: Tx, kept: KeptDecision) -> bool:
+    """Add a card; False if its id is known."""
+    return tx.insert_new(decisions, **{**encode(kept), "document": kept.document})
+
+
+def find_decision(tx: Tx, card_id: str) -> KeptDecision | None:
+    """The card with that id, if it is known."""
+    where = (decisions.c.tenant_id == tx.tenant_id, decisions.c.card_id == card_id)
+    row = tx.row(select(decisions).where(*where))
+    return _decision(row) if row else None
+
+
+def decision(tx: Tx, card_id: str) -> KeptDecision:
+    """The card with that id.
+
+    Raises
+    ------
+    NotKnownError
+        If there is none.
+    """
+    found = find_decision(tx, card_id)
+    if found is None:
+        raise NotKnownError(f"expected a decision card, got {card_id!r}")
+    return found
+
+
+def decisions_of(tx: Tx, application_id: str) -> tuple[KeptDecision, ...]:
+    """An application's cards, oldest first."""
+    where = (
+        decisions.c.tenant_id == tx.tenant_id,
+        decisions.c.application_id == application_id,
+    )
+    rows = tx.rows(select(decisions).where(*where).order_by(decisions.c.at_ms, decisions.c.card_id))
+    return tuple(_decision(row) for row in rows)
+
+
+def every_decision(tx: Tx) -> tuple[KeptDecision, ...]:
+    """All cards, newest first."""
+    question = select(decisions).where(decisions.c.tenant_id == tx.tenant_id)
+    rows = tx.rows(question.order_by(decisions.c.at_ms.desc(), decisions.c.card_id))
+    return tuple(_decision(row) for row in rows)
+
+
+def _decision(row: Mapping[str, Any]) -> KeptDecision:
+    return read_as(KeptDecision, {**row, "replay": Replay(row["replay"])})
+
+
+def add_consent(tx: Tx, kept: KeptConsent) -> bool:
+    """Add a consent; False if its id is known."""
+    body = encode(kept.consent)
+    body["purposes"] = json_text(kept.consent.purposes)
+    return tx.insert_new(
+        consents, **body, writer=kept.writer, at_ms=kept.at_ms, error_ms=kept.error_ms
+    )
+
+
+def consents_of(tx: Tx, farmer_id: str) -> tuple[KeptConsent, ...]:
+    """A farmer's consents, oldest first."""
+    where = (consents.c.tenant_id == tx.tenant_id, consents.c.farmer_id == farmer_id)
+    rows = tx.rows(select(consents).where(*where).order_by(consents.c.at_ms, consents.c.consent_id))
+    return tuple(_consent(row) for row in rows)
+
+
+def granted_purposes(tx: Tx, farmer_id: str) -> dict[str, str]:
+    """The purposes that stand granted, each with the consent that granted it."""
+    granted: dict[str, str] = {}
+    for kept in consents_of(tx, farmer_id):
+        for purpose in kept.consent.purposes:
+            granted.pop(purpose, None)
+            if kept.consent.action is ConsentAction.GRANT:
+                granted[purpose] = kept.consent.consent_id
+    return granted
+
+
+def _consent(row: Mapping[str, Any]) -> KeptConsent:
+    body = {**row, "purposes": from_json(row["purposes"])}
+    return KeptConsent(decode(Consent, body), row["writer"], row["at_ms"], row["error_ms"])
+
+
+def put_feature(tx: Tx, feature: DailyFeature, writer: str, seq: int) -> None:
+    """Take a day's feature; a later one of the same day stands in its place."""
+    tx.upsert(daily_features, **encode(feature), writer=writer, seq=seq)
+
+
+def features_of(tx: Tx, subject_id: str, feature: str = "") -> tuple[DailyFeature, ...]:
+    """A subject's daily features, by day."""
+    question = select(daily_features).where(
+        daily_features.c.tenant_id == tx.tenant_id, daily_features.c.subject_id == subject_id
+    )
+    if feature:
+        question = question.where(daily_features.c.feature == feature)
+    rows = tx.rows(question.order_by(daily_features.c.day, daily_features.c.feature))
+    return tuple(decode(DailyFeature, row) for row in rows)
+
+
+def latest_feature(tx: Tx, subject_id: str, feature: str, upto: str) -> DailyFeature | None:
+    """The newest day's value of a feature, up to a day."""
+    where = (
+        daily_features.c.tenant_id == tx.tenant_id,
+        daily_features.c.subject_id == subject_id,
+        daily_features.c.feature == feature,
+        daily_features.c.day <= upto,
+    )
+    row = tx.row(select(daily_features).where(*where).order_by(daily_features.c.day.desc()))
+    return decode(DailyFeature, row) if row else None
+
+
+def add_readings(tx: Tx, kept: KeptReadings) -> bool:
+    """Add a telemetry document; False if the same bytes are known."""
+    return tx.insert_new(telemetry, **{**encode(kept), "document": kept.document})
+
+
+def find_readings(tx: Tx, sha256: str) -> KeptReadings | None:
+    """The telemetry document with that hash, if it is known."""
+    where = (telemetry.c.tenant_id == tx.tenant_id, telemetry.c.sha256 == sha256)
+    row = tx.row(select(telemetry).where(*where))
+    return read_as(KeptReadings, row) if row else None
