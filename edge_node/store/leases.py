@@ -67,11 +67,10 @@ def lease_of(db: StationDatabase, lease_id: str) -> Lease:
     return _lease(row[0])
 
 
-def open_for_line(db: StationDatabase, line_id: str) -> tuple[LeaseBook, ...]:
-    """The books of a line's own leases that are not closed, oldest first."""
+def books_of_line(db: StationDatabase, line_id: str) -> tuple[LeaseBook, ...]:
+    """The books of a line's own leases, closed ones too, oldest first."""
     rows = db.execute(
-        "SELECT lease_id FROM leases WHERE line_id = ? AND closed = 0 "
-        "ORDER BY signed_at_ms, lease_id",
+        "SELECT lease_id FROM leases WHERE line_id = ? ORDER BY signed_at_ms, lease_id",
         [line_id],
     ).fetchall()
     return tuple(book(db, row[0]) for row in rows)
@@ -81,7 +80,7 @@ def open_onboarding(db: StationDatabase, product_id: str) -> tuple[LeaseBook, ..
     """The books of a product's onboarding leases that are not closed, oldest first."""
     rows = db.execute(
         "SELECT lease_id FROM leases WHERE product_id = ? AND kind = 'onboarding' "
-        "AND closed = 0 ORDER BY signed_at_ms, lease_id",
+        "AND closing = 0 AND closed = 0 ORDER BY signed_at_ms, lease_id",
         [product_id],
     ).fetchall()
     return tuple(book(db, row[0]) for row in rows)
@@ -94,7 +93,15 @@ def open_leases(db: StationDatabase) -> tuple[LeaseBook, ...]:
 
 
 def book(db: StationDatabase, lease_id: str) -> LeaseBook:
-    """A lease with its draws, as the rows say. Freezes belong to lines: see ``lines``."""
+    """A lease with its draws, as the rows say; one that is closing counts as open.
+
+    Freezes belong to lines: see ``edge_node.store.lines``.
+
+    Raises
+    ------
+    UnknownRecordError
+        If the station never received the lease.
+    """
     row = db.execute(
         "SELECT document, closed FROM leases WHERE lease_id = ?", [lease_id]
     ).fetchone()
@@ -110,6 +117,17 @@ def book(db: StationDatabase, lease_id: str) -> LeaseBook:
         for draw_id, line_id, amount_minor, state in rows
     }
     return LeaseBook(_lease(row[0]), draws, closed=bool(row[1]))
+
+
+def mark_closing(db: StationDatabase, lease_id: str) -> None:
+    """Let a lease take no new draw; it is closed when its draws are settled."""
+    db.execute("UPDATE leases SET closing = 1 WHERE lease_id = ? AND closed = 0", [lease_id])
+
+
+def closing_leases(db: StationDatabase) -> frozenset[str]:
+    """Leases that take no new draw and are not closed yet."""
+    rows = db.execute("SELECT lease_id FROM leases WHERE closing = 1 AND closed = 0")
+    return frozenset(row[0] for row in rows)
 
 
 def mark_closed(db: StationDatabase, lease_id: str) -> None:

@@ -107,10 +107,16 @@ def line(db: StationDatabase, line_id: str) -> KeptLine:
     UnknownRecordError
         If the station does not know it.
     """
-    row = db.execute(_SELECT + "WHERE line_id = ?", [line_id]).fetchone()
-    if row is None:
+    found = find(db, line_id)
+    if found is None:
         raise UnknownRecordError(f"expected a line that is known here, got {line_id!r}")
-    return _line(row)
+    return found
+
+
+def find(db: StationDatabase, line_id: str) -> KeptLine | None:
+    """A line, if it is known here."""
+    row = db.execute(_SELECT + "WHERE line_id = ?", [line_id]).fetchone()
+    return _line(row) if row else None
 
 
 def lines_of(db: StationDatabase, farmer_id: str) -> tuple[KeptLine, ...]:

@@ -9,7 +9,7 @@ from core.errors import HarvestlineError
 from core.lending.product import Product
 from core.shape import decode, encode
 from core.wire.records import EvidenceDigest
-from core.wire.registry import Dossier, Farmer, Subject
+from core.wire.registry import Dossier, Farmer, Subject, SubjectKind
 from edge_node.store.database import StationDatabase
 
 
@@ -91,6 +91,12 @@ def subjects_of(db: StationDatabase, farmer_id: str) -> tuple[Subject, ...]:
     rows = db.execute(
         "SELECT body FROM subjects WHERE farmer_id = ? ORDER BY subject_id", [farmer_id]
     )
+    return tuple(decode(Subject, json.loads(row[0])) for row in rows)
+
+
+def subjects_of_kind(db: StationDatabase, kind: SubjectKind) -> tuple[Subject, ...]:
+    """All registered subjects of a kind, in order of id."""
+    rows = db.execute("SELECT body FROM subjects WHERE kind = ? ORDER BY subject_id", [kind.value])
     return tuple(decode(Subject, json.loads(row[0])) for row in rows)
 
 

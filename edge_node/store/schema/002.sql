@@ -203,7 +203,8 @@ CREATE TABLE limit_history (
     PRIMARY KEY (line_id, step)
 ) STRICT, WITHOUT ROWID;
 
--- Leases as the centre signed them.
+-- Leases as the centre signed them. One that is closing takes no new draw and is
+-- closed once its pending draws are settled.
 CREATE TABLE leases (
     lease_id TEXT PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -211,12 +212,13 @@ CREATE TABLE leases (
     line_id TEXT NOT NULL,
     signed_at_ms INTEGER NOT NULL,
     expires_at_ms INTEGER NOT NULL,
+    closing INTEGER NOT NULL DEFAULT 0 CHECK (closing IN (0, 1)),
     closed INTEGER NOT NULL DEFAULT 0 CHECK (closed IN (0, 1)),
     document TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX leases_by_line ON leases (line_id, closed);
 CREATE TRIGGER leases_stay_closed BEFORE UPDATE ON leases
-WHEN OLD.closed = 1 OR NEW.document <> OLD.document
+WHEN OLD.closed = 1 OR NEW.closing < OLD.closing OR NEW.document <> OLD.document
 BEGIN
     SELECT raise(ABORT, 'a lease is never altered and never reopened');
 END;

@@ -1,0 +1,1 @@
+"""Decisions at the station, with no uplink: applications, draws, leases given back."""

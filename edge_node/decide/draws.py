@@ -1,0 +1,267 @@
+"""Drawdowns inside a lease: pending, then posted or voided; each step one transaction.
+
+A draw is taken from one lease that can carry it, the one with most left first, and
+never split. The farmer has seen the whole price and consented to its hash. The
+till pays only against the receipt, and the receipt is shown only once *posted* is
+committed. A draw that a crash left pending is voided at the next start, unless
+the payout had been confirmed: then it is posted (:func:`recover`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+
+from core.canonical import canonical_hash
+from core.decision.quote import Quote, quote
+from core.errors import LeaseError
+from core.lending.lease import Clock, Draw, DrawState, LeaseBook, begin_draw, settle_draw
+from core.lending.product import Product
+from core.reasons import Reason, ReasonCode
+from core.shape import encode
+from core.units import format_money
+from core.wire.records import Consent, ConsentAction, Drawdown, Up
+from edge_node.decide.desk import Desk
+from edge_node.decide.room import Room, rooms
+from edge_node.store import decisions, leases, lines, logs, village
+from edge_node.store.database import StationDatabase
+from edge_node.store.decisions import ChangedRequestError
+from edge_node.store.leases import KeptDraw
+from edge_node.store.lines import KeptLine
+from edge_node.store.village import UnknownRecordError
+
+PENDING_MS_MAX = 15 * 60_000  # a draw that nobody confirms is given up after this
+
+
+@dataclass(frozen=True, slots=True)
+class DrawAsk:
+    """A farmer asks for a drawdown, having consented to the quote by its hash."""
+
+    draw_id: str
+    line_id: str
+    amount_minor: int
+    consent: Consent
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A draw as it is committed, with its price."""
+
+    drawdown: Drawdown
+    price: Quote
+
+
+def quote_sha256(price: Quote) -> str:
+    """The hash of a quote: what a consent to it names as shown."""
+    return canonical_hash(encode(price))
+
+
+def quote_draw(
+    db: StationDatabase, desk: Desk, line_id: str, amount_minor: int, clock: Clock
+) -> Quote | Reason:
+    """The whole price of drawing an amount today, or why it cannot be drawn."""
+    line = lines.line(db, line_id)
+    product = village.product(db, line.product_id)
+    refusal = _refuse_amount(product, amount_minor)
+    if refusal is not None:
+        return refusal
+    room = _best_room(rooms(db, line, clock), amount_minor)
+    if isinstance(room, ReasonCode):
+        return _reason(room, rooms(db, line, clock), product)
+    return _price(product, amount_minor, desk.today(clock))
+
+
+def begin(db: StationDatabase, desk: Desk, ask: DrawAsk, clock: Clock) -> Receipt | Reason:
+    """Commit a pending draw, or say why not; the same ask again changes nothing.
+
+    Raises
+    ------
+    ChangedRequestError
+        If the id belongs to a draw with other content.
+    UnknownRecordError
+        If the line is not known here.
+    """
+    with db.atomic():
+        known = leases.draw(db, ask.draw_id)
+        if known is not None:
+            return _repeat(db, known, ask)
+        line = lines.line(db, ask.line_id)
+        product = village.product(db, line.product_id)
+        refusal = _refuse_amount(product, ask.amount_minor)
+        if refusal is not None:
+            return refusal
+        found = rooms(db, line, clock)
+        room = _best_room(found, ask.amount_minor)
+        if isinstance(room, ReasonCode):
+            return _reason(room, found, product)
+        price = _price(product, ask.amount_minor, desk.today(clock))
+        if isinstance(price, Reason):
+            return price
+        if not _consented(line, ask.consent, price):
+            return Reason(ReasonCode.DRAW_CONSENT_MISSING)
+        return _write_pending(db, desk, ask, (room.book, price), clock)
+
+
+def confirm_payout(db: StationDatabase, desk: Desk, draw_id: str, clock: Clock) -> Receipt:
+    """Post a pending draw whose payout the farmer confirms; again, nothing changes.
+
+    The confirmation is committed by itself first, so that a crash in between ends
+    in *posted* and not in *voided*.
+
+    Raises
+    ------
+    UnknownRecordError
+        If there is no such draw.
+    LeaseError
+        If it was voided.
+    """
+    kept = _known(db, draw_id)
+    if kept.drawdown.state is DrawState.PENDING:
+        with db.atomic():
+            leases.mark_paid_out(db, draw_id, max(clock.at_ms, 1))
+    return _settle(db, desk, draw_id, DrawState.POSTED, clock)
+
+
+def void(db: StationDatabase, desk: Desk, draw_id: str, clock: Clock) -> Receipt:
+    """Void a pending draw whose payout was not confirmed.
+
+    Raises
+    ------
+    UnknownRecordError
+        If there is no such draw.
+    LeaseError
+        If its payout was confirmed.
+    """
+    if _known(db, draw_id).paid_out_at_ms:
+        raise LeaseError(f"draw {draw_id}: the payout was confirmed, so it cannot be voided")
+    return _settle(db, desk, draw_id, DrawState.VOIDED, clock)
+
+
+def recover(db: StationDatabase, desk: Desk, clock: Clock) -> tuple[Drawdown, ...]:
+    """Settle what a crash left pending: posted if the payout was confirmed, else voided."""
+    settled = []
+    for kept in leases.pending_draws(db):
+        state = DrawState.POSTED if kept.paid_out_at_ms else DrawState.VOIDED
+        settled.append(_settle(db, desk, kept.drawdown.draw_id, state, clock).drawdown)
+    return tuple(settled)
+
+
+def give_up_abandoned(db: StationDatabase, desk: Desk, clock: Clock) -> tuple[Drawdown, ...]:
+    """Void draws that nobody has confirmed for ``PENDING_MS_MAX``."""
+    old = [
+        kept
+        for kept in leases.pending_draws(db)
+        if not kept.paid_out_at_ms and clock.at_ms - kept.began_at_ms > PENDING_MS_MAX
+    ]
+    return tuple(void(db, desk, kept.drawdown.draw_id, clock).drawdown for kept in old)
+
+
+def _refuse_amount(product: Product, amount_minor: int) -> Reason | None:
+    step = product.credit.draw_step_minor
+    if amount_minor <= 0 or amount_minor % step:
+        return Reason(
+            ReasonCode.DRAW_AMOUNT_INVALID, {"step": format_money(step, product.currency)}
+        )
+    return None
+
+
+def _best_room(found: tuple[Room, ...], amount_minor: int) -> Room | ReasonCode:
+    if not found:
+        return ReasonCode.DRAW_NO_LEASE
+    best = found[0]
+    if best.refusal is None:
+        enough = amount_minor <= best.drawable_minor
+        return best if enough else ReasonCode.DRAW_ABOVE_LEASE
+    order = list(ReasonCode)
+    # Of several leases that refuse, the reason that is least final is the useful one.
+    return max((room.refusal for room in found if room.refusal), key=order.index)
+
+
+def _reason(code: ReasonCode, found: tuple[Room, ...], product: Product) -> Reason:
+    if code is not ReasonCode.DRAW_ABOVE_LEASE:
+        return Reason(code)
+    most = max((room.drawable_minor for room in found), default=0)
+    return Reason(code, {"available": format_money(most, product.currency)})
+
+
+def _price(product: Product, amount_minor: int, today: date) -> Quote | Reason:
+    if today >= date.fromisoformat(product.due_on):
+        return Reason(ReasonCode.DRAW_SEASON_OVER)
+    price = quote(product, amount_minor, today)
+    if price.apr_ppm > product.credit.apr_cap_ppm:
+        return Reason(ReasonCode.DRAW_PRICE_CAP)
+    return price
+
+
+def _consented(line: KeptLine, consent: Consent, price: Quote) -> bool:
+    return (
+        consent.action is ConsentAction.GRANT
+        and consent.farmer_id == line.farmer_id
+        and consent.shown_sha256 == quote_sha256(price)
+    )
+
+
+def _write_pending(
+    db: StationDatabase, desk: Desk, ask: DrawAsk, chosen: tuple[LeaseBook, Quote], clock: Clock
+) -> Receipt | Reason:
+    book, price = chosen
+    draw = Draw(ask.draw_id, ask.line_id, ask.amount_minor, DrawState.PENDING)
+    begun = begin_draw(book, draw, clock)
+    if isinstance(begun, ReasonCode):
+        return Reason(begun)
+    drawdown = Drawdown(
+        draw_id=ask.draw_id,
+        line_id=ask.line_id,
+        lease_id=book.lease.lease_id,
+        state=DrawState.PENDING,
+        amount_minor=ask.amount_minor,
+        fee_minor=price.fee_minor,
+        currency=price.currency,
+        consent_id=ask.consent.consent_id,
+        apr_ppm=price.apr_ppm,
+        effective_on=price.drawn_on,
+    )
+    if decisions.keep_consent(db, ask.consent, clock.at_ms):
+        logs.append(db, desk.station, Up.CONSENT, ask.consent, clock)
+    leases.keep_draw(db, drawdown, clock.at_ms)
+    _log(db, desk, drawdown, clock)
+    return Receipt(drawdown, price)
+
+
+def _settle(
+    db: StationDatabase, desk: Desk, draw_id: str, state: DrawState, clock: Clock
+) -> Receipt:
+    with db.atomic():
+        kept = _known(db, draw_id)
+        book = leases.book(db, kept.drawdown.lease_id)
+        settled = settle_draw(book, draw_id, state)
+        drawdown = replace(kept.drawdown, state=state)
+        if settled is not book:
+            leases.mark_settled(db, draw_id, state)
+            _log(db, desk, drawdown, clock)
+    return _receipt(db, drawdown)
+
+
+def _log(db: StationDatabase, desk: Desk, drawdown: Drawdown, clock: Clock) -> None:
+    subject = f"draw/{drawdown.draw_id}/{drawdown.state.value}"
+    logs.append(db, desk.station, Up.DRAWDOWN, drawdown, clock, subject)
+
+
+def _repeat(db: StationDatabase, known: KeptDraw, ask: DrawAsk) -> Receipt:
+    drawdown = known.drawdown
+    if (drawdown.line_id, drawdown.amount_minor) != (ask.line_id, ask.amount_minor):
+        raise ChangedRequestError(f"draw {ask.draw_id} exists with other content")
+    return _receipt(db, drawdown)
+
+
+def _receipt(db: StationDatabase, drawdown: Drawdown) -> Receipt:
+    product = village.product(db, lines.line(db, drawdown.line_id).product_id)
+    drawn_on = date.fromisoformat(drawdown.effective_on)
+    return Receipt(drawdown, quote(product, drawdown.amount_minor, drawn_on))
+
+
+def _known(db: StationDatabase, draw_id: str) -> KeptDraw:
+    kept = leases.draw(db, draw_id)
+    if kept is None:
+        raise UnknownRecordError(f"expected a draw that was begun here, got {draw_id!r}")
+    return kept

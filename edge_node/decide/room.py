@@ -1,0 +1,109 @@
+"""How much a line may still draw here: its leases, and the limit as known here.
+
+A lease is an upper bound that the centre signed. The station also holds itself to
+the newest limit that it knows, so that a cut which has arrived is obeyed at once,
+and to what a line was opened with under an onboarding lease.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+
+from core.lending.accrual import PrincipalChange, simple_interest
+from core.lending.lease import (
+    Clock,
+    DrawState,
+    LeaseBook,
+    LeaseKind,
+    available_minor,
+    refuse_draw,
+)
+from core.lending.ledger import Owed
+from core.lending.product import Product
+from core.reasons import ReasonCode
+from core.wire.envelope import LogClass
+from edge_node.store import leases, logs
+from edge_node.store.database import StationDatabase
+from edge_node.store.leases import KeptDraw
+from edge_node.store.lines import KeptLine
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What one lease lets a line draw now [minor units], or why nothing."""
+
+    book: LeaseBook
+    drawable_minor: int
+    refusal: ReasonCode | None
+
+
+def posted_subject(draw_id: str) -> str:
+    """What the money log calls the posting of a draw."""
+    return f"draw/{draw_id}/{DrawState.POSTED.value}"
+
+
+def uncounted_draws(db: StationDatabase, line: KeptLine) -> tuple[KeptDraw, ...]:
+    """Posted and pending draws that are not in the centre's newest word on the line."""
+    return tuple(
+        kept
+        for kept in leases.draws_of_line(db, line.line_id)
+        if kept.drawdown.state is not DrawState.VOIDED and not _counted(db, line, kept)
+    )
+
+
+def owed(line: KeptLine, uncounted: tuple[KeptDraw, ...], product: Product, today: date) -> Owed:
+    """What a line owes today: the centre's word, carried on, and the draws since."""
+    posted = [k.drawdown for k in uncounted if k.drawdown.state is DrawState.POSTED]
+    changes = [PrincipalChange(date.fromisoformat(d.effective_on), d.amount_minor) for d in posted]
+    fee_minor = sum(d.fee_minor for d in posted)
+    principal_minor = sum(d.amount_minor for d in posted)
+    rate_ppm, interest_minor = product.credit.rate_ppm, 0
+    if line.status is not None:
+        status = line.status
+        changes.append(PrincipalChange(date.fromisoformat(status.as_of), status.principal_minor))
+        fee_minor += status.fee_minor
+        principal_minor += status.principal_minor
+        rate_ppm, interest_minor = status.rate_ppm, status.interest_minor
+    accrued = simple_interest(changes, rate_ppm, today, product.credit.day_count)
+    return Owed(fee_minor, interest_minor + accrued, principal_minor)
+
+
+def undrawn_minor(line: KeptLine, uncounted: tuple[KeptDraw, ...]) -> int:
+    """The newest known limit less all that is drawn or pending [minor units]."""
+    principal_minor = line.status.principal_minor if line.status is not None else 0
+    drawn = sum(kept.drawdown.amount_minor for kept in uncounted)
+    return max(0, line.limit_minor - principal_minor - drawn)
+
+
+def rooms(db: StationDatabase, line: KeptLine, clock: Clock) -> tuple[Room, ...]:
+    """What each lease lets the line draw now, most first."""
+    undrawn = undrawn_minor(line, uncounted_draws(db, line))
+    found = [_room(book, line, undrawn, clock) for book in books(db, line)]
+    return tuple(sorted(found, key=lambda room: -room.drawable_minor))
+
+
+def books(db: StationDatabase, line: KeptLine) -> tuple[LeaseBook, ...]:
+    """The books that the line may draw under: its own, and the one it was opened under."""
+    found = leases.books_of_line(db, line.line_id)
+    if line.opened is not None:
+        found = (*found, leases.book(db, line.opened.lease_id))
+    frozen, given_back = line.frozen or not line.open, leases.closing_leases(db)
+    return tuple(
+        replace(book, frozen=frozen, closed=book.closed or book.lease.lease_id in given_back)
+        for book in found
+    )
+
+
+def _room(book: LeaseBook, line: KeptLine, undrawn: int, clock: Clock) -> Room:
+    free = min(available_minor(book, line.line_id), undrawn)
+    if book.lease.kind is LeaseKind.ONBOARDING and line.opened is not None:
+        share = line.opened.limit_minor - book.line_used_minor(line.line_id)
+        free = min(free, max(0, share))
+    refusal = refuse_draw(book, line.line_id, max(free, 1), clock)
+    return Room(book, 0 if refusal is not None else free, refusal)
+
+
+def _counted(db: StationDatabase, line: KeptLine, kept: KeptDraw) -> bool:
+    seq = logs.number_of(db, LogClass.MONEY, posted_subject(kept.drawdown.draw_id))
+    return seq is not None and seq <= line.counted_seq

@@ -1,0 +1,124 @@
+"""What the centre's records change at the station, each kind by its own rule.
+
+A record that cannot be read stops its whole envelope: the log must not run on past
+a lease or a freeze that was missed. Refused by name, and passed over, are only: a
+kind that is newer than this release, a model that is older than the one in use or
+not signed by the centre, a lease that is not signed by it or is for another
+station, a freeze of a line that is not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from core.canonical import canonical_bytes
+from core.errors import HarvestlineError, LeaseError, ModelRefusedError, SignatureError
+from core.lending.lease import LEASE, Clock, Lease
+from core.lending.product import parse_product
+from core.shape import decode
+from core.signing import open_document
+from core.wire.envelope import LogClass, Record
+from core.wire.records import Down, EvidenceDigest, Freeze, LineStatus
+from core.wire.registry import Device, Dossier, Farmer, Subject
+from edge_node.decide.closing import close_given_back, give_back_cut
+from edge_node.store import devices, leases, lines, models, outbox, village
+from edge_node.store.database import StationDatabase
+from edge_node.store.village import UnknownRecordError
+from edge_node.sync.peers import Ends
+
+_REFUSED_BY_NAME = (ModelRefusedError, SignatureError, LeaseError, UnknownRecordError)
+
+
+def apply_record(db: StationDatabase, ends: Ends, record: Record, clock: Clock) -> str:
+    """Apply one record inside the caller's transaction; the reason if it was passed over.
+
+    Raises
+    ------
+    ShapeError
+        If the record's body cannot be read.
+    """
+    if record.kind not in _APPLY:
+        return f"kind {record.kind[:64]!r} is newer than this release"
+    try:
+        with db.atomic():
+            _APPLY[record.kind](db, ends, record, clock)
+    except _REFUSED_BY_NAME as error:
+        return f"{error.code} {record.kind}: {error}"
+    return ""
+
+
+def _farmer(db: StationDatabase, _ends: Ends, record: Record, _clock: Clock) -> None:
+    village.keep_farmer(db, decode(Farmer, record.body))
+
+
+def _subject(db: StationDatabase, _ends: Ends, record: Record, _clock: Clock) -> None:
+    village.keep_subject(db, decode(Subject, record.body))
+
+
+def _device(db: StationDatabase, _ends: Ends, record: Record, _clock: Clock) -> None:
+    devices.put_device(db, decode(Device, record.body))
+
+
+def _dossier(db: StationDatabase, _ends: Ends, record: Record, _clock: Clock) -> None:
+    village.keep_dossier(db, decode(Dossier, record.body))
+
+
+def _product(db: StationDatabase, _ends: Ends, record: Record, _clock: Clock) -> None:
+    village.keep_product(db, parse_product(record.body))
+
+
+def _evidence(db: StationDatabase, _ends: Ends, record: Record, _clock: Clock) -> None:
+    village.keep_evidence(db, decode(EvidenceDigest, record.body), record.seq)
+
+
+def _line(db: StationDatabase, ends: Ends, record: Record, clock: Clock) -> None:
+    status = decode(LineStatus, record.body)
+    known = lines.find(db, status.line_id)
+    # Older centres do not say what they counted: then it is what they had receipted.
+    counted_seq = status.counted_seq
+    if counted_seq is None:
+        counted_seq = outbox.delivered(db, LogClass.MONEY).seq
+    lines.keep_status(db, status, counted_seq, record.at_ms)
+    give_back_cut(db, status, known.limit_minor if known else 0)
+    close_given_back(db, ends.desk, clock)
+
+
+def _lease(db: StationDatabase, ends: Ends, record: Record, _clock: Clock) -> None:
+    document: dict[str, Any] = record.body if isinstance(record.body, dict) else {}
+    signed = open_document(canonical_bytes(document), LEASE, ends.centre.verifier)
+    ends.require_centre(signed.key_id, "a lease")
+    lease = decode(Lease, signed.body)
+    if lease.station != ends.desk.station:
+        raise LeaseError(f"lease {lease.lease_id} is for {lease.station}, not for this station")
+    leases.keep_lease(db, lease, document)
+
+
+def _freeze(db: StationDatabase, _ends: Ends, record: Record, _clock: Clock) -> None:
+    freeze = decode(Freeze, record.body)
+    if not lines.keep_freeze(db, freeze):
+        raise UnknownRecordError(f"expected a line that is known here, got {freeze.line_id!r}")
+
+
+def _model(db: StationDatabase, ends: Ends, record: Record, _clock: Clock) -> None:
+    document: dict[str, Any] = record.body if isinstance(record.body, dict) else {}
+    try:
+        models.admit_model(db, document, ends.centre.verifier)
+    except ModelRefusedError:
+        raise
+    except HarvestlineError as error:
+        raise ModelRefusedError(f"not admitted, the one in use goes on: {error}") from error
+
+
+_APPLY: Mapping[str, Callable[[StationDatabase, Ends, Record, Clock], None]] = {
+    Down.FARMER.value: _farmer,
+    Down.SUBJECT.value: _subject,
+    Down.DEVICE.value: _device,
+    Down.DOSSIER.value: _dossier,
+    Down.PRODUCT.value: _product,
+    Down.LINE.value: _line,
+    Down.LEASE.value: _lease,
+    Down.FREEZE.value: _freeze,
+    Down.MODEL.value: _model,
+    Down.EVIDENCE.value: _evidence,
+}
