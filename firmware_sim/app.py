@@ -8,15 +8,24 @@ to ``COMMANDS``.
 from __future__ import annotations
 
 import importlib
+import os
+import secrets
 import sys
+import time
+import uuid
+from pathlib import Path
 
 import click
 
 from core.errors import HarvestlineError
+from core.timeline import CLOCK_SETTING, DEMO_SETTING, parse_clock_text, require_demo_mode
+from firmware_sim.commands.hands import Hands
+from firmware_sim.config import SettingError
 
 # name: (module, attribute, what `--help` says of it)
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "district": ("firmware_sim.commands.district", "command", "Write a village and its past."),
+    "fleet": ("firmware_sim.commands.fleet", "command", "Run the village's devices."),
     "scenes": ("firmware_sim.commands.scenes", "command", "Write the live season's scenes."),
     "truth": ("firmware_sim.commands.truth", "command", "Write what truly happened, apart."),
 }
@@ -60,9 +69,39 @@ class _LazyGroup(click.Group):
             sys.exit(error.entry.exit_code)
 
 
+def made_hands() -> Hands:
+    """The clock and chance of this process.
+
+    Raises
+    ------
+    UnitError
+        If a clock file is set outside demo mode.
+    """
+    clock_path = os.environ.get(CLOCK_SETTING)
+    require_demo_mode(clock_path, os.environ.get(DEMO_SETTING))
+    return Hands(
+        now_ms=(lambda: _read_clock(Path(clock_path))) if clock_path else _wall_ms,
+        new_epoch=lambda: uuid.uuid4().hex[:16],
+        new_secret=lambda: secrets.token_bytes(32),
+        is_virtual=bool(clock_path),
+    )
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _read_clock(path: Path) -> int:
+    try:
+        return parse_clock_text(path.read_text(encoding="ascii"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"expected a clock file at {path}: {error}") from error
+
+
 @click.group(cls=_LazyGroup)
 @click.version_option(package_name="harvestline")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Simulated devices and the seeded district around them.
 
     One seed gives one village: its farmers, plots, herds and machines, a season's
@@ -71,3 +110,4 @@ def main() -> None:
     Exit codes: 0 done, 2 wrong usage, 3 bad input, 5 peer not reachable, 6 output
     cannot be written.
     """
+    ctx.obj = made_hands()

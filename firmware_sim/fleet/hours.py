@@ -16,8 +16,8 @@ import numpy as np
 
 from core.units import MS_PER_DAY, day_start_ms
 from firmware_sim.district.season import Floats, SeasonSpec
+from firmware_sim.history.register import UTC_OFFSET_MINUTES
 
-UTC_OFFSET_MINUTES = 180  # East Africa Time, as the district lies at 37° east
 _MJ = 1e6
 _DAYLIGHT_S = 12 * 3600
 _WARMEST_H = 15.0

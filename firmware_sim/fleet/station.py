@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.errors import ShapeError
+from core.errors import ShapeError, SignatureError
 from core.shape import decode, encode
 from core.signing import Signer, Verifier, open_document, sign_document
 from core.wire.telemetry import (
@@ -16,12 +16,15 @@ from core.wire.telemetry import (
     Batch,
     Birth,
     Watermark,
+    require_name,
     topic,
 )
+from firmware_sim.config import SettingError
 from firmware_sim.device import machine
 from firmware_sim.device.machine import Device, Message
 from firmware_sim.fleet.member import Member
 from firmware_sim.fleet.session import Account
+from firmware_sim.keys import KeyRing
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,35 @@ class Uplink:
     keepalive_s: int = 30
     retry_ms_min: int = 200
     retry_ms_max: int = 10_000
+
+
+def uplink_to(site: str, broker: str, station_key: str) -> Uplink:
+    """Where devices report to, as it is written on a command line.
+
+    Parameters
+    ----------
+    site
+        The station's site.
+    broker
+        ``HOST:PORT`` of its broker.
+    station_key
+        Its public key, 64 hexadecimal digits.
+
+    Raises
+    ------
+    SettingError
+        If one of them cannot be understood.
+    """
+    host, _, port = broker.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+        raise SettingError(f"expected the broker as HOST:PORT, got {broker!r}")
+    try:
+        ring = KeyRing((bytes.fromhex(station_key),))
+    except (ValueError, SignatureError) as error:
+        raise SettingError(
+            f"expected the station's public key as 64 hexadecimal digits, got {station_key!r}"
+        ) from error
+    return Uplink(require_name(site, "site"), host, int(port), ring)
 
 
 def account_of(site: str, member: Member, device: Device) -> Account:

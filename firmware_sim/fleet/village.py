@@ -11,8 +11,9 @@ from firmware_sim.device.models import METRICS_OF, SAMPLE_MS, device_spec
 from firmware_sim.district.places import DevicePlace, District
 from firmware_sim.district.season import SeasonTruth
 from firmware_sim.fleet.field import FieldReadings, field_of, sun_of
-from firmware_sim.fleet.hours import UTC_OFFSET_MINUTES
 from firmware_sim.fleet.member import Member
+from firmware_sim.fleet.secrets import Secret
+from firmware_sim.history.register import UTC_OFFSET_MINUTES
 from firmware_sim.keys import DeviceSigner
 from firmware_sim.sensors.draws import Draws
 from firmware_sim.sensors.faults import FaultRates, plan_faults
@@ -21,14 +22,6 @@ from firmware_sim.sensors.instrument import Instrument
 DRIFT_PPM_SPREAD = 15.0  # of ordinary watch crystals, one standard deviation
 DRIFT_PPM_MAX = 60
 _BATTERY = "battery_mv"
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """What a device holds and nobody else: its key's seed and its MQTT password."""
-
-    key_seed: bytes
-    password: str
 
 
 @dataclass(frozen=True, slots=True)

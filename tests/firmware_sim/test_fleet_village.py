@@ -20,7 +20,8 @@ from firmware_sim.district.simulate import rebuild
 from firmware_sim.fleet import hours
 from firmware_sim.fleet.hours import AFTERNOON, Moment, moment_of
 from firmware_sim.fleet.member import Member, lived
-from firmware_sim.fleet.village import Habits, Secret, season_start_ms, village_members
+from firmware_sim.fleet.secrets import Secret
+from firmware_sim.fleet.village import Habits, season_start_ms, village_members
 from firmware_sim.keys import device_key_seed, device_password
 from firmware_sim.sensors.faults import NO_FAULTS
 
