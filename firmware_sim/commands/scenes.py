@@ -42,6 +42,8 @@ def command(
     The season is simulated again from the folder's seed, so a scene is the same
     whichever days are asked for. Items are added to the catalog at --out.
     """
+    if first > last:
+        raise click.UsageError(f"expected --from before --to, got {first:%F} and {last:%F}")
     district, truth = read_district(folder, drought=drought)
     days = list(scene_days(first.date(), last.date()))
     names = []

@@ -162,10 +162,10 @@ def _temperatures(
 def _radiation(day_of_year: Floats, is_wet: np.ndarray, rng: np.random.Generator) -> Floats:
     """Solar radiation [MJ/m²/d]: a share of what arrives above the air."""
     clearness = np.where(is_wet, 0.44, 0.60) + 0.06 * rng.standard_normal(is_wet.shape)
-    return _extraterrestrial(day_of_year) * np.clip(clearness, 0.18, 0.75)
+    return extraterrestrial_mj_per_m2(day_of_year) * np.clip(clearness, 0.18, 0.75)
 
 
-def _extraterrestrial(day_of_year: Floats) -> Floats:
+def extraterrestrial_mj_per_m2(day_of_year: Floats) -> Floats:
     """Radiation above the air [MJ/m²/d] (FAO-56, eq. 21–25)."""
     latitude = np.radians(LATITUDE_DEG)
     angle = 2 * np.pi * day_of_year / 365
@@ -186,7 +186,7 @@ def _with_et0(day_of_year: Floats, weather: Weather) -> Weather:
     slope = 4098 * _vapour_kpa(mean) / (mean + 237.3) ** 2
     pressure_kpa = 101.3 * ((293 - 0.0065 * climate.ALTITUDE_M) / 293) ** 5.26
     gamma = 0.000665 * pressure_kpa
-    net = _net_radiation(_extraterrestrial(day_of_year), actual, weather)
+    net = _net_radiation(extraterrestrial_mj_per_m2(day_of_year), actual, weather)
     drying = gamma * 900 / (mean + 273) * weather.wind_m_per_s * (saturated - actual)
     total = 0.408 * slope * net + drying
     et0 = total / (slope + gamma * (1 + 0.34 * weather.wind_m_per_s))

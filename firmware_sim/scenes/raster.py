@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 from rasterio.features import rasterize
-from rasterio.transform import from_origin
+from rasterio.transform import Affine
 from rasterio.warp import transform_bounds
 
 from firmware_sim.config import OutputFolderError
@@ -33,6 +33,10 @@ class Grid:
         return Grid(
             self.epsg, self.west_m, self.north_m, self.pixel_m * factor, self.pixels // factor
         )
+
+    def transform(self, pixel_m: float) -> Affine:
+        """From pixel indices to coordinates [m], for pixels of that side [m]."""
+        return Affine(pixel_m, 0.0, self.west_m, 0.0, -pixel_m, self.north_m)
 
     def bounds_degrees(self) -> tuple[float, float, float, float]:
         """West, south, east, north [degrees, CRS84]."""
@@ -57,7 +61,7 @@ def burn(
         Sub-pixels along a pixel's side.
     """
     size = grid.pixels * finer
-    transform = from_origin(grid.west_m, grid.north_m, grid.pixel_m / finer, grid.pixel_m / finer)
+    transform = grid.transform(grid.pixel_m / finer)
     shapes = [
         ({"type": "Polygon", "coordinates": [[*ring, ring[0]]]}, i) for i, ring in enumerate(rings)
     ]
@@ -80,7 +84,7 @@ def write_cog(path: Path, values: NDArray[np.generic], grid: Grid) -> None:
         "count": 1,
         "dtype": values.dtype.name,
         "crs": CRS.from_epsg(grid.epsg),
-        "transform": from_origin(grid.west_m, grid.north_m, grid.pixel_m, grid.pixel_m),
+        "transform": grid.transform(grid.pixel_m),
         "nodata": 0,
         "compress": "DEFLATE",
         "level": 1,
