@@ -54,6 +54,8 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-EDGE-009": CatalogueEntry("key file cannot be used", 500, EXIT_STORAGE),
     "HL-EDGE-010": CatalogueEntry("clock is not plausible", 409, EXIT_REFUSED),
     "HL-EDGE-011": CatalogueEntry("request at the kiosk is not valid", 422, EXIT_BAD_INPUT),
+    "HL-EDGE-012": CatalogueEntry("visit at the kiosk has ended", 401, EXIT_REFUSED),
+    "HL-EDGE-013": CatalogueEntry("request is too large", 413, EXIT_BAD_INPUT),
     # satellite: imagery
     "HL-SAT-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
     "HL-SAT-002": CatalogueEntry("catalog cannot be read", 422, EXIT_BAD_INPUT),

@@ -39,13 +39,14 @@ class KeptDraw:
 def keep_lease(db: StationDatabase, lease: Lease, document: dict[str, Any]) -> None:
     """Keep a signed lease; the same again changes nothing."""
     db.execute(
-        "INSERT INTO leases (lease_id, kind, product_id, line_id, signed_at_ms, expires_at_ms, "
-        "document) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        "INSERT INTO leases (lease_id, kind, product_id, line_id, amount_minor, signed_at_ms, "
+        "expires_at_ms, document) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         [
             lease.lease_id,
             lease.kind.value,
             lease.product_id,
             lease.line_id,
+            lease.amount_minor,
             lease.signed_at_ms,
             lease.expires_at_ms,
             canonical_bytes(document).decode(),

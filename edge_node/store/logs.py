@@ -89,6 +89,15 @@ def number_of(db: StationDatabase, log: LogClass, subject: str) -> int | None:
     return row[0] if row else None
 
 
+def subjects_between(db: StationDatabase, log: LogClass, after: int, last: int) -> tuple[str, ...]:
+    """What the records after a number and up to another are about."""
+    rows = db.execute(
+        "SELECT subject FROM log_subjects WHERE log = ? AND seq > ? AND seq <= ?",
+        [log.value, after, last],
+    )
+    return tuple(row[0] for row in rows)
+
+
 def read_run(
     db: StationDatabase, log: LogClass, after: int, records_max: int, bytes_max: int
 ) -> tuple[Record, ...]:

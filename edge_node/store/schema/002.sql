@@ -35,6 +35,7 @@ CREATE TABLE log_subjects (
     seq INTEGER NOT NULL,
     PRIMARY KEY (log, subject)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX log_subjects_by_seq ON log_subjects (log, seq);
 CREATE TRIGGER log_subjects_stay BEFORE UPDATE ON log_subjects
 BEGIN
     SELECT raise(ABORT, 'a log subject is never altered');
@@ -210,6 +211,7 @@ CREATE TABLE leases (
     kind TEXT NOT NULL,
     product_id TEXT NOT NULL,
     line_id TEXT NOT NULL,
+    amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
     signed_at_ms INTEGER NOT NULL,
     expires_at_ms INTEGER NOT NULL,
     closing INTEGER NOT NULL DEFAULT 0 CHECK (closing IN (0, 1)),
@@ -219,6 +221,7 @@ CREATE TABLE leases (
 CREATE INDEX leases_by_line ON leases (line_id, closed);
 CREATE TRIGGER leases_stay_closed BEFORE UPDATE ON leases
 WHEN OLD.closed = 1 OR NEW.closing < OLD.closing OR NEW.document <> OLD.document
+    OR NEW.amount_minor <> OLD.amount_minor
 BEGIN
     SELECT raise(ABORT, 'a lease is never altered and never reopened');
 END;
@@ -258,8 +261,7 @@ WHEN NEW.amount_minor + coalesce(
         (SELECT sum(amount_minor) FROM draws
          WHERE lease_id = NEW.lease_id AND state <> 'voided'), 0)
     > coalesce(
-        (SELECT json_extract(document, '$.body.amount_minor') FROM leases
-         WHERE lease_id = NEW.lease_id), 0)
+        (SELECT amount_minor FROM leases WHERE lease_id = NEW.lease_id), 0)
 BEGIN
     SELECT raise(ABORT, 'a lease is never over-drawn');
 END;

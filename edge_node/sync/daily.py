@@ -1,0 +1,32 @@
+"""Daily features on their way up: each settled version becomes one record of its log."""
+
+from __future__ import annotations
+
+from core.lending.lease import Clock
+from core.wire.envelope import LogClass
+from core.wire.records import Up
+from edge_node.decide.desk import Desk
+from edge_node.store import logs
+from edge_node.store.daily import final_features
+from edge_node.store.database import StationDatabase
+
+FEATURES_AT_ONCE_MAX = 1000
+
+
+def log_settled_features(db: StationDatabase, desk: Desk, clock: Clock) -> int:
+    """Write a record for every settled daily feature that has none; how many there were.
+
+    Settling numbers them without a hole and the log has no other records, so the
+    log's own end says where to go on.
+    """
+    count = 0
+    while True:
+        with db.atomic():
+            after = logs.tail(db, LogClass.FEATURES).seq
+            settled = final_features(db, after, FEATURES_AT_ONCE_MAX)
+            for one in settled:
+                subject = f"settled/{one.final_no}"
+                logs.append(db, desk.station, Up.DAILY_FEATURE, one.feature, clock, subject)
+        count += len(settled)
+        if len(settled) < FEATURES_AT_ONCE_MAX:
+            return count
