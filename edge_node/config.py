@@ -57,6 +57,9 @@ class Settings:
         Messages that wait for the committer; the broker keeps the rest.
     quarantine_rows_max
         Distinct bad messages that are remembered.
+    database_mib_max
+        The intake stops acknowledging when the database is this large [MiB]; money
+        may still be written.
     ballast_mib
         Space set aside and released when the disk is full [MiB].
     retry_s_max
@@ -98,8 +101,9 @@ class Settings:
     device_passwords_file: Path = Path()
     batch_messages_max: int = 500
     batch_ms_max: int = 250
-    queue_messages_max: int = 2_000
+    queue_messages_max: int = 1_000
     quarantine_rows_max: int = 10_000
+    database_mib_max: int = 16_384
     ballast_mib: int = 16
     retry_s_max: int = 60
     late_after_ms: int = 3_600_000
@@ -146,6 +150,7 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "batch_ms_max": (1, 1_000),
     "queue_messages_max": (1, 100_000),
     "quarantine_rows_max": (1, 1_000_000),
+    "database_mib_max": (1, 1_000_000),
     "ballast_mib": (0, 1_024),
     "retry_s_max": (1, 3_600),
     "late_after_ms": (1, 30 * MS_PER_DAY),

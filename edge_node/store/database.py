@@ -19,6 +19,7 @@ from core.errors import HarvestlineError
 BUSY_WAIT_MS = 10_000
 CACHE_KIB = 8 * 1024
 JOURNAL_BYTES_MAX = 16 * 1024 * 1024  # what the write-ahead log is cut back to
+_BYTES_PER_MIB = 1024 * 1024
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _PRIMARY_CODE = 0xFF  # extended result codes carry the primary one in their low byte
 
@@ -107,6 +108,15 @@ def open_database(path: Path, *, any_thread: bool = False) -> StationDatabase:
         except sqlite3.DatabaseError:
             connection.close()
             raise
+
+
+def limit_size(db: StationDatabase, mib: int) -> None:
+    """Let this connection not grow the database beyond a size [MiB]; others still may.
+
+    A transaction that would need more room then fails as on a full disk.
+    """
+    page_bytes = db.conn.execute("PRAGMA page_size").fetchone()[0]
+    db.conn.execute(f"PRAGMA max_page_count={mib * _BYTES_PER_MIB // page_bytes}")
 
 
 def _prepared(connection: sqlite3.Connection) -> StationDatabase:

@@ -1,0 +1,39 @@
+"""The broker that devices talk to: in process, Mosquitto as a child, or someone else's.
+
+Whichever it is, it is a carrier only. Its PUBACK is not durability; see the intake.
+"""
+
+from __future__ import annotations
+
+from edge_node.config import Settings
+from edge_node.intake.broker.access import Broker, station_user
+from edge_node.intake.broker.embedded import EmbeddedBroker
+from edge_node.intake.broker.external import ExternalBroker
+from edge_node.intake.broker.mosquitto import MosquittoBroker
+from edge_node.intake.events import OnEvent
+from edge_node.store.devices import DeviceRegistry
+
+__all__ = ["Broker", "make_broker", "station_user"]
+
+
+def make_broker(
+    settings: Settings, registry: DeviceRegistry, station_password: str, on_event: OnEvent
+) -> Broker:
+    """The broker that the settings ask for, not started.
+
+    Parameters
+    ----------
+    settings
+        ``broker`` and what belongs to it.
+    registry
+        The devices that may connect.
+    station_password
+        The station's own login, random at each start; not used by an external broker.
+    on_event
+        Told of starts and reloads.
+    """
+    if settings.broker == "mosquitto":
+        return MosquittoBroker(settings, registry, station_password, on_event)
+    if settings.broker == "external":
+        return ExternalBroker(settings)
+    return EmbeddedBroker(settings, registry, station_password, on_event)

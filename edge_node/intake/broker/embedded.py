@@ -1,0 +1,244 @@
+"""amqtt in the station's own process, on a thread with its own event loop.
+
+Who may connect and what they may do is asked of the device registry itself, at every
+step, so that a change takes effect at once. amqtt's persistence is not used: it loses
+entries, and nothing here relies on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from amqtt.adapters import StreamWriterAdapter
+from amqtt.broker import Broker as Amqtt
+from amqtt.contexts import Action, BrokerConfig
+from amqtt.errors import AMQTTError
+from amqtt.plugins.base import BaseAuthPlugin, BaseTopicPlugin
+from amqtt.session import Session
+
+from edge_node.config import Settings
+from edge_node.intake.broker.access import (
+    CONNECTIONS_MAX,
+    DEVICE_LEAVES,
+    BrokerAccess,
+    BrokerError,
+    ack_topic,
+    is_password_of,
+    publish_topics,
+    station_user,
+)
+from edge_node.intake.broker.gate import Login, admitted
+from edge_node.intake.events import OnEvent
+from edge_node.store.devices import DeviceRegistry
+
+START_S_MAX = 10
+STOP_S_MAX = 10
+_LISTENER = "default"
+
+
+class Door:
+    """The access rules, asked at every connection, publication and subscription.
+
+    Parameters
+    ----------
+    site
+        The site in every topic.
+    registry
+        The devices that may connect.
+    user, password
+        The station's own login.
+    """
+
+    def __init__(self, site: str, registry: DeviceRegistry, user: str, password: str) -> None:
+        self._site = site
+        self._registry = registry
+        self._user = user
+        self._password = password
+        self._heard = frozenset(f"v1/{site}/+/{leaf}" for leaf in DEVICE_LEAVES)
+
+    def may_enter(self, login: Login) -> bool:
+        """Whether a client may connect: its password, its own id as client id, its own will."""
+        if not self.knows(login.user, login.password):
+            return False
+        if login.user == self._user:
+            return True
+        own_will = login.will_topic in (None, f"v1/{self._site}/{login.user}/d")
+        return login.client_id == login.user and own_will and not login.will_retained
+
+    def knows(self, user: str, password: str) -> bool:
+        """Whether the password is the user's."""
+        if user == self._user:
+            return hmac.compare_digest(password.encode(), self._password.encode())
+        device = self._registry.device(user)
+        return device is not None and is_password_of(device, password)
+
+    def allows(self, user: str, topic: str, action: Action) -> bool:
+        """Whether a user may publish to, subscribe to, or receive from a topic."""
+        if user == self._user:
+            return self._allows_station(topic, action)
+        if self._registry.device(user) is None:
+            return False
+        if action == Action.PUBLISH:
+            return topic in publish_topics(self._site, user)
+        return topic == ack_topic(self._site, user)
+
+    def _allows_station(self, topic: str, action: Action) -> bool:
+        parts = topic.split("/")
+        of_site = len(parts) == len(("v1", "site", "device", "leaf")) and parts[1] == self._site
+        if action == Action.PUBLISH:
+            return of_site and parts[3] == "ack"
+        return topic in self._heard or (of_site and parts[3] in DEVICE_LEAVES)
+
+
+@dataclass
+class _DoorConfig:
+    """How amqtt hands the door to its plugins."""
+
+    door: Any = None
+
+
+class DoorLogin(BaseAuthPlugin):  # type: ignore[misc]  # the library is untyped here
+    """Asks the door whether a client may connect."""
+
+    Config = _DoorConfig
+
+    async def authenticate(self, *, session: Session) -> bool:
+        """Whether the session's user and password belong together."""
+        return bool(self.config.door.knows(session.username or "", session.password or ""))
+
+
+class DoorTopics(BaseTopicPlugin):  # type: ignore[misc]  # the library is untyped here
+    """Asks the door whether a client may use a topic."""
+
+    Config = _DoorConfig
+
+    async def topic_filtering(
+        self, *, session: Session | None = None, topic: str | None = None, action: Any = None
+    ) -> bool:
+        """Whether the session's user may do this with the topic."""
+        user = session.username if session is not None else None
+        return bool(self.config.door.allows(user or "", topic or "", action))
+
+
+class _Amqtt(Amqtt):  # type: ignore[misc]  # the library is untyped here
+    async def retain_message(self, *_: Any, **__: Any) -> None:
+        """Retain nothing: amqtt shows retained messages to every client that reconnects."""
+
+
+class EmbeddedBroker:
+    """A broker for a village, without a service to configure.
+
+    Parameters
+    ----------
+    settings
+        ``site``, ``station``, ``broker_host``, ``broker_port``.
+    registry
+        The devices that may connect.
+    station_password
+        The station's own login.
+    on_event
+        Told when it listens.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        registry: DeviceRegistry,
+        station_password: str,
+        on_event: OnEvent,
+    ) -> None:
+        self._settings = settings
+        self._user = station_user(settings.station)
+        self._password = station_password
+        self._door = Door(settings.site, registry, self._user, station_password)
+        self._on_event = on_event
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._listening = threading.Event()
+        self._stop: asyncio.Event | None = None
+        self._port = 0
+        self._failure: OSError | AMQTTError | None = None
+        self._connections: set[asyncio.StreamWriter] = set()
+
+    def start(self) -> BrokerAccess:
+        """Listen; see :class:`edge_node.intake.broker.access.Broker`."""
+        # amqtt reports every connection of every device; a station's log has no room for it.
+        logging.getLogger("amqtt").setLevel(logging.ERROR)
+        logging.getLogger("transitions").setLevel(logging.ERROR)
+        self._thread = threading.Thread(target=self._run, name="broker", daemon=True)
+        self._thread.start()
+        if not self._listening.wait(START_S_MAX) or self._failure is not None:
+            raise BrokerError(
+                f"expected to listen on {self._settings.broker_host}:"
+                f"{self._settings.broker_port}: {self._failure or 'no answer'}"
+            ) from self._failure
+        settings = self._settings
+        self._on_event("broker_started", {"broker": "amqtt", "port": self._port})
+        return BrokerAccess(
+            host=settings.broker_host,
+            port=self._port,
+            user=self._user,
+            password=self._password,
+            client_id=f"{settings.station}-intake",
+        )
+
+    def stop(self) -> None:
+        """Stop listening and drop every connection."""
+        if self._thread is None or self._loop is None or self._stop is None:
+            return
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(STOP_S_MAX)
+        self._thread = None
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except (OSError, AMQTTError) as error:
+            self._failure = error
+        finally:
+            self._listening.set()
+
+    async def _serve(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self._amqtt = _Amqtt(self._config())
+        await self._amqtt.start()
+        server = await asyncio.start_server(
+            self._connected, self._settings.broker_host, self._settings.broker_port
+        )
+        self._port = server.sockets[0].getsockname()[1]
+        self._listening.set()
+        await self._stop.wait()
+        server.close()
+        for writer in tuple(self._connections):
+            writer.close()
+        await self._amqtt.shutdown()
+
+    def _config(self) -> BrokerConfig:
+        door = {"door": self._door}
+        return BrokerConfig.from_dict(
+            {
+                "listeners": {_LISTENER: {"type": "external"}},
+                "plugins": {
+                    f"{__name__}.{DoorLogin.__name__}": door,
+                    f"{__name__}.{DoorTopics.__name__}": door,
+                },
+            }
+        )
+
+    async def _connected(self, stream: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._connections) >= CONNECTIONS_MAX:
+            writer.close()
+            return
+        self._connections.add(writer)
+        try:
+            reader = await admitted(stream, writer, self._door.may_enter)
+            if reader is not None:
+                await self._amqtt.external_connected(reader, StreamWriterAdapter(writer), _LISTENER)
+        finally:
+            self._connections.discard(writer)

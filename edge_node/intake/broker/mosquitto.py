@@ -1,0 +1,296 @@
+"""Mosquitto as a child of the station: configured, watched, reloaded.
+
+The registry holds SHA-256 hashes of the devices' random passwords, and Mosquitto
+stores PBKDF2 hashes, which cannot be made from a hash of another kind. So a lender
+who chooses Mosquitto hands over the passwords in a secret file (as the fleet's
+``devices-secret.json``: ``{device_id: {"password": …}}``). A password counts only if
+its hash is the registered one. The files that are generated hold hashes only.
+
+The child is restarted when it ends, and reads its files again when a device changes.
+Nothing relies on its memory: what it loses, the devices send again.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import json
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from core.wire.registry import Device
+from edge_node.config import SettingError, Settings
+from edge_node.intake.broker.access import (
+    CONNECTIONS_MAX,
+    DEVICE_LEAVES,
+    PACKET_BYTES_MAX,
+    BrokerAccess,
+    BrokerError,
+    is_password_of,
+    missing,
+    publish_topics,
+    station_user,
+)
+from edge_node.intake.events import OnEvent
+from edge_node.store.devices import DeviceRegistry
+
+START_S_MAX = 10.0
+STOP_S_MAX = 5.0
+WATCH_S = 0.25  # how soon an ended child or a changed device is noticed
+RESTART_S_MIN = 0.2
+SECRETS_BYTES_MAX = 8 * 1024 * 1024
+QUEUED_BYTES_MAX = 64 * 1024 * 1024
+# Passwords are 256 random bits; iterations guard weak ones and would only slow a reload.
+_ITERATIONS = 101
+_SALT_BYTES = 12
+
+_CONFIGURATION = """\
+# Written by the station at every start; changes are lost.
+listener {port} {host}
+max_connections {connections_max}
+user {user}
+allow_anonymous false
+password_file {folder}/passwords
+acl_file {folder}/acl
+use_username_as_clientid true
+allow_zero_length_clientid false
+persistence false
+retain_available false
+max_packet_size {packet_bytes_max}
+max_inflight_messages {inflight_max}
+max_queued_messages {queued_max}
+max_queued_bytes {queued_bytes_max}
+log_dest stderr
+log_type error
+log_type warning
+connection_messages false
+"""
+
+
+def password_line(user: str, password: str) -> str:
+    """A line of a Mosquitto password file (format ``$7$``: PBKDF2-HMAC-SHA-512)."""
+    # The salt need only differ between users, and must not change with every reload.
+    salt = hashlib.sha256(f"{user}\0{password}".encode()).digest()[:_SALT_BYTES]
+    key = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, _ITERATIONS)
+    parts = (base64.b64encode(part).decode() for part in (salt, key))
+    return f"{user}:$7${_ITERATIONS}${'$'.join(parts)}\n"
+
+
+def access_rules(site: str, user: str, devices: tuple[Device, ...]) -> str:
+    """The contents of a Mosquitto access control file."""
+    lines = [f"user {user}", f"topic write v1/{site}/+/ack"]
+    lines += [f"topic read v1/{site}/+/{leaf}" for leaf in DEVICE_LEAVES]
+    for device in devices:
+        lines.append(f"user {device.device_id}")
+        lines += [f"topic write {name}" for name in publish_topics(site, device.device_id)]
+        lines.append(f"topic read v1/{site}/{device.device_id}/ack")
+    return "\n".join(lines) + "\n"
+
+
+def read_passwords(path: Path) -> Mapping[str, str]:
+    """Device id to password, from a secret file.
+
+    Raises
+    ------
+    SettingError
+        If it is not a JSON object of objects with a ``password``, or too large.
+    """
+    try:
+        if path.stat().st_size > SECRETS_BYTES_MAX:
+            raise SettingError(f"expected at most {SECRETS_BYTES_MAX} bytes in {path}")
+        found: Any = json.loads(path.read_text(encoding="utf-8"))
+        return {str(name): str(entry["password"]) for name, entry in found.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SettingError(
+            f'expected {{device_id: {{"password": …}}}} in {path}, got {type(error).__name__}'
+        ) from error
+
+
+class MosquittoBroker:
+    """Starts and watches a Mosquitto.
+
+    Parameters
+    ----------
+    settings
+        ``mosquitto_path``, ``device_passwords_file``, ``broker_host``, ``broker_port``.
+    registry
+        The devices that may connect.
+    station_password
+        The station's own login.
+    on_event
+        Told of starts, restarts, reloads and missing passwords.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        registry: DeviceRegistry,
+        station_password: str,
+        on_event: OnEvent,
+    ) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._password = station_password
+        self._on_event = on_event
+        self._user = station_user(settings.station)
+        self._folder = (settings.folder / "mosquitto").absolute()
+        self._port = settings.broker_port
+        self._child: subprocess.Popen[bytes] | None = None
+        self._version = -1
+        self._stopping = threading.Event()
+        self._watcher: threading.Thread | None = None
+
+    @property
+    def process_id(self) -> int | None:
+        """The child's process id, while there is one."""
+        return self._child.pid if self._child is not None else None
+
+    def start(self) -> BrokerAccess:
+        """Start the child and wait until it listens."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._end_orphan()
+        self._port = self._settings.broker_port or _free_port(self._settings.broker_host)
+        self._write_accounts()
+        self._write("mosquitto.conf", self._configuration())
+        self._launch()
+        self._watcher = threading.Thread(target=self._watch, name="mosquitto", daemon=True)
+        self._watcher.start()
+        self._on_event("broker_started", {"broker": "mosquitto", "port": self._port})
+        return BrokerAccess(
+            host=self._settings.broker_host,
+            port=self._port,
+            user=self._user,
+            password=self._password,
+            client_id=f"{self._settings.station}-intake",
+        )
+
+    def stop(self) -> None:
+        """Stop the child."""
+        self._stopping.set()
+        if self._watcher is not None:
+            self._watcher.join(STOP_S_MAX + WATCH_S)
+        if self._child is not None:
+            _end(self._child)
+            self._child = None
+            (self._folder / "pid").unlink(missing_ok=True)
+
+    def _watch(self) -> None:
+        pause_s = RESTART_S_MIN
+        while not self._stopping.wait(WATCH_S):
+            if self._child is not None and self._child.poll() is not None:
+                code = self._child.returncode
+                try:
+                    self._launch()
+                except BrokerError as error:
+                    self._on_event("broker_unavailable", {"detail": str(error)})
+                    self._stopping.wait(pause_s)
+                    pause_s = min(2 * pause_s, float(self._settings.retry_s_max))
+                    continue
+                pause_s = RESTART_S_MIN
+                self._on_event("broker_restarted", {"exit_code": code})
+            elif self._registry.version() != self._version:
+                self._write_accounts()
+                if self._child is not None:
+                    self._child.send_signal(signal.SIGHUP)
+                self._on_event("broker_reloaded", {"devices": len(self._registry.all_devices())})
+
+    def _launch(self) -> None:
+        executable = shutil.which(
+            self._settings.mosquitto_path, path=f"{os.environ.get('PATH', '')}:/usr/sbin"
+        )
+        if executable is None:
+            raise BrokerError(
+                f"expected Mosquitto as {self._settings.mosquitto_path!r}: install it, or set "
+                "broker to amqtt"
+            )
+        log = self._folder / "mosquitto.log"
+        with log.open("wb") as stderr:
+            self._child = subprocess.Popen(
+                [executable, "-c", str(self._folder / "mosquitto.conf")],
+                stdin=subprocess.DEVNULL,
+                stdout=stderr,
+                stderr=stderr,
+            )
+        self._write("pid", f"{self._child.pid}\n")
+        if not self._listens():
+            said = log.read_text(encoding="utf-8", errors="replace")[-400:].strip()
+            raise BrokerError(f"expected Mosquitto on port {self._port}, it said: {said}")
+
+    def _listens(self) -> bool:
+        address = (self._settings.broker_host, self._port)
+        waited_s, step_s = 0.0, 0.02
+        while self._child is not None and self._child.poll() is None and waited_s < START_S_MAX:
+            with contextlib.suppress(OSError), socket.create_connection(address, timeout=1):
+                return True
+            if self._stopping.wait(step_s):
+                return False
+            waited_s += step_s
+        return False
+
+    def _write_accounts(self) -> None:
+        """Write who may connect and what they may do, from the registry as it is now."""
+        self._version = self._registry.version()
+        devices = self._registry.all_devices()
+        passwords = read_passwords(self._settings.device_passwords_file)
+        known = [d for d in devices if is_password_of(d, passwords.get(d.device_id, ""))]
+        lines = [password_line(self._user, self._password)]
+        lines += [password_line(d.device_id, passwords[d.device_id]) for d in known]
+        self._write("passwords", "".join(lines))
+        self._write("acl", access_rules(self._settings.site, self._user, tuple(known)))
+        without = missing((d.device_id for d in devices), (d.device_id for d in known))
+        if without:
+            self._on_event(
+                "device_passwords_missing", {"devices": len(without), "first": without[0]}
+            )
+
+    def _configuration(self) -> str:
+        return _CONFIGURATION.format(
+            port=self._port,
+            host=self._settings.broker_host,
+            connections_max=CONNECTIONS_MAX,
+            user=pwd.getpwuid(os.geteuid()).pw_name,
+            folder=self._folder,
+            packet_bytes_max=PACKET_BYTES_MAX,
+            inflight_max=min(65_535, max(self._settings.batch_messages_max, 20) * 2),
+            queued_max=self._settings.queue_messages_max * 5,
+            queued_bytes_max=QUEUED_BYTES_MAX,
+        )
+
+    def _write(self, name: str, text: str) -> None:
+        temporary = self._folder / f"{name}.new"
+        temporary.touch(mode=0o600)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(self._folder / name)
+
+    def _end_orphan(self) -> None:
+        """End the child of a station that was killed: it still holds the port."""
+        try:
+            orphan = int((self._folder / "pid").read_text(encoding="utf-8"))
+            command = Path(f"/proc/{orphan}/cmdline").read_bytes()
+        except (OSError, ValueError):
+            return
+        if str(self._folder / "mosquitto.conf").encode() in command.split(b"\0"):
+            os.kill(orphan, signal.SIGKILL)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
+    try:
+        child.wait(STOP_S_MAX)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait(STOP_S_MAX)
+
+
+def _free_port(host: str) -> int:
+    with socket.create_server((host, 0)) as probe:
+        return int(probe.getsockname()[1])

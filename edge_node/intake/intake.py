@@ -1,0 +1,266 @@
+"""The intake: from the broker's deliveries to durable rows, and only then the word back.
+
+Two threads. paho's network thread verifies each message and puts it into a bounded
+queue; one committer takes them first in, first out, in batches by count or time. A
+batch is one transaction with ``synchronous=FULL``; after it the broker gets its
+acknowledgements and each device its signed watermark, the latest only.
+
+When nothing can be stored, nothing is acknowledged, neither to the broker nor to a
+device: the batch is kept and tried again with back-off, and what arrives beyond the
+queue is let go unacknowledged, for the devices still have it. Statements T4–T9 of
+docs/wire.md.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.shape import encode
+from core.signing import Signer, sign_document
+from core.wire.telemetry import WATERMARK, Watermark
+from edge_node.config import Settings
+from edge_node.intake.ballast import Ballast
+from edge_node.intake.broker.access import BrokerAccess, ack_topic
+from edge_node.intake.committer import Arrival, Committed, Committer
+from edge_node.intake.events import OnEvent
+from edge_node.intake.link import BrokerLink, Delivery
+from edge_node.intake.messages import read_message
+from edge_node.store.database import (
+    DiskFullError,
+    StationDatabase,
+    StoreError,
+    limit_size,
+    open_database,
+)
+from edge_node.store.devices import DeviceRegistry
+
+RETRY_S_MIN = 0.2
+FULL_QUEUE_S_MAX = 1.0  # how long the network thread waits for room, its keepalive in mind
+STOP_S_MAX = 30.0
+IDLE_S = 0.2  # how often an idle committer looks whether it is to stop
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeState:
+    """How the intake stands; the counts are since it was started."""
+
+    connected: bool
+    storage_blocked: bool
+    samples_count: int
+    known_count: int
+    refused_count: int
+    shed_count: int
+    batches_count: int
+
+
+class Intake:
+    """Hears the devices of a site.
+
+    Parameters
+    ----------
+    settings
+        Bounds of batches, queue, quarantine and quality control.
+    database_path
+        The station's database, with its schema applied.
+    registry
+        The devices that are heard.
+    signer
+        Signs the watermarks.
+    now_ms
+        The station's clock [ms UTC].
+    on_event
+        Told what the log should hold; see :mod:`edge_node.intake.events`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        database_path: Path,
+        registry: DeviceRegistry,
+        signer: Signer,
+        now_ms: Callable[[], int],
+        on_event: OnEvent,
+    ) -> None:
+        self._settings = settings
+        self._database_path = database_path
+        self._registry = registry
+        self._signer = signer
+        self._now_ms = now_ms
+        self._on_event = on_event
+        self._ballast = Ballast(settings.ballast_path, settings.ballast_mib)
+        self._committer = Committer(settings)
+        self._queue: queue.Queue[tuple[Delivery, Arrival]] = queue.Queue(
+            settings.queue_messages_max
+        )
+        self._stopping = threading.Event()
+        self._blocked = threading.Event()
+        self._finished = threading.Event()
+        self._link: BrokerLink | None = None
+        self._thread: threading.Thread | None = None
+        self._totals = Committed()
+        self._batches_count = 0
+        self._shed_count = 0
+        self._shed_since_commit = False
+
+    def start(self, access: BrokerAccess) -> None:
+        """Begin to hear devices through a broker, in the background."""
+        self._ballast.set_aside()
+        self._link = BrokerLink(
+            access, self._settings.site, self._settings.retry_s_max, self._queued, self._on_event
+        )
+        self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
+        self._thread.start()
+        self._link.start()
+
+    def wait_connected(self, timeout_s: float) -> bool:
+        """Wait until devices are being heard; whether they are."""
+        return self._link is not None and self._link.wait_connected(timeout_s)
+
+    def stop(self) -> None:
+        """Commit what is queued, unless storage is blocked, and leave the broker."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(STOP_S_MAX)
+        if self._link is not None:
+            self._link.stop()
+
+    @property
+    def is_running(self) -> bool:
+        """False once the committer has ended, by :meth:`stop` or by a fault of its own."""
+        return self._thread is not None and not self._finished.is_set()
+
+    def state(self) -> IntakeState:
+        """How the intake stands."""
+        return IntakeState(
+            connected=self._link is not None and self._link.is_connected,
+            storage_blocked=self._blocked.is_set(),
+            samples_count=self._totals.samples_count,
+            known_count=self._totals.known_count,
+            refused_count=sum(self._totals.refused.values()),
+            shed_count=self._shed_count,
+            batches_count=self._batches_count,
+        )
+
+    def _queued(self, delivery: Delivery) -> None:
+        """Verify a delivery and queue it; without room it is let go unacknowledged."""
+        message = read_message(
+            self._settings.site, delivery.topic, delivery.payload, self._registry.device
+        )
+        entry = (delivery, Arrival(message, delivery.topic, self._now_ms()))
+        try:
+            if self._blocked.is_set():
+                self._queue.put_nowait(entry)
+            else:
+                self._queue.put(entry, timeout=FULL_QUEUE_S_MAX)
+        except queue.Full:
+            self._shed_count += 1
+            self._shed_since_commit = True
+
+    def _run(self) -> None:
+        db = self._opened()
+        try:
+            while batch := self._next_batch():
+                db = self._committed(db, batch)
+        finally:
+            self._finished.set()
+            db.close()
+
+    def _opened(self) -> StationDatabase:
+        db = open_database(self._database_path)
+        limit_size(db, self._settings.database_mib_max)
+        return db
+
+    def _next_batch(self) -> list[tuple[Delivery, Arrival]]:
+        """The next messages, at least one; none when the intake is to stop and all is done."""
+        while True:
+            try:
+                first = self._queue.get(timeout=IDLE_S)
+                break
+            except queue.Empty:
+                if self._stopping.is_set():
+                    return []
+        batch = [first]
+        closes_s = time.monotonic() + self._settings.batch_ms_max / 1000
+        while len(batch) < self._settings.batch_messages_max:
+            wait_s = 0.0 if self._stopping.is_set() else closes_s - time.monotonic()
+            try:
+                batch.append(self._queue.get(block=wait_s > 0, timeout=max(wait_s, 0.0)))
+            except queue.Empty:
+                break
+        return batch
+
+    def _committed(
+        self, db: StationDatabase, batch: list[tuple[Delivery, Arrival]]
+    ) -> StationDatabase:
+        """Commit a batch, however long it takes, then acknowledge; the connection to go on with."""
+        pause_s = RETRY_S_MIN
+        arrivals = [arrival for _, arrival in batch]
+        while True:
+            try:
+                self._require_ballast()
+                done = self._committer.commit(db, arrivals)
+            except (DiskFullError, StoreError) as error:
+                self._block(error)
+                if self._stopping.wait(pause_s):
+                    return db  # not stored and not acknowledged: the devices still have it
+                pause_s = min(2 * pause_s, float(self._settings.retry_s_max))
+                db = self._reopened(db)
+            else:
+                self._unblock()
+                self._acknowledge([delivery for delivery, _ in batch], done)
+                return db
+
+    def _require_ballast(self) -> None:
+        if self._blocked.is_set() and not self._ballast.set_aside():
+            raise DiskFullError("expected room for the ballast before the intake goes on")
+
+    def _reopened(self, db: StationDatabase) -> StationDatabase:
+        # After a failed fsync the old connection's view of the file cannot be trusted.
+        try:
+            fresh = self._opened()
+        except StoreError:
+            return db
+        db.close()
+        return fresh
+
+    def _block(self, error: DiskFullError | StoreError) -> None:
+        if isinstance(error, DiskFullError):
+            self._ballast.release()
+        if not self._blocked.is_set():
+            self._blocked.set()
+            self._on_event("storage_blocked", {"code": error.code, "detail": str(error)})
+
+    def _unblock(self) -> None:
+        if self._blocked.is_set():
+            self._blocked.clear()
+            self._on_event("storage_released", {"shed": self._shed_count})
+
+    def _acknowledge(self, deliveries: list[Delivery], done: Committed) -> None:
+        if self._link is None:
+            return
+        self._link.acknowledge(deliveries)
+        for watermark in done.watermarks.values():
+            self._publish(self._link, watermark)
+        self._count(done)
+        if self._shed_since_commit and self._queue.empty():
+            # The broker holds what was let go as undelivered; it sends it on a new connection.
+            self._shed_since_commit = False
+            self._on_event("messages_shed", {"count": self._shed_count})
+            self._link.renew()
+
+    def _publish(self, link: BrokerLink, watermark: Watermark) -> None:
+        document = sign_document(WATERMARK, encode(watermark), self._signer)
+        link.publish(ack_topic(self._settings.site, watermark.device), document)
+
+    def _count(self, done: Committed) -> None:
+        self._batches_count += 1
+        self._totals.samples_count += done.samples_count
+        self._totals.known_count += done.known_count
+        for reason, count in done.refused.items():
+            self._totals.refused[reason] = self._totals.refused.get(reason, 0) + count
+            self._on_event("messages_refused", {"reason": reason.value, "count": count})
