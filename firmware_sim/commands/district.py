@@ -31,9 +31,19 @@ _DEFAULTS = FolderPlan()
     show_default=True,
     help="Days between archived scenes; a multiple of 5.",
 )
+@click.option(
+    "--station", default=_DEFAULTS.station, show_default=True, help="The village's base station."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def command(
-    *, seed: int, out: Path, farmers: int, past_seasons: int, archive_every_days: int, as_json: bool
+    *,
+    seed: int,
+    out: Path,
+    farmers: int,
+    past_seasons: int,
+    archive_every_days: int,
+    station: str,
+    as_json: bool,
 ) -> None:
     """Write the village that follows from a seed, as a lender would hold it.
 
@@ -42,7 +52,7 @@ def command(
     of past seasons). The same seed writes the same bytes. What truly grows in the
     live season is not in it: see `harvestline-sim truth`.
     """
-    plan = FolderPlan(farmers, past_seasons, archive_every_days)
+    plan = FolderPlan(farmers, past_seasons, archive_every_days, station)
     district = build_district(seed, farmers)
     steps = past_seasons + len(plan.archive_days())
     shown = sys.stderr.isatty() and not as_json

@@ -16,6 +16,7 @@ from typing import Any
 
 from core.canonical import canonical_bytes
 from core.shape import encode
+from core.wire.telemetry import require_name
 from firmware_sim.config import OutputFolderError, SettingError
 from firmware_sim.district.imagery import finish_catalog, scene_days, scene_rng, write_item
 from firmware_sim.district.places import District
@@ -54,13 +55,17 @@ class FolderPlan:
         Seasons before the live one, 1 to 40.
     archive_every_days
         Days between two archived scenes, a multiple of 5 [d].
+    station
+        The base station that serves the village.
     """
 
     farmers: int = 42
     past_seasons: int = 8
     archive_every_days: int = 10
+    station: str = "station-1"
 
     def __post_init__(self) -> None:
+        require_name(self.station, "station")
         if not 1 <= self.past_seasons <= PAST_SEASONS_MAX:
             raise SettingError(
                 f"expected 1 to {PAST_SEASONS_MAX} past seasons, got {self.past_seasons}"
@@ -101,7 +106,7 @@ def write_district(
     past = simulate_past(district, plan.past_seasons, advance)
     spec = live_season(drought=False)
     sown_on = declared_sowing(district, spec, district.seed)
-    registry = registry_of(district, spec.season_id, sown_on, past.dossiers)
+    registry = registry_of(district, plan.station, spec.season_id, sown_on, past.dossiers)
     archive = out / ARCHIVE_FOLDER
     _make_folder(archive)
     _write(out / REGISTRY_FILE, canonical_bytes(encode(registry)))

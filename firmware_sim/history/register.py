@@ -20,6 +20,7 @@ UTC_OFFSET_MINUTES = 180
 
 def registry_of(
     district: District,
+    station: str,
     season_id: str,
     sown_on: tuple[date, ...],
     dossiers: tuple[Dossier, ...],
@@ -30,6 +31,8 @@ def registry_of(
     ----------
     district
         The village.
+    station
+        The base station that serves it.
     season_id
         The season that the plots are declared for.
     sown_on
@@ -38,8 +41,7 @@ def registry_of(
         What the centre knows of each farmer.
     """
     farmers = tuple(
-        Farmer(p.farmer_id, p.name, p.language, district.site, p.household_size)
-        for p in district.people
+        Farmer(p.farmer_id, p.name, p.language, station, p.household_size) for p in district.people
     )
     return Registry(
         site=district.site,
@@ -48,7 +50,7 @@ def registry_of(
         currency=CURRENCY,
         farmers=farmers,
         subjects=(*_land(district, season_id, sown_on), *_others(district)),
-        devices=_devices(district),
+        devices=_devices(district, station),
         dossiers=dossiers,
     )
 
@@ -153,13 +155,13 @@ def _others(district: District) -> list[Subject]:
     return herds + [Subject(*row) for row in things]
 
 
-def _devices(district: District) -> tuple[Device, ...]:
+def _devices(district: District, station: str) -> tuple[Device, ...]:
     return tuple(
         Device(
             device_id=place.device_id,
             kind=place.kind,
             subject_id=place.subject_id,
-            station=district.site,
+            station=station,
             public_key=_public_key(district.seed, place.device_id),
             password_sha256=sha256_hex(device_password(district.seed, place.device_id).encode()),
         )
