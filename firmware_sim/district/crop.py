@@ -74,7 +74,7 @@ def cover_of(lai: Floats) -> Floats:
 
 def unrolled(stress: Floats) -> Floats:
     """Share of the leaf area that shows; thirsty maize rolls its leaves [0–1]."""
-    return np.asarray(0.65 + 0.35 * np.clip(stress / 0.6, 0, 1))
+    return np.asarray(0.6 + 0.4 * np.clip(stress / 0.75, 0, 1))
 
 
 def thermal_step_gdd(tmin_c: Floats, tmax_c: Floats) -> Floats:
@@ -123,7 +123,7 @@ def grain_kg_per_ha(state: CropState, stand: Stand) -> Floats:
     """Grain at harvest (plots,) [kg/ha]; nothing where the crop never ripened."""
     flowering = state.stress_sum / np.maximum(state.stress_days, 1)
     filling = state.filling_sum / np.maximum(state.filling_days, 1)
-    set_share = np.clip(flowering, 0.05, 1) ** 0.7
+    set_share = np.clip(flowering, 0.05, 1) ** 0.45
     index = _HARVEST_INDEX * set_share * (0.55 + 0.45 * np.clip(filling, 0, 1))
     ripe = state.ripe_days > 0
     return np.where(ripe, 10 * state.biomass_g_per_m2 * index * (1 - stand.unseen_loss), 0.0)
@@ -157,7 +157,7 @@ def _wither(state: CropState, up: np.ndarray, gdd: Floats, stress: Floats) -> No
     past = np.clip((state.thermal_gdd - FLOWERING_GDD) / (MATURITY_GDD - FLOWERING_GDD), 0, 1.2)
     by_age = 0.0065 * gdd * past**2
     by_shade = 0.0006 * gdd * np.clip(state.green_lai - 3.5, 0, 3)
-    by_thirst = 0.060 * np.clip(1 - stress / 0.60, 0, 1)
+    by_thirst = 0.085 * np.clip(1 - stress / 0.75, 0, 1)
     dead = np.where(up, state.green_lai * np.clip(by_age + by_shade + by_thirst, 0, 1), 0)
     state.green_lai -= dead
     state.dry_lai = state.dry_lai * 0.985 + 0.8 * dead
