@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -48,7 +48,7 @@ class EdgeDevice:
         self._client.on_message = self._on_message
         self._client.on_publish = self._on_publish
 
-    def __enter__(self) -> EdgeDevice:
+    def __enter__(self) -> Self:
         self._client.connect_async("127.0.0.1", self._port, 30)
         self._client.loop_start()
         with self._changed:
