@@ -26,6 +26,7 @@ from firmware_sim.config import SettingError
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "district": ("firmware_sim.commands.district", "command", "Write a village and its past."),
     "fleet": ("firmware_sim.commands.fleet", "command", "Run the village's devices."),
+    "replay": ("firmware_sim.commands.replay", "command", "Play recorded readings as devices."),
     "scenes": ("firmware_sim.commands.scenes", "command", "Write the live season's scenes."),
     "truth": ("firmware_sim.commands.truth", "command", "Write what truly happened, apart."),
 }

@@ -10,6 +10,7 @@ from firmware_sim.device import machine
 from firmware_sim.device.events import Measured, Wake
 from firmware_sim.device.machine import Device, DeviceSpec
 
+TIME_ERROR_MS = 500
 WAKES_MAX = 2_000_000  # between two instants: fifty years at a quarter of an hour
 
 
@@ -31,12 +32,16 @@ class Readings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A device that belongs to a fleet, with its own key and password."""
+    """A device that belongs to a fleet, with its own key and password.
+
+    ``time_error_ms`` is how far off the time may be that it hears over its link [ms].
+    """
 
     spec: DeviceSpec
     signer: Signer
     password: str
     readings: Readings
+    time_error_ms: int = TIME_ERROR_MS
 
 
 def lived(member: Member, device: Device, to_ms: int) -> Device:

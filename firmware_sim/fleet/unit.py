@@ -29,7 +29,6 @@ from firmware_sim.fleet.station import Uplink, account_of, signed, watermark_for
 
 KEEP_ALIVE_MS = 1_000
 SESSION_MS_MAX = 15_000  # from connecting until acknowledgements can be heard
-TIME_ERROR_MS = 500  # of the time that a device hears over its link
 
 
 @dataclass(slots=True)
@@ -82,7 +81,7 @@ class Unit:
         )
         self._feed(PowerOn(at_ms))
         if written is None:  # whoever fits a new device sets its clock
-            self._feed(TimeHeard(at_ms, at_ms, TIME_ERROR_MS))
+            self._feed(TimeHeard(at_ms, at_ms, self._member.time_error_ms))
 
     @property
     def is_alive(self) -> bool:
@@ -116,7 +115,7 @@ class Unit:
     def report(self, at_ms: int, steady_ms: int) -> None:
         """Hear the time if the link is up, and send what is new or overdue."""
         if self.is_connected:
-            self._feed(TimeHeard(at_ms, at_ms, TIME_ERROR_MS))
+            self._feed(TimeHeard(at_ms, at_ms, self._member.time_error_ms))
             self._feed(Transmit(steady_ms))
 
     def attend(self, steady_ms: int, selector: selectors.BaseSelector) -> int:
@@ -208,7 +207,7 @@ class Unit:
 
     def _begin(self, steady_ms: int, at_ms: int) -> None:
         self._retry_ms = self._uplink.retry_ms_min
-        self._feed(TimeHeard(at_ms, at_ms, TIME_ERROR_MS))
+        self._feed(TimeHeard(at_ms, at_ms, self._member.time_error_ms))
         self._feed(Connected(steady_ms))
 
     def _hear(self, payload: bytes, steady_ms: int) -> None:

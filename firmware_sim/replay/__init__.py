@@ -1,0 +1,1 @@
+"""Recorded readings of real loggers, played as if their devices stood here."""
