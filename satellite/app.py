@@ -76,11 +76,11 @@ def ingest(as_json: bool, **asked: Any) -> None:  # noqa: FBT001  # click passes
     evidence/PLOT.json. A second run reads only scenes and plots that are new. A
     broken scene or plot is named and skipped.
     """
-    from satellite.evidence.picture import FORMATS, curves_picture  # noqa: PLC0415  # heavy
-    from satellite.evidence.report import round_lines, round_summary  # noqa: PLC0415
-
     settings = _settings(asked.pop("config_file"))
     with _opened(settings, **asked) as work:
+        from satellite.evidence.picture import FORMATS, curves_picture  # noqa: PLC0415  # heavy
+        from satellite.evidence.report import round_lines, round_summary  # noqa: PLC0415
+
         with _progress(as_json) as tell:
             done = work.run(tell)
             work.draw(curves_picture, FORMATS)
@@ -105,13 +105,13 @@ def watch(
     Prints one line a round in which the catalog had changed. The picture is drawn
     at the end. Stops on Ctrl-C, SIGTERM, or when --until-file exists.
     """
-    from satellite.evidence.report import round_lines, round_summary  # noqa: PLC0415  # heavy
-
     settings = _settings(asked.pop("config_file"))
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     with _opened(settings, **asked) as work:
+        from satellite.evidence.report import round_lines, round_summary  # noqa: PLC0415  # heavy
+
         for facts in _rounds(work, asked["catalog"], stop, poll_s, until_file):
             if isinstance(facts, HarvestlineError):
                 _say(facts.problem(), lambda p: [f"waiting: {p['detail']}"], as_json=as_json)
@@ -197,8 +197,8 @@ def _opened(
     model_file: Path | None,
     **asked: Any,
 ) -> Iterator[Ingest]:
-    from satellite.evidence.ingest import Ingest  # noqa: PLC0415  # heavy
-
+    if deliver_url is not None and key is None:
+        raise click.UsageError("--deliver needs --key: the centre takes signed evidence")
     with ExitStack() as stack:
         signer = courier = None
         if key is not None:
@@ -208,18 +208,22 @@ def _opened(
         if deliver_url is not None:
             from satellite.evidence.delivery import Courier  # noqa: PLC0415
 
-            if signer is None:
-                raise click.UsageError("--deliver needs --key: the centre takes signed evidence")
             courier = stack.enter_context(Courier(deliver_url, settings, time.sleep))
-        work = Ingest(_job(signer, courier, model_file, **asked))
+        job = _job(signer, courier, model_file, **asked)
+        from satellite.evidence.ingest import Ingest  # noqa: PLC0415  # heavy
+
+        work = Ingest(job)
         stack.callback(work.close)
         yield work
 
 
 def _job(signer: Any, courier: Any, model_file: Path | None, **asked: Any) -> Job:
-    from satellite.evidence.ingest import Job  # noqa: PLC0415  # heavy
-    from satellite.indices import index_named  # noqa: PLC0415
+    from satellite.indices import index_named  # noqa: PLC0415  # heavy
     from satellite.yields.model import read_model  # noqa: PLC0415
+
+    index = index_named(asked["index_name"])
+    model = None if model_file is None else read_model(model_file)
+    from satellite.evidence.ingest import Job  # noqa: PLC0415  # heavier
 
     as_of: datetime | None = asked["as_of"]
     until: date | None = None if as_of is None else as_of.date()
@@ -227,9 +231,9 @@ def _job(signer: Any, courier: Any, model_file: Path | None, **asked: Any) -> Jo
         catalog=asked["catalog"],
         plots_file=asked["plots"],
         out=asked["out"],
-        index=index_named(asked["index_name"]),
+        index=index,
         until=until,
-        model=None if model_file is None else read_model(model_file),
+        model=model,
         signer=signer,
         courier=courier,
     )

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-
-import xarray as xr
+from typing import TYPE_CHECKING
 
 from core.errors import HarvestlineError
 from satellite.scenes.bands import SCL
 
-Bands = Mapping[str, xr.DataArray]
+if TYPE_CHECKING:
+    import xarray as xr  # half a second that only `sample` needs
+
+Bands = Mapping[str, "xr.DataArray"]
 
 
 class IndexUnknownError(HarvestlineError):

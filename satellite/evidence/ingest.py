@@ -153,17 +153,17 @@ class Ingest:
 
     def _write(self, series: dict[str, Series], words: Sequence[Outlook]) -> int:
         job, name = self._job, self._job.index.name
-        before = self._outbox.latest_ids()
+        before, key_id = self._outbox.latest(), job.signer.key_id if job.signer else ""
         documents: list[Document] = []
         for subject, outlook in zip(self.subjects, words, strict=True):
             evidence = evidence_of(subject, outlook, name)
             path = job.out / EVIDENCE_FOLDER / f"{file_name(subject.plot.plot_id)}.json"
-            if before.get(subject.plot.plot_id) == evidence.evidence_id and path.exists():
+            if before.get(evidence.subject_id) == (evidence.evidence_id, key_id) and path.exists():
                 continue
             data = document_bytes(evidence, job.signer)
             write_atomically(path, data)
             documents.append(
-                Document(evidence.evidence_id, evidence.subject_id, evidence.as_of, data)
+                Document(evidence.evidence_id, evidence.subject_id, key_id, evidence.as_of, data)
             )
         if documents or not before:
             write_atomically(job.out / "series.csv", series_csv(series.values(), name))

@@ -28,10 +28,11 @@ class Status(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document as made: id, plot, date, bytes."""
+    """A document as made: id, plot, key that signed it (empty if none), date, bytes."""
 
     evidence_id: str
     plot_id: str
+    key_id: str
     as_of: str
     data: bytes
 
@@ -42,13 +43,13 @@ class Outbox:
     def __init__(self, store: Store) -> None:
         self._db = store.connection
 
-    def latest_ids(self) -> dict[str, str]:
-        """The id of each plot's newest document."""
+    def latest(self) -> dict[str, tuple[str, str]]:
+        """The id and the key of each plot's newest document."""
         rows = self._db.execute(
-            "SELECT plot_id, evidence_id FROM document"
+            "SELECT plot_id, evidence_id, key_id FROM document"
             " WHERE sequence IN (SELECT max(sequence) FROM document GROUP BY plot_id)"
         )
-        return dict(rows.fetchall())
+        return {plot_id: (evidence_id, key_id) for plot_id, evidence_id, key_id in rows}
 
     def add(self, documents: list[Document], *, deliver: bool) -> None:
         """Keep new documents, all or none."""
@@ -66,12 +67,16 @@ class Outbox:
                     ),
                 )
                 self._db.execute(
-                    "INSERT INTO document (plot_id, evidence_id, as_of, bytes, status, detail)"
-                    " VALUES (?, ?, ?, ?, ?, '') ON CONFLICT (evidence_id) DO UPDATE SET"
-                    " status = excluded.status, bytes = excluded.bytes",
+                    "DELETE FROM document WHERE evidence_id = ?", (document.evidence_id,)
+                )
+                self._db.execute(
+                    "INSERT INTO document"
+                    " (plot_id, evidence_id, key_id, as_of, bytes, status, detail)"
+                    " VALUES (?, ?, ?, ?, ?, ?, '')",
                     (
                         document.plot_id,
                         document.evidence_id,
+                        document.key_id,
                         document.as_of,
                         document.data,
                         status.value,
@@ -79,29 +84,37 @@ class Outbox:
                 )
 
     def release_kept(self) -> None:
-        """Put documents that were made without an address into the queue."""
+        """Put signed documents that were made without an address into the queue."""
         with self._db:
             self._db.execute(
-                "UPDATE document SET status = ? WHERE status = ?",
+                "UPDATE document SET status = ? WHERE status = ? AND key_id <> ''",
                 (Status.PENDING.value, Status.KEPT.value),
             )
 
     def pending(self) -> list[Document]:
         """What waits to be sent, oldest first."""
         rows = self._db.execute(
-            "SELECT evidence_id, plot_id, as_of, bytes FROM document WHERE status = ?"
+            "SELECT evidence_id, plot_id, key_id, as_of, bytes FROM document WHERE status = ?"
             " ORDER BY sequence",
             (Status.PENDING.value,),
         )
         return [Document(*row) for row in rows]
 
     def mark(self, marks: list[tuple[str, Status, str]]) -> None:
-        """Record what became of documents: (id, status, detail) each."""
+        """Record what became of documents: (id, status, detail) each.
+
+        The bytes of what was delivered are let go; the file in the output folder stays.
+        """
+        rows = [
+            (status.value, detail[:DETAIL_CHARS_MAX], status is Status.DELIVERED, evidence_id)
+            for evidence_id, status, detail in marks
+        ]
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany(
-                "UPDATE document SET status = ?, detail = ? WHERE evidence_id = ?",
-                [(status.value, detail[:DETAIL_CHARS_MAX], eid) for eid, status, detail in marks],
+                "UPDATE document SET status = ?, detail = ?,"
+                " bytes = CASE WHEN ? THEN x'' ELSE bytes END WHERE evidence_id = ?",
+                rows,
             )
 
     def refused(self) -> list[Problem]:

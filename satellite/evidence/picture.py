@@ -1,7 +1,7 @@
 """The picture: every plot's looks, curve and season as small multiples, on one scale.
 
-Colours are of the Okabe–Ito palette, which most colour-blind readers can tell
-apart; the crop is also written on each panel.
+Every colour has a contrast of at least 4.5 to the paper, for it is also a text's;
+the crop is written on each panel, so nothing hangs on colour alone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from satellite.series import Curve
 from satellite.yields.estimate import Subject
 
 PLOTS_MAX = 96  # panels on one picture; the tables hold the rest
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#7A5C00", "#555555")
+PALETTE = ("#0B6E99", "#B35806", "#1B7837", "#9E4B97", "#8C6D00", "#C23B4B", "#00727A", "#4B5563")
 INK, FAINT, PAPER = "#22302B", "#9AA5A0", "#FFFFFF"
 PANEL_WIDTH_IN, PANEL_HEIGHT_IN = 3.1, 1.9
 FORMATS = ("png", "svg")
@@ -136,6 +136,8 @@ def _caption(subject: Subject) -> str:
     crop = season.declared.crop or subject.plot.crop or "no crop declared"
     if subject.plot.kind is EvidenceKind.PASTURE:
         return f"{crop} · pasture"
+    if season.declared.is_perennial:
+        return f"{crop} · {season.stage.stage.value}"
     if not season.exists:
         return f"{crop} · {season.stage.stage.value} · no season seen"
     peak = "" if season.peak is None else f" · peak {season.peak:.2f}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
@@ -32,7 +31,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     part = path.with_name(f".{path.name}.part")
     try:
         part.write_bytes(data)
-        os.replace(part, path)  # noqa: PTH105  # rename that replaces, on every system
+        part.replace(path)
     except OSError as error:
         raise OutputError(f"expected to write {path}, got: {error}") from error
 

@@ -22,6 +22,7 @@ from satellite.statistics.plots import Plot
 CALENDAR_FILE = Path(__file__).parent.parent / "data" / "crop_calendar.toml"
 LOOK_BEFORE_SOWING_DAYS = 10
 YEAR_DAYS = 365
+RAINS = ("long-rains", "short-rains")
 # A winter crop is sown before it can be told from volunteers; the season before it is
 # reported until the winter.
 TAKE_OVER_DAYS = 120
@@ -70,20 +71,32 @@ class _Entry:
 
 def declared_season(plot: Plot, as_of: date) -> DeclaredSeason:
     """The season that a plot's declaration, or failing that the calendar, speaks of."""
-    crop = crop_name(plot.crop or ("grass" if plot.kind is EvidenceKind.PASTURE else ""))
+    crop = "grass" if plot.kind is EvidenceKind.PASTURE else crop_name(plot.crop)
     if plot.sown_on is not None:
         return _from_sowing(plot, crop, plot.sown_on)
-    found = [
-        _dated(plot, crop, entry, year)
-        for entry in _entries(_region(plot), crop)
-        for year in _years(plot, as_of)
-        if _named_alike(plot.season_id, entry.name)
-    ]
-    open_now = [(since, season) for since, season in found if since <= as_of.toordinal()]
-    chosen = max(open_now, key=lambda pair: pair[0])[1] if open_now else None
+    chosen = _from_calendar(plot, crop, as_of)
     if plot.season_from is not None:
         return _from_window(plot, crop, plot.season_from, chosen)
     return chosen or _unknown(plot, crop, as_of)
+
+
+def _from_calendar(plot: Plot, crop: str, as_of: date) -> DeclaredSeason | None:
+    """The calendar season that the plot's season id names, or the one that opened last."""
+    named = _YEAR.match(plot.season_id)
+    entries = [e for e in _entries(_region(plot), crop) if _named_alike(plot.season_id, e.name)]
+    if named and entries:
+        year = int(named[1])
+        seasons = [_dated(plot, crop, entries[0], y)[1] for y in (year - 1, year)]
+        of_year = [
+            s
+            for s in seasons
+            if date.fromordinal(s.first_day if entries[0].name else s.last_day).year == year
+        ]
+        return (of_year or seasons)[-1]
+    years = (as_of.year - 2, as_of.year - 1, as_of.year)
+    found = [_dated(plot, crop, entry, year) for entry in entries for year in years]
+    opened = [(since, season) for since, season in found if since <= as_of.toordinal()]
+    return max(opened, key=lambda pair: pair[0])[1] if opened else None
 
 
 def crop_name(declared: str) -> str:
@@ -116,20 +129,9 @@ def _entries(region: str, crop: str) -> list[_Entry]:
 
 
 def _named_alike(season_id: str, entry_name: str) -> bool:
+    """Whether a calendar season may be meant by a season id such as ``2026-long-rains``."""
     rest = _YEAR.sub("", season_id).strip("-")
-    return (
-        not entry_name
-        or entry_name not in ("long-rains", "short-rains")
-        or (rest not in ("long-rains", "short-rains") or rest == entry_name)
-    )
-
-
-def _years(plot: Plot, as_of: date) -> list[int]:
-    """Sowing years to consider; a season id names the year in which the season ends or lies."""
-    named = _YEAR.match(plot.season_id)
-    if named:
-        return [int(named[1]) - 1, int(named[1])]
-    return [as_of.year - 2, as_of.year - 1, as_of.year]
+    return rest not in RAINS or entry_name in ("", rest)
 
 
 def _dated(plot: Plot, crop: str, entry: _Entry, year: int) -> tuple[int, DeclaredSeason]:
@@ -139,9 +141,11 @@ def _dated(plot: Plot, crop: str, entry: _Entry, year: int) -> tuple[int, Declar
     peak_to = _after(peak_from, entry.peak[1])
     harvest_from = _after(peak_from, entry.harvest[0])
     harvest_to = _after(harvest_from, entry.harvest[1])
-    slug = entry.name or crop.replace(" ", "-")
+    # Rains are called by the year they begin in, other seasons by that of the harvest.
+    named = f"{year}-{entry.name}"
+    harvested = f"{date.fromordinal(harvest_to).year}-{crop.replace(' ', '-')}"
     season = DeclaredSeason(
-        season_id=plot.season_id or f"{date.fromordinal(harvest_to).year}-{slug}",
+        season_id=plot.season_id or (named if entry.name else harvested),
         crop=crop,
         first_day=sow_from,
         peak_from=peak_from,

@@ -33,7 +33,7 @@ CREATE TABLE look (
   pixels REAL NOT NULL, full_pixels INTEGER NOT NULL, covered INTEGER NOT NULL,
   PRIMARY KEY (plot_id, item_id, index_name)) STRICT;
 CREATE TABLE document (
-  plot_id TEXT NOT NULL, evidence_id TEXT NOT NULL, as_of TEXT NOT NULL,
+  plot_id TEXT NOT NULL, evidence_id TEXT NOT NULL, key_id TEXT NOT NULL, as_of TEXT NOT NULL,
   bytes BLOB NOT NULL, status TEXT NOT NULL, detail TEXT NOT NULL,
   sequence INTEGER PRIMARY KEY AUTOINCREMENT,
   UNIQUE (evidence_id)) STRICT;

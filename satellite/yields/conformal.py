@@ -19,6 +19,10 @@ Array = NDArray[np.float64]
 
 LEVELS = {"p05": 0.05, "p10": 0.10, "p50": 0.50, "p90": 0.90, "p95": 0.95}
 SCALE_FLOOR_SHARE = 0.1
+# With fewer seasons than this their worst is not yet bad enough: a tenth more for each
+# that is missing (the chance that a new season beats the worst of n is 1 / (n + 1)).
+SEASONS_ENOUGH = 6
+INFLATE_PER_SEASON = 0.1
 
 
 def error_scale(predicted: Array, average: float) -> Array:
@@ -42,7 +46,7 @@ def season_offsets(residual: Array, season: NDArray[np.int64]) -> dict[str, floa
     """
     seasons = np.unique(season)
     by_season = [residual[season == s] for s in seasons]
-    inflate = 1.0 + 1.0 / len(seasons)
+    inflate = 1.0 + INFLATE_PER_SEASON * max(SEASONS_ENOUGH - len(seasons), 0)
     offsets = {"p50": float(np.median([np.median(r) for r in by_season]))}
     for name, level in LEVELS.items():
         if level < 0.5:

@@ -6,7 +6,6 @@ It is not a wire document (floats are allowed in it); evidence cites its hash.
 from __future__ import annotations
 
 import json
-import os
 import typing
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
@@ -127,7 +126,7 @@ def write_model(path: Path, model: YieldModel) -> str:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(data)
-        os.replace(part, path)  # noqa: PTH105  # rename that replaces, on every system
+        part.replace(path)
     except OSError as error:
         raise YieldModelError(f"expected to write a model to {path}, got: {error}") from error
     return str(json.loads(data)["sha256"])

@@ -26,6 +26,7 @@ from satellite.yields.curves import FEATURES, SownSeries, aligned_curves, featur
 from satellite.yields.ladder import (
     Table,
     base_predictions,
+    beats,
     fit_ridge,
     left_out_predictions,
     plot_effects,
@@ -145,12 +146,12 @@ def _checkpoint(day: int, table: Table, names: dict[int, str]) -> Checkpoint:
     average = left_out_predictions(table, with_plots=False, with_ridge=False)
     best, rung, with_plots, ridge = average, "average", False, None
     by_plot = left_out_predictions(table, with_plots=True, with_ridge=False)
-    if _mse(truth, by_plot) < _mse(truth, best):
+    if beats(table, by_plot, best):
         best, rung, with_plots = by_plot, "plot_average", True
     seen = table.seen
     if seen.sum() >= HARVESTS_MIN and len(np.unique(table.season[seen])) >= SEASONS_MIN:
         stepped = left_out_predictions(table, with_plots=with_plots, with_ridge=True)
-        if _mse(truth, stepped) < _mse(truth, best):
+        if beats(table, stepped, best):
             best, rung = stepped, "season_ridge"
             known = table.only(seen)
             base = base_predictions(table, known, with_plots=with_plots)

@@ -1,0 +1,98 @@
+"""The real catalogs: what is known of Flanders in 2019, and what Tanzania's bands allow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from core.wire.evidence import Stage
+from satellite.evidence.ingest import Ingest, Job
+from satellite.indices import BandMissingError, index_named
+from satellite.yields.estimate import Subject
+
+
+def _ingest(folder: Path, out: Path, index: str, until: date | None = None) -> Ingest:
+    work = Ingest(
+        Job(folder / "stac" / "catalog.json", folder / "plots.geojson", out, index_named(index),
+            until)
+    )  # fmt: skip
+    work.run(lambda *_: None)
+    return work
+
+
+@pytest.fixture(scope="module")
+def flanders(
+    data_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, list[Subject]]]:
+    out = tmp_path_factory.mktemp("flanders")
+    work = _ingest(data_folder / "sentinel2_flanders_2019", out, "ndvi")
+    crops: dict[str, list[Subject]] = {}
+    for subject in work.subjects:
+        crops.setdefault(subject.season.declared.crop, []).append(subject)
+    yield crops
+    work.close()
+
+
+def _at(subject: Subject, day: date) -> float:
+    assert subject.curve is not None
+    found = subject.curve.at(day.toordinal())
+    assert found is not None
+    return found
+
+
+def test_wheat_peaks_in_may_or_june_and_is_stubble_by_the_end_of_july(
+    flanders: dict[str, list[Subject]],
+) -> None:
+    assert len(flanders["winter wheat"]) == 4
+    for subject in flanders["winter wheat"]:
+        season = subject.season
+        assert season.declared.season_id == "2019-winter-wheat"
+        assert season.peak_day is not None
+        assert date(2019, 5, 1) <= date.fromordinal(season.peak_day) <= date(2019, 6, 30)
+        assert season.peak is not None
+        assert 0.75 <= season.peak <= 0.92
+        assert _at(subject, date(2019, 7, 31)) < 0.35
+        assert season.stage.stage is Stage.HARVESTED
+
+
+def test_maize_is_bare_in_late_spring_and_peaks_in_summer_whatever_grew_before(
+    flanders: dict[str, list[Subject]],
+) -> None:
+    assert len(flanders["maize"]) == 3
+    for subject in flanders["maize"]:
+        season = subject.season
+        bare = [k.mean for k in subject.series.used
+                if date(2019, 5, 10) <= k.date <= date(2019, 6, 25)]  # fmt: skip
+        assert min(mean for mean in bare if mean is not None) < 0.35
+        before = subject.curve.window(date(2018, 10, 1).toordinal(), date(2019, 4, 20).toordinal())  # type: ignore[union-attr]
+        assert before.max() > 0.6, "the catch crop, which must not be taken for maize"
+        assert season.start_day is not None
+        assert date(2019, 5, 15) <= date.fromordinal(season.start_day) <= date(2019, 7, 10)
+        assert season.peak_day is not None
+        assert date(2019, 7, 1) <= date.fromordinal(season.peak_day) <= date(2019, 9, 10)
+        assert season.peak is not None
+        assert 0.74 <= season.peak <= 0.86
+
+
+def test_maize_is_not_called_green_while_it_is_bare(data_folder: Path, tmp_path: Path) -> None:
+    folder = data_folder / "sentinel2_flanders_2019"
+    work = _ingest(folder, tmp_path, "ndvi", date(2019, 6, 12))
+    stages = {s.season.stage.stage for s in work.subjects if s.season.declared.crop == "maize"}
+    work.close()
+    assert stages == {Stage.SOWING}
+
+
+def test_tanzania_refuses_ndvi_by_name_and_gives_ndre(data_folder: Path, tmp_path: Path) -> None:
+    folder = data_folder / "sentinel2_tanzania_2021"
+    with pytest.raises(BandMissingError, match=r"no red .*NDRE"):
+        _ingest(folder, tmp_path / "ndvi", "ndvi")
+    work = _ingest(folder, tmp_path / "ndre", "ndre")
+    maize = [s for s in work.subjects if s.season.declared.crop == "maize"]
+    work.close()
+    assert len(work.subjects) == 5
+    assert len(maize) == 3
+    assert {s.season.declared.season_id for s in maize} == {"2021-long-rains"}
+    assert all(len(s.series.used) >= 15 for s in maize)
