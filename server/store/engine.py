@@ -16,7 +16,13 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    SQLAlchemyError,
+)
 from sqlalchemy.sql import Executable, Select
 
 from core.errors import HarvestlineError
@@ -79,6 +85,20 @@ class Tx:
     def scalar(self, statement: Select[Any]) -> Any:
         """The first column of the first row, if there is one."""
         return self.connection.execute(statement).scalar()
+
+    def attempt(self, act: Callable[[], T]) -> T:
+        """Do a part that may fail by itself: if it does, only the part is undone.
+
+        Raises
+        ------
+        StoreError
+            If a value does not fit its column or breaks a constraint.
+        """
+        try:
+            with self.connection.begin_nested():
+                return act()
+        except (DataError, IntegrityError) as error:
+            raise _translated(error) from error
 
     def insert(self, table: Table, **values: Any) -> None:
         """Add one row of this tenant."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,14 +80,18 @@ def document_bytes(tx: Tx, evidence_id: str) -> bytes:
     return bytes(found)
 
 
-def latest(tx: Tx, subject_id: str) -> KeptEvidence | None:
-    """The newest evidence of a subject by its date, then by arrival."""
-    return next(iter(of_subject(tx, subject_id, rows_max=1)), None)
+def latest(tx: Tx, subject_id: str, season_id: str = "") -> KeptEvidence | None:
+    """The newest evidence of a subject, and season if named, by its date, then by arrival."""
+    return next(iter(of_subject(tx, subject_id, season_id, rows_max=1)), None)
 
 
-def of_subject(tx: Tx, subject_id: str, rows_max: int = 1000) -> tuple[KeptEvidence, ...]:
-    """A subject's evidence, newest date first."""
-    where = (evidence.c.tenant_id == tx.tenant_id, evidence.c.subject_id == subject_id)
+def of_subject(
+    tx: Tx, subject_id: str, season_id: str = "", rows_max: int = 1000
+) -> tuple[KeptEvidence, ...]:
+    """A subject's evidence, of one season if named, newest date first."""
+    where = [evidence.c.tenant_id == tx.tenant_id, evidence.c.subject_id == subject_id]
+    if season_id:
+        where.append(evidence.c.season_id == season_id)
     question = (
         select(*_COLUMNS)
         .where(*where)
@@ -96,12 +100,6 @@ def of_subject(tx: Tx, subject_id: str, rows_max: int = 1000) -> tuple[KeptEvide
         )
     )
     return tuple(_kept(row) for row in tx.rows(question, rows_max))
-
-
-def latest_of(tx: Tx, subject_ids: Sequence[str]) -> dict[str, KeptEvidence]:
-    """The newest evidence of each subject that has any."""
-    found = ((subject_id, latest(tx, subject_id)) for subject_id in subject_ids)
-    return {subject_id: kept for subject_id, kept in found if kept is not None}
 
 
 def latest_everywhere(tx: Tx) -> dict[str, KeptEvidence]:

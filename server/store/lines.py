@@ -26,7 +26,11 @@ class Support:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line as the centre holds it; the subjects stand in id order."""
+    """A line as the centre holds it; the subjects stand in id order.
+
+    ``onboarding_minor`` is its share of the onboarding lease that it was opened under
+    at a station [minor units]; a line that the centre opened has none.
+    """
 
     line_id: str
     farmer_id: str
@@ -46,6 +50,8 @@ class Line:
     reviewed_as_of: str
     supported: tuple[Support, ...]
     movements_count: int
+    onboarding_lease_id: str
+    onboarding_minor: int
     subject_ids: tuple[str, ...]
 
 
@@ -90,6 +96,8 @@ def add(tx: Tx, line: Line) -> bool:
         opened_on=line.opened_on,
         opened_at_ms=line.opened_at_ms,
         due_on=line.due_on,
+        onboarding_lease_id=line.onboarding_lease_id,
+        onboarding_minor=line.onboarding_minor,
         **_standing(line),
     )
     if added:
@@ -166,6 +174,13 @@ def every(tx: Tx, *, open_only: bool = False) -> tuple[Line, ...]:
 def of_station(tx: Tx, station: str) -> tuple[str, ...]:
     """The ids of a station's open lines."""
     where = (lines.c.tenant_id == tx.tenant_id, lines.c.station == station, lines.c.is_open)
+    rows = tx.rows(select(lines.c.line_id).where(*where).order_by(lines.c.line_id))
+    return tuple(row["line_id"] for row in rows)
+
+
+def opened_under(tx: Tx, lease_id: str) -> tuple[str, ...]:
+    """The ids of the lines that were opened under an onboarding lease."""
+    where = (lines.c.tenant_id == tx.tenant_id, lines.c.onboarding_lease_id == lease_id)
     rows = tx.rows(select(lines.c.line_id).where(*where).order_by(lines.c.line_id))
     return tuple(row["line_id"] for row in rows)
 

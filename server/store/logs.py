@@ -235,7 +235,10 @@ def _held_key(tx: Tx, name: LogName) -> tuple[ColumnElement[bool], ...]:
 
 
 def set_aside(tx: Tx, aside: SetAside, data: bytes, rows_max: int) -> None:
-    """Keep a refused delivery; past the bound the oldest gives way."""
+    """Keep a refused delivery, once; past the bound the oldest gives way."""
+    same = (quarantine.c.tenant_id == tx.tenant_id, quarantine.c.sha256 == aside.sha256)
+    if tx.row(select(quarantine.c.quarantine_id).where(*same)) is not None:
+        return
     count = select(func.count()).select_from(quarantine)
     if tx.scalar(count.where(quarantine.c.tenant_id == tx.tenant_id)) >= rows_max:
         oldest = tx.scalar(

@@ -114,6 +114,7 @@ lines = _table(
     _count("limit_minor"), _text("due_on"), _text("opened_on"), _count("opened_at_ms"),
     _flag("frozen"), _flag("watch"), _flag("is_open"), _count("closed_at_ms", optional=True),
     _text("reviewed_as_of"), _text("supported"), _count("movements_count"),
+    _text("onboarding_lease_id"), _count("onboarding_minor"),
 )  # fmt: skip
 line_subjects = _table(
     "line_subjects", ("line_id", "subject_id"), _text("line_id"), _text("subject_id"),
@@ -256,6 +257,7 @@ _index(devices, "subject_id")
 _index(products, "product_id", "version", unique=True)
 _index(lines, "farmer_id")
 _index(lines, "application_id")
+_index(lines, "onboarding_lease_id")
 _index(line_subjects, "subject_id")
 _index(movements, "movement_id", unique=True)
 _index(leases, "line_id")

@@ -1,0 +1,145 @@
+"""The endpoints of ``/api/v1``: thin, each one service."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.units import SAFE_INTEGER_MAX
+from core.wire.envelope import Placement
+from server.api.problems import PROBLEM_TYPE, BodyTooLargeError
+from server.services.access import require_role
+from server.services.centre import Centre
+from server.services.envelopes import accept_envelope
+from server.services.evidence import accept_evidence
+from server.services.posting import RepaymentRequest, take_repayment
+from server.services.pulls import answer_pull
+from server.services.status import status
+from server.store.people import Role
+
+ENVELOPE_TYPE = "application/vnd.harvestline.envelope"
+DOCUMENT_TYPE = "application/json"
+_PROBLEM = {"description": "A problem from the catalogue", "content": {PROBLEM_TYPE: {}}}
+_Authorization = Annotated[str | None, Header(description="Bearer TOKEN")]
+
+
+class RepaymentBody(BaseModel):
+    """Money received for a line [minor units]."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    repayment_id: str = Field(min_length=1, max_length=64)
+    line_id: str = Field(min_length=1, max_length=64)
+    amount_minor: int = Field(gt=0, le=SAFE_INTEGER_MAX)
+    currency: str = Field(pattern="^[A-Z]{3}$")
+    effective_on: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
+
+
+async def read_body(request: Request, bytes_max: int) -> bytes:
+    """A request's body, if it is not above the bound.
+
+    Raises
+    ------
+    BodyTooLargeError
+        As soon as the bound is passed; the rest is not read.
+    """
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > bytes_max:
+            raise BodyTooLargeError(f"expected at most {bytes_max} bytes, got more")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def router(centre: Centre) -> APIRouter:
+    """The endpoints, for one centre."""
+    found = APIRouter(prefix="/api/v1", responses={"4XX": _PROBLEM})
+    _add_health(found, centre)
+    _add_sync(found, centre)
+    _add_evidence(found, centre)
+    _add_money(found, centre)
+    return found
+
+
+def _add_health(found: APIRouter, centre: Centre) -> None:
+    @found.get("/health", tags=["status"], summary="Whether the centre answers")
+    def health() -> dict[str, str]:
+        """The centre's name, and that it can take requests."""
+        return {"name": centre.settings.name, "status": "up"}
+
+    @found.get("/status", tags=["status"], summary="Counts and high waters")
+    def read_status(authorization: _Authorization = None) -> dict[str, Any]:
+        """Counts, high waters and what is set aside. Needs a token of role auditor."""
+        require_role(centre, authorization, Role.AUDITOR)
+        return status(centre)
+
+
+def _add_sync(found: APIRouter, centre: Centre) -> None:
+    @found.post(
+        "/envelopes",
+        tags=["stations"],
+        summary="Deliver an envelope",
+        responses={200: {"description": "Applied or known"}, 202: {"description": "Held: early"}},
+    )
+    async def envelopes(request: Request) -> Response:
+        """Take an envelope sealed to the centre; the answer is a signed receipt."""
+        data = await read_body(request, centre.settings.envelope_bytes_max)
+        answer = await run_in_threadpool(accept_envelope, centre, data)
+        early = answer.placement is Placement.EARLY
+        return Response(answer.receipt, 202 if early else 200, media_type=DOCUMENT_TYPE)
+
+    @found.post(
+        "/pull",
+        tags=["stations"],
+        summary="Ask for the centre's log",
+        responses={200: {"description": "An envelope"}, 204: {"description": "Nothing new"}},
+    )
+    async def pull(request: Request) -> Response:
+        """Take a signed pull document; the answer is an envelope sealed to the station."""
+        data = await read_body(request, centre.settings.document_bytes_max)
+        envelope = await run_in_threadpool(answer_pull, centre, data)
+        if envelope is None:
+            return Response(status_code=204)
+        return Response(envelope, media_type=ENVELOPE_TYPE)
+
+
+def _add_evidence(found: APIRouter, centre: Centre) -> None:
+    @found.post(
+        "/evidence",
+        tags=["imagery"],
+        summary="Deliver evidence",
+        responses={201: {"description": "New"}, 200: {"description": "Known"}},
+    )
+    async def evidence(request: Request) -> JSONResponse:
+        """Take a signed evidence document of a registered maker."""
+        data = await read_body(request, centre.settings.evidence_bytes_max)
+        taken = await run_in_threadpool(accept_evidence, centre, data)
+        body = {"evidence_id": taken.evidence_id, "sha256": taken.sha256}
+        return JSONResponse(body, 201 if taken.new else 200)
+
+
+def _add_money(found: APIRouter, centre: Centre) -> None:
+    @found.post(
+        "/repayments",
+        tags=["money"],
+        summary="Report a repayment",
+        responses={200: {"description": "Taken, or known"}},
+    )
+    def repayments(body: RepaymentBody, authorization: _Authorization = None) -> JSONResponse:
+        """Take a repayment; its id makes it count once. Needs a token of role cashier."""
+        cashier = require_role(centre, authorization, Role.CASHIER)
+        request = RepaymentRequest(**body.model_dump())
+        kept, _ = take_repayment(centre, request, cashier)
+        shares = {
+            "repayment_id": kept.repayment_id,
+            "fee_minor": kept.fee_minor,
+            "interest_minor": kept.interest_minor,
+            "principal_minor": kept.principal_minor,
+            "surplus_minor": kept.surplus_minor,
+        }
+        return JSONResponse(shares, 200)

@@ -1,0 +1,138 @@
+"""What goes down to a station: its village, lines, leases, models, evidence.
+
+Nothing is said twice: a body that a station was sent before is not sent again,
+except a line's status and a freeze, whose latest word counts.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from core.reasons import Reason
+from core.scoring.features import FeatureValue
+from core.shape import encode
+from core.wire.records import Down, EvidenceDigest, Freeze, LineStatus
+from core.wire.registry import Subject, SubjectKind
+from server.services.centre import Work
+from server.services.standing import LineStanding, priced_by, standing, zone_minutes
+from server.store import lines, logs, models, products, registry
+from server.store.evidence import KeptEvidence
+from server.store.lines import Line
+
+
+def send(work: Work, station: str, kind: Down, body: Any) -> None:
+    """Append a record to the centre's log for a station that is enrolled."""
+    if registry.find_station(work.tx, station) is not None:
+        record = (kind.value, encode(body))
+        logs.send(work.tx, work.settings.name, station, record, work.at_ms)
+
+
+def send_once(work: Work, station: str, kind: Down, body: Any) -> None:
+    """Append a record unless the station was sent the very same before."""
+    if not logs.last_sent(work.tx, station, kind.value, encode(body)):
+        send(work, station, kind, body)
+
+
+def send_status(work: Work, line: Line) -> None:
+    """Tell a line's station how the line stands now."""
+    on = work.today(zone_minutes(work.tx, line.farmer_id))
+    send(work, line.station, Down.LINE, line_status(work, standing(work.tx, line, on)))
+
+
+def line_status(work: Work, stands: LineStanding) -> LineStatus:
+    """A line as its farmer may see it, with the reasons of its latest movement."""
+    line = stands.line
+    moved = lines.last_movement(work.tx, line.line_id)
+    if moved is None:
+        raise AssertionError(f"line {line.line_id} was opened without a movement")
+    return LineStatus(
+        line_id=line.line_id,
+        farmer_id=line.farmer_id,
+        product_id=line.product_id,
+        subject_ids=line.subject_ids,
+        currency=line.currency,
+        limit_minor=line.limit_minor,
+        principal_minor=stands.owed.principal_minor,
+        interest_minor=stands.owed.interest_minor,
+        fee_minor=stands.owed.fee_minor,
+        rate_ppm=priced_by(work.tx, line).credit.rate_ppm,
+        due_on=line.due_on,
+        as_of=stands.on.isoformat(),
+        movement=moved.movement,
+        reasons=moved.reasons,
+        evidence_ids=moved.evidence_ids,
+        open=line.is_open,
+    )
+
+
+def send_freeze(work: Work, line: Line, reasons: tuple[Reason, ...]) -> None:
+    """Tell a line's station that new draws wait, or may go on."""
+    send(work, line.station, Down.FREEZE, Freeze(line.line_id, line.frozen, reasons))
+
+
+def send_evidence(work: Work, stations: frozenset[str], kept: KeptEvidence) -> None:
+    """Tell stations what imagery says of a subject: stage, anomaly, yield."""
+    digest = EvidenceDigest(
+        evidence_id=kept.evidence_id,
+        sha256=kept.sha256,
+        subject_id=kept.subject_id,
+        as_of=kept.as_of,
+        stage=kept.stage.value,
+        features={value.name: value.value for value in imagery_features(kept)},
+        yield_p10_kg_per_ha=kept.yield_p10,
+        yield_p50_kg_per_ha=kept.yield_p50,
+    )
+    for station in sorted(stations):
+        send(work, station, Down.EVIDENCE, digest)
+
+
+def imagery_features(kept: KeptEvidence) -> tuple[FeatureValue, ...]:
+    """The scoring features that an evidence document gives."""
+    if kept.anomaly_ppm is None:
+        return ()
+    return (FeatureValue("ndvi_anomaly_ppm", kept.anomaly_ppm, provenance=kept.evidence_id),)
+
+
+def stock_station(work: Work, station: str) -> None:
+    """Send a station its village: products, model, farmers, subjects, devices, dossiers."""
+    for product in products.in_force(work.tx):
+        send_once(work, station, Down.PRODUCT, product)
+    model = models.active(work.tx)
+    if model is not None:
+        send_once(work, station, Down.MODEL, json.loads(model.document))
+    farmers = [f for f in registry.all_farmers(work.tx) if f.home_station == station]
+    devices = [d for d in registry.all_devices(work.tx) if d.station == station]
+    home = frozenset(farmer.farmer_id for farmer in farmers)
+    measured = frozenset(device.subject_id for device in devices)
+    for farmer in farmers:
+        send_once(work, station, Down.FARMER, farmer)
+    for subject in _subjects(work, home, measured):
+        send_once(work, station, Down.SUBJECT, subject)
+    for device in devices:
+        send_once(work, station, Down.DEVICE, device)
+    for farmer in farmers:
+        dossier = registry.find_dossier(work.tx, farmer.farmer_id)
+        if dossier is not None:
+            send_once(work, station, Down.DOSSIER, dossier)
+
+
+def _subjects(work: Work, home: frozenset[str], measured: frozenset[str]) -> list[Subject]:
+    """What the farmers own, what devices measure, and the pastures that herds graze."""
+    known = [placed.subject for placed in registry.all_subjects(work.tx)]
+    grazed = {s.pasture_id for s in known if s.farmer_id in home and s.kind is SubjectKind.HERD}
+    wanted = measured | grazed
+    return [s for s in known if s.farmer_id in home or s.subject_id in wanted]
+
+
+def stations_of(work: Work, subject_ids: tuple[str, ...]) -> frozenset[str]:
+    """The stations that a subject's news concern: its farmer's, or its grazers' homes."""
+    found: set[str] = set()
+    for subject_id in subject_ids:
+        subject = registry.find_subject(work.tx, subject_id)
+        herds = registry.herds_on(work.tx, subject_id)
+        for each in (*((subject,) if subject else ()), *herds):
+            farmer = registry.find_farmer(work.tx, each.farmer_id)
+            if farmer is not None:
+                found.add(farmer.home_station)
+    return frozenset(found)

@@ -1,0 +1,238 @@
+"""Registering a village, its stations, the makers of evidence, products and people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from core.canonical import canonical_hash, sha256_hex
+from core.errors import ShapeError
+from core.lending.product import Product
+from core.shape import decode
+from core.wire.records import Down
+from core.wire.registry import (
+    Farmer,
+    Identity,
+    Registry,
+    Subject,
+    SubjectKind,
+    ring_sha256_input,
+)
+from server.keys import hash_password
+from server.services.centre import Centre, RequestError, Work
+from server.services.downlink import send_once, stock_station
+from server.services.leasing import issue_for_station
+from server.store import people, products, registry
+from server.store.people import Actor, Role
+from server.store.registry import Site
+
+CARD_TOKEN_DIGITS = 20  # hexadecimal: 80 bits, short enough for a printed code
+PASSWORD_CHARACTERS_MIN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class NewCard:
+    """A farmer's card token, known here once and never again."""
+
+    farmer_id: str
+    name: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import brought."""
+
+    site: str
+    farmers_count: int
+    subjects_count: int
+    devices_count: int
+    dossiers_count: int
+    cards: tuple[NewCard, ...]
+
+
+def parse_registry(data: bytes) -> Registry:
+    """A village from a registry file.
+
+    Raises
+    ------
+    ShapeError
+        If it is not JSON, or a field is missing or of another type.
+    """
+    try:
+        return decode(Registry, json.loads(data))
+    except ValueError as error:
+        raise ShapeError(f"expected a registry in JSON: {error}") from error
+
+
+def parse_polygons(data: bytes) -> dict[str, dict[str, Any]]:
+    """The polygons of a GeoJSON file by ``plot_id``.
+
+    Raises
+    ------
+    RequestError
+        If it is not a FeatureCollection, or a feature lacks its plot_id or polygon.
+    """
+    try:
+        found = json.loads(data)
+        features = found["features"]
+        return {
+            feature["properties"]["plot_id"]: _polygon(feature["geometry"]) for feature in features
+        }
+    except (ValueError, KeyError, TypeError) as error:
+        raise RequestError(
+            f"expected a GeoJSON FeatureCollection whose features have a plot_id: {error!r}"
+        ) from error
+
+
+def _polygon(geometry: Mapping[str, Any]) -> dict[str, Any]:
+    if geometry["type"] != "Polygon":
+        raise RequestError(f"expected polygons, got a {geometry['type']}")
+    return {"type": "Polygon", "coordinates": geometry["coordinates"]}
+
+
+def import_village(
+    centre: Centre, village: Registry, polygons: Mapping[str, dict[str, Any]], actor: Actor
+) -> Imported:
+    """Register a village; the same again renews it and mints no new cards.
+
+    Raises
+    ------
+    RequestError
+        If a plot's polygon is missing or is not the one that the registry names.
+    """
+    return centre.write(lambda work: _import(work, village, polygons, actor, centre))
+
+
+def _import(
+    work: Work,
+    village: Registry,
+    polygons: Mapping[str, dict[str, Any]],
+    actor: Actor,
+    centre: Centre,
+) -> Imported:
+    site = Site(village.site, village.name, village.utc_offset_minutes, village.currency)
+    registry.put_site(work.tx, site)
+    cards = [_put_farmer(work, centre, village.site, farmer) for farmer in village.farmers]
+    for subject in village.subjects:
+        polygon = polygons.get(subject.subject_id)
+        geojson = json.dumps(polygon) if polygon else None
+        registry.put_subject(work.tx, _with_ring(subject, polygon), geojson)
+    for device in village.devices:
+        registry.put_device(work.tx, device)
+    for dossier in village.dossiers:
+        registry.put_dossier(work.tx, dossier)
+    for station in registry.all_stations(work.tx):
+        stock_station(work, station.name)
+        issue_for_station(work, station.name)
+    people.record(work.tx, work.at_ms, actor, "village_imported", ("site", village.site))
+    return Imported(
+        site=village.site,
+        farmers_count=len(village.farmers),
+        subjects_count=len(village.subjects),
+        devices_count=len(village.devices),
+        dossiers_count=len(village.dossiers),
+        cards=tuple(card for card in cards if card is not None),
+    )
+
+
+def _put_farmer(work: Work, centre: Centre, site: str, farmer: Farmer) -> NewCard | None:
+    known = registry.find_farmer(work.tx, farmer.farmer_id)
+    if known is not None and known.card_sha256:
+        registry.put_farmer(work.tx, site, replace(farmer, card_sha256=known.card_sha256))
+        return None
+    token = centre.new_token()[:CARD_TOKEN_DIGITS]
+    registry.put_farmer(work.tx, site, replace(farmer, card_sha256=sha256_hex(token.encode())))
+    return NewCard(farmer.farmer_id, farmer.name, token)
+
+
+def _with_ring(subject: Subject, polygon: Mapping[str, Any] | None) -> Subject:
+    """The subject with the hash of its polygon's outer ring, which evidence must cite."""
+    if polygon is None:
+        if subject.kind in (SubjectKind.PLOT, SubjectKind.PASTURE):
+            raise RequestError(f"expected a polygon for {subject.subject_id} in the plots file")
+        return subject
+    ring = [(float(lon), float(lat)) for lon, lat, *_ in polygon["coordinates"][0]]
+    found = canonical_hash(ring_sha256_input(ring))
+    if subject.polygon_sha256 and subject.polygon_sha256 != found:
+        raise RequestError(
+            f"{subject.subject_id}: the plots file's polygon is not the one that the registry "
+            "names; use the files that were written together"
+        )
+    return replace(subject, polygon_sha256=found)
+
+
+def enroll_station(centre: Centre, identity: Identity, actor: Actor) -> bool:
+    """Enrol a station and send it its village; False if it was enrolled before."""
+
+    def act(work: Work) -> bool:
+        new = registry.put_station(work.tx, identity, work.at_ms)
+        stock_station(work, identity.name)
+        issue_for_station(work, identity.name)
+        subject = ("station", identity.name)
+        people.record(work.tx, work.at_ms, actor, "station_enrolled", subject)
+        return new
+
+    return centre.write(act)
+
+
+def enroll_satellite(centre: Centre, identity: Identity, actor: Actor) -> bool:
+    """Register a maker of evidence; False if it was registered before."""
+
+    def act(work: Work) -> bool:
+        new = registry.put_satellite(work.tx, identity, work.at_ms)
+        subject = ("satellite", identity.name)
+        people.record(work.tx, work.at_ms, actor, "satellite_registered", subject)
+        return new
+
+    return centre.write(act)
+
+
+def add_product(centre: Centre, product: Product, actor: Actor) -> bool:
+    """Put a version of a product in force and push it; False if it is known."""
+
+    def act(work: Work) -> bool:
+        new = products.add(work.tx, product, work.at_ms)
+        for station in registry.all_stations(work.tx):
+            send_once(work, station.name, Down.PRODUCT, product)
+            issue_for_station(work, station.name)
+        subject = ("product", product.policy_version())
+        people.record(work.tx, work.at_ms, actor, "product_added", subject)
+        return new
+
+    return centre.write(act)
+
+
+def add_user(centre: Centre, username: str, password: str, role: Role, actor: Actor) -> None:
+    """Add someone who may log in at the console.
+
+    Raises
+    ------
+    RequestError
+        If the name is empty or the password too short.
+    """
+    if not username or len(password) < PASSWORD_CHARACTERS_MIN:
+        raise RequestError(
+            f"expected a name and a password of at least {PASSWORD_CHARACTERS_MIN} characters"
+        )
+    hashed = hash_password(password)
+
+    def act(work: Work) -> None:
+        people.put_user(work.tx, username, hashed, role, work.at_ms)
+        people.record(work.tx, work.at_ms, actor, "user_added", ("user", username))
+
+    centre.write(act)
+
+
+def add_token(centre: Centre, label: str, role: Role, actor: Actor) -> str:
+    """A new bearer token for a program; only its hash is kept."""
+    token = centre.new_token()
+
+    def act(work: Work) -> None:
+        people.put_token(work.tx, sha256_hex(token.encode()), label, role, work.at_ms)
+        people.record(work.tx, work.at_ms, actor, "token_added", ("token", label))
+
+    centre.write(act)
+    return token

@@ -1,0 +1,202 @@
+"""Taking envelopes: verified, placed, applied once, held if early, answered by a receipt.
+
+A log that forks is proof that a writer contradicted itself under its own signature:
+nothing more is taken from that writer until a person has looked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.canonical import sha256_hex
+from core.errors import (
+    ChainBrokenError,
+    EnvelopeDamagedError,
+    HarvestlineError,
+    ShapeError,
+    SignatureError,
+)
+from core.shape import encode
+from core.signing import sign_document
+from core.wire.envelope import (
+    RECEIPT,
+    Envelope,
+    LogClass,
+    LogName,
+    Placement,
+    Receipt,
+    fresh_records,
+    peek,
+    place,
+    record_hash,
+    unpack,
+)
+from server.keys import KeyRing
+from server.services.centre import Centre, SenderError, Work
+from server.services.leasing import issue_for_station
+from server.services.records import Reported, apply_record
+from server.store import logs, registry
+from server.store.engine import Tx
+from server.store.logs import InboundLog, InboundRecord, SetAside
+from server.store.registry import Station
+
+QUARANTINE_BYTES_MAX = 64 * 1024  # of any one refused delivery
+DETAIL_CHARACTERS_MAX = 500
+NAME_CHARACTERS_MAX = 100  # of a writer that may not be one of ours
+_UP_LOGS = (LogClass.MONEY, LogClass.FEATURES, LogClass.RAW)
+
+
+class WriterQuarantinedError(ChainBrokenError):
+    """Nothing more is taken from a writer whose log has forked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of an envelope, and the signed receipt for its sender."""
+
+    placement: Placement
+    receipt: bytes
+
+
+def accept_envelope(centre: Centre, data: bytes) -> Answer:
+    """Take an envelope of an enrolled station.
+
+    Raises
+    ------
+    SenderError
+        If the writer is not enrolled.
+    HarvestlineError
+        If it is damaged, not by its writer, or contradicts what was received before;
+        it is set aside for people to look at.
+    """
+    name = None
+    try:
+        name = peek(data).name
+        station = _sender(centre, name)
+        envelope = unpack(data, KeyRing((station.public_key,)), centre.keys)
+        return centre.write(lambda work: _take(work, station, envelope, data))
+    except WriterQuarantinedError:
+        raise
+    except (EnvelopeDamagedError, SignatureError, ShapeError, SenderError) as error:
+        _put_aside(centre, name, data, error)
+        raise
+    except ChainBrokenError as error:
+        # Raised only after the writer's signature was verified: it is no forger's doing.
+        _put_aside(centre, name, data, error)
+        _quarantine(centre, name, str(error))
+        raise
+
+
+def _sender(centre: Centre, name: LogName) -> Station:
+    with centre.store.reading() as tx:
+        station = registry.find_station(tx, name.writer)
+    if station is None:
+        raise SenderError(
+            f"expected an enrolled station, got writer {name.writer[:NAME_CHARACTERS_MAX]!r}"
+        )
+    if name.log not in _UP_LOGS or name.stream:
+        raise SenderError(f"expected one of a station's own logs, got {name.log.value}")
+    return station
+
+
+def _take(work: Work, station: Station, envelope: Envelope, data: bytes) -> Answer:
+    name = envelope.header.name
+    state = logs.lock_inbound(work.tx, name)
+    reason = logs.quarantine_reason(work.tx, station.name)
+    if reason:
+        raise WriterQuarantinedError(
+            f"nothing is taken from {station.name} until a person has looked: {reason}"
+        )
+    registry.station_seen(work.tx, station.name, work.at_ms, None)
+    placement = place(envelope.header, state.high_water)
+    if placement is Placement.KNOWN:
+        _require_same(work.tx, envelope)
+    elif placement is Placement.EARLY:
+        _hold(work, envelope, data)
+    else:
+        state = _apply_held(work, station, _apply(work, station, envelope, state))
+        if name.log is LogClass.MONEY:
+            issue_for_station(work, station.name)
+    return Answer(placement, _receipt(work, name, state))
+
+
+def _require_same(tx: Tx, envelope: Envelope) -> None:
+    header = envelope.header
+    if logs.inbound_hash(tx, header.name, header.last) != header.head:
+        raise ChainBrokenError(
+            f"{header.writer}/{header.log.value}: record {header.last} differs from the one "
+            "received before; the writer's log has forked"
+        )
+
+
+def _hold(work: Work, envelope: Envelope, data: bytes) -> None:
+    """Keep an early envelope if there is room; the receipt tells what is missing."""
+    header = envelope.header
+    if logs.held_count(work.tx, header.name) < work.settings.held_envelopes_max:
+        span = (header.first, header.last)
+        logs.hold(work.tx, header.name, span, (envelope.sha256, data), work.at_ms)
+
+
+def _apply(work: Work, station: Station, envelope: Envelope, state: InboundLog) -> InboundLog:
+    name, head = envelope.header.name, state.head
+    for record in fresh_records(envelope, state.high_water, state.head):
+        head = record_hash(name, head, record)
+        flag = apply_record(work, Reported(station, record))
+        kept = InboundRecord(record, head, work.at_ms, flag[:DETAIL_CHARACTERS_MAX])
+        logs.add_inbound(work.tx, name, kept)
+    logs.move_inbound(work.tx, name, envelope.header.last, head)
+    return logs.lock_inbound(work.tx, name)
+
+
+def _apply_held(work: Work, station: Station, state: InboundLog) -> InboundLog:
+    """Apply what was held and has become next; each step takes one held envelope away."""
+    name = LogName(state.writer, LogClass(state.log), state.stream)
+    for _ in range(work.settings.held_envelopes_max):
+        data = logs.next_held(work.tx, name, state.high_water)
+        if data is None:
+            break
+        envelope = unpack(data, KeyRing((station.public_key,)), work.keys)
+        logs.drop_held(work.tx, name, envelope.sha256)
+        if place(envelope.header, state.high_water) is not Placement.NEXT:
+            continue
+        try:
+            state = _apply(work, station, envelope, state)
+        except ChainBrokenError as error:
+            logs.quarantine_writer(work.tx, station.name, str(error))
+            break
+    return state
+
+
+def _receipt(work: Work, name: LogName, state: InboundLog) -> bytes:
+    receipt = Receipt(name.writer, name.log, name.stream, state.high_water, state.head)
+    return sign_document(RECEIPT, encode(receipt), work.keys)
+
+
+def _quarantine(centre: Centre, name: LogName | None, reason: str) -> None:
+    """Take nothing more from a writer."""
+
+    def act(work: Work, forked: LogName) -> None:
+        logs.lock_inbound(work.tx, forked)
+        logs.quarantine_writer(work.tx, forked.writer, reason)
+
+    if name is not None:
+        centre.write(lambda work: act(work, name))
+
+
+def _put_aside(centre: Centre, name: LogName | None, data: bytes, error: HarvestlineError) -> None:
+    """Keep a refused delivery for people to look at; the same bytes only once."""
+
+    def act(work: Work) -> None:
+        aside = SetAside(
+            quarantine_id=work.new_id(),
+            source=name.writer[:NAME_CHARACTERS_MAX] if name else "",
+            log=name.log.value if name else "",
+            code=error.code,
+            detail=str(error)[:DETAIL_CHARACTERS_MAX],
+            sha256=sha256_hex(data),
+            at_ms=work.at_ms,
+        )
+        kept = data[:QUARANTINE_BYTES_MAX]
+        logs.set_aside(work.tx, aside, kept, work.settings.quarantine_rows_max)
+
+    centre.write(act)

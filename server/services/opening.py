@@ -1,0 +1,95 @@
+"""Opening lines: one that a station reports, or one that the centre decides itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.lending.limit import Movement
+from core.reasons import Reason, ReasonCode
+from core.shape import encode
+from server.services.centre import Work
+from server.services.downlink import send_freeze, send_status
+from server.services.outlook import look
+from server.services.standing import zone_minutes
+from server.store import lines, products
+from server.store.lines import Line, LineMovement
+
+
+@dataclass(frozen=True, slots=True)
+class NewLine:
+    """A line to open; ``onboarding_lease_id`` is empty for one that the centre opens."""
+
+    line_id: str
+    application_id: str
+    card_id: str
+    farmer_id: str
+    product_id: str
+    station: str
+    subject_ids: tuple[str, ...]
+    limit_minor: int
+    currency: str
+    onboarding_lease_id: str = ""
+    terms: tuple[tuple[str, int], ...] = ()
+
+
+def open_line(work: Work, new: NewLine, *, frozen: bool = False) -> Line:
+    """Open a line with its first movement; the same again changes nothing."""
+    known = lines.find(work.tx, new.line_id)
+    if known is not None:
+        return known
+    product = products.newest(work.tx, new.product_id)
+    today = work.today(zone_minutes(work.tx, new.farmer_id))
+    line = Line(
+        line_id=new.line_id,
+        farmer_id=new.farmer_id,
+        product_id=new.product_id,
+        application_id=new.application_id,
+        card_id=new.card_id,
+        station=new.station,
+        currency=new.currency,
+        limit_minor=new.limit_minor,
+        due_on=product.due_on,
+        opened_on=today.isoformat(),
+        opened_at_ms=work.at_ms,
+        frozen=frozen,
+        watch=False,
+        is_open=True,
+        closed_at_ms=None,
+        reviewed_as_of="",
+        supported=(),
+        movements_count=1,
+        onboarding_lease_id=new.onboarding_lease_id,
+        onboarding_minor=new.limit_minor if new.onboarding_lease_id else 0,
+        subject_ids=tuple(sorted(new.subject_ids)),
+    )
+    lines.add(work.tx, line)
+    outlook = look(work, line, product, today)
+    opened = LineMovement(
+        line_id=line.line_id,
+        seq=1,
+        movement_id=work.new_id(),
+        movement=Movement.OPENED,
+        as_of=today.isoformat(),
+        at_ms=work.at_ms,
+        limit_before_minor=0,
+        limit_minor=line.limit_minor,
+        outstanding_minor=0,
+        leased_unspent_minor=line.onboarding_minor,
+        terms=dict(new.terms),
+        views=outlook.views,
+        reasons=(Reason(ReasonCode.LIMIT_OPENED),),
+        evidence_ids=outlook.evidence_ids,
+        policy_version=product.policy_version(),
+        supported=(),
+        watch=False,
+    )
+    lines.add_movement(work.tx, opened)
+    send_status(work, line)
+    if frozen:
+        send_freeze(work, line, opened.reasons)
+    return line
+
+
+def terms_for_record(terms: object) -> tuple[tuple[str, int], ...]:
+    """The rule's terms as plain pairs."""
+    return tuple((str(name), int(value)) for name, value in encode(terms).items())

@@ -1,0 +1,263 @@
+"""Opening lines at the centre for farmers whom the lender knows from past seasons.
+
+Each gets a decision card by the registered model, signed by the centre, whatever
+its outcome; a line is opened where it approves. The others apply at the kiosk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+
+from core.canonical import canonical_hash, sha256_hex
+from core.decision.card import CARD, DecisionCard
+from core.decision.policy import DecisionInputs, Verdict, decide
+from core.lending.limit import HerdView, PlotView, Terms, herd_terms, sowing_terms
+from core.lending.product import Product, ProductKind
+from core.scoring.features import FeatureValue
+from core.shape import encode
+from core.signing import sign_document
+from core.units import PPM, floor_to_unit, share_ppm
+from core.wire.modelfile import Model, ModelState, state
+from core.wire.records import Application, Consent, ConsentAction
+from core.wire.registry import Dossier, Farmer, Subject, SubjectKind
+from server.services.cards import read_model, take_card
+from server.services.centre import Centre, RequestError, Work
+from server.services.leasing import issue_for_line
+from server.services.opening import NewLine, open_line, terms_for_record
+from server.services.outlook import usual_stage
+from server.services.standing import zone_minutes
+from server.store import lines, models, people, products, registry, reports
+from server.store.models import RegisteredModel
+from server.store.people import Actor
+from server.store.reports import KeptApplication, KeptConsent
+
+REPAID_FEATURE = "past_seasons_repaid_count"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What came of one farmer: the card, and the line if one was opened."""
+
+    farmer_id: str
+    card_id: str
+    verdict: str
+    line_id: str
+    limit_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One farmer's case."""
+
+    farmer: Farmer
+    dossier: Dossier
+    subjects: tuple[Subject, ...]
+    product: Product
+    model: Model
+    registered: RegisteredModel
+    today: date
+
+
+def open_lines(
+    centre: Centre, product_id: str, lines_share_ppm: int, purposes: tuple[str, ...], actor: Actor
+) -> tuple[Opened, ...]:
+    """Decide for every known farmer without a line of the product, and open what is approved.
+
+    Parameters
+    ----------
+    lines_share_ppm
+        Share of the eligible farmers to take [ppm]; always the same ones.
+    purposes
+        What the farmers consented to at enrolment, by the enrolment forms.
+
+    Raises
+    ------
+    RequestError
+        If no model is registered.
+    """
+    with centre.store.reading() as tx:
+        eligible = _eligible(centre.work(tx, centre.now_ms()), product_id)
+    chosen = eligible[: share_ppm(len(eligible), lines_share_ppm)]
+    opening = partial(_open, product_id=product_id, purposes=purposes, actor=actor)
+    return tuple(centre.write(partial(opening, farmer_id=each)) for each in sorted(chosen))
+
+
+def _eligible(work: Work, product_id: str) -> list[str]:
+    """Farmers with a repaid season, something to lend against, and no open line yet."""
+    product = products.newest(work.tx, product_id)
+    found = []
+    for farmer in registry.all_farmers(work.tx):
+        dossier = registry.find_dossier(work.tx, farmer.farmer_id)
+        known = dossier is not None and dossier.features.get(REPAID_FEATURE, 0) >= 1
+        has_line = any(
+            line.is_open and line.product_id == product_id
+            for line in lines.of_farmer(work.tx, farmer.farmer_id)
+        )
+        if known and not has_line and _pledged(work, farmer, product):
+            found.append(farmer.farmer_id)
+    return sorted(found, key=lambda farmer_id: sha256_hex(farmer_id.encode()))
+
+
+def _pledged(work: Work, farmer: Farmer, product: Product) -> tuple[Subject, ...]:
+    """What of a farmer's a product lends against."""
+    owned = registry.subjects_of(work.tx, farmer.farmer_id)
+    if product.kind is ProductKind.LIVESTOCK:
+        return tuple(each for each in owned if each.kind is SubjectKind.HERD)
+    return tuple(
+        each
+        for each in owned
+        if each.kind is SubjectKind.PLOT
+        and each.crop == product.crop
+        and each.season_id in ("", product.season_id)
+    )
+
+
+def _open(
+    work: Work, *, farmer_id: str, product_id: str, purposes: tuple[str, ...], actor: Actor
+) -> Opened:
+    case = _case(work, farmer_id, product_id)
+    terms = opening_terms(case.product, case.subjects, case.today)
+    limit = terms.limit(case.product.credit.rounding_unit_minor)
+    asked = floor_to_unit(
+        min(limit, case.product.decision.authority_minor_max), case.product.credit.draw_step_minor
+    )
+    application = _apply(work, case, asked)
+    consent_id = _consent(work, case, purposes)
+    card = _decide(work, case, application, (consent_id, purposes, limit))
+    outcome = card.outcome
+    line_id = ""
+    if outcome.verdict is Verdict.APPROVE:
+        new = NewLine(
+            line_id=work.new_id(),
+            application_id=application.application_id,
+            card_id=card.card_id,
+            farmer_id=farmer_id,
+            product_id=product_id,
+            station=case.farmer.home_station,
+            subject_ids=application.subject_ids,
+            limit_minor=outcome.amount_minor,
+            currency=case.product.currency,
+            terms=terms_for_record(terms),
+        )
+        line_id = open_line(work, new).line_id
+        issue_for_line(work, line_id)
+    detail = {"verdict": outcome.verdict.value}
+    people.record(work.tx, work.at_ms, actor, "centre_decided", ("card", card.card_id), detail)
+    limit_minor = outcome.amount_minor if line_id else 0
+    return Opened(farmer_id, card.card_id, outcome.verdict.value, line_id, limit_minor)
+
+
+def _case(work: Work, farmer_id: str, product_id: str) -> _Case:
+    registered = models.active(work.tx)
+    dossier = registry.find_dossier(work.tx, farmer_id)
+    if registered is None or dossier is None:
+        raise RequestError("expected a registered model and a dossier: run model add first")
+    farmer = registry.farmer(work.tx, farmer_id)
+    product = products.newest(work.tx, product_id)
+    return _Case(
+        farmer=farmer,
+        dossier=dossier,
+        subjects=_pledged(work, farmer, product),
+        product=product,
+        model=read_model(registered.document),
+        registered=registered,
+        today=work.today(zone_minutes(work.tx, farmer_id)),
+    )
+
+
+def opening_terms(product: Product, subjects: tuple[Subject, ...], today: date) -> Terms:
+    """The rule's terms at opening: the sowing share of the cost, or the herd's.
+
+    Until its pasture has been seen, a herd is lent as much as at the forage floor.
+    """
+    if product.herd is not None:
+        floor = product.herd.forage_floor_ppm
+        herds = [HerdView(s.subject_id, s.heads, 0, floor, floor) for s in subjects]
+        terms = herd_terms(product, herds)
+        if terms is None:
+            raise AssertionError("herds with a forage have terms")
+        return terms
+    first = product.stages[0].stage
+    plots = [
+        PlotView(s.subject_id, s.area_m2, first, usual_stage(product, s.sown_on, today), 0)
+        for s in subjects
+    ]
+    return sowing_terms(product, plots)
+
+
+def _apply(work: Work, case: _Case, asked_minor: int) -> Application:
+    application = Application(
+        application_id=work.new_id(),
+        farmer_id=case.farmer.farmer_id,
+        product_id=case.product.product_id,
+        subject_ids=tuple(sorted(subject.subject_id for subject in case.subjects)),
+        asked_minor=asked_minor,
+        currency=case.product.currency,
+    )
+    reports.add_application(work.tx, KeptApplication(application, work.settings.name, work.at_ms))
+    return application
+
+
+def _consent(work: Work, case: _Case, purposes: tuple[str, ...]) -> str:
+    """Write down the consent that the farmer gave on paper at enrolment."""
+    consent = Consent(
+        consent_id=work.new_id(),
+        farmer_id=case.farmer.farmer_id,
+        action=ConsentAction.GRANT,
+        purposes=purposes,
+        recipient=work.settings.tenant_id,
+        shown_sha256=canonical_hash({"form": "enrolment", "purposes": list(purposes)}),
+        spoken=False,
+        helped=True,
+    )
+    reports.add_consent(work.tx, KeptConsent(consent, work.settings.name, work.at_ms, 0))
+    return consent.consent_id
+
+
+def _decide(
+    work: Work, case: _Case, application: Application, given: tuple[str, tuple[str, ...], int]
+) -> DecisionCard:
+    consent_id, purposes, limit_minor = given
+    inputs = DecisionInputs(
+        application=application,
+        station=case.farmer.home_station,
+        home_station=case.farmer.home_station,
+        features=_features(case),
+        purposes=tuple(sorted(purposes)),
+        consent_ids=(consent_id,),
+        evidence_ids=(),
+        readings=(),
+        available_minor=limit_minor,
+        capacity_minor=limit_minor,
+        model_sha256=case.registered.sha256,
+        model_version=case.model.version,
+        model_stale=state(case.model, work.at_ms) is ModelState.STALE,
+        policy_version=case.product.policy_version(),
+        decided_on=case.today.isoformat(),
+        decided_at_ms=work.at_ms,
+        error_ms=0,
+    )
+    card = DecisionCard(work.new_id(), inputs, decide(inputs, case.model, case.product))
+    document = sign_document(CARD, encode(card), work.keys)
+    own_key = work.keys.identity().public_key
+    take_card(work, document, work.settings.name, (own_key,), work.at_ms)
+    return card
+
+
+def _features(case: _Case) -> tuple[FeatureValue, ...]:
+    """What registration states, and what the lender's books know, where the model asks."""
+    known = {
+        name: FeatureValue(name, value, PPM, f"dossier:{case.dossier.as_of}")
+        for name, value in case.dossier.features.items()
+    }
+    area_m2 = sum(subject.area_m2 for subject in case.subjects)
+    stated = {"household_size_count": case.farmer.household_size, "area_m2": area_m2}
+    known |= {
+        name: FeatureValue(name, value, PPM, "registered")
+        for name, value in stated.items()
+        if value
+    }
+    wanted = {definition.name for definition in case.model.features}
+    return tuple(known[name] for name in sorted(known) if name in wanted)

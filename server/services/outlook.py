@@ -1,0 +1,237 @@
+"""What is known of a line's plots or herd when its limit is reviewed.
+
+Views are built from the newest evidence of *all* that a line rests on, herds from
+the heads counted at the reader as well. The reasons that explain the evidence come
+from comparing these views with those of the review before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from core.lending.limit import (
+    HerdView,
+    Household,
+    PlotView,
+    Terms,
+    crop_terms,
+    herd_terms,
+    sowing_terms,
+)
+from core.lending.product import Product, ProductKind
+from core.reasons import Reason, ReasonCode
+from core.shape import encode
+from core.units import PPM, divide_half_even
+from core.wire.evidence import Stage
+from core.wire.registry import Subject, SubjectKind
+from server.services.centre import Work
+from server.store import evidence, registry, reports
+from server.store.evidence import KeptEvidence
+from server.store.lines import Line
+
+HEADS_FEATURE = "heads_count"
+TOLD_CHANGE_PPM = 20_000  # a harvest or pasture that moved less is not worth a reason
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """The views on a line on a day, with the evidence behind them.
+
+    ``age_days`` is of the oldest last clear look; ``as_of`` the newest evidence's
+    date, empty while there is none; ``complete`` says that all that the line rests
+    on was seen up to that date.
+    """
+
+    plots: tuple[PlotView, ...]
+    herds: tuple[HerdView, ...]
+    evidence_ids: tuple[str, ...]
+    as_of: str
+    age_days: int
+    complete: bool
+    arrived_at_ms: int
+
+    @property
+    def views(self) -> tuple[dict[str, Any], ...]:
+        """The views as plain values, for the record."""
+        return tuple(encode(view) for view in (*self.plots, *self.herds))
+
+
+def look(work: Work, line: Line, product: Product, today: date) -> Outlook:
+    """What is known of a line today."""
+    subjects = [registry.subject(work.tx, each) for each in line.subject_ids]
+    found = {each.subject_id: evidence.latest(work.tx, seen_through(each)) for each in subjects}
+    ages = {
+        each.subject_id: _age_days(found[each.subject_id], line.opened_on, today)
+        for each in subjects
+    }
+    seen = [kept for kept in found.values() if kept is not None]
+    as_of = max((kept.as_of for kept in seen), default="")
+    plots = [
+        _plot_view(each, product, found[each.subject_id], ages[each.subject_id], today)
+        for each in subjects
+        if each.kind is SubjectKind.PLOT
+    ]
+    herds = [
+        _herd_view(work, each, found[each.subject_id], ages[each.subject_id], today)
+        for each in subjects
+        if each.kind is SubjectKind.HERD
+    ]
+    return Outlook(
+        plots=tuple(plots),
+        herds=tuple(herds),
+        evidence_ids=tuple(sorted({kept.evidence_id for kept in seen})),
+        as_of=as_of,
+        age_days=max(ages.values(), default=0),
+        complete=len(seen) == len(subjects) and all(kept.as_of == as_of for kept in seen),
+        arrived_at_ms=min((kept.received_at_ms for kept in seen if kept.as_of == as_of), default=0),
+    )
+
+
+def seen_through(subject: Subject) -> str:
+    """The subject whose pictures speak for it: a herd's is its pasture."""
+    return subject.pasture_id if subject.kind is SubjectKind.HERD else subject.subject_id
+
+
+def terms_of(product: Product, outlook: Outlook, household: Household) -> Terms | None:
+    """The terms of the limit rule on an outlook; None while too little is known."""
+    if product.kind is ProductKind.LIVESTOCK:
+        return herd_terms(product, outlook.herds)
+    if all(plot.stage == product.stages[0].stage for plot in outlook.plots) and all(
+        plot.yield_p10_kg_per_ha is None for plot in outlook.plots
+    ):
+        return sowing_terms(product, outlook.plots)
+    return crop_terms(product, outlook.plots, household)
+
+
+def _age_days(kept: KeptEvidence | None, opened_on: str, today: date) -> int:
+    """Days since the last clear look; since the line was opened while there was none."""
+    seen_on = kept.last_clear_on if kept and kept.last_clear_on else opened_on
+    return max(0, (today - date.fromisoformat(seen_on)).days)
+
+
+def _plot_view(
+    subject: Subject, product: Product, kept: KeptEvidence | None, age_days: int, today: date
+) -> PlotView:
+    return PlotView(
+        plot_id=subject.subject_id,
+        area_m2=subject.area_m2,
+        stage=kept.stage.value if kept else Stage.SOWING.value,
+        usual_stage=usual_stage(product, subject.sown_on, today),
+        age_days=age_days,
+        yield_p10_kg_per_ha=kept.yield_p10 if kept else None,
+        yield_p50_kg_per_ha=kept.yield_p50 if kept else None,
+        evidence_id=kept.evidence_id if kept else "",
+    )
+
+
+def usual_stage(product: Product, sown_on: str, today: date) -> str:
+    """The stage that the product's calendar expects today."""
+    if not sown_on:
+        return product.stages[0].stage
+    days = (today - date.fromisoformat(sown_on)).days
+    passed = [stage.stage for stage in product.stages if stage.usual_from_day <= days]
+    return passed[-1] if passed else product.stages[0].stage
+
+
+def _herd_view(
+    work: Work, subject: Subject, kept: KeptEvidence | None, age_days: int, today: date
+) -> HerdView:
+    counted = reports.latest_feature(work.tx, subject.subject_id, HEADS_FEATURE, today.isoformat())
+    # Never more than was declared: a reader may count a neighbour's animals.
+    heads = min(subject.heads, counted.value) if counted else subject.heads
+    return HerdView(
+        herd_id=subject.subject_id,
+        heads=heads,
+        age_days=age_days,
+        forage_p10_ppm=kept.yield_p10 if kept else None,
+        forage_p50_ppm=kept.yield_p50 if kept else None,
+        evidence_id=kept.evidence_id if kept else "",
+    )
+
+
+def explain(
+    product: Product, outlook: Outlook, before: Sequence[Mapping[str, Any]], direction: int
+) -> tuple[Reason, ...]:
+    """Why the evidence moves a limit, most important first.
+
+    Parameters
+    ----------
+    before
+        The views of the review before; empty at the first.
+    direction
+        1 if the rule's limit is above the one in force, −1 if below, 0 if equal.
+    """
+    if product.kind is ProductKind.LIVESTOCK:
+        return _explain_herd(outlook, before, direction)
+    return _explain_crop(product, outlook, before, direction)
+
+
+def _explain_crop(
+    product: Product, outlook: Outlook, before: Sequence[Mapping[str, Any]], direction: int
+) -> tuple[Reason, ...]:
+    stages = [stage.stage for stage in product.stages]
+    known = {str(view["plot_id"]): str(view["stage"]) for view in before if "plot_id" in view}
+    risen = [
+        plot.stage
+        for plot in outlook.plots
+        if stages.index(plot.stage) > stages.index(known.get(plot.plot_id, stages[0]))
+    ]
+    late = [p.usual_stage for p in outlook.plots if _is_late(stages, p)]
+    p10 = _harvest([(p.area_m2, p.yield_p10_kg_per_ha) for p in outlook.plots])
+    p50 = _harvest([(p.area_m2, p.yield_p50_kg_per_ha) for p in outlook.plots])
+    was = _harvest([(v["area_m2"], v.get("yield_p10_kg_per_ha")) for v in before if "area_m2" in v])
+    change = _change(was, p10)
+    reasons = []
+    if p50 is not None and direction < 0 and (change <= 0 or was is None):
+        reasons.append(Reason(ReasonCode.LIMIT_HARVEST_LOWER, {"kg_per_ha": str(p50)}))
+    if risen and direction >= 0:
+        stage = max(risen, key=stages.index)
+        reasons.append(Reason(ReasonCode.LIMIT_STAGE_SEEN, {"stage": stage}))
+    if p10 is not None and direction > 0 and (change > 0 or not risen):
+        reasons.append(Reason(ReasonCode.LIMIT_HARVEST_HIGHER, {"kg_per_ha": str(p10)}))
+    if late and direction <= 0:
+        stage = max(late, key=stages.index)
+        reasons.append(Reason(ReasonCode.LIMIT_STAGE_NOT_SEEN, {"stage": stage}))
+    return tuple(reasons)
+
+
+def _explain_herd(
+    outlook: Outlook, before: Sequence[Mapping[str, Any]], direction: int
+) -> tuple[Reason, ...]:
+    forage = _harvest([(herd.heads, herd.forage_p10_ppm) for herd in outlook.herds])
+    was = _harvest([(v["heads"], v.get("forage_p10_ppm")) for v in before if "heads" in v])
+    heads = sum(herd.heads for herd in outlook.herds)
+    heads_before = sum(int(view["heads"]) for view in before if "heads" in view)
+    reasons = []
+    if forage is not None and direction != 0:
+        percent = {"percent": str(divide_half_even(forage * 100, PPM))}
+        lower = direction < 0
+        code = ReasonCode.LIMIT_PASTURE_LOWER if lower else ReasonCode.LIMIT_PASTURE_HIGHER
+        moved = _change(was, forage)
+        if was is None or (moved < 0 if lower else moved > 0) or heads == heads_before:
+            reasons.append(Reason(code, percent))
+    if before and heads != heads_before:
+        reasons.append(Reason(ReasonCode.LIMIT_HERD_COUNTED, {"heads": str(heads)}))
+    return tuple(reasons)
+
+
+def _is_late(stages: list[str], plot: PlotView) -> bool:
+    return stages.index(plot.usual_stage) > stages.index(plot.stage)
+
+
+def _harvest(weighted: Sequence[tuple[int, int | None]]) -> int | None:
+    """The mean by weight; None if a part is not known."""
+    if not weighted or any(value is None for _, value in weighted):
+        return None
+    total = sum(weight for weight, _ in weighted)
+    return divide_half_even(sum(w * (v or 0) for w, v in weighted), total) if total else None
+
+
+def _change(before: int | None, now: int | None) -> int:
+    """The sign of a change that is worth telling."""
+    if before is None or now is None or abs(now - before) * PPM < before * TOLD_CHANGE_PPM:
+        return 0
+    return 1 if now > before else -1

@@ -1,0 +1,215 @@
+"""What reaches the ledger: drawdowns and their fees, repayments, interest.
+
+Each posting names its cause, so that one operation can never post twice. Interest
+is posted when it is paid, as the difference between the rounded cumulative amount
+and what was posted before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from core.canonical import canonical_hash
+from core.lending.ledger import Entry, EntryKind, EntryLine, Owed, split_repayment, transfer
+from core.shape import encode
+from core.wire.evidence import Stage
+from core.wire.registry import SubjectKind
+from server.services.centre import Centre, RequestError, Work
+from server.services.downlink import send_freeze, send_status
+from server.services.leasing import issue_for_line
+from server.services.standing import (
+    fee_account,
+    interest_account,
+    interest_earned,
+    owed,
+    principal_account,
+)
+from server.store import evidence, ledger, lines, people, registry
+from server.store.engine import ConflictError
+from server.store.leases import Drawing
+from server.store.ledger import Repayment
+from server.store.lines import Line
+from server.store.people import Actor
+
+CLOSE_BEFORE_DUE_DAYS = 30  # a herd's line has no harvest: repaid this near to its end, it closes
+
+
+@dataclass(frozen=True, slots=True)
+class RepaymentRequest:
+    """A cashier's report of money received [minor units]; the id makes it count once."""
+
+    repayment_id: str
+    line_id: str
+    amount_minor: int
+    currency: str
+    effective_on: str
+
+
+def post_drawdown(work: Work, drawing: Drawing) -> None:
+    """Post a drawdown and its fee; the same draw again posts nothing."""
+    cash, currency = f"cash/{drawing.writer}", drawing.currency
+    drawn = transfer(principal_account(drawing.line_id), cash, currency, drawing.amount_minor)
+    cause = f"draw/{drawing.draw_id}"
+    _post(work, drawing.writer, EntryKind.DRAWDOWN, (drawing.effective_on, cause), drawn)
+    if drawing.fee_minor:
+        fee = transfer(fee_account(drawing.line_id), "income/fee", currency, drawing.fee_minor)
+        _post(work, drawing.writer, EntryKind.FEE, (drawing.effective_on, cause), fee)
+
+
+def take_repayment(
+    centre: Centre, request: RepaymentRequest, cashier: Actor
+) -> tuple[Repayment, bool]:
+    """Take a repayment; whether it was new. The same request again changes nothing.
+
+    Raises
+    ------
+    RequestError
+        If the amount, currency or date cannot be.
+    NotKnownError
+        If there is no such line.
+    ConflictError
+        If the id is known with other content.
+    """
+    return centre.write(lambda work: _take_repayment(work, request, cashier))
+
+
+def _take_repayment(
+    work: Work, request: RepaymentRequest, cashier: Actor
+) -> tuple[Repayment, bool]:
+    line = lines.lock(work.tx, request.line_id)
+    content = canonical_hash(encode(request))
+    known = ledger.find_repayment(work.tx, request.repayment_id)
+    if known is not None:
+        if known.content_sha256 != content:
+            raise ConflictError(f"repayment {request.repayment_id} exists with other content")
+        return known, False
+    on = _require_possible(request, line)
+    posted_until = _interest_posted_until(work, line)
+    _post_interest(work, line, max(on, posted_until), f"repayment/{request.repayment_id}")
+    parts, surplus = split_repayment(owed(work.tx, line, on), request.amount_minor)
+    kept = _write_down(work, request, (parts, surplus, content), cashier)
+    if on < posted_until:
+        # Money that came earlier than what was posted: the interest since then is less.
+        _post_interest(work, line, posted_until, f"backdated/{request.repayment_id}")
+    people.record(
+        work.tx, work.at_ms, cashier, "repayment_taken", ("repayment", request.repayment_id),
+        {"line_id": request.line_id, "amount_minor": request.amount_minor},
+    )  # fmt: skip
+    settle(work, line)
+    return kept, True
+
+
+def _require_possible(request: RepaymentRequest, line: Line) -> date:
+    if request.amount_minor <= 0 or request.currency != line.currency:
+        raise RequestError(
+            f"repayment {request.repayment_id}: expected a positive amount in {line.currency}, "
+            f"got {request.amount_minor} {request.currency}"
+        )
+    try:
+        return date.fromisoformat(request.effective_on)
+    except ValueError as error:
+        raise RequestError(
+            f"repayment {request.repayment_id}: expected effective_on as YYYY-MM-DD, "
+            f"got {request.effective_on!r}"
+        ) from error
+
+
+def _interest_posted_until(work: Work, line: Line) -> date:
+    found = ledger.repayments_of(work.tx, line.line_id)
+    days = [date.fromisoformat(each.effective_on) for each in found]
+    return max(days, default=date.min + timedelta(days=1))
+
+
+def _post_interest(work: Work, line: Line, upto: date, cause: str) -> None:
+    """Post what has been earned up to a day and was not posted yet; it may be negative."""
+    paid = sum(each.interest_minor for each in ledger.repayments_of(work.tx, line.line_id))
+    account = interest_account(line.line_id)
+    posted = ledger.account_balance(work.tx, account, line.currency) + paid
+    change = interest_earned(work.tx, line, upto) - posted
+    if change == 0:
+        return
+    kind = EntryKind.INTEREST if change > 0 else EntryKind.REVERSAL
+    moved = transfer(account, "income/interest", line.currency, change)
+    _post(work, work.settings.name, kind, (upto.isoformat(), cause), moved)
+
+
+def _write_down(
+    work: Work, request: RepaymentRequest, split: tuple[Owed, int, str], cashier: Actor
+) -> Repayment:
+    parts, surplus, content = split
+    shares = (
+        (fee_account(request.line_id), parts.fee_minor),
+        (interest_account(request.line_id), parts.interest_minor),
+        (principal_account(request.line_id), parts.principal_minor),
+        (f"payable/{request.line_id}", surplus),
+    )
+    cash = EntryLine(f"cash/{work.settings.name}", request.currency, request.amount_minor)
+    booked = tuple(EntryLine(name, request.currency, -part) for name, part in shares if part)
+    cause = f"repayment/{request.repayment_id}"
+    when = (request.effective_on, cause)
+    _post(work, work.settings.name, EntryKind.REPAYMENT, when, (cash, *booked))
+    kept = Repayment(
+        repayment_id=request.repayment_id,
+        line_id=request.line_id,
+        amount_minor=request.amount_minor,
+        currency=request.currency,
+        effective_on=request.effective_on,
+        fee_minor=parts.fee_minor,
+        interest_minor=parts.interest_minor,
+        principal_minor=parts.principal_minor,
+        surplus_minor=surplus,
+        content_sha256=content,
+        received_by=cashier.name,
+        at_ms=work.at_ms,
+    )
+    ledger.add_repayment(work.tx, kept)
+    return kept
+
+
+def settle(work: Work, line: Line) -> None:
+    """After money moved: close a line that is repaid after harvest, or lease it anew."""
+    on = work.today()
+    if line.is_open and _is_over(work, line, on) and _is_repaid(work, line):
+        closed = replace(line, is_open=False, frozen=True, closed_at_ms=work.at_ms)
+        lines.save(work.tx, closed)
+        send_status(work, closed)
+        send_freeze(work, closed, ())
+        return
+    send_status(work, line)
+    issue_for_line(work, line.line_id)
+
+
+def _is_repaid(work: Work, line: Line) -> bool:
+    """Whether money was drawn, and all of it and its price has come back."""
+    repaid = ledger.repayments_of(work.tx, line.line_id)
+    if not repaid:
+        return False
+    latest = max(date.fromisoformat(each.effective_on) for each in repaid)
+    return owed(work.tx, line, latest).total_minor == 0
+
+
+def _is_over(work: Work, line: Line, on: date) -> bool:
+    """Whether the season that the line was lent against has ended."""
+    due = date.fromisoformat(line.due_on)
+    if on >= due:
+        return True
+    subjects = [registry.subject(work.tx, each) for each in line.subject_ids]
+    if any(subject.kind is not SubjectKind.PLOT for subject in subjects):
+        return on >= due - timedelta(days=CLOSE_BEFORE_DUE_DAYS)
+    seen = [evidence.latest(work.tx, each.subject_id, each.season_id) for each in subjects]
+    return all(kept is not None and kept.stage is Stage.HARVESTED for kept in seen)
+
+
+def _post(
+    work: Work, writer: str, kind: EntryKind, when: tuple[str, str], moved: tuple[EntryLine, ...]
+) -> None:
+    entry = Entry(
+        entry_id=work.new_id(),
+        kind=kind,
+        effective_on=when[0],
+        recorded_at_ms=work.at_ms,
+        cause_id=when[1],
+        lines=moved,
+    )
+    ledger.post(work.tx, writer, entry)

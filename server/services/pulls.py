@@ -1,0 +1,55 @@
+"""Answering a station that asks for the centre's log: the next run, sealed to it."""
+
+from __future__ import annotations
+
+from core.errors import ChainBrokenError
+from core.shape import decode
+from core.signing import open_document
+from core.wire.envelope import PULL, LogClass, LogName, Pull, pack
+from server.keys import KeyRing, Seals
+from server.services.centre import Centre, SenderError, Work
+from server.services.leasing import issue_for_station
+from server.services.reviews import review_waiting
+from server.store import logs, registry
+
+
+def answer_pull(centre: Centre, data: bytes) -> bytes | None:
+    """The next envelope for a station, or None if it has everything.
+
+    Raises
+    ------
+    HarvestlineError
+        If the request is damaged, not by an enrolled station, in another's name, or
+        the station follows another log than the centre's.
+    """
+    with centre.store.reading() as tx:
+        stations = {one.key_id: one for one in registry.all_stations(tx)}
+    ring = KeyRing(one.public_key for one in stations.values())
+    signed = open_document(data, PULL, ring, centre.settings.document_bytes_max)
+    pull = decode(Pull, signed.body)
+    if stations[signed.key_id].name != pull.station:
+        raise SenderError(f"expected {stations[signed.key_id].name}, got a pull for {pull.station}")
+    return centre.write(lambda work: _answer(work, pull))
+
+
+def _answer(work: Work, pull: Pull) -> bytes | None:
+    station = registry.station(work.tx, pull.station)
+    logs.lock_outbound(work.tx, station.name)
+    if logs.outbound_hash(work.tx, station.name, pull.after) != pull.head:
+        raise ChainBrokenError(
+            f"{station.name}: expected record {pull.after} of the centre's log, got another head; "
+            "the station follows another centre, or its store was put back"
+        )
+    logs.acknowledge(work.tx, station.name, pull.after)
+    registry.station_seen(work.tx, station.name, work.at_ms, pull.at_ms - work.at_ms)
+    review_waiting(work, station.name)
+    issue_for_station(work, station.name)
+    settings = work.settings
+    run = logs.outbound_run(
+        work.tx, station.name, pull.after, settings.pull_records_max, settings.pull_bytes_max
+    )
+    if not run:
+        return None
+    name = LogName(settings.name, LogClass.DOWN, station.name)
+    seals = Seals((station.seal_key,))
+    return pack(name, pull.head, run, work.keys, (station.seal_key_id, seals))

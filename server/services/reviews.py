@@ -1,0 +1,171 @@
+"""Reviews: the rule of ``core.lending.limit`` applied to one line, and written down.
+
+A line is reviewed once an evidence date, when all that it rests on has been seen up
+to it or a wait is over; what arrives later for the same date reviews it again and
+counts as the same look. A line whose evidence grows stale is reviewed without any.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+
+from core.lending.limit import Household, Movement, Review, Standing, Terms, review
+from core.lending.product import Product
+from core.shape import encode
+from server.services.centre import Work
+from server.services.downlink import send_freeze, send_status
+from server.services.outlook import Outlook, explain, look, terms_of
+from server.services.standing import LineStanding, standing, zone_minutes
+from server.store import lines, products, registry
+from server.store.lines import Line, LineMovement, Support
+
+MS_PER_HOUR = 3_600_000
+
+
+def review_for_evidence(work: Work, line_id: str) -> LineMovement | None:
+    """Review a line whose evidence has changed; None if it must wait for more."""
+    line = lines.lock(work.tx, line_id)
+    if not line.is_open:
+        return None
+    product = products.newest(work.tx, line.product_id)
+    today = _today(work, line)
+    outlook = look(work, line, product, today)
+    if not outlook.as_of or outlook.as_of < line.reviewed_as_of:
+        return None
+    waited_ms = work.at_ms - outlook.arrived_at_ms
+    if not outlook.complete and waited_ms < work.settings.evidence_wait_h * MS_PER_HOUR:
+        return None
+    return _review(work, _Case(line, product, outlook, today))
+
+
+def review_waiting(work: Work, station: str) -> None:
+    """Review a station's lines whose wait is over, or whose evidence has grown stale."""
+    for line_id in lines.of_station(work.tx, station):
+        line = lines.lock(work.tx, line_id)
+        product = products.newest(work.tx, line.product_id)
+        today = _today(work, line)
+        outlook = look(work, line, product, today)
+        if outlook.as_of > line.reviewed_as_of:
+            review_for_evidence(work, line_id)
+        elif outlook.age_days > product.movement.stale_days_max and not line.frozen:
+            stale = replace(outlook, as_of=outlook.as_of or line.opened_on)
+            _review(work, _Case(line, product, stale, today))
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One line under review."""
+
+    line: Line
+    product: Product
+    outlook: Outlook
+    today: date
+
+
+def _review(work: Work, case: _Case) -> LineMovement:
+    line, as_of = case.line, case.outlook.as_of
+    stands = standing(work.tx, line, case.today)
+    terms = terms_of(case.product, case.outlook, household(work, line))
+    before = lines.last_movement(work.tx, line.line_id)
+    # Looks are counted by date: the same date again stands in its own place.
+    earlier = tuple(support for support in line.supported if support.as_of < as_of)
+    found = review(
+        case.product,
+        _core_standing(stands, earlier),
+        terms,
+        case.outlook.age_days,
+        case.outlook.evidence_ids,
+        explain(case.product, case.outlook, before.views if before else (), _side(case, terms)),
+    )
+    if _same_again(case, found, before):
+        return before or _write(work, case, stands, found, earlier)
+    return _write(work, case, stands, found, earlier)
+
+
+def _core_standing(stands: LineStanding, earlier: tuple[Support, ...]) -> Standing:
+    return Standing(
+        limit_minor=stands.line.limit_minor,
+        outstanding_minor=stands.owed.principal_minor + stands.pending_minor,
+        leased_unspent_minor=stands.leased_minor,
+        frozen=stands.line.frozen,
+        supported_minor=tuple(support.limit_minor for support in earlier),
+    )
+
+
+def _side(case: _Case, terms: Terms | None) -> int:
+    if terms is None:
+        return 0
+    target = terms.limit(case.product.credit.rounding_unit_minor)
+    limit = case.line.limit_minor
+    return (target > limit) - (target < limit)
+
+
+def _same_again(case: _Case, found: Review, before: LineMovement | None) -> bool:
+    """Whether a second review of the same evidence would write the same movement."""
+    return (
+        before is not None
+        and (before.as_of, before.limit_minor) == (case.outlook.as_of, found.limit_minor)
+        and before.evidence_ids == found.evidence_ids
+        and (before.movement, before.views) == (found.movement, case.outlook.views)
+    )
+
+
+def _write(
+    work: Work, case: _Case, stands: LineStanding, found: Review, earlier: tuple[Support, ...]
+) -> LineMovement:
+    line = case.line
+    amounts = found.supported_minor
+    dates = [*(support.as_of for support in earlier), case.outlook.as_of][-len(amounts) or None :]
+    supported = tuple(Support(*pair) for pair in zip(dates, amounts, strict=False))
+    moved = LineMovement(
+        line_id=line.line_id,
+        seq=line.movements_count + 1,
+        movement_id=work.new_id(),
+        movement=found.movement,
+        as_of=case.outlook.as_of,
+        at_ms=work.at_ms,
+        limit_before_minor=line.limit_minor,
+        limit_minor=found.limit_minor,
+        outstanding_minor=stands.owed.principal_minor,
+        leased_unspent_minor=stands.leased_minor,
+        terms=encode(found.terms) if found.terms else {},
+        views=case.outlook.views,
+        reasons=found.reasons,
+        evidence_ids=found.evidence_ids,
+        policy_version=found.policy_version,
+        supported=supported,
+        watch=found.watch,
+    )
+    _apply(work, line, moved)
+    return moved
+
+
+def _apply(work: Work, line: Line, moved: LineMovement) -> None:
+    frozen = moved.movement is Movement.FROZEN
+    after = replace(
+        line,
+        limit_minor=moved.limit_minor,
+        frozen=frozen,
+        watch=moved.watch,
+        reviewed_as_of=max(line.reviewed_as_of, moved.as_of),
+        supported=moved.supported,
+        movements_count=moved.seq,
+    )
+    lines.add_movement(work.tx, moved)
+    lines.save(work.tx, after)
+    send_status(work, after)
+    if frozen != line.frozen:
+        send_freeze(work, after, moved.reasons)
+
+
+def household(work: Work, line: Line) -> Household:
+    """What the season's cash of a line's farmer must first cover."""
+    farmer = registry.farmer(work.tx, line.farmer_id)
+    dossier = registry.find_dossier(work.tx, line.farmer_id)
+    dues = dossier.features.get("other_debt_minor", 0) if dossier else 0
+    return Household(size=farmer.household_size, dues_elsewhere_minor=max(0, dues))
+
+
+def _today(work: Work, line: Line) -> date:
+    return work.today(zone_minutes(work.tx, line.farmer_id))
