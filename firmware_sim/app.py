@@ -20,7 +20,7 @@ import click
 from core.errors import HarvestlineError
 from core.timeline import CLOCK_SETTING, DEMO_SETTING, parse_clock_text, require_demo_mode
 from firmware_sim.commands.hands import Hands
-from firmware_sim.config import SettingError
+from firmware_sim.config import SettingError, option_defaults, read_tables
 
 # name: (module, attribute, what `--help` says of it)
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -101,14 +101,37 @@ def _read_clock(path: Path) -> int:
 
 @click.group(cls=_LazyGroup)
 @click.version_option(package_name="harvestline")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Settings in TOML: one table a command, e.g. [district] past_seasons = 4.",
+)
 @click.pass_context
-def main(ctx: click.Context) -> None:
+def main(ctx: click.Context, config: Path | None) -> None:
     """Simulated devices and the seeded district around them.
 
     One seed gives one village: its farmers, plots, herds and machines, a season's
     weather, and from that weather what sensors read and satellites see.
 
+    Every option may also be set as HARVESTLINE_SIM_<COMMAND>_<OPTION>.
+
     Exit codes: 0 done, 2 wrong usage, 3 bad input, 5 peer not reachable, 6 output
     cannot be written.
     """
     ctx.obj = made_hands()
+    tables = read_tables(config, COMMANDS) if config else {}
+    name = ctx.invoked_subcommand
+    command = main.get_command(ctx, name) if name else None
+    if name and command is not None:
+        table = tables.get(name, {})
+        ctx.default_map = {name: option_defaults(name, _spoken_options(command), table, os.environ)}
+
+
+def _spoken_options(command: click.Command) -> dict[str, str]:
+    """The long options of a command as settings spell them, with their parameters."""
+    return {
+        spoken.removeprefix("--").replace("-", "_"): parameter.name
+        for parameter in command.params
+        for spoken in parameter.opts
+        if parameter.name and spoken.startswith("--")
+    }

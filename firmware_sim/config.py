@@ -1,20 +1,21 @@
-"""Settings of the simulator: a TOML file, then ``HARVESTLINE_SIM_<NAME_UNIT>``.
+"""Settings of the simulator: a TOML file, then ``HARVESTLINE_SIM_<COMMAND>_<OPTION>``.
 
-The files and the environment are read in ``app.py``; this module only judges them.
+A setting is a default of a command's option, so what stands on the command line
+wins over the environment, and the environment over the file. The file has one table
+a command, e.g. ``[district]`` with ``past_seasons = 4``. File and environment are
+read in ``app.py``; this module only judges them.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
 
 from core.errors import HarvestlineError
 
 ENVIRONMENT_PREFIX = "HARVESTLINE_SIM_"
+FILE_BYTES_MAX = 1_000_000
 
 
 class SettingError(HarvestlineError):
@@ -29,70 +30,66 @@ class OutputFolderError(HarvestlineError):
     code = "HL-SIM-003"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a simulator process may be told.
-
-    Parameters
-    ----------
-    broker_host, broker_port
-        Where the station's MQTT broker listens.
-    retry_s_max
-        Longest pause between two attempts to reach it [s].
-    outbox_samples_max
-        Samples that a device keeps while nothing is acknowledged.
-    """
-
-    broker_host: str = "127.0.0.1"
-    broker_port: int = 1883
-    retry_s_max: int = 60
-    outbox_samples_max: int = 20_000
-
-
-_BOUNDS: Mapping[str, tuple[int, int]] = {
-    "broker_port": (1, 65_535),
-    "retry_s_max": (1, 3_600),
-    "outbox_samples_max": (1, 1_000_000),
-}
-
-
-def load_settings(path: Path | None, environment: Mapping[str, str]) -> Settings:
-    """Settings from a file, if any, overruled by the environment.
+def read_tables(path: Path, commands: Collection[str]) -> dict[str, Mapping[str, object]]:
+    """The tables of a settings file, one a command.
 
     Raises
     ------
     SettingError
-        If the file cannot be read, or a key is unknown, mistyped or out of range.
+        If the file cannot be read, or names something that is not a command.
     """
-    found: dict[str, object] = {}
-    if path is not None:
-        found.update(_read_toml(path))
-    for name, text in environment.items():
-        if name.startswith(ENVIRONMENT_PREFIX):
-            found[name.removeprefix(ENVIRONMENT_PREFIX).lower()] = text
-    kinds = {field.name: type(field.default) for field in dataclasses.fields(Settings)}
-    unknown = sorted(set(found) - set(kinds))
-    if unknown:
-        raise SettingError(f"expected settings among {sorted(kinds)}, got {unknown}: remove them")
-    typed: dict[str, Any] = {n: _typed(n, value, kinds[n]) for n, value in found.items()}
-    return Settings(**typed)
-
-
-def _read_toml(path: Path) -> dict[str, object]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        if path.stat().st_size > FILE_BYTES_MAX:
+            raise SettingError(f"expected at most {FILE_BYTES_MAX} bytes of settings in {path}")
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingError(f"expected a TOML file of settings at {path}: {error}") from error
+    for name, table in found.items():
+        if name not in commands or not isinstance(table, dict):
+            raise SettingError(
+                f"expected tables named after {sorted(commands)} in {path}, got {name}: remove it"
+            )
+    return found
 
 
-def _typed(name: str, value: object, kind: type) -> object:
-    if kind is str:
-        if isinstance(value, str) and value:
-            return value
-        raise SettingError(f"expected text for {name}, got {value!r}")
-    if isinstance(value, str) and value.isdecimal():
-        value = int(value)
-    low, high = _BOUNDS[name]
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise SettingError(f"expected {name} from {low} to {high}, got {value!r}")
-    return value
+def option_defaults(
+    command: str,
+    options: Mapping[str, str],
+    table: Mapping[str, object],
+    environment: Mapping[str, str],
+) -> dict[str, object]:
+    """The defaults of one command's options, by the name of the parameter.
+
+    Parameters
+    ----------
+    command
+        The command that was called.
+    options
+        Its long options as settings spell them (``past_seasons``), each with the
+        parameter that it sets.
+    table
+        What the settings file says of the command.
+    environment
+        All variables of the process; those of other commands are passed over.
+
+    Raises
+    ------
+    SettingError
+        If the command has no such option, or a value is not a scalar.
+    """
+    prefix = f"{ENVIRONMENT_PREFIX}{command.upper()}_"
+    found = dict(table)
+    for name, text in environment.items():
+        if name.startswith(prefix):
+            found[name.removeprefix(prefix).lower()] = text
+    unknown = sorted(set(found) - set(options))
+    if unknown:
+        raise SettingError(
+            f"expected settings of {command} among {sorted(options)}, got {unknown}: remove them"
+        )
+    for name, value in found.items():
+        if not isinstance(value, str | int | bool):
+            raise SettingError(
+                f"expected text, a whole number or true/false for {name} of {command}"
+            )
+    return {options[name]: value for name, value in found.items()}

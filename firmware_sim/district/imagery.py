@@ -106,7 +106,7 @@ def sky_share(truth: SeasonTruth, index: int, rng: np.random.Generator) -> float
     """Share of the sky under cloud at the overpass [0–1]: wet days are cloudier."""
     rain = float(truth.weather.rain_mm[:, index].mean())
     damp = float(truth.weather.humidity[:, index].mean()) - 0.72
-    return float(expit(-1.75 + 1.0 * min(rain, 12.0) / 12 + 1.5 * damp + 2.4 * rng.normal()))
+    return float(expit(-1.8 + 1.5 * min(rain, 12.0) / 12 + 1.5 * damp + 2.4 * rng.normal()))
 
 
 @lru_cache(maxsize=4)
