@@ -156,6 +156,13 @@ def give_up_abandoned(db: StationDatabase, desk: Desk, clock: Clock) -> tuple[Dr
     return tuple(void(db, desk, kept.drawdown.draw_id, clock).drawdown for kept in old)
 
 
+def receipt(db: StationDatabase, drawdown: Drawdown) -> Receipt:
+    """A draw with its price, as it was told."""
+    product = village.product(db, lines.line(db, drawdown.line_id).product_id)
+    drawn_on = date.fromisoformat(drawdown.effective_on)
+    return Receipt(drawdown, quote(product, drawdown.amount_minor, drawn_on))
+
+
 def _refuse_amount(product: Product, amount_minor: int) -> Reason | None:
     step = product.credit.draw_step_minor
     if amount_minor <= 0 or amount_minor % step:
@@ -239,7 +246,7 @@ def _settle(
         if settled is not book:
             leases.mark_settled(db, draw_id, state)
             _log(db, desk, drawdown, clock)
-    return _receipt(db, drawdown)
+    return receipt(db, drawdown)
 
 
 def _log(db: StationDatabase, desk: Desk, drawdown: Drawdown, clock: Clock) -> None:
@@ -251,13 +258,7 @@ def _repeat(db: StationDatabase, known: KeptDraw, ask: DrawAsk) -> Receipt:
     drawdown = known.drawdown
     if (drawdown.line_id, drawdown.amount_minor) != (ask.line_id, ask.amount_minor):
         raise ChangedRequestError(f"draw {ask.draw_id} exists with other content")
-    return _receipt(db, drawdown)
-
-
-def _receipt(db: StationDatabase, drawdown: Drawdown) -> Receipt:
-    product = village.product(db, lines.line(db, drawdown.line_id).product_id)
-    drawn_on = date.fromisoformat(drawdown.effective_on)
-    return Receipt(drawdown, quote(product, drawdown.amount_minor, drawn_on))
+    return receipt(db, drawdown)
 
 
 def _known(db: StationDatabase, draw_id: str) -> KeptDraw:

@@ -1,0 +1,1 @@
+"""What people see at the station: the farmer's kiosk, the agent's station page."""

@@ -1,0 +1,86 @@
+"""The kiosk as one ASGI application: pages, JSON interface, static files, guard."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from core.errors import HarvestlineError
+from edge_node.decide.desk import RequestError
+from edge_node.faces.kiosk.front import COOKIE, Front
+from edge_node.faces.kiosk.guard import Guard
+from edge_node.faces.kiosk.interface import interface
+from edge_node.faces.kiosk.pages import SEE_OTHER, pages
+from edge_node.faces.kiosk.rendering import Rendering
+from edge_node.faces.kiosk.visits import VisitEndedError
+from edge_node.store.village import UnknownRecordError
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_NOT_FOUND = 404
+
+
+def kiosk(front: Front, utc_offset_ms: int, hosts: frozenset[str] = LOOPBACK) -> ASGIApp:
+    """The kiosk of a running station.
+
+    Parameters
+    ----------
+    utc_offset_ms
+        The site's zone [ms].
+    hosts
+        The names by which the server may be addressed.
+    """
+    app = FastAPI(openapi_url=None)
+    rendering = Rendering(utc_offset_ms)
+    answers = _Answers(front, rendering)
+    app.include_router(interface(front))
+    app.include_router(pages(front, rendering))
+    folder = resources.files("edge_node.faces.kiosk") / "static"
+    app.mount("/static", StaticFiles(directory=str(folder)), name="static")
+    app.add_exception_handler(HarvestlineError, answers.broken)
+    app.add_exception_handler(RequestValidationError, answers.malformed)
+    app.add_exception_handler(HTTPException, answers.http)
+    return Guard(app, hosts)
+
+
+class _Answers:
+    """How errors are said: as problem+json to programs, in plain words to people."""
+
+    def __init__(self, front: Front, rendering: Rendering) -> None:
+        self._front, self._rendering = front, rendering
+
+    async def broken(self, request: Request, error: Exception) -> Response:
+        if not isinstance(error, HarvestlineError):
+            raise error
+        if request.url.path.startswith("/api/"):
+            return JSONResponse(
+                error.problem(), error.entry.http_status, media_type="application/problem+json"
+            )
+        if isinstance(error, VisitEndedError):
+            return RedirectResponse("/", SEE_OTHER)
+        return self._rendering.problem(self._language(request), error)
+
+    async def malformed(self, request: Request, error: Exception) -> Response:
+        found = error.errors() if isinstance(error, RequestValidationError) else []
+        named = "; ".join(f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in found[:5])
+        return await self.broken(request, RequestError(f"expected a complete request: {named}"))
+
+    async def http(self, request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else _NOT_FOUND
+        if status == _NOT_FOUND:
+            unknown = UnknownRecordError(
+                f"expected a page of the kiosk, got {request.url.path[:64]!r}"
+            )
+            return await self.broken(request, unknown)
+        return Response(status_code=status)
+
+    def _language(self, request: Request) -> str:
+        try:
+            return self._front.visits.current(request.cookies.get(COOKIE)).language
+        except VisitEndedError:
+            return "en"

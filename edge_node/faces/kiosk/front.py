@@ -1,0 +1,37 @@
+"""The kiosk's front: what pages and the JSON interface share of one running station."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from core.wire.registry import Farmer
+from edge_node.faces.kiosk.station_page import StationState
+from edge_node.faces.kiosk.teller import Teller
+from edge_node.faces.kiosk.visits import Visits
+
+COOKIE = "visit"
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """Who acts, who is there, and how the station is."""
+
+    teller: Teller
+    visits: Visits
+    station_state: Callable[[], StationState]
+
+    def identify(self, card: str) -> Farmer | None:
+        """Whose card it is; None if nobody's, or the reader rests after too many tries."""
+        if self.visits.rests():
+            return None
+        farmer = self.teller.identify(card)
+        if farmer is None:
+            self.visits.fail()
+        return farmer
+
+    def set_cookie(self, response: Response, cookie: str) -> None:
+        """Hand the visit's cookie to the screen that it belongs to, and to no other page."""
+        response.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", path="/")

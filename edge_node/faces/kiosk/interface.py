@@ -1,0 +1,200 @@
+"""The kiosk as JSON, under ``/api/v1/kiosk``: the same acts, the same visits.
+
+For a director of stories, for tests, and for a reader with a screen of its own. A
+business no is an answer with ``refused``; a broken promise is problem+json.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Request, Response
+from fastapi.responses import JSONResponse
+
+from core.decision.quote import Quote
+from core.reasons import Reason
+from core.shape import decode, encode
+from edge_node.decide.draws import Receipt, quote_sha256
+from edge_node.faces.kiosk.front import COOKIE, Front
+from edge_node.faces.kiosk.standing import LineStanding, Possible
+from edge_node.faces.kiosk.teller import Agreement, ApplicationForm, DrawForm
+from edge_node.faces.kiosk.visits import Visit, VisitEndedError
+from edge_node.faces.kiosk.words import LANGUAGES, words_in
+from edge_node.store.decisions import KeptCard
+
+CSRF_HEADER = "x-csrf-token"
+Json = Annotated[dict[str, Any], Body()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Card:
+    card: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Draw:
+    line_id: str
+    amount_minor: int
+    quote_sha256: str
+    draw_id: str = ""
+    helped: bool = False
+    spoken: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Payout:
+    confirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Apply:
+    product_id: str
+    subject_ids: tuple[str, ...]
+    asked_minor: int
+    purposes: tuple[str, ...]
+    application_id: str = ""
+    helped: bool = False
+    spoken: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Withdraw:
+    purposes: tuple[str, ...]
+
+
+def interface(front: Front) -> APIRouter:
+    """The routes of the JSON interface."""
+    acts, router = _Acts(front), APIRouter(prefix="/api/v1")
+    for method, path, act in (
+        ("POST", "/kiosk/identify", acts.identify),
+        ("POST", "/kiosk/leave", acts.leave),
+        ("GET", "/kiosk/home", acts.home),
+        ("GET", "/kiosk/quote", acts.quote),
+        ("POST", "/kiosk/draw", acts.draw),
+        ("POST", "/kiosk/draw/{draw_id}/payout", acts.payout),
+        ("POST", "/kiosk/apply", acts.apply),
+        ("POST", "/kiosk/withdraw", acts.withdraw),
+        ("GET", "/station/status", acts.status),
+    ):
+        router.add_api_route(path, act, methods=[method], response_model=None)
+    return router
+
+
+class _Acts:
+    """What each route does."""
+
+    def __init__(self, front: Front) -> None:
+        self._front, self._teller, self._visits = front, front.teller, front.visits
+
+    def identify(self, body: Json) -> Response:
+        farmer = self._front.identify(decode(_Card, body).card)
+        if farmer is None:
+            raise VisitEndedError("expected a card that is known here: ask the lender's agent")
+        language = farmer.language if farmer.language in LANGUAGES else "en"
+        cookie, visit = self._visits.begin(farmer.farmer_id, language)
+        answer = {"farmer_id": farmer.farmer_id, "name": farmer.name, "language": language}
+        response = JSONResponse({**answer, "csrf": visit.csrf})
+        self._front.set_cookie(response, cookie)
+        return response
+
+    def leave(self, request: Request) -> Response:
+        self._visits.end(request.cookies.get(COOKIE))
+        response = Response(status_code=204)
+        response.delete_cookie(COOKIE, path="/")
+        return response
+
+    def home(self, request: Request) -> dict[str, Any]:
+        visit = self._visits.current(request.cookies.get(COOKIE))
+        found = self._teller.standing(visit.farmer_id)
+        return {
+            "farmer_id": found.farmer.farmer_id,
+            "lines": [_line(one, visit) for one in found.lines],
+            "possible": [self._possible(one) for one in found.possible],
+            "granted": list(self._teller.granted(visit.farmer_id)),
+            "last_card_id": found.last_card.card.card_id if found.last_card else "",
+        }
+
+    def quote(self, request: Request, line_id: str, amount_minor: int) -> dict[str, Any]:
+        visit = self._visits.current(request.cookies.get(COOKIE))
+        price = self._teller.quote(visit.farmer_id, line_id, amount_minor)
+        return _refused(price, visit) if isinstance(price, Reason) else _price(price)
+
+    def draw(self, request: Request, body: Json) -> Response:
+        visit, ask = self._acting(request), decode(_Draw, body)
+        agreed = Agreement(ask.quote_sha256, (), visit.language, ask.helped, ask.spoken)
+        form = DrawForm(ask.line_id, ask.amount_minor, ask.draw_id)
+        begun = self._teller.begin_draw(visit.farmer_id, form, agreed)
+        if isinstance(begun, Reason):
+            return JSONResponse(_refused(begun, visit))
+        return JSONResponse(_receipt(begun), 201)
+
+    def payout(self, request: Request, draw_id: str, body: Json) -> dict[str, Any]:
+        visit, confirmed = self._acting(request), decode(_Payout, body).confirmed
+        return _receipt(self._teller.settle_draw(visit.farmer_id, draw_id, paid_out=confirmed))
+
+    def apply(self, request: Request, body: Json) -> Response:
+        visit, ask = self._acting(request), decode(_Apply, body)
+        shown = self._teller.consent_sha256(ask.product_id, visit.language)
+        agreed = Agreement(shown, ask.purposes, visit.language, ask.helped, ask.spoken)
+        form = ApplicationForm(ask.product_id, ask.subject_ids, ask.asked_minor, ask.application_id)
+        decided = self._teller.apply(visit.farmer_id, form, agreed)
+        if isinstance(decided, Reason):
+            return JSONResponse(_refused(decided, visit))
+        words = self._teller.feature_words(decided.card.inputs.model_sha256)
+        return JSONResponse(_card(decided, visit, words), 201)
+
+    def withdraw(self, request: Request, body: Json) -> dict[str, Any]:
+        visit, purposes = self._acting(request), decode(_Withdraw, body).purposes
+        left = self._teller.withdraw(visit.farmer_id, purposes, visit.language)
+        return {"granted": list(left)}
+
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = encode(self._front.station_state())
+        return found
+
+    def _acting(self, request: Request) -> Visit:
+        csrf = request.headers.get(CSRF_HEADER, "")
+        return self._visits.require_form(request.cookies.get(COOKIE), csrf)
+
+    def _possible(self, one: Possible) -> dict[str, Any]:
+        return {
+            "product_id": one.product.product_id,
+            "subject_ids": [subject.subject_id for subject in one.subjects],
+            "purposes": list(self._teller.purposes(one.product.product_id)),
+            "draw_step_minor": one.product.credit.draw_step_minor,
+        }
+
+
+def _line(one: LineStanding, visit: Visit) -> dict[str, Any]:
+    words = words_in(visit.language)
+    return {
+        **encode(one),
+        "owed_minor": one.owed.total_minor,
+        "sentences": [words.reason(reason) for reason in one.reasons],
+    }
+
+
+def _refused(reason: Reason, visit: Visit) -> dict[str, Any]:
+    sentence = words_in(visit.language).reason(reason)
+    return {"refused": {**encode(reason), "sentence": sentence}}
+
+
+def _price(price: Quote) -> dict[str, Any]:
+    return {"quote": encode(price), "quote_sha256": quote_sha256(price)}
+
+
+def _receipt(receipt: Receipt) -> dict[str, Any]:
+    return {"draw": encode(receipt.drawdown), **_price(receipt.price)}
+
+
+def _card(kept: KeptCard, visit: Visit, features: Mapping[str, str]) -> dict[str, Any]:
+    words, card = words_in(visit.language), kept.card
+    return {
+        "card_id": card.card_id,
+        "application_id": card.inputs.application.application_id,
+        "line_id": kept.line_id,
+        "outcome": encode(card.outcome),
+        "sentences": [words.reason(reason, features) for reason in card.outcome.reasons],
+    }

@@ -1,0 +1,261 @@
+"""The kiosk's pages: one screen, one question; every change is a form with its token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from core.reasons import Reason
+from core.units import floor_to_unit
+from edge_node.decide.desk import RequestError
+from edge_node.decide.draws import quote_sha256
+from edge_node.faces.kiosk.drawings import note_steps, notes_of
+from edge_node.faces.kiosk.front import COOKIE, Front
+from edge_node.faces.kiosk.rendering import Rendering
+from edge_node.faces.kiosk.standing import Possible
+from edge_node.faces.kiosk.teller import Agreement, ApplicationForm, DrawForm
+from edge_node.faces.kiosk.visits import Visit
+from edge_node.faces.kiosk.words import LANGUAGES, words_in
+
+Text = Annotated[str, Form()]
+Texts = Annotated[list[str], Form()]
+Number = Annotated[int, Form()]
+SEE_OTHER = 303
+AMOUNT_MINOR_MAX = 10**12
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """An amount as built with banknotes, and the notes that still fit [minor units]."""
+
+    amount_minor: int
+    most_minor: int
+    step_minor: int
+    currency: str
+
+    @property
+    def add(self) -> tuple[int, ...]:
+        """Notes that may be added."""
+        return note_steps(self.step_minor, self.most_minor, self.currency)
+
+
+def pages(front: Front, rendering: Rendering) -> APIRouter:
+    """The routes of the pages."""
+    acts, router = _Pages(front, rendering), APIRouter()
+    for method, path, act in (
+        ("GET", "/", acts.idle),
+        ("POST", "/identify", acts.identify),
+        ("POST", "/leave", acts.leave),
+        ("POST", "/language", acts.language),
+        ("GET", "/home", acts.home),
+        ("GET", "/agreements", acts.agreements),
+        ("POST", "/withdraw", acts.withdraw),
+        ("GET", "/draw/{line_id}", acts.amount),
+        ("GET", "/draw/{line_id}/price", acts.price),
+        ("POST", "/draw/{line_id}", acts.agree),
+        ("GET", "/payout/{draw_id}", acts.payout),
+        ("POST", "/payout/{draw_id}", acts.settle),
+        ("GET", "/receipt/{draw_id}", acts.receipt),
+        ("GET", "/apply/{product_id}", acts.application),
+        ("GET", "/apply/{product_id}/consent", acts.consent),
+        ("POST", "/apply/{product_id}", acts.apply),
+        ("GET", "/decision/{card_id}", acts.decision),
+        ("GET", "/station", acts.station),
+    ):
+        router.add_api_route(path, act, methods=[method], response_model=None)
+    return router
+
+
+class _Pages:
+    """What each page does."""
+
+    def __init__(self, front: Front, rendering: Rendering) -> None:
+        self._front, self._teller, self._visits = front, front.teller, front.visits
+        self._rendering = rendering
+
+    def idle(self, lang: str = "en", unknown: int = 0) -> HTMLResponse:
+        return self._rendering.page("idle.html", lang, unknown=bool(unknown))
+
+    def identify(self, card: Text, language: Text = "") -> Response:
+        farmer = self._front.identify(card)
+        if farmer is None:
+            return _go(f"/?unknown=1&lang={language if language in LANGUAGES else 'en'}")
+        spoken = language or farmer.language
+        spoken = spoken if spoken in LANGUAGES else "en"
+        response = _go("/home")
+        self._front.set_cookie(response, self._visits.begin(farmer.farmer_id, spoken)[0])
+        return response
+
+    def leave(self, request: Request) -> Response:
+        self._visits.end(request.cookies.get(COOKIE))
+        response = _go("/")
+        response.delete_cookie(COOKIE, path="/")
+        return response
+
+    def language(self, request: Request, csrf: Text, language: Text) -> Response:
+        self._form(request, csrf)
+        if language in LANGUAGES:
+            self._visits.speak(request.cookies.get(COOKIE, ""), language)
+        return _go("/home")
+
+    def home(self, request: Request) -> HTMLResponse:
+        visit = self._visit(request)
+        standing = self._teller.standing(visit.farmer_id)
+        card = standing.last_card
+        features = self._teller.feature_words(card.card.inputs.model_sha256) if card else {}
+        return self._page("home.html", visit, standing=standing, features=features)
+
+    def agreements(self, request: Request) -> HTMLResponse:
+        visit = self._visit(request)
+        granted = self._teller.granted(visit.farmer_id)
+        return self._page("agreements.html", visit, granted=granted)
+
+    def withdraw(self, request: Request, csrf: Text, purpose: Text) -> Response:
+        visit = self._form(request, csrf)
+        if purpose in self._teller.granted(visit.farmer_id):
+            self._teller.withdraw(visit.farmer_id, (purpose,), visit.language)
+        return _go("/agreements")
+
+    def amount(self, request: Request, line_id: str, amount: int = 0, add: int = 0) -> Response:
+        visit = self._visit(request)
+        line = self._teller.line(visit.farmer_id, line_id)
+        built = _built(amount + add, line.drawable_minor, line.draw_step_minor, line.currency)
+        notes = notes_of(built.amount_minor, line.currency)
+        return self._page("amount.html", visit, line=line, built=built, notes=notes)
+
+    def price(self, request: Request, line_id: str, amount: int) -> Response:
+        visit = self._visit(request)
+        line = self._teller.line(visit.farmer_id, line_id)
+        price = self._teller.quote(visit.farmer_id, line_id, amount)
+        if isinstance(price, Reason):
+            return self._refused(visit, price, f"/draw/{line_id}")
+        shown = {"sha256": quote_sha256(price), "draw_id": self._teller.mint()}
+        notes = notes_of(price.amount_minor, price.currency)
+        return self._page("price.html", visit, line=line, price=price, shown=shown, notes=notes)
+
+    def agree(
+        self,
+        request: Request,
+        line_id: str,
+        csrf: Text,
+        amount: Number,
+        shown: Text,
+        draw_id: Text,
+        helped: Text = "",
+    ) -> Response:
+        visit = self._form(request, csrf)
+        agreed = Agreement(shown, (), visit.language, helped=bool(helped))
+        form = DrawForm(line_id, amount, draw_id)
+        begun = self._teller.begin_draw(visit.farmer_id, form, agreed)
+        if isinstance(begun, Reason):
+            return self._refused(visit, begun, f"/draw/{line_id}")
+        return _go(f"/payout/{begun.drawdown.draw_id}")
+
+    def payout(self, request: Request, draw_id: str) -> Response:
+        visit = self._visit(request)
+        receipt = self._teller.draw(visit.farmer_id, draw_id)
+        if receipt.drawdown.state.value != "pending":
+            return _go(f"/receipt/{draw_id}")
+        notes = notes_of(receipt.drawdown.amount_minor, receipt.drawdown.currency)
+        return self._page("payout.html", visit, receipt=receipt, notes=notes)
+
+    def settle(self, request: Request, draw_id: str, csrf: Text, confirmed: Text = "") -> Response:
+        visit = self._form(request, csrf)
+        self._teller.settle_draw(visit.farmer_id, draw_id, paid_out=confirmed == "yes")
+        return _go(f"/receipt/{draw_id}")
+
+    def receipt(self, request: Request, draw_id: str) -> Response:
+        visit = self._visit(request)
+        receipt = self._teller.draw(visit.farmer_id, draw_id)
+        if receipt.drawdown.state.value == "pending":
+            return _go(f"/payout/{draw_id}")
+        line = self._teller.line(visit.farmer_id, receipt.drawdown.line_id)
+        return self._page("receipt.html", visit, receipt=receipt, line=line)
+
+    def application(
+        self, request: Request, product_id: str, amount: int = 0, add: int = 0
+    ) -> Response:
+        visit = self._visit(request)
+        possible = self._possible(visit, product_id)
+        credit = possible.product.credit
+        most = min(credit.limit_max_minor, possible.product.decision.authority_minor_max)
+        currency = possible.product.currency
+        built = _built(amount + add, most, credit.draw_step_minor, currency)
+        notes = notes_of(built.amount_minor, currency)
+        return self._page("application.html", visit, possible=possible, built=built, notes=notes)
+
+    def consent(self, request: Request, product_id: str, amount: int) -> Response:
+        visit = self._visit(request)
+        possible = self._possible(visit, product_id)
+        shown = {
+            "sha256": self._teller.consent_sha256(product_id, visit.language),
+            "application_id": self._teller.mint(),
+        }
+        purposes = self._teller.purposes(product_id)
+        must = possible.product.decision.purposes
+        return self._page(
+            "consent.html", visit, possible=possible, amount_minor=amount, shown=shown,
+            purposes=purposes, must=must,
+        )  # fmt: skip
+
+    async def apply(self, request: Request, product_id: str) -> Response:
+        # Read as a whole: which boxes are ticked is a list of any length.
+        form = await request.form()
+        visit = self._form(request, str(form.get("csrf", "")))
+        purposes = tuple(str(value) for value in form.getlist("purpose"))
+        agreed = Agreement(
+            str(form.get("shown", "")), purposes, visit.language, helped=bool(form.get("helped"))
+        )
+        asked = str(form.get("amount", ""))
+        if not asked.isdecimal() or len(asked) > len(str(AMOUNT_MINOR_MAX)):
+            raise RequestError(f"expected an amount in minor units, got {asked[:20]!r}")
+        ask = ApplicationForm(
+            product_id=product_id,
+            subject_ids=tuple(str(value) for value in form.getlist("subject")),
+            asked_minor=int(asked),
+            application_id=str(form.get("application_id", "")),
+        )
+        decided = self._teller.apply(visit.farmer_id, ask, agreed)
+        if isinstance(decided, Reason):
+            return self._refused(visit, decided, "/home")
+        return _go(f"/decision/{decided.card.card_id}")
+
+    def decision(self, request: Request, card_id: str) -> Response:
+        visit = self._visit(request)
+        kept = self._teller.card(visit.farmer_id, card_id)
+        features = self._teller.feature_words(kept.card.inputs.model_sha256)
+        return self._page("decision.html", visit, kept=kept, features=features)
+
+    def station(self, lang: str = "en") -> HTMLResponse:
+        return self._rendering.page("station.html", lang, state=self._front.station_state())
+
+    def _possible(self, visit: Visit, product_id: str) -> Possible:
+        for one in self._teller.standing(visit.farmer_id).possible:
+            if one.product.product_id == product_id:
+                return one
+        raise RequestError("expected a product that you may apply for: go back to the first page")
+
+    def _visit(self, request: Request) -> Visit:
+        return self._visits.current(request.cookies.get(COOKIE))
+
+    def _form(self, request: Request, csrf: str) -> Visit:
+        return self._visits.require_form(request.cookies.get(COOKIE), csrf)
+
+    def _page(self, template: str, visit: Visit, **shown: Any) -> HTMLResponse:
+        return self._rendering.page(template, visit.language, visit=visit, **shown)
+
+    def _refused(self, visit: Visit, reason: Reason, back: str) -> HTMLResponse:
+        sentence = words_in(visit.language).reason(reason)
+        return self._page("refused.html", visit, sentence=sentence, back=back)
+
+
+def _go(path: str) -> RedirectResponse:
+    return RedirectResponse(path, SEE_OTHER)
+
+
+def _built(amount: int, most: int, step: int, currency: str) -> _Built:
+    bounded = floor_to_unit(max(0, min(amount, most, AMOUNT_MINOR_MAX)), step)
+    return _Built(bounded, most - bounded, step, currency)

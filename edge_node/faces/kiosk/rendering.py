@@ -1,0 +1,133 @@
+"""Templates with words, money, days and pictures in the farmer's language."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from core.canonical import sha256_hex
+from core.errors import HarvestlineError
+from core.units import format_money, minor_digits
+from edge_node.faces.kiosk.drawings import limit_curve
+from edge_node.faces.kiosk.visits import GRACE_MS, IDLE_MS_MAX
+from edge_node.faces.kiosk.words import LANGUAGES, Words, words_in
+
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)
+STAGE_ICONS = (
+    ("sowing", "seed"),
+    ("emergence", "sprout"),
+    ("vegetative", "plant"),
+    ("heading", "ear"),
+    ("ripening", "ear"),
+    ("harvested", "harvest"),
+)
+MOVEMENT_ICONS = {
+    "opened": "check",
+    "raised": "up",
+    "cut": "down",
+    "held": "hold",
+    "frozen": "lock",
+}
+
+
+class Rendering:
+    """Pages from templates; one environment for all languages.
+
+    Parameters
+    ----------
+    utc_offset_ms
+        The site's zone, for days that are shown [ms].
+    """
+
+    def __init__(self, utc_offset_ms: int) -> None:
+        self._offset_ms = utc_offset_ms
+        self._environment = Environment(
+            loader=PackageLoader("edge_node.faces.kiosk", "templates"),
+            autoescape=select_autoescape(),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.globals.update(
+            icon=icon,
+            money=money,
+            percent=percent,
+            limit_curve=limit_curve,
+            stages=STAGE_ICONS,
+            movement_icons=MOVEMENT_ICONS,
+            languages=LANGUAGES,
+            idle_ms=IDLE_MS_MAX,
+            grace_ms=GRACE_MS,
+            version=asset_version(),
+        )
+
+    def page(
+        self, template: str, language: str, *, status: int = 200, **shown: Any
+    ) -> HTMLResponse:
+        """A page in a language."""
+        words = words_in(language)
+        text = self._environment.get_template(template).render(
+            _=words.say,
+            words=words,
+            day=lambda on: self.day(words, on),
+            instant=self.instant,
+            **{"visit": None, **shown},
+        )
+        return HTMLResponse(text, status)
+
+    def problem(self, language: str, error: HarvestlineError) -> HTMLResponse:
+        """What went wrong, in plain words, with its number for the agent."""
+        return self.page("problem.html", language, status=error.entry.http_status, error=error)
+
+    @staticmethod
+    def day(words: Words, on: str) -> str:
+        """A civil date as people say it; a dash if there is none."""
+        if not on:
+            return "–"
+        found = date.fromisoformat(on)
+        return f"{found.day} {words.say(MONTHS[found.month - 1])} {found.year}"
+
+    def instant(self, at_ms: int) -> str:
+        """An instant in the site's zone, to the minute; a dash if there was none."""
+        if at_ms <= 0:
+            return "–"
+        moment = datetime.fromtimestamp((at_ms + self._offset_ms) / 1000, UTC)
+        return moment.strftime("%Y-%m-%d %H:%M")
+
+
+def money(amount_minor: int, currency: str) -> str:
+    """An amount without empty decimals, e.g. ``KES 8,000``."""
+    text = format_money(amount_minor, currency)
+    digits = minor_digits(currency)
+    return text.removesuffix("." + "0" * digits) if digits else text
+
+
+def percent(ppm: int) -> str:
+    """A rate with one decimal, e.g. ``18.1 %``."""
+    tenths = (ppm + 500) // 1000
+    return f"{tenths // 10}.{tenths % 10} %"
+
+
+@cache
+def icon(name: str, label: str = "") -> Markup:
+    """One of the shared icons, inline; silent for screen readers unless it has a label."""
+    folder = resources.files("edge_node.faces.kiosk") / "static" / "shared" / "icons"
+    text = (folder / f"{name}.svg").read_text(encoding="utf-8")
+    spoken = Markup(' role="img" aria-label="{}"').format(label) if label else ' aria-hidden="true"'
+    return Markup(text.replace("<svg ", f'<svg class="icon" focusable="false"{spoken} ', 1))  # noqa: S704
+
+
+@cache
+def asset_version() -> str:
+    """Changes with the style and script, so that no screen keeps old ones."""
+    folder = resources.files("edge_node.faces.kiosk") / "static"
+    return sha256_hex(b"".join((folder / n).read_bytes() for n in ("kiosk.css", "kiosk.js")))[:12]

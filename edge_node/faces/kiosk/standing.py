@@ -1,0 +1,150 @@
+"""What a farmer is shown: each line's limit, what is left, what is owed and when, why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.lending.lease import Clock
+from core.lending.ledger import Owed
+from core.lending.product import Product
+from core.reasons import Reason, ReasonCode
+from core.wire.registry import Farmer, Subject
+from edge_node.decide.desk import Desk
+from edge_node.decide.inputs import fits
+from edge_node.decide.room import owed, rooms, uncounted_draws
+from edge_node.store import decisions, lines, village
+from edge_node.store.database import StationDatabase
+from edge_node.store.decisions import KeptCard
+from edge_node.store.lines import KeptLine, LimitStep
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectStanding:
+    """A plot or herd with the stage that was last seen, and when."""
+
+    subject: Subject
+    stage: str
+    seen_on: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineStanding:
+    """A line as the farmer sees it [minor units].
+
+    ``drawable_minor`` is the most that one draw may take here now; if it is 0,
+    ``refusal`` says why.
+    """
+
+    line_id: str
+    product_id: str
+    product_name: str
+    currency: str
+    draw_step_minor: int
+    limit_minor: int
+    drawable_minor: int
+    refusal: Reason | None
+    owed: Owed
+    due_on: str
+    movement: str
+    reasons: tuple[Reason, ...]
+    subjects: tuple[SubjectStanding, ...]
+    history: tuple[LimitStep, ...]
+    as_of: str
+
+
+@dataclass(frozen=True, slots=True)
+class Possible:
+    """A product that the farmer may apply for, with what could be pledged."""
+
+    product: Product
+    subjects: tuple[Subject, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Everything on the farmer's first page."""
+
+    farmer: Farmer
+    lines: tuple[LineStanding, ...]
+    possible: tuple[Possible, ...]
+    last_card: KeptCard | None
+
+
+def standing_of(db: StationDatabase, desk: Desk, farmer_id: str, clock: Clock) -> Standing:
+    """How a farmer stands.
+
+    Raises
+    ------
+    UnknownRecordError
+        If the farmer is not known here.
+    """
+    farmer = village.farmer(db, farmer_id)
+    found = [line for line in lines.lines_of(db, farmer_id) if line.open]
+    cards = decisions.cards_of(db, farmer_id)
+    return Standing(
+        farmer=farmer,
+        lines=tuple(_line(db, desk, line, clock) for line in found),
+        possible=_possible(db, farmer_id, found),
+        last_card=cards[0] if cards else None,
+    )
+
+
+def line_standing(db: StationDatabase, desk: Desk, line_id: str, clock: Clock) -> LineStanding:
+    """How one line stands."""
+    return _line(db, desk, lines.line(db, line_id), clock)
+
+
+def _line(db: StationDatabase, desk: Desk, line: KeptLine, clock: Clock) -> LineStanding:
+    product = village.product(db, line.product_id)
+    uncounted = uncounted_draws(db, line)
+    found = rooms(db, line, clock)
+    drawable = found[0].drawable_minor if found else 0
+    history = lines.limit_history(db, line.line_id)
+    told = line.status or line.opened
+    reasons = line.status.reasons if line.status else (Reason(ReasonCode.LIMIT_OPENED),)
+    return LineStanding(
+        line_id=line.line_id,
+        product_id=product.product_id,
+        product_name=product.name,
+        currency=product.currency,
+        draw_step_minor=product.credit.draw_step_minor,
+        limit_minor=line.limit_minor,
+        drawable_minor=drawable - drawable % product.credit.draw_step_minor,
+        refusal=None if drawable else _refusal(line, found[0].refusal if found else None),
+        owed=owed(line, uncounted, product, desk.today(clock)),
+        due_on=line.status.due_on if line.status else product.due_on,
+        movement=line.status.movement.value if line.status else "opened",
+        reasons=(*line.freeze_reasons, *reasons) if line.frozen else reasons,
+        subjects=tuple(_subject(db, one) for one in (told.subject_ids if told else ())),
+        history=history,
+        as_of=line.status.as_of if line.status else "",
+    )
+
+
+def _refusal(line: KeptLine, code: ReasonCode | None) -> Reason:
+    if line.frozen:
+        return Reason(ReasonCode.DRAW_FROZEN)
+    if code in (None, ReasonCode.DRAW_ABOVE_LEASE):
+        return Reason(ReasonCode.DRAW_NO_LEASE)
+    return Reason(code)
+
+
+def _subject(db: StationDatabase, subject_id: str) -> SubjectStanding:
+    subject = village.subject(db, subject_id)
+    evidence = village.evidence_of(db, subject.pasture_id or subject_id)
+    stage = evidence.stage if evidence else "sowing"
+    return SubjectStanding(subject, stage, evidence.as_of if evidence else "")
+
+
+def _possible(db: StationDatabase, farmer_id: str, found: list[KeptLine]) -> tuple[Possible, ...]:
+    told = [line.status or line.opened for line in found]
+    taken = {one for word in told if word for one in word.subject_ids}
+    taken_products = {line.product_id for line in found}
+    own = [s for s in village.subjects_of(db, farmer_id) if s.subject_id not in taken]
+    possible = []
+    for product_id in village.product_ids(db):
+        product = village.product(db, product_id)
+        fitting = tuple(subject for subject in own if fits(subject, product))
+        if fitting and product_id not in taken_products:
+            possible.append(Possible(product, fitting))
+    return tuple(possible)

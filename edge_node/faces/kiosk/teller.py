@@ -1,0 +1,241 @@
+"""The teller: every act of the kiosk, for pages and for the JSON interface alike.
+
+One connection, one act at a time. Whoever acts may touch only their own lines,
+draws and cards: another's are not known here, in so many words.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.canonical import canonical_hash, sha256_hex
+from core.decision.quote import Quote
+from core.lending.lease import Clock
+from core.reasons import Reason
+from core.wire.records import Application, Consent, ConsentAction
+from core.wire.registry import Farmer
+from edge_node.decide import draws
+from edge_node.decide.applications import LineAsk, apply_for_line
+from edge_node.decide.consents import give_consent
+from edge_node.decide.desk import Desk, RequestError
+from edge_node.decide.draws import DrawAsk, Receipt
+from edge_node.decide.telemetry import TelemetryOf
+from edge_node.faces.kiosk.standing import LineStanding, Standing, line_standing, standing_of
+from edge_node.faces.kiosk.words import words_in
+from edge_node.store import decisions, leases, lines, models, village
+from edge_node.store.database import StationDatabase
+from edge_node.store.decisions import KeptCard
+from edge_node.store.outbox import trust_clock
+from edge_node.store.village import UnknownRecordError
+
+CARD_CHARACTERS_MAX = 200
+DRAW_PURPOSE = "drawdown"
+LENDER = "lender"
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where time and identifiers come from: ``app.py``.
+
+    ``now`` gives the clock's reading and its error [ms UTC, ms]; ``mint`` a UUIDv7.
+    """
+
+    now: Callable[[], tuple[int, int]]
+    mint: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What a farmer agreed to on the screen, and how they were told."""
+
+    shown_sha256: str
+    purposes: tuple[str, ...] = ()
+    language: str = "en"
+    helped: bool = False
+    spoken: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationForm:
+    """An application as filled in; the id may come from the asker, to ask again safely."""
+
+    product_id: str
+    subject_ids: tuple[str, ...]
+    asked_minor: int
+    application_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DrawForm:
+    """A drawdown as filled in; the id may come from the asker, to ask again safely."""
+
+    line_id: str
+    amount_minor: int
+    draw_id: str = ""
+
+
+class Teller:
+    """Carries out what people ask at the kiosk."""
+
+    def __init__(
+        self, db: StationDatabase, desk: Desk, sources: Sources, telemetry_of: TelemetryOf
+    ) -> None:
+        self._db, self._desk, self._sources = db, desk, sources
+        self._telemetry_of = telemetry_of
+        self._turn = threading.RLock()
+
+    def identify(self, card: str) -> Farmer | None:
+        """Whose card this is; None if it is nobody's here."""
+        token = card.strip()
+        if not token or len(token) > CARD_CHARACTERS_MAX:
+            return None
+        with self._turn:
+            return village.farmer_of_card(self._db, sha256_hex(token.encode()))
+
+    def standing(self, farmer_id: str) -> Standing:
+        """How the farmer stands."""
+        with self._turn:
+            return standing_of(self._db, self._desk, farmer_id, self._clock())
+
+    def line(self, farmer_id: str, line_id: str) -> LineStanding:
+        """How one of the farmer's lines stands."""
+        with self._turn:
+            self._own_line(farmer_id, line_id)
+            return line_standing(self._db, self._desk, line_id, self._clock())
+
+    def quote(self, farmer_id: str, line_id: str, amount_minor: int) -> Quote | Reason:
+        """The whole price of a drawdown, or why there can be none."""
+        with self._turn:
+            self._own_line(farmer_id, line_id)
+            return draws.quote_draw(self._db, self._desk, line_id, amount_minor, self._clock())
+
+    def begin_draw(self, farmer_id: str, form: DrawForm, agreed: Agreement) -> Receipt | Reason:
+        """Commit a pending draw to whose price the farmer agreed."""
+        with self._turn:
+            self._own_line(farmer_id, form.line_id)
+            consent = self._consent(farmer_id, agreed, (DRAW_PURPOSE,))
+            draw_id = form.draw_id or self._sources.mint()
+            ask = DrawAsk(draw_id, form.line_id, form.amount_minor, consent)
+            return draws.begin(self._db, self._desk, ask, self._clock())
+
+    def settle_draw(self, farmer_id: str, draw_id: str, *, paid_out: bool) -> Receipt:
+        """Post a pending draw, or void it."""
+        with self._turn:
+            self.draw(farmer_id, draw_id)
+            settle = draws.confirm_payout if paid_out else draws.void
+            return settle(self._db, self._desk, draw_id, self._clock())
+
+    def draw(self, farmer_id: str, draw_id: str) -> Receipt:
+        """A draw as it is committed."""
+        with self._turn:
+            kept = leases.draw(self._db, draw_id)
+            if kept is None:
+                raise UnknownRecordError(f"expected one of your draws, got {draw_id[:64]!r}")
+            self._own_line(farmer_id, kept.drawdown.line_id)
+            return draws.receipt(self._db, kept.drawdown)
+
+    def apply(self, farmer_id: str, form: ApplicationForm, agreed: Agreement) -> KeptCard | Reason:
+        """Decide an application for a line."""
+        with self._turn:
+            expected = self.consent_sha256(form.product_id, agreed.language)
+            if agreed.purposes and agreed.shown_sha256 != expected:
+                raise RequestError("expected consent to the words that are shown, got to others")
+            product = village.product(self._db, form.product_id)
+            application = Application(
+                application_id=form.application_id or self._sources.mint(),
+                farmer_id=farmer_id,
+                product_id=form.product_id,
+                subject_ids=tuple(sorted(set(form.subject_ids))),
+                asked_minor=form.asked_minor,
+                currency=product.currency,
+            )
+            consents = self._application_consents(farmer_id, agreed, product.product_id)
+            mint = self._sources.mint
+            ask = LineAsk(application, consents, mint(), mint())
+            clock = self._clock()
+            return apply_for_line(self._db, self._desk, ask, self._telemetry_of, clock)
+
+    def withdraw(self, farmer_id: str, purposes: tuple[str, ...], language: str) -> tuple[str, ...]:
+        """Take consents back; the purposes that are still consented to."""
+        words = words_in(language)
+        shown = canonical_hash({purpose: words.purpose(purpose) for purpose in purposes})
+        with self._turn:
+            if not purposes:
+                return self.granted(farmer_id)
+            agreed = Agreement(shown, purposes, language)
+            consent = self._consent(farmer_id, agreed, purposes, ConsentAction.WITHDRAW)
+            return give_consent(self._db, self._desk, consent, self._clock())
+
+    def granted(self, farmer_id: str) -> tuple[str, ...]:
+        """The purposes that a farmer consents to now."""
+        with self._turn:
+            return tuple(one.purpose for one in decisions.granted(self._db, farmer_id))
+
+    def purposes(self, product_id: str) -> tuple[str, ...]:
+        """What a farmer is asked to consent to for a product: what must be, then what may."""
+        with self._turn:
+            must = village.product(self._db, product_id).decision.purposes
+            model = models.current_model(self._db)
+            used = {one.purpose for one in model.model.features} if model else set()
+            return (*must, *sorted(used - {"", *must}))
+
+    def consent_sha256(self, product_id: str, language: str) -> str:
+        """The hash of the words that a consent page shows."""
+        words = words_in(language)
+        shown = {purpose: words.purpose(purpose) for purpose in self.purposes(product_id)}
+        return canonical_hash({"language": words.language, "purposes": shown})
+
+    def card(self, farmer_id: str, card_id: str) -> KeptCard:
+        """A decision card of the farmer's."""
+        with self._turn:
+            kept = decisions.card(self._db, card_id)
+            if kept.card.inputs.application.farmer_id != farmer_id:
+                raise UnknownRecordError(f"expected one of your decisions, got {card_id[:64]!r}")
+            return kept
+
+    def feature_words(self, model_sha256: str) -> dict[str, str]:
+        """What each feature of a card's model is called when it cost points."""
+        with self._turn:
+            kept = models.model_by_hash(self._db, model_sha256)
+            return {one.name: one.words for one in kept.model.features}
+
+    def mint(self) -> str:
+        """An identifier for a form, so that sending it twice changes nothing."""
+        return self._sources.mint()
+
+    def _clock(self) -> Clock:
+        return trust_clock(self._db, *self._sources.now())
+
+    def _own_line(self, farmer_id: str, line_id: str) -> None:
+        line = lines.find(self._db, line_id)
+        if line is None or line.farmer_id != farmer_id:
+            raise UnknownRecordError(f"expected one of your lines, got {line_id[:64]!r}")
+
+    def _application_consents(
+        self, farmer_id: str, agreed: Agreement, product_id: str
+    ) -> tuple[Consent, ...]:
+        known = set(self.purposes(product_id))
+        asked = tuple(sorted(set(agreed.purposes)))
+        if not set(asked) <= known:
+            raise RequestError(f"expected purposes among {sorted(known)}, got {list(asked)}")
+        return (self._consent(farmer_id, agreed, asked),) if asked else ()
+
+    def _consent(
+        self,
+        farmer_id: str,
+        agreed: Agreement,
+        purposes: tuple[str, ...],
+        action: ConsentAction = ConsentAction.GRANT,
+    ) -> Consent:
+        return Consent(
+            consent_id=self._sources.mint(),
+            farmer_id=farmer_id,
+            action=action,
+            purposes=purposes,
+            recipient=LENDER,
+            shown_sha256=agreed.shown_sha256,
+            spoken=agreed.spoken,
+            helped=agreed.helped,
+        )
