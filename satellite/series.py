@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,7 @@ ROBUST_PASSES = 2
 BISQUARE = 4.685  # Tukey's constant: 95 % efficient for normal noise
 NOISE_PRIOR_LOOKS = 6.0  # the index's noise counts as so many looks
 Z_90 = 1.6449  # two-sided 90 % of a normal
+GAP_DAYS_MAX = 45  # longer without a look, a bulge of the curve would be invention
 LOOKS_MIN = 3  # a line and something to judge it by
 
 
@@ -209,9 +211,21 @@ def smooth(series: Sequence[Series], noise_sd: float) -> list[Curve | None]:
     mean, sd = robust_whittaker(value, weight, noise_sd)
     for k, i in enumerate(enough):
         a, b = series[i].used[0].day - first, series[i].used[-1].day - first + 1
+        bridge_gaps(mean[k], [look.day - first for look in series[i].used])
         band = Z_90 * sd[k, a:b]
         curves[i] = Curve(first + a, mean[k, a:b], mean[k, a:b] - band, mean[k, a:b] + band)
     return curves
+
+
+def bridge_gaps(mean: Array, days: Sequence[int]) -> None:
+    """Lay a straight line, in place, over every stretch too long without a look.
+
+    A smoother swings out where nothing holds it, and a season could be seen in the
+    swing; a line has no peak of its own. The band stays as wide as it was.
+    """
+    for before, after in pairwise(days):
+        if after - before > GAP_DAYS_MAX:
+            mean[before : after + 1] = np.linspace(mean[before], mean[after], after - before + 1)
 
 
 def robust_whittaker(value: Array, weight: Array, noise_sd: float) -> tuple[Array, Array]:

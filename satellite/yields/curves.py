@@ -20,6 +20,7 @@ from satellite.series import (
     VALID_MIN,
     VALID_MIN_SMALL,
     Series,
+    bridge_gaps,
     kept_looks,
     robust_whittaker,
 )
@@ -72,6 +73,7 @@ def aligned_curves(
     for k, i in enumerate(rows):
         first, last = points[i][0][0], points[i][-1][0]
         curve = mean_curve[k, : until[i] + 1].copy()
+        bridge_gaps(curve, [day for day, _, _ in points[i]])
         curve[:first], curve[last + 1 :] = curve[first], curve[last]
         curves[i] = curve
     return curves

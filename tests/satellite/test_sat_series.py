@@ -134,6 +134,15 @@ def test_too_few_looks_have_no_curve_and_a_curve_ends_with_its_looks() -> None:
     assert (curve.mean <= curve.high).all()
 
 
+def test_a_long_gap_has_no_peak_of_its_own_and_a_wide_band() -> None:
+    means = {0: 0.2, 5: 0.3, 10: 0.4, 15: 0.5, 115: 0.5, 120: 0.4, 125: 0.3, 130: 0.2}
+    (curve,) = smooth([_series(means)], LEVELS.noise_sd)
+    assert curve is not None
+    inside = curve.mean[16:115]
+    assert inside.max() <= max(curve.mean[15], curve.mean[115]) + 1e-9
+    assert (curve.high - curve.low)[65] > 3 * (curve.high - curve.low)[5]
+
+
 def test_series_between_days_includes_both() -> None:
     looks = tuple(SeriesLook(day, 0.5, 1.0, "s", "h", used=True) for day in (1, 2, 3, 4))
     assert [k.day for k in Series("p", looks, 9.0, 9).between(2, 3).looks] == [2, 3]

@@ -19,7 +19,7 @@ from shapely.geometry import mapping
 from satellite.indices import index_named
 from satellite.scenes.catalog import item_paths, read_item
 from satellite.scenes.raster import Grid
-from satellite.statistics.coverage import _projected, build_plan
+from satellite.statistics.coverage import build_plan, projected
 from satellite.statistics.plots import PlotError, read_plots
 from satellite.statistics.sample import Sampler, weighted_means
 from tests.support.tiny_scenes import (
@@ -106,7 +106,7 @@ def test_means_equal_exactextracts_own_zonal_statistics(
     mean, _ = weighted_means(plan.plot, plan.weight, values[plan.rows, plan.cols], 1)
     source = NumPyRasterSource(values, LEFT, TOP - 80, LEFT + 80, TOP)
     feature = {"type": "Feature", "properties": {},
-               "geometry": mapping(_projected(plots[0].polygon, GRID))}  # fmt: skip
+               "geometry": mapping(projected(plots[0].polygon, CRS))}  # fmt: skip
     (oracle,) = exact_extract(source, [feature], ["mean"])
     assert mean[0] == pytest.approx(oracle["properties"]["mean"], abs=1e-6)
 
