@@ -20,6 +20,7 @@ from fastapi import FastAPI
 
 from core.errors import HarvestlineError
 from core.timeline import CLOCK_SETTING, DEMO_SETTING, parse_clock_text, require_demo_mode
+from server.commands.hands import Hands
 from server.config import Settings, load_settings
 from server.keys import load_key_pair
 from server.services.centre import Centre
@@ -30,7 +31,26 @@ NS_PER_MS = 1_000_000
 TOKEN_BYTES = 32
 
 # name: (module, attribute, what `--help` says of it)
-COMMANDS: dict[str, tuple[str, str, str]] = {}
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "enroll-satellite": ("server.commands.village", "enroll_satellite", "register a satellite key"),
+    "enroll-station": ("server.commands.village", "enroll_station", "enrol a base station"),
+    "import": ("server.commands.village", "import_village", "register a village from its files"),
+    "init": ("server.commands.setup", "init", "make a new centre: keys, settings, database"),
+    "migrate": ("server.commands.setup", "migrate", "bring the database to this version"),
+    "model": ("server.commands.lending", "model", "register compact models"),
+    "open-lines": ("server.commands.lending", "open_lines", "open lines for known farmers"),
+    "product": ("server.commands.village", "product", "put products in force"),
+    "replay": ("server.commands.lending", "replay", "decide a card again"),
+    "run": ("server.commands.setup", "run", "serve the API and the console"),
+    "status": ("server.commands.lending", "status", "counts and high waters"),
+    "token": ("server.commands.people", "token", "bearer tokens for programs"),
+    "user": ("server.commands.people", "user", "people who may log in"),
+    "verify": ("server.commands.lending", "verify", "check the books"),
+}
+# Commands of other layers that are given the clock.
+CLOCKED: dict[str, tuple[str, str, str]] = {
+    "train": ("server.training.command", "train_command", "train a compact model from past loans"),
+}
 
 
 def new_id(at_ms: int) -> str:
@@ -58,17 +78,17 @@ def new_token() -> str:
 
 def open_centre(config: Path | None) -> Centre:
     """A centre from its settings file and the environment; its database must be current."""
-    settings = load_settings(config, os.environ)
-    store = open_store(settings.database_url, settings.tenant_id, settings.transaction_tries_max)
-    require_current(store)
-    return centre_of(settings)
+    centre = centre_of(load_settings(config, os.environ))
+    require_current(centre.store)
+    return centre
 
 
 def centre_of(settings: Settings) -> Centre:
     """A centre with this process's clock, identifiers and chance."""
+    store = open_store(settings.database_url, settings.tenant_id, settings.transaction_tries_max)
     return Centre(
         settings=settings,
-        store=open_store(settings.database_url, settings.tenant_id, settings.transaction_tries_max),
+        store=store,
         keys=load_key_pair(Path(settings.key_file), settings.name),
         now_ms=clock_ms,
         new_id=lambda: new_id(clock_ms()),
@@ -97,7 +117,7 @@ class _LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The names of all commands, in order."""
-        return sorted(COMMANDS)
+        return sorted(COMMANDS | CLOCKED)
 
     def get_command(
         self,
@@ -105,10 +125,11 @@ class _LazyGroup(click.Group):
         cmd_name: str,
     ) -> click.Command | None:
         """The command of that name, imported now."""
-        if cmd_name not in COMMANDS:
+        found = (COMMANDS | CLOCKED).get(cmd_name)
+        if found is None:
             return None
-        module, attribute, _ = COMMANDS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(module), attribute)
+        named = getattr(importlib.import_module(found[0]), found[1])
+        command: click.Command = named(clock_ms) if cmd_name in CLOCKED else named
         return command
 
     def format_commands(
@@ -117,9 +138,9 @@ class _LazyGroup(click.Group):
         formatter: click.HelpFormatter,
     ) -> None:
         """Write the list of commands without importing any."""
-        if COMMANDS:
-            with formatter.section("Commands"):
-                formatter.write_dl([(name, COMMANDS[name][2]) for name in sorted(COMMANDS)])
+        known = COMMANDS | CLOCKED
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, known[name][2]) for name in sorted(known)])
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; a catalogued error becomes one line and its exit code."""
@@ -132,9 +153,11 @@ class _LazyGroup(click.Group):
 
 @click.group(cls=_LazyGroup)
 @click.version_option(package_name="harvestline")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """The lender's side: envelopes, evidence, lines and limits, ledger, models, console.
 
     Exit codes: 0 done, 2 wrong usage, 3 bad input, 4 refused, 5 not reachable,
     6 the store cannot be used.
     """
+    context.obj = Hands(open_centre, secrets.token_bytes, create_app)

@@ -8,10 +8,12 @@ transaction that met another is run again, a bounded number of times.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
@@ -30,6 +32,7 @@ from core.errors import HarvestlineError
 T = TypeVar("T")
 BUSY_TIMEOUT_MS = 20_000
 TRIES_MAX = 8
+FILE_MODE = 0o600
 ROWS_MAX = 1_000_000  # of any one answer
 _RETRY_SQLSTATES = ("40001", "40P01", "55P03")  # serialisation, deadlock, lock not available
 _IMMEDIATE = "harvestline_immediate"
@@ -195,11 +198,21 @@ def open_store(database_url: str, tenant_id: str, tries_max: int = TRIES_MAX) ->
         raise StoreError(
             f"expected sqlite:///PATH or postgresql+psycopg://…, got {url.drivername}://"
         )
+    if url.drivername == "sqlite" and url.database:
+        _make_private(Path(url.database))
     engine = create_engine(url, pool_pre_ping=url.drivername != "sqlite")
     if url.drivername == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return Store(engine, tenant_id, tries_max)
+
+
+def _make_private(path: Path) -> None:
+    """Create a new database file that only its owner may read; it holds personal data."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE))
+    except OSError as error:
+        raise StoreError(f"expected a database file at {path}: {error}") from error
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

@@ -1,0 +1,1 @@
+"""The commands of ``harvestline-server``, a module for each subject."""

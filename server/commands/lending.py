@@ -1,0 +1,149 @@
+"""``open-lines``, ``model``, ``replay``, ``verify`` and ``status``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from core.shape import encode
+from core.units import PPM
+from core.wire.modelfile import MODEL_BYTES_MAX
+from server.commands.hands import OPERATOR, centre_of, config_option, json_option, read_input, show
+from server.services.cards import judge_card
+from server.services.modelling import register_model
+from server.services.origination import open_lines as open_known_lines
+from server.services.status import status as read_status
+from server.services.verifying import verify as verify_books
+from server.store import models, products, registry, reports
+from server.store.reports import Replay
+
+EXIT_FAULTS = 4
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command("open-lines")
+@config_option
+@click.option("--product", "product_id", required=True)
+@click.option(
+    "--from-dossiers",
+    is_flag=True,
+    required=True,
+    help="Take farmers whose dossier shows a repaid season.",
+)
+@click.option(
+    "--share",
+    type=click.FloatRange(0, 1),
+    default=1.0,
+    show_default=True,
+    help="Share of the eligible farmers to take; always the same ones.",
+)
+@click.option(
+    "--purpose",
+    "purposes",
+    multiple=True,
+    help="A purpose that the enrolment forms cover; the product's own by default.",
+)
+@json_option
+@click.pass_context
+def open_lines(
+    context: click.Context,
+    *,
+    config: Path,
+    product_id: str,
+    from_dossiers: bool,  # noqa: ARG001 - says aloud where the farmers come from
+    share: float,
+    purposes: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Decide for farmers whom the lender knows, and open the lines that are approved."""
+    centre = centre_of(context, config)
+    with centre.store.reading() as tx:
+        given = purposes or products.newest(tx, product_id).decision.purposes
+    found = open_known_lines(centre, product_id, round(share * PPM), given, OPERATOR)
+    opened = [each for each in found if each.line_id]
+    result = {"decided": len(found), "opened": len(opened), "lines": [encode(e) for e in found]}
+    sentence = f"{len(found)} farmers decided, {len(opened)} lines opened."
+    show(result, sentence, as_json=as_json)
+
+
+@click.group("model")
+def model() -> None:
+    """Compact models: registered, signed, pushed to the stations."""
+
+
+@model.command("add")
+@config_option
+@click.argument("file", type=_FILE)
+@json_option
+@click.pass_context
+def add_model(context: click.Context, *, config: Path, file: Path, as_json: bool) -> None:
+    """Register a model file, signed by this centre or not signed yet."""
+    centre = centre_of(context, config)
+    found = register_model(centre, read_input(file, MODEL_BYTES_MAX), OPERATOR)
+    result = {"name": found.name, "version": found.version, "sha256": found.sha256}
+    show(result, f"{found.name} version {found.version} is in use.", as_json=as_json)
+
+
+@model.command("list")
+@config_option
+@json_option
+@click.pass_context
+def list_models(context: click.Context, *, config: Path, as_json: bool) -> None:
+    """The registered models, newest first."""
+    with centre_of(context, config).store.reading() as tx:
+        found = models.every(tx)
+    rows = [
+        {"name": m.name, "version": m.version, "sha256": m.sha256, "state": m.state} for m in found
+    ]
+    lines = [f"{m.name} {m.version}  {m.state}  {m.sha256}" for m in found]
+    show({"models": rows}, "\n".join(lines) or "No model is registered.", as_json=as_json)
+
+
+@click.command("replay")
+@config_option
+@click.argument("card_id")
+@json_option
+@click.pass_context
+def replay(context: click.Context, *, config: Path, card_id: str, as_json: bool) -> None:
+    """Decide a card again from its inputs; exit code 4 if the bytes differ."""
+    centre = centre_of(context, config)
+    with centre.store.reading() as tx:
+        kept = reports.decision(tx, card_id)
+        station = registry.find_station(tx, kept.writer)
+        own = centre.keys.identity().public_key
+        key = station.public_key if station else own
+        outcome, detail = judge_card(tx, kept.document, (key,))
+    result = {"card_id": card_id, "replay": outcome.value, "detail": detail}
+    same = outcome is Replay.SAME
+    words = "leads to the same bytes" if same else f"does not replay: {outcome.value}, {detail}"
+    show(result, f"Card {card_id} {words}.", as_json=as_json)
+    if not same:
+        sys.exit(EXIT_FAULTS)
+
+
+@click.command("verify")
+@config_option
+@json_option
+@click.pass_context
+def verify(context: click.Context, *, config: Path, as_json: bool) -> None:
+    """Check the books: ledger, chains, movements, leases, cards; exit code 4 on a fault."""
+    found = verify_books(centre_of(context, config))
+    lines = [f"{count:>7}  {statement}" for statement, count in found.checked.items()]
+    lines += [f"FAULT  {fault.statement}: {fault.where} {fault.detail}" for fault in found.faults]
+    result = {**encode(found), "ok": not found.faults}
+    show(result, "\n".join([*lines, "All holds." if not found.faults else ""]), as_json=as_json)
+    if found.faults:
+        sys.exit(EXIT_FAULTS)
+
+
+@click.command("status")
+@config_option
+@json_option
+@click.pass_context
+def status(context: click.Context, *, config: Path, as_json: bool) -> None:
+    """Counts, high waters, and what people must look at."""
+    found = read_status(centre_of(context, config))
+    show(found, json.dumps(found, indent=2, sort_keys=True), as_json=as_json)
