@@ -1,0 +1,116 @@
+"""What every page has in its hands: the centre, the session, the templates.
+
+A page asks for a user with :meth:`Desk.visitor` before it reads anything, and a
+change asks for a role and for the page's own token with :meth:`Desk.permit`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from jinja2 import Environment
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from core.units import civil_day
+from server.console import render
+from server.console.session import SESSION_COOKIE, Seals, Session, Throttle, fingerprint
+from server.services.centre import MS_PER_MINUTE, Centre, LoginRequiredError, RoleError
+from server.store import people, registry
+from server.store.engine import Tx
+from server.store.people import Actor, Role
+
+READERS = frozenset({Role.LENDER, Role.SUPERVISOR, Role.AUDITOR})
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A logged-in user on one request."""
+
+    username: str
+    role: Role
+    visit: str
+    token: str
+
+    @property
+    def actor(self) -> Actor:
+        """The visitor as the audit trail names them."""
+        return Actor(self.username, self.role.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The console's own parts."""
+
+    centre: Centre
+    seals: Seals
+    throttle: Throttle
+    templates: Environment
+
+    def visitor(self, request: Request) -> Visitor:
+        """The user behind a request.
+
+        Raises
+        ------
+        LoginRequiredError
+            If nobody is logged in, or the account has changed since.
+        RoleError
+            If the user's role has no place at the console.
+        """
+        session = self.seals.read(request.cookies.get(SESSION_COOKIE))
+        if session is None:
+            raise LoginRequiredError("expected a log-in, got none or one that has ended")
+        with self.centre.store.reading() as tx:
+            return self._known(tx, session)
+
+    def _known(self, tx: Tx, session: Session) -> Visitor:
+        user = people.user(tx, session.username)
+        if user is None or user.disabled or fingerprint(user) != session.fingerprint:
+            raise LoginRequiredError("the account has changed since the log-in: log in again")
+        if user.role not in READERS:
+            raise RoleError(f"the role {user.role.value} has no place at the console")
+        return Visitor(user.username, user.role, session.visit, self.seals.token(session.visit))
+
+    def permit(self, request: Request, form: FormData, *roles: Role) -> Visitor:
+        """The user behind a change, with the page's token and one of the roles.
+
+        Raises
+        ------
+        LoginRequiredError, RoleError
+            As for :meth:`visitor`, or if the role may not do this.
+        ForgedRequestError
+            If the form did not come from a page of this visit.
+        """
+        visitor = self.visitor(request)
+        self.seals.require_token(str(form.get("token", "")), visitor.visit)
+        if visitor.role not in roles:
+            allowed = " or ".join(role.value for role in roles)
+            raise RoleError(f"expected the role {allowed} for this, got {visitor.role.value}")
+        return visitor
+
+    def today(self, tx: Tx) -> date:
+        """The civil date in the zone of the first site, or in UTC."""
+        sites = registry.all_sites(tx)
+        offset = sites[0].utc_offset_minutes if sites else 0
+        return civil_day(self.centre.now_ms(), offset * MS_PER_MINUTE)
+
+    def page(
+        self,
+        request: Request,
+        name: str,
+        context: Mapping[str, Any],
+        visitor: Visitor | None = None,
+        status: int = 200,
+    ) -> HTMLResponse:
+        """A page, with what the frame around every page needs."""
+        frame = {
+            "visitor": visitor,
+            "here": request.url.path.removeprefix(render.PREFIX).split("/")[1:2],
+            "lender": self.centre.settings.name,
+            "now_ms": self.centre.now_ms(),
+        }
+        return HTMLResponse(render.fill(self.templates, name, {**frame, **context}), status)

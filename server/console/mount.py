@@ -1,0 +1,120 @@
+"""Puts the console under ``/console`` of the centre's web application."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote
+
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from core.errors import HarvestlineError
+from server.console import render
+from server.console.desk import Desk
+from server.console.pages import applications, door, fields, line, portfolio, stations
+from server.console.session import Seals, Throttle, load_secret
+from server.services.centre import Centre, LoginRequiredError
+
+CONTENT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+HEADERS = {
+    "content-security-policy": CONTENT_POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+class SafeHeaders:
+    """Adds the security headers to every answer; pages are never kept by a cache."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request with the headers added."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                if "/static/" not in scope["path"]:
+                    headers.setdefault("cache-control", "no-store")
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def mount(app: FastAPI, centre: Centre) -> None:
+    """Serve the console under its prefix, and lead the root to it.
+
+    Raises
+    ------
+    KeyFileError
+        If the session secret cannot be used.
+    """
+    secret = load_secret(Path(centre.settings.session_secret_file))
+    desk = Desk(centre, Seals(secret), Throttle(centre.now_ms), render.environment())
+
+    @app.get("/", include_in_schema=False)
+    def root() -> RedirectResponse:
+        return RedirectResponse(f"{render.PREFIX}/", 303)
+
+    app.mount(render.PREFIX, console(desk))
+
+
+def console(desk: Desk) -> ASGIApp:
+    """The console as an application of its own."""
+
+    def refused(request: Request, error: Exception) -> Response:
+        return _refusal(desk, request, error)
+
+    pages = Starlette(
+        routes=[
+            Mount("/static", StaticFiles(directory=render.STATIC)),
+            *door.routes(desk),
+            *portfolio.routes(desk),
+            *fields.routes(desk),
+            *line.routes(desk),
+            *applications.routes(desk),
+            *stations.routes(desk),
+        ],
+        exception_handlers={HarvestlineError: refused, HTTPException: refused},
+    )
+    return SafeHeaders(pages)
+
+
+def _refusal(desk: Desk, request: Request, error: Exception) -> Response:
+    if isinstance(error, LoginRequiredError):
+        return _to_the_door(request)
+    if isinstance(error, HarvestlineError):
+        status, title, detail = error.entry.http_status, error.entry.title, str(error)
+        code = error.code
+    else:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        title, code = "There is no such page", ""
+        detail = "Check the address, or begin at the portfolio."
+    context = {"title": title, "detail": detail, "code": code}
+    return desk.page(request, "refused.html", context, status=status)
+
+
+def _to_the_door(request: Request) -> Response:
+    """To the log-in; a part of a page asks its page to go there."""
+    target = f"{render.PREFIX}/login"
+    if request.method == "GET" and "hx-request" not in request.headers:
+        wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"{target}?next={quote(wanted, safe='')}", 303)
+    if "hx-request" in request.headers:
+        return Response(status_code=401, headers={"HX-Redirect": target})
+    return RedirectResponse(target, 303)

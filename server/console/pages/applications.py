@@ -1,0 +1,92 @@
+"""Applications, their decision cards, and the replay of a card."""
+
+from __future__ import annotations
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from core.units import PPM
+from server.console.desk import READERS, Desk
+from server.console.figures.limit import points_bar
+from server.console.views.application import (
+    ApplicationPage,
+    read_application,
+    read_applications,
+    replay_now,
+)
+from server.store.reports import Replay
+
+VERDICTS = ("approve", "refer", "decline")
+REPLAY_WORDS = {
+    Replay.SAME: "The signature holds, and the same inputs gave the same outcome, byte for byte.",
+    Replay.DIFFERS: "The same inputs give another outcome than the card states.",
+    Replay.UNKNOWN_MODEL: "The model that the card names is not registered here.",
+    Replay.UNKNOWN_POLICY: "The product version that the card names is not registered here.",
+    Replay.BAD_SIGNATURE: "The card’s signature does not hold.",
+    Replay.UNREADABLE: "The card cannot be decided again.",
+}
+
+
+def routes(desk: Desk) -> list[Route]:
+    """The addresses of applications."""
+
+    def applications(request: Request) -> Response:
+        visitor = desk.visitor(request)
+        wanted = request.query_params.get("verdict", "")
+        with desk.centre.store.reading() as tx:
+            every = read_applications(tx)
+        counts = {
+            verdict: sum(
+                row.decision is not None and row.decision.verdict == verdict for row in every
+            )
+            for verdict in VERDICTS
+        }
+        shown = [
+            row
+            for row in every
+            if wanted not in VERDICTS or (row.decision and row.decision.verdict == wanted)
+        ]
+        context = {"rows": shown, "counts": counts, "wanted": wanted if wanted in VERDICTS else ""}
+        return desk.page(request, "applications.html", context, visitor)
+
+    def application(request: Request) -> Response:
+        visitor = desk.visitor(request)
+        application_id = request.path_params["application_id"]
+        with desk.centre.store.reading() as tx:
+            shown = read_application(tx, application_id, desk.centre.keys)
+        return desk.page(request, "application.html", _context(shown), visitor)
+
+    async def replay(request: Request) -> Response:
+        return await run_in_threadpool(again, request, await request.form())
+
+    def again(request: Request, form: FormData) -> Response:
+        visitor = desk.permit(request, form, *READERS)
+        with desk.centre.store.reading() as tx:
+            decision, outcome, detail = replay_now(
+                tx, request.path_params["card_id"], desk.centre.keys
+            )
+            shown = read_application(tx, decision.application_id, desk.centre.keys)
+        result = {"outcome": outcome.value, "words": REPLAY_WORDS[outcome], "detail": detail}
+        if request.headers.get("hx-request") == "true":
+            return desk.page(request, "replay.html", {"result": result})
+        context = {**_context(shown), "result": result}
+        return desk.page(request, "application.html", context, visitor)
+
+    return [
+        Route("/applications", applications, methods=["GET"]),
+        Route("/applications/{application_id}", application, methods=["GET"]),
+        Route("/cards/{card_id}/replay", replay, methods=["POST"]),
+    ]
+
+
+def _context(shown: ApplicationPage) -> dict[str, object]:
+    most = max([1, *(abs(row.difference) for row in shown.features)])
+    return {
+        "shown": shown,
+        "bars": {row.definition.name: points_bar(row.difference, most) for row in shown.features},
+        "result": None,
+        "ppm": PPM,
+    }

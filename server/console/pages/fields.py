@@ -1,0 +1,121 @@
+"""The map, and each plot's or pasture's own page."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from server.console.desk import Desk
+from server.console.figures.curve import curve_picture, estimate_picture, season_span
+from server.console.render import PREFIX
+from server.console.views.book import read_rows
+from server.console.views.plot import MapField, days_since, read_fields, read_plot
+from server.store import lines
+
+MOVEMENT_LEGEND = (
+    ("raised", "Raised"),
+    ("held", "Held, or just opened"),
+    ("cut", "Cut"),
+    ("frozen", "Frozen"),
+    ("none", "No line rests on it"),
+)
+ANOMALY_LEGEND = (
+    ("low3", "25 % or more below normal"),
+    ("low2", "12 to 25 % below"),
+    ("low1", "4 to 12 % below"),
+    ("mid", "as normal"),
+    ("high1", "4 to 12 % above"),
+    ("high2", "12 % or more above"),
+    ("none", "not known"),
+)
+
+
+def routes(desk: Desk) -> list[Route]:
+    """The addresses of the map and the plots."""
+
+    def fields_map(request: Request) -> Response:
+        visitor = desk.visitor(request)
+        by = "anomaly" if request.query_params.get("by") == "anomaly" else "movement"
+        found = _fields(desk)
+        context = {
+            "by": by,
+            "fields": found,
+            "legend": ANOMALY_LEGEND if by == "anomaly" else MOVEMENT_LEGEND,
+        }
+        return desk.page(request, "map.html", context, visitor)
+
+    def shapes(request: Request) -> Response:
+        desk.visitor(request)
+        return JSONResponse(
+            {
+                "type": "FeatureCollection",
+                "features": [_feature(field) for field in _fields(desk) if field.geometry],
+            }
+        )
+
+    def plot(request: Request) -> Response:
+        visitor = desk.visitor(request)
+        subject_id = request.path_params["subject_id"]
+        with desk.centre.store.reading() as tx:
+            story = read_plot(tx, subject_id, request.query_params.get("evidence", ""))
+            resting = lines.resting_on(
+                tx, [subject_id, *(herd.subject_id for herd in story.grazed_by)]
+            )
+            rests = [row for row in read_rows(tx, desk.today(tx)) if row.line_id in resting]
+            today = desk.today(tx)
+        curve = strip = None
+        if story.shown is not None:
+            curve = curve_picture(story.shown, story.stages, story.sentence)
+            if story.estimates:
+                title = (
+                    f"Expected yield over the season in {story.unit}; the figures are in the table"
+                )
+                span = season_span(story.shown)
+                strip = estimate_picture(story.estimates, span, story.unit, title)
+        last = story.shown.last_clear_on if story.shown else None
+        context = {
+            "story": story,
+            "curve": curve,
+            "strip": strip,
+            "rests": rests,
+            "age_days": days_since(last, today),
+        }
+        return desk.page(request, "plot.html", context, visitor)
+
+    return [
+        Route("/map", fields_map, methods=["GET"]),
+        Route("/map/fields.geojson", shapes, methods=["GET"]),
+        Route("/plots/{subject_id}", plot, methods=["GET"]),
+    ]
+
+
+def _fields(desk: Desk) -> list[MapField]:
+    with desk.centre.store.reading() as tx:
+        rows = read_rows(tx, desk.today(tx))
+        by_subject = {
+            subject_id: line.line_id for line in lines.every(tx) for subject_id in line.subject_ids
+        }
+        return read_fields(tx, rows, by_subject)
+
+
+def movement_tone(movement: str) -> str:
+    """The class of colour for a movement."""
+    return {"": "none", "opened": "held"}.get(movement, movement)
+
+
+def _feature(field: MapField) -> dict[str, object]:
+    return {
+        "type": "Feature",
+        "geometry": field.geometry,
+        "properties": {
+            "name": field.name,
+            "owner": field.owner,
+            "kind": field.kind,
+            "url": f"{PREFIX}/plots/{field.subject_id}",
+            "movement": field.movement or "no line",
+            "movement_tone": movement_tone(field.movement),
+            "anomaly_tone": field.anomaly_tone,
+            "stage": field.stage,
+        },
+    }

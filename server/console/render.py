@@ -1,0 +1,126 @@
+"""Templates, and the few words and figures that every page spells the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from core.units import PPM, format_money, minor_digits
+from server.console.figures.canvas import long_day, short_day
+
+FOLDER = Path(__file__).parent
+STATIC = FOLDER / "static"
+ICONS = STATIC / "shared" / "icons"
+PREFIX = "/console"
+STAGE_ICONS = {
+    "sowing": "seed",
+    "emergence": "sprout",
+    "vegetative": "plant",
+    "heading": "ear",
+    "ripening": "ear",
+    "harvested": "harvest",
+}
+MOVEMENT_ICONS = {
+    "opened": "seed",
+    "raised": "up",
+    "held": "hold",
+    "cut": "down",
+    "frozen": "lock",
+}
+MOVEMENT_WORDS = {
+    "opened": "Opened",
+    "raised": "Raised",
+    "held": "Held",
+    "cut": "Cut",
+    "frozen": "Frozen",
+}
+
+
+def environment() -> Environment:
+    """The templates, with everything escaped and nothing undefined passed over."""
+    found = Environment(
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters.update(
+        money=money, amount=amount, day=long_day, short_day=short_day, instant=instant,
+        percent=percent, signed_percent=signed_percent, points=points, hash=short_hash,
+        hectares=hectares, number=number,
+    )  # fmt: skip
+    found.globals.update(
+        icon=icon, prefix=PREFIX, stage_icon=STAGE_ICONS, movement_icon=MOVEMENT_ICONS,
+        movement_words=MOVEMENT_WORDS,
+    )  # fmt: skip
+    return found
+
+
+@cache
+def icon(name: str) -> Markup:
+    """An icon of the shared set, inline, so that it takes the colour of its text."""
+    svg = (ICONS / f"{name}.svg").read_text(encoding="utf-8").strip()
+    drawn = svg.replace("<svg ", '<svg class="icon" aria-hidden="true" focusable="false" ', 1)
+    return Markup(drawn)  # noqa: S704 - our own file
+
+
+def money(amount_minor: int, currency: str) -> str:
+    """An amount as people write it, with its currency."""
+    return format_money(amount_minor, currency)
+
+
+def amount(amount_minor: int, currency: str) -> str:
+    """The amount without its currency and, if they are nought, without cents."""
+    text = format_money(amount_minor, currency).removeprefix(f"{currency} ")
+    digits = minor_digits(currency)
+    return text.removesuffix("." + "0" * digits) if digits else text
+
+
+def instant(at_ms: int | None) -> str:
+    """An instant in UTC, to the minute."""
+    if at_ms is None:
+        return "never"
+    found = datetime.fromtimestamp(at_ms / 1000, UTC)
+    return f"{long_day(found.date().isoformat())}, {found:%H:%M} UTC"
+
+
+def percent(ppm: int, digits: int = 1) -> str:
+    """Parts per million as a percentage."""
+    return f"{100 * ppm / PPM:.{digits}f} %"
+
+
+def signed_percent(ppm: int | None) -> str:
+    """A deviation as a percentage with its sign; a dash where it is unknown."""
+    return "–" if ppm is None else f"{100 * ppm / PPM:+.0f} %".replace("-", "−")
+
+
+def points(value: int) -> str:
+    """Points with their sign."""
+    return f"{value:+d}".replace("-", "−")
+
+
+def short_hash(text: str, digits: int = 12) -> str:
+    """The beginning of a hash or an id; the whole stands in the page's title text."""
+    return text if len(text) <= digits else f"{text[:digits]}…"
+
+
+def hectares(area_m2: int) -> str:
+    """An area in hectares."""
+    return f"{area_m2 / 10_000:.2f} ha"
+
+
+def number(value: int) -> str:
+    """A whole number with separators."""
+    return f"{value:,}".replace("-", "−")
+
+
+def fill(templates: Environment, name: str, context: Mapping[str, Any]) -> str:
+    """A page's text."""
+    return templates.get_template(name).render(**context)

@@ -1,0 +1,152 @@
+"""Who is at the console: a signed cookie, a token against forged requests, a throttle.
+
+The cookie names the user and the fingerprint of their password hash, so that a new
+password, another role or a disabled account takes effect at the next request. Its
+age is the machine's own, not the centre's virtual time: in a demonstration a season
+passes in minutes, and nobody should be logged out by it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+
+from itsdangerous import BadSignature, URLSafeSerializer, URLSafeTimedSerializer
+
+from core.errors import HarvestlineError
+from server.keys import KeyFileError
+from server.store.people import User
+
+SESSION_COOKIE = "harvestline_session"
+VISIT_COOKIE = "harvestline_visit"
+SESSION_S_MAX = 8 * 3600
+TRIES_MAX = 5
+THROTTLE_MS = 60_000
+THROTTLED_NAMES_MAX = 10_000
+SECRET_BYTES_MIN = 32
+OTHERS_MASK = 0o077
+
+
+class ForgedRequestError(HarvestlineError):
+    """A change came without the token that the page carried."""
+
+    code = "HL-SRV-007"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A logged-in user; ``visit`` is what the token against forged requests is bound to."""
+
+    username: str
+    fingerprint: str
+    visit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seals:
+    """Signs and reads cookies and tokens with the session secret."""
+
+    secret: bytes = field(repr=False)
+
+    def cookie(self, user: User, visit: str) -> str:
+        """The cookie of a user who has just logged in."""
+        return str(self._timed().dumps([user.username, fingerprint(user), visit]))
+
+    def read(self, cookie: str | None) -> Session | None:
+        """The session in a cookie; None if it is absent, altered or too old."""
+        if not cookie:
+            return None
+        try:
+            username, mark, visit = self._timed().loads(cookie, max_age=SESSION_S_MAX)
+        except (BadSignature, ValueError, TypeError):
+            return None
+        return Session(str(username), str(mark), str(visit))
+
+    def token(self, visit: str) -> str:
+        """The token that every form of a visit carries."""
+        return str(self._plain().dumps(visit))
+
+    def require_token(self, token: str, visit: str) -> None:
+        """Return if the token belongs to the visit.
+
+        Raises
+        ------
+        ForgedRequestError
+            If it is absent, altered, or of another visit.
+        """
+        try:
+            found = self._plain().loads(token)
+        except BadSignature:
+            found = None
+        if not visit or found != visit:
+            raise ForgedRequestError(
+                "expected the token of this page with the form: load the page again and repeat"
+            )
+
+    def _timed(self) -> URLSafeTimedSerializer:
+        return URLSafeTimedSerializer(self.secret, salt="harvestline/session/v1")
+
+    def _plain(self) -> URLSafeSerializer:
+        return URLSafeSerializer(self.secret, salt="harvestline/form/v1")
+
+
+def fingerprint(user: User) -> str:
+    """A mark that changes with the password or the role."""
+    return hashlib.sha256(f"{user.password_hash}/{user.role.value}".encode()).hexdigest()[:24]
+
+
+def load_secret(path: Path) -> bytes:
+    """The session secret.
+
+    Raises
+    ------
+    KeyFileError
+        If the file is missing, short, or readable by others.
+    """
+    try:
+        mode, secret = path.stat().st_mode, path.read_bytes().strip()
+    except OSError as error:
+        raise KeyFileError(f"expected the session secret at {path}: {error}") from error
+    if mode & OTHERS_MASK:
+        raise KeyFileError(f"{path} can be read by others: run chmod 600 on it")
+    if len(secret) < SECRET_BYTES_MIN:
+        raise KeyFileError(f"expected at least {SECRET_BYTES_MIN} bytes of secret in {path}")
+    return secret
+
+
+class Throttle:
+    """After a few wrong passwords a name must wait; what it remembers is bounded.
+
+    It counts by name and not by address, because a guesser has many addresses; a
+    person who is kept out by somebody's guessing waits one minute.
+    """
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        self._now_ms = now_ms
+        self._wrong: OrderedDict[str, tuple[int, int]] = OrderedDict()
+        self._lock = Lock()
+
+    def wait_s(self, name: str) -> int:
+        """How long this name must still wait [s]; 0 if it may try."""
+        with self._lock:
+            tries, last_ms = self._wrong.get(name, (0, 0))
+        left_ms = last_ms + THROTTLE_MS - self._now_ms()
+        return -(-left_ms // 1000) if tries >= TRIES_MAX and left_ms > 0 else 0
+
+    def wrong(self, name: str) -> None:
+        """Count a wrong password; a minute without one forgets the earlier ones."""
+        now = self._now_ms()
+        with self._lock:
+            tries, last_ms = self._wrong.pop(name, (0, 0))
+            self._wrong[name] = (tries + 1 if now - last_ms < THROTTLE_MS else 1, now)
+            while len(self._wrong) > THROTTLED_NAMES_MAX:
+                self._wrong.popitem(last=False)
+
+    def right(self, name: str) -> None:
+        """Forget the wrong passwords of a name."""
+        with self._lock:
+            self._wrong.pop(name, None)

@@ -1,0 +1,214 @@
+"""A line: how its limit moved and why, what is drawn, leased, owed and due."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from core.lending.lease import Lease
+from core.lending.ledger import Owed
+from core.lending.product import Product
+from core.lending.schedule import Due, bullet
+from core.units import civil_day
+from core.wire.registry import Farmer, Subject
+from server.console.figures.limit import LimitStory, Marker, Step
+from server.services.standing import (
+    LineStanding,
+    interest_earned,
+    priced_by,
+    principal_account,
+    standing,
+)
+from server.store import evidence, leases, ledger, lines, people, registry, reports
+from server.store.engine import Tx
+from server.store.leases import Drawing
+from server.store.ledger import Repayment
+from server.store.lines import Line, LineMovement
+from server.store.people import AuditRow
+
+TERMS = (
+    ("collateral_minor", "C", "What the harvest can carry"),
+    ("stage_cost_minor", "S", "What the stage costs"),
+    ("capacity_minor", "R", "What the season’s cash can repay"),
+    ("cap_minor", "Cap", "The product’s highest amount"),
+)
+HERD_WORDS = {
+    "collateral_minor": "What the herd can carry",
+    "stage_cost_minor": "The season’s feed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TermRow:
+    """One term of the rule [minor units]; ``binding`` set the limit."""
+
+    sign: str
+    words: str
+    amount_minor: int
+    binding: bool
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRow:
+    """A lease that is or was out [minor units]."""
+
+    lease: Lease
+    used_minor: int
+    unspent_minor: int
+    closed: bool
+    expired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MovementRow:
+    """A movement with its number and the plots that its evidence speaks of."""
+
+    number: int
+    moved: LineMovement
+    evidence: tuple[tuple[str, str], ...]  # evidence id, subject id
+
+
+@dataclass(frozen=True, slots=True)
+class LinePage:
+    """Everything that a line's page shows."""
+
+    line: Line
+    stands: LineStanding
+    farmer: Farmer | None
+    product: Product
+    subjects: tuple[Subject, ...]
+    movements: tuple[MovementRow, ...]
+    terms: tuple[TermRow, ...]
+    terms_on: str
+    story: LimitStory
+    draws: tuple[Drawing, ...]
+    repayments: tuple[Repayment, ...]
+    leases: tuple[LeaseRow, ...]
+    due: Due
+    consents: Mapping[str, str]
+    acts: tuple[AuditRow, ...]
+    today: date
+
+
+def read_line(tx: Tx, line_id: str, today: date, now_ms: int) -> LinePage:
+    """A line's page.
+
+    Raises
+    ------
+    NotKnownError
+        If there is no such line.
+    """
+    line = lines.get(tx, line_id)
+    stands = standing(tx, line, today)
+    product = priced_by(tx, line)
+    moved = lines.movements_of(tx, line_id)
+    weighed = next((m for m in reversed(moved) if m.terms), None)
+    found = (registry.find_subject(tx, each) for each in line.subject_ids)
+    return LinePage(
+        line=line,
+        stands=stands,
+        farmer=registry.find_farmer(tx, line.farmer_id),
+        product=product,
+        subjects=tuple(subject for subject in found if subject is not None),
+        movements=_movements(tx, moved),
+        terms=_terms(weighed.terms, product) if weighed else (),
+        terms_on=weighed.as_of if weighed else "",
+        story=_story(tx, line, moved, stands, today),
+        draws=leases.draws_of_line(tx, line_id),
+        repayments=ledger.repayments_of(tx, line_id),
+        leases=_leases(tx, line, stands, now_ms),
+        due=_due(tx, line, stands.owed),
+        consents=reports.granted_purposes(tx, line.farmer_id),
+        acts=people.trail_of(tx, "line", line_id),
+        today=today,
+    )
+
+
+def _movements(tx: Tx, moved: Sequence[LineMovement]) -> tuple[MovementRow, ...]:
+    rows = []
+    for number, each in enumerate(moved, 1):
+        known = ((e, evidence.find(tx, e)) for e in each.evidence_ids)
+        links = tuple((evidence_id, kept.subject_id) for evidence_id, kept in known if kept)
+        rows.append(MovementRow(number, each, links))
+    return tuple(reversed(rows))
+
+
+def _terms(terms: Mapping[str, int], product: Product) -> tuple[TermRow, ...]:
+    present = [(name, sign, words) for name, sign, words in TERMS if name in terms]
+    lowest = min(terms[name] for name, _, _ in present)
+    most = max([1, *(terms[name] for name, _, _ in present)])
+    bound = next(name for name, _, _ in present if terms[name] == lowest)
+    herd = HERD_WORDS if product.herd is not None else {}
+    return tuple(
+        TermRow(sign, herd.get(name, words), terms[name], name == bound, terms[name] / most)
+        for name, sign, words in present
+    )
+
+
+def _story(
+    tx: Tx, line: Line, moved: Sequence[LineMovement], stands: LineStanding, today: date
+) -> LimitStory:
+    until = today.isoformat()
+    if line.closed_at_ms is not None:
+        until = civil_day(line.closed_at_ms).isoformat()
+    first = moved[0].as_of if moved else line.opened_on
+    limits = [Step(m.as_of, m.limit_minor) for m in moved] or [Step(first, line.limit_minor)]
+    leased = [Step(m.as_of, m.leased_unspent_minor) for m in moved]
+    leased.append(Step(max(until, first), stands.leased_minor))
+    changes = ledger.principal_changes(tx, principal_account(line.line_id))
+    return LimitStory(
+        currency=line.currency,
+        limits=tuple(_rising(limits)),
+        drawn=tuple(_sums(changes)),
+        leased=tuple(_rising(leased)),
+        markers=tuple(_markers(moved)),
+        until=max(until, limits[-1].on),
+    )
+
+
+def _rising(steps: Sequence[Step]) -> list[Step]:
+    """One step a day, in order of days; the last of a day stands."""
+    last = {step.on: step for step in steps}
+    return [last[day] for day in sorted(last)]
+
+
+def _sums(changes: Sequence[tuple[str, int]]) -> list[Step]:
+    total, steps = 0, []
+    for day, change in changes:
+        total += change
+        steps.append(Step(day, total))
+    return _rising(steps)
+
+
+def _markers(moved: Sequence[LineMovement]) -> list[Marker]:
+    """A number for each movement, but for a hold that only repeats the one before."""
+    shown, before = [], ""
+    for number, each in enumerate(moved, 1):
+        name = each.movement.value
+        if name != "held" or before != "held":
+            shown.append(Marker(number, each.as_of, each.limit_minor, name))
+        before = name
+    return shown
+
+
+def _leases(tx: Tx, line: Line, stands: LineStanding, now_ms: int) -> tuple[LeaseRow, ...]:
+    rows = [
+        LeaseRow(b.lease, b.used_minor, b.unspent_minor, b.closed, b.lease.expires_at_ms <= now_ms)
+        for b in stands.books
+    ]
+    first = leases.find(tx, line.onboarding_lease_id) if line.onboarding_lease_id else None
+    if first is not None:
+        used = leases.book(tx, first).line_used_minor(line.line_id)
+        closed, expired = first.closed_at_ms is not None, first.lease.expires_at_ms <= now_ms
+        rows.append(LeaseRow(first.lease, used, stands.onboarding_unspent_minor, closed, expired))
+    return tuple(sorted(rows, key=lambda row: row.lease.signed_at_ms, reverse=True))
+
+
+def _due(tx: Tx, line: Line, owed: Owed) -> Due:
+    """What falls due, if nothing more is drawn or repaid until then."""
+    on = date.fromisoformat(line.due_on)
+    paid = sum(each.interest_minor for each in ledger.repayments_of(tx, line.line_id))
+    interest = max(0, interest_earned(tx, line, on) - paid)
+    return bullet(on, owed.principal_minor, interest, owed.fee_minor)
