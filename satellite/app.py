@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -179,10 +179,16 @@ def keygen(out: Path, as_json: bool) -> None:  # noqa: FBT001  # click passes a 
     _say(facts, lambda f: [f"{name:<11}{value}" for name, value in f.items()], as_json=as_json)
 
 
-def main() -> None:
-    """Run the command; a fault of ours ends in its catalogue number and exit code."""
+def main(words: Sequence[str] | None = None) -> None:
+    """Run the command; a fault of ours ends in its catalogue number and exit code.
+
+    Parameters
+    ----------
+    words
+        The command line after the program's name; the process's own if absent.
+    """
     try:
-        cli()
+        cli(words)
     except HarvestlineError as error:
         click.echo(f"{error.code} {error.entry.title}: {error}", err=True)
         sys.exit(error.entry.exit_code)
