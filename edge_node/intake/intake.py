@@ -13,6 +13,7 @@ docs/wire.md.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -42,7 +43,7 @@ from edge_node.store.devices import DeviceRegistry
 RETRY_S_MIN = 0.2
 FULL_QUEUE_S_MAX = 1.0  # how long the network thread waits for room, its keepalive in mind
 STOP_S_MAX = 30.0
-IDLE_S = 0.2  # how often an idle committer looks whether it is to stop
+IDLE_S = 1.0  # how often an idle committer looks whether it is to stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +95,11 @@ class Intake:
         self._on_event = on_event
         self._ballast = Ballast(settings.ballast_path, settings.ballast_mib)
         self._committer = Committer(settings)
-        self._queue: queue.Queue[tuple[Delivery, Arrival]] = queue.Queue(
+        # None only wakes an idle committer up.
+        self._queue: queue.Queue[tuple[Delivery, Arrival] | None] = queue.Queue(
             settings.queue_messages_max
         )
+        self._batch_s = settings.batch_ms_max / 1000
         self._stopping = threading.Event()
         self._blocked = threading.Event()
         self._finished = threading.Event()
@@ -124,6 +127,8 @@ class Intake:
     def stop(self) -> None:
         """Commit what is queued, unless storage is blocked, and leave the broker."""
         self._stopping.set()
+        with contextlib.suppress(queue.Full):
+            self._queue.put_nowait(None)
         if self._thread is not None:
             self._thread.join(STOP_S_MAX)
         if self._link is not None:
@@ -177,21 +182,22 @@ class Intake:
 
     def _next_batch(self) -> list[tuple[Delivery, Arrival]]:
         """The next messages, at least one; none when the intake is to stop and all is done."""
-        while True:
-            try:
-                first = self._queue.get(timeout=IDLE_S)
-                break
-            except queue.Empty:
-                if self._stopping.is_set():
-                    return []
-        batch = [first]
-        closes_s = time.monotonic() + self._settings.batch_ms_max / 1000
+        batch: list[tuple[Delivery, Arrival]] = []
+        closes_s = 0.0
         while len(batch) < self._settings.batch_messages_max:
-            wait_s = 0.0 if self._stopping.is_set() else closes_s - time.monotonic()
+            if self._stopping.is_set():
+                wait_s = 0.0
+            else:
+                wait_s = max(0.0, closes_s - time.monotonic()) if batch else IDLE_S
             try:
-                batch.append(self._queue.get(block=wait_s > 0, timeout=max(wait_s, 0.0)))
+                entry = self._queue.get(block=wait_s > 0, timeout=wait_s)
             except queue.Empty:
-                break
+                if batch or self._stopping.is_set():
+                    break
+                continue
+            if entry is not None:
+                closes_s = closes_s if batch else time.monotonic() + self._batch_s
+                batch.append(entry)
         return batch
 
     def _committed(

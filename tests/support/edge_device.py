@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from types import TracebackType
 from typing import Any, Self
@@ -13,7 +14,13 @@ from core.shape import decode
 from core.signing import open_document
 from core.wire.telemetry import WATERMARK, Batch, Sample, Watermark, topic
 from edge_node.keys import KeyRing
-from tests.support.edge_station import SITE, device_password, signed_batch, signed_birth
+from tests.support.edge_station import (
+    SITE,
+    device_password,
+    signed_batch,
+    signed_birth,
+    signed_death,
+)
 
 CONNECT_S_MAX = 20.0
 
@@ -42,7 +49,8 @@ class EdgeDevice:
             CallbackAPIVersion.VERSION2, client_id=client_id or name, protocol=mqtt.MQTTv311
         )
         self._client.username_pw_set(name, password or device_password(name))
-        self._client.reconnect_delay_set(1, 1)
+        self._client.reconnect_delay_set(0.1, 0.1)  # type: ignore[arg-type]  # any number does
+        self._client.will_set(topic(SITE, name, "d"), signed_death(name), qos=1)
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
@@ -73,6 +81,12 @@ class EdgeDevice:
     def publish(self, name: str, payload: bytes) -> None:
         """Publish at QoS 1."""
         self._client.publish(name, payload, qos=1)
+
+    def vanish(self) -> None:
+        """Lose the connection without a goodbye; it comes back by itself."""
+        sock = self._client.socket()
+        assert isinstance(sock, socket.socket)
+        sock.shutdown(socket.SHUT_RDWR)
 
     def subscribe(self, name: str) -> None:
         """Ask for a topic."""

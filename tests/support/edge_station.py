@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ from pathlib import Path
 from core.shape import encode
 from core.signing import sign_document
 from core.wire.registry import Device
-from core.wire.telemetry import BATCH, BIRTH, Batch, Birth, DeviceKind, Sample
+from core.wire.telemetry import BATCH, BIRTH, DEATH, Batch, Birth, Death, DeviceKind, Sample
 from edge_node.config import Settings
 from edge_node.intake import Intake, make_broker
 from edge_node.intake.broker.access import Broker, BrokerAccess
@@ -24,6 +25,7 @@ from edge_node.store.schema import migrate
 
 NOW_MS = 1_780_000_000_000  # 2026-05-28
 SITE = "kijani"
+STATION_SIGNER = StationSigner(hashlib.sha256(b"station").digest())
 STATION = "kijani-1"
 WAIT_S = 20.0
 
@@ -74,6 +76,11 @@ def signed_birth(name: str, epoch: str = "e1", boot: int = 1) -> bytes:
     return sign_document(BIRTH, encode(birth), device_signer(name))
 
 
+def signed_death(name: str, epoch: str = "e1", boot: int = 1) -> bytes:
+    """The signed death of a test device."""
+    return sign_document(DEATH, encode(Death(name, epoch, boot)), device_signer(name))
+
+
 def settings_for(folder: Path, **changes: object) -> Settings:
     """Settings of a test station on a free port."""
     values: dict[str, object] = {
@@ -81,6 +88,14 @@ def settings_for(folder: Path, **changes: object) -> Settings:
         "batch_ms_max": 20, "ballast_mib": 1, "retry_s_max": 1,
     }  # fmt: skip
     return Settings(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def secrets_file(folder: Path, *names: str) -> Path:
+    """The devices' passwords as a lender hands them over for Mosquitto."""
+    path = folder / "devices-secret.json"
+    entries = {name: {"seed": "", "password": device_password(name)} for name in names}
+    path.write_text(json.dumps(entries), encoding="utf-8")
+    return path
 
 
 def database(folder: Path, *names: str) -> StationDatabase:
@@ -139,9 +154,10 @@ def running_station(settings: Settings, *names: str) -> Iterator[RunningStation]
     db = database(settings.folder, *names)
     registry = DeviceRegistry(settings.database_path, settings.station)
     events, clock_ms = Events(), [NOW_MS]
-    signer = StationSigner(hashlib.sha256(b"station").digest())
     broker = make_broker(settings, registry, "station-secret", events)
-    intake = Intake(settings, settings.database_path, registry, signer, lambda: clock_ms[0], events)
+    intake = Intake(
+        settings, settings.database_path, registry, STATION_SIGNER, lambda: clock_ms[0], events
+    )
     try:
         access = broker.start()
         intake.start(access)

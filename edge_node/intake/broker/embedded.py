@@ -8,6 +8,7 @@ entries, and nothing here relies on it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import logging
 import threading
@@ -215,9 +216,11 @@ class EmbeddedBroker:
         self._listening.set()
         await self._stop.wait()
         server.close()
-        for writer in tuple(self._connections):
-            writer.close()
         await self._amqtt.shutdown()
+        for writer in tuple(self._connections):
+            writer.transport.abort()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
     def _config(self) -> BrokerConfig:
         door = {"door": self._door}
@@ -242,3 +245,4 @@ class EmbeddedBroker:
                 await self._amqtt.external_connected(reader, StreamWriterAdapter(writer), _LISTENER)
         finally:
             self._connections.discard(writer)
+            writer.close()

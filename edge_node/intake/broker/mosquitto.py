@@ -47,6 +47,7 @@ START_S_MAX = 10.0
 STOP_S_MAX = 5.0
 WATCH_S = 0.25  # how soon an ended child or a changed device is noticed
 RESTART_S_MIN = 0.2
+_STEP_S = 0.02
 SECRETS_BYTES_MAX = 8 * 1024 * 1024
 QUEUED_BYTES_MAX = 64 * 1024 * 1024
 # Passwords are 256 random bits; iterations guard weak ones and would only slow a reload.
@@ -158,7 +159,7 @@ class MosquittoBroker:
         """Start the child and wait until it listens."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._end_orphan()
-        self._port = self._settings.broker_port or _free_port(self._settings.broker_host)
+        self._port = _free_port(self._settings.broker_host, self._settings.broker_port)
         self._write_accounts()
         self._write("mosquitto.conf", self._configuration())
         self._launch()
@@ -227,13 +228,13 @@ class MosquittoBroker:
 
     def _listens(self) -> bool:
         address = (self._settings.broker_host, self._port)
-        waited_s, step_s = 0.0, 0.02
+        waited_s = 0.0
         while self._child is not None and self._child.poll() is None and waited_s < START_S_MAX:
             with contextlib.suppress(OSError), socket.create_connection(address, timeout=1):
                 return True
-            if self._stopping.wait(step_s):
+            if self._stopping.wait(_STEP_S):
                 return False
-            waited_s += step_s
+            waited_s += _STEP_S
         return False
 
     def _write_accounts(self) -> None:
@@ -275,11 +276,22 @@ class MosquittoBroker:
         """End the child of a station that was killed: it still holds the port."""
         try:
             orphan = int((self._folder / "pid").read_text(encoding="utf-8"))
-            command = Path(f"/proc/{orphan}/cmdline").read_bytes()
         except (OSError, ValueError):
             return
-        if str(self._folder / "mosquitto.conf").encode() in command.split(b"\0"):
-            os.kill(orphan, signal.SIGKILL)
+        waited_s = 0.0
+        while self._is_our_child(orphan) and waited_s < STOP_S_MAX:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(orphan, signal.SIGKILL)
+            self._stopping.wait(_STEP_S)
+            waited_s += _STEP_S
+
+    def _is_our_child(self, process_id: int) -> bool:
+        """Whether a process runs with the configuration that this station writes."""
+        try:
+            command = Path(f"/proc/{process_id}/cmdline").read_bytes()
+        except OSError:
+            return False
+        return str(self._folder / "mosquitto.conf").encode() in command.split(b"\0")
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
@@ -291,6 +303,10 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         child.wait(STOP_S_MAX)
 
 
-def _free_port(host: str) -> int:
-    with socket.create_server((host, 0)) as probe:
-        return int(probe.getsockname()[1])
+def _free_port(host: str, port: int) -> int:
+    """The port if it is free; any free one for 0."""
+    try:
+        with socket.create_server((host, port)) as probe:
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        raise BrokerError(f"expected to listen on {host}:{port}: {error}") from error

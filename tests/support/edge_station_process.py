@@ -1,0 +1,86 @@
+"""A station's telemetry half as a process of its own, to be killed.
+
+``python -m tests.support.edge_station_process SETTINGS.toml`` prints the broker's port
+and hears devices until it is killed or its standard input ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge_node.config import Settings, load_settings
+from edge_node.intake import Intake, make_broker
+from edge_node.store.devices import DeviceRegistry
+from tests.support.edge_station import NOW_MS, STATION_SIGNER, WAIT_S, Events
+
+
+def free_port() -> int:
+    """A port on which nobody listens now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def write_settings(settings: Settings) -> Path:
+    """The settings as a file in their folder; what is at its default is left out."""
+    path = settings.folder / "edge.toml"
+    lines = []
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if value != field.default:
+            lines.append(
+                f"{field.name} = {json.dumps(value if type(value) is int else str(value))}"
+            )
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def main() -> None:
+    """Run a station on an existing database."""
+    settings = load_settings(Path(sys.argv[1]), {})
+    registry = DeviceRegistry(settings.database_path, settings.station)
+    events = Events()
+    broker = make_broker(settings, registry, "station-secret", events)
+    intake = Intake(
+        settings, settings.database_path, registry, STATION_SIGNER, lambda: NOW_MS, events
+    )
+    access = broker.start()
+    intake.start(access)
+    assert intake.wait_connected(WAIT_S)
+    sys.stdout.write(f"{access.port}\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+    intake.stop()
+    broker.stop()
+    registry.close()
+
+
+@contextlib.contextmanager
+def station_process(settings_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A running station; it is killed in the end if nobody has killed it before."""
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", __name__, str(settings_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).resolve().parents[2],
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip().isdigit()
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                stream.close()
+
+
+if __name__ == "__main__":
+    main()
