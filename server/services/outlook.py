@@ -62,7 +62,10 @@ class Outlook:
 def look(work: Work, line: Line, product: Product, today: date) -> Outlook:
     """What is known of a line today."""
     subjects = [registry.subject(work.tx, each) for each in line.subject_ids]
-    found = {each.subject_id: evidence.latest(work.tx, seen_through(each)) for each in subjects}
+    found = {
+        each.subject_id: evidence.latest(work.tx, seen_through(each), each.season_id)
+        for each in subjects
+    }
     ages = {
         each.subject_id: _age_days(found[each.subject_id], line.opened_on, today)
         for each in subjects
