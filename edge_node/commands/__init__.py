@@ -1,0 +1,1 @@
+"""What ``harvestline-edge`` can do; time, identifiers and chance come from ``app.py``."""

@@ -1,0 +1,100 @@
+"""What every command is given: settings, time, identifiers and chance, made in ``app.py``."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.lending.lease import Clock
+from edge_node.config import SettingError, Settings, load_settings
+from edge_node.decide.desk import Desk
+from edge_node.keys import KeyRing, PeerSealer, StationKeys, load_key_file, read_identity
+from edge_node.store.database import StationDatabase, open_database
+from edge_node.store.outbox import trust_clock
+from edge_node.store.schema import migrate
+from edge_node.sync.peers import Centre, Ends
+
+# How far a station's clock, kept by NTP, GPS or a battery, is taken to be off.
+CLOCK_ERROR_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """Where time, identifiers and chance come from.
+
+    ``now_ms`` is the station's clock [ms UTC], ``elapsed_ms`` one that is never set,
+    ``mint`` gives UUIDv7s, ``entropy`` so many unpredictable bytes.
+    """
+
+    environment: Mapping[str, str]
+    now_ms: Callable[[], int]
+    elapsed_ms: Callable[[], int]
+    mint: Callable[[], str]
+    entropy: Callable[[int], bytes]
+
+    def now(self) -> tuple[int, int]:
+        """The clock's reading and how far it may be off [ms UTC, ms]."""
+        return self.now_ms(), CLOCK_ERROR_MS
+
+    def settings(self, config: Path | None) -> Settings:
+        """Settings from a file and the environment."""
+        return load_settings(config, self.environment)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """One command's station: settings, keys, database, both ends of the link."""
+
+    hands: Hands
+    settings: Settings
+    keys: StationKeys
+    db: StationDatabase
+    ends: Ends
+
+    def clock(self) -> Clock:
+        """The clock, held against the latest instant that was trusted."""
+        return trust_clock(self.db, *self.hands.now())
+
+
+@contextlib.contextmanager
+def bench(hands: Hands, config: Path | None) -> Iterator[Bench]:
+    """A station that is set up, its database brought to this release.
+
+    Raises
+    ------
+    SettingError, KeyFileError
+        If something is missing; the message says what.
+    """
+    settings = hands.settings(config)
+    keys = load_key_file(settings.key_path, settings.station)
+    ends = ends_of(hands, settings, keys)
+    db = open_database(settings.database_path)
+    try:
+        migrate(db, hands.now_ms())
+        yield Bench(hands, settings, keys, db, ends)
+    finally:
+        db.close()
+
+
+def ends_of(hands: Hands, settings: Settings, keys: StationKeys) -> Ends:
+    """Both ends of the link.
+
+    Raises
+    ------
+    SettingError
+        If the settings do not say who the centre is.
+    """
+    if settings.server_identity_file == Path():
+        raise SettingError(
+            "expected server_identity_file, the centre's public identity (NAME.pub.json): "
+            "without it nothing that comes from a centre could be trusted"
+        )
+    identity = read_identity(settings.server_identity_file)
+    seal_key = bytes.fromhex(identity.seal_key)
+    centre = Centre(
+        identity, KeyRing.of_hex(identity.public_key), PeerSealer([seal_key], hands.entropy)
+    )
+    desk = Desk(settings.station, keys.signer, settings.utc_offset_ms)
+    return Ends(desk, keys.opener, centre)

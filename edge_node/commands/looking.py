@@ -1,0 +1,48 @@
+"""``status`` and ``replay``: look at a station without changing it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from core.shape import encode
+from edge_node.commands.hands import Hands, bench
+from edge_node.commands.link import CONFIG
+from edge_node.decide.replaying import replay_card
+from edge_node.faces.kiosk.station_page import IntakeHealth, station_state
+from edge_node.keys import KeyRing
+from edge_node.store import decisions
+
+
+@click.command()
+@CONFIG
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.pass_obj
+def status(hands: Hands, config: Path, as_json: bool) -> None:  # noqa: FBT001  (a click flag)
+    """Say how the station is: link, outbox, leases, model, clock, devices."""
+    with bench(hands, config) as station:
+        name = station.settings.station
+        state = station_state(station.db, name, station.clock(), IntakeHealth)
+    if as_json:
+        click.echo(json.dumps(encode(state)))
+        return
+    for key, value in encode(state).items():
+        click.echo(f"{key}: {json.dumps(value) if isinstance(value, dict | list) else value}")
+
+
+@click.command()
+@CONFIG
+@click.argument("card_id", required=False)
+@click.option("--every", is_flag=True, help="Replay all cards of this station.")
+@click.pass_obj
+def replay(hands: Hands, config: Path, card_id: str | None, every: bool) -> None:  # noqa: FBT001
+    """Decide CARD_ID again from what it records; exits with 4 unless the bytes are the same."""
+    if bool(card_id) == every:
+        raise click.UsageError("expected a CARD_ID, or --every")
+    with bench(hands, config) as station:
+        verifier = KeyRing([station.keys.signer.public_key])
+        wanted = decisions.card_ids(station.db) if every else (card_id or "",)
+        for each in wanted:
+            click.echo(json.dumps(encode(replay_card(station.db, each, verifier))))

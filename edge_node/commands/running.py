@@ -1,0 +1,198 @@
+"""A station that runs: broker, intake, daily features, sync, kiosk; stopped in order.
+
+Each part has its own thread and its own connection to the database. A part that
+ends by a fault of its own ends the station with an error, so that its supervisor
+starts it again: nothing acknowledged is lost by that.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import uvicorn
+
+from core.errors import HarvestlineError
+from edge_node.commands.hands import Bench
+from edge_node.decide.draws import recover
+from edge_node.decide.telemetry import telemetry_of
+from edge_node.faces.kiosk.application import LOOPBACK, kiosk
+from edge_node.faces.kiosk.front import Front
+from edge_node.faces.kiosk.station_page import IntakeHealth, StationState, station_state
+from edge_node.faces.kiosk.teller import Sources, Teller
+from edge_node.faces.kiosk.visits import Visits
+from edge_node.features.compute import compute_daily_features
+from edge_node.intake.broker import make_broker
+from edge_node.intake.intake import Intake
+from edge_node.store.database import DiskFullError, StationDatabase, StoreError, open_database
+from edge_node.store.devices import DeviceRegistry
+from edge_node.store.outbox import trust_clock
+from edge_node.store.retention import delete_expired
+from edge_node.sync.daily import log_settled_features
+from edge_node.sync.rounds import Pace, run_rounds
+from edge_node.sync.wires import CentreClient
+
+LOG = logging.getLogger("harvestline.edge")
+FEATURES_EVERY_S = 60
+PASSWORD_BYTES = 24
+STOP_S_MAX = 30.0
+WATCH_S = 0.5  # how often the parts are looked at
+
+
+class PartEndedError(HarvestlineError):
+    """A part of the station ended by a fault of its own."""
+
+    code = "HL-EDGE-002"
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where a running station is reached."""
+
+    page: str
+    broker_host: str
+    broker_port: int
+
+
+class Running:
+    """The parts of a running station.
+
+    Parameters
+    ----------
+    station
+        Settings, keys, database (used at start only), both ends of the link.
+    """
+
+    def __init__(self, station: Bench) -> None:
+        self._station, self._settings = station, station.settings
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._databases: list[StationDatabase] = []
+        path = self._settings.database_path
+        self._registry = DeviceRegistry(path, self._settings.station)
+        password = station.hands.entropy(PASSWORD_BYTES).hex()
+        self._broker = make_broker(self._settings, self._registry, password, log_event)
+        self._intake = Intake(
+            self._settings, path, self._registry, station.keys.signer, station.hands.now_ms,
+            log_event,
+        )  # fmt: skip
+        self._server: uvicorn.Server | None = None
+
+    def start(self) -> Addresses:
+        """Settle what a crash left, then start every part; where they are reached."""
+        for settled in recover(self._station.db, self._station.ends.desk, self._station.clock()):
+            log_event("draw_recovered", {"draw": settled.draw_id, "state": settled.state.value})
+        access = self._broker.start()
+        self._intake.start(access)
+        page = self._serve_pages()
+        self._thread("features", self._compute_features)
+        if self._settings.server_url:
+            self._thread("sync", self._sync)
+        return Addresses(page, access.host, access.port)
+
+    def wait(self, stop: threading.Event) -> None:
+        """Run until told to stop.
+
+        Raises
+        ------
+        PartEndedError
+            If a part ended by itself.
+        """
+        while not stop.wait(WATCH_S):
+            ended = [thread.name for thread in self._threads if not thread.is_alive()]
+            if not self._intake.is_running:
+                ended.append("intake")
+            if ended:
+                raise PartEndedError(f"expected every part to run, {ended} ended: see the log")
+
+    def stop(self) -> None:
+        """Stop every part, intake last of those that write, then close the files."""
+        self._stop.set()
+        if self._server is not None:
+            self._server.should_exit = True
+        for thread in self._threads:
+            thread.join(STOP_S_MAX)
+        self._intake.stop()
+        self._broker.stop()
+        self._registry.close()
+        for db in self._databases:
+            db.close()
+
+    def _serve_pages(self) -> str:
+        hands, settings = self._station.hands, self._settings
+        db = self._connect()
+        telemetry = telemetry_of(settings)
+        desk = self._station.ends.desk
+        teller = Teller(db, desk, Sources(hands.now, hands.mint), telemetry)
+        visits = Visits(hands.elapsed_ms, hands.entropy)
+        front = Front(teller, visits, self._state_of(self._connect()))
+        app = kiosk(front, settings.utc_offset_ms, LOOPBACK | {settings.page_host})
+        listener = socket.create_server((settings.page_host, settings.page_port))
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, lifespan="off", ws="none",
+            server_header=False, timeout_graceful_shutdown=5,
+        )  # fmt: skip
+        self._server = uvicorn.Server(config)
+        server = self._server
+        self._thread("pages", lambda: server.run(sockets=[listener]))
+        return f"http://{settings.page_host}:{listener.getsockname()[1]}"
+
+    def _state_of(self, db: StationDatabase) -> Callable[[], StationState]:
+        turn, name = threading.Lock(), self._settings.station
+
+        def state() -> StationState:
+            with turn:
+                clock = trust_clock(db, *self._station.hands.now())
+                return station_state(db, name, clock, self._health)
+
+        return state
+
+    def _health(self) -> IntakeHealth:
+        found = self._intake.state()
+        return IntakeHealth(found.connected, found.storage_blocked)
+
+    def _compute_features(self) -> None:
+        db, hands = self._connect(), self._station.hands
+        desk, every_s = self._station.ends.desk, min(FEATURES_EVERY_S, self._settings.sync_every_s)
+        while not self._stop.wait(every_s):
+            try:
+                compute_daily_features(db, self._settings, hands.now_ms())
+                log_settled_features(db, desk, trust_clock(db, *hands.now()))
+                delete_expired(db, self._settings, hands.now_ms())
+            except (DiskFullError, StoreError) as error:
+                log_event("features_wait", {"code": error.code})
+
+    def _sync(self) -> None:
+        db, hands = self._connect(), self._station.hands
+        client = CentreClient(self._settings.server_url)
+        pace = Pace(self._settings.sync_every_s, self._settings.retry_s_max)
+        try:
+            while not self._stop.is_set():
+                try:
+                    run_rounds(
+                        db, self._station.ends, client, lambda: trust_clock(db, *hands.now()),
+                        pace, self._stop,
+                    )  # fmt: skip
+                except (DiskFullError, StoreError) as error:
+                    log_event("sync_waits", {"code": error.code})
+                    self._stop.wait(pace.retry_s_max)
+        finally:
+            client.close()
+
+    def _connect(self) -> StationDatabase:
+        db = open_database(self._settings.database_path, any_thread=True)
+        self._databases.append(db)
+        return db
+
+    def _thread(self, name: str, run: Callable[[], None]) -> None:
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+
+def log_event(event: str, facts: Mapping[str, str | int]) -> None:
+    """Write an event with its facts to the log."""
+    LOG.info("%s %s", event, " ".join(f"{name}={value}" for name, value in facts.items()))
