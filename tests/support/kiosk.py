@@ -1,0 +1,38 @@
+"""A kiosk over a test station, as ``edge_node.commands.running`` wires it."""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp
+
+from edge_node.faces.kiosk.application import LOOPBACK, kiosk
+from edge_node.faces.kiosk.front import Front
+from edge_node.faces.kiosk.station_page import IntakeHealth, station_state
+from edge_node.faces.kiosk.teller import Sources, Teller
+from edge_node.faces.kiosk.visits import Visits
+from tests.support.centre import entropy
+from tests.support.lending_station import Station
+
+
+class Elapsed:
+    """A clock that only a test moves [ms]."""
+
+    def __init__(self) -> None:
+        self.ms = 0
+
+    def __call__(self) -> int:
+        return self.ms
+
+
+def kiosk_of(station: Station, elapsed: Elapsed) -> ASGIApp:
+    """The kiosk's application over a station."""
+    sources = Sources(lambda: (station.at_ms, station.error_ms), station.mint)
+    teller = Teller(station.db, station.desk, sources, station.telemetry_of)
+    visits = Visits(elapsed, entropy("kiosk"))
+
+    def state():
+        return station_state(
+            station.db, station.desk.station, station.clock, lambda: IntakeHealth(connected=True)
+        )
+
+    front = Front(teller, visits, state)
+    return kiosk(front, station.settings.utc_offset_ms, LOOPBACK | {"testserver"})
