@@ -84,6 +84,8 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-SIM-002": CatalogueEntry("replay file cannot be used", 422, EXIT_BAD_INPUT),
     "HL-SIM-003": CatalogueEntry("output folder cannot be used", 500, EXIT_STORAGE),
     "HL-SIM-004": CatalogueEntry("peer process could not be used", 503, EXIT_UNAVAILABLE),
+    "HL-SIM-005": CatalogueEntry("station does not acknowledge", 503, EXIT_UNAVAILABLE),
+    "HL-SIM-006": CatalogueEntry("link cannot be opened", 503, EXIT_UNAVAILABLE),
 }
 
 

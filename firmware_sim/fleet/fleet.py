@@ -7,6 +7,8 @@ need no locks. A failure inside the loop is raised by the next call.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import queue
 import selectors
 import socket
@@ -15,9 +17,8 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
-from core.errors import HarvestlineError
 from firmware_sim.config import SettingError
 from firmware_sim.fleet.flash import FlashInMemory, FlashStore
 from firmware_sim.fleet.member import Member
@@ -26,17 +27,8 @@ from firmware_sim.fleet.station import Uplink
 from firmware_sim.fleet.unit import Unit
 
 Result = TypeVar("Result")
-
-
-class FleetError(HarvestlineError):
-    """The fleet's loop does not answer."""
-
-    code = "HL-SIM-004"
-
-
 IDLE_MS_MAX = 1_000
 CONNECTS_A_ROUND_MAX = 8  # so that a broker's return does not starve those already connected
-CALL_S_MAX = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +101,7 @@ class Fleet:
         self._at_ms = at_ms
         self._units = {m.spec.device: Unit(m, uplink, store, new_epoch(), at_ms) for m in members}
         self._selector = selectors.DefaultSelector()
-        self._waker, self._wakened = socket.socketpair()
+        self._waker: socket.socket | None = None
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._changed = threading.Condition()
         self._delivery = self._delivery_now()
@@ -127,9 +119,10 @@ class Fleet:
     def start(self) -> None:
         """Begin to connect. The devices are on, but measure only as :meth:`advance` tells."""
         if self._running is None:
-            for end in (self._waker, self._wakened):
+            self._waker, wakened = socket.socketpair()
+            for end in (self._waker, wakened):
                 end.setblocking(False)  # noqa: FBT003 - the library's only spelling
-            self._selector.register(self._wakened, selectors.EVENT_READ, None)
+            self._selector.register(wakened, selectors.EVENT_READ, None)
             self._running = self._thread.submit(self._run)
             self._running.add_done_callback(lambda _: self._tell())
 
@@ -140,9 +133,8 @@ class Fleet:
         self._stopping = True
         self._wake()
         self._thread.shutdown(wait=True)
-        self._selector.close()
-        self._waker.close()
-        self._wakened.close()
+        if self._waker is not None:
+            self._waker.close()
         self._running.result()
 
     def advance(self, to_ms: int) -> None:
@@ -155,7 +147,7 @@ class Fleet:
         Devices without power are not waited for; what they hold comes when they return.
         """
         with self._changed:
-            self._changed.wait_for(lambda: bool(self._delivery) or self._has_failed(), timeout_s)
+            self._changed.wait_for(lambda: bool(self._delivery) or self._has_ended(), timeout_s)
         self._raise_failure()
         return self._delivery
 
@@ -164,7 +156,7 @@ class Fleet:
         wanted = len(self._units) if count is None else count
         with self._changed:
             self._changed.wait_for(
-                lambda: self._delivery.connected >= wanted or self._has_failed(), timeout_s
+                lambda: self._delivery.connected >= wanted or self._has_ended(), timeout_s
             )
         self._raise_failure()
         return self._delivery.connected
@@ -224,12 +216,12 @@ class Fleet:
         answer: Future[Result] = Future()
         self._calls.put(lambda: self._carry_out(answer, work))
         self._wake()
-        for _ in range(CALL_S_MAX):
+        # The loop either answers or ends with its failure; a long leap in time may take long.
+        while not wait([answer], timeout=1).done:
             self._raise_failure()
-            finished, _waiting = wait([answer], timeout=1)
-            if finished:
-                return answer.result()
-        raise FleetError(f"expected the fleet's loop to answer within {CALL_S_MAX} s: restart it")
+            if self._has_ended() and not answer.done():
+                raise SettingError("expected a running fleet: it was stopped meanwhile")
+        return answer.result()
 
     def _carry_out(self, answer: Future[Any], work: Callable[[], Any]) -> None:
         """Do what was asked; a refused argument is the caller's matter, not the loop's.
@@ -246,12 +238,12 @@ class Fleet:
             answer.set_result(result)
 
     def _wake(self) -> None:
-        try:
-            self._waker.send(b"\0")
-        except BlockingIOError:
-            return  # it has been woken often enough
+        if self._waker is not None:
+            # It has been woken often enough, or has ended and needs no waking.
+            with contextlib.suppress(BlockingIOError, ConnectionError):
+                self._waker.send(b"\0")
 
-    def _has_failed(self) -> bool:
+    def _has_ended(self) -> bool:
         return self._running is not None and self._running.done()
 
     def _raise_failure(self) -> None:
@@ -265,13 +257,16 @@ class Fleet:
         finally:
             for unit in self._units.values():
                 unit.leave()
+            for key in tuple(self._selector.get_map().values()):
+                cast("socket.socket", key.fileobj).close()
+            self._selector.close()
 
     def _round(self) -> None:
         """Serve what is ready, do what is due, carry out what was asked."""
         pause_ms = max(0, self._attend() - steady_clock_ms())
         for key, mask in self._selector.select(min(pause_ms, IDLE_MS_MAX) / 1000):
             if key.data is None:
-                self._wakened.recv(4_096)
+                os.read(key.fd, 4_096)
             else:
                 self._serve(key.data, mask)
         while not self._calls.empty():

@@ -33,7 +33,7 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 class LinkError(HarvestlineError):
     """The link's listening port could not be used."""
 
-    code = "HL-SIM-004"
+    code = "HL-SIM-006"
 
 
 class LinkState(Enum):
@@ -87,6 +87,8 @@ class TcpLink:
         Chance, for connections that break.
     shape
         How well it carries at first.
+    port
+        Where it listens; 0 for any free port.
     """
 
     def __init__(
@@ -95,15 +97,16 @@ class TcpLink:
         target_port: int,
         rng: np.random.Generator,
         shape: LinkShape | None = None,
+        port: int = 0,
     ) -> None:
         self.counts = LinkCounts()
-        self.port = 0
+        self.port = port
         self._target = (target_host, target_port)
         self._rng = rng
         self._shape = shape or LinkShape()
         self._state = LinkState.OPEN
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="tcp-link", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
         self._server: asyncio.Server | None = None
         self._reservation: socket.socket | None = None
         self._carrying: set[asyncio.Task[None]] = set()
@@ -127,22 +130,25 @@ class TcpLink:
         Raises
         ------
         LinkError
-            If no port could be had.
+            If the port is taken.
         """
-        self._reservation = _bound(0)
+        self._reservation = _bound(self.port)
         self.port = self._reservation.getsockname()[1]
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="tcp-link", daemon=True)
         self._thread.start()
         self._call(self._become(LinkState.OPEN))
         return self.port
 
     def stop(self) -> None:
         """Drop everything and end the thread; stopping twice does nothing."""
-        if not self._thread.is_alive():
+        if self._loop is None or self._thread is None:
             return
         self._call(self._become(LinkState.CUT))
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(CONTROL_S_MAX)
         self._loop.close()
+        self._loop = None
         if self._reservation is not None:
             self._reservation.close()
 
@@ -167,6 +173,9 @@ class TcpLink:
         self._call(self._drop())
 
     def _call(self, work: Coroutine[Any, Any, Result]) -> Result:
+        if self._loop is None:
+            work.close()
+            raise SettingError("expected a running link: call start() first")
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(CONTROL_S_MAX)
 
     async def _become(self, state: LinkState) -> None:

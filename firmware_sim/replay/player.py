@@ -18,7 +18,7 @@ PACE_POLL_S = 0.2
 class NotAcknowledgedError(HarvestlineError):
     """The station did not acknowledge what was played."""
 
-    code = "HL-SIM-004"
+    code = "HL-SIM-005"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -295,6 +296,20 @@ def test_wrong_password_is_refused_and_named(tmp_path: Path) -> None:
         assert fleet.counts().refused_sessions >= 1
     station.stop()
     broker.stop()
+
+
+def test_flash_that_breaks_ends_the_fleet_with_its_name(world: World, tmp_path: Path) -> None:
+    """A device whose flash cannot be written must not send: its numbers could come twice."""
+    folder = tmp_path / "flash"
+    fleet = world.fleet(flash=FlashFolder(folder))
+    fleet.start()
+    assert fleet.wait_connected(PATIENCE_S) == 6
+    shutil.rmtree(folder)
+    with pytest.raises(OutputFolderError, match="write the flash"):
+        fleet.advance(T0 + DAY_MS)
+    with pytest.raises(OutputFolderError):
+        fleet.stop()
+    assert world.station.samples == {}
 
 
 def test_fleet_says_what_it_cannot_do(world: World, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from firmware_sim.config import SettingError
-from firmware_sim.links.tcp import HOST, LinkShape, LinkState, TcpLink
+from firmware_sim.links.tcp import HOST, LinkError, LinkShape, LinkState, TcpLink
 
 PATIENCE_S = 10
 
@@ -155,3 +155,12 @@ def test_link_stops_twice_and_frees_its_port(echo_port: int) -> None:
 def test_impossible_shape_is_refused() -> None:
     with pytest.raises(SettingError, match="from 0"):
         LinkShape(delay_ms=-1)
+
+
+def test_port_that_is_taken_is_named(echo_port: int) -> None:
+    link = TcpLink(HOST, 1, np.random.default_rng(1), port=echo_port)
+    with pytest.raises(LinkError, match=str(echo_port)):
+        link.start()
+    with pytest.raises(SettingError, match=r"start\(\)"):
+        link.cut()
+    link.stop()
