@@ -132,6 +132,8 @@ def _require_same(tx: Tx, envelope: Envelope) -> None:
 def _hold(work: Work, envelope: Envelope, data: bytes) -> None:
     """Keep an early envelope if there is room; the receipt tells what is missing."""
     header = envelope.header
+    if logs.covers_held(work.tx, header.name, header.first, header.last):
+        return
     if logs.held_count(work.tx, header.name) < work.settings.held_envelopes_max:
         span = (header.first, header.last)
         logs.hold(work.tx, header.name, span, (envelope.sha256, data), work.at_ms)

@@ -62,10 +62,7 @@ class Outlook:
 def look(work: Work, line: Line, product: Product, today: date) -> Outlook:
     """What is known of a line today."""
     subjects = [registry.subject(work.tx, each) for each in line.subject_ids]
-    found = {
-        each.subject_id: evidence.latest(work.tx, seen_through(each), each.season_id)
-        for each in subjects
-    }
+    found = {each.subject_id: seen_last(work, each) for each in subjects}
     ages = {
         each.subject_id: _age_days(found[each.subject_id], line.opened_on, today)
         for each in subjects
@@ -93,9 +90,11 @@ def look(work: Work, line: Line, product: Product, today: date) -> Outlook:
     )
 
 
-def seen_through(subject: Subject) -> str:
-    """The subject whose pictures speak for it: a herd's is its pasture."""
-    return subject.pasture_id if subject.kind is SubjectKind.HERD else subject.subject_id
+def seen_last(work: Work, subject: Subject) -> KeptEvidence | None:
+    """The newest evidence of this season that speaks for a plot, or for a herd's pasture."""
+    if subject.kind is SubjectKind.HERD:
+        return evidence.latest(work.tx, subject.pasture_id)
+    return evidence.latest(work.tx, subject.subject_id, subject.season_id)
 
 
 def terms_of(product: Product, outlook: Outlook, household: Household) -> Terms | None:

@@ -18,6 +18,7 @@ from core.wire.registry import SubjectKind
 from server.services.centre import Centre, RequestError, Work
 from server.services.downlink import send_freeze, send_status
 from server.services.leasing import issue_for_line
+from server.services.outlook import seen_last
 from server.services.standing import (
     fee_account,
     interest_account,
@@ -25,7 +26,7 @@ from server.services.standing import (
     owed,
     principal_account,
 )
-from server.store import evidence, ledger, lines, people, registry
+from server.store import ledger, lines, people, registry
 from server.store.engine import ConflictError
 from server.store.leases import Drawing
 from server.store.ledger import Repayment
@@ -197,7 +198,7 @@ def _is_over(work: Work, line: Line, on: date) -> bool:
     subjects = [registry.subject(work.tx, each) for each in line.subject_ids]
     if any(subject.kind is not SubjectKind.PLOT for subject in subjects):
         return on >= due - timedelta(days=CLOSE_BEFORE_DUE_DAYS)
-    seen = [evidence.latest(work.tx, each.subject_id, each.season_id) for each in subjects]
+    seen = [seen_last(work, each) for each in subjects]
     return all(kept is not None and kept.stage is Stage.HARVESTED for kept in seen)
 
 

@@ -212,6 +212,12 @@ def held_count(tx: Tx, name: LogName) -> int:
     return int(tx.scalar(question))
 
 
+def covers_held(tx: Tx, name: LogName, first: int, last: int) -> bool:
+    """Whether a held envelope brings this run; sealed again, the same run has other bytes."""
+    where = (*_held_key(tx, name), held_envelopes.c.first <= first, held_envelopes.c.last >= last)
+    return tx.row(select(held_envelopes.c.first).where(*where)) is not None
+
+
 def next_held(tx: Tx, name: LogName, high_water: int) -> bytes | None:
     """A held envelope that has become next or known, if there is one."""
     where = (*_held_key(tx, name), held_envelopes.c.first <= high_water + 1)
