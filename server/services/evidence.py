@@ -13,6 +13,7 @@ from server.keys import KeyRing
 from server.services.centre import Centre, RequestError, Work
 from server.services.downlink import send_evidence, stations_of
 from server.services.leasing import issue_for_line
+from server.services.posting import close_if_over
 from server.services.reviews import review_for_evidence
 from server.store import evidence, lines, registry
 from server.store.engine import ConflictError
@@ -63,7 +64,8 @@ def _apply(
     herds = [herd.subject_id for herd in registry.herds_on(work.tx, found.subject_id)]
     for line_id in lines.resting_on(work.tx, (found.subject_id, *herds)):
         review_for_evidence(work, line_id)
-        issue_for_line(work, line_id)
+        if not close_if_over(work, line_id):
+            issue_for_line(work, line_id)
     return Accepted(kept.evidence_id, kept.sha256, new=True)
 
 

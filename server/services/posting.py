@@ -170,15 +170,21 @@ def _write_down(
 
 def settle(work: Work, line: Line) -> None:
     """After money moved: close a line that is repaid after harvest, or lease it anew."""
-    on = work.today()
-    if line.is_open and _is_over(work, line, on) and _is_repaid(work, line):
-        closed = replace(line, is_open=False, frozen=True, closed_at_ms=work.at_ms)
-        lines.save(work.tx, closed)
-        send_status(work, closed)
-        send_freeze(work, closed, ())
-        return
-    send_status(work, line)
-    issue_for_line(work, line.line_id)
+    if not close_if_over(work, line.line_id):
+        send_status(work, line)
+        issue_for_line(work, line.line_id)
+
+
+def close_if_over(work: Work, line_id: str) -> bool:
+    """Close a line whose season has ended and whose debt is paid; whether it was closed."""
+    line = lines.lock(work.tx, line_id)
+    if not (line.is_open and _is_repaid(work, line) and _is_over(work, line, work.today())):
+        return False
+    closed = replace(line, is_open=False, frozen=True, closed_at_ms=work.at_ms)
+    lines.save(work.tx, closed)
+    send_status(work, closed)
+    send_freeze(work, closed, ())
+    return True
 
 
 def _is_repaid(work: Work, line: Line) -> bool:

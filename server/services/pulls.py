@@ -9,8 +9,9 @@ from core.wire.envelope import PULL, LogClass, LogName, Pull, pack
 from server.keys import KeyRing, Seals
 from server.services.centre import Centre, SenderError, Work
 from server.services.leasing import issue_for_station
+from server.services.posting import close_if_over
 from server.services.reviews import review_waiting
-from server.store import logs, registry
+from server.store import lines, logs, registry
 
 
 def answer_pull(centre: Centre, data: bytes) -> bytes | None:
@@ -43,6 +44,8 @@ def _answer(work: Work, pull: Pull) -> bytes | None:
     logs.acknowledge(work.tx, station.name, pull.after)
     registry.station_seen(work.tx, station.name, work.at_ms, pull.at_ms - work.at_ms)
     review_waiting(work, station.name)
+    for line_id in lines.of_station(work.tx, station.name):
+        close_if_over(work, line_id)
     issue_for_station(work, station.name)
     settings = work.settings
     run = logs.outbound_run(

@@ -15,6 +15,7 @@ from core.lending.product import Product
 from core.shape import encode
 from server.services.centre import Work
 from server.services.downlink import send_freeze, send_status
+from server.services.freezing import frozen_by_people
 from server.services.outlook import Outlook, explain, look, terms_of
 from server.services.standing import LineStanding, standing, zone_minutes
 from server.store import lines, products, registry
@@ -142,7 +143,7 @@ def _write(
 
 
 def _apply(work: Work, line: Line, moved: LineMovement) -> None:
-    frozen = moved.movement is Movement.FROZEN
+    frozen = moved.movement is Movement.FROZEN or frozen_by_people(work.tx, line)
     after = replace(
         line,
         limit_minor=moved.limit_minor,
