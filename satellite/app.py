@@ -78,12 +78,12 @@ def ingest(as_json: bool, **asked: Any) -> None:  # noqa: FBT001  # click passes
     """
     settings = _settings(asked.pop("config_file"))
     with _opened(settings, **asked) as work:
-        from satellite.evidence.picture import FORMATS, curves_picture  # noqa: PLC0415  # heavy
+        from satellite.evidence.picture import curves_pictures  # noqa: PLC0415  # heavy
         from satellite.evidence.report import round_lines, round_summary  # noqa: PLC0415
 
         with _progress(as_json) as tell:
             done = work.run(tell)
-            work.draw(curves_picture, FORMATS)
+            work.draw(curves_pictures)
         summary = round_summary(done, work.refused, settings.broken_scenes_named_max)
     _say(summary, round_lines, as_json=as_json)
     if done.delivery.error:
@@ -119,9 +119,9 @@ def watch(
             done, cpu_s = facts
             summary = round_summary(done, work.refused, settings.broken_scenes_named_max)
             _say(summary | {"cpu_ms": round(cpu_s * 1000)}, round_lines, as_json=as_json)
-        from satellite.evidence.picture import FORMATS, curves_picture  # noqa: PLC0415
+        from satellite.evidence.picture import curves_pictures  # noqa: PLC0415
 
-        work.draw(curves_picture, FORMATS)
+        work.draw(curves_pictures)
 
 
 @cli.command(epilog=EXIT_CODES)
@@ -168,9 +168,10 @@ def calibrate(as_json: bool, work: Path | None, **asked: Any) -> None:  # noqa: 
 @click.option("--out", required=True, type=PathArg, help="Private key file to write (mode 600).")
 @click.option("--json", "as_json", is_flag=True, help="Speak JSON.")
 def keygen(out: Path, as_json: bool) -> None:  # noqa: FBT001  # click passes a flag
-    """Make an Ed25519 key for signing evidence; the public half goes to FILE.pub.
+    """Make an Ed25519 key for signing evidence; its identity goes to
+    NAME.pub.json beside it.
 
-    Register the public key with the server. An existing key is never overwritten.
+    Register it: harvestline-server enroll-satellite NAME.pub.json. An existing key is never overwritten.
     """
     from satellite.keys import generate_key_file  # noqa: PLC0415  # cryptography
 

@@ -1,7 +1,7 @@
 """The room's only door to cryptography: its Ed25519 key, and nothing else.
 
-A key file holds the 32-byte private seed in hexadecimal, mode 600; the public key
-lies beside it as ``<file>.pub``, in hexadecimal, for the server to register.
+A key file holds the 32-byte private seed in hexadecimal, mode 600; its public identity
+lies beside it as ``NAME.pub.json``, for the server to register.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from core.canonical import canonical_bytes
 from core.errors import HarvestlineError
+from core.shape import encode
 from core.signing import PUBLIC_KEY_BYTES, key_id_of
+from core.wire.registry import Identity
 
 KEY_FILE_MODE = 0o600
 OTHERS_MASK = 0o077
@@ -52,7 +55,7 @@ def generate_key_file(path: Path, seed: bytes) -> EvidenceSigner:
     Parameters
     ----------
     path
-        Where the private key goes; the public key goes to ``<path>.pub``.
+        Where the private key goes; the identity goes to :func:`identity_path`.
     seed
         32 bytes from the system's source of chance.
 
@@ -67,7 +70,8 @@ def generate_key_file(path: Path, seed: bytes) -> EvidenceSigner:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, KEY_FILE_MODE)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(seed.hex() + "\n")
-        path.with_name(path.name + ".pub").write_text(signer.public_key.hex() + "\n")
+        identity = Identity(path.stem, signer.public_key.hex())
+        identity_path(path).write_bytes(canonical_bytes(encode(identity)) + b"\n")
     except FileExistsError as error:
         raise KeyFileError(
             f"expected no file at {path}, got one: a key is never overwritten; move it away first"
@@ -75,6 +79,11 @@ def generate_key_file(path: Path, seed: bytes) -> EvidenceSigner:
     except OSError as error:
         raise KeyFileError(f"expected to write a key to {path}, got: {error}") from error
     return signer
+
+
+def identity_path(path: Path) -> Path:
+    """Where the public half of a key file lies."""
+    return path.with_name(path.stem + ".pub.json")
 
 
 def load_signer(path: Path) -> EvidenceSigner:

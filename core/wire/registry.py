@@ -7,15 +7,18 @@ loads a village (``harvestline-server import``). Statements R1–R5 of docs/wire
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 from core.errors import ShapeError
+from core.shape import decode
 from core.signing import DocumentType
 from core.wire.telemetry import DeviceKind
 
 REGISTRY = DocumentType("registry", 1)
+IDENTITY_BYTES_MAX = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +26,30 @@ class Identity:
     """The public half of a node's key file: what its peers must know.
 
     ``public_key`` verifies its signatures (Ed25519), ``seal_key`` seals to it
-    (X25519); both in hexadecimal.
+    (X25519); both in hexadecimal. Who only signs, as a maker of evidence does, has no
+    ``seal_key``.
     """
 
     name: str
     public_key: str
-    seal_key: str
+    seal_key: str = ""
+
+
+def read_identity(data: bytes) -> Identity:
+    """A peer's identity file, in any spelling of JSON: people may have formatted it.
+
+    Raises
+    ------
+    ShapeError
+        If it is not JSON, too large, or lacks a name or a key.
+    """
+    if len(data) > IDENTITY_BYTES_MAX:
+        raise ShapeError(f"expected an identity of at most {IDENTITY_BYTES_MAX} bytes")
+    try:
+        body = json.loads(data)
+    except ValueError as error:
+        raise ShapeError(f"expected an identity file (NAME.pub.json): {error}") from error
+    return decode(Identity, body)
 
 
 class SubjectKind(Enum):

@@ -157,7 +157,7 @@ def _strain(
     living = LIVING_MINOR * farms.household * 0.7
     cash = np.maximum(harvest * rng.lognormal(0, 0.15, len(harvest)) + other - living, 2e5)
     dues = 1.12 * amount_minor + debt_minor
-    return np.asarray(-1.75 + 1.75 * np.log(dues / cash + 0.02) - 1.1 * farms.discipline)
+    return np.asarray(-2.75 + 1.75 * np.log(dues / cash + 0.02) - 1.1 * farms.discipline)
 
 
 def _bring_forward(

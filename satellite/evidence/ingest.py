@@ -116,13 +116,11 @@ class Ingest:
             return DeliveryCount(pending=self._outbox.count(Status.PENDING))
         return self._job.courier.deliver(self._outbox)
 
-    def draw(
-        self, draw: Callable[[Sequence[Subject], Index, str], bytes], forms: Sequence[str]
-    ) -> None:
-        """Draw the picture of the last round, in each format."""
-        for form in forms if self.subjects else ():
-            path = self._job.out / f"curves.{form}"
-            write_atomically(path, draw(self.subjects, self._job.index, form))
+    def draw(self, draw: Callable[[Sequence[Subject], Index], dict[str, bytes]]) -> None:
+        """Draw the picture of the last round, in each format that ``draw`` gives."""
+        pictures = draw(self.subjects, self._job.index) if self.subjects else {}
+        for form, data in pictures.items():
+            write_atomically(self._job.out / f"curves.{form}", data)
 
     def _understand(self, series: dict[str, Series]) -> tuple[list[Subject], list[Problem]]:
         usable: list[tuple[Plot, Series]] = []

@@ -18,6 +18,7 @@ from satellite.series import SeriesLook, kept_looks
 
 CONFIRMING_LOOKS = 2
 EMERGE_DAYS_MIN = 5  # after a declared sowing; what is green before is not this crop
+CLOSED_DAYS_MIN = 20  # after sowing; a cover that was not ploughed in would show earlier
 SOIL_MARGIN = 0.10  # above `bare`: what still counts as having seen soil before the crop
 RISE_SHARE = 0.5  # of the least season: the rise over soil that is emergence
 NEW_HIGH = 0.02  # growth goes on while looks exceed the highest before by this
@@ -47,9 +48,11 @@ def stage_seen(
     last
         The furthest stage to report: pasture has no heading.
     """
-    first = season.first_day if season.sown_day is None else season.sown_day
-    points = [(k.day, k.mean) for k in looks if k.mean is not None and first <= k.day]
-    points = [point for point in points if point[0] <= season.last_day]
+    points = [
+        (k.day, k.mean)
+        for k in looks
+        if k.mean is not None and season.first_day <= k.day <= season.last_day
+    ]
     reached = StageSeen(Stage.SOWING, None)
     for n in range(CONFIRMING_LOOKS, len(points) + 1):
         known = points[:n]
@@ -102,13 +105,18 @@ def _emerged(
 ) -> bool:
     soil = min(value for _, value in points)
     rise = 0.0 if season.is_perennial else RISE_SHARE * levels.season_min
-    green = max(levels.emerged, soil + rise)
-    if not all(value >= green for _, value in newest):
-        return False
+    risen = all(value >= max(levels.emerged, soil + rise) for _, value in newest)
     if season.is_perennial:
-        return True
+        return risen
     if season.sown_day is not None:
-        return newest[0][0] >= season.sown_day + EMERGE_DAYS_MIN
+        # Clouds may hide the soil; so late, a closed canopy is the crop all the same.
+        closed = all(value >= levels.closed for _, value in newest)
+        after_days = newest[0][0] - season.sown_day
+        return (risen and after_days >= EMERGE_DAYS_MIN) or (
+            closed and after_days >= CLOSED_DAYS_MIN
+        )
+    if not risen:
+        return False
     # Without a sowing date a catch crop may still stand: the soil must have been seen,
     # or the day be one on which only the declared crop can be this green.
     return soil <= levels.bare + SOIL_MARGIN or (

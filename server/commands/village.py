@@ -8,19 +8,17 @@ from pathlib import Path
 
 import click
 
-from core.canonical import parse_canonical
-from core.errors import CanonicalError, ProductError
+from core.errors import ProductError, ShapeError
 from core.lending.product import Product, parse_product
-from core.shape import decode, encode
+from core.shape import encode
 from core.units import format_money
-from core.wire.registry import Identity
+from core.wire.registry import IDENTITY_BYTES_MAX, Identity, read_identity
 from server.commands.hands import OPERATOR, centre_of, config_option, json_option, read_input, show
 from server.keys import write_secret
 from server.services import enrolment
 from server.services.centre import RequestError
 from server.store import products
 
-IDENTITY_BYTES_MAX = 4096
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -93,11 +91,10 @@ def enroll_satellite(
 
 
 def _identity(path: Path) -> Identity:
-    data = read_input(path, IDENTITY_BYTES_MAX)
     try:
-        return decode(Identity, parse_canonical(data.strip(), IDENTITY_BYTES_MAX))
-    except CanonicalError as error:
-        raise RequestError(f"expected an identity in canonical JSON at {path}: {error}") from error
+        return read_identity(read_input(path, IDENTITY_BYTES_MAX))
+    except ShapeError as error:
+        raise RequestError(f"{path}: {error}") from error
 
 
 @click.group("product")

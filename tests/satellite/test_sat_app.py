@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.wire.registry import read_identity
 from satellite.app import main
 from satellite.config import SettingError, Settings, load_settings
 from satellite.keys import KeyFileError, generate_key_file, load_signer
@@ -146,7 +147,8 @@ def test_keygen_writes_a_private_file_and_its_public_half(tmp_path: Path) -> Non
     done = _run("keygen", "--out", key, "--json")
     facts = json.loads(done.stdout)
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
-    assert (tmp_path / "keys" / "satellite.pub").read_text().strip() == facts["public_key"]
+    written = read_identity((tmp_path / "keys" / "satellite.pub.json").read_bytes())
+    assert (written.name, written.public_key) == ("satellite", facts["public_key"])
     assert load_signer(key).public_key.hex() == facts["public_key"]
     assert key.read_text().strip() not in done.stdout
     before = key.read_text()
