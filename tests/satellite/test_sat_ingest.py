@@ -29,7 +29,7 @@ from satellite.evidence.delivery import CONTENT_TYPE, Courier
 from satellite.evidence.document import document_bytes, evidence_of
 from satellite.evidence.ingest import Ingest, Job, file_name
 from satellite.evidence.outbox import Outbox, Status
-from satellite.evidence.picture import curves_picture
+from satellite.evidence.picture import curves_pictures
 from satellite.indices import BandMissingError, index_named
 from satellite.keys import EvidenceSigner, generate_key_file
 from satellite.scenes.catalog import CatalogError
@@ -305,7 +305,7 @@ def test_a_plot_id_is_never_a_path() -> None:
 def test_the_picture_is_drawn_in_both_formats(tmp_path: Path) -> None:
     work = Ingest(_job(tmp_path, range(0, 150, 10)))
     work.run(lambda *_: None)
-    work.draw(curves_picture, ("png", "svg"))
+    work.draw(curves_pictures)
     work.close()
     assert (tmp_path / "out" / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert b"<svg" in (tmp_path / "out" / "curves.svg").read_bytes()[:600]

@@ -142,6 +142,15 @@ def test_what_was_green_before_sowing_is_not_the_crop() -> None:
     assert seen.stage.stage is Stage.SOWING
 
 
+def test_a_canopy_that_clouds_hid_until_it_closed_has_emerged() -> None:
+    hidden: list[float | None] = [None, None, None, None, None, 0.68, None, 0.72]
+    seen = _seen(_plot("maize", sown_on=SOWN), SOWN, hidden)
+    assert seen.stage.stage is Stage.VEGETATIVE
+    early: list[float | None] = [None, 0.68, 0.66, 0.60]
+    seen = _seen(_plot("maize", sown_on=SOWN), SOWN, early)
+    assert seen.stage.stage is Stage.SOWING, "so soon after sowing it is what stood before"
+
+
 def test_the_calendar_alone_releases_no_stage() -> None:
     clouds: list[float | None] = [0.18, 0.18, 0.18, *[None] * 20]
     seen = _seen(_plot("maize", sown_on=SOWN), SOWN, clouds)
