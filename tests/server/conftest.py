@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from server.config import Settings
+from server.keys import write_secret
 from server.store.engine import Store, open_store
 from server.store.schema import migrate
 from tests.support.centre_kit import Kit, build_kit
@@ -47,5 +48,7 @@ def store(empty_store: Store) -> Store:
 
 
 @pytest.fixture
-def kit(store: Store) -> Kit:
-    return build_kit(store, Settings())
+def kit(store: Store, tmp_path: Path) -> Kit:
+    secret = tmp_path / "session.secret"
+    write_secret(secret, b"5" * 64)
+    return build_kit(store, Settings(session_secret_file=str(secret)))
