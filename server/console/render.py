@@ -54,11 +54,11 @@ def environment() -> Environment:
     found.filters.update(
         money=money, amount=amount, day=long_day, short_day=short_day, instant=instant,
         percent=percent, signed_percent=signed_percent, points=points, hash=short_hash,
-        hectares=hectares, number=number,
+        hectares=hectares, number=number, feature=feature_name, civil=civil,
     )  # fmt: skip
     found.globals.update(
-        icon=icon, prefix=PREFIX, stage_icon=STAGE_ICONS, movement_icon=MOVEMENT_ICONS,
-        movement_words=MOVEMENT_WORDS,
+        icon=icon, measure=measure, prefix=PREFIX, stage_icon=STAGE_ICONS,
+        movement_icon=MOVEMENT_ICONS, movement_words=MOVEMENT_WORDS,
     )  # fmt: skip
     return found
 
@@ -98,7 +98,32 @@ def percent(ppm: int, digits: int = 1) -> str:
 
 def signed_percent(ppm: int | None) -> str:
     """A deviation as a percentage with its sign; a dash where it is unknown."""
-    return "–" if ppm is None else f"{100 * ppm / PPM:+.0f} %".replace("-", "−")
+    if ppm is None:
+        return "–"
+    whole = round(100 * ppm / PPM)
+    return f"{whole:+d} %".replace("-", "−") if whole else "0 %"
+
+
+def measure(value: int, unit: str, currency: str) -> str:
+    """A feature's value as people read it: shares as percentages, amounts as money."""
+    if unit.startswith("ppm"):
+        return f"{number(round(100 * value / PPM))} % {unit.removeprefix('ppm').strip()}".strip()
+    if unit == "minor units":
+        return format_money(value, currency)
+    return f"{number(value)} {unit}"
+
+
+def feature_name(name: str) -> str:
+    """A feature's name in words; its unit stands with its value."""
+    for tail in ("_count", "_ppm", "_m2", "_minor"):
+        name = name.removesuffix(tail)
+    words = name.replace("_", " ").replace("ndvi", "NDVI")
+    return words[0].upper() + words[1:]
+
+
+def civil(at_ms: int) -> str:
+    """The day of an instant in UTC, as a date."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).date().isoformat()
 
 
 def points(value: int) -> str:

@@ -91,7 +91,7 @@ def _span(evidence: Evidence) -> tuple[date, date]:
 def _stage_bands(frame: Frame, stages: Sequence[StageSeen], as_of: str) -> list[Markup]:
     """One strip across the top: from a stage's first look to the next stage's."""
     drawn: list[Markup] = []
-    ends = [*(s.on for s in stages[1:]), as_of]
+    ends = [*(s.on for s in stages[1:]), as_of][: len(stages)]
     for seen, end in zip(stages, ends, strict=True):
         left, right = frame.x(date.fromisoformat(seen.on)), frame.x(date.fromisoformat(end))
         css = f"stage-{seen.stage.rank}"

@@ -93,10 +93,7 @@ def routes(desk: Desk) -> list[Route]:
 def _fields(desk: Desk) -> list[MapField]:
     with desk.centre.store.reading() as tx:
         rows = read_rows(tx, desk.today(tx))
-        by_subject = {
-            subject_id: line.line_id for line in lines.every(tx) for subject_id in line.subject_ids
-        }
-        return read_fields(tx, rows, by_subject)
+        return read_fields(tx, rows)
 
 
 def movement_tone(movement: str) -> str:

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from urllib.parse import quote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from core.units import format_money
 from server.console.desk import Desk
 from server.console.figures.canvas import long_day
 from server.console.figures.limit import limit_picture, meter
+from server.console.render import PREFIX
 from server.console.views.line import LinePage, read_line
+from server.services.centre import Centre, RequestError
+from server.services.freezing import FreezeReason, freeze, thaw
+from server.store.lines import Line
+from server.store.people import Actor, Role
+
+Act = Callable[[Centre, str, FreezeReason, Actor], Line]
+WORDS = {
+    FreezeReason.VISIT_PENDING: "A visit to the field is pending",
+    FreezeReason.IDENTITY_IN_DOUBT: "The borrower’s identity is in doubt",
+    FreezeReason.DISPUTE: "The borrower disputes a draw",
+    FreezeReason.HARDSHIP: "Illness, death or disaster in the household",
+    FreezeReason.STATION_IN_DOUBT: "The station is in doubt",
+    FreezeReason.CLEARED: "Looked into and cleared",
+}
 
 
 def routes(desk: Desk) -> list[Route]:
@@ -24,6 +44,7 @@ def routes(desk: Desk) -> list[Route]:
         context = {
             "shown": shown,
             "sentence": sentence(shown),
+            "reasons": [(each.value, WORDS[each]) for each in FreezeReason],
             "picture": limit_picture(shown.story, sentence(shown)),
             "meters": {
                 term.sign: meter(term.share, "meter-bind" if term.binding else "meter-fill")
@@ -32,7 +53,30 @@ def routes(desk: Desk) -> list[Route]:
         }
         return desk.page(request, "line.html", context, visitor)
 
-    return [Route("/lines/{line_id}", line, methods=["GET"])]
+    async def stop(request: Request) -> Response:
+        return await run_in_threadpool(_act, desk, request, await request.form(), freeze)
+
+    async def go_on(request: Request) -> Response:
+        return await run_in_threadpool(_act, desk, request, await request.form(), thaw)
+
+    return [
+        Route("/lines/{line_id}", line, methods=["GET"]),
+        Route("/lines/{line_id}/freeze", stop, methods=["POST"]),
+        Route("/lines/{line_id}/thaw", go_on, methods=["POST"]),
+    ]
+
+
+def _act(desk: Desk, request: Request, form: FormData, act: Act) -> Response:
+    """Freeze or thaw, and lead back to the line."""
+    visitor = desk.permit(request, form, Role.SUPERVISOR)
+    line_id = request.path_params["line_id"]
+    given = str(form.get("reason", ""))
+    reason = next((each for each in FreezeReason if each.value == given), None)
+    if reason is None:
+        known = ", ".join(each.value for each in FreezeReason)
+        raise RequestError(f"expected a reason among {known}, got {given[:40]!r}")
+    act(desk.centre, line_id, reason, visitor.actor)
+    return RedirectResponse(f"{PREFIX}/lines/{quote(line_id, safe='')}", 303)
 
 
 def sentence(shown: LinePage) -> str:

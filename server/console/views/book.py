@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 from core.lending.limit import Movement
+from core.units import civil_day
 from core.wire.evidence import EvidenceKind, Stage
 from server.services.standing import LineStanding, standing
 from server.store import evidence, lines, products, registry
@@ -47,6 +48,7 @@ class Row:
     reason: str
     watch: bool
     is_open: bool
+    subject_ids: tuple[str, ...]
 
     @property
     def free_minor(self) -> int:
@@ -262,9 +264,10 @@ def _row(
         stage=min(stages, key=lambda stage: stage.rank).value if stages else "",
         anomaly_ppm=min(anomalies) if anomalies else None,
         movement=Movement.FROZEN.value if line.frozen else movement,
-        moved_on=moved.as_of if moved else line.opened_on,
+        moved_on=civil_day(moved.at_ms).isoformat() if moved else line.opened_on,
         change_minor=moved.limit_minor - moved.limit_before_minor if moved else line.limit_minor,
         reason=moved.reasons[0].sentence() if moved and moved.reasons else "",
         watch=line.watch,
         is_open=line.is_open,
+        subject_ids=line.subject_ids,
     )

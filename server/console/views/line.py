@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from core.lending.lease import Lease
+from core.lending.lease import DrawState, Lease
 from core.lending.ledger import Owed
 from core.lending.product import Product
 from core.lending.schedule import Due, bullet
 from core.units import civil_day
 from core.wire.registry import Farmer, Subject
 from server.console.figures.limit import LimitStory, Marker, Step
+from server.services.freezing import frozen_by_people
 from server.services.standing import (
     LineStanding,
     interest_earned,
@@ -89,6 +90,7 @@ class LinePage:
     due: Due
     consents: Mapping[str, str]
     acts: tuple[AuditRow, ...]
+    frozen_by_people: bool
     today: date
 
 
@@ -115,13 +117,14 @@ def read_line(tx: Tx, line_id: str, today: date, now_ms: int) -> LinePage:
         movements=_movements(tx, moved),
         terms=_terms(weighed.terms, product) if weighed else (),
         terms_on=weighed.as_of if weighed else "",
-        story=_story(tx, line, moved, stands, today),
+        story=_story(tx, line, moved, today),
         draws=leases.draws_of_line(tx, line_id),
         repayments=ledger.repayments_of(tx, line_id),
         leases=_leases(tx, line, stands, now_ms),
         due=_due(tx, line, stands.owed),
         consents=reports.granted_purposes(tx, line.farmer_id),
         acts=people.trail_of(tx, "line", line_id),
+        frozen_by_people=frozen_by_people(tx, line),
         today=today,
     )
 
@@ -147,25 +150,26 @@ def _terms(terms: Mapping[str, int], product: Product) -> tuple[TermRow, ...]:
     )
 
 
-def _story(
-    tx: Tx, line: Line, moved: Sequence[LineMovement], stands: LineStanding, today: date
-) -> LimitStory:
+def _story(tx: Tx, line: Line, moved: Sequence[LineMovement], today: date) -> LimitStory:
     until = today.isoformat()
     if line.closed_at_ms is not None:
         until = civil_day(line.closed_at_ms).isoformat()
-    first = moved[0].as_of if moved else line.opened_on
-    limits = [Step(m.as_of, m.limit_minor) for m in moved] or [Step(first, line.limit_minor)]
-    leased = [Step(m.as_of, m.leased_unspent_minor) for m in moved]
-    leased.append(Step(max(until, first), stands.leased_minor))
+    # A limit is in force from the day of the review, whatever day its evidence speaks of.
+    first = _day(moved[0]) if moved else line.opened_on
+    limits = [Step(_day(m), m.limit_minor) for m in moved] or [Step(first, line.limit_minor)]
     changes = ledger.principal_changes(tx, principal_account(line.line_id))
     return LimitStory(
         currency=line.currency,
         limits=tuple(_rising(limits)),
         drawn=tuple(_sums(changes)),
-        leased=tuple(_rising(leased)),
+        leased=tuple(_sums(_lease_changes(tx, line))),
         markers=tuple(_markers(moved)),
         until=max(until, limits[-1].on),
     )
+
+
+def _day(moved: LineMovement) -> str:
+    return civil_day(moved.at_ms).isoformat()
 
 
 def _rising(steps: Sequence[Step]) -> list[Step]:
@@ -182,13 +186,32 @@ def _sums(changes: Sequence[tuple[str, int]]) -> list[Step]:
     return _rising(steps)
 
 
+def _lease_changes(tx: Tx, line: Line) -> list[tuple[str, int]]:
+    """When leased and unspent money rose (a lease) or fell (a draw, a lease given back)."""
+    live = [d for d in leases.draws_of_line(tx, line.line_id) if d.state is not DrawState.VOIDED]
+    changes = [(draw.at_ms, -draw.amount_minor) for draw in live]
+    shares = [
+        (one, one.lease.signed_at_ms, one.lease.amount_minor)
+        for one in leases.of_line(tx, line.line_id)
+    ]
+    first = leases.find(tx, line.onboarding_lease_id) if line.onboarding_lease_id else None
+    if first is not None:
+        shares.append((first, line.opened_at_ms, line.onboarding_minor))
+    for one, from_ms, amount_minor in shares:
+        changes.append((from_ms, amount_minor))
+        if one.closed_at_ms is not None:
+            used = sum(d.amount_minor for d in live if d.lease_id == one.lease.lease_id)
+            changes.append((one.closed_at_ms, used - amount_minor))
+    return [(civil_day(at_ms).isoformat(), change) for at_ms, change in sorted(changes)]
+
+
 def _markers(moved: Sequence[LineMovement]) -> list[Marker]:
     """A number for each movement, but for a hold that only repeats the one before."""
     shown, before = [], ""
     for number, each in enumerate(moved, 1):
         name = each.movement.value
         if name != "held" or before != "held":
-            shown.append(Marker(number, each.as_of, each.limit_minor, name))
+            shown.append(Marker(number, _day(each), each.limit_minor, name))
         before = name
     return shown
 

@@ -22,6 +22,7 @@ from server.store.registry import PlacedSubject
 EVIDENCE_SHOWN_MAX = 100
 PPM_PER_PERCENT = PPM // 100
 FIELDS = (SubjectKind.PLOT, SubjectKind.PASTURE)
+GRAVITY = ("opened", "raised", "held", "cut", "frozen")
 _ANOMALY_TONES = ((-250_000, "low3"), (-120_000, "low2"), (-40_000, "low1"), (40_000, "mid"))
 
 
@@ -151,15 +152,13 @@ class MapField:
     geometry: Mapping[str, Any] | None
 
 
-def read_fields(tx: Tx, rows: Sequence[Row], by_subject: Mapping[str, str]) -> list[MapField]:
+def read_fields(tx: Tx, rows: Sequence[Row]) -> list[MapField]:
     """Every plot and pasture, with how the line that rests on it moved.
 
-    Parameters
-    ----------
-    by_subject
-        Line id by the subject that it rests on.
+    Several lines may rest on one pasture, through the herds that graze there: the
+    gravest movement is shown.
     """
-    line = {row.line_id: row for row in rows}
+    line = _gravest(tx, rows)
     names = {farmer.farmer_id: farmer.name for farmer in registry.all_farmers(tx)}
     seen = evidence.latest_everywhere(tx)
     found = []
@@ -167,7 +166,7 @@ def read_fields(tx: Tx, rows: Sequence[Row], by_subject: Mapping[str, str]) -> l
         subject = placed.subject
         if subject.kind not in FIELDS:
             continue
-        row = line.get(by_subject.get(subject.subject_id, ""))
+        row = line.get(subject.subject_id)
         kept = seen.get(subject.subject_id)
         anomaly = kept.anomaly_ppm if kept else None
         found.append(
@@ -184,6 +183,18 @@ def read_fields(tx: Tx, rows: Sequence[Row], by_subject: Mapping[str, str]) -> l
                 geometry=geometry(placed),
             )
         )
+    return found
+
+
+def _gravest(tx: Tx, rows: Sequence[Row]) -> dict[str, Row]:
+    """By plot or pasture, the row that rests on it; the gravest if there are several."""
+    pastures = {
+        placed.subject.subject_id: placed.subject.pasture_id for placed in registry.all_subjects(tx)
+    }
+    found: dict[str, Row] = {}
+    for row in sorted(rows, key=lambda row: GRAVITY.index(row.movement)):
+        for subject_id in row.subject_ids:
+            found[pastures.get(subject_id) or subject_id] = row
     return found
 
 
