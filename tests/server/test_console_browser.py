@@ -1,0 +1,191 @@
+"""The console in a real browser: accessible, fit for its screen, and useful without scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from server.app import create_app
+from server.store import lines, reports
+from tests.support.centre import Served
+from tests.support.console_book import PASSWORD, Book, build_book
+from tests.support.requirements import require
+
+pytestmark = pytest.mark.browser
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update",
+]  # fmt: skip
+WIDTHS = {"phone": (390, 844), "tablet": (820, 1180), "desk": (1440, 900)}
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Book]:
+    found = build_book(tmp_path_factory.mktemp("book"), farmers=14, every_days=20)
+    yield found
+    found.centre.store.close()
+
+
+@pytest.fixture(scope="module")
+def url(book: Book) -> Iterator[str]:
+    served = Served(create_app(book.centre))
+    yield f"{served.url}/console"
+    served.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = require("chromium")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=chromium, headless=True, args=ARGUMENTS)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
+    """A page of a fresh visit, logged in; whatever the browser complains of fails the test."""
+    complaints: list[str] = []
+    contexts = []
+
+    def enter(size: str = "desk", role: str = "supervisor", *, scripts: bool = True) -> Page:
+        width, height = WIDTHS[size]
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, java_script_enabled=scripts
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda r: None if r.url.startswith(url) else complaints.append(r.url))
+        page.goto(f"{url}/login")
+        page.fill("#name", role)
+        page.fill("#password", PASSWORD)
+        page.click("button[type=submit]")
+        page.wait_for_url(f"{url}/")
+        return page
+
+    yield enter
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def addresses(book: Book) -> dict[str, str]:
+    with book.centre.store.reading() as tx:
+        crop = next(line for line in lines.every(tx) if line.product_id == "crop-season")
+        card = next(d for d in reports.every_decision(tx) if d.verdict == "decline")
+    return {
+        "portfolio": "/",
+        "map": "/map",
+        "plot": "/plots/plot-002",
+        "pasture": "/plots/pasture-1",
+        "line": f"/lines/{crop.line_id}",
+        "applications": "/applications",
+        "application": f"/applications/{card.application_id}",
+        "stations": "/stations",
+    }
+
+
+def faults(page: Page) -> list[str]:
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": tags}})
+    return [
+        f"{fault['id']}: {node['html'][:120]}"
+        for fault in found.response["violations"]
+        for node in fault["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("size", ["phone", "desk"])
+def test_every_page_is_accessible_and_fits(size: str, visit, book: Book, url: str):
+    page = visit(size)
+    found = {}
+    for name, address in addresses(book).items():
+        page.goto(url + address)
+        if name == "map":
+            page.wait_for_selector("#map[data-drawn]")
+        wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        found[name] = [*faults(page), *(["too wide"] if page.evaluate(wide) > 0 else [])]
+    assert found == {name: [] for name in found}
+
+
+def test_door_is_accessible(browser: Browser, url: str):
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto(f"{url}/login")
+    found = faults(page)
+    context.close()
+    assert found == []
+
+
+def test_filter_swaps_the_table_and_keeps_the_address(visit, book: Book):
+    page = visit()
+    with book.centre.store.reading() as tx:
+        herds = sum(line.product_id == "livestock" for line in lines.every(tx))
+    rows = page.locator("table.portfolio tbody tr")
+    assert rows.count() > herds > 0
+    page.select_option("#product", "livestock")
+    expect(rows).to_have_count(herds)
+    page.wait_for_url("**product=livestock**")
+    assert page.locator("#product").input_value() == "livestock"
+
+
+def test_map_draws_every_plot_and_leads_to_it(visit, url: str):
+    page = visit("tablet")
+    page.goto(f"{url}/map")
+    page.wait_for_selector("#map[data-drawn='15']")
+    assert page.locator("#map canvas").count() == 1
+    box = page.locator("#map canvas").bounding_box()
+    assert box is not None
+    page.mouse.click(*middle_of_a_shape(page))
+    page.click(".leaflet-popup-content a")
+    page.wait_for_url("**/plots/**")
+
+
+def middle_of_a_shape(page: Page) -> tuple[float, float]:
+    """Where the canvas is painted, found by its own pixels."""
+    found = page.evaluate(
+        """() => {
+          const canvas = document.querySelector('#map canvas');
+          const {width, height} = canvas;
+          const pixels = canvas.getContext('2d').getImageData(0, 0, width, height).data;
+          const painted = (x, y) => pixels[4 * (y * width + x) + 3] > 200;
+          const box = canvas.getBoundingClientRect();
+          const area = document.getElementById('map').getBoundingClientRect();
+          for (let y = 4; y < height - 4; y += 2) for (let x = 4; x < width - 4; x += 2) {
+            const at = [box.x + x * box.width / width, box.y + y * box.height / height];
+            const inside = at[0] > area.x + 70 && at[0] < area.right - 10
+              && at[1] > area.y + 90 && at[1] < area.bottom - 10;
+            const solid = [[0, 0], [3, 0], [-3, 0], [0, 3], [0, -3]].every(
+              ([dx, dy]) => painted(x + dx, y + dy));
+            if (inside && solid) return at;
+          }
+          return null;
+        }"""
+    )
+    assert found, "nothing is painted"
+    return found[0], found[1]
+
+
+def test_replay_answers_in_place(visit, book: Book, url: str):
+    page = visit(role="auditor")
+    page.goto(url + addresses(book)["application"])
+    page.click("text=Replay now")
+    page.wait_for_selector("#replay .notice.good")
+    assert page.url.endswith(addresses(book)["application"])
+
+
+def test_essentials_work_without_scripts(visit, book: Book, url: str):
+    page = visit(scripts=False)
+    page.select_option("#product", "livestock")
+    page.click("text=Show")
+    assert "product=livestock" in page.url
+    page.goto(url + addresses(book)["application"])
+    page.click("text=Replay now")
+    assert page.locator("#replay .notice.good").count() == 1
+    page.goto(f"{url}/map")
+    assert page.locator("table.records tbody tr").count() == 15
