@@ -168,10 +168,10 @@ def calibrate(as_json: bool, work: Path | None, **asked: Any) -> None:  # noqa: 
 @click.option("--out", required=True, type=PathArg, help="Private key file to write (mode 600).")
 @click.option("--json", "as_json", is_flag=True, help="Speak JSON.")
 def keygen(out: Path, as_json: bool) -> None:  # noqa: FBT001  # click passes a flag
-    """Make an Ed25519 key for signing evidence; its identity goes to
-    NAME.pub.json beside it.
+    """Make an Ed25519 key for signing evidence; its identity goes beside it.
 
-    Register it: harvestline-server enroll-satellite NAME.pub.json. An existing key is never overwritten.
+    Register it: harvestline-server enroll-satellite NAME.pub.json. An existing key is
+    never overwritten.
     """
     from satellite.keys import generate_key_file  # noqa: PLC0415  # cryptography
 

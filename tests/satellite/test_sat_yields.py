@@ -195,16 +195,26 @@ def test_pasture_is_measured_against_the_same_dates_of_other_years() -> None:
     assert normal.method == "pasture_climatology"
 
 
-def test_the_worst_season_sets_the_interval_not_the_average_one() -> None:
+def test_a_season_that_failed_widens_the_interval_more_than_pooling_would() -> None:
+    season = np.repeat(np.arange(8), 50)
+    calm = np.random.default_rng(1).normal(0, 0.1, 400)
+    shocked = calm - np.where(season == 2, 0.8, 0.0)
+    quiet, wary = season_offsets(calm, season), season_offsets(shocked, season)
+    assert quiet["p05"] == pytest.approx(-0.165, abs=0.03), "no shock: the plain quantile"
+    # shocks: seven times 0, once −0.8: sd 0.283, × √(1 + 1/8) = 0.30, about their mean −0.10
+    assert wary["p05"] == pytest.approx(-0.10 - 0.165 - 0.30, abs=0.04)
+    assert list(wary.values()) == sorted(wary.values())
+
+
+def test_few_seasons_make_intervals_wider() -> None:
+    rng = np.random.default_rng(3)
     season = np.repeat(np.arange(6), 50)
-    rng = np.random.default_rng(1)
-    calm = rng.normal(0, 0.1, 300)
-    shocked = calm - np.where(season == 2, 0.6, 0.0)
-    assert season_offsets(calm, season)["p05"] > -0.3
-    assert season_offsets(shocked, season)["p05"] < -0.6
-    assert season_offsets(shocked, season)["p95"] < 0.3
+    shocks = np.array([-0.2, 0.2, 0.0, -0.2, 0.2, 0.0])[season]
+    residual = shocks + rng.normal(0, 0.05, 300)
     few = season < 3
-    assert season_offsets(calm[few], season[few])["p95"] > season_offsets(calm, season)["p95"]
+    wide = season_offsets(residual[few], season[few])
+    narrow = season_offsets(residual, season)
+    assert wide["p95"] - wide["p05"] > 1.2 * (narrow["p95"] - narrow["p05"])
 
 
 def test_errors_scale_between_constant_and_proportional() -> None:
