@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from core.units import minor_digits
 from edge_node.store.lines import LimitStep
 
-WIDTH, HEIGHT, LEFT, BASE, TOP = 640, 200, 12, 164, 28
+WIDTH, HEIGHT, LEFT, BASE, TOP = 640, 170, 12, 164, 16
 NOTES_MAX = 12
 # What people hold in their hands, largest first [whole units of the currency].
 NOTES: dict[str, tuple[int, ...]] = {

@@ -30,6 +30,7 @@ class LeaseState:
 
     product_id: str
     kind: str
+    currency: str
     leases_count: int
     amount_minor: int
     unspent_minor: int
@@ -123,6 +124,7 @@ def _leases(db: StationDatabase) -> tuple[LeaseState, ...]:
         LeaseState(
             product_id=product_id,
             kind=kind,
+            currency=books[0].lease.currency,
             leases_count=len(books),
             amount_minor=sum(book.lease.amount_minor for book in books),
             unspent_minor=sum(book.unspent_minor for book in books),
