@@ -28,7 +28,8 @@ def canonical_bytes(value: object) -> bytes:
         If the value holds a float, null, an unsafe integer, a non-ASCII key, a
         string that is not NFC, or nests deeper than ``DEPTH_MAX``.
     """
-    _check(value, "$", DEPTH_MAX)
+    if not _is_plain(value, DEPTH_MAX):
+        _check(value, "$", DEPTH_MAX)
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
@@ -70,6 +71,25 @@ def parse_canonical(data: bytes, bytes_max: int) -> dict[str, Any]:
             "expected canonical JSON (sorted keys, no spaces, no repeats), got another spelling"
         )
     return value
+
+
+def _is_plain(value: object, depth_left: int) -> bool:
+    """Whether a value certainly passes :func:`_check`, which names the path and is slower."""
+    if depth_left == 0:
+        return False
+    kind = type(value)
+    if kind is int:
+        return -SAFE_INTEGER_MAX <= value <= SAFE_INTEGER_MAX  # type: ignore[operator]
+    if kind is str:
+        return value.isascii()  # type: ignore[attr-defined, no-any-return]
+    if kind is dict:
+        return all(
+            type(key) is str and key.isascii() and _is_plain(inner, depth_left - 1)
+            for key, inner in value.items()  # type: ignore[attr-defined]
+        )
+    if kind is list:
+        return all(_is_plain(inner, depth_left - 1) for inner in value)  # type: ignore[attr-defined]
+    return kind is bool
 
 
 def _check(value: object, path: str, depth_left: int) -> None:

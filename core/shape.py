@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cache
 from typing import Any, TypeVar, Union, cast
@@ -56,15 +56,25 @@ def _hints(cls: type) -> dict[str, Any]:
     return typing.get_type_hints(cls)
 
 
+@cache
+def _fields(cls: type) -> tuple[tuple[str, Any, bool], ...]:
+    """Name, annotation and whether it must be there, of every field."""
+    hints, missing = _hints(cls), dataclasses.MISSING
+    return tuple(
+        (f.name, hints[f.name], f.default is missing and f.default_factory is missing)
+        for f in dataclasses.fields(cls)
+    )
+
+
 def _decode_dataclass(cls: type, body: object, path: str) -> object:
     if not isinstance(body, dict):
         raise ShapeError(f"expected an object at {path}, got {type(body).__name__}")
-    hints, found = _hints(cls), {}
-    for field in dataclasses.fields(cls):
-        if field.name in body:
-            found[field.name] = _decode(hints[field.name], body[field.name], f"{path}.{field.name}")
-        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            raise ShapeError(f"expected {cls.__name__}.{field.name} at {path}, got no such field")
+    found = {}
+    for name, hint, required in _fields(cls):
+        if name in body:
+            found[name] = _decode(hint, body[name], f"{path}.{name}")
+        elif required:
+            raise ShapeError(f"expected {cls.__name__}.{name} at {path}, got no such field")
     try:
         return cls(**found)
     except ShapeError:
@@ -74,19 +84,25 @@ def _decode_dataclass(cls: type, body: object, path: str) -> object:
 
 
 def _decode(hint: Any, value: object, path: str) -> object:
+    decoder, argument = _decoder(hint)
+    return decoder(argument, value, path)
+
+
+@cache
+def _decoder(hint: Any) -> tuple[Callable[[Any, object, str], object], Any]:
+    """What decodes an annotation, and with which argument; looked at once for each."""
     origin = typing.get_origin(hint)
     if origin in (Union, types.UnionType):
-        inner = [arg for arg in typing.get_args(hint) if arg is not type(None)]
-        return _decode(inner[0], value, path)
+        return _decoder(next(arg for arg in typing.get_args(hint) if arg is not type(None)))
     if origin is tuple:
-        return _decode_list(typing.get_args(hint), value, path)
+        return _decode_list, typing.get_args(hint)
     if origin is not None and issubclass(origin, Mapping):
-        return _decode_map(typing.get_args(hint)[1], value, path)
+        return _decode_map, typing.get_args(hint)[1]
     if dataclasses.is_dataclass(hint):
-        return _decode_dataclass(cast("type", hint), value, path)
+        return _decode_dataclass, hint
     if isinstance(hint, type) and issubclass(hint, Enum):
-        return _decode_enum(hint, value, path)
-    return _decode_scalar(hint, value, path)
+        return _decode_enum, hint
+    return _decode_scalar, hint
 
 
 def _decode_list(args: tuple[Any, ...], value: object, path: str) -> tuple[object, ...]:

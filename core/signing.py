@@ -17,6 +17,7 @@ from core.errors import ShapeError, SignatureError, UnknownDocumentError
 SIGNATURE_BYTES = 64
 PUBLIC_KEY_BYTES = 32
 DOCUMENT_BYTES_MAX = 4 * 1024 * 1024
+_BODY_FIRST = b'{"body":'
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +126,17 @@ def open_document(
     body, key_id = document.get("body"), document.get("key_id")
     if not isinstance(body, dict) or not isinstance(key_id, str):
         raise ShapeError(f"expected body and key_id in a signed {kind}, got {sorted(document)}")
-    message = bytes_to_sign(kind, canonical_bytes(body))
+    message = bytes_to_sign(kind, _body_bytes(data, document))
     verifier.verify(key_id, message, signature_from_hex(document.get("sig")))
     return SignedDocument(kind, body, key_id, sha256_hex(data))
+
+
+def _body_bytes(data: bytes, document: dict[str, Any]) -> bytes:
+    """The body's canonical bytes: a slice of the document's where the body comes first."""
+    rest = canonical_bytes({key: value for key, value in document.items() if key != "body"})
+    if data.startswith(_BODY_FIRST) and data.endswith(rest[1:]):
+        return data[len(_BODY_FIRST) : -len(rest)]
+    return canonical_bytes(document["body"])
 
 
 def signature_from_hex(text: object) -> bytes:
