@@ -69,9 +69,12 @@ class Committer:
         """
         done = Committed()
         with db.atomic():
+            seen_ms = store.seen_ms(db)
             for arrival in arrivals:
-                received = store.received_at(db, arrival.arrived_ms)
-                self._store(db, arrival, received, done)
+                # A time that was seen is never gone back behind; the row says so.
+                now_ms, seen_ms = arrival.arrived_ms, max(arrival.arrived_ms, seen_ms)
+                self._store(db, arrival, Received(seen_ms, now_ms < seen_ms), done)
+            store.put_seen_ms(db, seen_ms)
             store.mark_stale(db, done.stale)
         return done
 

@@ -57,12 +57,14 @@ class _Stream:
     upto: int
 
 
-def received_at(db: StationDatabase, now_ms: int) -> Received:
-    """The time to record for an arrival: never before a time that was seen already."""
-    seen_ms = db.conn.execute("SELECT seen_ms FROM station_clock").fetchone()[0]
-    if now_ms > seen_ms:
-        db.conn.execute("UPDATE station_clock SET seen_ms = ?", (now_ms,))
-    return Received(max(now_ms, seen_ms), clock_back=now_ms < seen_ms)
+def seen_ms(db: StationDatabase) -> int:
+    """The latest time that the station has seen [ms UTC]."""
+    return int(db.conn.execute("SELECT seen_ms FROM station_clock").fetchone()[0])
+
+
+def put_seen_ms(db: StationDatabase, at_ms: int) -> None:
+    """Keep the latest time that the station has seen [ms UTC]."""
+    db.conn.execute("UPDATE station_clock SET seen_ms = ?", (at_ms,))
 
 
 def store_batch(

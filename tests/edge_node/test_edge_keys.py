@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from core.canonical import canonical_bytes
 from core.errors import SignatureError
 from core.signing import DocumentType, open_document, sign_document
 from edge_node.keys import (
@@ -40,6 +42,16 @@ def test_altered_document_does_not_verify():
     data = sign_document(KIND, {"n": 1}, ALICE).replace(b'"n":1', b'"n":2')
     with pytest.raises(SignatureError, match="does not verify"):
         open_document(data, KIND, KeyRing.of_hex(ALICE.public_key.hex()))
+
+
+@pytest.mark.parametrize("extra", [{}, {"zz": 1}, {"aa": 1}, {"aa": {"body": 2}, "c": [1]}])
+def test_signature_covers_the_body_wherever_it_stands(extra: dict[str, object]):
+    whole = json.loads(sign_document(KIND, {"n": 1, "s": "é"}, ALICE))
+    data = canonical_bytes({**whole, **extra})
+    assert open_document(data, KIND, KeyRing([ALICE.public_key])).body == {"n": 1, "s": "é"}
+    forged = data.replace(b'"n":1', b'"n":2')
+    with pytest.raises(SignatureError, match="does not verify"):
+        open_document(forged, KIND, KeyRing([ALICE.public_key]))
 
 
 @pytest.mark.parametrize("text", ["zz", "ab" * 31])

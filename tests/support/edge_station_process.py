@@ -1,7 +1,7 @@
 """A station's telemetry half as a process of its own, to be killed.
 
-``python -m tests.support.edge_station_process SETTINGS.toml`` prints the broker's port
-and hears devices until it is killed or its standard input ends.
+It prints the broker's port and hears devices until it is killed or its standard input
+ends. It sees no package that an edge-only installation would not have.
 """
 
 from __future__ import annotations
@@ -19,6 +19,14 @@ from edge_node.config import Settings, load_settings
 from edge_node.intake import Intake, make_broker
 from edge_node.store.devices import DeviceRegistry
 from tests.support.edge_station import NOW_MS, STATION_SIGNER, WAIT_S, Events
+
+# sqlite-utils loads pandas where it finds it; a station has none.
+_AS_AT_THE_EDGE = f"""
+import sys
+sys.modules["numpy"] = sys.modules["pandas"] = None
+from {__name__} import main
+main()
+"""
 
 
 def free_port() -> int:
@@ -65,7 +73,7 @@ def main() -> None:
 def station_process(settings_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A running station; it is killed in the end if nobody has killed it before."""
     process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", __name__, str(settings_path)],
+        [sys.executable, "-W", "error", "-c", _AS_AT_THE_EDGE, str(settings_path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=Path(__file__).resolve().parents[2],
@@ -80,7 +88,3 @@ def station_process(settings_path: Path) -> Iterator[subprocess.Popen[bytes]]:
         for stream in (process.stdin, process.stdout):
             if stream is not None:
                 stream.close()
-
-
-if __name__ == "__main__":
-    main()

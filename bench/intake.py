@@ -1,0 +1,333 @@
+"""Intake: readings per second into durable storage, against the naive paho loop.
+
+Run with ``python -m bench.intake`` (``--broker amqtt`` for the embedded one). Both take
+the same messages from the same broker into SQLite with WAL and ``synchronous=FULL``.
+The naive loop is the tutorial's: parse, insert, commit, for each message; it verifies
+no signature, knows no watermark and judges no quality; a second naive loop at least
+verifies. The broker holds all messages before the clock starts, so that it and the
+devices cost nothing; the clock stops at the last commit. Absolute rates move with the
+machine; the ratios are what should be trusted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import sqlite3
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as mqtt
+import psutil
+from paho.mqtt.enums import CallbackAPIVersion
+
+from core.signing import open_document
+from core.wire.telemetry import BATCH, Batch, topic
+from edge_node.config import Settings
+from edge_node.intake import Intake, make_broker
+from edge_node.intake.broker.access import BrokerAccess
+from edge_node.keys import KeyRing
+from edge_node.store.database import open_database
+from edge_node.store.devices import DeviceRegistry
+from tests.support.edge_station import (
+    NOW_MS,
+    SITE,
+    STATION_SIGNER,
+    Events,
+    database,
+    device_password,
+    device_signer,
+    sample,
+    secrets_file,
+    settings_for,
+    signed_batch,
+)
+from tests.support.edge_station_process import free_port, station_process, write_settings
+
+DEVICES = tuple(f"probe-{i}" for i in range(1, 11))
+IN_FLIGHT_MAX = 20  # of each device: what firmware with little memory does
+WAIT_S_MAX = 300.0
+BYTES_PER_MIB = 1024 * 1024
+METRICS = {"soil_moisture_ppm": 200_000, "soil_temperature_mdeg_c": 21_000, "battery_mv": 3_900}
+# Samples in a message, and messages: a device that reports at once, one that gathers.
+LOADS = ((1, 1_500), (10, 600), (50, 200))
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Messages of one run: one line each, the topic and the document."""
+
+    path: Path
+    messages_count: int
+    samples_count: int
+
+    @property
+    def readings_count(self) -> int:
+        """How many values there are in all."""
+        return self.samples_count * len(METRICS)
+
+
+def written_load(folder: Path, samples_each: int, messages: int) -> Load:
+    """Signed batches of all devices, taking turns."""
+    path = folder / f"load-{samples_each}.txt"
+    with path.open("wb") as file:
+        for i in range(messages):
+            name = DEVICES[i % len(DEVICES)]
+            first = i // len(DEVICES) * samples_each + 1
+            samples = tuple(sample(first + n, **METRICS) for n in range(samples_each))
+            document = signed_batch(Batch(name, "e1", 1, first, samples))
+            file.write(f"{name} ".encode() + document + b"\n")
+    return Load(path, messages, messages * samples_each)
+
+
+@contextlib.contextmanager
+def publishing(path: Path, port: int) -> Iterator[None]:
+    """Send a load, each device over its own connection, until the broker has it all.
+
+    The devices stay connected: amqtt forgets what a device sent that has left.
+    """
+    clients = {name: _client(name, device_password(name), port) for name in DEVICES}
+    sent = []
+    for line in path.read_bytes().splitlines():
+        name, _, document = line.partition(b" ")
+        where = topic(SITE, name.decode(), "t")
+        sent.append(clients[name.decode()].publish(where, document, qos=1))
+    for info in sent:
+        info.wait_for_publish(WAIT_S_MAX)
+    try:
+        yield
+    finally:
+        for client in clients.values():
+            client.disconnect()
+            client.loop_stop()
+
+
+def _client(user: str, password: str, port: int, client_id: str = "") -> mqtt.Client:
+    client = mqtt.Client(
+        CallbackAPIVersion.VERSION2, client_id=client_id or user, clean_session=not client_id
+    )
+    client.username_pw_set(user, password)
+    client.max_inflight_messages_set(IN_FLIGHT_MAX)
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    return client
+
+
+def hold(access: BrokerAccess, load: Load) -> None:
+    """Let the broker hold a load for the station, which is away."""
+    away = _client(access.user, access.password, access.port, access.client_id)
+    subscribed = threading.Event()
+    away.on_subscribe = lambda *_: subscribed.set()
+    away.on_connect = lambda client, *_: client.subscribe(f"v1/{SITE}/+/t", qos=1)
+    away.subscribe(f"v1/{SITE}/+/t", qos=1)
+    assert subscribed.wait(WAIT_S_MAX)
+    away.disconnect()
+    away.loop_stop()
+    with publishing(load.path, access.port):
+        pass
+
+
+class NaiveLoop:
+    """What a tutorial would write, with the one setting that makes it durable."""
+
+    def __init__(self, path: Path, load: Load, *, verifies: bool) -> None:
+        self._path = path
+        self._left = load.messages_count
+        self._verifies = verifies
+        self._rings = {name: KeyRing([device_signer(name).public_key]) for name in DEVICES}
+        self.done = threading.Event()
+        self._db: sqlite3.Connection | None = None
+
+    def run(self, access: BrokerAccess) -> None:
+        """Take everything that the broker holds."""
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id=access.client_id, clean_session=False
+        )
+        client.username_pw_set(access.user, access.password)
+        client.on_connect = lambda c, *_: c.subscribe(f"v1/{SITE}/+/t", qos=1)
+        client.on_message = self._on_message
+        client.connect(access.host, access.port)
+        client.loop_start()
+        assert self.done.wait(WAIT_S_MAX)
+        client.disconnect()
+        client.loop_stop()
+
+    def _on_message(self, _c: mqtt.Client, _d: object, message: mqtt.MQTTMessage) -> None:
+        if self._db is None:
+            self._db = sqlite3.connect(self._path)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute("CREATE TABLE readings (device, epoch, seq, at_ms, metric, value)")
+        body = self._body(message)
+        self._db.executemany(
+            "INSERT INTO readings VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (body["device"], body["epoch"], each["seq"], each["at_ms"], metric, value)
+                for each in body["samples"]
+                for metric, value in each["values"].items()
+            ],
+        )
+        self._db.commit()
+        self._left -= 1
+        if not self._left:
+            self.done.set()
+
+    def _body(self, message: mqtt.MQTTMessage) -> dict[str, Any]:
+        if self._verifies:
+            ring = self._rings[message.topic.split("/")[2]]
+            return open_document(message.payload, BATCH, ring).body
+        found: dict[str, Any] = json.loads(message.payload)["body"]
+        return found
+
+
+def naive_rate(settings: Settings, load: Load, *, verifies: bool) -> float:
+    """Readings per second of a naive loop."""
+    with broker(settings) as (_, access):
+        hold(access, load)
+        loop = NaiveLoop(settings.folder / "naive.db", load, verifies=verifies)
+        began_s = time.perf_counter()
+        loop.run(access)
+        took_s = time.perf_counter() - began_s
+    _require(settings.folder / "naive.db", load)
+    return load.readings_count / took_s
+
+
+def our_rate(settings: Settings, load: Load) -> float:
+    """Readings per second of the intake."""
+    with broker(settings) as (registry, access):
+        hold(access, load)
+        intake = Intake(
+            settings, settings.database_path, registry, STATION_SIGNER, lambda: NOW_MS, Events()
+        )
+        began_s = time.perf_counter()
+        intake.start(access)
+        pause = threading.Event()
+        while intake.state().samples_count < load.samples_count:
+            assert time.perf_counter() - began_s < WAIT_S_MAX
+            pause.wait(0.005)
+        took_s = time.perf_counter() - began_s
+        intake.stop()
+    _require(settings.database_path, load)
+    return load.readings_count / took_s
+
+
+@contextlib.contextmanager
+def broker(settings: Settings) -> Iterator[tuple[DeviceRegistry, BrokerAccess]]:
+    """A fresh broker and the devices that may use it."""
+    database(settings.folder, *DEVICES).close()
+    registry = DeviceRegistry(settings.database_path, settings.station)
+    found = make_broker(settings, registry, "station-secret", Events())
+    try:
+        yield registry, found.start()
+    finally:
+        found.stop()
+        registry.close()
+
+
+def _require(path: Path, load: Load) -> None:
+    with contextlib.closing(open_database(path)) as db:
+        count = db.conn.execute("SELECT count(*) FROM readings").fetchone()[0]
+    assert count == load.readings_count, f"expected {load.readings_count} readings, got {count}"
+
+
+def memory_mib(settings: Settings, load: Load) -> tuple[float, float]:
+    """Resident memory of a station process, idle and after a load [MiB]."""
+    path = write_settings(settings)
+    database(settings.folder, *DEVICES).close()
+    with station_process(path) as process:
+        watched = psutil.Process(process.pid)
+        idle = watched.memory_info().rss / BYTES_PER_MIB
+        with (
+            publishing(load.path, settings.broker_port),
+            contextlib.closing(open_database(settings.database_path)) as db,
+        ):
+            _wait_for(db.conn, load)
+        return idle, watched.memory_info().rss / BYTES_PER_MIB
+
+
+def _wait_for(connection: sqlite3.Connection, load: Load) -> None:
+    pause, ends_s = threading.Event(), time.perf_counter() + WAIT_S_MAX
+    while _samples(connection) < load.samples_count:
+        assert time.perf_counter() < ends_s, _samples(connection)
+        pause.wait(0.05)
+
+
+def fsync_ms(folder: Path) -> float:
+    """What it takes to write a page and have it on the disk, the median [ms]."""
+    took = []
+    with (folder / "probe").open("wb") as file:
+        for _ in range(100):
+            began_s = time.perf_counter()
+            file.write(b"x" * 4096)
+            file.flush()
+            os.fsync(file.fileno())
+            took.append(time.perf_counter() - began_s)
+    return statistics.median(took) * 1000
+
+
+def _samples(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT count(*) FROM samples").fetchone()[0])
+
+
+def main() -> None:
+    """Measure and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--broker", default="mosquitto", choices=("mosquitto", "amqtt"))
+    parser.add_argument("--repeats", type=int, default=5)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        _print_rates(Path(scratch), arguments.broker, arguments.repeats)
+        _print_memory(Path(scratch))
+
+
+def _print_rates(scratch: Path, kind: str, repeats: int) -> None:
+    print(f"Broker: {kind}. Medians of {repeats} runs each, in turns; readings per second.")
+    print(f"One fsync takes {fsync_ms(scratch):.1f} ms here.\n")
+    print("| samples a message | naive loop | naive, verifying | station | ratios |")
+    print("|---:|---:|---:|---:|---:|")
+    for samples_each, messages in LOADS:
+        load = written_load(scratch, samples_each, messages)
+        rows = [
+            (
+                naive_rate(_fresh(scratch, kind), load, verifies=False),
+                naive_rate(_fresh(scratch, kind), load, verifies=True),
+                our_rate(_fresh(scratch, kind), load),
+            )
+            for _ in range(repeats)
+        ]
+        naive, verifying, ours = (statistics.median(column) for column in zip(*rows, strict=True))
+        to_naive = statistics.median(row[2] / row[0] for row in rows)
+        to_verifying = statistics.median(row[2] / row[1] for row in rows)
+        print(
+            f"| {samples_each} | {naive:,.0f} | {verifying:,.0f} | {ours:,.0f} "
+            f"| {to_naive:.1f} ×, {to_verifying:.1f} × |",
+            flush=True,
+        )
+
+
+def _print_memory(scratch: Path) -> None:
+    load = Load(scratch / f"load-{LOADS[1][0]}.txt", LOADS[1][1], LOADS[1][0] * LOADS[1][1])
+    settings = replace(_fresh(scratch, "amqtt"), broker_port=free_port())
+    idle, after = memory_mib(settings, load)
+    print("\nStation process with its embedded broker, store and intake:")
+    print(
+        f"{idle:.0f} MiB resident when idle, {after:.0f} MiB after {load.messages_count} messages."
+    )
+
+
+def _fresh(scratch: Path, kind: str) -> Settings:
+    folder = Path(tempfile.mkdtemp(dir=scratch))
+    secrets = secrets_file(folder, *DEVICES)
+    return settings_for(folder, broker=kind, device_passwords_file=secrets, batch_ms_max=250)
+
+
+if __name__ == "__main__":
+    main()
