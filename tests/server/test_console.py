@@ -11,10 +11,11 @@ import httpx
 import pytest
 
 from core.lending.limit import Movement
-from core.units import civil_day, format_money
+from core.units import civil_day
 from core.wire.registry import Farmer
 from server.app import create_app
 from server.console.figures.limit import LimitStory, Marker, Step, limit_picture, split_bar
+from server.console.render import amount
 from server.console.session import TRIES_MAX
 from server.console.views.book import read_query, read_rows
 from server.services.enrolment import add_user
@@ -207,8 +208,8 @@ def test_portfolio_shows_every_open_line_and_its_sums(visit, book: Book):
     for row in found:
         assert f"/console/lines/{row.line_id}" in text
         assert row.reason in text
-    assert format_money(sum(row.limit_minor for row in found), "KES") in text
-    assert format_money(sum(row.leased_minor for row in found), "KES") in text
+    assert amount(sum(row.limit_minor for row in found), "KES") in text
+    assert amount(sum(row.leased_minor for row in found), "KES") in text
 
 
 def book_day(book: Book):
@@ -270,8 +271,8 @@ def test_every_movement_stands_with_its_reasons_and_evidence(visit, book: Book):
 
 
 def test_frozen_line_says_so(visit, book: Book):
-    line = open_line(book, frozen=True)
-    assert "so new draws wait" in said(visit("lender"), f"/lines/{line.line_id}")
+    text = said(visit("lender"), f"/lines/{open_line(book, frozen=True).line_id}")
+    assert "but new draws wait until the line goes on" in text
 
 
 def test_plot_page_tells_the_curve_in_words_and_figures(visit, book: Book):

@@ -87,9 +87,10 @@ def sentence(shown: LinePage) -> str:
     leased = format_money(stands.leased_minor, line.currency)
     if not line.is_open:
         return f"This line is closed; its limit was {limit}."
-    waits = ", and new draws wait" if line.frozen else ""
+    may = "and may be drawn there without a network"
+    if line.frozen:
+        may = "but new draws wait until the line goes on"
     return (
         f"Of a limit of {limit}, {drawn} is drawn and {leased} is leased to {line.station} "
-        f"and may be drawn there without a network{waits}; what is owed falls due on "
-        f"{long_day(line.due_on)}."
+        f"{may}; what is owed falls due on {long_day(line.due_on)}."
     )
