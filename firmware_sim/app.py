@@ -24,6 +24,7 @@ from firmware_sim.config import SettingError, option_defaults, read_tables
 
 # name: (module, attribute, what `--help` says of it)
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "demo": ("firmware_sim.commands.demo", "command", "Play a season on this machine."),
     "district": ("firmware_sim.commands.district", "command", "Write a village and its past."),
     "fleet": ("firmware_sim.commands.fleet", "command", "Run the village's devices."),
     "replay": ("firmware_sim.commands.replay", "command", "Play recorded readings as devices."),

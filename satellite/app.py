@@ -59,6 +59,7 @@ def _ingest_options(command: F) -> F:
         click.option("--model", "model_file", type=PathArg, help="Yield model (see calibrate)."),
         click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), default=None,
                      help="Ignore scenes after this day."),
+        click.option("--picture/--no-picture", default=True, help="Draw the curves; on by default."),
         click.option("--config", "config_file", type=PathArg, help="Settings in TOML."),
         click.option("--json", "as_json", is_flag=True, help="Speak JSON."),
     )  # fmt: skip
@@ -69,7 +70,7 @@ def _ingest_options(command: F) -> F:
 
 @cli.command(epilog=EXIT_CODES)
 @_ingest_options
-def ingest(as_json: bool, **asked: Any) -> None:  # noqa: FBT001  # click passes a flag
+def ingest(as_json: bool, picture: bool, **asked: Any) -> None:  # noqa: FBT001  # click's flags
     """Read a STAC CATALOG once and write what it shows of each plot.
 
     DIR receives series.csv, season.csv, curves.png, curves.svg and
@@ -83,7 +84,8 @@ def ingest(as_json: bool, **asked: Any) -> None:  # noqa: FBT001  # click passes
 
         with _progress(as_json) as tell:
             done = work.run(tell)
-            work.draw(curves_pictures)
+            if picture:
+                work.draw(curves_pictures)
         summary = round_summary(done, work.refused, settings.broken_scenes_named_max)
     _say(summary, round_lines, as_json=as_json)
     if done.delivery.error:
@@ -96,6 +98,7 @@ def ingest(as_json: bool, **asked: Any) -> None:  # noqa: FBT001  # click passes
 @click.option("--until-file", type=PathArg, help="Stop after a last round once it exists.")
 def watch(
     as_json: bool,  # noqa: FBT001  # click passes a flag
+    picture: bool,  # noqa: FBT001
     poll_s: float,
     until_file: Path | None,
     **asked: Any,
@@ -119,9 +122,10 @@ def watch(
             done, cpu_s = facts
             summary = round_summary(done, work.refused, settings.broken_scenes_named_max)
             _say(summary | {"cpu_ms": round(cpu_s * 1000)}, round_lines, as_json=as_json)
-        from satellite.evidence.picture import curves_pictures  # noqa: PLC0415
+        if picture:
+            from satellite.evidence.picture import curves_pictures  # noqa: PLC0415
 
-        work.draw(curves_pictures)
+            work.draw(curves_pictures)
 
 
 @cli.command(epilog=EXIT_CODES)
