@@ -59,7 +59,7 @@ def _ingest_options(command: F) -> F:
         click.option("--model", "model_file", type=PathArg, help="Yield model (see calibrate)."),
         click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), default=None,
                      help="Ignore scenes after this day."),
-        click.option("--picture/--no-picture", default=True, help="Draw the curves; on by default."),
+        click.option("--picture/--no-picture", default=True, help="Draw the curves, or not."),
         click.option("--config", "config_file", type=PathArg, help="Settings in TOML."),
         click.option("--json", "as_json", is_flag=True, help="Speak JSON."),
     )  # fmt: skip
