@@ -74,6 +74,18 @@ def enroll_station(context: click.Context, *, config: Path, identity: Path, as_j
     show({"name": found.name, "new": new}, f"Station {found.name} {words}.", as_json=as_json)
 
 
+@click.command("release-station")
+@config_option
+@click.argument("name")
+@json_option
+@click.pass_context
+def release_station(context: click.Context, *, config: Path, name: str, as_json: bool) -> None:
+    """Take from a quarantined station again, after somebody has looked at it."""
+    reason = enrolment.release_station(centre_of(context, config), name, OPERATOR)
+    result = {"name": name, "was_stopped_for": reason}
+    show(result, f"Station {name} is heard again; it was stopped for: {reason}", as_json=as_json)
+
+
 @click.command("enroll-satellite")
 @config_option
 @click.argument("identity", type=_FILE)

@@ -12,6 +12,7 @@ from typing import Any
 from core.reasons import Reason
 from core.scoring.features import FeatureValue
 from core.shape import encode
+from core.wire.envelope import LogClass, LogName
 from core.wire.records import Down, EvidenceDigest, Freeze, LineStatus
 from core.wire.registry import Subject, SubjectKind
 from server.services.centre import Work
@@ -63,6 +64,7 @@ def line_status(work: Work, stands: LineStanding) -> LineStatus:
         reasons=moved.reasons,
         evidence_ids=moved.evidence_ids,
         open=line.is_open,
+        counted_seq=logs.high_water(work.tx, LogName(line.station, LogClass.MONEY)),
     )
 
 

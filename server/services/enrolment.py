@@ -24,7 +24,7 @@ from server.keys import hash_password
 from server.services.centre import Centre, RequestError, Work
 from server.services.downlink import send_once, stock_station
 from server.services.leasing import issue_for_station
-from server.store import people, products, registry
+from server.store import logs, people, products, registry
 from server.store.people import Actor, Role
 from server.store.registry import Site
 
@@ -174,6 +174,26 @@ def enroll_station(centre: Centre, identity: Identity, actor: Actor) -> bool:
         subject = ("station", identity.name)
         people.record(work.tx, work.at_ms, actor, "station_enrolled", subject)
         return new
+
+    return centre.write(act)
+
+
+def release_station(centre: Centre, name: str, actor: Actor) -> str:
+    """Take from a quarantined station again, after a person has looked; why it was stopped.
+
+    Raises
+    ------
+    RequestError
+        If it is not quarantined.
+    """
+
+    def act(work: Work) -> str:
+        reason = logs.quarantine_reason(work.tx, registry.station(work.tx, name).name)
+        if not reason:
+            raise RequestError(f"expected a quarantined station, {name} is not")
+        logs.release_writer(work.tx, name)
+        people.record(work.tx, work.at_ms, actor, "station_released", ("station", name))
+        return reason
 
     return centre.write(act)
 

@@ -33,9 +33,10 @@ from core.wire.envelope import (
 )
 from server.keys import KeyRing
 from server.services.centre import Centre, SenderError, Work
+from server.services.downlink import send_status
 from server.services.leasing import issue_for_station
 from server.services.records import Reported, apply_record
-from server.store import logs, registry
+from server.store import lines, logs, registry
 from server.store.engine import Tx
 from server.store.logs import InboundLog, InboundRecord, SetAside
 from server.store.registry import Station
@@ -141,12 +142,17 @@ def _hold(work: Work, envelope: Envelope, data: bytes) -> None:
 
 def _apply(work: Work, station: Station, envelope: Envelope, state: InboundLog) -> InboundLog:
     name, head = envelope.header.name, state.head
+    touched: set[str] = set()
     for record in fresh_records(envelope, state.high_water, state.head):
         head = record_hash(name, head, record)
-        flag = apply_record(work, Reported(station, record))
+        flag = apply_record(work, Reported(station, record, touched))
         kept = InboundRecord(record, head, work.at_ms, flag[:DETAIL_CHARACTERS_MAX])
         logs.add_inbound(work.tx, name, kept)
     logs.move_inbound(work.tx, name, envelope.header.last, head)
+    for line_id in sorted(touched):
+        line = lines.find(work.tx, line_id)
+        if line is not None:
+            send_status(work, line)
     return logs.lock_inbound(work.tx, name)
 
 

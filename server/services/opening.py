@@ -8,7 +8,7 @@ from core.lending.limit import Movement
 from core.reasons import Reason, ReasonCode
 from core.shape import encode
 from server.services.centre import Work
-from server.services.downlink import send_freeze, send_status
+from server.services.downlink import send_freeze
 from server.services.outlook import look
 from server.services.standing import zone_minutes
 from server.store import lines, products
@@ -33,7 +33,10 @@ class NewLine:
 
 
 def open_line(work: Work, new: NewLine, *, frozen: bool = False) -> Line:
-    """Open a line with its first movement; the same again changes nothing."""
+    """Open a line with its first movement; the same again changes nothing.
+
+    The caller tells the station how the line stands.
+    """
     known = lines.find(work.tx, new.line_id)
     if known is not None:
         return known
@@ -84,7 +87,6 @@ def open_line(work: Work, new: NewLine, *, frozen: bool = False) -> Line:
         watch=False,
     )
     lines.add_movement(work.tx, opened)
-    send_status(work, line)
     if frozen:
         send_freeze(work, line, opened.reasons)
     return line

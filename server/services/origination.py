@@ -24,6 +24,7 @@ from core.wire.records import Application, Consent, ConsentAction
 from core.wire.registry import Dossier, Farmer, Subject, SubjectKind
 from server.services.cards import read_model, take_card
 from server.services.centre import Centre, RequestError, Work
+from server.services.downlink import send_status
 from server.services.leasing import issue_for_line
 from server.services.opening import NewLine, open_line, terms_for_record
 from server.services.outlook import usual_stage
@@ -141,7 +142,9 @@ def _open(
             currency=case.product.currency,
             terms=terms_for_record(terms),
         )
-        line_id = open_line(work, new).line_id
+        line = open_line(work, new)
+        line_id = line.line_id
+        send_status(work, line)
         issue_for_line(work, line_id)
     detail = {"verdict": outcome.verdict.value}
     people.record(work.tx, work.at_ms, actor, "centre_decided", ("card", card.card_id), detail)

@@ -30,7 +30,6 @@ from core.wire.telemetry import BATCH, MESSAGE_BYTES_MAX, Batch
 from server.keys import KeyRing
 from server.services.cards import take_card
 from server.services.centre import Work
-from server.services.downlink import send_status
 from server.services.opening import NewLine, open_line
 from server.services.posting import post_drawdown
 from server.store import leases, lines, registry, reports
@@ -44,10 +43,15 @@ TELEMETRY_BYTES_MAX = 2 * MESSAGE_BYTES_MAX
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """A record with the station that wrote it."""
+    """A record with the station that wrote it.
+
+    ``touched`` gathers the lines of whose money something changed: their station is
+    told once, when the whole run counts.
+    """
 
     station: Station
     record: Record
+    touched: set[str]
 
     @property
     def writer(self) -> str:
@@ -113,6 +117,7 @@ def _line_opened(work: Work, reported: Reported) -> str:
     )
     # A line that broke a rule is on the books, but nothing more is drawn on it.
     open_line(work, new, frozen=bool(flag))
+    reported.touched.add(new.line_id)
     return flag
 
 
@@ -173,8 +178,7 @@ def _drawdown(work: Work, reported: Reported) -> str:
         if not line.is_open:
             line = replace(line, is_open=True, closed_at_ms=None)
             lines.save(work.tx, line)
-    if settled:
-        send_status(work, line)
+    reported.touched.add(line.line_id)
     return drawing.flag
 
 

@@ -132,16 +132,26 @@ def _lease_invariant(centre: Centre, tx: Tx) -> Found:
     for signed in leases.every(tx):
         lease = signed.lease
         body = open_document(signed.document, LEASE, ring).body
-        total = signed.posted_at_signing_minor + signed.pending_at_signing_minor
-        total += signed.leased_at_signing_minor + lease.amount_minor
-        over = lease.kind is LeaseKind.LINE and total > lease.limit_minor
-        altered = decode(Lease, body) != lease
-        yield (
-            lease.lease_id,
-            f"{total} posted and leased, limit {lease.limit_minor}"
-            if over
-            else ("differs from what was signed" if altered else ""),
-        )
+        faults = [(decode(Lease, body) != lease, "differs from what was signed")]
+        if lease.kind is LeaseKind.LINE:
+            total = signed.posted_at_signing_minor + signed.pending_at_signing_minor
+            total += signed.leased_at_signing_minor + lease.amount_minor
+            told = f"{total} posted and leased, limit {lease.limit_minor}"
+            faults.append((total > lease.limit_minor, told))
+            known = lease.limit_minor in _limits_at(tx, lease)
+            faults.append((not known, f"limit {lease.limit_minor} was not in force when signed"))
+        yield lease.lease_id, next((words for broken, words in faults if broken), "")
+
+
+def _limits_at(tx: Tx, lease: Lease) -> set[int]:
+    """The limits that the line's movements put in force at the instant of signing."""
+    past = [
+        moved
+        for moved in lines.movements_of(tx, lease.line_id)
+        if moved.at_ms <= lease.signed_at_ms
+    ]
+    at_once = {moved.limit_minor for moved in past if moved.at_ms == lease.signed_at_ms}
+    return at_once | {moved.limit_minor for moved in past[-1:]}
 
 
 def _draws_within_leases(_: Centre, tx: Tx) -> Found:

@@ -93,6 +93,12 @@ def move_inbound(tx: Tx, name: LogName, high_water: int, head: str) -> None:
     )
 
 
+def high_water(tx: Tx, name: LogName) -> int:
+    """How far a writer's log was received; 0 if nothing was."""
+    question = select(inbound_logs.c.high_water).where(*_inbound_key(tx, name))
+    return int(tx.scalar(question) or 0)
+
+
 def quarantine_writer(tx: Tx, writer: str, reason: str) -> None:
     """Take nothing more from any log of a writer."""
     where = (inbound_logs.c.tenant_id == tx.tenant_id, inbound_logs.c.writer == writer)

@@ -13,14 +13,15 @@ from core.signing import sign_document
 from core.wire.envelope import LogClass, LogName, Placement, pack
 from core.wire.telemetry import BATCH
 from server.keys import Seals
-from server.services.centre import SenderError
+from server.services import enrolment
+from server.services.centre import RequestError, SenderError
 from server.services.envelopes import WriterQuarantinedError, accept_envelope
 from server.services.standing import standing
 from server.services.status import status
 from server.services.verifying import verify
 from server.store import counts, leases, ledger, lines, logs, reports
 from server.store.reports import Replay
-from tests.support.centre_kit import SEASON_START, Kit, keys_of
+from tests.support.centre_kit import SEASON_START, TESTER, Kit, keys_of
 from tests.support.kiosk_kit import (
     MONEY,
     card_of,
@@ -60,6 +61,17 @@ def test_offline_application_and_draw_reach_the_books_once(kit: Kit, opened):
     assert kit.read(ledger.account_balance, "income/fee", "KES") == -4_500
     assert kit.read(reports.decision, opened.card_id).replay is Replay.SAME
     assert verify(kit.centre).faults == ()
+
+
+def test_status_says_which_records_it_counts(kit: Kit, opened):
+    deliver(kit, 1, 4)
+    deliver(kit)
+    kit.station.pull(kit.centre)
+    told = [body for body in kit.station.bodies("line") if body["line_id"] == opened.line_id]
+    assert [(body["counted_seq"], body["principal_minor"]) for body in told] == [
+        (4, 0),
+        (6, 300_000),
+    ]
 
 
 def test_duplicate_envelope_changes_nothing(kit: Kit, opened):
@@ -146,6 +158,11 @@ def test_forked_log_quarantines_its_writer(kit: Kit, opened):
     kit.clock.add_days(55)
     kit.station.pull(kit.centre)
     assert tables(kit)["leases"] == leases_before
+    assert "forked" in enrolment.release_station(kit.centre, "st-one", TESTER)
+    deliver(kit, log=LogClass.FEATURES)
+    assert tables(kit)["inbound_records"] == 5
+    with pytest.raises(RequestError):
+        enrolment.release_station(kit.centre, "st-one", TESTER)
 
 
 def test_known_run_with_other_content_is_a_fork(kit: Kit, opened):

@@ -83,6 +83,10 @@ def test_audit_trail_shows_tampering(kit: Kit):
             "UPDATE leases SET leased_at_signing_minor = 99000000",
             "leases stayed within the limit when signed",
         ),
+        (
+            "UPDATE leases SET limit_minor = limit_minor + 100",
+            "leases stayed within the limit when signed",
+        ),
         ("UPDATE leases SET expires_at_ms = 1", "leases stayed within the limit when signed"),
         ("DELETE FROM models", "decision cards replay"),
     ],
