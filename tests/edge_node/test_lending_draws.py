@@ -210,7 +210,7 @@ def test_a_cut_gives_the_lease_back_at_once(leased):
     tell(leased, status("line-1", 1_200_000, Movement.CUT))
     leased.take_down()
     assert leases.book(leased.db, "le-1").closed
-    closed = [r for r in logs.read_run(leased.db, LogClass.MONEY, 0, 99, 10**7)][-1]
+    closed = logs.read_run(leased.db, LogClass.MONEY, 0, 99, 10**7)[-1]
     assert (closed.kind, closed.body["posted_minor"]) == ("lease_closed", 300_000)
 
 
