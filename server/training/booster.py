@@ -124,7 +124,7 @@ def _machine(terms: TrainingTerms, seed: int, max_bins: int, learning_rate: floa
         early_stopping_rounds=50,
         smoothing_rounds=25,
         interaction_smoothing_rounds=25,
-        min_samples_leaf=10,
+        min_samples_leaf=40,  # a bin that few loans fell into says little
         n_jobs=1,  # one process: the same bytes everywhere, and no start-up of workers
         random_state=seed,
     )
