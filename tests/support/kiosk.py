@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
+import httpx
 from starlette.types import ASGIApp
 
 from edge_node.faces.kiosk.application import LOOPBACK, kiosk
@@ -9,7 +13,7 @@ from edge_node.faces.kiosk.front import Front
 from edge_node.faces.kiosk.station_page import IntakeHealth, station_state
 from edge_node.faces.kiosk.teller import Sources, Teller
 from edge_node.faces.kiosk.visits import Visits
-from tests.support.centre import entropy
+from tests.support.centre import Served, entropy
 from tests.support.lending_station import Station
 
 
@@ -35,4 +39,15 @@ def kiosk_of(station: Station, elapsed: Elapsed) -> ASGIApp:
         )
 
     front = Front(teller, visits, state)
-    return kiosk(front, station.settings.utc_offset_ms, LOOPBACK | {"testserver"})
+    return kiosk(front, station.settings.utc_offset_ms, LOOPBACK)
+
+
+@contextlib.contextmanager
+def visiting(station: Station, elapsed: Elapsed) -> Iterator[httpx.Client]:
+    """A client of the station's kiosk over real HTTP."""
+    served = Served(kiosk_of(station, elapsed))
+    try:
+        with httpx.Client(base_url=served.url, follow_redirects=True, trust_env=False) as client:
+            yield client
+    finally:
+        served.close()
