@@ -8,7 +8,6 @@ written past them.
 from __future__ import annotations
 
 import hashlib
-import math
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -28,9 +27,9 @@ from core.shape import encode
 from core.signing import sign_document
 from core.units import civil_day, day_start_ms
 from core.wire import envelope as env
-from core.wire import evidence as ev
 from core.wire import records as rec
 from core.wire import registry as reg
+from core.wire.evidence import EVIDENCE
 from core.wire.modelfile import Model, TrainingSummary
 from server.config import Settings
 from server.keys import KeyPair, Seals, key_pair
@@ -54,14 +53,13 @@ from server.store.people import Actor, Role
 from server.store.schema import migrate
 from server.training.catalogue import read_catalogue
 from server.training.command import CATALOGUE
+from tests.support.console_evidence import SEASON, SOWN, Looks, seen_of_pasture, seen_of_plot
 
 PRODUCTS = Path(__file__).resolve().parents[2] / "server" / "products"
 ROOT = Actor("test", "supervisor")
 PASSWORD = "rain on dry soil"
 STATION = "kijani"
-SEASON = "2026-long-rains"
 NEWCOMERS = 3
-SOWN = date(2026, 3, 22)
 OPENED = date(2026, 3, 25)
 PURPOSES = ("automated_decision", "satellite_images", "device_readings")
 GIVEN = ("Amina", "Baraka", "Chiku", "Daudi", "Esther", "Faraji", "Grace", "Hamisi")
@@ -278,107 +276,20 @@ def _season(book: Book, farmers: int, every_days: int) -> None:
     answer_pull(book.centre, sign_document(env.PULL, encode(pull), book.station))
 
 
-def greenness(days: int, *, dry: bool) -> float:
-    """An index of a maize plot so many days after sowing."""
-    up = 1 / (1 + math.exp(-(days - 38) / 7))
-    down = 1 / (1 + math.exp((days - (98 if dry else 128)) / 9))
-    peak = 0.62 if dry and days > 62 else 0.7
-    return 0.16 + peak * up * down * (0.72 if dry and days > 70 else 1.0)
-
-
-def _stage(days: int) -> tuple[ev.Stage, int | None]:
-    starts = ((20, ev.Stage.EMERGENCE), (40, ev.Stage.VEGETATIVE), (68, ev.Stage.HEADING),
-              (98, ev.Stage.RIPENING))  # fmt: skip
-    found: tuple[ev.Stage, int | None] = (ev.Stage.SOWING, None)
-    for start, stage in starts:
-        if days >= start:
-            found = (stage, start)
-    return found
-
-
 def crop_evidence(book: Book, n: int, day: date, every_days: int) -> bytes:
-    """What a satellite has seen of a plot up to a day, as a signed document."""
-    days, dry = (day - SOWN).days, is_dry(n)
+    """What a satellite has seen of the n-th plot up to a day, as a signed document."""
     with book.centre.store.reading() as tx:
-        subject = registry.subject(tx, f"plot-{n:03d}")
-    stage, since = _stage(days)
-    seen = _observations(n, day, every_days, dry=dry)
-    estimate = None
-    if days >= 40:
-        middle = 2600 + 60 * (n % 8) - (1150 if dry and days > 70 else 0)
-        spread = max(300, 1500 - 11 * days)
-        estimate = ev.YieldEstimate(
-            max(0, middle - round(1.3 * spread)), middle - spread, middle, middle + spread,
-            middle + round(1.3 * spread), "season-fit", "ab" * 32,
-        )  # fmt: skip
-    used = [look for look in seen if look.used]
-    found = ev.Evidence(
-        evidence_id=f"ev-{n:03d}-{day:%m%d}", kind=ev.EvidenceKind.CROP,
-        subject_id=subject.subject_id, subject_sha256=subject.polygon_sha256, season_id=SEASON,
-        crop="maize", index="ndvi", as_of=day.isoformat(), clear_looks=len(used), stage=stage,
-        season=ev.Season(start_on=(SOWN + timedelta(20)).isoformat() if days >= 20 else None,
-                         peak_on=(SOWN + timedelta(82)).isoformat() if days >= 98 else None,
-                         peak_e4=8400 if days >= 98 else None),
-        observations=seen, curve=_curve(day, dry=dry),
-        scenes=tuple(ev.SceneRef(look.scene_id, hashlib.sha256(look.scene_id.encode()).hexdigest())
-                     for look in seen),
-        software="harvestline-satellite 0.1.0",
-        last_clear_on=used[-1].day if used else None,
-        stage_observed_on=(SOWN + timedelta(since)).isoformat() if since else None,
-        anomaly_ppm=(-210_000 if dry and days > 70 else 15_000 - 9_000 * (n % 5)),
-        yield_estimate=estimate,
-    )  # fmt: skip
-    return sign_document(ev.EVIDENCE, encode(found), book.satellite)
-
-
-def _observations(n: int, upto: date, every_days: int, *, dry: bool) -> tuple[ev.Observation, ...]:
-    found, day, number = [], date(2026, 3, 23), 0
-    while day <= upto:
-        number += 1
-        cloudy = (number * 7 + n) % 5 == 0
-        value = greenness((day - SOWN).days, dry=dry) - (0.2 if cloudy else 0.0)
-        value += 0.012 * ((number * 5 + n) % 3 - 1)
-        found.append(
-            ev.Observation(day.isoformat(), round(value * 10_000), 310_000 if cloudy else 980_000,
-                           f"S2A_36NXF_{day:%Y%m%d}", used=not cloudy)
-        )  # fmt: skip
-        day += timedelta(days=max(5, every_days // 2))
-    return tuple(found)
-
-
-def _curve(upto: date, *, dry: bool) -> tuple[ev.CurvePoint, ...]:
-    span = (upto - date(2026, 3, 23)).days
-    points = []
-    for step in range(0, span + 1, 3):
-        day = date(2026, 3, 23) + timedelta(days=step)
-        value = greenness((day - SOWN).days, dry=dry)
-        width = 0.03 + 0.04 * (step > span - 12)
-        points.append(
-            ev.CurvePoint(day.isoformat(), *(round(v * 10_000) for v in
-                                             (value, value - width, value + width)))
-        )  # fmt: skip
-    return tuple(points)
+        plot = registry.subject(tx, f"plot-{n:03d}")
+    found = seen_of_plot(plot, Looks(n, day, every_days, is_dry(n)))
+    return sign_document(EVIDENCE, encode(found), book.satellite)
 
 
 def pasture_evidence(book: Book, day: date, every_days: int) -> bytes:
-    """What a satellite has seen of the pasture up to a day."""
+    """What a satellite has seen of the pasture up to a day, as a signed document."""
     with book.centre.store.reading() as tx:
-        subject = registry.subject(tx, "pasture-1")
-    days = (day - SOWN).days
-    middle = 980_000 - (7_000 * (days - 60) if days > 60 else 0)
-    seen = _observations(3, day, every_days, dry=False)
-    found = ev.Evidence(
-        evidence_id=f"ev-pasture-{day:%m%d}", kind=ev.EvidenceKind.PASTURE,
-        subject_id="pasture-1", subject_sha256=subject.polygon_sha256, season_id=SEASON,
-        crop="grass", index="ndvi", as_of=day.isoformat(), clear_looks=len(seen),
-        stage=ev.Stage.SOWING, season=ev.Season(), observations=seen,
-        curve=_curve(day, dry=False), scenes=(ev.SceneRef(seen[-1].scene_id, "cd" * 32),),
-        software="harvestline-satellite 0.1.0", last_clear_on=day.isoformat(),
-        anomaly_ppm=middle - 1_000_000,
-        yield_estimate=ev.YieldEstimate(middle - 160_000, middle - 120_000, middle,
-                                        middle + 110_000, middle + 140_000, "regional", "ab" * 32),
-    )  # fmt: skip
-    return sign_document(ev.EVIDENCE, encode(found), book.satellite)
+        pasture = registry.subject(tx, "pasture-1")
+    found = seen_of_pasture(pasture, Looks(3, day, every_days, is_dry=False))
+    return sign_document(EVIDENCE, encode(found), book.satellite)
 
 
 def _draws(book: Book, amount_minor: int) -> None:
