@@ -12,6 +12,7 @@ from server.services.leasing import issue_for_station
 from server.services.posting import close_if_over
 from server.services.reviews import review_waiting
 from server.store import lines, logs, registry
+from server.store.registry import Station
 
 
 def answer_pull(centre: Centre, data: bytes) -> bytes | None:
@@ -43,10 +44,7 @@ def _answer(work: Work, pull: Pull) -> bytes | None:
         )
     logs.acknowledge(work.tx, station.name, pull.after)
     registry.station_seen(work.tx, station.name, work.at_ms, pull.at_ms - work.at_ms)
-    review_waiting(work, station.name)
-    for line_id in lines.of_station(work.tx, station.name):
-        close_if_over(work, line_id)
-    issue_for_station(work, station.name)
+    _sweep(work, station)
     settings = work.settings
     run = logs.outbound_run(
         work.tx, station.name, pull.after, settings.pull_records_max, settings.pull_bytes_max
@@ -56,3 +54,15 @@ def _answer(work: Work, pull: Pull) -> bytes | None:
     name = LogName(settings.name, LogClass.DOWN, station.name)
     seals = Seals((station.seal_key,))
     return pack(name, pull.head, run, work.keys, (station.seal_key_id, seals))
+
+
+def _sweep(work: Work, station: Station) -> None:
+    """Once a day, what time alone brings; whatever else moves a line leases it at once."""
+    day = work.today().isoformat()
+    if station.swept_on == day:
+        return
+    review_waiting(work, station.name)
+    for line_id in lines.of_station(work.tx, station.name):
+        close_if_over(work, line_id)
+    issue_for_station(work, station.name)
+    registry.station_swept(work.tx, station.name, day)

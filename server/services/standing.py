@@ -99,8 +99,8 @@ def interest_earned(tx: Tx, line: Line, on: date) -> int:
 
 def priced_by(tx: Tx, line: Line) -> Product:
     """The product as it stood when the line was opened: its price holds for the line."""
-    first = next(iter(lines.movements_of(tx, line.line_id)), None)
-    found = products.by_policy(tx, first.policy_version) if first else None
+    policy = lines.opening_policy(tx, line.line_id)
+    found = products.by_policy(tx, policy) if policy else None
     return found or products.newest(tx, line.product_id)
 
 

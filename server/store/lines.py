@@ -259,6 +259,16 @@ def movements_of(tx: Tx, line_id: str) -> tuple[LineMovement, ...]:
     return tuple(_movement(row) for row in rows)
 
 
+def opening_policy(tx: Tx, line_id: str) -> str:
+    """The policy version under which a line was opened; empty while it has no movement."""
+    where = (
+        movements.c.tenant_id == tx.tenant_id,
+        movements.c.line_id == line_id,
+        movements.c.seq == 1,
+    )
+    return str(tx.scalar(select(movements.c.policy_version).where(*where)) or "")
+
+
 def last_movement(tx: Tx, line_id: str) -> LineMovement | None:
     """The latest movement of a line."""
     where = (movements.c.tenant_id == tx.tenant_id, movements.c.line_id == line_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from sqlalchemy import select
 
 from core.canonical import canonical_hash
@@ -46,7 +48,7 @@ def in_force(tx: Tx) -> tuple[Product, ...]:
     question = select(products).where(products.c.tenant_id == tx.tenant_id)
     newest: dict[str, Product] = {}
     for row in tx.rows(question.order_by(products.c.product_id, products.c.version)):
-        newest[row["product_id"]] = parse_product(from_json(row["content"]))
+        newest[row["product_id"]] = _parsed(row["content"])
     return tuple(newest.values())
 
 
@@ -62,11 +64,17 @@ def newest(tx: Tx, product_id: str) -> Product:
     row = tx.row(select(products).where(*where).order_by(products.c.version.desc()))
     if row is None:
         raise NotKnownError(f"expected a registered product, got {product_id!r}")
-    return parse_product(from_json(row["content"]))
+    return _parsed(row["content"])
 
 
 def by_policy(tx: Tx, policy_version: str) -> Product | None:
     """The product exactly as a decision or a movement cites it, if it is known."""
     where = (products.c.tenant_id == tx.tenant_id, products.c.policy_version == policy_version)
     row = tx.row(select(products).where(*where))
-    return parse_product(from_json(row["content"])) if row else None
+    return _parsed(row["content"]) if row else None
+
+
+@lru_cache(maxsize=64)
+def _parsed(content: str) -> Product:
+    """A product from its text; the same few are asked for at every review."""
+    return parse_product(from_json(content))

@@ -28,7 +28,11 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """A base station that may send and be sent to."""
+    """A base station that may send and be sent to.
+
+    ``swept_on`` is the civil day on which its lines were last looked through for what
+    time alone brings: waits that end, evidence that grows stale, leases to renew.
+    """
 
     name: str
     public_key: str
@@ -38,6 +42,7 @@ class Station:
     enrolled_at_ms: int
     seen_at_ms: int | None
     clock_offset_ms: int | None
+    swept_on: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,7 @@ def put_station(tx: Tx, identity: Identity, at_ms: int) -> bool:
         seal_key=identity.seal_key,
         seal_key_id=seal_key_id(identity),
         enrolled_at_ms=at_ms,
+        swept_on="",
     )
     if not added and station(tx, identity.name).public_key != identity.public_key:
         raise ConflictError(f"station {identity.name} is enrolled with another key")
@@ -131,6 +137,12 @@ def station_seen(tx: Tx, name: str, at_ms: int, clock_offset_ms: int | None) -> 
     if clock_offset_ms is not None:
         seen["clock_offset_ms"] = clock_offset_ms
     tx.run(stations.update().where(*where).values(**seen))
+
+
+def station_swept(tx: Tx, name: str, day: str) -> None:
+    """Note the day on which a station's lines were looked through."""
+    where = (stations.c.tenant_id == tx.tenant_id, stations.c.name == name)
+    tx.run(stations.update().where(*where).values(swept_on=day))
 
 
 def put_satellite(tx: Tx, identity: Identity, at_ms: int) -> bool:

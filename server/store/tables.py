@@ -80,7 +80,7 @@ sites = _table(
 stations = _table(
     "stations", ("name",), _text("name"), _text("public_key"), _text("key_id"), _text("seal_key"),
     _text("seal_key_id"), _count("enrolled_at_ms"), _count("seen_at_ms", optional=True),
-    _count("clock_offset_ms", optional=True),
+    _count("clock_offset_ms", optional=True), _text("swept_on"),
 )  # fmt: skip
 satellites = _table(
     "satellites", ("name",), _text("name"), _text("public_key"), _text("key_id"),

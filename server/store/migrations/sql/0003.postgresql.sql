@@ -1,0 +1,1 @@
+ALTER TABLE stations ADD COLUMN swept_on TEXT NOT NULL DEFAULT '';
