@@ -192,6 +192,4 @@ def _put(db: StationDatabase, day: _Day, value: DayValue, now_ms: int) -> None:
         readings_count=value.readings_count,
         readings_sha256=value.readings_sha256,
     )
-    newest = store.newest_version(db, day.subject_id, value.feature, feature.day)
-    if newest is None or newest[1] != feature:
-        store.put_version(db, feature, newest[0] + 1 if newest else 1, now_ms)
+    store.put_feature(db, feature, now_ms)

@@ -154,7 +154,7 @@ class Intake:
     def _queued(self, delivery: Delivery) -> None:
         """Verify a delivery and queue it; without room it is let go unacknowledged."""
         message = read_message(
-            self._settings.site, delivery.topic, delivery.payload, self._registry.device
+            self._settings.site, delivery.topic, delivery.payload, self._registry.known
         )
         entry = (delivery, Arrival(message, delivery.topic, self._now_ms()))
         try:

@@ -28,6 +28,7 @@ from core.wire.telemetry import (
     require_name,
 )
 from edge_node.keys import KeyRing
+from edge_node.store.devices import UnknownDeviceError
 from edge_node.store.quarantine import Refusal, Refused
 
 DEVICES_MAX = 4_096  # devices whose key is kept parsed
@@ -50,7 +51,7 @@ class Heard:
 
 
 def read_message(
-    site: str, topic: str, payload: bytes, device_of: Callable[[str], Device | None]
+    site: str, topic: str, payload: bytes, device_of: Callable[[str], Device]
 ) -> Heard | Refused:
     """The document in a message, verified, or the first reason to refuse it.
 
@@ -61,7 +62,7 @@ def read_message(
     topic, payload
         As the broker delivered them.
     device_of
-        Finds a registered device by its id.
+        Finds a registered device by its id, or raises UnknownDeviceError.
     """
     checked = _sender(site, topic, payload, device_of)
     if isinstance(checked, tuple):
@@ -81,7 +82,7 @@ def read_message(
 
 
 def _sender(
-    site: str, topic: str, payload: bytes, device_of: Callable[[str], Device | None]
+    site: str, topic: str, payload: bytes, device_of: Callable[[str], Device]
 ) -> Device | tuple[Refusal, str]:
     """The registered device in whose topic a message of a sane size stands, or what is wrong."""
     try:
@@ -93,10 +94,10 @@ def _sender(
     if len(payload) > MESSAGE_BYTES_MAX:
         detail = f"expected at most {MESSAGE_BYTES_MAX} bytes, got {len(payload)}"
         return Refusal.OVERSIZED, detail
-    device = device_of(name)
-    if device is None:
-        return Refusal.UNKNOWN_DEVICE, f"device {name} is not registered at this station"
-    return device
+    try:
+        return device_of(name)
+    except UnknownDeviceError as error:
+        return Refusal.UNKNOWN_DEVICE, str(error)
 
 
 def _body(document: SignedDocument, shape: type[Batch | Birth | Death]) -> Batch | Birth | Death:

@@ -1,8 +1,9 @@
-"""Daily features as stored: versions that are never overwritten, and what is stale.
+"""Daily features as stored: settled versions that never change, and what is stale.
 
-Late data makes a new version of a day; the newest counts. A version gets its
-``final_no`` when the day has closed, and from then on it may be sent to the centre:
-the numbers rise in the order of settling, so a reader needs to remember only one.
+A version gets its ``final_no`` when its day has closed, and from then on it may be
+sent to the centre and is never changed; late data make the next version, and the
+newest counts. The numbers rise in the order of settling, so a reader needs to
+remember only one.
 """
 
 from __future__ import annotations
@@ -119,34 +120,35 @@ def set_quality(db: StationDatabase, codes: Iterable[tuple[int, RawReading]]) ->
     )
 
 
-def newest_version(
-    db: StationDatabase, subject_id: str, feature: str, day: str
-) -> tuple[int, DailyFeature] | None:
-    """The newest version of a subject's feature on a day and its number."""
-    row = db.conn.execute(
-        f"SELECT version, {_COLUMNS} FROM daily_features"  # noqa: S608  # constant
+def put_feature(db: StationDatabase, feature: DailyFeature, now_ms: int) -> bool:
+    """Store a day's value if it is news; whether it was.
+
+    A settled version is never touched: other readings make the next version. One that
+    is still open gives way, for a day is computed many times before it closes.
+    """
+    newest = db.conn.execute(
+        f"SELECT feature_id, version, final_no, {_COLUMNS} FROM daily_features"  # noqa: S608  # constant
         " WHERE subject_id = ? AND feature = ? AND day = ? ORDER BY version DESC LIMIT 1",
-        (subject_id, feature, day),
+        (feature.subject_id, feature.feature, feature.day),
     ).fetchone()
-    return (row[0], DailyFeature(*row[1:])) if row else None
+    if newest is not None and DailyFeature(*newest[3:]) == feature:
+        return False
+    version = 1 if newest is None else newest[1]
+    if newest is not None and newest[2] is None:
+        db.conn.execute("DELETE FROM daily_features WHERE feature_id = ?", (newest[0],))
+    elif newest is not None:
+        version += 1
+    put_version(db, feature, version, now_ms)
+    return True
 
 
 def put_version(db: StationDatabase, feature: DailyFeature, version: int, now_ms: int) -> None:
-    """Store a new version of a daily feature."""
+    """Store a version of a daily feature that is not there yet."""
+    values = (getattr(feature, name) for name in _COLUMNS.split(", "))
     db.conn.execute(
         f"INSERT INTO daily_features ({_COLUMNS}, version, computed_ms)"  # noqa: S608  # constant
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            feature.subject_id,
-            feature.feature,
-            feature.day,
-            feature.value,
-            feature.coverage_ppm,
-            feature.readings_count,
-            feature.readings_sha256,
-            version,
-            now_ms,
-        ),
+        (*values, version, now_ms),
     )
 
 

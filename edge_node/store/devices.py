@@ -10,9 +10,17 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from core.errors import HarvestlineError
 from core.wire.registry import Device
 from core.wire.telemetry import DeviceKind
 from edge_node.store.database import StationDatabase, open_database, storage_errors
+
+
+class UnknownDeviceError(HarvestlineError):
+    """A device is not registered at this station."""
+
+    code = "HL-EDGE-006"
+
 
 _PUT = """
 INSERT INTO devices (device_id, kind, subject_id, station, public_key, password_sha256)
@@ -76,6 +84,22 @@ class DeviceRegistry:
         with self._lock:
             self._refresh()
             return self._devices.get(device_id)
+
+    def known(self, device_id: str) -> Device:
+        """The device.
+
+        Raises
+        ------
+        UnknownDeviceError
+            If it is not registered here.
+        """
+        device = self.device(device_id)
+        if device is None:
+            raise UnknownDeviceError(
+                f"device {device_id} is not registered at {self._station}: register it at the "
+                "centre, or move it to its own station"
+            )
+        return device
 
     def all_devices(self) -> tuple[Device, ...]:
         """Every device that is registered here, by id."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -213,6 +214,22 @@ def test_computing_again_changes_nothing_and_late_data_make_a_version(
     ).fetchall()
     assert versions == [(1, 100_002), (2, 200_004)]
     assert one(db, "plot-1", "soil_moisture_ppm").value == 200_004
+
+
+def test_open_day_keeps_one_version_however_often_it_is_computed(db: StationDatabase, diary: Diary):
+    for row in every_3h("soil_moisture_ppm", 100_000):
+        diary.say("probe-1", [row])
+        compute(db, START_MS + DAY_MS)
+    rows = db.conn.execute("SELECT version, readings_count FROM daily_features").fetchall()
+    assert rows == [(1, 8), (1, 8)]
+
+
+def test_settled_version_can_be_neither_altered_nor_deleted(db: StationDatabase, diary: Diary):
+    diary.say("probe-1", every_3h("soil_moisture_ppm", 100_000))
+    compute(db)
+    for change in ("UPDATE daily_features SET value = 1", "DELETE FROM daily_features"):
+        with pytest.raises(sqlite3.IntegrityError, match="settled feature is never"), db.atomic():
+            db.execute(change)
 
 
 def test_day_is_settled_after_its_grace_and_late_data_settle_again(

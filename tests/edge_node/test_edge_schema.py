@@ -30,6 +30,13 @@ def insert_and_fail(db: StationDatabase) -> None:
         raise ZeroDivisionError
 
 
+def test_released_file_was_not_edited():
+    """Databases have recorded this hash: put the file back and write the next number."""
+    assert RELEASED[0].sha256 == (
+        "2592f59dea902a1c15ce2f633d06a43ab7a6baedcab4b97b9e2ac38acf986802"
+    )
+
+
 def test_every_file_applies_once(tmp_path: Path):
     db = open_database(tmp_path / "station.db")
     numbers = tuple(file.number for file in schema_files())

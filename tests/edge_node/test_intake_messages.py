@@ -9,8 +9,10 @@ import pytest
 from core.canonical import canonical_bytes
 from core.shape import encode
 from core.signing import sign_document
+from core.wire.registry import Device
 from core.wire.telemetry import BATCH, BIRTH, DEATH, MESSAGE_BYTES_MAX, Batch, Death
 from edge_node.intake.messages import Heard, read_message
+from edge_node.store.devices import UnknownDeviceError
 from edge_node.store.quarantine import Refusal, Refused
 from tests.support.edge_station import SITE, batch, device, device_signer, sample, signed_batch
 
@@ -20,8 +22,14 @@ SIGNER = device_signer("probe-1")
 BODY = encode(batch("probe-1", 1, 2))
 
 
+def known(name: str) -> Device:
+    if name not in DEVICES:
+        raise UnknownDeviceError(name)
+    return DEVICES[name]
+
+
 def read(topic: str, payload: bytes) -> Heard | Refused:
-    return read_message(SITE, topic, payload, DEVICES.get)
+    return read_message(SITE, topic, payload, known)
 
 
 def test_signed_batch_is_heard():

@@ -154,8 +154,8 @@ CREATE TABLE stale_days (
     PRIMARY KEY (device_id, day)
 ) STRICT, WITHOUT ROWID;
 
--- A day's features; late data makes a new version, nothing is overwritten. final_no
--- counts the versions that are settled, in the order in which they were.
+-- A day's features. A settled version never changes: late data make the next one.
+-- final_no counts the versions that are settled, in the order in which they were.
 CREATE TABLE daily_features (
     feature_id      INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     subject_id      TEXT NOT NULL,
@@ -170,5 +170,15 @@ CREATE TABLE daily_features (
     final_no        INTEGER UNIQUE CHECK (final_no >= 1),
     UNIQUE (subject_id, feature, day, version)
 ) STRICT;
+
+CREATE TRIGGER settled_features_stay BEFORE UPDATE ON daily_features
+WHEN OLD.final_no IS NOT NULL BEGIN
+    SELECT raise(ABORT, 'a settled feature is never altered');
+END;
+
+CREATE TRIGGER settled_features_remain BEFORE DELETE ON daily_features
+WHEN OLD.final_no IS NOT NULL BEGIN
+    SELECT raise(ABORT, 'a settled feature is never deleted');
+END;
 
 CREATE INDEX features_open ON daily_features (day) WHERE final_no IS NULL;
