@@ -4,7 +4,8 @@ Every day the devices report and are acknowledged; every fifth day the satellite
 passes and its evidence reaches the centre; now and then a farmer comes to the
 kiosk. While the link is cut the village goes on alone. The director waits for what
 it started before it turns the page, so the story does not depend on the machine's
-speed.
+speed. Devices are waited for when a picture has been taken: what they measured in
+the days before may overlap with what the village does.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class Season:
         pictured = self._picture(day)
         if day == self.plan.open_day:
             self._open_lines()
-        if pictured or day in (self.plan.open_day, self.plan.dark_to_day):
+        if day in (self.plan.open_day, self.plan.dark_to_day):
             self.settle()
         self._turn(day, NOON_HOUR)
         if day > self.plan.open_day and day % VISIT_EVERY_DAYS == 0 and day < self.plan.harvest_day:
@@ -95,9 +96,10 @@ class Season:
         if day >= self.plan.harvest_day and (day - self.plan.harvest_day) % 4 == 0:
             self._repay(day, on)
         self._turn(day, EVENING_HOUR)
-        if not stage.fleet.wait_acknowledged(ACKNOWLEDGED_S_MAX):
+        last = day == self.plan.days - 1
+        if (pictured or last) and not stage.fleet.wait_acknowledged(ACKNOWLEDGED_S_MAX):
             raise PeerProcessError(f"day {day}: the station left samples unacknowledged")
-        if day == self.plan.days - 1:
+        if last:
             self.settle()
         self._advance(Progress(day, on, self._words(day)))
 
