@@ -56,6 +56,11 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-EDGE-011": CatalogueEntry("request at the kiosk is not valid", 422, EXIT_BAD_INPUT),
     "HL-EDGE-012": CatalogueEntry("visit at the kiosk has ended", 401, EXIT_REFUSED),
     "HL-EDGE-013": CatalogueEntry("request is too large", 413, EXIT_BAD_INPUT),
+    "HL-EDGE-014": CatalogueEntry("log record stands apart from its state", 500, EXIT_STORAGE),
+    "HL-EDGE-015": CatalogueEntry("file of envelopes cannot be used", 422, EXIT_BAD_INPUT),
+    "HL-EDGE-016": CatalogueEntry("part of the station has ended", 500, EXIT_UNAVAILABLE),
+    "HL-EDGE-017": CatalogueEntry("request exists with other content", 409, EXIT_REFUSED),
+    "HL-EDGE-018": CatalogueEntry("request is not this station's own", 403, EXIT_REFUSED),
     # satellite: imagery
     "HL-SAT-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
     "HL-SAT-002": CatalogueEntry("catalog cannot be read", 422, EXIT_BAD_INPUT),

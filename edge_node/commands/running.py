@@ -45,7 +45,7 @@ WATCH_S = 0.5  # how often the parts are looked at
 class PartEndedError(HarvestlineError):
     """A part of the station ended by a fault of its own."""
 
-    code = "HL-EDGE-002"
+    code = "HL-EDGE-016"
 
 
 @dataclass(frozen=True, slots=True)

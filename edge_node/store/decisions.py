@@ -20,7 +20,7 @@ CARDS_MAX = 50
 class ChangedRequestError(HarvestlineError):
     """An id was used before for a request with other content."""
 
-    code = "HL-EDGE-011"
+    code = "HL-EDGE-017"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ LOG_OF_KIND = {Up.DAILY_FEATURE: LogClass.FEATURES, Up.TELEMETRY: LogClass.RAW}
 class OutsideTransactionError(HarvestlineError):
     """A log record was written apart from the state that it describes."""
 
-    code = "HL-EDGE-002"
+    code = "HL-EDGE-014"
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ DOCUMENTS_MAX = 4000
 class StickError(HarvestlineError):
     """A file cannot be written or read as a file of envelopes."""
 
-    code = "HL-EDGE-002"
+    code = "HL-EDGE-015"
 
 
 @dataclass(frozen=True, slots=True)

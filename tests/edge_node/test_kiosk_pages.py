@@ -257,7 +257,7 @@ def test_a_form_without_this_visits_token_changes_nothing(client, station):
 )
 def test_other_sites_can_send_nothing(client, headers):
     answer = client.post("/identify", data={"card": CARDS["f-1"]}, headers=headers)
-    assert answer.status_code == 422
+    assert answer.status_code == 403
     assert "visit" not in client.cookies
 
 

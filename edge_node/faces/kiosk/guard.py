@@ -39,7 +39,7 @@ class RequestTooLargeError(HarvestlineError):
 class ForeignRequestError(HarvestlineError):
     """A request comes from, or is addressed to, something else than this station's pages."""
 
-    code = "HL-EDGE-011"
+    code = "HL-EDGE-018"
 
 
 class Guard:
