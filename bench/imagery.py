@@ -1,7 +1,9 @@
 """Imagery: seconds a plot-date from files to evidence, and statistics against other libraries.
 
-Run with ``python -m bench.imagery``. Times are CPU seconds of this process; the
-ratios are medians over repeats of the same run, and are what should be trusted.
+Zonal means of the satellite's own sampler against exactextract and rasterstats on the
+same scenes, and the whole way from a catalog to signed evidence beside the peers' bare
+statistics. Times are CPU seconds of this process; the ratios are medians over repeats
+of the same run, and are what should be trusted.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
@@ -20,9 +22,10 @@ import numpy as np
 import rasterio
 from exactextract import exact_extract
 from exactextract.raster import NumPyRasterSource
-from rasterstats import zonal_stats
+from rasterstats import zonal_stats  # type: ignore[import-untyped]
 from shapely.geometry import mapping
 
+from bench.report import Effort, Figure, Report
 from satellite.evidence.ingest import Ingest, Job
 from satellite.indices import index_named
 from satellite.keys import generate_key_file
@@ -46,7 +49,7 @@ from tests.support.tiny_scenes import (
 Shape = Mapping[str, Any]
 SOWN = date(2026, 3, 20)
 DATES = 24
-REPEATS = 5
+INGEST = "ingest, catalog to signed evidence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,27 +64,74 @@ class Site:
 VILLAGE, TILE = Site(250, 70, DATES), Site(2000, 2000, 1)
 
 
-def main() -> None:
-    """Print the table."""
-    with tempfile.TemporaryDirectory() as folder:
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """One row: what was timed, how long it took [ms], and against our sampler."""
+
+    what: str
+    ms: float
+    ratio: float
+
+
+def measure(effort: Effort) -> Report:
+    """The whole way, then statistics alone on a village and on a large tile."""
+    with tempfile.TemporaryDirectory(dir=effort.scratch) as folder:
         root = Path(folder)
         items, plots = _write(root / "village", VILLAGE)
-        print(f"village: {VILLAGE.plots} plots, {VILLAGE.side} × {VILLAGE.side} pixels")
-        _end_to_end(root / "village", items, plots)
-        for name, site in (("village", VILLAGE), ("tile", TILE)):
-            if name == "tile":
-                items, plots = _write(root / name, site)
-            print(f"\nstatistics, {name}: {site.plots} plots, {site.side} × {site.side} pixels")
-            _against_others(items[0], plots)
+        whole = _end_to_end(root / "village", items, plots, effort.repeats)
+        small, small_gap = _against_others(items[0], plots, effort.repeats)
+        items, plots = _write(root / "tile", TILE)
+        large, large_gap = _against_others(items[0], plots, effort.repeats)
+    return _report(whole, small, large, max(small_gap, large_gap))
 
 
-def _end_to_end(root: Path, items: list[Path], plots: Path) -> None:
+def _report(
+    whole: dict[str, float], small: list[Timing], large: list[Timing], gap: float
+) -> Report:
+    looks = VILLAGE.plots * VILLAGE.dates
+    each_ms = whole.pop(INGEST) / looks
+    parts = [("village", small, VILLAGE), ("tile", large, TILE)]
+    rows = [(INGEST, f"{each_ms:.2f} a plot-date", "")]
+    rows += [(name, f"{ms:,.0f}", "") for name, ms in whole.items()]
+    rows += [
+        (f"{one.what} ({name}, {site.plots} plots)", f"{one.ms:,.1f} a scene", f"{one.ratio:.1f}")
+        for name, timings, site in parts
+        for one in timings
+    ]
+    tile_stats = large[-1]
+    return Report(
+        title="Imagery: from files to signed evidence",
+        headings=("what", "CPU [ms]", "to ours"),
+        rows=tuple(rows),
+        note=(
+            f"Village: {VILLAGE.plots} plots on {VILLAGE.dates} scenes of {VILLAGE.side} × "
+            f"{VILLAGE.side} pixels; tile: {TILE.plots:,} plots on one of {TILE.side:,} × "
+            f"{TILE.side:,}. Ours masks, weighs by covered area and counts the valid fraction; "
+            f"the others' means stand beside it on the same array. Greatest difference to "
+            f"exactextract: {gap:.0e} NDVI."
+        ),
+        figures=(
+            Figure(
+                "imagery, catalog to signed evidence",
+                f"{each_ms / 1e3:.4f} s a plot-date (CPU)",
+                f"statistics alone: rasterstats {tile_stats.ratio:.1f} × ours on a tile",
+            ),
+        ),
+        numbers={
+            "plot_date_ms": each_ms,
+            **{f"{name}_{one.what}_ratio": one.ratio for name, found, _ in parts for one in found},
+        },
+    )
+
+
+def _end_to_end(root: Path, items: list[Path], plots: Path, repeats: int) -> dict[str, float]:
+    """How long it takes to ingest a season at once, and scene by scene [ms]."""
     signer = generate_key_file(root / "key", bytes(range(32)))
     whole = []
-    for i in range(3):
+    for i in range(repeats):
         catalog = link_catalog(root, items)
         work = Ingest(Job(catalog, plots, root / f"out{i}", index_named("ndvi"), signer=signer))
-        whole.append(_cpu_s(partial(work.run, _quiet)))
+        whole.append(_cpu_ms(partial(work.run, _quiet)))
         work.close()
     rounds = []
     link_catalog(root, items[:1])
@@ -90,43 +140,36 @@ def _end_to_end(root: Path, items: list[Path], plots: Path) -> None:
     work.run(_quiet)
     for n in range(2, len(items) + 1):
         link_catalog(root, items[:n])
-        rounds.append(_cpu_s(partial(work.run, _quiet)))
-    again = _cpu_s(partial(work.run, _quiet))
+        rounds.append(_cpu_ms(partial(work.run, _quiet)))
+    again = _cpu_ms(partial(work.run, _quiet))
     work.close()
-    looks = VILLAGE.plots * VILLAGE.dates
-    for name, value, unit in (
-        ("ingest, catalog to signed evidence", statistics.median(whole) / looks, "ms a plot-date"),
-        ("one new scene in a running watch", statistics.median(rounds), "ms a round"),
-        ("the last and longest of them", rounds[-1], "ms"),
-        ("a round with nothing new", again, "ms"),
-    ):
-        print(f"  {name:<37}{value * 1e3:9.2f} {unit}")
+    return {
+        INGEST: statistics.median(whole),
+        "one new scene in a running watch": statistics.median(rounds),
+        "a round with nothing new": again,
+    }
 
 
-def _against_others(item_path: Path, plots_file: Path) -> None:
+def _against_others(item_path: Path, plots_file: Path, repeats: int) -> tuple[list[Timing], float]:
+    """Zonal means by everyone on one scene, and how far ours are from exactextract's."""
     plots, _ = read_plots(plots_file)
     shapes = [mapping(projected(plot.polygon, CRS)) for plot in plots]
     item = read_item(item_path)
     sampler = Sampler(plots, index_named("ndvi"))
-    plan_s = _cpu_s(lambda: sampler.look(item))
-    own = [_cpu_s(lambda: sampler.look(item)) for _ in range(REPEATS)]
-    decode = [_cpu_s(lambda: _ndvi(item_path)) for _ in range(REPEATS)]
-    exact = [_cpu_s(lambda: _exactextract(item_path, shapes)) for _ in range(REPEATS)]
-    stats = [_cpu_s(lambda: _rasterstats(item_path, shapes)) for _ in range(2)]
-    base = statistics.median(own)
+    plan_ms = _cpu_ms(lambda: sampler.look(item))
+    found = {
+        "ours": [_cpu_ms(lambda: sampler.look(item)) for _ in range(repeats)],
+        "ours, first scene of a grid": [plan_ms],
+        "reading and NDVI only": [_cpu_ms(lambda: _ndvi(item_path)) for _ in range(repeats)],
+        "exactextract": [_cpu_ms(lambda: _exactextract(item_path, shapes)) for _ in range(repeats)],
+        "rasterstats": [_cpu_ms(lambda: _rasterstats(item_path, shapes)) for _ in range(repeats)],
+    }
+    base = statistics.median(found["ours"])
     mine = {look.plot_id: look.mean for look in sampler.look(item)}
     theirs = dict(zip(mine, _exactextract(item_path, shapes), strict=True))
     gap = max(abs((mine[p] or 0) - theirs[p]) for p in mine)
-    print(f"  ours, plan built before              {base * 1e3:8.1f} ms   1.0")
-    print(f"  ours, first scene of a grid (plan)   {plan_s * 1e3:8.1f} ms   {plan_s / base:.1f}")
-    for name, times in (
-        ("reading and NDVI over the whole array", decode),
-        ("exactextract's zonal mean", exact),
-        ("rasterstats' zonal mean", stats),
-    ):
-        middle = statistics.median(times)
-        print(f"  {name:<37}{middle * 1e3:8.1f} ms   {middle / base:.1f}")
-    print(f"  greatest difference to exactextract  {gap:.1e}")
+    middle = {name: statistics.median(times) for name, times in found.items()}
+    return [Timing(name, ms, ms / base) for name, ms in middle.items()], gap
 
 
 def _quiet(_done: int, _total: int) -> None:
@@ -144,7 +187,7 @@ def _ndvi(item_path: Path) -> np.ndarray:
         return np.where(clear, (nir - red) / (nir + red), np.nan)
 
 
-def _exactextract(item_path: Path, shapes: list[Shape]) -> list[float]:
+def _exactextract(item_path: Path, shapes: Sequence[Shape]) -> list[float]:
     ndvi = _ndvi(item_path)
     side = ndvi.shape[0]
     features = [{"type": "Feature", "properties": {}, "geometry": shape} for shape in shapes]
@@ -152,7 +195,7 @@ def _exactextract(item_path: Path, shapes: list[Shape]) -> list[float]:
     return [row["properties"]["mean"] for row in exact_extract(source, features, ["mean"])]
 
 
-def _rasterstats(item_path: Path, shapes: list[Shape]) -> list[float]:
+def _rasterstats(item_path: Path, shapes: Sequence[Shape]) -> list[float]:
     ndvi = _ndvi(item_path)
     with rasterio.open(item_path.with_name("red.tif")) as file:
         transform = file.transform
@@ -192,11 +235,7 @@ def _ring(i: int, across: int, pitch: float, rng: np.random.Generator) -> list[l
     return box_ring(x, y, x + width, y + height)
 
 
-def _cpu_s(run: Callable[[], object]) -> float:
+def _cpu_ms(run: Callable[[], object]) -> float:
     started = time.process_time()
     run()
-    return time.process_time() - started
-
-
-if __name__ == "__main__":
-    main()
+    return (time.process_time() - started) * 1e3
