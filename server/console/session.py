@@ -34,7 +34,7 @@ OTHERS_MASK = 0o077
 class ForgedRequestError(HarvestlineError):
     """A change came without the token that the page carried."""
 
-    code = "HL-SRV-007"
+    code = "HL-SRV-012"
 
 
 @dataclass(frozen=True, slots=True)
