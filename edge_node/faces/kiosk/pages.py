@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
 
 from core.reasons import Reason
 from core.units import floor_to_unit
@@ -218,7 +219,7 @@ class _Pages:
             asked_minor=int(asked),
             application_id=str(form.get("application_id", "")),
         )
-        decided = self._teller.apply(visit.farmer_id, ask, agreed)
+        decided = await run_in_threadpool(self._teller.apply, visit.farmer_id, ask, agreed)
         if isinstance(decided, Reason):
             return self._refused(visit, decided, "/home")
         return _go(f"/decision/{decided.card.card_id}")
