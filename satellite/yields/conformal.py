@@ -4,11 +4,8 @@ All plots of a district fail in the same year, so residuals of one season are no
 exchangeable with those of another: pooled conformal intervals cover well on
 average and badly in the season that matters (notes: 0.76 in the worst tenth of
 seasons). Each season is therefore left out as a whole, and its residuals are split
-into the season's shock and what is left within it; the interval is the quantile
-within seasons, moved outwards by one standard deviation of the shock. On the
-simulated village (8 seasons, leave-season-out, days 45–90) that covers 0.89–0.92
-on average, where pooling covers 0.84–0.88; the widest season's own quantiles
-cover 0.90–0.94 at 1.1 to 1.4 times the width.
+into the season's shock and what is left within it; the interval holds their sum for
+a season that is yet to come, whose shock is drawn from Student's t.
 """
 
 from __future__ import annotations
@@ -17,14 +14,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
+from scipy.special import stdtrit
 
 Array = NDArray[np.float64]
 
 LEVELS = {"p05": 0.05, "p10": 0.10, "p50": 0.50, "p90": 0.90, "p95": 0.95}
 SCALE_FLOOR_SHARE = 0.1
-# A shock's spread is badly known from few seasons: a tenth more for each that is missing.
-SEASONS_ENOUGH = 6
-INFLATE_PER_SEASON = 0.1
+SHOCK_NODES = 200  # equally likely shocks that stand for their distribution
 
 
 def error_scale(predicted: Array, average: float) -> Array:
@@ -45,18 +42,52 @@ def season_offsets(residual: Array, season: NDArray[np.int64]) -> dict[str, floa
         Scaled leave-season-out residuals, (row,).
     season
         The season of each row, (row,).
+
+    Notes
+    -----
+    The quantiles of a residual within its season plus the shock of a season nobody
+    has seen: Student's t around the mean shock, with a degree of freedom less than
+    there are seasons, so that few seasons make wide intervals.
     """
     by_season = [residual[season == s] for s in np.unique(season)]
     shocks = np.array([values.mean() for values in by_season])
     within = np.concatenate([values - values.mean() for values in by_season])
-    move = _shock_sd(by_season) * (
-        1.0 + INFLATE_PER_SEASON * max(SEASONS_ENOUGH - len(by_season), 0)
-    )
-    offsets: dict[str, float] = {}
+    chance = (np.arange(SHOCK_NODES) + 0.5) / SHOCK_NODES
+    nodes = stdtrit(max(len(by_season) - 1, 1), chance) * _shock_sd(by_season)
+    new = shocks.mean() + nodes[:, None] + within[None, :]
+    quantiles = np.quantile(new, list(LEVELS.values()))
+    return {name: float(value) for name, value in zip(LEVELS, quantiles, strict=True)}
+
+
+def tightened(offsets: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
+    """Offsets in order of day, made never wider than those of an earlier day.
+
+    Parameters
+    ----------
+    offsets
+        As found at each checkpoint; those differ by chance where little was learned.
+
+    Notes
+    -----
+    Each quantile's distance from the median is pooled with its neighbours' where it
+    would rise (isotonic regression): the mean width stays what was found.
+    """
+    middle = _rolling_mean(np.array([found["p50"] for found in offsets]))
+    result = [dict[str, float]() for _ in offsets]
     for name, level in LEVELS.items():
-        outwards = float(np.sign(level - 0.5)) * move
-        offsets[name] = float(shocks.mean() + np.quantile(within, level) + outwards)
-    return offsets
+        outwards = 1.0 if level > 0.5 else -1.0
+        away = np.array([outwards * (found[name] - found["p50"]) for found in offsets])
+        steady = middle + outwards * isotonic_regression(away, increasing=False).x
+        for found, value in zip(result, steady, strict=True):
+            found[name] = float(value)
+    return result
+
+
+def _rolling_mean(values: Array) -> Array:
+    """Each value with its two neighbours'; the ends with the one they have."""
+    padded = np.concatenate([[np.nan], values, [np.nan]])
+    mean: Array = np.nanmean(np.stack([padded[:-2], padded[1:-1], padded[2:]]), axis=0)
+    return mean
 
 
 def _shock_sd(by_season: Sequence[Array]) -> float:

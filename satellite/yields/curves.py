@@ -1,4 +1,4 @@
-"""Season-aligned curves and the few features that a yield is read from.
+"""Season-aligned curves: what a crop's normal is made of, and today's distance from it.
 
 Time is counted from sowing, so that plots and years can be laid over each other.
 Everything is causal: a feature on day *t* uses looks up to day *t* only, in
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +27,6 @@ from satellite.series import (
 Array = NDArray[np.float64]
 
 SEASON_DAYS_MAX = 400
-YEAR_DAYS = 365.25
-RECENT_DAYS = 20
-FEATURES = ("mean_since_sowing", "mean_recent", "peak_so_far", "sown_offset_days")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,35 +75,19 @@ def aligned_curves(
     return curves
 
 
-def features(curve: Array, sown_offset_days: float) -> Array:
-    """The features of a season so far, in the order of ``FEATURES``: (feature,) float64.
-
-    Parameters
-    ----------
-    curve
-        From sowing to today, (day,) [index units].
-    sown_offset_days
-        Days after (or before) the crop's usual sowing date.
-    """
-    recent = curve[-(RECENT_DAYS + 1) :]
-    return np.array([curve.mean(), recent.mean(), curve.max(), sown_offset_days])
-
-
-def sown_offset_days(sown_on: date, usual_day_of_year: float) -> float:
-    """Days by which a sowing is later than the crop's usual; negative if earlier."""
-    day = float(sown_on.timetuple().tm_yday)
-    return (day - usual_day_of_year + YEAR_DAYS / 2) % YEAR_DAYS - YEAR_DAYS / 2
+def usable_looks(series: Series, sown_day: int, until: int) -> list[tuple[int, float, float]]:
+    """Age [days], index and the share that was seen of each look good enough to count."""
+    valid_min = VALID_MIN_SMALL if series.is_small else VALID_MIN
+    return [
+        (look.day - sown_day, look.mean, look.valid_fraction)
+        for look in series.looks
+        if look.mean is not None
+        and look.valid_fraction >= valid_min
+        and 0 <= look.day - sown_day <= min(until, SEASON_DAYS_MAX)
+    ]
 
 
 def _known_points(season: SownSeries, until: int, dip: float) -> list[tuple[int, float, float]]:
-    valid_min = VALID_MIN_SMALL if season.series.is_small else VALID_MIN
-    last = min(until, SEASON_DAYS_MAX)
-    points = [
-        (look.day - season.sown_day, look.mean, look.valid_fraction)
-        for look in season.series.looks
-        if look.mean is not None
-        and look.valid_fraction >= valid_min
-        and 0 <= look.day - season.sown_day <= last
-    ]
+    points = usable_looks(season.series, season.sown_day, until)
     kept = kept_looks([day for day, _, _ in points], [mean for _, mean, _ in points], dip)
     return [point for point in points if point[0] in kept]

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.units import PPM
 from core.wire.evidence import EvidenceKind, YieldEstimate
@@ -19,10 +19,13 @@ from satellite.indices import Levels
 from satellite.season.detect import SeasonSeen
 from satellite.series import Z_90, Curve, Series
 from satellite.statistics.plots import Plot
+from satellite.yields.anomalies import FEATURES, features, stand_of
 from satellite.yields.conformal import LEVELS, error_scale
-from satellite.yields.curves import SownSeries, aligned_curves, features, sown_offset_days
-from satellite.yields.model import CropModel, Normal, YieldModel
+from satellite.yields.curves import SownSeries, aligned_curves
+from satellite.yields.model import Checkpoint, CropModel, Normal, YieldModel, base_of
 from satellite.yields.normal import dekad_of, value_at
+
+Array = NDArray[np.float64]
 
 FORAGE_DAYS = 30  # grazing lives on what has grown lately
 TODAY_DAYS = 10
@@ -56,20 +59,19 @@ class Outlook:
 def outlooks(model: YieldModel, subjects: Sequence[Subject], levels: Levels) -> list[Outlook]:
     """The model's word on each subject, in order."""
     days = [_age_days(subject) for subject in subjects]
-    grown = [
-        SownSeries(s.series, s.season.declared.sown_day or s.season.declared.first_day)
-        for s in subjects
-    ]
-    curves = aligned_curves(grown, [max(day or 0, 0) for day in days], levels)
+    curves = aligned_curves(
+        [_grown(subject) for subject in subjects], [max(day or 0, 0) for day in days], levels
+    )
+    seen = _features(model, subjects, days, levels)
     found: list[Outlook] = []
-    for subject, day, curve in zip(subjects, days, curves, strict=True):
+    for i, (subject, day, curve) in enumerate(zip(subjects, days, curves, strict=True)):
         crop = model.crops.get(subject.season.declared.crop)
         if subject.plot.kind is EvidenceKind.PASTURE:
             found.append(_pasture(model, subject, levels))
         elif crop is None or day is None or day < 0:
             found.append(Outlook())
         else:
-            estimate = _estimate(model, crop, subject, day, curve)
+            estimate = _estimate(model, crop, subject.plot.plot_id, day, seen[i])
             found.append(Outlook(estimate, _crop_anomaly(crop, day, curve, levels)))
     return found
 
@@ -81,27 +83,53 @@ def _age_days(subject: Subject) -> int | None:
     return min(subject.series.looks[-1].day, subject.season.declared.last_day) - sown
 
 
+def _grown(subject: Subject) -> SownSeries:
+    declared = subject.season.declared
+    return SownSeries(subject.series, declared.sown_day or declared.first_day)
+
+
+def _features(
+    model: YieldModel, subjects: Sequence[Subject], days: Sequence[int | None], levels: Levels
+) -> Array:
+    """Each subject's features among the plots of its crop and season: (subject, feature)."""
+    found = np.full((len(subjects), len(FEATURES)), np.nan)
+    stands: dict[tuple[str, str], list[int]] = {}
+    for i, (subject, day) in enumerate(zip(subjects, days, strict=True)):
+        declared = subject.season.declared
+        is_crop = subject.plot.kind is EvidenceKind.CROP and declared.crop in model.crops
+        if is_crop and day is not None and day >= 0:
+            stands.setdefault((declared.crop, declared.season_id), []).append(i)
+    for (name, _), rows in stands.items():
+        crop = model.crops[name]
+        stand = stand_of(
+            [_grown(subjects[i]) for i in rows],
+            [subjects[i].plot.lon_lat for i in rows],
+            crop.normal,
+            crop.last_day,
+            levels.dip,
+        )
+        ages = np.array([min(days[i] or 0, crop.last_day) for i in rows])
+        found[rows] = features(stand, ages)
+    return found
+
+
 def _estimate(
-    model: YieldModel, crop: CropModel, subject: Subject, day: int, curve: np.ndarray | None
+    model: YieldModel, crop: CropModel, plot_id: str, day: int, seen: Array
 ) -> YieldEstimate:
-    checkpoint = crop.checkpoint(day if curve is not None else 0)
-    predicted = crop.average_kg_per_ha
-    if checkpoint.with_plots:
-        predicted += crop.plot_effects.get(subject.plot.plot_id, 0.0)
-    if checkpoint.ridge is not None and curve is not None:
-        sown = subject.season.declared.sown_day or 0
-        offset = sown_offset_days(date.fromordinal(sown), crop.sown_day_of_year)
-        seen = features(curve[: checkpoint_end(checkpoint.day, day) + 1], offset)
-        predicted += float(checkpoint.ridge.steps(seen[None, :])[0])
-    predicted = max(predicted, 0.0)
-    scale = float(error_scale(np.array([predicted]), crop.average_kg_per_ha)[0])
-    values = {name: predicted + checkpoint.offsets[name] * scale for name in LEVELS}
-    return _rising(values, checkpoint.rung, model.sha256)
+    around = crop.around(day if np.isfinite(seen).all() else 0)
+    parts = [(share, _quantiles(crop, point, plot_id, seen)) for point, share in around]
+    values = {name: sum(share * part[name] for share, part in parts) for name in LEVELS}
+    nearest, _ = max(around, key=lambda pair: pair[1])
+    return _rising(values, nearest.rung, model.sha256)
 
 
-def checkpoint_end(checkpoint_day: int, day: int) -> int:
-    """How far features reach: to today, or the last checkpoint once that is passed [days]."""
-    return day if day <= checkpoint_day + TODAY_DAYS else checkpoint_day
+def _quantiles(crop: CropModel, point: Checkpoint, plot_id: str, seen: Array) -> dict[str, float]:
+    effect = crop.plot_effects.get(plot_id, 0.0) if point.with_plots else 0.0
+    predicted = base_of(crop.average_kg_per_ha, np.array([effect]))
+    if point.ridge is not None and np.isfinite(seen).all():
+        predicted = np.maximum(predicted * (1.0 + point.ridge.steps(seen[None, :])), 0.0)
+    scale = error_scale(predicted, crop.average_kg_per_ha)
+    return {name: float(predicted[0] + point.offsets[name] * scale[0]) for name in LEVELS}
 
 
 def _crop_anomaly(

@@ -1,6 +1,7 @@
 """The ladder of yield models, and the one door to scikit-learn in this room.
 
-average → plot average (shrunk) → ridge on the season's features (shrunk). A rung
+average → plot average (shrunk) → ridge on the season's features (shrunk), which
+moves the rung below by a share: half a crop is lost on good soil as on poor. A rung
 is admitted at a checkpoint only where its leave-season-out error is below that of
 the rung under it: few features, shrunk, win at field level, and nothing that does
 not beat the average may price a loan (notes: Yield).
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
 
-from satellite.yields.model import RidgeRung
+from satellite.yields.model import RidgeRung, base_of
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -77,7 +78,14 @@ def base_predictions(train: Table, test: Table, *, with_plots: bool) -> Array:
     """What the average, or the plot's average, says of rows that were not trained on."""
     average = _average(train)
     effects = plot_effects(train) if with_plots else {}
-    return average + np.array([effects.get(int(p), 0.0) for p in test.plot])
+    return base_of(average, np.array([effects.get(int(p), 0.0) for p in test.plot]))
+
+
+def relative_ridge(table: Table, *, with_plots: bool) -> RidgeRung:
+    """The ridge on a table's seen rows, of their yields as shares of the rung below."""
+    known = table.only(table.seen)
+    base = base_predictions(table, known, with_plots=with_plots)
+    return fit_ridge(known.features, known.yield_kg_per_ha / base - 1.0, known.season)
 
 
 def fit_ridge(features: Array, target: Array, season: Labels) -> RidgeRung:
@@ -114,20 +122,16 @@ def left_out_predictions(table: Table, *, with_plots: bool, with_ridge: bool) ->
         train, test = table.only(~rows), table.only(rows)
         base = base_predictions(train, test, with_plots=with_plots)
         if with_ridge:
-            base = base + _ridge_steps(train, test, with_plots=with_plots)
+            base = base * (1.0 + _ridge_steps(train, test, with_plots=with_plots))
         predicted[rows] = np.maximum(base, 0.0)
     return predicted
 
 
 def _ridge_steps(train: Table, test: Table, *, with_plots: bool) -> Array:
-    train = train.only(train.seen)
-    steps = np.zeros(len(test.season))
-    if len(np.unique(train.season)) < 2:
+    steps, seen = np.zeros(len(test.season)), test.seen
+    if len(np.unique(train.season[train.seen])) < 2:
         return steps
-    target = train.yield_kg_per_ha - base_predictions(train, train, with_plots=with_plots)
-    rung = fit_ridge(train.features, target, train.season)
-    seen = test.seen
-    steps[seen] = rung.steps(test.features[seen])
+    steps[seen] = relative_ridge(train, with_plots=with_plots).steps(test.features[seen])
     return steps
 
 

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from core.canonical import sha256_hex
 from core.errors import HarvestlineError
 
-FORMAT = "harvestline/yield-model/v1"
+FORMAT = "harvestline/yield-model/v2"
 MODEL_BYTES_MAX = 50_000_000
 SIGNIFICANT_DIGITS = 8
+BASE_SHARE_MIN = 0.2  # of the average: below, a share of the base would be a share of noise
 
 Array = NDArray[np.float64]
 
@@ -32,7 +33,7 @@ class YieldModelError(HarvestlineError):
 
 @dataclass(frozen=True, slots=True)
 class RidgeRung:
-    """A linear step on standardised features [kg/ha]."""
+    """A linear step on standardised features, as a share of the rung below."""
 
     mean: tuple[float, ...]
     scale: tuple[float, ...]
@@ -41,10 +42,16 @@ class RidgeRung:
     penalty: float
 
     def steps(self, features: Array) -> Array:
-        """What the features add to the rung below: (row,) [kg/ha]."""
+        """The share by which the features move the rung below: (row,)."""
         scaled = (features - np.array(self.mean)) / np.array(self.scale)
         result: Array = self.intercept + scaled @ np.array(self.weights)
         return result
+
+
+def base_of(average_kg_per_ha: float, effect_kg_per_ha: Array) -> Array:
+    """What plots yield in the average season, never so little that it cannot be divided by."""
+    floor = BASE_SHARE_MIN * average_kg_per_ha
+    return np.maximum(average_kg_per_ha + effect_kg_per_ha, floor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +86,9 @@ class Normal:
 
 @dataclass(frozen=True, slots=True)
 class CropModel:
-    """Everything that is known of one crop's yields."""
+    """Everything that is known of one crop's yields; ``checkpoints`` in order of day."""
 
     average_kg_per_ha: float
-    sown_day_of_year: float
     plot_effects: dict[str, float]
     checkpoints: tuple[Checkpoint, ...]
     normal: Normal
@@ -92,6 +98,24 @@ class CropModel:
     def checkpoint(self, day: int) -> Checkpoint:
         """The checkpoint nearest to a number of days since sowing."""
         return min(self.checkpoints, key=lambda c: abs(c.day - day))
+
+    def around(self, day: int) -> tuple[tuple[Checkpoint, float], ...]:
+        """The checkpoints before and after a day with their shares, which sum to one.
+
+        Between two of them an estimate moves from the one to the other: a jump on a
+        checkpoint's day would be the model's, not the crop's.
+        """
+        after = next((c for c in self.checkpoints if c.day >= day), self.checkpoints[-1])
+        before = next((c for c in reversed(self.checkpoints) if c.day <= day), after)
+        if after.day <= before.day:
+            return ((before, 1.0),)
+        share = (day - before.day) / (after.day - before.day)
+        return ((before, 1.0 - share), (after, share))
+
+    @property
+    def last_day(self) -> int:
+        """The age after which nothing is learned: the first plots are harvested [days]."""
+        return self.checkpoints[-1].day
 
 
 @dataclass(frozen=True, slots=True)

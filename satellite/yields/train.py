@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -21,15 +21,21 @@ from satellite.indices import Index, Levels
 from satellite.season.calendar import crop_name
 from satellite.series import Series
 from satellite.statistics.plots import Plot
-from satellite.yields.conformal import coverage_by_season, error_scale, season_offsets
-from satellite.yields.curves import FEATURES, SownSeries, aligned_curves, features, sown_offset_days
+from satellite.yields.anomalies import FEATURES, Stand, features, stand_of
+from satellite.yields.conformal import (
+    coverage_by_season,
+    error_scale,
+    season_offsets,
+    tightened,
+)
+from satellite.yields.curves import SownSeries, aligned_curves
 from satellite.yields.ladder import (
     Table,
     base_predictions,
     beats,
-    fit_ridge,
     left_out_predictions,
     plot_effects,
+    relative_ridge,
 )
 from satellite.yields.model import Checkpoint, CropModel, Normal, YieldModel, YieldModelError
 from satellite.yields.normal import normal_by_age, normal_by_date
@@ -39,8 +45,9 @@ Array = NDArray[np.float64]
 COLUMNS = ("plot_id", "season_id", "crop", "sown_on", "harvested_on", "yield_kg_per_ha")
 SEASONS_MIN = 3  # two to learn from and one to judge by
 HARVESTS_MIN = 12
-FIRST_CHECKPOINT_DAY = 15
+FIRST_CHECKPOINT_DAY = 30
 CHECKPOINT_STEP_DAYS = 5
+HARVESTED_SHARE_MAX = 0.1  # of the plots, by the last checkpoint
 YIELD_MAX_KG_PER_HA = 200_000.0  # beets stay below
 
 
@@ -85,6 +92,7 @@ def train(
     YieldModelError
         If no crop has enough seasons and harvests.
     """
+    places = {plot.plot_id: plot.lon_lat for plot in plots}
     crops: dict[str, CropModel] = {}
     refused: list[str] = []
     for crop in sorted({harvest.crop for harvest in harvests}):
@@ -93,7 +101,7 @@ def train(
         if seasons < SEASONS_MIN or len(rows) < HARVESTS_MIN:
             refused.append(f"{crop} has {seasons} seasons and {len(rows)} harvests")
         else:
-            crops[crop] = _crop_model(rows, series, index.levels)
+            crops[crop] = _crop_model(_Past(rows, series, places, index.levels))
     if not crops:
         raise YieldModelError(
             f"expected a crop with at least {SEASONS_MIN} seasons and {HARVESTS_MIN} harvests, "
@@ -111,33 +119,83 @@ def _pastures(plots: Sequence[Plot], series: Mapping[str, Series]) -> dict[str, 
     return {name: normal for name, normal in normals.items() if normal is not None}
 
 
-def _crop_model(rows: Sequence[Harvest], series: Mapping[str, Series], levels: Levels) -> CropModel:
-    sown = np.array([row.sown_on.timetuple().tm_yday for row in rows], float)
-    usual = _circular_mean_day(sown)
-    lengths = [(row.harvested_on - row.sown_on).days for row in rows]
-    season_days = int(np.median(lengths))
-    seasons, names = _labels([row.season_id for row in rows])
-    plot_labels, plot_names = _labels([row.plot_id for row in rows])
-    yields = np.array([row.yield_kg_per_ha for row in rows])
-    grown = [_sown_series(row, series) for row in rows]
-    empty = np.full((len(rows), len(FEATURES)), np.nan)
-    table = Table(yields, seasons, plot_labels, empty)
-    effects = plot_effects(table)
-    days = [0, *range(FIRST_CHECKPOINT_DAY, season_days + 1, CHECKPOINT_STEP_DAYS)]
-    offsets = np.array([sown_offset_days(row.sown_on, usual) for row in rows])
-    checkpoints = []
-    for day in days:
-        seen = empty if day == 0 else _features(grown, day, offsets, levels)
-        checkpoints.append(_checkpoint(day, Table(yields, seasons, plot_labels, seen), names))
-    curves = aligned_curves(_present(grown), [season_days] * len(_present(grown)), levels)
+class _Past:
+    """One crop's harvests with what was seen of them, season by season."""
+
+    def __init__(
+        self,
+        rows: Sequence[Harvest],
+        series: Mapping[str, Series],
+        places: Mapping[str, tuple[float, float]],
+        levels: Levels,
+    ) -> None:
+        self.rows = rows
+        lengths = np.array([(row.harvested_on - row.sown_on).days for row in rows], float)
+        self.season_days = int(np.median(lengths))
+        self.last_day = int(np.quantile(lengths, HARVESTED_SHARE_MAX))
+        self.yields = np.array([row.yield_kg_per_ha for row in rows])
+        self.season, self.season_names = _labels([row.season_id for row in rows])
+        self.plot, self.plot_names = _labels([row.plot_id for row in rows])
+        grown = [_sown_series(row, series) for row in rows]
+        self._seen = np.flatnonzero([season is not None for season in grown])
+        present = [season for season in grown if season is not None]
+        self._curves = aligned_curves(present, [self.season_days] * len(present), levels)
+        self._stands = [
+            self._stand(label, present, places, levels) for label in sorted(self.season_names)
+        ]
+
+    def _stand(
+        self,
+        label: int,
+        present: Sequence[SownSeries],
+        places: Mapping[str, tuple[float, float]],
+        levels: Levels,
+    ) -> tuple[NDArray[np.int64], Stand]:
+        # Today's season is no part of its normal, so neither may a past one be.
+        own = self.season[self._seen] == label
+        rows = self._seen[own]
+        stand = stand_of(
+            [season for season, is_own in zip(present, own, strict=True) if is_own],
+            [places.get(self.rows[i].plot_id) for i in rows],
+            self.normal(without=label),
+            self.last_day,
+            levels.dip,
+        )
+        return rows, stand
+
+    def normal(self, without: int | None = None) -> Normal:
+        """The crop's normal by age, of all seasons or of all but one."""
+        curves = [
+            curve
+            for row, curve in zip(self._seen, self._curves, strict=True)
+            if self.season[row] != without
+        ]
+        return normal_by_age(curves, len(self.season_names), self.season_days)
+
+    def table(self, day: int) -> Table:
+        """The harvests with what was known of each so many days after its sowing."""
+        found = np.full((len(self.rows), len(FEATURES)), np.nan)
+        for rows, stand in self._stands:
+            if day and len(rows):
+                found[rows] = features(stand, np.full(len(rows), day))
+        return Table(self.yields, self.season, self.plot, found)
+
+
+def _crop_model(past: _Past) -> CropModel:
+    days = [0, *range(FIRST_CHECKPOINT_DAY, past.last_day + 1, CHECKPOINT_STEP_DAYS)]
+    start, names = past.table(0), past.season_names
+    checkpoints = [_checkpoint(day, past.table(day), names) for day in days]
+    steady = tightened([checkpoint.offsets for checkpoint in checkpoints])
     return CropModel(
-        average_kg_per_ha=float(base_predictions(table, table, with_plots=False)[0]),
-        sown_day_of_year=usual,
-        plot_effects={plot_names[p]: effect for p, effect in effects.items()},
-        checkpoints=tuple(checkpoints),
-        normal=normal_by_age(curves, len(names), season_days),
+        average_kg_per_ha=float(base_predictions(start, start, with_plots=False)[0]),
+        plot_effects={past.plot_names[p]: effect for p, effect in plot_effects(start).items()},
+        checkpoints=tuple(
+            replace(checkpoint, offsets=offsets)
+            for checkpoint, offsets in zip(checkpoints, steady, strict=True)
+        ),
+        normal=past.normal(),
         seasons=tuple(names[i] for i in sorted(names)),
-        harvests=len(rows),
+        harvests=len(past.rows),
     )
 
 
@@ -153,9 +211,7 @@ def _checkpoint(day: int, table: Table, names: dict[int, str]) -> Checkpoint:
         stepped = left_out_predictions(table, with_plots=with_plots, with_ridge=True)
         if beats(table, stepped, best):
             best, rung = stepped, "season_ridge"
-            known = table.only(seen)
-            base = base_predictions(table, known, with_plots=with_plots)
-            ridge = fit_ridge(known.features, known.yield_kg_per_ha - base, known.season)
+            ridge = relative_ridge(table, with_plots=with_plots)
     mean = float(truth.mean())
     scaled = (truth - best) / error_scale(best, mean)
     return Checkpoint(
@@ -169,22 +225,6 @@ def _checkpoint(day: int, table: Table, names: dict[int, str]) -> Checkpoint:
         with_plots=with_plots,
         ridge=ridge,
     )
-
-
-def _features(
-    grown: Sequence[SownSeries | None], day: int, offsets: Array, levels: Levels
-) -> Array:
-    found = np.full((len(grown), len(FEATURES)), np.nan)
-    rows = [i for i, season in enumerate(grown) if season is not None]
-    curves = aligned_curves(_present(grown), [day] * len(rows), levels)
-    for i, curve in zip(rows, curves, strict=True):
-        if curve is not None:
-            found[i] = features(curve, float(offsets[i]))
-    return found
-
-
-def _present(grown: Sequence[SownSeries | None]) -> list[SownSeries]:
-    return [season for season in grown if season is not None]
 
 
 def _sown_series(row: Harvest, series: Mapping[str, Series]) -> SownSeries | None:
@@ -201,12 +241,6 @@ def _labels(names: Sequence[str]) -> tuple[NDArray[np.int64], dict[int, str]]:
 
 def _mse(truth: Array, predicted: Array) -> float:
     return float(np.mean((truth - predicted) ** 2))
-
-
-def _circular_mean_day(days: Array) -> float:
-    angle = days / 365.25 * 2 * np.pi
-    mean = float(np.arctan2(np.sin(angle).mean(), np.cos(angle).mean()))
-    return mean % (2 * np.pi) / (2 * np.pi) * 365.25
 
 
 def _harvest(row: dict[str, str | None], path: Path, line: int) -> Harvest:

@@ -201,8 +201,9 @@ def test_a_season_that_failed_widens_the_interval_more_than_pooling_would() -> N
     shocked = calm - np.where(season == 2, 0.8, 0.0)
     quiet, wary = season_offsets(calm, season), season_offsets(shocked, season)
     assert quiet["p05"] == pytest.approx(-0.165, abs=0.03), "no shock: the plain quantile"
-    # shocks: seven times 0, once −0.8: sd 0.283, × √(1 + 1/8) = 0.30, about their mean −0.10
-    assert wary["p05"] == pytest.approx(-0.10 - 0.165 - 0.30, abs=0.04)
+    # shocks: seven times 0, once −0.8: sd 0.283, × √(1 + 1/8) = 0.30, about their mean −0.10;
+    # Student's t of 7 degrees at 5 % is −1.895 sd, and the plots' own 0.1 adds in quadrature
+    assert wary["p05"] == pytest.approx(-0.10 - 1.895 * np.hypot(0.30, 0.1 / 1.183), abs=0.04)
     assert list(wary.values()) == sorted(wary.values())
 
 
