@@ -53,10 +53,13 @@ from tests.support.edge_station import (
 
 DEVICES = tuple(f"probe-{i}" for i in range(1, 11))
 IN_FLIGHT_MAX = 20  # of each device: what firmware with little memory does
-WAIT_S_MAX = 300.0
+WAIT_S_MAX = 120.0
 METRICS = {"soil_moisture_ppm": 200_000, "soil_temperature_mdeg_c": 21_000, "battery_mv": 3_900}
 # Samples in a message, and messages: a device that reports at once, one that gathers.
-LOADS = ((1, 1_500), (10, 600), (50, 200))
+LOADS = ((1, 1_500), (10, 1_000), (50, 600))
+# amqtt gives a delivery up after 5 s without acknowledgement, for good, so its backlog must
+# be one that the naive loop works off in that time; the station would be sent it again.
+BACKLOG_MESSAGES_MAX = {"amqtt": 600, "mosquitto": 1_500}
 SHOWN = (1, 10)  # of these the README speaks
 
 
@@ -120,8 +123,9 @@ def _client(user: str, password: str, port: int, client_id: str = "") -> mqtt.Cl
     return client
 
 
-def hold(access: BrokerAccess, load: Load) -> None:
-    """Let the broker hold a load for the station, which is away."""
+@contextlib.contextmanager
+def holding(access: BrokerAccess, load: Load) -> Iterator[None]:
+    """Let the broker hold a load for the station, which is away until the caller is it."""
     away = _client(access.user, access.password, access.port, access.client_id)
     subscribed = threading.Event()
     away.on_subscribe = lambda *_: subscribed.set()
@@ -131,7 +135,7 @@ def hold(access: BrokerAccess, load: Load) -> None:
     away.disconnect()
     away.loop_stop()
     with publishing(load.path, access.port):
-        pass
+        yield
 
 
 class NaiveLoop:
@@ -189,20 +193,19 @@ class NaiveLoop:
 
 def naive_rate(settings: Settings, load: Load, *, verifies: bool) -> float:
     """Readings per second of a naive loop."""
-    with broker(settings) as (_, access):
-        hold(access, load)
+    with broker(settings) as (_, access), holding(access, load):
         loop = NaiveLoop(settings.folder / "naive.db", load, verifies=verifies)
         began_s = time.perf_counter()
         loop.run(access)
         took_s = time.perf_counter() - began_s
-    _require(settings.folder / "naive.db", load)
+    stored = _readings(settings.folder / "naive.db")  # a repeated message is stored twice
+    assert stored >= load.readings_count, f"expected {load.readings_count}, got {stored}"
     return load.readings_count / took_s
 
 
 def our_rate(settings: Settings, load: Load) -> float:
     """Readings per second of the intake."""
-    with broker(settings) as (registry, access):
-        hold(access, load)
+    with broker(settings) as (registry, access), holding(access, load):
         intake = Intake(
             settings, settings.database_path, registry, STATION_SIGNER, lambda: NOW_MS, Events()
         )
@@ -214,7 +217,8 @@ def our_rate(settings: Settings, load: Load) -> float:
             pause.wait(0.005)
         took_s = time.perf_counter() - began_s
         intake.stop()
-    _require(settings.database_path, load)
+    stored = _readings(settings.database_path)
+    assert stored == load.readings_count, f"expected {load.readings_count}, got {stored}"
     return load.readings_count / took_s
 
 
@@ -231,10 +235,9 @@ def broker(settings: Settings) -> Iterator[tuple[DeviceRegistry, BrokerAccess]]:
         registry.close()
 
 
-def _require(path: Path, load: Load) -> None:
+def _readings(path: Path) -> int:
     with contextlib.closing(open_database(path)) as db:
-        count = db.conn.execute("SELECT count(*) FROM readings").fetchone()[0]
-    assert count == load.readings_count, f"expected {load.readings_count} readings, got {count}"
+        return int(db.conn.execute("SELECT count(*) FROM readings").fetchone()[0])
 
 
 def fsync_ms(folder: Path) -> float:
@@ -254,7 +257,9 @@ def measure(effort: Effort) -> Report:
     """Both loops on each broker, in turns."""
     folder = Path(tempfile.mkdtemp(dir=effort.scratch, prefix="intake-"))
     rates = [
-        _rates(folder, kind, load, effort.repeats) for kind in _brokers() for load in _loads(folder)
+        _rates(folder, kind, load, effort.repeats)
+        for kind in _brokers()
+        for load in _loads(folder, kind)
     ]
     return _report(rates, fsync_ms(folder), effort.repeats)
 
@@ -277,8 +282,9 @@ def _brokers() -> tuple[str, ...]:
     return ("amqtt", "mosquitto") if found else ("amqtt",)
 
 
-def _loads(folder: Path) -> list[Load]:
-    return [written_load(folder, samples_each, messages) for samples_each, messages in LOADS]
+def _loads(folder: Path, kind: str) -> list[Load]:
+    bound = BACKLOG_MESSAGES_MAX[kind]
+    return [written_load(folder, samples, min(messages, bound)) for samples, messages in LOADS]
 
 
 def _rates(folder: Path, kind: str, load: Load, repeats: int) -> Rates:
@@ -321,7 +327,11 @@ def _report(rates: list[Rates], disk_ms: float, repeats: int) -> Report:
             f"of the pairs. {len(METRICS)} readings a sample. One fsync took {disk_ms:.1f} ms. "
             "The naive loop commits each message and checks nothing; the verifying one checks "
             "the device's signature; the station also judges quality, keeps the signed batch, "
-            "acknowledges after the commit and signs each device's watermark."
+            "acknowledges after the commit and signs each device's watermark. On amqtt the "
+            f"backlog is at most {BACKLOG_MESSAGES_MAX['amqtt']} messages: it drops for good what "
+            "a client does not acknowledge within 5 s. The station would be sent it again, the "
+            "naive loop never. The station's clock includes up to 250 ms in which its last batch "
+            "waits for company."
         ),
         figures=tuple(
             Figure(
