@@ -25,6 +25,7 @@ from server.services.standing import (
     interest_earned,
     owed,
     principal_account,
+    zone_minutes,
 )
 from server.store import ledger, lines, people, registry
 from server.store.engine import ConflictError
@@ -33,6 +34,7 @@ from server.store.ledger import Repayment
 from server.store.lines import Line
 from server.store.people import Actor
 
+REPAID_AHEAD_DAYS_MAX = 1  # a cashier's zone may be a day ahead of the farmer's
 CLOSE_BEFORE_DUE_DAYS = 30  # a herd's line has no harvest: repaid this near to its end, it closes
 
 
@@ -85,7 +87,7 @@ def _take_repayment(
         if known.content_sha256 != content:
             raise ConflictError(f"repayment {request.repayment_id} exists with other content")
         return known, False
-    on = _require_possible(request, line)
+    on = _require_possible(work, request, line)
     posted_until = _interest_posted_until(work, line)
     _post_interest(work, line, max(on, posted_until), f"repayment/{request.repayment_id}")
     parts, surplus = split_repayment(owed(work.tx, line, on), request.amount_minor)
@@ -101,19 +103,41 @@ def _take_repayment(
     return kept, True
 
 
-def _require_possible(request: RepaymentRequest, line: Line) -> date:
+def _require_possible(work: Work, request: RepaymentRequest, line: Line) -> date:
     if request.amount_minor <= 0 or request.currency != line.currency:
         raise RequestError(
             f"repayment {request.repayment_id}: expected a positive amount in {line.currency}, "
             f"got {request.amount_minor} {request.currency}"
         )
-    try:
-        return date.fromisoformat(request.effective_on)
-    except ValueError as error:
+    first, last = _days_of_repayment(work, line)
+    on = _civil_date(request.effective_on)
+    if on is None or not first <= on <= last:
         raise RequestError(
-            f"repayment {request.repayment_id}: expected effective_on as YYYY-MM-DD, "
-            f"got {request.effective_on!r}"
-        ) from error
+            f"repayment {request.repayment_id}: expected effective_on as YYYY-MM-DD from {first} "
+            f"to {last}, got {request.effective_on!r}"
+        )
+    return on
+
+
+def _civil_date(text: str) -> date | None:
+    """The date in its one spelling, or nothing: a week or a day of the year is another."""
+    try:
+        on = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return on if on.isoformat() == text else None
+
+
+def _days_of_repayment(work: Work, line: Line) -> tuple[date, date]:
+    """The first and last day on which money can have come: from the first draw to today.
+
+    A mistyped year would else post decades of interest, or take all of it back.
+    """
+    drawn = ledger.principal_changes(work.tx, principal_account(line.line_id))
+    days = [date.fromisoformat(day) for day, _ in drawn]
+    today = work.today(zone_minutes(work.tx, line.farmer_id))
+    first = min([date.fromisoformat(line.opened_on), *days])
+    return first, today + timedelta(days=REPAID_AHEAD_DAYS_MAX)
 
 
 def _interest_posted_until(work: Work, line: Line) -> date:

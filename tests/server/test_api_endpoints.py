@@ -115,7 +115,7 @@ def test_repayments_need_a_cashier_and_count_once(kit: Kit, client: AppClient):
     [line] = kit.read(lines.of_farmer, "farmer-b")
     body = {
         "repayment_id": "r1", "line_id": line.line_id, "amount_minor": 500, "currency": "KES",
-        "effective_on": "2026-04-01",
+        "effective_on": SEASON_START.isoformat(),
     }  # fmt: skip
     cashier = token(kit, Role.CASHIER)
 

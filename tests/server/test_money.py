@@ -87,6 +87,7 @@ def test_repayment_pays_fee_then_interest_then_principal(kit: Kit, drawn: str):
 
 
 def test_repayment_counts_once(kit: Kit, drawn: str):
+    kit.clock.set_day(day(30))
     first = repay(kit, "r1", drawn, 50_000, day(30))
     assert repay(kit, "r1", drawn, 50_000, day(30)) == (first[0], False)
     with pytest.raises(ConflictError):
@@ -99,7 +100,21 @@ def test_repayment_counts_once(kit: Kit, drawn: str):
     assert kit.read(ledger.account_balance, "cash/centre", "KES") == 50_000
 
 
+@pytest.mark.parametrize(
+    "on", ["2062-03-20", "1026-03-20", "2026-03-14", "2026-W12-5", "2026-03-32"]
+)
+def test_repayment_of_a_day_that_cannot_be_is_refused(kit: Kit, drawn: str, on: str):
+    """A year mistyped would charge decades of interest, or earn the farmer centuries of it."""
+    kit.clock.set_day(day(10))
+    before = owed(kit, drawn, day(10))
+    with pytest.raises(RequestError, match="effective_on"):
+        repay(kit, "r1", drawn, 50_000, day(10), effective_on=on)
+    assert owed(kit, drawn, day(10)) == before
+    assert kit.read(ledger.repayments_of, drawn) == ()
+
+
 def test_backdated_repayment_takes_interest_back(kit: Kit, drawn: str):
+    kit.clock.set_day(day(74))
     repay(kit, "r1", drawn, 143_000, day(74))  # fee, 280 of interest, 1,000 of principal
     repay(kit, "r2", drawn, 500_000, day(1))  # it had come on the first day already
     # 5,000 × 14 % × 73 / 365 = 140: half of what was paid.

@@ -54,6 +54,7 @@ def prepared(kit: Kit) -> str:
 
 def test_one_repayment_from_many_tills_counts_once(kit: Kit):
     line_id = prepared(kit)
+    kit.clock.set_day(date(2026, 4, 1))
     same = RepaymentRequest("r-same", line_id, 1_000, "KES", "2026-04-01")
     others = [RepaymentRequest(f"r{n}", line_id, 100, "KES", "2026-04-01") for n in range(3)]
     till = Actor("till", "cashier")
