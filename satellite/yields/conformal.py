@@ -17,20 +17,11 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 from scipy.special import stdtrit
 
+from satellite.yields.model import LEVELS
+
 Array = NDArray[np.float64]
 
-LEVELS = {"p05": 0.05, "p10": 0.10, "p50": 0.50, "p90": 0.90, "p95": 0.95}
-SCALE_FLOOR_SHARE = 0.1
 SHOCK_NODES = 200  # equally likely shocks that stand for their distribution
-
-
-def error_scale(predicted: Array, average: float) -> Array:
-    """By how much errors grow with the prediction [kg/ha].
-
-    Halfway between constant and proportional: the errors of a failed plot are
-    smaller than a good one's in kg/ha, and larger as a share.
-    """
-    return np.sqrt(np.maximum(predicted, SCALE_FLOOR_SHARE * average) * average)
 
 
 def season_offsets(residual: Array, season: NDArray[np.int64]) -> dict[str, float]:

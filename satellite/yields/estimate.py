@@ -20,9 +20,16 @@ from satellite.season.detect import SeasonSeen
 from satellite.series import Z_90, Curve, Series
 from satellite.statistics.plots import Plot
 from satellite.yields.anomalies import FEATURES, features, stand_of
-from satellite.yields.conformal import LEVELS, error_scale
 from satellite.yields.curves import SownSeries, aligned_curves
-from satellite.yields.model import Checkpoint, CropModel, Normal, YieldModel, base_of
+from satellite.yields.model import (
+    LEVELS,
+    Checkpoint,
+    CropModel,
+    Normal,
+    YieldModel,
+    base_of,
+    error_scale,
+)
 from satellite.yields.normal import dekad_of, value_at
 
 Array = NDArray[np.float64]

@@ -20,6 +20,8 @@ from core.errors import HarvestlineError
 FORMAT = "harvestline/yield-model/v2"
 MODEL_BYTES_MAX = 50_000_000
 SIGNIFICANT_DIGITS = 8
+LEVELS = {"p05": 0.05, "p10": 0.10, "p50": 0.50, "p90": 0.90, "p95": 0.95}
+SCALE_FLOOR_SHARE = 0.1
 BASE_SHARE_MIN = 0.2  # of the average: below, a share of the base would be a share of noise
 
 Array = NDArray[np.float64]
@@ -52,6 +54,15 @@ def base_of(average_kg_per_ha: float, effect_kg_per_ha: Array) -> Array:
     """What plots yield in the average season, never so little that it cannot be divided by."""
     floor = BASE_SHARE_MIN * average_kg_per_ha
     return np.maximum(average_kg_per_ha + effect_kg_per_ha, floor)
+
+
+def error_scale(predicted: Array, average: float) -> Array:
+    """By how much errors grow with the prediction [kg/ha].
+
+    Halfway between constant and proportional: the errors of a failed plot are
+    smaller than a good one's in kg/ha, and larger as a share.
+    """
+    return np.sqrt(np.maximum(predicted, SCALE_FLOOR_SHARE * average) * average)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,6 @@ from satellite.statistics.plots import Plot
 from satellite.yields.anomalies import FEATURES, Stand, features, stand_of
 from satellite.yields.conformal import (
     coverage_by_season,
-    error_scale,
     season_offsets,
     tightened,
 )
@@ -37,7 +36,14 @@ from satellite.yields.ladder import (
     plot_effects,
     relative_ridge,
 )
-from satellite.yields.model import Checkpoint, CropModel, Normal, YieldModel, YieldModelError
+from satellite.yields.model import (
+    Checkpoint,
+    CropModel,
+    Normal,
+    YieldModel,
+    YieldModelError,
+    error_scale,
+)
 from satellite.yields.normal import normal_by_age, normal_by_date
 
 Array = NDArray[np.float64]

@@ -16,10 +16,19 @@ from satellite.indices import INDICES
 from satellite.season.detect import season_of
 from satellite.series import Series, SeriesLook, smooth
 from satellite.statistics.plots import Plot
-from satellite.yields.conformal import error_scale, season_offsets
+from satellite.yields.anomalies import features, stand_of
+from satellite.yields.conformal import season_offsets, tightened
+from satellite.yields.curves import SownSeries
 from satellite.yields.estimate import Outlook, Subject, outlooks
 from satellite.yields.ladder import Table, beats, fit_ridge, plot_effects
-from satellite.yields.model import YieldModel, YieldModelError, read_model, write_model
+from satellite.yields.model import (
+    Normal,
+    YieldModel,
+    YieldModelError,
+    error_scale,
+    read_model,
+    write_model,
+)
 from satellite.yields.train import Harvest, read_harvests, train
 
 NDVI = INDICES["ndvi"]
@@ -216,6 +225,92 @@ def test_few_seasons_make_intervals_wider() -> None:
     wide = season_offsets(residual[few], season[few])
     narrow = season_offsets(residual, season)
     assert wide["p95"] - wide["p05"] > 1.2 * (narrow["p95"] - narrow["p05"])
+
+
+def test_intervals_never_widen_with_age_and_keep_their_mean_width() -> None:
+    found = [
+        {"p05": -w, "p10": -0.8 * w, "p50": 0.0, "p90": 0.8 * w, "p95": w}
+        for w in (1.0, 0.6, 0.8, 0.5)
+    ]
+    steady = tightened(found)
+    assert [round(o["p95"], 6) for o in steady] == [1.0, 0.7, 0.7, 0.5]
+    assert [round(o["p10"], 6) for o in steady] == [-0.8, -0.56, -0.56, -0.4]
+    assert [o["p50"] for o in steady] == [0.0] * 4
+
+
+FLAT = Normal(5, (0.6,) * 31, (0.1,) * 31, 8)
+SOWN = date(2025, 3, 20).toordinal()
+
+
+def _grown(*looks: tuple[int, float]) -> SownSeries:
+    rows = tuple(SeriesLook(SOWN + d, v, 1.0, f"s{d}", "h", used=True) for d, v in looks)
+    return SownSeries(Series("p", rows, 60.0, 30), SOWN)
+
+
+def _features(
+    grown: list[SownSeries], places: list[tuple[float, float] | None], age: int
+) -> np.ndarray:
+    stand = stand_of(grown, places, FLAT, 110, LEVELS.dip)
+    return features(stand, np.full(len(grown), age))
+
+
+def test_a_departure_is_split_into_what_is_shared_and_what_is_a_plots_own() -> None:
+    grown = [_grown((60, 0.4))] * 9 + [_grown((60, 0.6))]
+    places = [(37.0 + 0.001 * i, -1.0) for i in range(10)]
+    seen = _features(grown, places, 60)
+    shared = 9 * -0.2 / (10 + 1)
+    assert seen[:, 0] == pytest.approx(shared)
+    assert seen[0, 1] == pytest.approx((-0.2 - shared) / 2)
+    assert seen[9, 1] == pytest.approx((0.0 - shared) / 2)
+
+
+def test_plots_far_away_or_nowhere_are_no_neighbours() -> None:
+    grown = [_grown((60, 0.4)), _grown((60, 0.8)), _grown((60, 0.8))]
+    seen = _features(grown, [(37.0, -1.0), (37.2, -1.0), None], 60)
+    assert seen[:, 0] == pytest.approx([-0.1, 0.1, 0.1])
+    assert np.isfinite(_features(grown[:1], [None], 60)).all()
+
+
+def test_a_plot_that_was_never_seen_is_known_by_its_neighbours_alone() -> None:
+    grown = [_grown(), _grown((60, 0.4)), _grown()]
+    seen = _features(grown, [(37.0, -1.0), (37.001, -1.0), (38.0, -1.0)], 60)
+    assert seen[0] == pytest.approx([-0.1, 0.0, -0.1, 0.0])
+    assert np.isnan(seen[2]).all()
+
+
+def test_nothing_later_than_today_enters_and_cloud_counts_until_it_is_known() -> None:
+    places = [(37.0, -1.0)]
+    before = _grown((50, 0.6), (58, 0.2))
+    after = _grown((50, 0.6), (58, 0.2), (63, 0.6), (80, 0.1))
+    assert _features([before], places, 58) == pytest.approx(_features([after], places, 58))
+    assert _features([after], places, 58)[0, 0] < -0.05
+    assert _features([after], places, 63) == pytest.approx(np.zeros((1, 4)))
+
+
+def test_an_estimate_does_not_jump_on_a_checkpoint(model: YieldModel) -> None:
+    crop = model.crops["maize"]
+    (whole,) = crop.around(45)
+    assert (whole[0].day, whole[1]) == (45, 1.0)
+    assert [(c.day, share) for c, share in crop.around(47)] == [(45, 0.6), (50, 0.4)]
+    assert [c.day for c, _ in crop.around(300)] == [crop.last_day]
+    assert [c.day for c, _ in crop.around(0)] == [0]
+
+
+def test_a_drought_next_door_lowers_a_plot_that_looks_well(model: YieldModel) -> None:
+    rng = np.random.default_rng(6)
+    sown = date(2025, 3, 20)
+    own = Series("own", tuple(_looks(rng, sown, 0.7, 80)), 60.0, 30)
+    results = []
+    for vigour in (0.7, 0.3):
+        near = {f"n{i}": Series(f"n{i}", tuple(_looks(rng, sown, vigour, 80)), 60.0, 30)
+                for i in range(8)}  # fmt: skip
+        rows = [Harvest(name, "2025", "maize", sown, sown + timedelta(days=145), 0.0)
+                for name in ("own", *near)]  # fmt: skip
+        results.append(_outlooks(model, rows, near | {"own": own}, 80)[0].estimate)
+    well, dry = results
+    assert well is not None
+    assert dry is not None
+    assert dry.p50 < 0.9 * well.p50
 
 
 def test_errors_scale_between_constant_and_proportional() -> None:
