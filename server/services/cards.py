@@ -80,7 +80,8 @@ def _replayed(tx: Tx, card: DecisionCard) -> tuple[Replay, str]:
         replay(card, read_model(model.document), model.sha256, product)
     except ReplayMismatchError as error:
         return Replay.DIFFERS, str(error)
-    except HarvestlineError as error:
+    except (HarvestlineError, ValueError) as error:
+        # A value that is none, such as a day: the station wrote it, and it must not stop its log.
         return Replay.UNREADABLE, str(error)
     return Replay.SAME, ""
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 
 from core.canonical import canonical_bytes, sha256_hex
 from core.errors import HarvestlineError, LeaseError, ShapeError, SignatureError
-from core.lending.lease import DrawState, LeaseKind, close
+from core.lending.lease import CLOCK_ERROR_MS_MAX, DrawState, LeaseKind, close
 from core.scoring.features import DailyFeature
 from core.shape import decode
 from core.signing import open_document
+from core.units import civil_day
 from core.wire.envelope import Record
 from core.wire.records import (
     Application,
@@ -156,6 +158,7 @@ def _drawdown(work: Work, reported: Reported) -> str:
         return ""
     at_ms = reported.record.at_ms
     settled = draw.state is not DrawState.PENDING
+    effective_on, wrong_day = _day_of_draw(work, draw)
     drawing = Drawing(
         draw_id=draw.draw_id,
         line_id=draw.line_id,
@@ -166,11 +169,11 @@ def _drawdown(work: Work, reported: Reported) -> str:
         currency=draw.currency,
         consent_id=draw.consent_id,
         apr_ppm=draw.apr_ppm,
-        effective_on=draw.effective_on,
+        effective_on=effective_on,
         writer=reported.writer,
         at_ms=known.at_ms if known else at_ms,
         settled_at_ms=at_ms if settled else None,
-        flag=_fault_of_draw(work, reported, draw),
+        flag=_fault_of_draw(work, reported, draw) or wrong_day,
     )
     leases.put_draw(work.tx, drawing)
     if draw.state is DrawState.POSTED:
@@ -180,6 +183,25 @@ def _drawdown(work: Work, reported: Reported) -> str:
             lines.save(work.tx, line)
     reported.touched.add(line.line_id)
     return drawing.flag
+
+
+def _day_of_draw(work: Work, draw: Drawdown) -> tuple[str, str]:
+    """The day on which a draw is booked, and what was wrong with the one it names.
+
+    A draw has its day between the lease's signature and today, give or take what a
+    clock may be off; else it is booked today, and costs no interest for time past.
+    """
+    signed, today = leases.find(work.tx, draw.lease_id), work.today()
+    off = timedelta(milliseconds=CLOCK_ERROR_MS_MAX)
+    first = civil_day(signed.lease.signed_at_ms) - off if signed else today - off
+    try:
+        day = date.fromisoformat(draw.effective_on)
+    except ValueError:
+        day = date.max
+    if first <= day <= today + off:
+        return day.isoformat(), ""
+    told = f"expected effective_on from {first} to {today + off}, got {draw.effective_on[:40]!r}"
+    return today.isoformat(), f"draw {draw.draw_id}: {told}; booked on {today}"
 
 
 def _is_repeat(known: Drawing, draw: Drawdown) -> bool:

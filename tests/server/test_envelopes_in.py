@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -326,3 +327,34 @@ def test_pull_with_another_head_is_refused(kit: Kit):
     kit.station.down_head = "f" * 64
     with pytest.raises(ChainBrokenError):
         kit.station.pull(kit.centre)
+
+
+@pytest.mark.parametrize("said", ["soon", "0001-01-01", "9999-12-31"])
+def test_draw_of_a_day_that_cannot_be_is_booked_flagged_and_blocks_nothing(
+    kit: Kit, opened, said: str
+):
+    """One such record would stop the station's money log for ever, or charge ages of interest."""
+    [*_, posted] = kit.station.records[MONEY]
+    for state in ("pending", "posted"):
+        changes = {"draw_id": "draw-2", "amount_minor": 100_000, "effective_on": said}
+        body = {**posted.body, **changes, "state": state}
+        kit.station.write(MONEY, "drawdown", body, kit.clock.at_ms)
+    draw(kit, "draw-3", opened.line_id, opened.lease.lease_id, 100_000)
+    deliver(kit)
+    assert any("effective_on" in flag for flag in flags(kit))
+    line = kit.read(lines.get, opened.line_id)
+    stands = kit.read(standing, line, SEASON_START + timedelta(days=10))
+    assert stands.owed.principal_minor == 500_000
+    assert 0 < stands.owed.interest_minor < 5_000
+    assert kit.read(leases.find_draw, "draw-2").effective_on == SEASON_START.isoformat()
+
+
+def test_card_of_no_day_is_kept_and_flagged_and_blocks_nothing(kit: Kit, opened):
+    deliver(kit)
+    kept = kit.read(reports.find_application, opened.application_id)
+    card = replace(card_of(kit, kept.application, 800_000), card_id="card-no-day")
+    write_card(kit, replace(card, inputs=replace(card.inputs, decided_on="soon")))
+    draw(kit, "draw-2", opened.line_id, opened.lease.lease_id, 100_000)
+    deliver(kit)
+    assert kit.read(reports.decision, "card-no-day").replay is Replay.UNREADABLE
+    assert kit.read(leases.find_draw, "draw-2") is not None
