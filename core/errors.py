@@ -84,7 +84,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-SRV-009": CatalogueEntry("request body is too large", 413, EXIT_BAD_INPUT),
     "HL-SRV-010": CatalogueEntry("key file cannot be used", 500, EXIT_STORAGE),
     "HL-SRV-011": CatalogueEntry("request is not valid", 422, EXIT_BAD_INPUT),
-    "HL-SRV-012": CatalogueEntry("form lacks its page\'s token", 403, EXIT_REFUSED),
+    "HL-SRV-012": CatalogueEntry("form lacks its page's token", 403, EXIT_REFUSED),
     # sim: devices in a box
     "HL-SIM-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
     "HL-SIM-002": CatalogueEntry("replay file cannot be used", 422, EXIT_BAD_INPUT),

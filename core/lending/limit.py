@@ -20,6 +20,7 @@ from core.units import PPM, floor_to_unit
 
 M2_PER_HA = 10_000
 DAYS_IN_YEAR = 365
+_SCALE = M2_PER_HA * PPM * PPM  # of a value before its one division
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +86,14 @@ class Terms:
         }
         return min(named, key=lambda name: named[name])
 
-    def limit(self, unit_minor: int) -> int:
-        """The limit, rounded down to the product's unit [minor units]."""
-        lowest = min(
-            self.collateral_minor, self.stage_cost_minor, self.capacity_minor, self.cap_minor
-        )
-        return floor_to_unit(max(lowest, 0), unit_minor)
+    def limit(self, unit_minor: int, margin_ppm: int = 0) -> int:
+        """The limit, rounded down to the product's unit [minor units].
+
+        ``margin_ppm`` of what is estimated (collateral and capacity) is left unlent.
+        """
+        estimated = max(min(self.collateral_minor, self.capacity_minor), 0)
+        kept = estimated * (PPM - margin_ppm) // PPM
+        return floor_to_unit(max(min(kept, self.stage_cost_minor, self.cap_minor), 0), unit_minor)
 
 
 class Movement(Enum):
@@ -133,10 +136,11 @@ class Review:
 
 
 def crop_terms(product: Product, plots: Sequence[PlotView], household: Household) -> Terms | None:
-    """The terms of the rule for a crop line; None while a yield is unknown beyond sowing.
+    """The terms of the rule for a crop line; None while a yield is unknown.
 
-    Before any yield can be said, only the sowing stage's share is lent, against the
-    cap and the stage's cost.
+    A plot on which nothing green has been seen yet is lent the sowing share on its
+    plan: a picture of bare soil says nothing of its harvest, so its part of C and R
+    is never below its part of S.
 
     Raises
     ------
@@ -147,22 +151,17 @@ def crop_terms(product: Product, plots: Sequence[PlotView], household: Household
         raise ProductError(f"{product.product_id}: a crop limit needs [price], got none")
     if any(plot.yield_p10_kg_per_ha is None for plot in plots):
         return None
-    price = product.price
-    # Σ area × q × price, scaled by haircut and loss; one division at the end.
-    weighted = [
-        (plot.area_m2 * max(plot.yield_p10_kg_per_ha or 0, 0), product.stage_terms(plot.stage))
-        for plot in plots
-    ]
-    net = price.price_minor_per_kg * (PPM - price.price_haircut_ppm)
-    net *= PPM - price.post_harvest_loss_ppm
     fixed = household.insured_floor_minor - household.prior_liens_minor
-    value = sum(kg_m2 for kg_m2, _ in weighted) * net // (M2_PER_HA * PPM * PPM)
-    carried = sum(kg_m2 * terms.ltv_ppm for kg_m2, terms in weighted) * net
-    ltv_ppm = min(terms.ltv_ppm for _, terms in weighted)
+    parts = [_part(product, plot) for plot in plots]
+    value = sum(value for value, _ in parts) // _SCALE
+    carried = sum(carried for _, carried in parts) // (_SCALE * PPM)
+    ltv_ppm = min(product.stage_terms(plot.stage).ltv_ppm for plot in plots)
     return Terms(
-        collateral_minor=carried // (M2_PER_HA * PPM**3) + fixed * ltv_ppm // PPM,
+        collateral_minor=carried + fixed * ltv_ppm // PPM,
         stage_cost_minor=_stage_cost(product, plots),
-        capacity_minor=_capacity(product, household, value),
+        capacity_minor=max(
+            _capacity(product, household, value), _on_plan(product, plots, household)
+        ),
         cap_minor=product.credit.limit_max_minor,
         harvest_value_minor=value + fixed,
     )
@@ -188,7 +187,8 @@ def herd_terms(product: Product, herds: Sequence[HerdView]) -> Terms | None:
     """The terms of the rule for a livestock line; None while the forage is unknown.
 
     C is the counted herd's value × loan-to-value, S the season's feed, both scaled
-    by the lower quantile of forage (at most 1); below the floor nothing new is lent.
+    by what the pasture carries: the lower quantile of forage over the product's full
+    forage, at most 1. Below the floor nothing new is lent.
 
     Raises
     ------
@@ -200,10 +200,12 @@ def herd_terms(product: Product, herds: Sequence[HerdView]) -> Terms | None:
     if any(herd.forage_p10_ppm is None for herd in herds):
         return None
     terms = product.herd
+    full_ppm = PPM if terms.forage_full_ppm is None else terms.forage_full_ppm
     carried = 0
     for herd in herds:
-        forage_ppm = min(herd.forage_p10_ppm or 0, PPM)
-        carried += herd.heads * (forage_ppm if forage_ppm >= terms.forage_floor_ppm else 0)
+        forage_ppm = herd.forage_p10_ppm or 0
+        share_ppm = min(forage_ppm * PPM // full_ppm, PPM)
+        carried += herd.heads * (share_ppm if forage_ppm >= terms.forage_floor_ppm else 0)
     value = sum(herd.heads for herd in herds) * terms.value_minor_per_head
     return Terms(
         collateral_minor=carried * terms.value_minor_per_head * terms.ltv_ppm // (PPM * PPM),
@@ -240,7 +242,11 @@ def review(
         return found.hold(Movement.FROZEN, terms, (stale,))
     if terms is None or age_days > product.movement.fresh_days_max:
         return found.hold(Movement.HELD, terms, (Reason(ReasonCode.LIMIT_NOT_SEEN),))
-    target = terms.limit(product.credit.rounding_unit_minor)
+    unit = product.credit.rounding_unit_minor
+    margin_ppm = product.movement.raise_margin_ppm or 0
+    lowest, highest = terms.limit(unit, margin_ppm), terms.limit(unit)
+    # Between the limit with the margin and without it lies neither a rise nor a cut.
+    target = min(max(standing.limit_minor, lowest), highest)
     change = target - standing.limit_minor
     small = abs(change) * PPM < standing.limit_minor * product.movement.change_min_ppm
     if change == 0 or small:
@@ -319,6 +325,28 @@ def _binding_reasons(terms: Terms) -> tuple[Reason, ...]:
     if terms.binding == "cap":
         return (Reason(ReasonCode.LIMIT_PRODUCT_CAP),)
     return ()
+
+
+def _on_plan(product: Product, plots: Sequence[PlotView], household: Household) -> int:
+    """What the season repays when unseen plots count at their sowing share."""
+    first = product.stages[0].stage
+    seen = sum(_part(product, plot)[0] for plot in plots if plot.stage != first) // _SCALE
+    unseen = [plot for plot in plots if plot.stage == first]
+    return _capacity(product, household, seen) + _stage_cost(product, unseen)
+
+
+def _part(product: Product, plot: PlotView) -> tuple[int, int]:
+    """A plot's harvest value and what it carries, times _SCALE and _SCALE × 10⁶."""
+    price, terms = product.price, product.stage_terms(plot.stage)
+    if price is None:
+        raise ProductError(f"{product.product_id}: a crop limit needs [price], got none")
+    net = price.price_minor_per_kg * (PPM - price.price_haircut_ppm)
+    net *= PPM - price.post_harvest_loss_ppm
+    value = plot.area_m2 * max(plot.yield_p10_kg_per_ha or 0, 0) * net
+    carried = value * terms.ltv_ppm
+    if plot.stage == product.stages[0].stage:
+        carried = max(carried, _stage_cost(product, [plot]) * _SCALE * PPM)
+    return value, carried
 
 
 def _stage_cost(product: Product, plots: Sequence[PlotView]) -> int:

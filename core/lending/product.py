@@ -57,22 +57,33 @@ class PriceTerms:
 
 @dataclass(frozen=True, slots=True)
 class HerdTerms:
-    """What an animal is worth, costs to feed a season, and lends [minor units a head]."""
+    """What an animal is worth, costs to feed a season, and lends [minor units a head].
+
+    From ``forage_full_ppm`` of normal forage on, the pasture carries the whole herd;
+    below it, that much less; absent, only a normal pasture carries it whole.
+    """
 
     value_minor_per_head: int
     scale_minor_per_head: int
     ltv_ppm: int
     forage_floor_ppm: int  # below this share of normal forage nothing new is lent
+    forage_full_ppm: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class MovementTerms:
-    """How a limit may move."""
+    """How a limit may move.
+
+    A rise leaves ``raise_margin_ppm`` of what the harvest carries and the season
+    repays unlent, so that the next look's noise does not take it back; a cut knows no
+    margin. Between the two the limit holds.
+    """
 
     change_min_ppm: int  # smaller changes are ignored
     raise_looks_min: int  # fresh evidences in a row that must support a rise
     fresh_days_max: int  # evidence older than this moves nothing
     stale_days_max: int  # after so many days unseen, new draws freeze
+    raise_margin_ppm: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +192,8 @@ def _faults(product: Product) -> list[str]:
         faults.append("a crop product needs [price] and [[stages]]")
     if product.kind is ProductKind.LIVESTOCK and product.herd is None:
         faults.append("a livestock product needs [herd]")
+    if product.herd and not product.herd.forage_floor_ppm <= _forage_full(product.herd) <= PPM:
+        faults.append("forage_full_ppm must lie between forage_floor_ppm and 1,000,000")
     released = [stage.released_ppm for stage in product.stages]
     if released != sorted(released):
         faults.append("released_ppm must rise from stage to stage")
@@ -197,6 +210,10 @@ def _faults(product: Product) -> list[str]:
     return faults
 
 
+def _forage_full(herd: HerdTerms) -> int:
+    return PPM if herd.forage_full_ppm is None else herd.forage_full_ppm
+
+
 def _shares_outside(product: Product) -> list[str]:
     shares = {
         "lease.share_of_headroom_ppm": product.lease.share_of_headroom_ppm,
@@ -209,6 +226,9 @@ def _shares_outside(product: Product) -> list[str]:
     if product.price:
         shares["price.price_haircut_ppm"] = product.price.price_haircut_ppm
         shares["price.post_harvest_loss_ppm"] = product.price.post_harvest_loss_ppm
+    if product.movement.raise_margin_ppm is not None:
+        shares["movement.raise_margin_ppm"] = product.movement.raise_margin_ppm
     if product.herd:
         shares["herd.ltv_ppm"] = product.herd.ltv_ppm
+        shares["herd.forage_floor_ppm"] = product.herd.forage_floor_ppm
     return [name for name, ppm in shares.items() if not 0 <= ppm <= PPM]

@@ -67,7 +67,7 @@ class Season:
         self._rng = np.random.default_rng([self.plan.seed, 71])
         self._began_s = time.monotonic()
         self._watching = False
-        self._opened = False
+        self._applied: set[tuple[str, bool]] = set()
 
     def run(self) -> Told:
         """Tell it all, from the first day to the last."""
@@ -127,7 +127,6 @@ class Season:
     def _open_lines(self) -> None:
         for product in PRODUCTS:
             self.stage.server_command("open-lines", "--product", product, "--from-dossiers")
-        self._opened = True
 
     def _visits(self, day: int) -> None:
         names = sorted(self.stage.cards)
@@ -137,6 +136,7 @@ class Season:
                 self._visit(day, kiosk)
 
     def _visit(self, day: int, kiosk: Kiosk) -> None:
+        """Draw on each line; without one, apply: once with the link up, once in the dark."""
         home = kiosk.home()
         dark = self.plan.is_dark(day)
         for line in home["lines"]:
@@ -148,7 +148,8 @@ class Season:
                     self.told.drawn.append(booked)
                     self.told.dark_draws += dark
         crops = [one for one in home["possible"] if one["product_id"] == PRODUCTS[0]]
-        if crops and not home["lines"]:
+        if crops and not home["lines"] and (home["farmer_id"], dark) not in self._applied:
+            self._applied.add((home["farmer_id"], dark))
             self._apply(kiosk, crops[0], dark=dark)
 
     def _apply(self, kiosk: Kiosk, possible: dict[str, Any], *, dark: bool) -> None:
@@ -171,7 +172,7 @@ class Season:
         """The buyers pay what is owed, in parts, for every line; the last part is all of it."""
         last = day + 4 > self.plan.days - 1
         self.settle()
-        for farmer_id, token in sorted(self.stage.cards.items()):
+        for _, token in sorted(self.stage.cards.items()):
             with Kiosk(self.stage.page_url, token) as kiosk:
                 lines = kiosk.home()["lines"]
             for line in lines:
@@ -179,7 +180,6 @@ class Season:
                 amount = owed if last else owed // REPAY_PARTS
                 if amount > 0:
                     self._pay(f"{on.isoformat()}-{line['line_id']}", line, amount, on)
-            del farmer_id
         self.settle()
 
     def _pay(self, repayment_id: str, line: dict[str, Any], amount: int, on: date) -> None:

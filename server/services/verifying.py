@@ -144,14 +144,18 @@ def _lease_invariant(centre: Centre, tx: Tx) -> Found:
 
 
 def _limits_at(tx: Tx, lease: Lease) -> set[int]:
-    """The limits that the line's movements put in force at the instant of signing."""
+    """The limits that were in force at the instant of signing.
+
+    A movement in the same millisecond may have come before the lease or after it.
+    """
     past = [
         moved
         for moved in lines.movements_of(tx, lease.line_id)
         if moved.at_ms <= lease.signed_at_ms
     ]
-    at_once = {moved.limit_minor for moved in past if moved.at_ms == lease.signed_at_ms}
-    return at_once | {moved.limit_minor for moved in past[-1:]}
+    at_once = [moved for moved in past if moved.at_ms == lease.signed_at_ms]
+    found = {moved.limit_minor for moved in (*past[-1:], *at_once)}
+    return found | {moved.limit_before_minor for moved in at_once if moved.seq > 1}
 
 
 def _draws_within_leases(_: Centre, tx: Tx) -> Found:

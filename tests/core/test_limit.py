@@ -19,7 +19,7 @@ from core.lending.limit import (
     sowing_terms,
 )
 from core.reasons import ReasonCode
-from tests.support.products import crop_product, herd_product
+from tests.support.products import CROP, HERD, crop_product, herd_product
 
 WHEAT = crop_product()
 NOBODY = Household(size=0)
@@ -171,3 +171,37 @@ def test_a_herd_carries_what_was_counted_and_what_grows(
 
 def test_unknown_forage_holds() -> None:
     assert herd_terms(herd_product(), [HerdView("h", 10, 3)]) is None
+
+
+def test_a_plot_that_was_not_seen_green_is_lent_on_its_plan() -> None:
+    """A picture of bare soil says nothing of the harvest: the sowing share stands."""
+    bare = crop_terms(WHEAT, [plot("sowing", 0)], NOBODY)
+    assert bare is not None
+    assert bare.limit(10_000) == sowing_terms(WHEAT, [plot("sowing", 0)]).limit(10_000)
+    both = crop_terms(WHEAT, [plot("sowing", 0), plot("heading", 285_144)], NOBODY)
+    assert both is not None
+    assert both.limit(10_000) == 6_680_000  # 28,000 on the plan, 38,833.19 on the picture
+
+
+@pytest.mark.parametrize(
+    ("limit", "target", "movement", "after"),
+    [
+        (5_000_000, 8_000_000, Movement.RAISED, 6_800_000),  # 15 % of it stays unlent
+        (5_000_000, 5_800_000, Movement.HELD, 5_000_000),  # inside the margin
+        (5_000_000, 5_000_000, Movement.HELD, 5_000_000),
+        (5_000_000, 4_500_000, Movement.CUT, 4_500_000),  # a cut knows no margin
+    ],
+)
+def test_a_rise_leaves_a_margin(limit: int, target: int, movement: Movement, after: int) -> None:
+    terms = {**CROP["movement"], "raise_margin_ppm": 150_000}
+    product = crop_product(movement=terms)
+    found = review(product, Standing(limit, 0, 0, supported_minor=(after,)), at(target), 3, ["e"])
+    assert (found.movement, found.limit_minor) == (movement, after)
+
+
+def test_a_product_says_from_which_forage_on_the_herd_is_carried_whole() -> None:
+    terms = {**HERD["herd"], "forage_full_ppm": 800_000}
+    for forage, limit in ((800_000, 4_000_000), (600_000, 3_000_000), (399_999, 0)):
+        found = herd_terms(herd_product(herd=terms), [HerdView("h", 10, 3, forage, forage, "e")])
+        assert found is not None
+        assert found.limit(10_000) == limit

@@ -57,7 +57,7 @@ TESTER = Actor("tester", "operator")
 STATION = "st-one"
 SITE = "village-one"
 SEASON_START = date(2026, 3, 15)
-PRODUCTS = Path(__file__).resolve().parents[2] / "server" / "products"
+PRODUCTS = Path(__file__).resolve().parent / "terms"
 
 
 @dataclass

@@ -55,7 +55,7 @@ from server.training.catalogue import read_catalogue
 from server.training.command import CATALOGUE
 from tests.support.console_evidence import SEASON, SOWN, Looks, seen_of_pasture, seen_of_plot
 
-PRODUCTS = Path(__file__).resolve().parents[2] / "server" / "products"
+PRODUCTS = Path(__file__).resolve().parent / "terms"
 ROOT = Actor("test", "supervisor")
 PASSWORD = "rain on dry soil"
 STATION = "kijani"
