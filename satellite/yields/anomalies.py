@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 
 from satellite.series import kept_looks
 from satellite.yields.curves import SownSeries, usable_looks
@@ -36,6 +36,7 @@ SEASON_FADE_DAYS = 60.0
 # Bare soil before the crop covers anything says nothing of the crop.
 AGE_MIN_DAYS = 20
 PRIOR_LOOKS = 1.0  # a departure counts as if one more look had been normal
+ROWS_AT_ONCE = 500  # of distances to all others: 40 MB for 10,000 plots
 NEVER = np.iinfo(np.int64).max
 FEATURES = ("near_recent", "own_recent", "near_season", "own_season")
 
@@ -84,7 +85,9 @@ def stand_of(
             table[:3, row, column] = day, departure, weight
             dropped[row, column] = dropped_day
     sown = np.array([season.sown_day for season in seasons], dtype=np.int64)
-    return Stand(sown, _near(lon_lat), table[0].astype(np.int64), table[1], table[2], dropped)
+    return Stand(
+        sown, _near(tuple(lon_lat)), table[0].astype(np.int64), table[1], table[2], dropped
+    )
 
 
 def features(stand: Stand, age_days: Days) -> Array:
@@ -155,22 +158,35 @@ def _dropped_days(days: Sequence[int], means: Sequence[float], dip: float) -> di
     return dropped
 
 
-def _near(lon_lat: Sequence[tuple[float, float] | None]) -> Days:
-    """Rows of each plot's neighbourhood, itself first: (plot, 1 + neighbours)."""
+@lru_cache(maxsize=32)  # plots stay where they are from round to round
+def _near(lon_lat: tuple[tuple[float, float] | None, ...]) -> Days:
+    """Rows of each plot's neighbourhood, itself first: (plot, 1 + neighbours).
+
+    Plain distances, block by block: a tree of scipy's would take longer to import
+    than a village takes to measure.
+    """
     count = len(lon_lat)
     near = np.full((count, NEIGHBOURS_MAX + 1), count, dtype=np.int64)
     near[:, 0] = np.arange(count)
-    placed = [(row, place) for row, place in enumerate(lon_lat) if place is not None]
-    if len(placed) < 2:
-        return near
-    rows = np.array([row for row, _ in placed])
-    degrees = np.array([place for _, place in placed])
-    east = np.cos(np.radians(degrees[:, 1].mean()))
-    km = degrees * KM_PER_DEGREE * np.array([east, 1.0])
-    wanted = min(NEIGHBOURS_MAX + 1, len(placed))
-    _, found = KDTree(km).query(km, k=wanted, distance_upper_bound=NEIGHBOUR_KM_MAX)
-    names = np.append(rows, count)  # the tree says its own size where there is nobody
-    for row, hits in zip(rows, names[found], strict=True):
-        others = [hit for hit in hits if hit != row][:NEIGHBOURS_MAX]
-        near[row, 1 : 1 + len(others)] = others
+    degrees = np.array([place or (np.nan, np.nan) for place in lon_lat]).reshape(count, 2)
+    rows = np.flatnonzero(np.isfinite(degrees[:, 0]))
+    nearest = min(NEIGHBOURS_MAX, len(rows) - 1)
+    if nearest > 0:
+        east = np.cos(np.radians(degrees[rows, 1].mean()))
+        km = degrees[rows] * KM_PER_DEGREE * np.array([east, 1.0])
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            block = slice(start, start + ROWS_AT_ONCE)
+            near[rows[block], 1 : 1 + nearest] = _nearest(km, block, nearest, rows, count)
+    near.flags.writeable = False
     return near
+
+
+def _nearest(km: Array, block: slice, nearest: int, rows: Days, nobody: int) -> Days:
+    """The rows nearest to a block of plots: (plot, neighbour), ``nobody`` beyond reach."""
+    square = np.square(km[block, None, 0] - km[None, :, 0])
+    square += np.square(km[block, None, 1] - km[None, :, 1])
+    own = np.arange(len(square))
+    square[own, own + block.start] = np.inf
+    hits = np.argpartition(square, nearest - 1, axis=1)[:, :nearest]
+    within = np.take_along_axis(square, hits, axis=1) <= NEIGHBOUR_KM_MAX**2
+    return np.where(within, rows[hits], nobody)
