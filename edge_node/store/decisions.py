@@ -43,6 +43,9 @@ class Granted:
 def keep_consent(db: StationDatabase, consent: Consent, at_ms: int) -> bool:
     """Write a consent; False if it is here already.
 
+    ``at_ms`` is its place among the farmer's consents: never before the one that was
+    written before it, or a clock that was set back would undo a withdrawal.
+
     Raises
     ------
     ChangedRequestError
@@ -63,11 +66,16 @@ def keep_consent(db: StationDatabase, consent: Consent, at_ms: int) -> bool:
             consent.farmer_id,
             consent.action.value,
             consent.shown_sha256,
-            at_ms,
+            max(at_ms, _last_consent_ms(db, consent.farmer_id) + 1),
             as_text(consent),
         ],
     )
     return True
+
+
+def _last_consent_ms(db: StationDatabase, farmer_id: str) -> int:
+    row = db.execute("SELECT max(at_ms) FROM consents WHERE farmer_id = ?", [farmer_id]).fetchone()
+    return row[0] or 0
 
 
 def granted(db: StationDatabase, farmer_id: str) -> tuple[Granted, ...]:

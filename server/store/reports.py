@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from core.scoring.features import DailyFeature
 from core.shape import decode, encode
@@ -162,12 +162,22 @@ def _decision(row: Mapping[str, Any]) -> KeptDecision:
 
 
 def add_consent(tx: Tx, kept: KeptConsent) -> bool:
-    """Add a consent; False if its id is known."""
+    """Add a consent; False if its id is known.
+
+    It takes its place after what the same writer wrote before of the same farmer: a
+    station's clock that was set back must not undo a withdrawal. The record of the
+    station's log keeps the time as it was told.
+    """
     body = encode(kept.consent)
     body["purposes"] = json_text(kept.consent.purposes)
-    return tx.insert_new(
-        consents, **body, writer=kept.writer, at_ms=kept.at_ms, error_ms=kept.error_ms
+    where = (
+        consents.c.tenant_id == tx.tenant_id,
+        consents.c.farmer_id == kept.consent.farmer_id,
+        consents.c.writer == kept.writer,
     )
+    last_ms = tx.scalar(select(func.max(consents.c.at_ms)).where(*where))
+    at_ms = kept.at_ms if last_ms is None else max(kept.at_ms, last_ms + 1)
+    return tx.insert_new(consents, **body, writer=kept.writer, at_ms=at_ms, error_ms=kept.error_ms)
 
 
 def consents_of(tx: Tx, farmer_id: str) -> tuple[KeptConsent, ...]:

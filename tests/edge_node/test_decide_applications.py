@@ -145,6 +145,17 @@ def test_a_withdrawn_consent_counts_no_more(station):
     assert station.apply(consents=()).card.outcome.verdict is Verdict.REFER
 
 
+@pytest.mark.parametrize("turned_ms", [0, -3_600_000, -400 * MS_PER_DAY])
+def test_a_withdrawal_counts_whatever_the_clock_says(station, turned_ms):
+    given = consent("c-2", "f-1", "terms")
+    give_consent(station.db, station.desk, given, station.clock)
+    back = consent("c-1", "f-1", "terms", given.purposes, ConsentAction.WITHDRAW)
+    station.at_ms += turned_ms
+    assert give_consent(station.db, station.desk, back, station.clock) == ()
+    again = consent("c-0", "f-1", "terms", ("automated_decision",))
+    assert give_consent(station.db, station.desk, again, station.clock) == ("automated_decision",)
+
+
 def test_a_farmer_of_another_station_is_sent_home(station):
     station.centre.say(Down.FARMER, farmer(9, "card-9", station="mlima"), station.at_ms)
     station.centre.say(Down.SUBJECT, plot(9), station.at_ms)

@@ -30,6 +30,7 @@ from tests.support.kiosk_kit import (
     draw,
     flags,
     give_back,
+    grant,
     leases_at_station,
     open_at_kiosk,
     write_card,
@@ -358,3 +359,16 @@ def test_card_of_no_day_is_kept_and_flagged_and_blocks_nothing(kit: Kit, opened)
     deliver(kit)
     assert kit.read(reports.decision, "card-no-day").replay is Replay.UNREADABLE
     assert kit.read(leases.find_draw, "draw-2") is not None
+
+
+@pytest.mark.parametrize("turned_ms", [0, -3_600_000])
+def test_withdrawal_counts_whatever_the_stations_clock_says(kit: Kit, turned_ms: int):
+    grant(kit, "farmer-c", "consent-2")
+    given = kit.station.records[MONEY][-1].body
+    back = {**given, "consent_id": "consent-1", "action": "withdraw"}
+    kit.station.write(MONEY, "consent", back, kit.clock.at_ms + turned_ms)
+    deliver(kit)
+    assert kit.read(reports.granted_purposes, "farmer-c") == {}
+    grant(kit, "farmer-c", "consent-0")
+    deliver(kit)
+    assert kit.read(reports.granted_purposes, "farmer-c") == {"automated_decision": "consent-0"}
