@@ -82,12 +82,12 @@ def _report(apr_ms: float, peer: tuple[float, int], replayed: tuple[float, int])
              f"{replay_ms / LIMIT_MS:.3f} of 1 s"),
         ),
         note=(
-            f"Three dated flows; {cards} cards of the told village, each with its signature, "
-            "model and product read from the store."
+            f"Three dated flows; every card of the told village ({cards}), each with its "
+            "signature, model and product read from the store."
         ),
         figures=(
             Figure("annual percentage rate, exact decimals", f"{apr_ms:.1f} ms CPU",
-                   f"pyxirr {peer_ms:.3f} ms, same to {gap_ppm} ppm"),
+                   f"pyxirr {peer_ms:.4f} ms, same to {gap_ppm} ppm"),
             Figure("decision card, replayed to the same bytes", f"{replay_ms:.1f} ms CPU",
                    "limit 1 s"),
         ),
