@@ -19,7 +19,7 @@ import numpy as np
 
 FROM, TO = "2026-03-01", "2026-08-20"
 PROCESSES = 2
-COMMAND_S_MAX = 120
+COMMAND_S_MAX = 300
 EAST = 1  # the zone that the drought strikes
 HEADER = (
     "seed drought    as of       plots  covered  width/mean   "
