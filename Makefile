@@ -10,7 +10,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test lint format soak nightly bench docs lock clean
+.PHONY: help setup run test story lint format soak nightly bench docs lock clean
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +22,10 @@ run: setup ## start the whole loop on this machine and print its addresses (ARGS
 	@exec $(BIN)/harvestline-sim demo $(ARGS)
 
 test: setup ## run every test but the slow ones
-	@exec $(BIN)/pytest -n 2 --dist loadfile -m "not soak and not nightly" $(ARGS)
+	@exec $(BIN)/pytest -n 2 --dist loadfile -m "not soak and not nightly and not e2e" $(ARGS)
+
+story: setup ## tell a season with real processes, twice, and check it in the books
+	@exec $(BIN)/pytest --timeout 1800 -m e2e $(ARGS)
 
 lint: setup ## check format, style, types and import rules
 	$(BIN)/ruff format --check .

@@ -31,6 +31,7 @@ VISITORS_A_DAY_MAX = 3
 VISIT_EVERY_DAYS = 2
 DRAW_SHARE = 0.55  # of what may be drawn, the most that a farmer takes at once
 REPAY_PARTS = 2
+COIN_MINOR = 100  # buyers pay in whole shillings; what is over belongs to the farmer
 ASKED_MINOR = 700_000  # what a newcomer asks for
 
 
@@ -177,7 +178,8 @@ class Season:
                 lines = kiosk.home()["lines"]
             for line in lines:
                 owed = int(line["owed_minor"])
-                amount = owed if last else owed // REPAY_PARTS
+                part = owed if last else owed // REPAY_PARTS
+                amount = -(-part // COIN_MINOR) * COIN_MINOR
                 if amount > 0:
                     self._pay(f"{on.isoformat()}-{line['line_id']}", line, amount, on)
         self.settle()
