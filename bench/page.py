@@ -15,7 +15,8 @@ beside a peer or a limit that was measured in the same run.
 
 Measured on a shared machine of two cores while other work ran on it: **trust the
 ratios, not the absolute values**, which moved by a factor of two to three. Values are
-medians of several repeats, `×` the median of the ratios of runs made in turns. No ARM board was at hand.
+medians of several repeats, `×` the median of the ratios of runs made in turns. No ARM
+board was at hand.
 """
 
 
