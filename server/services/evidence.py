@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from core.shape import decode
 from core.signing import SignedDocument, open_document
@@ -19,6 +19,7 @@ from server.store import evidence, lines, registry
 from server.store.engine import ConflictError
 from server.store.evidence import KeptEvidence
 
+AHEAD_DAYS_MAX = 1  # a maker's zone may be a day ahead of the centre's
 _SUBJECT_OF = {EvidenceKind.CROP: SubjectKind.PLOT, EvidenceKind.PASTURE: SubjectKind.PASTURE}
 
 
@@ -58,6 +59,7 @@ def _apply(
             raise ConflictError(f"evidence {found.evidence_id} exists with other content")
         return Accepted(known.evidence_id, known.sha256, new=False)
     _require_fit(found, registry.subject(work.tx, found.subject_id))
+    _require_past(work, found)
     kept = _kept(work, found, signed.sha256, maker)
     evidence.add(work.tx, kept, data)
     send_evidence(work, stations_of(work, (found.subject_id,)), kept)
@@ -82,18 +84,32 @@ def _require_fit(found: Evidence, subject: Subject) -> None:
             f"{subject.polygon_sha256[:16]}… of {subject.subject_id}, got another: "
             "use the plots file that was imported"
         )
+
+
+def _require_past(work: Work, found: Evidence) -> None:
+    """Refuse what speaks of days to come: it would stay fresh, and outrank all that follows."""
+    last = work.today() + timedelta(days=AHEAD_DAYS_MAX)
     for name in ("as_of", "last_clear_on", "stage_observed_on"):
-        _require_date(found.evidence_id, name, getattr(found, name))
+        _require_date(found.evidence_id, name, getattr(found, name), last)
 
 
-def _require_date(evidence_id: str, name: str, text: str | None) -> None:
+def _require_date(evidence_id: str, name: str, text: str | None, last: date) -> None:
+    if text is None:
+        return
     try:
-        if text is not None:
-            date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError as error:
+        raise RequestError(_wrong_date(evidence_id, name, text)) from error
+    if day.isoformat() != text:
+        raise RequestError(_wrong_date(evidence_id, name, text))
+    if day > last:
         raise RequestError(
-            f"evidence {evidence_id}: expected {name} as YYYY-MM-DD, got {text!r}"
-        ) from error
+            f"evidence {evidence_id}: {name} is a day to come: expected at most {last}, got {day}"
+        )
+
+
+def _wrong_date(evidence_id: str, name: str, text: str) -> str:
+    return f"evidence {evidence_id}: expected {name} as YYYY-MM-DD, got {text[:40]!r}"
 
 
 def _kept(work: Work, found: Evidence, sha256: str, maker: str) -> KeptEvidence:

@@ -41,14 +41,17 @@ class Outlook:
     """The views on a line on a day, with the evidence behind them.
 
     ``age_days`` is of the oldest last clear look; ``as_of`` the newest evidence's
-    date, empty while there is none; ``complete`` says that all that the line rests
-    on was seen up to that date.
+    date, empty while there is none; ``looked_on`` is the date of the oldest last clear
+    look among all that the line rests on, empty while one of them was never seen: only
+    when it moves on has everything been looked at again. ``complete`` says that there is
+    evidence of all of it up to ``as_of``.
     """
 
     plots: tuple[PlotView, ...]
     herds: tuple[HerdView, ...]
     evidence_ids: tuple[str, ...]
     as_of: str
+    looked_on: str
     age_days: int
     complete: bool
     arrived_at_ms: int
@@ -84,6 +87,9 @@ def look(work: Work, line: Line, product: Product, today: date) -> Outlook:
         herds=tuple(herds),
         evidence_ids=tuple(sorted({kept.evidence_id for kept in seen})),
         as_of=as_of,
+        looked_on=min(
+            ((kept.last_clear_on or "") if kept else "" for kept in found.values()), default=""
+        ),
         age_days=max(ages.values(), default=0),
         complete=len(seen) == len(subjects) and all(kept.as_of == as_of for kept in seen),
         arrived_at_ms=min((kept.received_at_ms for kept in seen if kept.as_of == as_of), default=0),

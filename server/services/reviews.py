@@ -65,12 +65,14 @@ class _Case:
 
 
 def _review(work: Work, case: _Case) -> LineMovement:
-    line, as_of = case.line, case.outlook.as_of
+    line = case.line
     stands = standing(work.tx, line, case.today)
     terms = terms_of(case.product, case.outlook, household(work, line))
     before = lines.last_movement(work.tx, line.line_id)
-    # Looks are counted by date: the same date again stands in its own place.
-    earlier = tuple(support for support in line.supported if support.as_of < as_of)
+    # Looks are counted by the date of the picture, not of the run that read it: the same
+    # picture again, under cloud or computed anew, stands in its own place.
+    looked_on = case.outlook.looked_on
+    earlier = tuple(support for support in line.supported if support.as_of < looked_on)
     found = review(
         case.product,
         _core_standing(stands, earlier),
@@ -117,7 +119,8 @@ def _write(
 ) -> LineMovement:
     line = case.line
     amounts = found.supported_minor
-    dates = [*(support.as_of for support in earlier), case.outlook.as_of][-len(amounts) or None :]
+    looks = [*(support.as_of for support in earlier), case.outlook.looked_on]
+    dates = looks[-len(amounts) or None :]
     supported = tuple(Support(*pair) for pair in zip(dates, amounts, strict=False))
     moved = LineMovement(
         line_id=line.line_id,

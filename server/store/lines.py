@@ -18,7 +18,7 @@ from server.store.tables import line_subjects, lines, movements
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """What one look's review computed while a rise waited: its date and the limit."""
+    """What one look's review computed while a rise waited: the look's date and the limit."""
 
     as_of: str
     limit_minor: int

@@ -180,6 +180,7 @@ def test_cut_takes_only_what_is_undrawn_and_releases_nothing_that_is_out(kit: Ki
 
 
 def test_repeat_changes_nothing_and_other_content_is_refused(kit: Kit):
+    kit.clock.set_day(day(6))
     document = kit.evidence("plot-b1", day(5), evidence_id="ev-same")
     assert accept_evidence(kit.centre, document).new
     assert not accept_evidence(kit.centre, document).new
@@ -218,6 +219,54 @@ def test_late_evidence_is_kept_and_moves_nothing(kit: Kit):
     accept_evidence(kit.centre, kit.evidence("plot-b1", day(10), Stage.EMERGENCE, 50))
     assert len(kit.read(lines.movements_of, line.line_id)) == 2
     accept_evidence(
-        kit.centre, kit.evidence("plot-b1", day(30), Stage.HARVESTED, 50, season_id="2025")
+        kit.centre, kit.evidence("plot-b1", day(21), Stage.HARVESTED, 50, season_id="2025")
     )
     assert len(kit.read(lines.movements_of, line.line_id)) == 2
+
+
+def test_one_clear_look_counted_on_two_dates_is_one_look(kit: Kit):
+    """A later run under cloud says the same of the same picture: it supports nothing new."""
+    open_known(kit)
+    limit = line_of(kit, "farmer-b").limit_minor
+    see(kit, 10, Stage.EMERGENCE, 1500, "plot-b1")
+    for number in (13, 16):
+        kit.clock.set_day(day(number))
+        clouded = kit.evidence(
+            "plot-b1", day(number), Stage.EMERGENCE, 1500, last_clear_on=day(10).isoformat()
+        )
+        accept_evidence(kit.centre, clouded)
+        moved = kit.read(lines.last_movement, line_of(kit, "farmer-b").line_id)
+        assert (moved.movement, moved.limit_minor) == (Movement.HELD, limit)
+        assert reasons(moved)[-1] is ReasonCode.LIMIT_SECOND_LOOK
+    see(kit, 19, Stage.EMERGENCE, 1500, "plot-b1")
+    assert line_of(kit, "farmer-b").limit_minor > limit
+
+
+def test_every_plot_is_looked_at_again_before_a_rise(kit: Kit):
+    open_known(kit)
+    limit = line_of(kit, "farmer-a").limit_minor
+    see(kit, 10, Stage.EMERGENCE, 1500, "plot-a1", "plot-a2")
+    kit.clock.set_day(day(15))
+    for plot, clear in (("plot-a1", 15), ("plot-a2", 10)):
+        document = kit.evidence(
+            plot, day(15), Stage.EMERGENCE, 1500, last_clear_on=day(clear).isoformat()
+        )
+        accept_evidence(kit.centre, document)
+    assert line_of(kit, "farmer-a").limit_minor == limit
+    see(kit, 20, Stage.EMERGENCE, 1500, "plot-a1", "plot-a2")
+    assert line_of(kit, "farmer-a").limit_minor > limit
+
+
+@pytest.mark.parametrize("field", ["as_of", "last_clear_on"])
+def test_evidence_of_a_day_to_come_is_refused(kit: Kit, field: str):
+    """Taken, it would be fresh for ever, and all that is seen until then would come too late."""
+    open_known(kit)
+    kit.clock.set_day(day(10))
+    later = day(400)
+    as_of = later if field == "as_of" else day(10)
+    document = kit.evidence("plot-b1", as_of, p10=1500, last_clear_on=later.isoformat())
+    with pytest.raises(RequestError, match="day to come"):
+        accept_evidence(kit.centre, document)
+    see(kit, 10, Stage.EMERGENCE, 1500, "plot-b1")
+    moved = kit.read(lines.last_movement, line_of(kit, "farmer-b").line_id)
+    assert moved.as_of == day(10).isoformat()
