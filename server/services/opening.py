@@ -9,9 +9,10 @@ from core.reasons import Reason, ReasonCode
 from core.shape import encode
 from server.services.centre import Work
 from server.services.downlink import send_freeze
+from server.services.freezing import FROZE, FreezeReason
 from server.services.outlook import look
 from server.services.standing import zone_minutes
-from server.store import lines, products
+from server.store import lines, people, products
 from server.store.lines import Line, LineMovement
 
 
@@ -35,7 +36,9 @@ class NewLine:
 def open_line(work: Work, new: NewLine, *, frozen: bool = False) -> Line:
     """Open a line with its first movement; the same again changes nothing.
 
-    The caller tells the station how the line stands.
+    One that is ``frozen`` from the start is so until a person lifts it: it stands in
+    the trail as frozen, so that no look at its plot thaws it. The caller tells
+    the station how the line stands.
     """
     known = lines.find(work.tx, new.line_id)
     if known is not None:
@@ -88,6 +91,8 @@ def open_line(work: Work, new: NewLine, *, frozen: bool = False) -> Line:
     )
     lines.add_movement(work.tx, opened)
     if frozen:
+        why = {"reason": FreezeReason.STATION_IN_DOUBT.value}
+        people.record(work.tx, work.at_ms, work.myself, FROZE, ("line", line.line_id), why)
         send_freeze(work, line, opened.reasons)
     return line
 

@@ -145,7 +145,17 @@ def _fault_of_opening(work: Work, reported: Reported, opened: LineOpened) -> str
             "the limit is not the approved amount",
         ),
     )
-    return next((f"line {opened.line_id}: {words}" for broken, words in faults if broken), "")
+    told = next((words for broken, words in faults if broken), "")
+    told = told or _fault_of_pledge(work, opened)
+    return f"line {opened.line_id}: {told}" if told else ""
+
+
+def _fault_of_pledge(work: Work, opened: LineOpened) -> str:
+    """What is pledged under another open line, as one that the centre opened meanwhile."""
+    for line_id in lines.resting_on(work.tx, opened.subject_ids):
+        if line_id != opened.line_id and lines.get(work.tx, line_id).is_open:
+            return f"line {line_id} rests on the same subjects"
+    return ""
 
 
 def _drawdown(work: Work, reported: Reported) -> str:
@@ -154,6 +164,8 @@ def _drawdown(work: Work, reported: Reported) -> str:
     if draw.amount_minor <= 0 or draw.fee_minor < 0 or draw.currency != line.currency:
         raise ShapeError(f"draw {draw.draw_id}: expected a positive amount in {line.currency}")
     known = leases.find_draw(work.tx, draw.draw_id)
+    if known is not None and known.writer != reported.writer:
+        raise ConflictError(f"draw {draw.draw_id} is {known.writer}'s: another cannot settle it")
     if known is not None and _is_repeat(known, draw):
         return ""
     at_ms = reported.record.at_ms

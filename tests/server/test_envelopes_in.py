@@ -11,18 +11,28 @@ import pytest
 
 from core.errors import ChainBrokenError, EnvelopeDamagedError, SignatureError
 from core.signing import sign_document
-from core.wire.envelope import LogClass, LogName, Placement, pack
+from core.wire.envelope import GENESIS, LogClass, LogName, Placement, pack
 from core.wire.telemetry import BATCH
 from server.keys import Seals
 from server.services import enrolment
 from server.services.centre import RequestError, SenderError
 from server.services.envelopes import WriterQuarantinedError, accept_envelope
+from server.services.evidence import accept_evidence
+from server.services.freezing import FreezeReason, thaw
 from server.services.standing import standing
 from server.services.status import status
 from server.services.verifying import verify
 from server.store import counts, leases, ledger, lines, logs, reports
 from server.store.reports import Replay
-from tests.support.centre_kit import SEASON_START, TESTER, Kit, keys_of
+from tests.support.centre_kit import (
+    SEASON_START,
+    TESTER,
+    Kit,
+    keys_of,
+    open_known,
+    polygons,
+    village,
+)
 from tests.support.kiosk_kit import (
     MONEY,
     card_of,
@@ -372,3 +382,64 @@ def test_withdrawal_counts_whatever_the_stations_clock_says(kit: Kit, turned_ms:
     grant(kit, "farmer-c", "consent-0")
     deliver(kit)
     assert kit.read(reports.granted_purposes, "farmer-c") == {"automated_decision": "consent-0"}
+
+
+def test_line_that_broke_a_rule_stays_frozen_when_its_plot_is_seen_again(kit: Kit):
+    """A review that froze it for want of a look must not thaw what was frozen before."""
+    kit.station.pull(kit.centre)
+    opening = open_at_kiosk(kit, tampered=True)
+    deliver(kit)
+    for number, clear in ((60, 1), (62, 62)):
+        on, seen = (SEASON_START + timedelta(days=days) for days in (number, clear))
+        kit.clock.set_day(on)
+        document = kit.evidence("plot-c1", on, p10=1500, last_clear_on=seen.isoformat())
+        accept_evidence(kit.centre, document)
+        assert kit.read(lines.get, opening.line_id).frozen, number
+    kit.station.pull(kit.centre)
+    assert [each for each in leases_at_station(kit) if each.line_id == opening.line_id] == []
+    thaw(kit.centre, opening.line_id, FreezeReason.CLEARED, TESTER)
+    assert not kit.read(lines.get, opening.line_id).frozen
+
+
+def test_plot_that_another_open_line_rests_on_is_not_lent_against_twice(kit: Kit):
+    """The centre opens a line while the station, dark, opens one on the same plot."""
+    kit.station.pull(kit.centre)
+    enrolment.import_village(kit.centre, _with_history(), polygons(), TESTER)
+    opening = open_at_kiosk(kit)
+    open_known(kit)
+    [known] = kit.read(lines.of_farmer, "farmer-c")
+    deliver(kit)
+    assert any(f"line {known.line_id} rests on" in flag for flag in flags(kit))
+    assert kit.read(lines.get, opening.line_id).frozen
+    assert not kit.read(lines.get, known.line_id).frozen
+
+
+def _with_history():
+    found = village()
+    dossiers = tuple(
+        replace(each, features={**each.features, "past_seasons_repaid_count": 2})
+        for each in found.dossiers
+    )
+    return replace(found, dossiers=dossiers)
+
+
+def test_station_cannot_settle_a_draw_of_another(kit: Kit, opened):
+    """Voided by a stranger, money that was paid out would never reach the books."""
+    deliver(kit, 1, 5)
+    other = enrolled(kit, "st-two", 60)
+    [pending] = [r.body for r in kit.station.records[MONEY] if r.body.get("state") == "pending"]
+    other.write(MONEY, "drawdown", {**pending, "state": "voided"}, kit.clock.at_ms)
+    accept_envelope(kit.centre, other.envelope(MONEY))
+    assert any("st-one's" in flag for flag in flags(kit))
+    deliver(kit)
+    stands = kit.read(standing, kit.read(lines.get, opened.line_id), SEASON_START)
+    assert stands.owed.principal_minor == 300_000
+    assert kit.read(leases.find_draw, "draw-1").writer == "st-one"
+    assert verify(kit.centre).faults == ()
+
+
+def enrolled(kit: Kit, name: str, number: int):
+    """Another station of this centre, with logs of its own."""
+    keys = keys_of(name, number)
+    enrolment.enroll_station(kit.centre, keys.identity(), TESTER)
+    return replace(kit.station, keys=keys, records={}, down=[], down_head=GENESIS)
