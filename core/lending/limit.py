@@ -140,7 +140,8 @@ def crop_terms(product: Product, plots: Sequence[PlotView], household: Household
 
     A plot on which nothing green has been seen yet is lent the sowing share on its
     plan: a picture of bare soil says nothing of its harvest, so its part of C and R
-    is never below its part of S.
+    is never below its part of S. So it is at later stages that the product lends on
+    plan.
 
     Raises
     ------
@@ -328,10 +329,10 @@ def _binding_reasons(terms: Terms) -> tuple[Reason, ...]:
 
 
 def _on_plan(product: Product, plots: Sequence[PlotView], household: Household) -> int:
-    """What the season repays when unseen plots count at their sowing share."""
-    first = product.stages[0].stage
-    seen = sum(_part(product, plot)[0] for plot in plots if plot.stage != first) // _SCALE
-    unseen = [plot for plot in plots if plot.stage == first]
+    """What the season repays when plots that are lent on plan count at their share."""
+    estimated = [plot for plot in plots if not product.is_on_plan(plot.stage)]
+    seen = sum(_part(product, plot)[0] for plot in estimated) // _SCALE
+    unseen = [plot for plot in plots if product.is_on_plan(plot.stage)]
     return _capacity(product, household, seen) + _stage_cost(product, unseen)
 
 
@@ -344,7 +345,7 @@ def _part(product: Product, plot: PlotView) -> tuple[int, int]:
     net *= PPM - price.post_harvest_loss_ppm
     value = plot.area_m2 * max(plot.yield_p10_kg_per_ha or 0, 0) * net
     carried = value * terms.ltv_ppm
-    if plot.stage == product.stages[0].stage:
+    if product.is_on_plan(plot.stage):
         carried = max(carried, _stage_cost(product, [plot]) * _SCALE * PPM)
     return value, carried
 

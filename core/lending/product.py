@@ -35,13 +35,16 @@ class StageTerms:
     ``released_ppm`` is the share of the season's cost that may be out by then,
     ``ltv_ppm`` the share of the harvest's lower-quantile value that may be lent.
     ``usual_from_day`` is when the calendar expects the stage [days since sowing];
-    it explains a delay and releases nothing.
+    it explains a delay and releases nothing. ``on_plan`` lends this stage's share
+    whatever harvest is estimated, because seedlings say little of it; absent, only
+    the first stage is.
     """
 
     stage: str
     released_ppm: int
     ltv_ppm: int
     usual_from_day: int
+    on_plan: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +166,11 @@ class Product:
             if terms.stage == stage:
                 return terms
         raise ProductError(f"{self.product_id}: expected terms for stage {stage}, got none")
+
+    def is_on_plan(self, stage: str) -> bool:
+        """Whether a plot at this stage is lent on its plan, not on its estimate."""
+        terms = self.stage_terms(stage)
+        return terms is self.stages[0] if terms.on_plan is None else terms.on_plan
 
     def policy_version(self) -> str:
         """Name, version and content hash: what a decision and a movement cite."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from core.lending.limit import (
@@ -23,6 +23,7 @@ from core.lending.limit import (
 )
 from core.lending.product import Product, ProductKind
 from core.reasons import Reason, ReasonCode
+from core.scoring.features import DailyFeature
 from core.shape import encode
 from core.units import PPM, divide_half_even
 from core.wire.evidence import Stage
@@ -33,6 +34,7 @@ from server.store.evidence import KeptEvidence
 from server.store.lines import Line
 
 HEADS_FEATURE = "heads_count"
+COUNTED_DAYS = 14
 TOLD_CHANGE_PPM = 20_000  # a harvest or pasture that moved less is not worth a reason
 
 
@@ -147,7 +149,7 @@ def usual_stage(product: Product, sown_on: str, today: date) -> str:
 def _herd_view(
     work: Work, subject: Subject, kept: KeptEvidence | None, age_days: int, today: date
 ) -> HerdView:
-    counted = reports.latest_feature(work.tx, subject.subject_id, HEADS_FEATURE, today.isoformat())
+    counted = _counted(work, subject.subject_id, today)
     # Never more than was declared: a reader may count a neighbour's animals.
     heads = min(subject.heads, counted.value) if counted else subject.heads
     return HerdView(
@@ -158,6 +160,19 @@ def _herd_view(
         forage_p50_ppm=kept.yield_p50 if kept else None,
         evidence_id=kept.evidence_id if kept else "",
     )
+
+
+def _counted(work: Work, herd_id: str, today: date) -> DailyFeature | None:
+    """The herd's best count of the two weeks up to its newest report.
+
+    On any one day some animals stay away from the reader; one that was read is there.
+    """
+    newest = reports.latest_feature(work.tx, herd_id, HEADS_FEATURE, today.isoformat())
+    if newest is None:
+        return None
+    first = date.fromisoformat(newest.day) - timedelta(days=COUNTED_DAYS - 1)
+    days = (first.isoformat(), newest.day)
+    return reports.highest_feature(work.tx, herd_id, HEADS_FEATURE, days)
 
 
 def explain(

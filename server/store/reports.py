@@ -231,6 +231,21 @@ def latest_feature(tx: Tx, subject_id: str, feature: str, upto: str) -> DailyFea
     return decode(DailyFeature, row) if row else None
 
 
+def highest_feature(
+    tx: Tx, subject_id: str, feature: str, days: tuple[str, str]
+) -> DailyFeature | None:
+    """The day with the highest value of a feature, from one day to another."""
+    where = (
+        daily_features.c.tenant_id == tx.tenant_id,
+        daily_features.c.subject_id == subject_id,
+        daily_features.c.feature == feature,
+        daily_features.c.day.between(*days),
+    )
+    ranked = (daily_features.c.value.desc(), daily_features.c.day.desc())
+    row = tx.row(select(daily_features).where(*where).order_by(*ranked))
+    return decode(DailyFeature, row) if row else None
+
+
 def add_readings(tx: Tx, kept: KeptReadings) -> bool:
     """Add a telemetry document; False if the same bytes are known."""
     return tx.insert_new(telemetry, **{**encode(kept), "document": kept.document})

@@ -205,3 +205,14 @@ def test_a_product_says_from_which_forage_on_the_herd_is_carried_whole() -> None
         found = herd_terms(herd_product(herd=terms), [HerdView("h", 10, 3, forage, forage, "e")])
         assert found is not None
         assert found.limit(10_000) == limit
+
+
+def test_a_product_may_lend_on_plan_beyond_sowing() -> None:
+    stages = [dict(stage) for stage in CROP["stages"]]
+    stages[1]["on_plan"] = True
+    terms = crop_terms(crop_product(stages=stages), [plot("vegetative", 0)], NOBODY)
+    assert terms is not None
+    assert terms.limit(10_000) == 6_000_000
+    estimated = crop_terms(WHEAT, [plot("vegetative", 0)], NOBODY)
+    assert estimated is not None
+    assert estimated.limit(10_000) == 0
