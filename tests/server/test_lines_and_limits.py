@@ -9,6 +9,7 @@ import pytest
 from core.errors import CanonicalError, SignatureError
 from core.lending.limit import Movement
 from core.reasons import ReasonCode
+from core.wire.envelope import LogClass
 from core.wire.evidence import Stage
 from server.services.centre import RequestError
 from server.services.evidence import accept_evidence
@@ -17,6 +18,7 @@ from server.services.verifying import verify
 from server.store import leases, lines
 from server.store.engine import ConflictError, NotKnownError
 from tests.support.centre_kit import SEASON_START, Kit, keys_of, open_known
+from tests.support.kiosk_kit import deliver
 
 
 def line_of(kit: Kit, farmer_id: str) -> lines.Line:
@@ -164,6 +166,31 @@ def test_pasture_moves_the_herds_line(kit: Kit):
     assert (cut.movement, cut.limit_minor) == (Movement.CUT, 20 * 400_000 * 45 // 100)
     assert reasons(cut)[0] is ReasonCode.LIMIT_PASTURE_LOWER
     assert verify(kit.centre).faults == ()
+
+
+def test_herd_is_counted_by_its_best_day_of_two_weeks(kit: Kit):
+    """Animals that stay away from the reader for a day do not move the limit; lost ones do."""
+    open_known(kit, "livestock")
+    for number, heads in ((3, 19), (9, 12), (14, 16)):
+        body = {
+            "subject_id": "herd-b", "feature": "heads_count", "day": day(number).isoformat(),
+            "value": heads, "coverage_ppm": 1_000_000, "readings_count": 4,
+            "readings_sha256": "0" * 64,
+        }  # fmt: skip
+        kit.station.write(LogClass.FEATURES, "daily_feature", body, kit.clock.at_ms)
+    deliver(kit, log=LogClass.FEATURES)
+
+    def heads_seen(number: int) -> int:
+        see(kit, number, Stage.SOWING, 900_000, "pasture-1")
+        [view] = kit.read(lines.last_movement, line_of(kit, "farmer-b").line_id).views
+        return int(view["heads"])
+
+    assert heads_seen(10) == 19
+    assert heads_seen(15) == 19
+    kit.station.write(LogClass.FEATURES, "daily_feature", {**body, "day": day(17).isoformat()},
+                      kit.clock.at_ms)  # fmt: skip
+    deliver(kit, log=LogClass.FEATURES)
+    assert heads_seen(20) == 16
 
 
 def test_cut_takes_only_what_is_undrawn_and_releases_nothing_that_is_out(kit: Kit):
