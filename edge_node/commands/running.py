@@ -24,14 +24,12 @@ from edge_node.faces.kiosk.front import Front
 from edge_node.faces.kiosk.station_page import IntakeHealth, StationState, station_state
 from edge_node.faces.kiosk.teller import Sources, Teller
 from edge_node.faces.kiosk.visits import Visits
-from edge_node.features.compute import compute_daily_features
 from edge_node.intake.broker import make_broker
 from edge_node.intake.intake import Intake
 from edge_node.store.database import DiskFullError, StationDatabase, StoreError, open_database
 from edge_node.store.devices import DeviceRegistry
 from edge_node.store.outbox import trust_clock
-from edge_node.store.retention import delete_expired
-from edge_node.sync.daily import log_settled_features
+from edge_node.sync.daily import tend_readings
 from edge_node.sync.rounds import Pace, run_rounds
 from edge_node.sync.wires import CentreClient
 
@@ -159,9 +157,7 @@ class Running:
         desk, every_s = self._station.ends.desk, min(FEATURES_EVERY_S, self._settings.sync_every_s)
         while not self._stop.wait(every_s):
             try:
-                compute_daily_features(db, self._settings, hands.now_ms())
-                log_settled_features(db, desk, trust_clock(db, *hands.now()))
-                delete_expired(db, self._settings, hands.now_ms())
+                tend_readings(db, self._settings, desk, trust_clock(db, *hands.now()))
             except (DiskFullError, StoreError) as error:
                 log_event("features_wait", {"code": error.code})
 

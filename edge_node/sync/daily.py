@@ -5,12 +5,29 @@ from __future__ import annotations
 from core.lending.lease import Clock
 from core.wire.envelope import LogClass
 from core.wire.records import Up
+from edge_node.config import Settings
 from edge_node.decide.desk import Desk
+from edge_node.features.compute import compute_daily_features
 from edge_node.store import logs
 from edge_node.store.daily import final_features
 from edge_node.store.database import StationDatabase
+from edge_node.store.retention import delete_expired
 
 FEATURES_AT_ONCE_MAX = 1000
+
+
+def tend_readings(db: StationDatabase, settings: Settings, desk: Desk, clock: Clock) -> bool:
+    """Compute and settle daily features, and let go of old readings; False if none was done.
+
+    A clock that is not known settles no day and deletes nothing: one that jumped ten
+    years ahead would take away readings that were acknowledged and never delivered.
+    """
+    if not clock.known:
+        return False
+    compute_daily_features(db, settings, clock.at_ms)
+    log_settled_features(db, desk, clock)
+    delete_expired(db, settings, clock.at_ms)
+    return True
 
 
 def log_settled_features(db: StationDatabase, desk: Desk, clock: Clock) -> int:

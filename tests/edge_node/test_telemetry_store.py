@@ -14,10 +14,13 @@ from hypothesis import strategies as st
 from core.canonical import sha256_hex
 from core.wire.telemetry import Batch, Death, Watermark
 from edge_node.config import Settings
+from edge_node.decide.desk import Desk
 from edge_node.intake.committer import Arrival, Committed, Committer
 from edge_node.intake.messages import Heard
+from edge_node.keys import StationSigner
 from edge_node.store import telemetry
 from edge_node.store.database import StationDatabase
+from edge_node.store.outbox import trust_clock
 from edge_node.store.quarantine import (
     Refusal,
     Refused,
@@ -26,6 +29,7 @@ from edge_node.store.quarantine import (
     quarantined,
 )
 from edge_node.store.retention import DOCUMENTS_AT_ONCE_MAX, delete_expired, mark_delivered
+from edge_node.sync.daily import tend_readings
 from tests.support.edge_station import (
     NOW_MS,
     batch,
@@ -277,6 +281,18 @@ def test_retention_deletes_only_what_is_past_the_last_age_or_delivered(db: Stati
     assert seqs(db) == [3]
     assert db.conn.execute("SELECT count(*) FROM readings").fetchone() == (1,)
     assert DOCUMENTS_AT_ONCE_MAX > 1
+
+
+@pytest.mark.parametrize("jump_days", [3_650, -3_650])
+def test_clock_that_jumps_deletes_no_acknowledged_reading(db: StationDatabase, jump_days: int):
+    rules, desk = expired_station(db), Desk("st", StationSigner(b"7" * 32), 0)
+    assert trust_clock(db, NOW_MS, 0).known
+    before = seqs(db)
+    jumped = trust_clock(db, NOW_MS + jump_days * DAY_MS, 0)
+    assert not tend_readings(db, rules, desk, jumped)
+    assert seqs(db) == before
+    assert tend_readings(db, rules, desk, trust_clock(db, NOW_MS, 0))
+    assert seqs(db) == [2, 3]
 
 
 def test_delivered_but_young_readings_stay(db: StationDatabase):
