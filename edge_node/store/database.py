@@ -8,6 +8,7 @@ connection belongs to one thread unless it is opened with ``any_thread``.
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from sqlite_utils import Database
 from core.errors import HarvestlineError
 
 BUSY_WAIT_MS = 10_000
+FILE_MODE = 0o600  # it holds names, debts and consents
 CACHE_KIB = 8 * 1024
 JOURNAL_BYTES_MAX = 16 * 1024 * 1024  # what the write-ahead log is cut back to
 _BYTES_PER_MIB = 1024 * 1024
@@ -100,6 +102,7 @@ def open_database(path: Path, *, any_thread: bool = False) -> StationDatabase:
         If the file cannot be opened or is not a database.
     """
     with storage_errors():
+        _make_private(path)
         connection = sqlite3.connect(
             path, timeout=BUSY_WAIT_MS / 1000, check_same_thread=not any_thread
         )
@@ -108,6 +111,14 @@ def open_database(path: Path, *, any_thread: bool = False) -> StationDatabase:
         except sqlite3.DatabaseError:
             connection.close()
             raise
+
+
+def _make_private(path: Path) -> None:
+    """Create a new file that only its owner may read; its journal inherits the mode."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE))
+    except OSError as error:
+        raise StoreError(f"expected a database that can be read and written: {error}") from error
 
 
 def limit_size(db: StationDatabase, mib: int) -> None:

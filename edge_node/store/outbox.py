@@ -11,6 +11,7 @@ from edge_node.store.database import StationDatabase
 from edge_node.store.logs import Tail
 
 REFUSED_ENVELOPES_MAX = 200
+REFUSED_BYTES_KEPT_MAX = 64 * 1024  # of each: enough to see whose it was
 HELD_ENVELOPES_MAX = 64
 # A clock that runs further ahead of all that was ever seen is a broken clock, and
 # must not raise the floor: it would lock the station out once it is put right.
@@ -53,12 +54,15 @@ def delivered(db: StationDatabase, log: LogClass) -> Tail:
 def refuse_envelope(
     db: StationDatabase, data: bytes, carrier: str, problem: tuple[str, str], at_ms: int
 ) -> None:
-    """Keep a refused envelope with its error code and reason; the oldest make room."""
+    """Keep the beginning of a refused envelope, its hash, code and reason.
+
+    The oldest make room.
+    """
     db.execute(
         "INSERT INTO refused_envelopes (sha256, at_ms, carrier, code, reason, size_bytes, "
         "envelope) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sha256) DO UPDATE SET "
         "at_ms = excluded.at_ms",
-        [sha256_hex(data), at_ms, carrier, *problem, len(data), data],
+        [sha256_hex(data), at_ms, carrier, *problem, len(data), data[:REFUSED_BYTES_KEPT_MAX]],
     )
     db.execute(
         "DELETE FROM refused_envelopes WHERE sha256 NOT IN "

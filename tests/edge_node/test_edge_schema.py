@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
 from pathlib import Path
 
 import pytest
 
+from edge_node.store import outbox
 from edge_node.store.database import (
     DiskFullError,
     StationDatabase,
@@ -165,3 +168,30 @@ def test_file_that_is_no_database_is_refused(tmp_path: Path):
 def test_folder_that_is_missing_is_named(tmp_path: Path):
     with pytest.raises(StoreError, match="can be read and written"):
         open_database(tmp_path / "nowhere" / "station.db")
+
+
+def test_only_the_owner_may_read_the_database(tmp_path: Path):
+    """It holds names, debts and consents; its journal too."""
+    path = tmp_path / "station.db"
+    before = os.umask(0o022)
+    try:
+        db = open_database(path)
+        migrate(db, NOW_MS)
+    finally:
+        os.umask(before)
+    found = {each.name: stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()}
+    assert set(found.values()) == {0o600}, found
+    assert any(name.endswith("-wal") for name in found)
+    db.close()
+
+
+def test_refused_envelopes_take_little_room(tmp_path: Path):
+    """A stick full of rubbish must not fill the card that the money log is written to."""
+    db = open_database(tmp_path / "station.db")
+    migrate(db, NOW_MS)
+    data = bytes(8 * 1024 * 1024)
+    with db.atomic():
+        outbox.refuse_envelope(db, data, "stick", ("HL-CORE-001", "damaged"), 1)
+    [kept] = db.execute("SELECT size_bytes, length(envelope) FROM refused_envelopes").fetchall()
+    assert kept == (len(data), outbox.REFUSED_BYTES_KEPT_MAX)
+    db.close()
