@@ -37,6 +37,7 @@ from tests.support.requirements import require
 STATION_KEY = STATION_SIGNER.public_key
 YEAR_MS = 366 * 86_400_000
 KILLS = 3
+KILLS_SOAK = 50
 
 
 @pytest.fixture(params=["amqtt", "mosquitto"])
@@ -81,8 +82,12 @@ def resending(*devices: OutboxDevice) -> Iterator[None]:
         thread.join()
 
 
+@pytest.mark.parametrize(
+    "kills",
+    [KILLS, pytest.param(KILLS_SOAK, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])],
+)
 def test_station_killed_at_random_moments_loses_nothing_that_it_acknowledged(
-    kind: str, tmp_path: Path
+    kind: str, tmp_path: Path, kills: int
 ):
     """``kill -9`` of station and embedded broker; Mosquitto is left behind as an orphan."""
     rng = random.Random(11)
@@ -98,7 +103,7 @@ def test_station_killed_at_random_moments_loses_nothing_that_it_acknowledged(
         devices = [stack.enter_context(probe(settings.broker_port, f"probe-{i}")) for i in (1, 2)]
         stack.enter_context(resending(*devices))
         station = first_station
-        for turn in range(KILLS):
+        for turn in range(kills):
             for each in devices:
                 low = turn * per_round + 1
                 each.fill(tuple(sample(seq) for seq in range(low, low + per_round)))
@@ -111,9 +116,9 @@ def test_station_killed_at_random_moments_loses_nothing_that_it_acknowledged(
                 assert covered <= set(stored(settings.database_path, each.name))
             station = stack.enter_context(station_process(path))
         for each in devices:
-            each.wait_watermark(KILLS * per_round, timeout_s=60)
+            each.wait_watermark(kills * per_round, timeout_s=60)
             assert stored(settings.database_path, each.name) == list(
-                range(1, KILLS * per_round + 1)
+                range(1, kills * per_round + 1)
             )
 
 
