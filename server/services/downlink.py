@@ -1,6 +1,6 @@
 """What goes down to a station: its village, lines, leases, models, evidence.
 
-Nothing is said twice: a body that a station was sent before is not sent again,
+Nothing is said twice: what a station was told last of a thing is not sent again,
 except a line's status and a freeze, whose latest word counts.
 """
 
@@ -30,7 +30,7 @@ def send(work: Work, station: str, kind: Down, body: Any) -> None:
 
 
 def send_once(work: Work, station: str, kind: Down, body: Any) -> None:
-    """Append a record unless the station was sent the very same before."""
+    """Append a record unless it is what the station was told last of the same thing."""
     if not logs.last_sent(work.tx, station, kind.value, encode(body)):
         send(work, station, kind, body)
 

@@ -141,7 +141,11 @@ def _import(
 def _put_farmer(work: Work, centre: Centre, site: str, farmer: Farmer) -> NewCard | None:
     known = registry.find_farmer(work.tx, farmer.farmer_id)
     if known is not None and known.card_sha256:
-        registry.put_farmer(work.tx, site, replace(farmer, card_sha256=known.card_sha256))
+        renewed = replace(farmer, card_sha256=known.card_sha256)
+        registry.put_farmer(work.tx, site, renewed)
+        if known.home_station != farmer.home_station:
+            # Else the station that was left goes on opening first lines for them.
+            send_once(work, known.home_station, Down.FARMER, renewed)
         return None
     token = centre.new_token()[:CARD_TOKEN_DIGITS]
     registry.put_farmer(work.tx, site, replace(farmer, card_sha256=sha256_hex(token.encode())))

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.sql import ColumnElement
 
 from core.wire.envelope import GENESIS, LogClass, LogName, Record, record_hash
+from core.wire.records import Down
 from server.store.engine import Tx
 from server.store.rows import from_json, json_text, read_as
 from server.store.tables import (
@@ -20,6 +21,15 @@ from server.store.tables import (
     outbound_records,
     quarantine,
 )
+
+# What a record down speaks of; a kind that is not here speaks of one thing only.
+_KEY_OF_KIND = {
+    Down.FARMER.value: "farmer_id",
+    Down.SUBJECT.value: "subject_id",
+    Down.DEVICE.value: "device_id",
+    Down.DOSSIER.value: "farmer_id",
+    Down.PRODUCT.value: "product_id",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,11 +373,18 @@ def outbound_run(
 
 
 def last_sent(tx: Tx, station: str, kind: str, body: Any) -> bool:
-    """Whether this very body was already sent to a station as that kind."""
-    where = (
+    """Whether what a station was told last of this very thing is this body.
+
+    A value that returns to what it was is news: the station still holds the one between.
+    """
+    where = [
         outbound_records.c.tenant_id == tx.tenant_id,
         outbound_records.c.station == station,
         outbound_records.c.kind == kind,
-        outbound_records.c.body == json_text(body),
-    )
-    return tx.row(select(outbound_records.c.seq).where(*where)) is not None
+    ]
+    key = _KEY_OF_KIND.get(kind)
+    if key is not None:
+        told = json_text({key: body[key]})[1:-1]
+        where.append(outbound_records.c.body.contains(told, autoescape=True))
+    newest = select(outbound_records.c.body).where(*where).order_by(outbound_records.c.seq.desc())
+    return bool(tx.scalar(newest.limit(1)) == json_text(body))

@@ -443,3 +443,35 @@ def enrolled(kit: Kit, name: str, number: int):
     keys = keys_of(name, number)
     enrolment.enroll_station(kit.centre, keys.identity(), TESTER)
     return replace(kit.station, keys=keys, records={}, down=[], down_head=GENESIS)
+
+
+def test_word_that_returns_to_what_it_was_is_said_again(kit: Kit):
+    """What a station was told last counts, not what it was ever told."""
+    kit.station.pull(kit.centre)
+    for size in (5, 4):
+        farmers = tuple(replace(each, household_size=size) for each in village().farmers)
+        found = replace(village(), farmers=farmers)
+        enrolment.import_village(kit.centre, found, polygons(), TESTER)
+    kit.station.pull(kit.centre)
+    told = [body for body in kit.station.bodies("farmer") if body["farmer_id"] == "farmer-a"]
+    assert [body["household_size"] for body in told] == [4, 5, 4]
+    count = len(kit.station.down)
+    enrolment.import_village(kit.centre, village(), polygons(), TESTER)
+    kit.station.pull(kit.centre)
+    assert len(kit.station.down) == count
+
+
+def test_station_that_a_farmer_moved_away_from_is_told(kit: Kit):
+    """Else it goes on opening first lines for somebody whose home is elsewhere."""
+    kit.station.pull(kit.centre)
+    moved = enrolled(kit, "st-two", 60)
+    farmers = tuple(
+        replace(each, home_station="st-two") if each.farmer_id == "farmer-c" else each
+        for each in village().farmers
+    )
+    found = replace(village(), farmers=farmers)
+    enrolment.import_village(kit.centre, found, polygons(), TESTER)
+    for station in (kit.station, moved):
+        station.pull(kit.centre)
+        told = [body for body in station.bodies("farmer") if body["farmer_id"] == "farmer-c"]
+        assert told[-1]["home_station"] == "st-two"
