@@ -115,9 +115,8 @@ def confirm_payout(db: StationDatabase, desk: Desk, draw_id: str, clock: Clock) 
     LeaseError
         If it was voided.
     """
-    kept = _known(db, draw_id)
-    if kept.drawdown.state is DrawState.PENDING:
-        with db.atomic():
+    with db.atomic():
+        if _known(db, draw_id).drawdown.state is DrawState.PENDING:
             leases.mark_paid_out(db, draw_id, max(clock.at_ms, 1))
     return _settle(db, desk, draw_id, DrawState.POSTED, clock)
 
@@ -132,9 +131,10 @@ def void(db: StationDatabase, desk: Desk, draw_id: str, clock: Clock) -> Receipt
     LeaseError
         If its payout was confirmed.
     """
-    if _known(db, draw_id).paid_out_at_ms:
-        raise LeaseError(f"draw {draw_id}: the payout was confirmed, so it cannot be voided")
-    return _settle(db, desk, draw_id, DrawState.VOIDED, clock)
+    with db.atomic():  # looked at under the lock: another connection may be confirming it
+        if _known(db, draw_id).paid_out_at_ms:
+            raise LeaseError(f"draw {draw_id}: the payout was confirmed, so it cannot be voided")
+        return _settle(db, desk, draw_id, DrawState.VOIDED, clock)
 
 
 def recover(db: StationDatabase, desk: Desk, clock: Clock) -> tuple[Drawdown, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -32,6 +33,7 @@ from edge_node.decide.draws import (
 from edge_node.decide.room import owed, rooms, uncounted_draws
 from edge_node.faces.kiosk.standing import standing_of
 from edge_node.store import leases, lines, logs, village
+from edge_node.store.database import open_database
 from edge_node.store.decisions import ChangedRequestError
 from tests.support.lending_station import (
     Station,
@@ -368,3 +370,20 @@ def test_a_receipt_tells_the_price_that_was_agreed(leased):
     assert isinstance(begun, Receipt)
     assert begun.price.fee_minor == 7_500
     assert begun.drawdown.apr_ppm == begun.price.apr_ppm
+
+
+def test_a_payout_that_is_confirmed_meanwhile_is_not_given_up(leased):
+    """The pages confirm on one connection while the sync gives up what is old on another."""
+    begun = leased.begin("line-1", 300_000)
+    draw_id, clock = begun.drawdown.draw_id, leased.clock
+    pages = open_database(leased.settings.database_path, any_thread=True)
+    pages.execute("BEGIN IMMEDIATE")
+    leases.mark_paid_out(pages, draw_id, clock.at_ms)
+    committing = threading.Timer(0.3, pages.conn.commit)
+    committing.start()
+    with pytest.raises(LeaseError, match="the payout was confirmed"):
+        void(leased.db, leased.desk, draw_id, clock)
+    committing.join()
+    pages.close()
+    posted = confirm_payout(leased.db, leased.desk, draw_id, clock)
+    assert posted.drawdown.state is DrawState.POSTED
