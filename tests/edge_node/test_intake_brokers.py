@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from amqtt.session import Session
 
 from core.wire.registry import Device
 from core.wire.telemetry import MESSAGE_BYTES_MAX
 from edge_node.config import SettingError
 from edge_node.intake.broker.access import PACKET_BYTES_MAX, BrokerError
+from edge_node.intake.broker.embedded import SteadySubscriptions
 from edge_node.intake.broker.mosquitto import MosquittoBroker, password_line, read_passwords
 from edge_node.store.devices import DeviceRegistry, put_device, remove_device
 from edge_node.store.quarantine import Refusal, quarantine_totals
@@ -335,3 +337,14 @@ def test_password_line_is_in_mosquittos_format():
     assert rest.startswith("$7$101$")
     assert "secret" not in line
     assert line == password_line("probe-1", "secret") != password_line("probe-2", "secret")
+
+
+def test_subscriptions_may_change_while_a_message_is_handed_round():
+    subscriptions = SteadySubscriptions(first=[], second=[])
+    for name, sessions in subscriptions.items():
+        subscriptions[f"{name}-new"] = []
+        sessions.append((Session(), 1))
+    for name in subscriptions:
+        subscriptions[f"{name}-newer"] = []
+    assert len(subscriptions) == 8
+    assert subscriptions["first"] == []

@@ -147,11 +147,10 @@ class OutboxDevice(EdgeDevice):
     def send(self, batch_samples: int = 20) -> int:
         """Publish everything above the watermark; how many samples that were."""
         above = self.watermark.get("e1", 0)
-        self.outbox = tuple(each for each in self.outbox if each.seq > above)
-        if not self.outbox:
-            return 0
-        oldest = self.outbox[0].seq
-        for start in range(0, len(self.outbox), batch_samples):
-            body = Batch(self.name, "e1", 1, oldest, self.outbox[start : start + batch_samples])
+        # Another thread may send and forget meanwhile: what is sent here is fixed first.
+        held = tuple(each for each in self.outbox if each.seq > above)
+        self.outbox = held
+        for start in range(0, len(held), batch_samples):
+            body = Batch(self.name, "e1", 1, held[0].seq, held[start : start + batch_samples])
             self.say(signed_batch(body))
-        return len(self.outbox)
+        return len(held)

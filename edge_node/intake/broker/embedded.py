@@ -12,6 +12,7 @@ import contextlib
 import hmac
 import logging
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,7 +127,26 @@ class DoorTopics(BaseTopicPlugin):  # type: ignore[misc]  # the library is untyp
         return bool(self.config.door.allows(user or "", topic or "", action))
 
 
+class SteadySubscriptions(dict[str, list[tuple[Session, int]]]):
+    """Subscriptions that may change while a message is handed round.
+
+    amqtt walks them with an await in between; a device that connects meanwhile would
+    end that walk with an error, and the message with it.
+    """
+
+    def items(self) -> Any:
+        """The subscriptions as they are now."""
+        return [(name, list(sessions)) for name, sessions in super().items()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(super().keys()))
+
+
 class _Amqtt(Amqtt):  # type: ignore[misc]  # the library is untyped here
+    def __init__(self, config: BrokerConfig) -> None:
+        super().__init__(config)
+        self._subscriptions = SteadySubscriptions()
+
     async def retain_message(self, *_: Any, **__: Any) -> None:
         """Retain nothing: amqtt shows retained messages to every client that reconnects."""
 
