@@ -91,10 +91,14 @@ def open_line(work: Work, new: NewLine, *, frozen: bool = False) -> Line:
     )
     lines.add_movement(work.tx, opened)
     if frozen:
-        why = {"reason": FreezeReason.STATION_IN_DOUBT.value}
-        people.record(work.tx, work.at_ms, work.myself, FROZE, ("line", line.line_id), why)
-        send_freeze(work, line, opened.reasons)
+        _freeze(work, line, opened.reasons)
     return line
+
+
+def _freeze(work: Work, line: Line, reasons: tuple[Reason, ...]) -> None:
+    why = {"reason": FreezeReason.STATION_IN_DOUBT.value}
+    people.record(work.tx, work.at_ms, work.myself, FROZE, ("line", line.line_id), why)
+    send_freeze(work, line, reasons)
 
 
 def terms_for_record(terms: object) -> tuple[tuple[str, int], ...]:
