@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect, sync_playwright
 
 from core.lending.limit import Movement
 from core.reasons import Reason, ReasonCode
@@ -15,6 +13,10 @@ from tests.support.centre import Served
 from tests.support.kiosk import Elapsed, kiosk_of
 from tests.support.lending_station import CARDS, Station, evidence, lease, status
 from tests.support.requirements import require
+
+DRIVER = "the browser's driver is not installed: it is no part of a station"
+api = pytest.importorskip("playwright.sync_api", reason=DRIVER)
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason=DRIVER)
 
 pytestmark = pytest.mark.browser
 
@@ -76,7 +78,7 @@ def url(station):
 
 @pytest.fixture(scope="module")
 def browser():
-    with sync_playwright() as playwright:
+    with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=str(require("chromium")), headless=True, args=ARGUMENTS
         )
@@ -110,7 +112,7 @@ def enter(page, farmer="f-1"):
 
 def check(page):
     """What every page must be: accessible, large enough, within the screen."""
-    found = Axe().run(page, options=RULES)
+    found = axe.Axe().run(page, options=RULES)
     assert found.violations_count == 0, found.generate_report()
     assert page.evaluate(SMALL_TARGETS, TARGET_PX_MIN) == []
     overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
@@ -161,7 +163,7 @@ def test_a_farmer_draws_with_the_keyboard_alone(page_of):
             page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         page.wait_for_load_state()
-    expect(page.get_by_role("heading", name="Receipt")).to_be_visible()
+    api.expect(page.get_by_role("heading", name="Receipt")).to_be_visible()
     check(page)
 
 
@@ -170,12 +172,12 @@ def test_an_idle_kiosk_asks_and_then_forgets(page_of):
     page.clock.install()
     enter(page)
     page.clock.run_for(IDLE_MS_MAX + 1_000)
-    expect(page.get_by_text("Are you still there?")).to_be_visible()
+    api.expect(page.get_by_text("Are you still there?")).to_be_visible()
     page.get_by_role("button", name="Yes, I am here").click()
-    expect(page.get_by_text("Are you still there?")).to_be_hidden()
+    api.expect(page.get_by_text("Are you still there?")).to_be_hidden()
     page.clock.run_for(IDLE_MS_MAX + GRACE_MS + 2_000)
     page.wait_for_url(lambda url: url.endswith("/"))
-    expect(page.get_by_text("Farmer 1")).to_have_count(0)
+    api.expect(page.get_by_text("Farmer 1")).to_have_count(0)
 
 
 def test_a_decision_is_shown_with_its_reasons_and_price(page_of):
@@ -188,5 +190,5 @@ def test_a_decision_is_shown_with_its_reasons_and_price(page_of):
         box.check()
     page.click("text=Ask now")
     page.wait_for_url("**/decision/**")
-    expect(page.get_by_text("Your credit line is open")).to_be_visible()
+    api.expect(page.get_by_text("Your credit line is open")).to_be_visible()
     check(page)
