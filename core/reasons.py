@@ -32,6 +32,7 @@ class ReasonCode(Enum):
     LIMIT_STALE_FROZEN = "limit_stale_frozen"
     LIMIT_WATCH = "limit_watch"
     LIMIT_UNCHANGED = "limit_unchanged"
+    LIMIT_SEASON_OVER = "limit_season_over"
     # An application was decided.
     DECISION_APPROVED = "decision_approved"
     DECISION_CONSENT_MISSING = "decision_consent_missing"
@@ -78,6 +79,7 @@ SENTENCES: Mapping[ReasonCode, str] = {
         "More is already drawn than the season now carries; nothing is due early."
     ),
     ReasonCode.LIMIT_UNCHANGED: "Nothing that sets the limit has changed.",
+    ReasonCode.LIMIT_SEASON_OVER: "The harvest was seen, so the limit stays as it is.",
     ReasonCode.DECISION_APPROVED: "Your application is approved.",
     ReasonCode.DECISION_CONSENT_MISSING: "Your agreement to use the data is missing.",
     ReasonCode.DECISION_PD_HIGH: "The risk that it cannot be repaid is too high.",

@@ -111,7 +111,8 @@ class Standing:
     """The line as it stands before a review.
 
     ``supported_minor`` are the limits that the latest reviews computed while a rise
-    was waiting for another look, oldest first.
+    was waiting for another look, oldest first. ``season_over`` says that all that the
+    line rests on was harvested: no picture moves the limit any more.
     """
 
     limit_minor: int
@@ -119,6 +120,7 @@ class Standing:
     leased_unspent_minor: int
     frozen: bool = False
     supported_minor: tuple[int, ...] = ()
+    season_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +240,8 @@ def review(
         important first; the movement's own reasons follow.
     """
     found = _Verdict(product, standing, tuple(evidence_ids), tuple(context))
+    if standing.season_over:
+        return found.hold(Movement.HELD, terms, (Reason(ReasonCode.LIMIT_SEASON_OVER),))
     if age_days > product.movement.stale_days_max:
         stale = Reason(ReasonCode.LIMIT_STALE_FROZEN, {"days": str(age_days)})
         return found.hold(Movement.FROZEN, terms, (stale,))

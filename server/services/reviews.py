@@ -75,7 +75,7 @@ def _review(work: Work, case: _Case) -> LineMovement:
     earlier = tuple(support for support in line.supported if support.as_of < looked_on)
     found = review(
         case.product,
-        _core_standing(stands, earlier),
+        _core_standing(stands, earlier, season_over=_is_over(case)),
         terms,
         case.outlook.age_days,
         case.outlook.evidence_ids,
@@ -86,13 +86,22 @@ def _review(work: Work, case: _Case) -> LineMovement:
     return _write(work, case, stands, found, earlier)
 
 
-def _core_standing(stands: LineStanding, earlier: tuple[Support, ...]) -> Standing:
+def _is_over(case: _Case) -> bool:
+    """Whether every plot of a crop line was seen at its product's last stage."""
+    plots, stages = case.outlook.plots, case.product.stages
+    return bool(plots) and all(plot.stage == stages[-1].stage for plot in plots)
+
+
+def _core_standing(
+    stands: LineStanding, earlier: tuple[Support, ...], *, season_over: bool
+) -> Standing:
     return Standing(
         limit_minor=stands.line.limit_minor,
         outstanding_minor=stands.owed.principal_minor + stands.pending_minor,
         leased_unspent_minor=stands.leased_minor,
         frozen=stands.line.frozen,
         supported_minor=tuple(support.limit_minor for support in earlier),
+        season_over=season_over,
     )
 
 

@@ -18,7 +18,7 @@ from core.lending.limit import (
     review,
     sowing_terms,
 )
-from core.reasons import ReasonCode
+from core.reasons import Reason, ReasonCode
 from tests.support.products import CROP, HERD, crop_product, herd_product
 
 WHEAT = crop_product()
@@ -216,3 +216,11 @@ def test_a_product_may_lend_on_plan_beyond_sowing() -> None:
     estimated = crop_terms(WHEAT, [plot("vegetative", 0)], NOBODY)
     assert estimated is not None
     assert estimated.limit(10_000) == 0
+
+
+@pytest.mark.parametrize("target", [1_000_000, 9_000_000])
+def test_after_the_harvest_no_picture_moves_the_limit(target: int) -> None:
+    over = Standing(5_000_000, 0, 0, supported_minor=(9_000_000,), season_over=True)
+    found = review(WHEAT, over, at(target), 3, ["e"])
+    assert (found.movement, found.limit_minor) == (Movement.HELD, 5_000_000)
+    assert found.reasons == (Reason(ReasonCode.LIMIT_SEASON_OVER),)
