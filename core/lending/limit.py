@@ -112,7 +112,9 @@ class Standing:
 
     ``supported_minor`` are the limits that the latest reviews computed while a rise
     was waiting for another look, oldest first. ``season_over`` says that all that the
-    line rests on was harvested: no picture moves the limit any more.
+    line rests on was harvested: no picture moves the limit any more. ``worsened`` says
+    that the estimate fell, beyond the product's margin, from what it was when the
+    limit was last set: without that nothing has happened that could cut it.
     """
 
     limit_minor: int
@@ -121,6 +123,7 @@ class Standing:
     frozen: bool = False
     supported_minor: tuple[int, ...] = ()
     season_over: bool = False
+    worsened: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +171,30 @@ def crop_terms(product: Product, plots: Sequence[PlotView], household: Household
         cap_minor=product.credit.limit_max_minor,
         harvest_value_minor=value + fixed,
     )
+
+
+def estimate(plots: Sequence[PlotView], herds: Sequence[HerdView]) -> int | None:
+    """The lower quantile of all that a line rests on, in one number; None if unknown.
+
+    Harvest [kg × m²/ha] of its plots, or fed heads [heads × ppm] of its herds: only good
+    for holding one day's against another's.
+    """
+    parts = [(plot.area_m2, plot.yield_p10_kg_per_ha) for plot in plots]
+    parts += [(herd.heads, herd.forage_p10_ppm) for herd in herds]
+    if any(part is None for _, part in parts):
+        return None
+    return sum(size * (part or 0) for size, part in parts)
+
+
+def has_worsened(product: Product, then: int | None, now: int | None) -> bool:
+    """Whether an estimate fell by more than the product's margin since then.
+
+    A product without a margin takes every estimate as it comes.
+    """
+    margin_ppm = product.movement.raise_margin_ppm
+    if margin_ppm is None:
+        return True
+    return then is not None and now is not None and now * PPM < then * (PPM - margin_ppm)
 
 
 def sowing_terms(product: Product, plots: Sequence[PlotView]) -> Terms:
@@ -257,6 +284,8 @@ def review(
     if change == 0 or small:
         code = ReasonCode.LIMIT_SMALL_CHANGE if change else ReasonCode.LIMIT_UNCHANGED
         return found.hold(Movement.HELD, terms, (Reason(code),))
+    if change < 0 and not standing.worsened:
+        return found.hold(Movement.HELD, terms, (Reason(ReasonCode.LIMIT_UNCHANGED),))
     if change < 0:
         return found.move(Movement.CUT, target, terms)
     return _raise(found, target, terms)

@@ -24,7 +24,7 @@ from core.lending.limit import (
 from core.lending.product import Product, ProductKind
 from core.reasons import Reason, ReasonCode
 from core.scoring.features import DailyFeature
-from core.shape import encode
+from core.shape import decode, encode
 from core.units import PPM, divide_half_even
 from core.wire.evidence import Stage
 from core.wire.registry import Subject, SubjectKind
@@ -96,6 +96,15 @@ def look(work: Work, line: Line, product: Product, today: date) -> Outlook:
         complete=len(seen) == len(subjects) and all(kept.as_of == as_of for kept in seen),
         arrived_at_ms=min((kept.received_at_ms for kept in seen if kept.as_of == as_of), default=0),
     )
+
+
+def read_views(
+    views: Sequence[Mapping[str, Any]],
+) -> tuple[tuple[PlotView, ...], tuple[HerdView, ...]]:
+    """The views of a movement's record, as they were."""
+    plots = tuple(decode(PlotView, dict(view)) for view in views if "plot_id" in view)
+    herds = tuple(decode(HerdView, dict(view)) for view in views if "herd_id" in view)
+    return plots, herds
 
 
 def seen_last(work: Work, subject: Subject) -> KeptEvidence | None:

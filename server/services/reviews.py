@@ -10,18 +10,28 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date
 
-from core.lending.limit import Household, Movement, Review, Standing, Terms, review
+from core.lending.limit import (
+    Household,
+    Movement,
+    Review,
+    Standing,
+    Terms,
+    estimate,
+    has_worsened,
+    review,
+)
 from core.lending.product import Product
 from core.shape import encode
 from server.services.centre import Work
 from server.services.downlink import send_freeze, send_status
 from server.services.freezing import frozen_by_people
-from server.services.outlook import Outlook, explain, look, terms_of
+from server.services.outlook import Outlook, explain, look, read_views, terms_of
 from server.services.standing import LineStanding, standing, zone_minutes
 from server.store import lines, products, registry
 from server.store.lines import Line, LineMovement, Support
 
 MS_PER_HOUR = 3_600_000
+_SETTING = (Movement.OPENED, Movement.RAISED, Movement.CUT)
 
 
 def review_for_evidence(work: Work, line_id: str) -> LineMovement | None:
@@ -75,7 +85,11 @@ def _review(work: Work, case: _Case) -> LineMovement:
     earlier = tuple(support for support in line.supported if support.as_of < looked_on)
     found = review(
         case.product,
-        _core_standing(stands, earlier, season_over=_is_over(case)),
+        replace(
+            _core_standing(stands, earlier),
+            season_over=_is_over(case),
+            worsened=_side(case, terms) >= 0 or _has_worsened(work, case),
+        ),
         terms,
         case.outlook.age_days,
         case.outlook.evidence_ids,
@@ -92,16 +106,24 @@ def _is_over(case: _Case) -> bool:
     return bool(plots) and all(plot.stage == stages[-1].stage for plot in plots)
 
 
-def _core_standing(
-    stands: LineStanding, earlier: tuple[Support, ...], *, season_over: bool
-) -> Standing:
+def _has_worsened(work: Work, case: _Case) -> bool:
+    """Whether the estimate fell since the limit was last set, or was first known after that."""
+    then = None
+    for moved in lines.movements_of(work.tx, case.line.line_id):
+        plots, herds = read_views(moved.views)
+        if moved.movement in _SETTING or then is None:
+            then = estimate(plots, herds)
+    now = estimate(case.outlook.plots, case.outlook.herds)
+    return has_worsened(case.product, then, now)
+
+
+def _core_standing(stands: LineStanding, earlier: tuple[Support, ...]) -> Standing:
     return Standing(
         limit_minor=stands.line.limit_minor,
         outstanding_minor=stands.owed.principal_minor + stands.pending_minor,
         leased_unspent_minor=stands.leased_minor,
         frozen=stands.line.frozen,
         supported_minor=tuple(support.limit_minor for support in earlier),
-        season_over=season_over,
     )
 
 

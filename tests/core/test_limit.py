@@ -14,6 +14,8 @@ from core.lending.limit import (
     Standing,
     Terms,
     crop_terms,
+    estimate,
+    has_worsened,
     herd_terms,
     review,
     sowing_terms,
@@ -224,3 +226,36 @@ def test_after_the_harvest_no_picture_moves_the_limit(target: int) -> None:
     found = review(WHEAT, over, at(target), 3, ["e"])
     assert (found.movement, found.limit_minor) == (Movement.HELD, 5_000_000)
     assert found.reasons == (Reason(ReasonCode.LIMIT_SEASON_OVER),)
+
+
+def test_only_a_worse_estimate_cuts() -> None:
+    terms = {**CROP["movement"], "raise_margin_ppm": 150_000}
+    product = crop_product(movement=terms)
+    steady = Standing(5_000_000, 0, 0, worsened=False)
+    found = review(product, steady, at(2_000_000), 3, ["e"])
+    assert (found.movement, found.limit_minor) == (Movement.HELD, 5_000_000)
+    worse = Standing(5_000_000, 0, 0, worsened=True)
+    assert review(product, worse, at(2_000_000), 3, ["e"]).movement is Movement.CUT
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "margin", "worse"),
+    [
+        (1000, 850, 150_000, False),
+        (1000, 849, 150_000, True),
+        (None, 0, 150_000, False),  # nothing to hold it against
+        (1000, None, 150_000, False),
+        (1000, 1000, None, True),  # without a margin every estimate counts as it comes
+    ],
+)
+def test_an_estimate_worsens_by_more_than_the_margin(
+    then: int | None, now: int | None, margin: int | None, worse: bool
+) -> None:
+    terms = {**CROP["movement"]} | ({"raise_margin_ppm": margin} if margin else {})
+    assert has_worsened(crop_product(movement=terms), then, now) is worse
+
+
+def test_an_estimate_sums_what_a_line_rests_on() -> None:
+    assert estimate([plot("heading", 300), plot("sowing", 100)], []) == 1_000 * 400
+    assert estimate([], [HerdView("h", 10, 3, 500_000)]) == 5_000_000
+    assert estimate([plot("heading", None)], []) is None
