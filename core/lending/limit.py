@@ -274,21 +274,30 @@ def review(
         return found.hold(Movement.FROZEN, terms, (stale,))
     if terms is None or age_days > product.movement.fresh_days_max:
         return found.hold(Movement.HELD, terms, (Reason(ReasonCode.LIMIT_NOT_SEEN),))
-    unit = product.credit.rounding_unit_minor
-    margin_ppm = product.movement.raise_margin_ppm or 0
-    lowest, highest = terms.limit(unit, margin_ppm), terms.limit(unit)
-    # Between the limit with the margin and without it lies neither a rise nor a cut.
-    target = min(max(standing.limit_minor, lowest), highest)
+    target = _target(product, standing, terms)
     change = target - standing.limit_minor
-    small = abs(change) * PPM < standing.limit_minor * product.movement.change_min_ppm
-    if change == 0 or small:
-        code = ReasonCode.LIMIT_SMALL_CHANGE if change else ReasonCode.LIMIT_UNCHANGED
-        return found.hold(Movement.HELD, terms, (Reason(code),))
-    if change < 0 and not standing.worsened:
-        return found.hold(Movement.HELD, terms, (Reason(ReasonCode.LIMIT_UNCHANGED),))
+    held = _too_little(product, standing, change)
+    if held is not None:
+        return found.hold(Movement.HELD, terms, (Reason(held),))
     if change < 0:
         return found.move(Movement.CUT, target, terms)
     return _raise(found, target, terms)
+
+
+def _target(product: Product, standing: Standing, terms: Terms) -> int:
+    """Where the limit is drawn: between the limit with the margin and without it, nowhere."""
+    unit = product.credit.rounding_unit_minor
+    lowest = terms.limit(unit, product.movement.raise_margin_ppm or 0)
+    return min(max(standing.limit_minor, lowest), terms.limit(unit))
+
+
+def _too_little(product: Product, standing: Standing, change: int) -> ReasonCode | None:
+    """Why a change does not move the limit; None if it does."""
+    if change == 0 or (change < 0 and not standing.worsened):
+        return ReasonCode.LIMIT_UNCHANGED
+    if abs(change) * PPM < standing.limit_minor * product.movement.change_min_ppm:
+        return ReasonCode.LIMIT_SMALL_CHANGE
+    return None
 
 
 @dataclass(frozen=True, slots=True)
