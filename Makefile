@@ -22,10 +22,10 @@ run: setup ## start the whole loop on this machine and print its addresses (ARGS
 	@exec $(BIN)/harvestline-sim demo $(ARGS)
 
 test: setup ## run every test but the slow ones
-	@exec $(BIN)/pytest -n 2 --dist loadfile -m "not soak and not nightly and not e2e" $(ARGS)
+	@exec $(BIN)/pytest -n 2 --dist loadfile -m "not soak and not nightly" --ignore tests/e2e $(ARGS)
 
 story: setup ## tell a season with real processes, twice, and check it in the books
-	@exec $(BIN)/pytest --timeout 1800 -m e2e $(ARGS)
+	@exec $(BIN)/pytest --timeout 1800 tests/e2e $(ARGS)
 
 lint: setup ## check format, style, types and import rules
 	$(BIN)/ruff format --check .
