@@ -186,15 +186,26 @@ def estimate(plots: Sequence[PlotView], herds: Sequence[HerdView]) -> int | None
     return sum(size * (part or 0) for size, part in parts)
 
 
-def has_worsened(product: Product, then: int | None, now: int | None) -> bool:
-    """Whether an estimate fell by more than the product's margin since then.
+def has_worsened(product: Product, then: int | None, looks: Sequence[int | None]) -> bool:
+    """Whether an estimate fell by more than the product's margin, on enough looks in a row.
 
     A product without a margin takes every estimate as it comes.
+
+    Parameters
+    ----------
+    then
+        The estimate when the limit was last set.
+    looks
+        The estimates of the looks since then, newest last.
     """
     margin_ppm = product.movement.raise_margin_ppm
     if margin_ppm is None:
         return True
-    return then is not None and now is not None and now * PPM < then * (PPM - margin_ppm)
+    wanted = product.movement.cut_looks_min or 1
+    latest = looks[-wanted:]
+    if then is None or len(latest) < wanted:
+        return False
+    return all(now is not None and now * PPM < then * (PPM - margin_ppm) for now in latest)
 
 
 def sowing_terms(product: Product, plots: Sequence[PlotView]) -> Terms:

@@ -63,7 +63,8 @@ class HerdTerms:
     """What an animal is worth, costs to feed a season, and lends [minor units a head].
 
     From ``forage_full_ppm`` of normal forage on, the pasture carries the whole herd;
-    below it, that much less; absent, only a normal pasture carries it whole.
+    below it, that much less; absent, only a normal pasture carries it whole. After
+    ``grazing_to`` (a date) the grass of the dry season moves no limit.
     """
 
     value_minor_per_head: int
@@ -71,6 +72,7 @@ class HerdTerms:
     ltv_ppm: int
     forage_floor_ppm: int  # below this share of normal forage nothing new is lent
     forage_full_ppm: int | None = None
+    grazing_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class MovementTerms:
     fresh_days_max: int  # evidence older than this moves nothing
     stale_days_max: int  # after so many days unseen, new draws freeze
     raise_margin_ppm: int | None = None
+    cut_looks_min: int | None = None  # looks in a row that must be worse; one if absent
 
 
 @dataclass(frozen=True, slots=True)

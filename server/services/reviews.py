@@ -7,12 +7,15 @@ counts as the same look. A line whose evidence grows stale is reviewed without a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 
 from core.lending.limit import (
+    HerdView,
     Household,
     Movement,
+    PlotView,
     Review,
     Standing,
     Terms,
@@ -101,20 +104,32 @@ def _review(work: Work, case: _Case) -> LineMovement:
 
 
 def _is_over(case: _Case) -> bool:
-    """Whether every plot of a crop line was seen at its product's last stage."""
-    plots, stages = case.outlook.plots, case.product.stages
+    """Whether every plot was seen at the product's last stage, or the grazing is over."""
+    herd, stages = case.product.herd, case.product.stages
+    if herd is not None:
+        return herd.grazing_to is not None and case.outlook.as_of > herd.grazing_to
+    plots = case.outlook.plots
     return bool(plots) and all(plot.stage == stages[-1].stage for plot in plots)
 
 
 def _has_worsened(work: Work, case: _Case) -> bool:
     """Whether the estimate fell since the limit was last set, or was first known after that."""
-    then = None
+    then, looks = None, dict[str, int | None]()
     for moved in lines.movements_of(work.tx, case.line.line_id):
         plots, herds = read_views(moved.views)
+        seen = estimate(plots, herds)
         if moved.movement in _SETTING or then is None:
-            then = estimate(plots, herds)
-    now = estimate(case.outlook.plots, case.outlook.herds)
-    return has_worsened(case.product, then, now)
+            then, looks = seen, {}
+        looks[_looked_on(moved.as_of, (*plots, *herds))] = seen
+    looks[case.outlook.looked_on] = estimate(case.outlook.plots, case.outlook.herds)
+    ordered = [looks[each] for each in sorted(looks) if each <= case.outlook.looked_on]
+    return has_worsened(case.product, then, ordered)
+
+
+def _looked_on(as_of: str, views: Sequence[PlotView | HerdView]) -> str:
+    """The date of the oldest last clear look behind a movement's views."""
+    oldest_days = max((view.age_days for view in views), default=0)
+    return (date.fromisoformat(as_of) - timedelta(days=oldest_days)).isoformat()
 
 
 def _core_standing(stands: LineStanding, earlier: tuple[Support, ...]) -> Standing:

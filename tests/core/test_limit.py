@@ -239,20 +239,24 @@ def test_only_a_worse_estimate_cuts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("then", "now", "margin", "worse"),
+    ("then", "looks", "margin", "wanted", "worse"),
     [
-        (1000, 850, 150_000, False),
-        (1000, 849, 150_000, True),
-        (None, 0, 150_000, False),  # nothing to hold it against
-        (1000, None, 150_000, False),
-        (1000, 1000, None, True),  # without a margin every estimate counts as it comes
+        (1000, [850], 150_000, None, False),
+        (1000, [849], 150_000, None, True),
+        (1000, [1000, 849], 150_000, 2, False),  # one bad picture is not enough
+        (1000, [849, 700], 150_000, 2, True),
+        (1000, [700], 150_000, 2, False),
+        (None, [0], 150_000, None, False),  # nothing to hold it against
+        (1000, [None], 150_000, None, False),
+        (1000, [1000], None, None, True),  # without a margin every estimate counts
     ],
 )
 def test_an_estimate_worsens_by_more_than_the_margin(
-    then: int | None, now: int | None, margin: int | None, worse: bool
+    then: int | None, looks: list[int | None], margin: int | None, wanted: int | None, worse: bool
 ) -> None:
-    terms = {**CROP["movement"]} | ({"raise_margin_ppm": margin} if margin else {})
-    assert has_worsened(crop_product(movement=terms), then, now) is worse
+    named = {"raise_margin_ppm": margin, "cut_looks_min": wanted}
+    terms = {**CROP["movement"]} | {k: v for k, v in named.items() if v is not None}
+    assert has_worsened(crop_product(movement=terms), then, looks) is worse
 
 
 def test_an_estimate_sums_what_a_line_rests_on() -> None:
