@@ -88,7 +88,7 @@ CATALOGUE_FAULTS = {
     "twice": (LEAKING.replace("days_late", "area_m2"), "", "", "area_m2 is listed twice"),
     "direction": ("", '"riskier"', '"worse"', "expected one of safer, riskier, free"),
     "bins": ("", "bins_max = 16", "bins_max = 99", "expected 3 to 64 bins"),
-    "alpha": ("", "alpha_ppm = 200000", "alpha_ppm = 0", "conformal_alpha_ppm"),
+    "alpha": ("", "alpha_ppm = 300000", "alpha_ppm = 0", "conformal_alpha_ppm"),
 }
 
 
