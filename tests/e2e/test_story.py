@@ -269,12 +269,3 @@ def test_harvest_repays_the_lines(books: Books) -> None:
     last = max(date.fromisoformat(r["effective_on"]) for r in books.centre(
         "SELECT effective_on FROM repayments"))  # fmt: skip
     assert last.isoformat() > HARVEST_FROM
-
-
-def test_nobody_but_the_simulator_ever_held_the_truth(books: Books) -> None:
-    """No file that the station, the centre or the imagery reads carries a true yield."""
-    for path in books.root.rglob("*"):
-        if path.is_file() and path.suffix in {".json", ".csv", ".toml", ".geojson"}:
-            assert "true_yield" not in path.read_text(encoding="utf-8", errors="replace"), path
-    held = {p.name for p in books.root.iterdir()}
-    assert "truth.json" not in held
