@@ -77,12 +77,135 @@ class SceneRef:
 
 @dataclass(frozen=True, slots=True)
 class Season:
-    """The declared crop's season as observed; an absent date has not happened yet."""
+    """The declared crop's season as observed; an absent date has not happened yet.
+
+    ``start_days_90``, ``peak_days_90`` and ``end_days_90`` bound the date's error either
+    side at 90 % [days]; absent where it was not worked out.
+    """
 
     start_on: str | None = None
     peak_on: str | None = None
     end_on: str | None = None
     peak_e4: int | None = None
+    start_days_90: int | None = None
+    peak_days_90: int | None = None
+    end_days_90: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observability:
+    """How well the plot could be seen in its season, up to ``as_of``.
+
+    Parameters
+    ----------
+    looks
+        Days on which a scene covered the plot; ``clear_looks`` of the evidence are
+        those that could be used.
+    valid_mean_ppm
+        Mean share of the plot that was seen on those days.
+    gap_days_max
+        Longest time between two used looks, or from the season's first day to the
+        first, or from the last to ``as_of`` [days].
+    pixels_e2, full_pixels
+        Pixels that the plot covers × 100, and those wholly inside it after the inner
+        buffer.
+    """
+
+    looks: int
+    valid_mean_ppm: int
+    gap_days_max: int
+    pixels_e2: int
+    full_pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Anomalies:
+    """The curve today against three pasts [ppm; 0 is usual]; absent where there is none.
+
+    ``own_ppm`` against the plot's own earlier seasons, ``neighbours_ppm`` against plots
+    of the same crop around it today, ``region_ppm`` against the region's earlier
+    seasons. ``vci_ppm`` is the vegetation condition index (Kogan 1995): 0 the worst
+    that was seen on these days of the year, 1,000,000 the best.
+    """
+
+    own_ppm: int | None = None
+    neighbours_ppm: int | None = None
+    region_ppm: int | None = None
+    vci_ppm: int | None = None
+
+
+class HazardKind(Enum):
+    """What may have struck a crop, as far as imagery and weather can tell."""
+
+    DROUGHT = "drought"
+    FLOOD = "flood"
+    HAIL = "hail"
+    LATE_SOWING = "late_sowing"
+    FAILED_EMERGENCE = "failed_emergence"
+
+
+@dataclass(frozen=True, slots=True)
+class Hazard:
+    """A hazard that is under way or has struck.
+
+    Parameters
+    ----------
+    since_on
+        Civil date from which it shows.
+    raised_on
+        Civil date of the look, or of the day's weather, by which it was sure enough.
+    severity_ppm
+        Share of the plot's usual greenness that is gone, or for weather the index's
+        own measure; 0 if unknown.
+    """
+
+    kind: HazardKind
+    since_on: str
+    raised_on: str
+    severity_ppm: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A finding that should send an officer; it decides nothing by itself.
+
+    Parameters
+    ----------
+    code
+        What does not fit, e.g. ``boundary_exaggerated``.
+    raised_on
+        Civil date of the newest look that it rests on.
+    precision_ppm
+        Of a million such flags at the stated base rate, how many are true.
+    base_rate_ppm
+        That base rate: how many plots of a million have the fault.
+    facts
+        Numbers for the officer, as texts by name.
+    picture_sha256
+        The picture that shows it; absent if there is none.
+    """
+
+    code: str
+    raised_on: str
+    precision_ppm: int
+    base_rate_ppm: int
+    facts: dict[str, str]
+    picture_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRef:
+    """A picture that belongs to the evidence; its bytes travel apart, named by hash.
+
+    ``kind`` is ``true_color``, ``index``, ``curve`` or a flag's code; ``day`` the civil
+    date that it shows.
+    """
+
+    kind: str
+    day: str
+    sha256: str
+    media_type: str
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +228,21 @@ class YieldEstimate:
         ordered = (self.p05, self.p10, self.p50, self.p90, self.p95)
         if min(ordered) < 0 or list(ordered) != sorted(ordered):
             raise ShapeError(f"expected rising, non-negative yield quantiles, got {ordered}")
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What lies beyond the estimate: how well the plot was seen, and what stands out.
+
+    ``hazards`` may have struck the crop, ``flags`` should send an officer, ``pictures``
+    show it.
+    """
+
+    observability: Observability
+    anomalies: Anomalies
+    hazards: tuple[Hazard, ...] = ()
+    flags: tuple[Flag, ...] = ()
+    pictures: tuple[PictureRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +272,10 @@ class Evidence:
         [ppm; 0 is normal, −250,000 is a quarter below]; absent if unknown.
     yield_estimate
         Absent while nothing can be said: the limit then holds.
+    alerts
+        Short words on what a reader of the estimate should know.
+    findings
+        What else was found; absent in documents of makers that look no further.
     """
 
     evidence_id: str
@@ -156,6 +298,7 @@ class Evidence:
     anomaly_ppm: int | None = None
     yield_estimate: YieldEstimate | None = None
     alerts: tuple[str, ...] = ()
+    findings: Findings | None = None
 
     def __post_init__(self) -> None:
         if self.stage is not Stage.SOWING and self.stage_observed_on is None:

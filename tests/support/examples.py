@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from core.canonical import canonical_bytes
@@ -38,6 +39,21 @@ def _evidence() -> ev.Evidence:
         last_clear_on="2026-05-20", stage_observed_on="2026-05-15", anomaly_ppm=-12_000,
         yield_estimate=ev.YieldEstimate(900, 1100, 2200, 3300, 3600, "ridge", "ef" * 32),
     )  # fmt: skip
+
+
+def _evidence_with_findings() -> ev.Evidence:
+    flag = ev.Flag(
+        "boundary_exaggerated", "2026-05-20", 140_000, 1_800, {"outside_ppm": "310000"}, "12" * 32
+    )
+    findings = ev.Findings(
+        observability=ev.Observability(9, 710_000, 20, 4_150, 28),
+        anomalies=ev.Anomalies(own_ppm=-210_000, neighbours_ppm=-15_000, vci_ppm=180_000),
+        hazards=(ev.Hazard(ev.HazardKind.DROUGHT, "2026-05-02", "2026-05-20", 240_000),),
+        flags=(flag,),
+        pictures=(ev.PictureRef("true_color", "2026-05-20", "34" * 32, "image/webp", 3_140),),
+    )
+    season = ev.Season(start_on="2026-04-05", start_days_90=4)
+    return replace(_evidence(), season=season, findings=findings)
 
 
 def _card() -> DecisionCard:
@@ -110,6 +126,7 @@ def golden() -> dict[str, bytes]:
         "death": (tel.DEATH, tel.Death("soil-1", "e1", 2)),
         "watermark": (tel.WATERMARK, tel.Watermark("soil-1", "e1", 41)),
         "evidence": (ev.EVIDENCE, _evidence()),
+        "evidence-findings": (ev.EVIDENCE, _evidence_with_findings()),
         "lease": (LEASE, lease),
         "model": (MODEL, small_model()),
         "decision-card": (CARD, _card()),

@@ -37,6 +37,7 @@ def test_no_golden_file_is_left_without_an_example() -> None:
     [
         ("telemetry", telemetry.BATCH, telemetry.Batch),
         ("evidence", evidence.EVIDENCE, evidence.Evidence),
+        ("evidence-findings", evidence.EVIDENCE, evidence.Evidence),
         ("model", MODEL, Model),
     ],
 )

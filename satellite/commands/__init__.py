@@ -1,0 +1,1 @@
+"""What ``harvestline-satellite`` can be asked: one module a family of commands."""

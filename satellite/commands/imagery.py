@@ -1,0 +1,183 @@
+"""``ingest`` and ``watch``: from a catalog to series, seasons and evidence."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from core.errors import HarvestlineError
+from satellite.commands.hands import (
+    EXIT_CODES,
+    Hands,
+    PathArg,
+    hands_of,
+    json_option,
+    progress,
+    say,
+)
+from satellite.config import Settings
+from satellite.evidence.delivery import Courier
+from satellite.evidence.ingest import Ingest, Job
+from satellite.evidence.picture import curves_pictures
+from satellite.evidence.report import round_lines, round_summary
+from satellite.indices import index_named
+from satellite.keys import load_signer
+from satellite.yields.model import read_model
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _ingest_options(command: F) -> F:
+    options = (
+        click.argument("catalog", type=PathArg),
+        click.option("--plots", required=True, type=PathArg, help="Plots as GeoJSON (CRS84)."),
+        click.option("--out", required=True, type=PathArg, help="Folder for all that is made."),
+        click.option("--index", "index_name", default="ndvi", show_default=True,
+                     help="Vegetation index: ndvi, ndre, evi, evi2, savi, gndvi, ndwi."),
+        click.option("--deliver", "deliver_url", default=None, metavar="URL",
+                     help="POST each evidence document there."),
+        click.option("--key", type=PathArg, help="Key file to sign with (see keygen)."),
+        click.option("--model", "model_file", type=PathArg, help="Yield model (see calibrate)."),
+        click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), default=None,
+                     help="Ignore scenes after this day."),
+        click.option("--picture/--no-picture", default=True, help="Draw the curves, or not."),
+        click.option("--config", "config_file", type=PathArg, help="Settings in TOML."),
+        json_option,
+    )  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command(epilog=EXIT_CODES)
+@_ingest_options
+@click.pass_context
+def ingest(context: click.Context, /, as_json: bool, picture: bool, **asked: Any) -> None:  # noqa: FBT001
+    """Read a STAC CATALOG once and write what it shows of each plot.
+
+    DIR receives series.csv, season.csv, curves.png, curves.svg and
+    evidence/PLOT.json. A second run reads only scenes and plots that are new. A
+    broken scene or plot is named and skipped.
+    """
+    hands = hands_of(context)
+    settings = hands.settings(asked.pop("config_file"))
+    with _opened(hands, settings, **asked) as work:
+        with progress("scenes", silent=as_json) as tell:
+            done = work.run(tell)
+            if picture:
+                work.draw(curves_pictures)
+        summary = round_summary(done, work.refused, settings.broken_scenes_named_max)
+    say(summary, round_lines, as_json=as_json)
+    if done.delivery.error:
+        sys.exit(5)
+
+
+@click.command(epilog=EXIT_CODES)
+@_ingest_options
+@click.option("--poll-s", default=1.0, show_default=True, help="Pause between looks [s].")
+@click.option("--until-file", type=PathArg, help="Stop after a last round once it exists.")
+@click.pass_context
+def watch(  # one argument an option
+    context: click.Context,
+    /,
+    as_json: bool,  # noqa: FBT001  # click passes a flag
+    picture: bool,  # noqa: FBT001
+    poll_s: float,
+    until_file: Path | None,
+    **asked: Any,
+) -> None:
+    """Follow a STAC CATALOG: ingest and deliver whenever it grows.
+
+    Prints one line a round in which the catalog had changed. The picture is drawn
+    at the end. Stops on Ctrl-C, SIGTERM, or when --until-file exists.
+    """
+    hands = hands_of(context)
+    settings = hands.settings(asked.pop("config_file"))
+    stop = threading.Event()
+    hands.on_stop(stop.set)
+    last = lambda: stop.is_set() or (until_file is not None and until_file.exists())  # noqa: E731
+    with _opened(hands, settings, **asked) as work:
+        for facts in _rounds(work, asked["catalog"], hands, last, lambda: stop.wait(poll_s)):
+            if isinstance(facts, HarvestlineError):
+                say(facts.problem(), lambda p: [f"waiting: {p['detail']}"], as_json=as_json)
+                continue
+            done, cpu_s = facts
+            summary = round_summary(done, work.refused, settings.broken_scenes_named_max)
+            say(summary | {"cpu_ms": round(cpu_s * 1000)}, round_lines, as_json=as_json)
+        if picture:
+            work.draw(curves_pictures)
+
+
+@contextmanager
+def _opened(  # what was asked, by name
+    hands: Hands,
+    settings: Settings,
+    *,
+    deliver_url: str | None,
+    key: Path | None,
+    model_file: Path | None,
+    **asked: Any,
+) -> Iterator[Ingest]:
+    if deliver_url is not None and key is None:
+        raise click.UsageError("--deliver needs --key: the centre takes signed evidence")
+    with ExitStack() as stack:
+        signer = None if key is None else load_signer(key)
+        courier = None
+        if deliver_url is not None:
+            courier = stack.enter_context(Courier(deliver_url, settings, hands.sleep))
+        as_of: datetime | None = asked["as_of"]
+        until: date | None = None if as_of is None else as_of.date()
+        job = Job(
+            catalog=asked["catalog"],
+            plots_file=asked["plots"],
+            out=asked["out"],
+            index=index_named(asked["index_name"]),
+            until=until,
+            model=None if model_file is None else read_model(model_file),
+            signer=signer,
+            courier=courier,
+        )
+        work = Ingest(job)
+        stack.callback(work.close)
+        yield work
+
+
+def _rounds(
+    work: Ingest,
+    catalog: Path,
+    hands: Hands,
+    is_last: Callable[[], bool],
+    pause: Callable[[], object],
+) -> Iterator[Any]:
+    """Rounds with their CPU time [s], or the fault that kept one from being done."""
+    before: tuple[int, ...] | None = None
+    while True:
+        last = is_last()
+        mark = _mark(catalog)
+        if mark != before:
+            started = hands.cpu_s()
+            try:
+                yield work.run(lambda *_: None), hands.cpu_s() - started
+            except HarvestlineError as error:
+                yield error
+            before = mark
+        else:
+            work.deliver()
+        if last:
+            return
+        pause()
+
+
+def _mark(catalog: Path) -> tuple[int, ...]:
+    try:
+        stat = catalog.stat()
+    except OSError:
+        return ()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
