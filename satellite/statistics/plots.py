@@ -42,6 +42,8 @@ class Plot:
         As declared; empty if it was not.
     season_id, sown_on, season_from, season_to
         The declared season, as far as it was declared.
+    source
+        How the boundary was taken: ``walked``, ``drawn``, ``device``; empty if unsaid.
     """
 
     plot_id: str
@@ -53,6 +55,7 @@ class Plot:
     sown_on: date | None = None
     season_from: date | None = None
     season_to: date | None = None
+    source: str = ""
 
     @property
     def lon_lat(self) -> tuple[float, float]:
@@ -137,6 +140,7 @@ def _plot(feature: Any, i: int) -> Plot:
         sown_on=_date(properties, "sown_on", plot_id),
         season_from=_date(properties, "season_from", plot_id),
         season_to=_date(properties, "season_to", plot_id),
+        source=str(properties.get("source") or ""),
     )
 
 
