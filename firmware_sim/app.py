@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "replay": ("firmware_sim.commands.replay", "command", "Play recorded readings as devices."),
     "scenes": ("firmware_sim.commands.scenes", "command", "Write the live season's scenes."),
     "truth": ("firmware_sim.commands.truth", "command", "Write what truly happened, apart."),
+    "weather": ("firmware_sim.commands.weather", "command", "Write the weather record."),
 }
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import click
 
+from firmware_sim.commands.perils import perils_option
 from firmware_sim.district.imagery import finish_catalog, scene_days, scene_rng, write_item
+from firmware_sim.district.perils import Peril
 from firmware_sim.history.folder import read_district
 
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -27,6 +29,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @click.option("--from", "first", type=_DAY, required=True, help="First day (YYYY-MM-DD).")
 @click.option("--to", "last", type=_DAY, required=True, help="Last day (YYYY-MM-DD).")
 @click.option("--drought/--no-drought", default=False, help="Tell the season with the drought.")
+@perils_option
 @click.option("--json", "as_json", is_flag=True, help="Print the scene names as JSON.")
 def command(
     *,
@@ -35,6 +38,7 @@ def command(
     first: datetime,
     last: datetime,
     drought: bool,
+    perils: tuple[Peril, ...],
     as_json: bool,
 ) -> None:
     """Write the live season's scenes from one day to another, five days apart.
@@ -44,7 +48,7 @@ def command(
     """
     if first > last:
         raise click.UsageError(f"expected --from before --to, got {first:%F} and {last:%F}")
-    district, truth = read_district(folder, drought=drought)
+    district, truth = read_district(folder, drought=drought, perils=perils)
     days = list(scene_days(first.date(), last.date()))
     names = []
     shown = sys.stderr.isatty() and not as_json

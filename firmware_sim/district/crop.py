@@ -29,6 +29,8 @@ _EARLY_GROWTH_PER_GDD = 0.0185
 _LAI_AT_EMERGENCE = 0.03
 _HARVEST_INDEX = 0.44
 _FLOWERING_WINDOW_GDD = 190.0
+_HANGING_SHARE = 0.15  # of torn leaves, dry on the stalk
+_LEAVES_OF_MATTER = 0.45
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,18 @@ def step_crop(
     _remember_stress(state, up, water_stress)
     state.ripe_days += up & (age >= MATURITY_GDD)
     _clear_harvested(state)
+
+
+def tear_leaves(state: CropState, share: Floats) -> None:
+    """Take a share of the leaves at once (plots,) [0–1]: torn by hail or drowned.
+
+    Leaves are about half of a maize plant's dry matter before grain; a little of what
+    falls stays on the stalks, dead.
+    """
+    gone = state.green_lai * share
+    state.green_lai -= gone
+    state.dry_lai += _HANGING_SHARE * gone
+    state.biomass_g_per_m2 *= 1 - _LEAVES_OF_MATTER * share
 
 
 def grain_kg_per_ha(state: CropState, stand: Stand) -> Floats:

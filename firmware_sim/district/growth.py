@@ -92,7 +92,13 @@ def draw_stand(
     )
 
 
-def grow_crops(weather: Weather, zone: Ints, soils: tuple[Soil, ...], stand: crop.Stand) -> CropRun:
+def grow_crops(
+    weather: Weather,
+    zone: Ints,
+    soils: tuple[Soil, ...],
+    stand: crop.Stand,
+    torn: Floats | None = None,
+) -> CropRun:
     """Step all plots through spin-up and season.
 
     Parameters
@@ -103,6 +109,8 @@ def grow_crops(weather: Weather, zone: Ints, soils: tuple[Soil, ...], stand: cro
         Zone of each plot (plots,).
     soils, stand
         One soil a plot, and the crop; its sown days count from the season's start.
+    torn
+        Share of the leaf area lost to hail or water (plots, days) [0–1], or None.
     """
     columns = columns_of(soils, _MAIZE_ROOT_MM, 74.0)
     count, days = len(zone), weather.rain_mm.shape[1] - SPIN_UP_DAYS
@@ -118,6 +126,8 @@ def grow_crops(weather: Weather, zone: Ints, soils: tuple[Soil, ...], stand: cro
         step = soilwater.step_water(columns, water, rain[column], et0[column], cover)
         water = step.state
         crop.step_crop(state, stand, day, gdd[column], light[column], step.stress)
+        if torn is not None and day >= 0:
+            crop.tear_leaves(state, torn[:, day])
         weeds = _step_weeds(weeds, day, stand, state, step.stress)
         if day >= 0:
             _keep(kept, day, columns, water, state, weeds, step.stress)

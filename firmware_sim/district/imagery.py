@@ -140,7 +140,15 @@ def ground_on(district: District, truth: SeasonTruth, index: int) -> Ground:
         np.concatenate([lent[0], grazed[0], green, np.full(homes, 0.35), [_verge(grazed[0])]]),
         np.concatenate([lent[1], grazed[1], dry, np.full(homes, 0.05), [_verge(grazed[1])]]),
         np.concatenate([*wet, wet[0][twins], np.full(homes + 1, verge_wet)]),
+        _standing_water(truth, index, len(grazed[0]) + len(kinds) + homes + 1),
     )
+
+
+def _standing_water(truth: SeasonTruth, index: int, others: int) -> Floats | None:
+    """Share of each surface under water; only lent plots are told to be flooded."""
+    if truth.under_water is None or not truth.under_water[:, index].any():
+        return None
+    return np.concatenate([truth.under_water[:, index], np.zeros(others)])
 
 
 @lru_cache(maxsize=4)

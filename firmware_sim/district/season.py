@@ -167,6 +167,8 @@ class SeasonTruth:
         What a machine did (machines, days): :class:`Job` value, [ha], [h].
     store_energy_wh
         Energy drawn (stores, days) [Wh].
+    under_water
+        Share of a plot that stands under water (plots, days) [0–1]; None without floods.
     """
 
     spec: SeasonSpec
@@ -181,6 +183,7 @@ class SeasonTruth:
     machine_ha: Floats
     machine_hours: Floats
     store_energy_wh: Floats
+    under_water: Floats | None = None
 
     def day_index(self, day: date) -> int:
         """The column of a civil day.

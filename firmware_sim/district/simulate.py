@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Collection
 from datetime import date, timedelta
 
 import numpy as np
@@ -17,6 +19,7 @@ from firmware_sim.district.growth import (
     grow_grass,
     season_weather,
 )
+from firmware_sim.district.perils import Peril, Perils, draw_perils
 from firmware_sim.district.places import District
 from firmware_sim.district.season import (
     Cover,
@@ -44,19 +47,25 @@ def live_season(*, drought: bool) -> SeasonSpec:
     )
 
 
-def rebuild(seed: int, farmers: int = 42, *, drought: bool = False) -> tuple[District, SeasonTruth]:
+def rebuild(
+    seed: int, farmers: int = 42, *, drought: bool = False, perils: Collection[Peril] = ()
+) -> tuple[District, SeasonTruth]:
     """The district and its live season again, from what a district folder names."""
     district = build_district(seed, farmers)
-    return district, simulate_season(district, live_season(drought=drought), seed)
+    spec = live_season(drought=drought)
+    planted = draw_perils(district, spec, perils) if perils else None
+    return district, simulate_season(district, spec, seed, planted)
 
 
 def declared_sowing(district: District, spec: SeasonSpec, seed: int) -> tuple[date, ...]:
     """The date on which each plot's farmer says that it was sown."""
-    sowing = draw_sowing(spec, _skills(district), _rng(seed, spec, "sowing"))
+    sowing = draw_sowing(spec, _skills(district), season_rng(seed, spec, "sowing"))
     return tuple(spec.first_day + timedelta(days=int(day)) for day in sowing.declared_day)
 
 
-def simulate_season(district: District, spec: SeasonSpec, seed: int) -> SeasonTruth:
+def simulate_season(
+    district: District, spec: SeasonSpec, seed: int, perils: Perils | None = None
+) -> SeasonTruth:
     """All that happens in a season; the same arguments give the same truth.
 
     Chance is drawn apart for weather, sowing, crops, animals and work, so that a
@@ -70,17 +79,23 @@ def simulate_season(district: District, spec: SeasonSpec, seed: int) -> SeasonTr
         Year, drought, sowing.
     seed
         From 0.
+    perils
+        Hazards that are planted besides, see :func:`draw_perils`.
     """
-    weather = season_weather(spec, len(district.zones), _rng(seed, spec, "weather"))
+    if perils is not None and perils.drought is not None:
+        spec = dataclasses.replace(spec, drought=perils.drought)
+    weather = season_weather(spec, len(district.zones), season_rng(seed, spec, "weather"))
     zone = np.array([plot.zone for plot in district.plots])
     soils = tuple(plot.soil for plot in district.plots)
-    sowing = draw_sowing(spec, _skills(district), _rng(seed, spec, "sowing"))
-    stand = draw_stand(sowing, soils, _skills(district), _rng(seed, spec, "crop"))
-    run = grow_crops(weather, zone, soils, stand)
+    sowing = draw_sowing(spec, _skills(district), season_rng(seed, spec, "sowing"))
+    if perils is not None:
+        sowing = _sown_with(sowing, perils, spec)
+    stand = draw_stand(sowing, soils, _skills(district), season_rng(seed, spec, "crop"))
+    run = grow_crops(weather, zone, soils, stand, None if perils is None else perils.torn)
     pastures = _grow_pastures(district, weather)
     season = _season_part(weather)
-    seen, steps = _herds(district, pastures, _rng(seed, spec, "herds"))
-    work_rng = _rng(seed, spec, "work")
+    seen, steps = _herds(district, pastures, season_rng(seed, spec, "herds"))
+    work_rng = season_rng(seed, spec, "work")
     wanted = wanted_ha(
         district, sowing.sown_day, run.harvested_day, _cropped(run), spec.days, work_rng
     )
@@ -97,14 +112,22 @@ def simulate_season(district: District, spec: SeasonSpec, seed: int) -> SeasonTr
         machine_job=machines.job,
         machine_ha=machines.ha,
         machine_hours=machines.hours,
-        store_energy_wh=store_energy_wh(district, season, _rng(seed, spec, "stores")),
+        store_energy_wh=store_energy_wh(district, season, season_rng(seed, spec, "stores")),
+        under_water=None if perils is None else perils.under_water,
     )
+
+
+def _sown_with(sowing: Sowing, perils: Perils, spec: SeasonSpec) -> Sowing:
+    """The sowing with planted delays and failures; what the farmers declare stays."""
+    sown = np.minimum(sowing.sown_day + perils.late_days, spec.days - 1)
+    return Sowing(sowing.declared_day, sown, sowing.emerges & ~perils.rots)
 
 
 _STREAMS = ("weather", "sowing", "crop", "herds", "work", "stores")
 
 
-def _rng(seed: int, spec: SeasonSpec, stream: str) -> np.random.Generator:
+def season_rng(seed: int, spec: SeasonSpec, stream: str) -> np.random.Generator:
+    """The chance of one part of a season: weather, sowing, crop, herds, work or stores."""
     return np.random.default_rng([seed, 2, spec.year, _STREAMS.index(stream)])
 
 

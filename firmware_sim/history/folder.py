@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -19,6 +19,7 @@ from core.shape import encode
 from core.wire.telemetry import require_name
 from firmware_sim.config import OutputFolderError, SettingError
 from firmware_sim.district.imagery import finish_catalog, scene_days, scene_rng, write_item
+from firmware_sim.district.perils import Peril
 from firmware_sim.district.places import District
 from firmware_sim.district.season import SeasonSpec, SeasonTruth
 from firmware_sim.district.simulate import declared_sowing, live_season, rebuild
@@ -119,7 +120,9 @@ def write_district(
     _write_archive(archive, district, past, plan, advance)
 
 
-def read_district(folder: Path, *, drought: bool) -> tuple[District, SeasonTruth]:
+def read_district(
+    folder: Path, *, drought: bool, perils: Collection[Peril] = ()
+) -> tuple[District, SeasonTruth]:
     """The district of a folder and its live season, simulated again from the seed.
 
     Raises
@@ -139,7 +142,7 @@ def read_district(folder: Path, *, drought: bool) -> tuple[District, SeasonTruth
         ) from error
     if not (isinstance(seed, int) and isinstance(farmers, int)):
         raise OutputFolderError(f"expected whole numbers for seed and farmers_count in {path}")
-    return rebuild(seed, farmers, drought=drought)
+    return rebuild(seed, farmers, drought=drought, perils=perils)
 
 
 def _write_archive(

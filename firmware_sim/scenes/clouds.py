@@ -25,7 +25,7 @@ _CLEAR_BELOW = 0.05  # sky shares below it are a clear sky
 
 # Classes of the Sentinel-2 L2A scene classification.
 SCL_SHADOW, SCL_VEGETATION, SCL_BARE, SCL_UNCLASSIFIED = 3, 4, 5, 7
-SCL_CLOUD_MEDIUM, SCL_CLOUD_HIGH, SCL_CIRRUS = 8, 9, 10
+SCL_WATER, SCL_CLOUD_MEDIUM, SCL_CLOUD_HIGH, SCL_CIRRUS = 6, 8, 9, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,11 @@ def classify(red: Image, nir: Image, sky: Sky, rng: np.random.Generator) -> NDAr
     scl = np.where((found > 0.20) & (doubt > 0.15), SCL_CIRRUS, scl)
     scl = np.where(found > 0.32, SCL_CLOUD_MEDIUM, scl)
     return np.where(found > 0.65, SCL_CLOUD_HIGH, scl).astype(np.uint8)
+
+
+def with_water(scl: NDArray[np.uint8], red: Image, nir: Image) -> NDArray[np.uint8]:
+    """The classification where water may stand: darker in the near infrared than in red."""
+    return np.where((scl == SCL_BARE) & (nir < red), SCL_WATER, scl).astype(np.uint8)
 
 
 def cloud_percent(scl: NDArray[np.uint8]) -> float:

@@ -25,6 +25,7 @@ _SOIL_RED_DRY = 0.165
 _SOIL_RED_DARKENED = 0.085  # by water
 _SOIL_LINE = (1.22, 0.035)  # nir = slope · red + offset
 _SENSOR_NOISE = 0.0028
+_WATER = (0.072, 0.041)  # red, nir of shallow muddy water
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +62,14 @@ class Ground:
     """The surfaces on one day; every array is (surfaces,).
 
     ``green_lai`` and ``dry_lai`` living and withered leaf area [m²/m²], ``wetness``
-    of the soil's skin from dry 0 to field capacity 1.
+    of the soil's skin from dry 0 to field capacity 1, ``under_water`` the share that
+    stands under water, None where no water stands [0–1].
     """
 
     green_lai: NDArray[np.float64]
     dry_lai: NDArray[np.float64]
     wetness: NDArray[np.float64]
+    under_water: NDArray[np.float64] | None = None
 
 
 def lay_out(
@@ -156,6 +159,9 @@ def _of_surface(
         deep_at = deep.astype(np.float32)[surface]
         soil_at = soil.astype(np.float32)[surface] * landscape.soil_patches
         bands.append(deep_at + (soil_at - deep_at) * np.exp(np.float32(-_EXTINCTION[band]) * lai))
+    if ground.under_water is not None:
+        drowned = ground.under_water.astype(np.float32)[surface]
+        bands = [b + drowned * (np.float32(w) - b) for b, w in zip(bands, _WATER, strict=True)]
     return bands[0], bands[1]
 
 

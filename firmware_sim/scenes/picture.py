@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from firmware_sim.config import OutputFolderError
 from firmware_sim.scenes import stac
-from firmware_sim.scenes.clouds import classify, cloud_percent, draw_sky, through_sky
+from firmware_sim.scenes.clouds import (
+    classify,
+    cloud_percent,
+    draw_sky,
+    through_sky,
+    with_water,
+)
 from firmware_sim.scenes.noise import Image, coarser
 from firmware_sim.scenes.optics import Ground, Landscape, reflectance
 from firmware_sim.scenes.raster import write_cog
@@ -45,6 +51,8 @@ def take_picture(
     sky = draw_sky(cells, look.sky_share, look.day, look.latitude_deg, rng)
     red, nir = through_sky(red, nir, sky, rng)
     scl = classify(coarser(red), coarser(nir), sky, rng)
+    if ground.under_water is not None:
+        scl = with_water(scl, coarser(red), coarser(nir))
     return Picture(_digital(red), _digital(nir), scl)
 
 
