@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Table, bindparam, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import (
     ArgumentError,
@@ -28,6 +28,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.sql import Executable, Select
 
 from core.errors import HarvestlineError
+from server.store.memory import Memory, Row
 
 T = TypeVar("T")
 BUSY_TIMEOUT_MS = 20_000
@@ -62,9 +63,70 @@ class Tx:
 
     connection: Connection
     tenant_id: str
+    memory: Memory | None = None
+
+    @contextmanager
+    def remembering(self) -> Iterator[Tx]:
+        """The same transaction with a memory; what it keeps back is written at the end."""
+        tx = replace(self, memory=Memory())
+        yield tx
+        tx.flush()
+
+    def recall(self, table: Table, key: Hashable, ask: Callable[[], T]) -> T:
+        """The answer to a question about a table: remembered, or asked and remembered."""
+        if self.memory is None:
+            return ask()
+        answers = self.memory.answers(table)
+        if key not in answers:
+            found = ask()  # may make the table forgotten
+            self.memory.answers(table)[key] = found
+            return found
+        known: T = answers[key]
+        return known
+
+    def learn(self, table: Table, key: Hashable, answer: object) -> None:
+        """Remember an answer, if this transaction remembers."""
+        if self.memory is not None:
+            self.memory.answers(table)[key] = answer
+
+    def known(self, table: Table, key: Hashable) -> Any:
+        """What is remembered under a key; None if nothing is."""
+        return None if self.memory is None else self.memory.answers(table).get(key)
+
+    def append(self, table: Table, **values: Any) -> None:
+        """Add one row of this tenant, perhaps later; the caller says what it changes."""
+        if self.memory is None:
+            self.insert(table, **values)
+        else:
+            self.memory.keep(table, values)
+
+    def change(self, table: Table, key: Row, values: Row) -> None:
+        """Change one row of this tenant, perhaps later; the caller says what it changes."""
+        if self.memory is None:
+            self._change_many(table, [(key, values)])
+        else:
+            self.memory.keep_change(table, key, values)
+
+    def flush(self) -> None:
+        """Write what was kept back."""
+        if self.memory is None or not self.memory.waits:
+            return
+        rows, changes = self.memory.take()
+        for table, kept in rows.items():
+            self._insert_many(table, kept)
+        for table, pairs in changes.items():
+            self._change_many(table, pairs)
+
+    def _touch(self, table: object) -> None:
+        """Before a write that nobody explains: keep nothing back, forget the table."""
+        if self.memory is not None:
+            self.flush()
+            if isinstance(table, Table):
+                self.memory.forget(table)
 
     def run(self, statement: Executable) -> int:
         """Execute a change; the number of rows that it touched."""
+        self._touch(getattr(statement, "table", None))
         return int(self.connection.execute(statement).rowcount)
 
     def rows(self, statement: Select[Any], rows_max: int = 0) -> list[dict[str, Any]]:
@@ -75,6 +137,7 @@ class Tx:
         StoreError
             If all were asked for and they are more than ``ROWS_MAX``: never a part.
         """
+        self.flush()
         found = self.connection.execute(statement.limit(rows_max or ROWS_MAX + 1)).mappings()
         rows = [{str(name): value for name, value in row.items()} for row in found]
         if len(rows) > max(rows_max, ROWS_MAX):
@@ -87,6 +150,7 @@ class Tx:
 
     def scalar(self, statement: Select[Any]) -> Any:
         """The first column of the first row, if there is one."""
+        self.flush()
         return self.connection.execute(statement).scalar()
 
     def attempt(self, act: Callable[[], T]) -> T:
@@ -97,29 +161,58 @@ class Tx:
         StoreError
             If a value does not fit its column or breaks a constraint.
         """
+        self.flush()
         try:
             with self.connection.begin_nested():
-                return act()
+                found = act()
+                self.flush()
+                return found
         except (DataError, IntegrityError) as error:
+            if self.memory is not None:
+                self.memory.clear()
             raise _translated(error) from error
 
     def insert(self, table: Table, **values: Any) -> None:
         """Add one row of this tenant."""
+        self._touch(table)
         self.connection.execute(table.insert().values(tenant_id=self.tenant_id, **values))
 
     def insert_many(self, table: Table, rows: list[dict[str, Any]]) -> None:
         """Add rows of this tenant at once."""
         if rows:
-            tenant = {"tenant_id": self.tenant_id}
-            self.connection.execute(table.insert(), [{**tenant, **row} for row in rows])
+            self._touch(table)
+            self._insert_many(table, rows)
+
+    def _insert_many(self, table: Table, rows: list[Row]) -> None:
+        tenant = {"tenant_id": self.tenant_id}
+        self.connection.execute(table.insert(), [{**tenant, **row} for row in rows])
+
+    def _change_many(self, table: Table, pairs: list[tuple[Row, Row]]) -> None:
+        """Change rows that are found by the same columns and change in the same ones."""
+        key, values = pairs[0]
+        where = [table.c[name] == bindparam(f"at_{name}") for name in key]
+        statement = (
+            table.update()
+            .where(table.c.tenant_id == self.tenant_id, *where)
+            .values({name: bindparam(f"to_{name}") for name in values})
+        )
+        self.connection.execute(
+            statement,
+            [
+                {f"at_{n}": v for n, v in at.items()} | {f"to_{n}": v for n, v in to.items()}
+                for at, to in pairs
+            ],
+        )
 
     def insert_new(self, table: Table, **values: Any) -> bool:
         """Add one row unless its key is taken; whether it was added."""
+        self._touch(table)
         insert = self._insert(table).values(tenant_id=self.tenant_id, **values)
         return bool(self.connection.execute(insert.on_conflict_do_nothing()).rowcount)
 
     def upsert(self, table: Table, **values: Any) -> None:
         """Add one row, or replace what stands under its key."""
+        self._touch(table)
         key = [column.name for column in table.primary_key.columns]
         insert = self._insert(table).values(tenant_id=self.tenant_id, **values)
         changed = {name: value for name, value in values.items() if name not in key}

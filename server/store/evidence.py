@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,14 +43,29 @@ def add(tx: Tx, kept: KeptEvidence, document: bytes) -> None:
     """Add a document; it can never be changed."""
     optional = ("last_clear_on", "stage_observed_on", "anomaly_ppm")
     absent = dict.fromkeys((*optional, "yield_p10", "yield_p50", "yield_p90"))
-    tx.insert(evidence, **{**absent, **encode(kept)}, document=document)
+    tx.append(evidence, **{**absent, **encode(kept)}, document=document)
+    tx.learn(evidence, ("id", kept.evidence_id), kept)
+    for season_id in ("", kept.season_id):
+        key = ("latest", kept.subject_id, season_id)
+        if tx.memory is not None and key in tx.memory.answers(evidence):
+            before = tx.known(evidence, key)
+            newest = kept if before is None else max(before, kept, key=_precedence)
+            tx.learn(evidence, key, newest)
+
+
+def _precedence(kept: KeptEvidence) -> tuple[str, int, str]:
+    return kept.as_of, kept.received_at_ms, kept.evidence_id
 
 
 def find(tx: Tx, evidence_id: str) -> KeptEvidence | None:
     """The evidence with that id, if it is known."""
-    where = (evidence.c.tenant_id == tx.tenant_id, evidence.c.evidence_id == evidence_id)
-    row = tx.row(select(*_COLUMNS).where(*where))
-    return _kept(row) if row else None
+
+    def ask() -> KeptEvidence | None:
+        where = (evidence.c.tenant_id == tx.tenant_id, evidence.c.evidence_id == evidence_id)
+        row = tx.row(select(*_COLUMNS).where(*where))
+        return _kept(row) if row else None
+
+    return tx.recall(evidence, ("id", evidence_id), ask)
 
 
 def document(tx: Tx, evidence_id: str) -> Evidence:
@@ -82,7 +97,46 @@ def document_bytes(tx: Tx, evidence_id: str) -> bytes:
 
 def latest(tx: Tx, subject_id: str, season_id: str = "") -> KeptEvidence | None:
     """The newest evidence of a subject, and season if named, by its date, then by arrival."""
-    return next(iter(of_subject(tx, subject_id, season_id, rows_max=1)), None)
+    return tx.recall(
+        evidence,
+        ("latest", subject_id, season_id),
+        lambda: next(iter(of_subject(tx, subject_id, season_id, rows_max=1)), None),
+    )
+
+
+def learn_evidence(tx: Tx, ids: Sequence[str], wanted: Sequence[tuple[str, str]]) -> None:
+    """Remember documents by id, and the newest of subjects, each named with its season."""
+    for evidence_id in ids:
+        tx.learn(evidence, ("id", evidence_id), None)
+    where = (evidence.c.tenant_id == tx.tenant_id, evidence.c.evidence_id.in_(ids))
+    for row in tx.rows(select(*_COLUMNS).where(*where)):
+        tx.learn(evidence, ("id", row["evidence_id"]), _kept(row))
+    for subject_id, season_id in wanted:
+        tx.learn(evidence, ("latest", subject_id, season_id), None)
+    for season_id in sorted({season_id for _, season_id in wanted}):
+        subject_ids = [subject_id for subject_id, season in wanted if season == season_id]
+        for kept in _newest(tx, subject_ids, season_id):
+            tx.learn(evidence, ("latest", kept.subject_id, season_id), kept)
+
+
+def _newest(tx: Tx, subject_ids: Sequence[str], season_id: str) -> list[KeptEvidence]:
+    where = [evidence.c.tenant_id == tx.tenant_id, evidence.c.subject_id.in_(subject_ids)]
+    if season_id:
+        where.append(evidence.c.season_id == season_id)
+    ranked = select(*_COLUMNS, _place().label("place")).where(*where).subquery()
+    return [_kept(row) for row in tx.rows(select(ranked).where(ranked.c.place == 1))]
+
+
+def _place() -> Any:
+    """Each document's place among its subject's, the newest first."""
+    return func.row_number().over(
+        partition_by=evidence.c.subject_id,
+        order_by=(
+            evidence.c.as_of.desc(),
+            evidence.c.received_at_ms.desc(),
+            evidence.c.evidence_id.desc(),
+        ),
+    )
 
 
 def of_subject(
@@ -104,16 +158,8 @@ def of_subject(
 
 def latest_everywhere(tx: Tx) -> dict[str, KeptEvidence]:
     """The newest evidence of every subject, in one question."""
-    rank = func.row_number().over(
-        partition_by=evidence.c.subject_id,
-        order_by=(
-            evidence.c.as_of.desc(),
-            evidence.c.received_at_ms.desc(),
-            evidence.c.evidence_id.desc(),
-        ),
-    )
     where = evidence.c.tenant_id == tx.tenant_id
-    ranked = select(*_COLUMNS, rank.label("place")).where(where).subquery()
+    ranked = select(*_COLUMNS, _place().label("place")).where(where).subquery()
     rows = tx.rows(select(ranked).where(ranked.c.place == 1))
     return {row["subject_id"]: _kept(row) for row in rows}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,14 +50,21 @@ class Drawing:
 
 def add(tx: Tx, signed: SignedLease) -> None:
     """Add a lease."""
-    tx.insert(
+    absent = dict.fromkeys(column.name for column in leases.c if column.nullable)
+    tx.append(
         leases,
-        **encode(signed.lease),
+        **{**absent, **encode(signed.lease)},
         posted_at_signing_minor=signed.posted_at_signing_minor,
         pending_at_signing_minor=signed.pending_at_signing_minor,
         leased_at_signing_minor=signed.leased_at_signing_minor,
         document=signed.document,
     )
+    line_id = signed.lease.line_id
+    earlier = tx.known(leases, ("line", line_id))
+    if earlier is not None:
+        ordered = sorted((*earlier, signed), key=lambda each: each.lease.lease_id)
+        tx.learn(leases, ("line", line_id), tuple(ordered))
+        tx.learn(drawdowns, ("lease", signed.lease.lease_id), {})
 
 
 def close(tx: Tx, lease_id: str, at_ms: int) -> None:
@@ -68,7 +75,11 @@ def close(tx: Tx, lease_id: str, at_ms: int) -> None:
 
 def find(tx: Tx, lease_id: str) -> SignedLease | None:
     """The lease with that id, if there is one."""
-    return next(iter(_leases(tx, leases.c.lease_id == lease_id)), None)
+    return tx.recall(
+        leases,
+        ("lease", lease_id),
+        lambda: next(iter(_leases(tx, leases.c.lease_id == lease_id)), None),
+    )
 
 
 def every(tx: Tx) -> tuple[SignedLease, ...]:
@@ -78,7 +89,7 @@ def every(tx: Tx) -> tuple[SignedLease, ...]:
 
 def of_line(tx: Tx, line_id: str) -> tuple[SignedLease, ...]:
     """The leases of one line, onboarding leases aside."""
-    return _leases(tx, leases.c.line_id == line_id)
+    return tx.recall(leases, ("line", line_id), lambda: _leases(tx, leases.c.line_id == line_id))
 
 
 def onboarding(tx: Tx, station: str, product_id: str) -> tuple[SignedLease, ...]:
@@ -94,18 +105,49 @@ def onboarding(tx: Tx, station: str, product_id: str) -> tuple[SignedLease, ...]
 
 def book(tx: Tx, signed: SignedLease) -> LeaseBook:
     """A lease with the draws that were reported under it."""
-    where = (
-        drawdowns.c.tenant_id == tx.tenant_id,
-        drawdowns.c.lease_id == signed.lease.lease_id,
-    )
-    rows = tx.rows(select(drawdowns).where(*where))
-    draws = {
-        row["draw_id"]: Draw(
-            row["draw_id"], row["line_id"], row["amount_minor"], DrawState(row["state"])
-        )
-        for row in rows
-    }
+    lease_id = signed.lease.lease_id
+
+    def ask() -> dict[str, Draw]:
+        where = (drawdowns.c.tenant_id == tx.tenant_id, drawdowns.c.lease_id == lease_id)
+        return {row["draw_id"]: _draw(row) for row in tx.rows(select(drawdowns).where(*where))}
+
+    draws = tx.recall(drawdowns, ("lease", lease_id), ask)
     return LeaseBook(signed.lease, draws, closed=signed.closed_at_ms is not None)
+
+
+def _draw(row: Mapping[str, Any]) -> Draw:
+    return Draw(row["draw_id"], row["line_id"], row["amount_minor"], DrawState(row["state"]))
+
+
+def learn_leases(tx: Tx, line_ids: Sequence[str], onboarding_ids: Sequence[str]) -> None:
+    """Remember the leases of lines, onboarding leases by name, and every draw under them."""
+    found: dict[str, list[SignedLease]] = {each: [] for each in line_ids}
+    for signed in _leases(tx, leases.c.line_id.in_(line_ids)):
+        found[signed.lease.line_id].append(signed)
+    for line_id, signed_leases in found.items():
+        tx.learn(leases, ("line", line_id), tuple(signed_leases))
+    named = _leases(tx, leases.c.lease_id.in_(onboarding_ids)) if onboarding_ids else ()
+    for signed in named:
+        tx.learn(leases, ("lease", signed.lease.lease_id), signed)
+    every = [s.lease.lease_id for signed in found.values() for s in signed]
+    _learn_draws(tx, line_ids, [*every, *(signed.lease.lease_id for signed in named)])
+
+
+def _learn_draws(tx: Tx, line_ids: Sequence[str], lease_ids: Sequence[str]) -> None:
+    of_tenant = drawdowns.c.tenant_id == tx.tenant_id
+    either = drawdowns.c.line_id.in_(line_ids) | drawdowns.c.lease_id.in_(lease_ids)
+    question = select(drawdowns).where(of_tenant, either)
+    by_line: dict[str, list[Drawing]] = {each: [] for each in line_ids}
+    by_lease: dict[str, dict[str, Draw]] = {each: {} for each in lease_ids}
+    for row in tx.rows(question.order_by(drawdowns.c.at_ms, drawdowns.c.draw_id)):
+        if row["line_id"] in by_line:
+            by_line[row["line_id"]].append(_drawing(row))
+        if row["lease_id"] in by_lease:
+            by_lease[row["lease_id"]][row["draw_id"]] = _draw(row)
+    for line_id, drawings in by_line.items():
+        tx.learn(drawdowns, ("line", line_id), tuple(drawings))
+    for lease_id, draws in by_lease.items():
+        tx.learn(drawdowns, ("lease", lease_id), draws)
 
 
 def books_of_line(tx: Tx, line_id: str) -> tuple[LeaseBook, ...]:
@@ -136,9 +178,14 @@ def find_draw(tx: Tx, draw_id: str) -> Drawing | None:
 
 def draws_of_line(tx: Tx, line_id: str) -> tuple[Drawing, ...]:
     """A line's drawdowns, oldest first."""
-    where = (drawdowns.c.tenant_id == tx.tenant_id, drawdowns.c.line_id == line_id)
-    rows = tx.rows(select(drawdowns).where(*where).order_by(drawdowns.c.at_ms, drawdowns.c.draw_id))
-    return tuple(_drawing(row) for row in rows)
+
+    def ask() -> tuple[Drawing, ...]:
+        where = (drawdowns.c.tenant_id == tx.tenant_id, drawdowns.c.line_id == line_id)
+        question = select(drawdowns).where(*where)
+        rows = tx.rows(question.order_by(drawdowns.c.at_ms, drawdowns.c.draw_id))
+        return tuple(_drawing(row) for row in rows)
+
+    return tx.recall(drawdowns, ("line", line_id), ask)
 
 
 def every_draw(tx: Tx) -> tuple[Drawing, ...]:

@@ -8,12 +8,12 @@ sent: the same again changes nothing, other content under the same id is refused
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.sql import ColumnElement
+from sqlalchemy.sql import ColumnElement, Select
 
 from core.canonical import canonical_hash
 from core.lending.ledger import Entry, EntryKind, EntryLine, check_entry, entry_hash
@@ -168,28 +168,60 @@ def _posted(row: Mapping[str, Any], lines: tuple[EntryLine, ...]) -> PostedEntry
 
 def account_balance(tx: Tx, account: str, currency: str) -> int:
     """An account's balance [minor units]: debits less credits."""
-    where = (
-        ledger_lines.c.tenant_id == tx.tenant_id,
-        ledger_lines.c.account == account,
-        ledger_lines.c.currency == currency,
-    )
-    return int(tx.scalar(select(func.sum(ledger_lines.c.amount_minor)).where(*where)) or 0)
+
+    def ask() -> int:
+        where = (
+            ledger_lines.c.tenant_id == tx.tenant_id,
+            ledger_lines.c.account == account,
+            ledger_lines.c.currency == currency,
+        )
+        return int(tx.scalar(select(func.sum(ledger_lines.c.amount_minor)).where(*where)) or 0)
+
+    return tx.recall(ledger_lines, ("balance", account, currency), ask)
+
+
+def learn_accounts(tx: Tx, accounts: Sequence[tuple[str, str]]) -> None:
+    """Remember the movements and balances of accounts, each named with its currency."""
+    moved: dict[str, list[tuple[str, int]]] = {account: [] for account, _ in accounts}
+    totals: dict[tuple[str, str], int] = defaultdict(int)
+    question = _dated_lines(tx, ledger_lines.c.account.in_(tuple(moved)))
+    for row in tx.rows(question):
+        moved[row["account"]].append((row["effective_on"], row["amount_minor"]))
+        totals[row["account"], row["currency"]] += row["amount_minor"]
+    for account, currency in accounts:
+        tx.learn(ledger_lines, ("moved", account), tuple(moved[account]))
+        tx.learn(ledger_lines, ("balance", account, currency), totals[account, currency])
 
 
 def principal_changes(tx: Tx, account: str) -> tuple[tuple[str, int], ...]:
     """An account's movements as date of effect and amount [minor units]."""
+
+    def ask() -> tuple[tuple[str, int], ...]:
+        found = tx.rows(_dated_lines(tx, ledger_lines.c.account == account))
+        return tuple((row["effective_on"], row["amount_minor"]) for row in found)
+
+    return tx.recall(ledger_lines, ("moved", account), ask)
+
+
+def _dated_lines(tx: Tx, which: ColumnElement[bool]) -> Select[Any]:
+    """Lines with their entry's date of effect, by that date."""
     joined = ledger_lines.join(
         ledger_entries,
         (ledger_lines.c.tenant_id == ledger_entries.c.tenant_id)
         & (ledger_lines.c.entry_id == ledger_entries.c.entry_id),
     )
-    question = (
-        select(ledger_entries.c.effective_on, ledger_lines.c.amount_minor)
+    columns = (
+        ledger_entries.c.effective_on,
+        ledger_lines.c.account,
+        ledger_lines.c.currency,
+        ledger_lines.c.amount_minor,
+    )
+    return (
+        select(*columns)
         .select_from(joined)
-        .where(ledger_lines.c.tenant_id == tx.tenant_id, ledger_lines.c.account == account)
+        .where(ledger_lines.c.tenant_id == tx.tenant_id, which)
         .order_by(ledger_entries.c.effective_on)
     )
-    return tuple((row["effective_on"], row["amount_minor"]) for row in tx.rows(question))
 
 
 def trial_balance(tx: Tx) -> dict[tuple[str, str], int]:
@@ -217,8 +249,23 @@ def find_repayment(tx: Tx, repayment_id: str) -> Repayment | None:
 
 def repayments_of(tx: Tx, line_id: str) -> tuple[Repayment, ...]:
     """A line's repayments, by date of effect."""
-    where = (repayments.c.tenant_id == tx.tenant_id, repayments.c.line_id == line_id)
-    rows = tx.rows(
-        select(repayments).where(*where).order_by(repayments.c.effective_on, repayments.c.at_ms)
-    )
-    return tuple(read_as(Repayment, row) for row in rows)
+
+    def ask() -> tuple[Repayment, ...]:
+        found = tx.rows(_repayments(tx, repayments.c.line_id == line_id))
+        return tuple(read_as(Repayment, row) for row in found)
+
+    return tx.recall(repayments, line_id, ask)
+
+
+def learn_repayments(tx: Tx, line_ids: Sequence[str]) -> None:
+    """Remember the repayments of lines, read in one question."""
+    found: dict[str, list[Repayment]] = {each: [] for each in line_ids}
+    for row in tx.rows(_repayments(tx, repayments.c.line_id.in_(line_ids))):
+        found[row["line_id"]].append(read_as(Repayment, row))
+    for line_id, repaid in found.items():
+        tx.learn(repayments, line_id, tuple(repaid))
+
+
+def _repayments(tx: Tx, which: ColumnElement[bool]) -> Select[Any]:
+    question = select(repayments).where(repayments.c.tenant_id == tx.tenant_id, which)
+    return question.order_by(repayments.c.effective_on, repayments.c.at_ms)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select
@@ -108,8 +109,8 @@ def add(tx: Tx, line: Line) -> bool:
 
 def save(tx: Tx, line: Line) -> None:
     """Write what may change of a line."""
-    where = (lines.c.tenant_id == tx.tenant_id, lines.c.line_id == line.line_id)
-    tx.run(lines.update().where(*where).values(**_standing(line)))
+    tx.change(lines, {"line_id": line.line_id}, _standing(line))
+    tx.learn(lines, ("line", line.line_id), line)
 
 
 def _standing(line: Line) -> dict[str, Any]:
@@ -154,12 +155,38 @@ def lock(tx: Tx, line_id: str) -> Line:
     NotKnownError
         If there is none.
     """
-    where = (lines.c.tenant_id == tx.tenant_id, lines.c.line_id == line_id)
-    # SQLite has no FOR UPDATE; there BEGIN IMMEDIATE already holds the only writer.
-    row = tx.row(select(lines).where(*where).with_for_update())
-    if row is None:
-        raise NotKnownError(f"expected a line, got {line_id!r}")
-    return _line(tx, row)
+
+    def ask() -> Line:
+        where = (lines.c.tenant_id == tx.tenant_id, lines.c.line_id == line_id)
+        # SQLite has no FOR UPDATE; there BEGIN IMMEDIATE already holds the only writer.
+        row = tx.row(select(lines).where(*where).with_for_update())
+        if row is None:
+            raise NotKnownError(f"expected a line, got {line_id!r}")
+        return _line(tx, row)
+
+    return tx.recall(lines, ("line", line_id), ask)
+
+
+def lock_many(tx: Tx, subject_ids: Sequence[str]) -> tuple[Line, ...]:
+    """The lines that rest on any of the subjects, locked in order and remembered."""
+    of_tenant = line_subjects.c.tenant_id == tx.tenant_id
+    rests = select(line_subjects).where(of_tenant, line_subjects.c.subject_id.in_(subject_ids))
+    by_subject: dict[str, list[str]] = {each: [] for each in subject_ids}
+    for row in tx.rows(rests):
+        by_subject[row["subject_id"]].append(row["line_id"])
+    ids = sorted({line_id for found in by_subject.values() for line_id in found})
+    of_lines = select(line_subjects).where(of_tenant, line_subjects.c.line_id.in_(ids))
+    subjects: dict[str, list[str]] = {}
+    for row in tx.rows(of_lines):
+        subjects.setdefault(row["line_id"], []).append(row["subject_id"])
+    where = (lines.c.tenant_id == tx.tenant_id, lines.c.line_id.in_(ids))
+    rows = tx.rows(select(lines).where(*where).order_by(lines.c.line_id).with_for_update())
+    found = tuple(_build(row, tuple(sorted(subjects[row["line_id"]]))) for row in rows)
+    for line in found:
+        tx.learn(lines, ("line", line.line_id), line)
+    for subject_id, line_ids in by_subject.items():
+        tx.learn(line_subjects, ("resting", subject_id), tuple(sorted(line_ids)))
+    return found
 
 
 def every(tx: Tx, *, open_only: bool = False) -> tuple[Line, ...]:
@@ -194,12 +221,19 @@ def of_farmer(tx: Tx, farmer_id: str) -> tuple[Line, ...]:
 
 def resting_on(tx: Tx, subject_ids: Sequence[str]) -> tuple[str, ...]:
     """The ids of the lines that rest on any of the subjects, in order."""
-    where = (
-        line_subjects.c.tenant_id == tx.tenant_id,
-        line_subjects.c.subject_id.in_(subject_ids),
-    )
-    rows = tx.rows(select(line_subjects.c.line_id).where(*where).distinct())
-    return tuple(sorted(row["line_id"] for row in rows))
+
+    def ask(subject_id: str) -> tuple[str, ...]:
+        where = (
+            line_subjects.c.tenant_id == tx.tenant_id,
+            line_subjects.c.subject_id == subject_id,
+        )
+        rows = tx.rows(select(line_subjects.c.line_id).where(*where))
+        return tuple(sorted(row["line_id"] for row in rows))
+
+    found = [
+        tx.recall(line_subjects, ("resting", each), partial(ask, each)) for each in subject_ids
+    ]
+    return tuple(sorted({line_id for line_ids in found for line_id in line_ids}))
 
 
 def _subjects_by_line(tx: Tx) -> dict[str, tuple[str, ...]]:
@@ -230,7 +264,7 @@ def _supports(text: str) -> tuple[Support, ...]:
 
 def add_movement(tx: Tx, moved: LineMovement) -> None:
     """Add a movement; it can never be changed."""
-    tx.insert(
+    tx.append(
         movements,
         line_id=moved.line_id,
         seq=moved.seq,
@@ -250,13 +284,33 @@ def add_movement(tx: Tx, moved: LineMovement) -> None:
         supported=json_text(moved.supported),
         watch=moved.watch,
     )
+    tx.learn(movements, ("last", moved.line_id), moved)
+    earlier = tx.known(movements, ("all", moved.line_id))
+    if earlier is not None:
+        tx.learn(movements, ("all", moved.line_id), (*earlier, moved))
 
 
 def movements_of(tx: Tx, line_id: str) -> tuple[LineMovement, ...]:
     """Every movement of a line, oldest first."""
-    where = (movements.c.tenant_id == tx.tenant_id, movements.c.line_id == line_id)
-    rows = tx.rows(select(movements).where(*where).order_by(movements.c.seq))
-    return tuple(_movement(row) for row in rows)
+
+    def ask() -> tuple[LineMovement, ...]:
+        where = (movements.c.tenant_id == tx.tenant_id, movements.c.line_id == line_id)
+        rows = tx.rows(select(movements).where(*where).order_by(movements.c.seq))
+        return tuple(_movement(row) for row in rows)
+
+    return tx.recall(movements, ("all", line_id), ask)
+
+
+def learn_movements(tx: Tx, line_ids: Sequence[str]) -> None:
+    """Remember every movement of lines, read in one question."""
+    where = (movements.c.tenant_id == tx.tenant_id, movements.c.line_id.in_(line_ids))
+    found: dict[str, list[LineMovement]] = {each: [] for each in line_ids}
+    for row in tx.rows(select(movements).where(*where).order_by(movements.c.seq)):
+        found[row["line_id"]].append(_movement(row))
+    for line_id, moved in found.items():
+        tx.learn(movements, ("all", line_id), tuple(moved))
+        tx.learn(movements, ("last", line_id), moved[-1] if moved else None)
+        tx.learn(movements, ("policy", line_id), moved[0].policy_version if moved else "")
 
 
 def opening_policy(tx: Tx, line_id: str) -> str:
@@ -266,14 +320,19 @@ def opening_policy(tx: Tx, line_id: str) -> str:
         movements.c.line_id == line_id,
         movements.c.seq == 1,
     )
-    return str(tx.scalar(select(movements.c.policy_version).where(*where)) or "")
+    question = select(movements.c.policy_version).where(*where)
+    return tx.recall(movements, ("policy", line_id), lambda: str(tx.scalar(question) or ""))
 
 
 def last_movement(tx: Tx, line_id: str) -> LineMovement | None:
     """The latest movement of a line."""
-    where = (movements.c.tenant_id == tx.tenant_id, movements.c.line_id == line_id)
-    row = tx.row(select(movements).where(*where).order_by(movements.c.seq.desc()))
-    return _movement(row) if row else None
+
+    def ask() -> LineMovement | None:
+        where = (movements.c.tenant_id == tx.tenant_id, movements.c.line_id == line_id)
+        row = tx.row(select(movements).where(*where).order_by(movements.c.seq.desc()))
+        return _movement(row) if row else None
+
+    return tx.recall(movements, ("last", line_id), ask)
 
 
 def _movement(row: Mapping[str, Any]) -> LineMovement:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import func, select
@@ -106,7 +106,7 @@ def move_inbound(tx: Tx, name: LogName, high_water: int, head: str) -> None:
 def high_water(tx: Tx, name: LogName) -> int:
     """How far a writer's log was received; 0 if nothing was."""
     question = select(inbound_logs.c.high_water).where(*_inbound_key(tx, name))
-    return int(tx.scalar(question) or 0)
+    return tx.recall(inbound_logs, ("high", name), lambda: int(tx.scalar(question) or 0))
 
 
 def quarantine_writer(tx: Tx, writer: str, reason: str) -> None:
@@ -122,7 +122,8 @@ def quarantine_reason(tx: Tx, writer: str) -> str:
         inbound_logs.c.writer == writer,
         inbound_logs.c.quarantine_reason != "",
     )
-    return str(tx.scalar(select(inbound_logs.c.quarantine_reason).where(*where)) or "")
+    question = select(inbound_logs.c.quarantine_reason).where(*where)
+    return tx.recall(inbound_logs, ("reason", writer), lambda: str(tx.scalar(question) or ""))
 
 
 def release_writer(tx: Tx, writer: str) -> None:
@@ -297,12 +298,16 @@ def all_set_aside(tx: Tx, rows_max: int = 200) -> tuple[SetAside, ...]:
 
 def lock_outbound(tx: Tx, station: str) -> OutboundLog:
     """The state of the centre's log for a station, locked until the transaction ends."""
-    tx.insert_new(outbound_logs, station=station, high_water=0, head=GENESIS, acknowledged=0)
-    where = (outbound_logs.c.tenant_id == tx.tenant_id, outbound_logs.c.station == station)
-    row = tx.row(select(outbound_logs).where(*where).with_for_update())
-    if row is None:
-        raise AssertionError(f"the log for {station} was just written")
-    return read_as(OutboundLog, row)
+
+    def ask() -> OutboundLog:
+        tx.insert_new(outbound_logs, station=station, high_water=0, head=GENESIS, acknowledged=0)
+        where = (outbound_logs.c.tenant_id == tx.tenant_id, outbound_logs.c.station == station)
+        row = tx.row(select(outbound_logs).where(*where).with_for_update())
+        if row is None:
+            raise AssertionError(f"the log for {station} was just written")
+        return read_as(OutboundLog, row)
+
+    return tx.recall(outbound_logs, station, ask)
 
 
 def send(tx: Tx, writer: str, station: str, record: tuple[str, Any], at_ms: int) -> int:
@@ -311,7 +316,7 @@ def send(tx: Tx, writer: str, station: str, record: tuple[str, Any], at_ms: int)
     kind, body = record
     entry = Record(log.high_water + 1, kind, at_ms, 0, body)
     head = record_hash(LogName(writer, LogClass.DOWN, station), log.head, entry)
-    tx.insert(
+    tx.append(
         outbound_records,
         station=station,
         seq=entry.seq,
@@ -320,8 +325,8 @@ def send(tx: Tx, writer: str, station: str, record: tuple[str, Any], at_ms: int)
         hash=head,
         body=json_text(body),
     )
-    where = (outbound_logs.c.tenant_id == tx.tenant_id, outbound_logs.c.station == station)
-    tx.run(outbound_logs.update().where(*where).values(high_water=entry.seq, head=head))
+    tx.change(outbound_logs, {"station": station}, {"high_water": entry.seq, "head": head})
+    tx.learn(outbound_logs, station, replace(log, high_water=entry.seq, head=head))
     return entry.seq
 
 

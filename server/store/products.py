@@ -60,18 +60,26 @@ def newest(tx: Tx, product_id: str) -> Product:
     NotKnownError
         If there is no such product.
     """
-    where = (products.c.tenant_id == tx.tenant_id, products.c.product_id == product_id)
-    row = tx.row(select(products).where(*where).order_by(products.c.version.desc()))
-    if row is None:
-        raise NotKnownError(f"expected a registered product, got {product_id!r}")
-    return _parsed(row["content"])
+
+    def ask() -> Product:
+        where = (products.c.tenant_id == tx.tenant_id, products.c.product_id == product_id)
+        row = tx.row(select(products).where(*where).order_by(products.c.version.desc()))
+        if row is None:
+            raise NotKnownError(f"expected a registered product, got {product_id!r}")
+        return _parsed(row["content"])
+
+    return tx.recall(products, ("newest", product_id), ask)
 
 
 def by_policy(tx: Tx, policy_version: str) -> Product | None:
     """The product exactly as a decision or a movement cites it, if it is known."""
-    where = (products.c.tenant_id == tx.tenant_id, products.c.policy_version == policy_version)
-    row = tx.row(select(products).where(*where))
-    return _parsed(row["content"]) if row else None
+
+    def ask() -> Product | None:
+        where = (products.c.tenant_id == tx.tenant_id, products.c.policy_version == policy_version)
+        row = tx.row(select(products).where(*where))
+        return _parsed(row["content"]) if row else None
+
+    return tx.recall(products, ("policy", policy_version), ask)
 
 
 @lru_cache(maxsize=64)

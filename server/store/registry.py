@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,9 +104,13 @@ def put_station(tx: Tx, identity: Identity, at_ms: int) -> bool:
 
 def find_station(tx: Tx, name: str) -> Station | None:
     """The station of that name, if it is enrolled."""
-    where = (stations.c.tenant_id == tx.tenant_id, stations.c.name == name)
-    row = tx.row(select(stations).where(*where))
-    return read_as(Station, row) if row else None
+
+    def ask() -> Station | None:
+        where = (stations.c.tenant_id == tx.tenant_id, stations.c.name == name)
+        row = tx.row(select(stations).where(*where))
+        return read_as(Station, row) if row else None
+
+    return tx.recall(stations, name, ask)
 
 
 def station(tx: Tx, name: str) -> Station:
@@ -180,9 +184,13 @@ def put_farmer(tx: Tx, site_name: str, farmer: Farmer) -> None:
 
 def find_farmer(tx: Tx, farmer_id: str) -> Farmer | None:
     """The farmer with that id, if registered."""
-    where = (farmers.c.tenant_id == tx.tenant_id, farmers.c.farmer_id == farmer_id)
-    row = tx.row(select(farmers).where(*where))
-    return read_as(Farmer, row) if row else None
+
+    def ask() -> Farmer | None:
+        where = (farmers.c.tenant_id == tx.tenant_id, farmers.c.farmer_id == farmer_id)
+        row = tx.row(select(farmers).where(*where))
+        return read_as(Farmer, row) if row else None
+
+    return tx.recall(farmers, ("farmer", farmer_id), ask)
 
 
 def farmer(tx: Tx, farmer_id: str) -> Farmer:
@@ -209,8 +217,9 @@ def all_farmers(tx: Tx) -> tuple[Farmer, ...]:
 def farmer_site(tx: Tx, farmer_id: str) -> Site | None:
     """The site that a farmer belongs to."""
     where = (farmers.c.tenant_id == tx.tenant_id, farmers.c.farmer_id == farmer_id)
-    name = tx.scalar(select(farmers.c.site).where(*where))
-    return site(tx, name) if name else None
+    question = select(farmers.c.site).where(*where)
+    name = tx.recall(farmers, ("site", farmer_id), lambda: str(tx.scalar(question) or ""))
+    return tx.recall(sites, name, lambda: site(tx, name)) if name else None
 
 
 def put_subject(tx: Tx, subject: Subject, geojson: str | None) -> None:
@@ -220,9 +229,13 @@ def put_subject(tx: Tx, subject: Subject, geojson: str | None) -> None:
 
 def find_subject(tx: Tx, subject_id: str) -> Subject | None:
     """The subject with that id, if registered."""
-    where = (subjects.c.tenant_id == tx.tenant_id, subjects.c.subject_id == subject_id)
-    row = tx.row(select(subjects).where(*where))
-    return _subject(row) if row else None
+
+    def ask() -> Subject | None:
+        where = (subjects.c.tenant_id == tx.tenant_id, subjects.c.subject_id == subject_id)
+        row = tx.row(select(subjects).where(*where))
+        return _subject(row) if row else None
+
+    return tx.recall(subjects, ("subject", subject_id), ask)
 
 
 def subject(tx: Tx, subject_id: str) -> Subject:
@@ -255,8 +268,40 @@ def subjects_of(tx: Tx, farmer_id: str) -> tuple[Subject, ...]:
 
 def herds_on(tx: Tx, pasture_id: str) -> tuple[Subject, ...]:
     """The herds that graze on a pasture."""
-    where = (subjects.c.tenant_id == tx.tenant_id, subjects.c.pasture_id == pasture_id)
-    return tuple(_subject(row) for row in tx.rows(select(subjects).where(*where)))
+
+    def ask() -> tuple[Subject, ...]:
+        where = (subjects.c.tenant_id == tx.tenant_id, subjects.c.pasture_id == pasture_id)
+        return tuple(_subject(row) for row in tx.rows(select(subjects).where(*where)))
+
+    return tx.recall(subjects, ("herds", pasture_id), ask)
+
+
+def learn_subjects(tx: Tx, subject_ids: Sequence[str]) -> None:
+    """Remember subjects, who grazes on them, their farmers, and what is known of these."""
+    of_tenant = subjects.c.tenant_id == tx.tenant_id
+    grazing = subjects.c.pasture_id.in_(subject_ids)
+    named = subjects.c.subject_id.in_(subject_ids)
+    found = [_subject(row) for row in tx.rows(select(subjects).where(of_tenant, named | grazing))]
+    known = {each.subject_id: each for each in found}
+    for subject_id in subject_ids:
+        tx.learn(subjects, ("subject", subject_id), known.get(subject_id))
+        herds = tuple(each for each in found if each.pasture_id == subject_id)
+        tx.learn(subjects, ("herds", subject_id), herds)
+    _learn_farmers(tx, sorted({each.farmer_id for each in found}))
+
+
+def _learn_farmers(tx: Tx, farmer_ids: Sequence[str]) -> None:
+    for farmer_id in farmer_ids:
+        tx.learn(farmers, ("farmer", farmer_id), None)
+        tx.learn(farmers, ("site", farmer_id), "")
+        tx.learn(dossiers, farmer_id, None)
+    where = (farmers.c.tenant_id == tx.tenant_id, farmers.c.farmer_id.in_(farmer_ids))
+    for row in tx.rows(select(farmers).where(*where)):
+        tx.learn(farmers, ("farmer", row["farmer_id"]), read_as(Farmer, row))
+        tx.learn(farmers, ("site", row["farmer_id"]), row["site"])
+    known = (dossiers.c.tenant_id == tx.tenant_id, dossiers.c.farmer_id.in_(farmer_ids))
+    for row in tx.rows(select(dossiers).where(*known)):
+        tx.learn(dossiers, row["farmer_id"], _dossier(row))
 
 
 def _subject(row: Mapping[str, Any]) -> Subject:
@@ -295,6 +340,14 @@ def put_dossier(tx: Tx, dossier: Dossier) -> None:
 
 def find_dossier(tx: Tx, farmer_id: str) -> Dossier | None:
     """What is known of a farmer for scoring, if anything."""
-    where = (dossiers.c.tenant_id == tx.tenant_id, dossiers.c.farmer_id == farmer_id)
-    row = tx.row(select(dossiers).where(*where))
-    return Dossier(row["farmer_id"], row["as_of"], from_json(row["features"])) if row else None
+
+    def ask() -> Dossier | None:
+        where = (dossiers.c.tenant_id == tx.tenant_id, dossiers.c.farmer_id == farmer_id)
+        row = tx.row(select(dossiers).where(*where))
+        return _dossier(row) if row else None
+
+    return tx.recall(dossiers, farmer_id, ask)
+
+
+def _dossier(row: Mapping[str, Any]) -> Dossier:
+    return Dossier(row["farmer_id"], row["as_of"], from_json(row["features"]))
