@@ -72,6 +72,9 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-SAT-008": CatalogueEntry("evidence could not be delivered", 503, EXIT_UNAVAILABLE),
     "HL-SAT-009": CatalogueEntry("output folder cannot be used", 500, EXIT_STORAGE),
     "HL-SAT-010": CatalogueEntry("key file cannot be used", 500, EXIT_STORAGE),
+    "HL-SAT-011": CatalogueEntry("index definition cannot be used", 422, EXIT_BAD_INPUT),
+    "HL-SAT-012": CatalogueEntry("index shows no seasons", 422, EXIT_BAD_INPUT),
+    "HL-SAT-013": CatalogueEntry("address could not be read", 503, EXIT_UNAVAILABLE),
     # server: the centre
     "HL-SRV-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
     "HL-SRV-002": CatalogueEntry("store cannot be used", 503, EXIT_STORAGE),
