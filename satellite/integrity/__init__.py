@@ -1,0 +1,1 @@
+"""Integrity: what does not fit, as flags that send an officer and refuse nobody."""
