@@ -75,6 +75,9 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-SAT-011": CatalogueEntry("index definition cannot be used", 422, EXIT_BAD_INPUT),
     "HL-SAT-012": CatalogueEntry("index shows no seasons", 422, EXIT_BAD_INPUT),
     "HL-SAT-013": CatalogueEntry("address could not be read", 503, EXIT_UNAVAILABLE),
+    "HL-SAT-014": CatalogueEntry("weather file cannot be used", 422, EXIT_BAD_INPUT),
+    "HL-SAT-015": CatalogueEntry("record of past seasons cannot be used", 422, EXIT_BAD_INPUT),
+    "HL-SAT-016": CatalogueEntry("loss records cannot be used", 422, EXIT_BAD_INPUT),
     # server: the centre
     "HL-SRV-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
     "HL-SRV-002": CatalogueEntry("store cannot be used", 503, EXIT_STORAGE),
