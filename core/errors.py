@@ -78,6 +78,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-SAT-014": CatalogueEntry("weather file cannot be used", 422, EXIT_BAD_INPUT),
     "HL-SAT-015": CatalogueEntry("record of past seasons cannot be used", 422, EXIT_BAD_INPUT),
     "HL-SAT-016": CatalogueEntry("loss records cannot be used", 422, EXIT_BAD_INPUT),
+    "HL-SAT-017": CatalogueEntry("table of yields cannot be used", 422, EXIT_BAD_INPUT),
     # server: the centre
     "HL-SRV-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
     "HL-SRV-002": CatalogueEntry("store cannot be used", 503, EXIT_STORAGE),
