@@ -43,6 +43,8 @@ class Settings:
         Where the API listens; port 0 takes a free one.
     envelope_bytes_max, evidence_bytes_max, document_bytes_max
         Largest accepted request bodies [bytes].
+    evidence_batch_max, evidence_batch_bytes_max
+        Largest accepted batch of evidence [documents, bytes].
     held_envelopes_max
         Early envelopes that are kept for one log.
     quarantine_rows_max
@@ -67,6 +69,8 @@ class Settings:
     envelope_bytes_max: int = 9 * 1024 * 1024
     evidence_bytes_max: int = 4 * 1024 * 1024
     document_bytes_max: int = 64 * 1024
+    evidence_batch_max: int = 1_000
+    evidence_batch_bytes_max: int = 32 * 1024 * 1024
     held_envelopes_max: int = 64
     quarantine_rows_max: int = 10_000
     pull_records_max: int = 2_000
@@ -81,6 +85,8 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "envelope_bytes_max": (4096, 64 * 1024 * 1024),
     "evidence_bytes_max": (4096, 64 * 1024 * 1024),
     "document_bytes_max": (4096, 4 * 1024 * 1024),
+    "evidence_batch_max": (1, 10_000),
+    "evidence_batch_bytes_max": (4096, 256 * 1024 * 1024),
     "held_envelopes_max": (1, 10_000),
     "quarantine_rows_max": (1, 1_000_000),
     "pull_records_max": (1, 5_000),

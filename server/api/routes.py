@@ -15,7 +15,7 @@ from server.api.problems import PROBLEM_TYPE, BodyTooLargeError
 from server.services.access import require_role
 from server.services.centre import Centre
 from server.services.envelopes import accept_envelope
-from server.services.evidence import accept_evidence
+from server.services.evidence import Accepted, Refused, accept_evidence, accept_many
 from server.services.posting import RepaymentRequest, take_repayment
 from server.services.pulls import answer_pull
 from server.services.status import status
@@ -119,8 +119,34 @@ def _add_evidence(found: APIRouter, centre: Centre) -> None:
         """Take a signed evidence document of a registered maker."""
         data = await read_body(request, centre.settings.evidence_bytes_max)
         taken = await run_in_threadpool(accept_evidence, centre, data)
-        body = {"evidence_id": taken.evidence_id, "sha256": taken.sha256}
-        return JSONResponse(body, 201 if taken.new else 200)
+        return JSONResponse(_taken_body(taken), 201 if taken.new else 200)
+
+    @found.post(
+        "/evidence:batch",
+        tags=["imagery"],
+        summary="Deliver many documents of evidence",
+        responses={200: {"description": "One result a document, in order"}},
+    )
+    async def evidence_batch(request: Request) -> JSONResponse:
+        """Take signed evidence documents, one a line.
+
+        Each is judged by itself: ``results`` holds for each line its status as if it had
+        come alone, with the id and hash of what was taken or the problem of what was not.
+        """
+        data = await read_body(request, centre.settings.evidence_batch_bytes_max)
+        documents = [line for line in data.split(b"\n") if line]
+        answers = await run_in_threadpool(accept_many, centre, documents)
+        return JSONResponse({"results": [_result(answer) for answer in answers]})
+
+
+def _taken_body(taken: Accepted) -> dict[str, Any]:
+    return {"evidence_id": taken.evidence_id, "sha256": taken.sha256}
+
+
+def _result(answer: Accepted | Refused) -> dict[str, Any]:
+    if isinstance(answer, Refused):
+        return answer.error.problem()
+    return {"status": 201 if answer.new else 200, **_taken_body(answer)}
 
 
 def _add_money(found: APIRouter, centre: Centre) -> None:

@@ -115,7 +115,7 @@ def _is_over(case: _Case) -> bool:
 def _has_worsened(work: Work, case: _Case) -> bool:
     """Whether the estimate fell since the limit was last set, or was first known after that."""
     then, looks = None, dict[str, int | None]()
-    for moved in lines.movements_of(work.tx, case.line.line_id):
+    for moved in lines.past_views(work.tx, case.line.line_id):
         plots, herds = read_views(moved.views)
         seen = estimate(plots, herds)
         if moved.movement in _SETTING or then is None:

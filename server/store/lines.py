@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.sql import ColumnElement, Select
 
 from core.lending.limit import Movement
 from core.reasons import Reason
@@ -264,53 +265,92 @@ def _supports(text: str) -> tuple[Support, ...]:
 
 def add_movement(tx: Tx, moved: LineMovement) -> None:
     """Add a movement; it can never be changed."""
-    tx.append(
-        movements,
-        line_id=moved.line_id,
-        seq=moved.seq,
-        movement_id=moved.movement_id,
-        movement=moved.movement.value,
-        as_of=moved.as_of,
-        at_ms=moved.at_ms,
-        limit_before_minor=moved.limit_before_minor,
-        limit_minor=moved.limit_minor,
-        outstanding_minor=moved.outstanding_minor,
-        leased_unspent_minor=moved.leased_unspent_minor,
-        terms=json_text(dict(moved.terms)),
-        views=json_text(moved.views),
-        reasons=json_text(moved.reasons),
-        evidence_ids=json_text(moved.evidence_ids),
-        policy_version=moved.policy_version,
-        supported=json_text(moved.supported),
-        watch=moved.watch,
-    )
+    row = {
+        "line_id": moved.line_id,
+        "seq": moved.seq,
+        "movement_id": moved.movement_id,
+        "movement": moved.movement.value,
+        "as_of": moved.as_of,
+        "at_ms": moved.at_ms,
+        "limit_before_minor": moved.limit_before_minor,
+        "limit_minor": moved.limit_minor,
+        "outstanding_minor": moved.outstanding_minor,
+        "leased_unspent_minor": moved.leased_unspent_minor,
+        "terms": json_text(dict(moved.terms)),
+        "views": json_text(moved.views),
+        "reasons": json_text(moved.reasons),
+        "evidence_ids": json_text(moved.evidence_ids),
+        "policy_version": moved.policy_version,
+        "supported": json_text(moved.supported),
+        "watch": moved.watch,
+    }
+    tx.append(movements, **row)
     tx.learn(movements, ("last", moved.line_id), moved)
-    earlier = tx.known(movements, ("all", moved.line_id))
+    earlier = tx.known(movements, ("seen", moved.line_id))
     if earlier is not None:
-        tx.learn(movements, ("all", moved.line_id), (*earlier, moved))
+        tx.learn(movements, ("seen", moved.line_id), [*earlier, row])
 
 
 def movements_of(tx: Tx, line_id: str) -> tuple[LineMovement, ...]:
     """Every movement of a line, oldest first."""
+    where = (movements.c.tenant_id == tx.tenant_id, movements.c.line_id == line_id)
+    rows = tx.rows(select(movements).where(*where).order_by(movements.c.seq))
+    return tuple(_movement(row) for row in rows)
 
-    def ask() -> tuple[LineMovement, ...]:
-        where = (movements.c.tenant_id == tx.tenant_id, movements.c.line_id == line_id)
-        rows = tx.rows(select(movements).where(*where).order_by(movements.c.seq))
-        return tuple(_movement(row) for row in rows)
 
-    return tx.recall(movements, ("all", line_id), ask)
+@dataclass(frozen=True, slots=True)
+class PastViews:
+    """What was known at a movement, for a comparison with today."""
+
+    movement: Movement
+    as_of: str
+    views: tuple[Mapping[str, Any], ...]
+
+
+def past_views(tx: Tx, line_id: str) -> tuple[PastViews, ...]:
+    """What was known at every movement of a line, oldest first."""
+    rows = tx.recall(
+        movements, ("seen", line_id), lambda: tx.rows(_seen(tx, movements.c.line_id == line_id))
+    )
+    return tuple(
+        PastViews(Movement(row["movement"]), row["as_of"], tuple(from_json(row["views"])))
+        for row in rows
+    )
 
 
 def learn_movements(tx: Tx, line_ids: Sequence[str]) -> None:
-    """Remember every movement of lines, read in one question."""
-    where = (movements.c.tenant_id == tx.tenant_id, movements.c.line_id.in_(line_ids))
-    found: dict[str, list[LineMovement]] = {each: [] for each in line_ids}
-    for row in tx.rows(select(movements).where(*where).order_by(movements.c.seq)):
-        found[row["line_id"]].append(_movement(row))
-    for line_id, moved in found.items():
-        tx.learn(movements, ("all", line_id), tuple(moved))
-        tx.learn(movements, ("last", line_id), moved[-1] if moved else None)
-        tx.learn(movements, ("policy", line_id), moved[0].policy_version if moved else "")
+    """Remember the first and the last movement of lines, and what was known at each."""
+    mine = (movements.c.tenant_id == tx.tenant_id, movements.c.line_id.in_(line_ids))
+    seen: dict[str, list[dict[str, Any]]] = {each: [] for each in line_ids}
+    for row in tx.rows(_seen(tx, movements.c.line_id.in_(line_ids))):
+        seen[row["line_id"]].append(row)
+    newest = (
+        select(movements.c.line_id, func.max(movements.c.seq).label("seq"))
+        .where(*mine)
+        .group_by(movements.c.line_id)
+        .subquery()
+    )
+    last = (
+        select(movements)
+        .where(*mine)
+        .join(newest, (newest.c.line_id == movements.c.line_id) & (newest.c.seq == movements.c.seq))
+    )
+    for line_id, rows in seen.items():
+        tx.learn(movements, ("seen", line_id), rows)
+        tx.learn(movements, ("last", line_id), None)
+        tx.learn(movements, ("policy", line_id), rows[0]["policy_version"] if rows else "")
+    for row in tx.rows(last):
+        tx.learn(movements, ("last", row["line_id"]), _movement(row))
+
+
+def _seen(tx: Tx, which: ColumnElement[bool]) -> Select[Any]:
+    names = ("line_id", "seq", "movement", "as_of", "views", "policy_version")
+    columns = [movements.c[name] for name in names]
+    return (
+        select(*columns)
+        .where(movements.c.tenant_id == tx.tenant_id, which)
+        .order_by(movements.c.seq)
+    )
 
 
 def opening_policy(tx: Tx, line_id: str) -> str:

@@ -1,0 +1,61 @@
+"""All that the reviews of a chunk of lines will ask, read in a dozen questions.
+
+The reviews themselves are those of one line: this only fills the transaction's memory
+before them. What is not read here is asked when it is needed, at the usual price, so
+a question that is missing here costs time and never an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core.wire.registry import SubjectKind
+from server.services.centre import Work
+from server.services.standing import fee_account, interest_account, principal_account
+from server.store import evidence, leases, ledger, lines, registry
+from server.store.lines import Line
+
+
+def read_chunk(work: Work, evidence_ids: Sequence[str], subject_ids: Sequence[str]) -> None:
+    """Lock the lines that rest on the subjects, then read what they stand on.
+
+    The lines are locked first, in order: what is read afterwards is what another
+    transaction has committed, and stays so until this one ends.
+    """
+    tx = work.tx
+    registry.learn_subjects(tx, subject_ids)
+    herds = [herd.subject_id for each in subject_ids for herd in registry.herds_on(tx, each)]
+    found = lines.lock_many(tx, [*subject_ids, *herds])
+    rests = sorted({each for line in found for each in line.subject_ids} - set(subject_ids))
+    registry.learn_subjects(tx, rests)
+    evidence.learn_evidence(tx, evidence_ids, _wanted(work, [*subject_ids, *rests]))
+    read_lines(work, found)
+
+
+def read_lines(work: Work, found: Sequence[Line]) -> None:
+    """What lines that are locked stand on: movements, leases, draws, money."""
+    tx, line_ids = work.tx, [line.line_id for line in found]
+    if not line_ids:
+        return
+    lines.learn_movements(tx, line_ids)
+    onboarding = sorted({line.onboarding_lease_id for line in found} - {""})
+    leases.learn_leases(tx, line_ids, onboarding)
+    accounts = (principal_account, interest_account, fee_account)
+    ledger.learn_accounts(
+        tx, [(account(line.line_id), line.currency) for line in found for account in accounts]
+    )
+    ledger.learn_repayments(tx, line_ids)
+
+
+def _wanted(work: Work, subject_ids: Sequence[str]) -> list[tuple[str, str]]:
+    """Each subject with the season whose evidence speaks for it; a pasture has none."""
+    wanted = []
+    for subject_id in subject_ids:
+        subject = registry.find_subject(work.tx, subject_id)
+        if subject is None:
+            continue
+        if subject.kind is SubjectKind.HERD:
+            wanted.append((subject.pasture_id, ""))
+        else:
+            wanted.append((subject_id, subject.season_id))
+    return sorted(set(wanted))
