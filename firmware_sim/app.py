@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("firmware_sim.commands.demo", "command", "Play a season on this machine."),
     "district": ("firmware_sim.commands.district", "command", "Write a village and its past."),
     "fleet": ("firmware_sim.commands.fleet", "command", "Run the village's devices."),
+    "frauds": ("firmware_sim.commands.frauds", "command", "Plant frauds in a village, apart."),
     "replay": ("firmware_sim.commands.replay", "command", "Play recorded readings as devices."),
     "scenes": ("firmware_sim.commands.scenes", "command", "Write the live season's scenes."),
     "truth": ("firmware_sim.commands.truth", "command", "Write what truly happened, apart."),
