@@ -1,177 +1,135 @@
-"""A static STAC catalog on disk, read as far as this room needs it.
+"""A static STAC catalog, on disk or on the web, read as far as this room needs it.
 
-Plain JSON: a catalog is polled every second, and a STAC object model costs more
-than the pixels. Item links are relative (or absolute) paths. What an item says of
-a band's scale and offset is parsed here; what is decided from it is in
-``calibration``.
+A catalog is polled every second, so it is walked as plain JSON. Children are followed
+within bounds: so deep, so many, none twice on one way down.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from core.errors import HarvestlineError
-from satellite.scenes.bands import bands_of
+from satellite.scenes.faults import CatalogError
+from satellite.scenes.item import ITEM_BYTES_MAX, Asset, BrokenItem, Item, parse_item
+from satellite.scenes.place import Place, Url, is_web, join
+from satellite.scenes.web import Web, json_object
 
-ITEM_BYTES_MAX = 1_000_000
+__all__ = [
+    "Asset", "BrokenItem", "CatalogError", "Item", "file_object", "item_paths", "item_places",
+    "read_item",
+]  # fmt: skip
+
 CATALOG_BYTES_MAX = 50_000_000
 LINK_DEPTH_MAX = 8
+CATALOGS_MAX = 10_000
+ITEMS_MAX = 500_000
 
-
-class CatalogError(HarvestlineError):
-    """A catalog or an item is missing, not STAC, or empty."""
-
-    code = "HL-SAT-002"
-
-
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """One band's file and what the item says about its numbers.
-
-    ``scale`` and ``offset`` turn a stored number into reflectance; absent where the
-    item does not state them.
-    """
-
-    name: str
-    path: Path
-    scale: float | None = None
-    offset: float | None = None
-    nodata: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One scene.
-
-    ``acquired`` is the ISO 8601 instant, ``day`` its civil date [UTC], ``baseline``
-    the ESA processing baseline (e.g. ``04.00``), ``offset_applied`` what Earth
-    Search says of the −1000 offset; both absent where not stated.
-    """
-
-    item_id: str
-    path: Path
-    acquired: str
-    day: date
-    assets: dict[str, Asset]
-    baseline: str | None = None
-    offset_applied: bool | None = None
+ReadCatalog = Callable[[Place], dict[str, Any]]
 
 
 def item_paths(catalog: Path) -> list[Path]:
-    """The files of all items that a catalog links to, children included, in order.
+    """The files of all items that a catalog on disk links to, children included, in order.
 
     Raises
     ------
     CatalogError
         If the catalog is not readable STAC, nests too deep, or has no items.
     """
-    found = list(dict.fromkeys(_walk(catalog, LINK_DEPTH_MAX)))
+    found = item_places(catalog, lambda place: file_object(place, CATALOG_BYTES_MAX))
+    return [place for place in found if isinstance(place, Path)]
+
+
+def item_places(catalog: Place, read: ReadCatalog) -> list[Place]:
+    """Where all items are that a catalog links to, children included, in order.
+
+    Parameters
+    ----------
+    read
+        Reads one catalog's JSON.
+
+    Raises
+    ------
+    CatalogError
+        If it is not readable STAC, nests too deep, is too large, or has no items.
+    """
+    found = list(dict.fromkeys(_Walk(read).items(catalog, LINK_DEPTH_MAX)))
     if not found:
         raise CatalogError(f"expected at least one item link in {catalog}, got none")
     return found
 
 
-def read_item(path: Path) -> Item:
-    """One item, parsed.
+def read_item(path: Place, web: Web | None = None) -> Item:
+    """One item, parsed; ``web`` is needed for an address only.
 
     Raises
     ------
     CatalogError
         If the file is missing, not a STAC item, or lacks an id, a date or assets.
+    WebError
+        If its address does not answer.
     """
-    raw = _read_json(path, ITEM_BYTES_MAX)
-    properties, assets = raw.get("properties"), raw.get("assets")
-    if not (isinstance(raw.get("id"), str) and isinstance(properties, dict)):
-        raise CatalogError(f"expected a STAC item with id and properties in {path}")
-    if not isinstance(assets, dict) or not assets:
-        raise CatalogError(f"expected assets in item {raw['id']}, got none")
-    acquired = properties.get("datetime") or properties.get("start_datetime")
+    if isinstance(path, Path):
+        return parse_item(file_object(path, ITEM_BYTES_MAX), path)
+    with web or Web() as client:
+        return parse_item(client.json(path, ITEM_BYTES_MAX), path)
+
+
+def file_object(place: Place, bytes_max: int) -> dict[str, Any]:
+    """The JSON object in a file on this machine.
+
+    Raises
+    ------
+    CatalogError
+        If it is missing, too large, or not a JSON object.
+    """
+    if isinstance(place, Url):
+        raise CatalogError(f"expected a path on this machine, got {place}: mirror it first")
     try:
-        day = date.fromisoformat(str(acquired)[:10])
-    except ValueError as error:
-        raise CatalogError(
-            f"expected an ISO 8601 datetime in item {raw['id']}, got {acquired!r}"
-        ) from error
-    bands = bands_of(assets)
-    return Item(
-        item_id=raw["id"],
-        path=path,
-        acquired=str(acquired),
-        day=day,
-        assets={band: _asset(name, assets[name], path) for band, name in bands.items()},
-        baseline=_text(properties, "s2:processing_baseline", "processing:version"),
-        offset_applied=_flag(properties),
-    )
+        with place.open("rb") as file:
+            data = file.read(bytes_max + 1)
+    except OSError as error:
+        raise CatalogError(f"expected STAC JSON at {place}, got: {error}") from error
+    if len(data) > bytes_max:
+        raise CatalogError(f"expected at most {bytes_max} bytes in {place}, got more")
+    return json_object(data, place)
 
 
-def _walk(path: Path, depth_left: int) -> Iterator[Path]:
-    if depth_left == 0:
-        raise CatalogError(f"expected at most {LINK_DEPTH_MAX} nested catalogs, got more at {path}")
-    links = _read_json(path, CATALOG_BYTES_MAX).get("links")
-    if not isinstance(links, list):
-        raise CatalogError(f"expected a STAC catalog with links at {path}")
-    for link in links:
-        if not isinstance(link, dict) or not isinstance(link.get("href"), str):
-            raise CatalogError(f"expected links with an href in {path}, got {str(link)[:80]}")
-        if link.get("rel") == "item":
-            yield _resolve(path, link["href"])
-        elif link.get("rel") == "child":
-            yield from _walk(_resolve(path, link["href"]), depth_left - 1)
+class _Walk:
+    def __init__(self, read: ReadCatalog) -> None:
+        self._read = read
+        self._catalogs = 0
+        self._items = 0
+
+    def items(self, place: Place, depth_left: int) -> Iterator[Place]:
+        self._catalogs += 1
+        if depth_left == 0 or self._catalogs > CATALOGS_MAX:
+            raise CatalogError(
+                f"expected at most {LINK_DEPTH_MAX} nested and {CATALOGS_MAX} catalogs, "
+                f"got more at {place}"
+            )
+        links = self._read(place).get("links")
+        if not isinstance(links, list):
+            raise CatalogError(f"expected a STAC catalog with links at {place}")
+        for link in links:
+            if not isinstance(link, dict) or not isinstance(link.get("href"), str):
+                raise CatalogError(f"expected links with an href in {place}, got {str(link)[:80]}")
+            if link.get("rel") == "item":
+                yield self._counted(_link(place, link["href"]))
+            elif link.get("rel") == "child":
+                yield from self.items(_link(place, link["href"]), depth_left - 1)
+
+    def _counted(self, place: Place) -> Place:
+        self._items += 1
+        if self._items > ITEMS_MAX:
+            raise CatalogError(f"expected at most {ITEMS_MAX} items, got more at {place}")
+        return place
 
 
-def _resolve(base: Path, href: str) -> Path:
-    if "://" in href and not href.startswith("file://"):
+def _link(base: Place, href: str) -> Place:
+    # A catalog on disk that leads away is half a mirror: its scenes would come and go.
+    if isinstance(base, Path) and is_web(href):
         raise CatalogError(
             f"expected a path on this machine in {base}, got {href}: mirror it first"
         )
-    return (base.parent / href.removeprefix("file://")).resolve()
-
-
-def _read_json(path: Path, bytes_max: int) -> dict[str, Any]:
-    try:
-        data = path.read_bytes()
-        if len(data) > bytes_max:
-            raise CatalogError(f"expected at most {bytes_max} bytes in {path}, got {len(data)}")
-        value = json.loads(data)
-    except (OSError, ValueError) as error:
-        raise CatalogError(f"expected STAC JSON at {path}, got: {error}") from error
-    if not isinstance(value, dict):
-        raise CatalogError(f"expected a JSON object at {path}, got {type(value).__name__}")
-    return value
-
-
-def _asset(name: str, raw: Any, item_path: Path) -> Asset:
-    if not isinstance(raw, dict) or not isinstance(raw.get("href"), str):
-        raise CatalogError(f"expected an href for asset {name} in {item_path}")
-    bands = raw.get("raster:bands") or raw.get("bands") or [{}]
-    band = bands[0] if isinstance(bands, list) and isinstance(bands[0], dict) else {}
-    return Asset(
-        name,
-        _resolve(item_path, raw["href"]),
-        scale=_number(band, raw, "scale"),
-        offset=_number(band, raw, "offset"),
-        nodata=_number(band, raw, "nodata"),
-    )
-
-
-def _number(band: dict[str, Any], asset: dict[str, Any], key: str) -> float | None:
-    # raster extension v1 has `scale` in raster:bands, v2 `raster:scale` in bands or the asset.
-    for source, name in ((band, key), (band, f"raster:{key}"), (asset, f"raster:{key}")):
-        value = source.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value)
-    return None
-
-
-def _text(properties: dict[str, Any], *names: str) -> str | None:
-    return next((str(properties[n]) for n in names if properties.get(n) is not None), None)
-
-
-def _flag(properties: dict[str, Any]) -> bool | None:
-    value = properties.get("earthsearch:boa_offset_applied")
-    return value if isinstance(value, bool) else None
+    return join(base, href)

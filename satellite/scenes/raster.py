@@ -1,4 +1,9 @@
-"""The one door to rasterio: grids, windows of pixels, content hashes."""
+"""The one door to rasterio: grids, windows of pixels, content hashes.
+
+A raster may come from anyone. So GDAL opens plain GeoTIFFs only (a VRT can name any
+file or address), looks at no neighbouring files, and decodes no block larger than a
+stated bound. Rasters on the web are read through ``remote``, never by GDAL itself.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +20,19 @@ from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from core.errors import HarvestlineError
+from satellite.scenes.faults import RasterError, WebError
+from satellite.scenes.place import Place, Url
+from satellite.scenes.remote import RemoteFile
+
+__all__ = ["Box", "Grid", "Raster", "RasterError", "file_sha256", "open_raster"]
 
 HASH_CHUNK_BYTES = 1 << 20
-
-
-class RasterError(HarvestlineError):
-    """A raster is missing, broken, rotated, or its numbers cannot be trusted."""
-
-    code = "HL-SAT-004"
+SIDE_PIXELS_MAX = 65_536  # a Sentinel-2 tile has 10,980
+BLOCK_BYTES_MAX = 64 << 20  # decoded; four 512-pixel blocks of uint16 are 2 MiB
+SAMPLE_PIXELS = 512  # side of what `sample` looks at
+OVERVIEW_PIXELS_MAX = 4_096  # side up to which a raster without overviews is read whole
+# No listing of the folder, no .aux.xml: a raster is its own file and nothing beside it.
+GDAL = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +88,10 @@ class Box:
 class Raster:
     """An open single-band raster."""
 
-    def __init__(self, source: Any, path: Path) -> None:
+    def __init__(self, source: Any, path: Place, remote: RemoteFile | None = None) -> None:
         self._source = source
         self._path = path
+        self._remote = remote
         self.grid = _grid(source, path)
 
     @property
@@ -110,27 +120,97 @@ class Raster:
             If the window's blocks cannot be decoded.
         """
         window = Window(box.col0, box.row0, box.col1 - box.col0, box.row1 - box.row0)
+        return self._read(window=window)
+
+    def sample(self) -> NDArray[Any]:
+        """Stored numbers from all over the raster: (row, col), at most ``SAMPLE_PIXELS`` a side.
+
+        From an overview, or from the whole where it is small; from its middle where it
+        is large and has no overviews. Rasters of one grid give the same places.
+
+        Raises
+        ------
+        RasterError
+            If the blocks cannot be decoded.
+        """
+        rows, cols = self.grid.rows, self.grid.cols
+        if max(rows, cols) > OVERVIEW_PIXELS_MAX and not self._source.overviews(1):
+            row0, col0 = (rows - SAMPLE_PIXELS) // 2, (cols - SAMPLE_PIXELS) // 2
+            return self.read(
+                Box(max(row0, 0), max(row0, 0) + min(SAMPLE_PIXELS, rows),
+                    max(col0, 0), max(col0, 0) + min(SAMPLE_PIXELS, cols))
+            )  # fmt: skip
+        return self._read(out_shape=(min(rows, SAMPLE_PIXELS), min(cols, SAMPLE_PIXELS)))
+
+    def _read(self, **where: Any) -> NDArray[Any]:
         try:
-            return np.asarray(self._source.read(1, window=window))
+            found = np.asarray(self._source.read(1, **where))
         except (RasterioError, OSError) as error:
+            _raise_fault(self._remote)
             raise RasterError(f"expected whole blocks in {self._path}, got: {error}") from error
+        _raise_fault(self._remote)
+        return found
 
 
 @contextmanager
-def open_raster(path: Path) -> Iterator[Raster]:
-    """Open a raster for reading.
+def open_raster(path: Place) -> Iterator[Raster]:
+    """Open a raster for reading, on this machine or on the web.
 
     Raises
     ------
     RasterError
-        If it is missing, not a raster, or its grid is rotated.
+        If it is missing, not a GeoTIFF of one band, too large to be one of Sentinel-2,
+        or its grid is rotated.
+    WebError
+        If its address does not answer.
     """
+    if isinstance(path, Url):
+        with RemoteFile(path) as remote, _opened(path, remote) as source:
+            yield Raster(source, path, remote)
+    else:
+        with _opened(path, None) as source:
+            yield Raster(source, path)
+
+
+@contextmanager
+def _opened(path: Place, remote: RemoteFile | None) -> Iterator[Any]:
+    # GDAL asks the opener for a test file first; a name without an address keeps tokens out.
+    opener = {} if remote is None else {"opener": lambda *_, **__: remote.reader()}
+    name = path if remote is None else "remote.tif"
     try:
-        source = rasterio.open(path)
+        with rasterio.Env(**GDAL):
+            source = rasterio.open(name, driver="GTiff", **opener)
     except (RasterioError, OSError) as error:
+        _raise_fault(remote)
         raise RasterError(f"expected a readable COG at {path}, got: {error}") from error
     with source:
-        yield Raster(source, path)
+        _require_bounded(source, path)
+        yield source
+
+
+def _raise_fault(remote: RemoteFile | None) -> None:
+    # An exception cannot pass through GDAL: the reader keeps it, and it is raised here.
+    if remote is not None and remote.fault is not None:
+        raise WebError(str(remote.fault)) from remote.fault
+
+
+def _require_bounded(source: Any, path: Place) -> None:
+    kind = np.dtype(source.dtypes[0]) if source.count else None
+    if source.count != 1 or kind is None or kind.kind not in "uif":
+        raise RasterError(
+            f"expected one band of real numbers in {path}, got {source.count} of {source.dtypes}"
+        )
+    if max(source.height, source.width) > SIDE_PIXELS_MAX:
+        raise RasterError(
+            f"expected at most {SIDE_PIXELS_MAX} pixels a side in {path}, "
+            f"got {source.height} × {source.width}"
+        )
+    rows, cols = source.block_shapes[0]
+    if rows * cols * kind.itemsize > BLOCK_BYTES_MAX:
+        raise RasterError(
+            f"expected blocks of at most {BLOCK_BYTES_MAX} bytes in {path}, got {rows} × {cols} "
+            f"pixels: rewrite it as a COG (gdal_translate -of COG)"
+        )
 
 
 def file_sha256(path: Path) -> str:
@@ -151,7 +231,7 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _grid(source: Any, path: Path) -> Grid:
+def _grid(source: Any, path: Place) -> Grid:
     transform = source.transform
     if source.crs is None or not source.crs.is_projected:
         raise RasterError(f"expected a projected grid [m] in {path}, got {source.crs}")

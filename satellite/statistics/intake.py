@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from core.canonical import canonical_hash
 from core.errors import HarvestlineError
 from satellite.indices import BandMissingError, Index
 from satellite.scenes.bands import SCL
-from satellite.scenes.catalog import CatalogError, Item, item_paths, read_item
-from satellite.scenes.raster import RasterError, file_sha256
-from satellite.statistics.plots import Plot
+from satellite.scenes.faults import CatalogError, RasterError, WebError
+from satellite.scenes.identity import content_hash, fingerprint
+from satellite.scenes.item import BrokenItem, Item
+from satellite.scenes.source import open_source
+from satellite.statistics.plots import Plot, bounds_of
 from satellite.statistics.sample import Sampler
 from satellite.statistics.store import SceneRow, Store
 
 Tell = Callable[[int, int], None]
-SCENE_FAULTS = (CatalogError, BandMissingError, RasterError)
+SCENE_FAULTS = (CatalogError, BandMissingError, RasterError, WebError)
+SILENT_SCENES_MAX = 3  # in a row: the host is gone, and each scene costs all its tries
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,28 +61,32 @@ class Intake:
         BandMissingError
             If every scene lacks a band that the index needs.
         """
-        paths = item_paths(catalog)
+        items = list(open_source(catalog).items(bounds_of(self._plots), until))
         known = self._store.scenes(self._index.name)
-        new = later = broken = 0
-        for done, path in enumerate(paths, start=1):
-            scene = self._one(path, known, until)
+        new = later = broken = silent = 0
+        for done, item in enumerate(items, start=1):
+            scene = self._one(item, known, until)
             new += scene is not None and scene.item_id not in known
             later += scene is None
             broken += scene is not None and scene.code != ""
-            tell(done, len(paths))
-        self._refuse_if_no_scene_has_the_bands(len(paths) - later)
-        return IntakeCount(new, len(paths) - later - new, later, broken)
+            silent = silent + 1 if scene is not None and scene.code == WebError.code else 0
+            if scene is not None and silent == SILENT_SCENES_MAX:
+                raise WebError(f"{silent} scenes in a row do not answer; {scene.detail}")
+            tell(done, len(items))
+        self._refuse_if_no_scene_has_the_bands(len(items) - later)
+        return IntakeCount(new, len(items) - later - new, later, broken)
 
-    def _one(self, path: Path, known: dict[str, SceneRow], until: date | None) -> SceneRow | None:
-        try:
-            item = read_item(path)
-        except CatalogError as error:
-            scene = _broken_item(path, error)
+    def _one(
+        self, item: Item | BrokenItem, known: dict[str, SceneRow], until: date | None
+    ) -> SceneRow | None:
+        if isinstance(item, BrokenItem):
+            # It has no date of its own; and what is broken is looked at again each round.
+            scene = SceneRow(item.item_id, "", "", date.min, "", "", item.code, item.detail)
             self._store.save(self._index.name, scene, (), ())
             return scene
         if until is not None and item.day > until:
             return None
-        mark = _fingerprint(item, self._index)
+        mark = fingerprint(item, _needed(item, self._index))
         before = known.get(item.item_id)
         if before is not None and before.fingerprint == mark and self._is_complete(before):
             return before
@@ -97,12 +103,13 @@ class Intake:
 
     def _read(self, item: Item, mark: str, before: SceneRow | None) -> SceneRow:
         try:
-            sha256 = _content_hash(item, self._index)
+            sha256 = content_hash(item, _needed(item, self._index))
             plots = self._plots_to_read(item, sha256, before)
             sampler = self._whole if plots == self._plots else Sampler(plots, self._index)
             looks = sampler.look(item) if plots else []
         except SCENE_FAULTS as error:
-            scene = _scene(item, mark, "", error)
+            # Behind a link that failed the scene may be whole: without a mark it is tried again.
+            scene = _scene(item, "" if isinstance(error, WebError) else mark, "", error)
             self._store.save(self._index.name, scene, (), ())
             return scene
         scene = _scene(item, mark, sha256, None)
@@ -135,30 +142,5 @@ def _scene(item: Item, mark: str, sha256: str, error: HarvestlineError | None) -
     )
 
 
-def _broken_item(path: Path, error: CatalogError) -> SceneRow:
-    # An item that cannot be parsed has no id or date of its own; its file's name stands in.
-    return SceneRow(path.stem, "", "", date.min, "", "", error.code, str(error))
-
-
 def _needed(item: Item, index: Index) -> list[str]:
     return [band for band in (*index.bands, SCL) if band in item.assets]
-
-
-def _fingerprint(item: Item, index: Index) -> str:
-    marks: list[str] = []
-    for path in (item.path, *(item.assets[band].path for band in _needed(item, index))):
-        try:
-            stat = path.stat()
-            marks.append(f"{stat.st_size}:{stat.st_mtime_ns}")
-        except OSError:
-            marks.append("missing")  # the read that follows names what is missing
-    return "|".join(marks)
-
-
-def _content_hash(item: Item, index: Index) -> str:
-    return canonical_hash(
-        {
-            item.assets[band].name: file_sha256(item.assets[band].path)
-            for band in _needed(item, index)
-        }
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -16,6 +17,7 @@ from core.canonical import canonical_hash
 from core.errors import HarvestlineError
 from core.wire.evidence import EvidenceKind
 from core.wire.registry import ring_sha256_input
+from satellite.scenes.item import Bbox
 
 PLOTS_BYTES_MAX = 200_000_000
 PLOTS_MAX = 1_000_000
@@ -97,6 +99,21 @@ def read_plots(path: Path) -> tuple[list[Plot], list[Problem]]:
             + "; ".join(problem.detail for problem in problems[:3])
         )
     return list(plots.values()), problems
+
+
+def bounds_of(plots: Sequence[Plot]) -> Bbox | None:
+    """West, south, east, north of all plots [degrees]; west above east over the antimeridian."""
+    if not plots:
+        return None
+    boxes = [plot.polygon.bounds for plot in plots]
+    south, north = min(box[1] for box in boxes), max(box[3] for box in boxes)
+    west, east = min(box[0] for box in boxes), max(box[2] for box in boxes)
+    if east - west > 180:
+        behind = [box[2] for box in boxes if box[2] < 0]
+        before = [box[0] for box in boxes if box[0] > 0]
+        if len(behind) + len(before) == len(boxes):
+            return min(before), south, max(behind), north
+    return west, south, east, north
 
 
 def _features(path: Path) -> list[Any]:
