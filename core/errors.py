@@ -79,6 +79,8 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-SAT-015": CatalogueEntry("record of past seasons cannot be used", 422, EXIT_BAD_INPUT),
     "HL-SAT-016": CatalogueEntry("loss records cannot be used", 422, EXIT_BAD_INPUT),
     "HL-SAT-017": CatalogueEntry("table of yields cannot be used", 422, EXIT_BAD_INPUT),
+    "HL-SAT-018": CatalogueEntry("cluster cannot be used", 503, EXIT_UNAVAILABLE),
+    "HL-SAT-019": CatalogueEntry("worker's software is another", 409, EXIT_REFUSED),
     # server: the centre
     "HL-SRV-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
     "HL-SRV-002": CatalogueEntry("store cannot be used", 503, EXIT_STORAGE),
