@@ -10,9 +10,12 @@ from pathlib import Path
 
 from satellite.config import OutputError
 from satellite.series import Series
+from satellite.statistics.weighted import Spread
 from satellite.yields.estimate import Outlook, Subject
 
-SERIES_COLUMNS = ("plot_id", "date", "index", "mean", "valid_fraction", "scene_id")
+SERIES_COLUMNS = (
+    "plot_id", "date", "index", "mean", "std", "median", "p10", "p90", "valid_fraction", "scene_id",
+)  # fmt: skip
 SEASON_COLUMNS = (
     "plot_id", "kind", "crop", "season_id", "index", "as_of", "stage", "stage_observed_on",
     "start_on", "peak_on", "peak", "end_on", "clear_looks", "small_plot", "anomaly_ppm",
@@ -44,6 +47,7 @@ def series_csv(series: Iterable[Series], index_name: str) -> bytes:
             look.date.isoformat(),
             index_name,
             f"{look.mean:.6f}",
+            *_spread(look.spread),
             f"{look.valid_fraction:.6f}",
             look.scene_id,
         )
@@ -52,6 +56,11 @@ def series_csv(series: Iterable[Series], index_name: str) -> bytes:
         if look.mean is not None
     )
     return _csv(SERIES_COLUMNS, rows)
+
+
+def _spread(spread: Spread | None) -> tuple[str, ...]:
+    # Absent only from looks of an older version whose scene is gone.
+    return tuple(f"{x:.6f}" for x in spread) if spread else ("",) * len(Spread._fields)
 
 
 def season_csv(subjects: Sequence[Subject], outlooks: Sequence[Outlook], index_name: str) -> bytes:

@@ -1,15 +1,18 @@
-"""One scene over all plots: blocks are streamed, plot pixels are gathered.
+"""One scene over all plots: blocks are streamed once, plot pixels are gathered.
 
-Nothing larger than a block is ever held, and the index is computed on the plots'
-pixels alone. A coarser band (the 20 m classification under a 10 m index) is looked
-up at each pixel's centre.
+Nothing larger than a window of blocks is ever held, and indices are computed on the
+plots' pixels alone, as many as are asked for from the bands read once. Numbers are
+gathered as they are stored and become reflectance in float64; nothing is float32.
+With a pixel store, what was gathered before is taken from there, with the same bits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -19,22 +22,34 @@ from satellite.indices import Index, require_bands, require_classes
 from satellite.scenes.bands import SCL
 from satellite.scenes.calibration import Calibration, calibrate, require_plausible
 from satellite.scenes.catalog import Item
-from satellite.scenes.mask import DILATE_PIXELS, clear_pixels
-from satellite.scenes.raster import Box, Grid, Raster, RasterError, open_raster
-from satellite.statistics.coverage import Plan, build_plan
+from satellite.scenes.mask import DILATE_PIXELS
+from satellite.scenes.raster import Grid, Raster, RasterError, open_raster
+from satellite.statistics.coverage import Plan
+from satellite.statistics.gather import (
+    CLOUD_REACH_PIXELS,
+    Gathered,
+    as_stored,
+    clear_by_sight,
+    gather,
+    route_of,
+    sight,
+)
+from satellite.statistics.pixels import PixelStore
 from satellite.statistics.plots import Plot
+from satellite.statistics.shelf import plan_for
+from satellite.statistics.weighted import PlotStatistics, Segments, Spread, statistics_of
 
 Pixels = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """What one scene shows of one plot.
 
-    ``mean`` is absent where nothing of the plot was seen; ``valid_fraction`` [0–1]
-    is the weight seen over the plot's weight; ``pixels`` the plot's size and
-    ``full_pixels`` those inside the inner buffer [pixels]; ``covered`` whether the
-    plot touches the scene at all.
+    ``mean`` and ``spread`` are absent where nothing of the plot was seen;
+    ``valid_fraction`` [0–1] is the weight seen over the plot's weight; ``pixels`` the
+    plot's size and ``full_pixels`` those inside the inner buffer [pixels];
+    ``covered`` whether the plot touches the scene at all. A named tuple, because
+    there are as many as plots times scenes.
     """
 
     plot_id: str
@@ -43,150 +58,251 @@ class Look:
     pixels: float
     full_pixels: int
     covered: bool
+    spread: Spread | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What is kept between runs: the folder of plans, and the store of pixels."""
+
+    shelf: Path | None = None
+    pixels: PixelStore | None = None
 
 
 class Sampler:
-    """Samples scenes over a fixed set of plots; keeps one plan per grid."""
+    """Samples scenes over a fixed set of plots; keeps one plan per grid.
 
-    def __init__(self, plots: Sequence[Plot], index: Index) -> None:
+    Parameters
+    ----------
+    indices
+        One index, or several that share one pass over the blocks.
+    keeping
+        Where plans and pixels are kept between runs; by default nowhere.
+    dilate_pixels
+        How near cloud or shadow may be [pixels of the classification].
+    """
+
+    def __init__(
+        self,
+        plots: Sequence[Plot],
+        indices: Index | Sequence[Index],
+        keeping: Keeping = Keeping(),
+        dilate_pixels: int = DILATE_PIXELS,
+    ) -> None:
+        if not 0 <= dilate_pixels <= CLOUD_REACH_PIXELS:
+            raise ValueError(f"expected 0 to {CLOUD_REACH_PIXELS} pixels, got {dilate_pixels}")
         self._plots = tuple(plots)
-        self._index = index
-        self._plans: dict[Grid, Plan] = {}
+        self._indices = (indices,) if isinstance(indices, Index) else tuple(indices)
+        self._keeping = keeping
+        self._clear = clear_by_sight(dilate_pixels)
+        self._plans: dict[Grid, tuple[Plan, Segments]] = {}
 
     def look(self, item: Item) -> list[Look]:
-        """What the scene shows of each plot, in the plots' order.
+        """What the scene shows of each plot in the first index, in the plots' order.
 
         Raises
         ------
         BandMissingError
-            If the scene lacks a band of the index, or its classification.
+            If the scene lacks a band of an index, or its classification.
         RasterError
             If a raster is broken or its offset cannot be settled.
         """
-        require_bands(self._index, item.assets, item.item_id)
+        return self.looks(item)[self._indices[0].name]
+
+    def looks(self, item: Item, sha256s: Mapping[str, str] | None = None) -> dict[str, list[Look]]:
+        """What the scene shows of each plot, in the plots' order, by index name.
+
+        Parameters
+        ----------
+        sha256s
+            The content hashes of the files, by band, where the caller knows them; a
+            pixel store is asked by them.
+
+        Raises
+        ------
+        BandMissingError
+            If the scene lacks a band of an index, or its classification.
+        RasterError
+            If a raster is broken or its offset cannot be settled.
+        """
+        scenes = self._scene_pixels(item, sha256s or {})
+        found = {}
+        for index in self._indices:
+            scene = next(one for one in scenes if index.name in one.indices)
+            plan, segments = self._plans[scene.plan.grid]
+            found[index.name] = self._looks(plan, statistics_of(segments, scene.index(index)))
+        return found
+
+    def pixels(self, item: Item) -> xr.Dataset:
+        """The first index at every plot pixel, with its plot, place and weight.
+
+        dims (pixel,); ``index`` and the bands' reflectance float64, NaN where not seen.
+        """
+        scene = self._scene_pixels(item, {})[0]
+        x, y = scene.plan.grid.centres(scene.plan.rows, scene.plan.cols)
+        variables = {**scene.bands, "index": scene.index(self._indices[0])}
+        return xr.Dataset(
+            {name: ("pixel", values) for name, values in variables.items()},
+            {name: ("pixel", values) for name, values in
+             {"plot": scene.plan.plot, "x": x, "y": y, "weight": scene.plan.weight}.items()},
+        )  # fmt: skip
+
+    def _scene_pixels(self, item: Item, sha256s: Mapping[str, str]) -> list[_ScenePixels]:
+        for index in self._indices:
+            require_bands(index, item.assets, item.item_id)
         require_classes(item.assets, item.item_id)
+        names = dict.fromkeys(band for index in self._indices for band in (*index.bands, SCL))
         with ExitStack() as stack:
-            rasters = {
-                band: stack.enter_context(open_raster(item.assets[band].path))
-                for band in (*self._index.bands, SCL)
+            bands = {
+                name: _Band(item, name, stack, self._keeping.pixels, sha256s.get(name))
+                for name in names
             }
-            plan = self._plan(item, rasters)
-            return self._statistics(plan, plot_pixels(item, self._index, rasters, plan))
+            grids = {name: band.grid for name, band in bands.items()}
+            if len({grid.crs for grid in grids.values()}) > 1:
+                raise RasterError(f"expected one projection over the bands of {item.item_id}")
+            wanted: dict[Grid, list[Index]] = {}
+            for index in self._indices:
+                finest = min((grids[name] for name in index.bands), key=lambda g: g.step)
+                wanted.setdefault(finest, []).append(index)
+            return self._gathered(item, bands, wanted)
 
-    def _plan(self, item: Item, rasters: dict[str, Raster]) -> Plan:
-        if len({raster.grid.crs for raster in rasters.values()}) > 1:
-            raise RasterError(f"expected one projection over the bands of {item.item_id}")
-        grid = min((rasters[band].grid for band in self._index.bands), key=lambda g: g.step)
+    def _gathered(
+        self, item: Item, bands: dict[str, _Band], wanted: dict[Grid, list[Index]]
+    ) -> list[_ScenePixels]:
+        plans = {grid: self._plan(grid) for grid in wanted}
+        needs = {
+            grid: {SCL, *(band for index in indices for band in index.bands)}
+            for grid, indices in wanted.items()
+        }
+        clear: dict[Grid, NDArray[np.bool_]] = {}
+        reflectance: dict[Grid, dict[str, Pixels]] = {grid: {} for grid in wanted}
+        for name in (SCL, *(name for name in bands if name != SCL)):
+            grids = [grid for grid in wanted if name in needs[grid]]
+            for grid, part in zip(
+                grids, bands[name].gathered([plans[grid] for grid in grids]), strict=True
+            ):
+                if name == SCL:
+                    clear[grid] = _inside(self._clear[part.stored], part)
+                else:
+                    values = bands[name].calibration().reflectance(part.stored.astype(np.float64))
+                    values[~_inside(clear[grid], part)] = np.nan
+                    require_plausible(item.item_id, name, values)
+                    reflectance[grid][name] = np.maximum(values, 0.0)
+        return [
+            _ScenePixels(plans[grid], reflectance[grid], frozenset(i.name for i in indices))
+            for grid, indices in wanted.items()
+        ]
+
+    def _plan(self, grid: Grid) -> Plan:
         if grid not in self._plans:
-            self._plans[grid] = build_plan(grid, self._plots)
-        return self._plans[grid]
+            plan = plan_for(grid, self._plots, self._keeping.shelf)
+            self._plans[grid] = plan, plan.segments
+        return self._plans[grid][0]
 
-    def _statistics(self, plan: Plan, pixels: xr.Dataset) -> list[Look]:
-        mean, seen = weighted_means(
-            plan.plot, plan.weight, pixels["index"].to_numpy(), len(self._plots)
-        )
+    def _looks(self, plan: Plan, found: PlotStatistics) -> list[Look]:
+        fraction = np.minimum(found.seen / plan.plot_weight, 1.0)
         covered = np.bincount(plan.plot, minlength=len(self._plots)) > 0
-        fraction = np.minimum(seen / plan.plot_weight, 1.0)
+        spreads = map(
+            Spread, *(x.tolist() for x in (found.std, found.median, found.p10, found.p90))
+        )
+        columns = zip(
+            self._plots,
+            (found.seen > 0).tolist(),
+            found.mean.tolist(),
+            fraction.tolist(),
+            plan.plot_weight.tolist(),
+            plan.full_pixels.tolist(),
+            covered.tolist(),
+            spreads,
+            strict=True,
+        )
         return [
             Look(
                 plot.plot_id,
-                float(mean[i]) if seen[i] > 0 else None,
-                float(fraction[i]),
-                float(plan.plot_weight[i]),
-                int(plan.full_pixels[i]),
-                bool(covered[i]),
+                mean if seen else None,
+                valid,
+                pixels,
+                full,
+                touched,
+                spread if seen else None,
             )
-            for i, plot in enumerate(self._plots)
+            for plot, seen, mean, valid, pixels, full, touched, spread in columns
         ]
 
 
-def weighted_means(
-    plot: NDArray[np.int64], weight: Pixels, value: Pixels, plots: int
-) -> tuple[Pixels, Pixels]:
-    """Each plot's weighted mean and the weight behind it; NaN pixels weigh nothing.
+@dataclass(frozen=True, slots=True)
+class _ScenePixels:
+    """Reflectance of some bands at the pixels of one plan, NaN where not seen."""
 
-    Parameters
-    ----------
-    plot, weight, value
-        Of each pixel, (pixel,).
-    plots
-        Number of plots [count].
-    """
-    seen = np.isfinite(value)
-    used = np.where(seen, weight, 0.0)
-    total: Pixels = np.bincount(plot, used, minlength=plots).astype(np.float64)
-    sums = np.bincount(plot, used * np.where(seen, value, 0.0), minlength=plots)
-    mean: Pixels = np.full(plots, np.nan)
-    np.divide(sums, total, out=mean, where=total > 0)
-    return mean, total
+    plan: Plan
+    bands: dict[str, Pixels]
+    indices: frozenset[str]
+
+    def index(self, index: Index) -> Pixels:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value = index.formula(self.bands)
+        found: Pixels = np.where(np.isfinite(value), value, np.nan)
+        return found
 
 
-def plot_pixels(item: Item, index: Index, rasters: dict[str, Raster], plan: Plan) -> xr.Dataset:
-    """The index at every plot pixel: dims (pixel,) float64, NaN where not seen.
+class _Band:
+    """One band of one scene: its file, opened only if the store does not have it."""
 
-    Raises
-    ------
-    RasterError
-        If blocks are broken or the pixels contradict the stated offset.
-    """
-    readings = {band: calibrate(item, item.assets[band], rasters[band]) for band in index.bands}
-    parts = [_block(rasters, readings, plan, block) for block in plan.blocks]
-    if not parts:
-        return xr.Dataset({"index": ("pixel", np.empty(0))})
-    bands = {band: np.concatenate([part[band] for part in parts]) for band in index.bands}
-    for band, values in bands.items():
-        require_plausible(item.item_id, band, values)
-    dataset = xr.Dataset({band: ("pixel", np.maximum(v, 0.0)) for band, v in bands.items()})
-    with np.errstate(divide="ignore", invalid="ignore"):
-        value = index.formula({band: dataset[band] for band in index.bands})
-    dataset["index"] = value.where(np.isfinite(value))
-    return dataset
+    def __init__(
+        self, item: Item, name: str, stack: ExitStack, store: PixelStore | None, sha256: str | None
+    ) -> None:
+        self._item = item
+        self._name = name
+        self._asset = item.assets[name]
+        self._stack = stack
+        self._opened: Raster | None = None
+        if store is not None and sha256 is None and isinstance(self._asset.path, Path):
+            sha256 = store.sha256_of(self._asset.path)
+        # Without a hash nothing can be kept: the next reader could not tell what it was.
+        self._kept = (store, sha256) if store is not None and sha256 is not None else None
 
+    @property
+    def grid(self) -> Grid:
+        known = self._kept[0].grid(self._kept[1]) if self._kept else None
+        return known or self._raster().grid
 
-def _block(
-    rasters: dict[str, Raster], readings: dict[str, Calibration], plan: Plan, block: slice
-) -> dict[str, Pixels]:
-    x, y = plan.grid.centres(plan.rows[block], plan.cols[block])
-    clear = _clear(rasters[SCL], x, y)
-    found: dict[str, Pixels] = {}
-    for band, reading in readings.items():
-        stored, inside = _gather(rasters[band], x, y)
-        found[band] = np.where(inside & clear, reading.reflectance(stored), np.nan)
-    return found
+    def calibration(self) -> Calibration:
+        if self._kept is None:
+            return self._settle()
+        store, sha256 = self._kept
+        stated = (self._asset, self._item.baseline, self._item.offset_applied)
+        return store.calibration(sha256, repr(stated), self._settle)
 
+    def gathered(self, plans: Sequence[Plan]) -> list[Gathered]:
+        found = [self._stored(plan) for plan in plans]
+        missing = [plan for plan, part in zip(plans, found, strict=True) if part is None]
+        fresh = iter(self._decoded(missing) if missing else ())
+        return [next(fresh) if part is None else part for part in found]
 
-def _gather(raster: Raster, x: Pixels, y: Pixels) -> tuple[Pixels, NDArray[np.bool_]]:
-    grid = raster.grid
-    rows, cols, inside = _cells(grid, x, y)
-    if not inside.any():
-        return np.zeros(x.shape), inside
-    box = _tight(rows[inside], cols[inside])
-    values = raster.read(box)
-    picked = values[
-        np.clip(rows, box.row0, box.row1 - 1) - box.row0,
-        np.clip(cols, box.col0, box.col1 - 1) - box.col0,
-    ]
-    return picked.astype(np.float64), inside
+    def _stored(self, plan: Plan) -> Gathered | None:
+        if self._kept is None:
+            return None
+        store, sha256 = self._kept
+        return store.read(plan.key, self._name, sha256)
 
+    def _decoded(self, plans: Sequence[Plan]) -> list[Gathered]:
+        raster, is_scl = self._raster(), self._name == SCL
+        route = route_of(plans, raster.grid, CLOUD_REACH_PIXELS if is_scl else 0)
+        parts = gather(raster, plans, route, sight if is_scl else as_stored)
+        if self._kept is not None:
+            store, sha256 = self._kept
+            for plan, part in zip(plans, parts, strict=True):
+                store.write(plan.key, self._name, sha256, raster.grid, part)
+        return parts
 
-def _clear(raster: Raster, x: Pixels, y: Pixels) -> NDArray[np.bool_]:
-    rows, cols, inside = _cells(raster.grid, x, y)
-    if not inside.any():
-        return inside
-    box = _tight(rows[inside], cols[inside]).grown(DILATE_PIXELS, raster.grid)
-    clear = clear_pixels(raster.read(box))
-    rows = np.clip(rows, box.row0, box.row1 - 1) - box.row0
-    cols = np.clip(cols, box.col0, box.col1 - 1) - box.col0
-    return inside & clear[rows, cols]
+    def _settle(self) -> Calibration:
+        return calibrate(self._item, self._asset, self._raster())
 
-
-def _cells(
-    grid: Grid, x: Pixels, y: Pixels
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    rows, cols = grid.rows_of(y), grid.cols_of(x)
-    inside = (rows >= 0) & (rows < grid.rows) & (cols >= 0) & (cols < grid.cols)
-    return rows, cols, inside
+    def _raster(self) -> Raster:
+        if self._opened is None:
+            self._opened = self._stack.enter_context(open_raster(self._asset.path))
+        return self._opened
 
 
-def _tight(rows: NDArray[np.int64], cols: NDArray[np.int64]) -> Box:
-    return Box(int(rows.min()), int(rows.max()) + 1, int(cols.min()), int(cols.max()) + 1)
+def _inside(flags: NDArray[np.bool_], part: Gathered) -> NDArray[np.bool_]:
+    return flags if part.inside is None else flags & part.inside

@@ -18,10 +18,13 @@ from typing import Literal
 from satellite.config import OutputError
 from satellite.statistics.plots import Plot, Problem
 from satellite.statistics.sample import Look
+from satellite.statistics.weighted import Spread
 
-SCHEMA_VERSION = 1
 BUSY_TIMEOUT_S = 10.0
-SCHEMA = """
+# Step n brings a file of version n to version n + 1. A step that was released is never
+# edited: files that it wrote are out there.
+MIGRATIONS = (
+    """
 CREATE TABLE scene (
   item_id TEXT NOT NULL, index_name TEXT NOT NULL, fingerprint TEXT NOT NULL,
   sha256 TEXT NOT NULL, day TEXT NOT NULL, acquired TEXT NOT NULL, baseline TEXT NOT NULL,
@@ -39,7 +42,16 @@ CREATE TABLE document (
   UNIQUE (evidence_id)) STRICT;
 CREATE INDEX document_by_plot ON document (plot_id, sequence);
 CREATE INDEX document_by_status ON document (status, sequence);
-"""
+""",
+    """
+ALTER TABLE look ADD COLUMN std REAL;
+ALTER TABLE look ADD COLUMN median REAL;
+ALTER TABLE look ADD COLUMN p10 REAL;
+ALTER TABLE look ADD COLUMN p90 REAL;
+""",
+)
+SCHEMA_VERSION = len(MIGRATIONS)
+NOTHING_SEEN = (None,) * len(Spread._fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +74,7 @@ class SceneRow:
 
 @dataclass(frozen=True, slots=True)
 class LookRow:
-    """One look with its scene."""
+    """One look with its scene; ``spread`` is absent where nothing was seen."""
 
     plot_id: str
     scene: SceneRow
@@ -70,6 +82,7 @@ class LookRow:
     valid_fraction: float
     pixels: float
     full_pixels: int
+    spread: Spread | None = None
 
 
 class Store:
@@ -98,9 +111,13 @@ class Store:
         return {row[0]: _scene(row) for row in rows}
 
     def plots_seen(self, item_id: str, index_name: str) -> set[tuple[str, str]]:
-        """The plots (id, polygon hash) that were looked at on a scene."""
+        """The plots (id, polygon hash) that were looked at on a scene.
+
+        A look from before the spread was kept does not count: it is taken again.
+        """
         rows = self.connection.execute(
-            "SELECT plot_id, ring_sha256 FROM look WHERE item_id = ? AND index_name = ?",
+            "SELECT plot_id, ring_sha256 FROM look WHERE item_id = ? AND index_name = ?"
+            " AND (mean IS NULL OR std IS NOT NULL)",
             (item_id, index_name),
         )
         return {(plot_id, ring) for plot_id, ring in rows}
@@ -127,7 +144,7 @@ class Store:
                 ),
             )
             self.connection.executemany(
-                "INSERT OR REPLACE INTO look VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO look VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (
                         look.plot_id,
@@ -139,6 +156,7 @@ class Store:
                         look.pixels,
                         look.full_pixels,
                         int(look.covered),
+                        *(look.spread or NOTHING_SEEN),
                     )
                     for look in looks
                 ],
@@ -148,7 +166,8 @@ class Store:
         """All looks at plots that their scene covers, oldest first."""
         rows = self.connection.execute(
             "SELECT s.item_id, s.fingerprint, s.sha256, s.day, s.acquired, s.baseline, s.code,"
-            " s.detail, l.plot_id, l.mean, l.valid_fraction, l.pixels, l.full_pixels"
+            " s.detail, l.plot_id, l.mean, l.valid_fraction, l.pixels, l.full_pixels,"
+            " l.std, l.median, l.p10, l.p90"
             " FROM look l JOIN scene s USING (item_id, index_name)"
             " WHERE index_name = ? AND l.covered = 1 AND s.code = '' AND s.day <= ?"
             " ORDER BY s.day, s.item_id, l.plot_id",
@@ -158,7 +177,9 @@ class Store:
         found = []
         for row in rows:
             scene = scenes.get(row[0]) or scenes.setdefault(row[0], _scene(row))
-            found.append(LookRow(row[8], scene, *row[9:]))
+            plot_id, mean, valid, pixels, full_pixels, *spread = row[8:]
+            seen = None if spread[0] is None else Spread(*spread)
+            found.append(LookRow(plot_id, scene, mean, valid, pixels, full_pixels, seen))
         return found
 
     def broken(self, index_name: str) -> list[Problem]:
@@ -170,18 +191,27 @@ class Store:
         ]
 
     def _migrate(self, path: Path | str) -> None:
-        (version,) = self.connection.execute("PRAGMA user_version").fetchone()
-        if version == SCHEMA_VERSION:
+        if self._version() == SCHEMA_VERSION:
             return
-        if version != 0:
-            raise OutputError(
-                f"expected state version {SCHEMA_VERSION} in {path}, got {version}: "
-                "use another output folder or the version that wrote it"
-            )
         self.connection.execute("PRAGMA journal_mode = WAL")
-        self.connection.executescript(
-            f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-        )
+        with self.connection:
+            # Read again under the lock: of two that open an old file at once, one migrates
+            # and the other finds it done.
+            self.connection.execute("BEGIN IMMEDIATE")
+            version = self._version()
+            if version > SCHEMA_VERSION:
+                raise OutputError(
+                    f"expected state version {SCHEMA_VERSION} or earlier in {path}, got "
+                    f"{version}: use another output folder or the version that wrote it"
+                )
+            for step in MIGRATIONS[version:]:
+                for statement in step.split(";"):
+                    self.connection.execute(statement)
+            self.connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def _version(self) -> int:
+        (version,) = self.connection.execute("PRAGMA user_version").fetchone()
+        return int(version)
 
 
 def _scene(row: Sequence[str]) -> SceneRow:

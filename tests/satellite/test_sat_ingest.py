@@ -112,7 +112,10 @@ def test_scenes_become_series_seasons_and_evidence(tmp_path: Path) -> None:
     assert (done.scenes.new, done.scenes.broken, done.plots, done.evidence_new) == (16, 0, 2, 2)
     with (job.out / "series.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["plot_id", "date", "index", "mean", "valid_fraction", "scene_id"]
+    assert ",".join(rows[0]) == (
+        "plot_id,date,index,mean,std,median,p10,p90,valid_fraction,scene_id"
+    )
+    assert float(rows[0]["p10"]) <= float(rows[0]["median"]) <= float(rows[0]["p90"])
     assert len(rows) == 32
     assert float(rows[0]["mean"]) == pytest.approx(_maize(0), abs=2e-3)
     good = evidence["p0"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,10 @@ from satellite.indices import index_named
 from satellite.scenes.catalog import item_paths, read_item
 from satellite.scenes.raster import Grid
 from satellite.statistics.coverage import build_plan, projected
+from satellite.statistics.gather import route_of
 from satellite.statistics.plots import PlotError, read_plots
-from satellite.statistics.sample import Sampler, weighted_means
+from satellite.statistics.sample import Sampler
+from satellite.statistics.weighted import segments_of, statistics_of
 from tests.support.tiny_scenes import (
     CRS,
     LEFT,
@@ -103,7 +106,7 @@ def test_means_equal_exactextracts_own_zonal_statistics(
     plots, _ = read_plots(write_plots(path, [plot_feature("p", ring)]))
     values = np.random.default_rng(seed).random((8, 8))
     plan = build_plan(GRID, plots)
-    mean, _ = weighted_means(plan.plot, plan.weight, values[plan.rows, plan.cols], 1)
+    mean = statistics_of(plan.segments, values[plan.rows, plan.cols]).mean
     source = NumPyRasterSource(values, LEFT, TOP - 80, LEFT + 80, TOP)
     feature = {"type": "Feature", "properties": {},
                "geometry": mapping(projected(plots[0].polygon, CRS))}  # fmt: skip
@@ -123,19 +126,14 @@ def test_the_plan_is_the_same_whether_plots_share_a_block_or_not(tmp_path: Path)
         write_plots(tmp_path / "p", [plot_feature(f"p{i}", r) for i, r in enumerate(rings)])
     )
     plan = build_plan(wide, plots)
+    route = route_of([plan], wide)
     covered = np.bincount(plan.plot, plan.weight)
-    assert len(plan.blocks) == 4, "two block rows by two block columns"
-    for block in plan.blocks:
-        assert (
-            len(
-                {
-                    (r // 1024, c // 1024)
-                    for r, c in zip(plan.rows[block], plan.cols[block], strict=True)
-                }
-            )
-            == 1
-        )
-    assert sum(block.stop - block.start for block in plan.blocks) == len(plan.plot)
+    assert len(route.boxes) == 4, "two block rows by two block columns"
+    for first, last in pairwise(route.bounds):
+        places = route.places[first:last]
+        blocks = zip(plan.rows[places] // 1024, plan.cols[places] // 1024, strict=True)
+        assert len(set(blocks)) == 1
+    assert sorted(route.places) == list(range(len(plan.plot)))
     assert covered == pytest.approx(plan.plot_weight, abs=1e-5)
 
 
@@ -145,8 +143,9 @@ def test_the_plan_is_the_same_whether_plots_share_a_block_or_not(tmp_path: Path)
     )
 )
 def test_a_weighted_mean_lies_between_the_least_and_the_greatest(rows: list) -> None:
-    plot, weight, value = (np.array(column) for column in zip(*rows, strict=True))
-    mean, total = weighted_means(plot, weight, value.astype(float), 4)
+    plot, weight, value = (np.array(column) for column in zip(*sorted(rows), strict=True))
+    found = statistics_of(segments_of(plot, weight, 4), value.astype(float))
+    mean, total = found.mean, found.seen
     for p in range(4):
         own = value[plot == p]
         if len(own):

@@ -1,0 +1,199 @@
+"""From blocks to plot pixels: every block is read once, and only its plots' pixels are kept.
+
+A route says, for the pixels of one or more plans, where they lie on a band's own grid:
+in which window of blocks, and where in that window. A coarser band (the 20 m
+classification under a 10 m index) is looked up at each pixel's centre.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from satellite.scenes.mask import BLEEDING_CLASSES, CLEAR_CLASSES
+from satellite.scenes.raster import Box, Grid, Raster
+from satellite.statistics.coverage import Plan
+
+BLOCK_PIXELS = 1024  # of one window's side: one COG block of 1024, or four of 512
+CLOUD_REACH_PIXELS = 3  # how far cloud is looked for, of the classification's own pixels
+CLASS_MAX = 15  # SCL has 0–11; a greater number is no class and never clear
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where the pixels of some plans lie on one band's grid, in the order of its windows.
+
+    ``boxes`` are the windows; ``bounds`` (window + 1,) int64 where each one's pixels
+    begin; ``places`` (pixel,) int64 which pixel of the plans that is; ``local``
+    (pixel,) int64 its place in the flattened window. ``inside`` (all pixels,) bool
+    tells which pixels the band's grid holds; absent if it holds all.
+    """
+
+    boxes: tuple[Box, ...]
+    bounds: NDArray[np.int64]
+    places: NDArray[np.int64]
+    local: NDArray[np.int64]
+    pixels: int
+    inside: NDArray[np.bool_] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """One band at the pixels of one plan: ``stored`` (pixel,) in the file's own numbers.
+
+    ``inside`` (pixel,) bool; absent if the band's grid holds all pixels. Outside it,
+    ``stored`` is zero and means nothing.
+    """
+
+    stored: NDArray[Any]
+    inside: NDArray[np.bool_] | None
+
+
+def route_of(plans: Sequence[Plan], grid: Grid, margin: int = 0) -> Route:
+    """The way over a band's grid that passes every pixel of the plans.
+
+    Parameters
+    ----------
+    margin
+        By how much each window is grown beyond its pixels [pixels].
+    """
+    rows, cols = _cells(plans, grid)
+    held = (rows >= 0) & (rows < grid.rows) & (cols >= 0) & (cols < grid.cols)
+    inside = None if held.all() else held
+    where = np.arange(len(rows)) if inside is None else np.flatnonzero(held)
+    rows, cols = rows[where], cols[where]
+    block = rows // BLOCK_PIXELS * (grid.cols // BLOCK_PIXELS + 1) + cols // BLOCK_PIXELS
+    order = np.argsort(block, kind="stable")
+    rows, cols = rows[order], cols[order]
+    starts = np.flatnonzero(np.diff(block[order], prepend=-1))
+    boxes = _boxes(rows, cols, starts, grid, margin)
+    bounds = np.append(starts, len(rows))
+    sizes = np.diff(bounds)
+    row0, col0, width = (
+        np.repeat(np.array(corner, np.int64), sizes)
+        for corner in (
+            [box.row0 for box in boxes],
+            [box.col0 for box in boxes],
+            [box.col1 - box.col0 for box in boxes],
+        )
+    )
+    local = (rows - row0) * width + cols - col0
+    return Route(boxes, bounds, where[order], local, len(held), inside)
+
+
+def _cells(plans: Sequence[Plan], grid: Grid) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    rows, cols = [], []
+    for plan in plans:
+        if plan.grid == grid:
+            rows.append(plan.rows)
+            cols.append(plan.cols)
+            continue
+        x, y = plan.grid.centres(plan.rows, plan.cols)
+        rows.append(grid.rows_of(y))
+        cols.append(grid.cols_of(x))
+    return np.concatenate(rows), np.concatenate(cols)
+
+
+def _boxes(
+    rows: NDArray[np.int64],
+    cols: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    grid: Grid,
+    margin: int,
+) -> tuple[Box, ...]:
+    if len(starts) == 0:
+        return ()
+    edges = (
+        np.minimum.reduceat(rows, starts),
+        np.maximum.reduceat(rows, starts) + 1,
+        np.minimum.reduceat(cols, starts),
+        np.maximum.reduceat(cols, starts) + 1,
+    )
+    return tuple(
+        Box(*corner).grown(margin, grid)
+        for corner in zip(*(edge.tolist() for edge in edges), strict=True)
+    )
+
+
+def gather(
+    raster: Raster, plans: Sequence[Plan], route: Route, prepare: Callable[..., NDArray[Any]]
+) -> list[Gathered]:
+    """One band at the pixels of each plan, every window read once.
+
+    Parameters
+    ----------
+    prepare
+        Applied to each window (row, col) before its pixels are taken, and tells by its
+        result what is kept; it may look at neighbours as far as the route's margin.
+
+    Raises
+    ------
+    RasterError
+        If a block is broken.
+    """
+    found: NDArray[Any] | None = None
+    for i, box in enumerate(route.boxes):
+        window = prepare(raster.read(box))
+        if found is None:
+            found = np.zeros(route.pixels, window.dtype)
+        part = slice(int(route.bounds[i]), int(route.bounds[i + 1]))
+        found[route.places[part]] = window.ravel()[route.local[part]]
+    stored = np.zeros(route.pixels, np.uint8) if found is None else found
+    edges = np.cumsum([len(plan.plot) for plan in plans])[:-1]
+    insides = [None] * len(plans) if route.inside is None else np.split(route.inside, edges)
+    return [
+        Gathered(part, None if inside is None or inside.all() else inside)
+        for part, inside in zip(np.split(stored, edges), insides, strict=True)
+    ]
+
+
+def as_stored(window: NDArray[Any]) -> NDArray[Any]:
+    """A window as it is."""
+    return window
+
+
+def sight(classes: NDArray[Any]) -> NDArray[np.uint8]:
+    """What the classification says of each pixel, and how far the nearest cloud is.
+
+    The class in the low half of the byte; in the high half the distance to the
+    nearest cloud or shadow in pixels, along the longer axis: 0 is cloud itself, and
+    ``CLOUD_REACH_PIXELS`` + 1 stands for all that is farther.
+
+    Parameters
+    ----------
+    classes
+        SCL numbers, (row, col).
+    """
+    kind = np.minimum(classes, CLASS_MAX).astype(np.uint8)
+    near = _BLEEDING[kind]
+    distance = np.full(kind.shape, CLOUD_REACH_PIXELS + 1, np.uint8)
+    distance -= near.view(np.uint8)
+    for _ in range(CLOUD_REACH_PIXELS):
+        near = _dilated(near)
+        distance -= near.view(np.uint8)
+    found: NDArray[np.uint8] = kind | distance << 4
+    return found
+
+
+def clear_by_sight(dilate_pixels: int) -> NDArray[np.bool_]:
+    """Whether each byte of ``sight`` (256,) is clear: a clear class, away from cloud."""
+    byte = np.arange(256)
+    found: NDArray[np.bool_] = np.isin(byte & 15, CLEAR_CLASSES) & (byte >> 4 > dilate_pixels)
+    return found
+
+
+_BLEEDING = np.isin(np.arange(CLASS_MAX + 1), BLEEDING_CLASSES)
+
+
+def _dilated(near: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    rows = near.copy()
+    rows[1:] |= near[:-1]
+    rows[:-1] |= near[1:]
+    both = rows.copy()
+    both[:, 1:] |= rows[:, :-1]
+    both[:, :-1] |= rows[:, 1:]
+    return both

@@ -1,0 +1,164 @@
+"""Weighted statistics of many plots at once: mean, spread and quantiles of their pixels.
+
+Every pixel weighs what the plot covers of it. All sums are float64, the deviation is
+taken about the mean in a second pass (no difference of large squares), and the
+quantiles are those of Hyndman and Fan's type 7 (doi:10.1080/00031305.1996.10473566,
+numpy's default) carried over to weights as exactextract does: with the n seen pixels
+of a plot in order of value, pixel k = 0 … n−1 stands at
+
+    S_k = k·w_k + (n−1)·Σ_{i<k} w_i
+
+and the quantile q is read off the broken line through (S_k, value_k) at
+q·(n−1)·Σw. With equal weights S_k is k·(n−1)·w, which is type 7. Where values tie,
+S_k depends on which of them comes first, so the order is fixed here: by value, then
+by weight. The answer then depends on the pixels alone, not on a sort's whim.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.float64]
+Places = NDArray[np.int64]
+
+QUANTILES = (0.10, 0.50, 0.90)
+# Plots whose sizes differ by less than this share a padded table: few tables, little padding.
+PADDING_MAX = 1.25
+TABLE_CELLS_MAX = 1 << 16  # of one table at a time, so that it stays in the processor's cache
+
+
+class Spread(NamedTuple):
+    """How the index is spread over a plot's seen pixels [index units]."""
+
+    std: float
+    median: float
+    p10: float
+    p90: float
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """The pixels of each plot, one run after the other.
+
+    ``starts`` (plot + 1,) int64 where each run begins; ``weight`` (pixel,) float64
+    [share of a pixel], rising within a run; ``tables`` are (plots, pixels) pairs:
+    which plots, and (plot, place) int32 the places of their pixels, padded with the
+    number of all pixels.
+    """
+
+    starts: Places
+    weight: Pixels
+    tables: tuple[tuple[Places, NDArray[np.int32]], ...]
+
+    @property
+    def plots(self) -> int:
+        """Number of plots [count]."""
+        return len(self.starts) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class PlotStatistics:
+    """Of each plot, (plot,) float64; NaN where nothing was seen, ``seen`` is then 0.
+
+    ``seen`` is the weight of the seen pixels [pixels].
+    """
+
+    seen: Pixels
+    mean: Pixels
+    std: Pixels
+    p10: Pixels
+    median: Pixels
+    p90: Pixels
+
+
+def segments_of(plot: Places, weight: Pixels, plots: int) -> Segments:
+    """The runs of pixels that are in order of plot, then of weight.
+
+    Parameters
+    ----------
+    plot, weight
+        Of each pixel, (pixel,).
+    plots
+        Number of plots [count].
+    """
+    starts = np.searchsorted(plot, np.arange(plots + 1))
+    sizes = np.diff(starts)
+    tables: list[tuple[Places, NDArray[np.int32]]] = []
+    by_size = np.argsort(sizes, kind="stable")
+    first = int(np.searchsorted(sizes[by_size], 1))
+    while first < plots:
+        least = int(sizes[by_size[first]])
+        last = int(np.searchsorted(sizes[by_size], int(least * PADDING_MAX), side="right"))
+        width = int(sizes[by_size[last - 1]])
+        last = min(last, first + max(TABLE_CELLS_MAX // width, 1))
+        members = np.sort(by_size[first:last])
+        places = starts[members, None] + np.arange(width)
+        places[places >= starts[members + 1, None]] = len(plot)
+        tables.append((members, places.astype(np.int32)))
+        first = last
+    return Segments(starts, weight, tuple(tables))
+
+
+def statistics_of(segments: Segments, value: Pixels) -> PlotStatistics:
+    """Each plot's statistics; NaN pixels are not seen.
+
+    Parameters
+    ----------
+    value
+        Of each pixel, (pixel,) float64.
+    """
+    seen, means = np.zeros(segments.plots), np.full(segments.plots, np.nan)
+    squares = np.zeros(segments.plots)
+    levels = np.full((len(QUANTILES), segments.plots), np.nan)
+    # One more pixel, unseen and weightless, for the padding to point at.
+    values, weights = np.append(value, np.nan), np.append(segments.weight, 0.0)
+    for members, places in segments.tables:
+        table = values[places]
+        order = np.argsort(table, axis=1, kind="stable")  # NaN last, ties by weight
+        table = np.take_along_axis(table, order, axis=1)
+        weight = np.take_along_axis(weights[places], order, axis=1)
+        weight[np.isnan(table)] = 0.0
+        count = np.count_nonzero(weight, axis=1)
+        table[weight == 0.0] = 0.0
+        cumulated = np.cumsum(weight, axis=1)
+        seen[members] = cumulated[:, -1]
+        means[members] = mean = _ratio(_sums(weight * table), seen[members])
+        squares[members] = _sums(weight * (table - mean[:, None]) ** 2)
+        levels[:, members] = _quantiles(table, weight, cumulated, count)
+    return PlotStatistics(seen, means, np.sqrt(_ratio(squares, seen)), *levels)
+
+
+def _sums(table: Pixels) -> Pixels:
+    # From left to right, unlike numpy's pairwise sum, whose last bit depends on the padding
+    # and so on which other plots there are.
+    found: Pixels = np.cumsum(table, axis=1)[:, -1]
+    return found
+
+
+def _ratio(above: Pixels, below: Pixels) -> Pixels:
+    found: Pixels = np.full(above.shape, np.nan)
+    np.divide(above, below, out=found, where=below > 0)
+    return found
+
+
+def _quantiles(value: Pixels, weight: Pixels, cumulated: Pixels, count: Places) -> Pixels:
+    """Quantiles (quantile, plot) of rows in order, their first ``count`` places in use."""
+    rows, width = value.shape
+    total = cumulated[:, -1]
+    stand = np.arange(width) * weight + (count - 1)[:, None] * (cumulated - weight)
+    found = np.full((len(QUANTILES), rows), np.nan)
+    some = np.flatnonzero(count)
+    stand[np.arange(width) >= count[:, None]] = np.inf
+    for q, out in zip(QUANTILES, found, strict=True):
+        target = q * (count[some] - 1) * total[some]
+        left = np.count_nonzero(stand[some] <= target[:, None], axis=1) - 1
+        right = np.minimum(left + 1, count[some] - 1)
+        low, high = value[some, left], value[some, right]
+        step = stand[some, right] - stand[some, left]
+        share = np.where(right > left, target - stand[some, left], 0.0)
+        out[some] = low + (high - low) * share / np.where(step > 0, step, 1.0)
+    return found
