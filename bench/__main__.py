@@ -21,7 +21,17 @@ from bench.report import Effort, Report, as_json
 
 FOLDER = Path(__file__).resolve().parent
 # In the order in which they run: the season leaves its village to those after it.
-BENCHES = ("intake", "season", "decision", "memory", "imagery", "uplink", "rules", "overlap")
+BENCHES = (
+    "intake",
+    "season",
+    "decision",
+    "memory",
+    "imagery",
+    "uplink",
+    "rules",
+    "overlap",
+    "smoothing",
+)
 REPEATS = 3
 DAYS = 15  # the lines open on the 13th; newcomers decide two days later
 
