@@ -26,7 +26,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "calibrate": ("calibrate", "calibrate", "fit the yield model to past seasons"),
     "ingest": ("imagery", "ingest", "read a catalog once: series, seasons, evidence"),
     "keygen": ("signing", "keygen", "make a key to sign evidence with"),
+    "quicklooks": ("quicklooks", "quicklooks", "draw plots by date, and maps of the district"),
     "watch": ("imagery", "watch", "follow a catalog and deliver what is new"),
+    "yield": ("yields", "yields", "district yields: backtest, and priors for plots"),
 }
 
 

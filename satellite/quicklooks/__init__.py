@@ -1,0 +1,1 @@
+"""Pictures of plots and maps of districts, to be read without explanation."""
