@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from core.errors import HarvestlineError
+from satellite.cluster.work import Workers
 from satellite.commands.hands import (
     EXIT_CODES,
     Hands,
@@ -45,6 +46,8 @@ def _ingest_options(command: F) -> F:
                      help="POST each evidence document there."),
         click.option("--key", type=PathArg, help="Key file to sign with (see keygen)."),
         click.option("--model", "model_file", type=PathArg, help="Yield model (see calibrate)."),
+        click.option("--scheduler", default=None, metavar="ADDRESS",
+                     help="Let a Dask cluster read the scenes: tcp://HOST:PORT or tls://…"),
         click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), default=None,
                      help="Ignore scenes after this day."),
         click.option("--picture/--no-picture", default=True, help="Draw the curves, or not."),
@@ -143,10 +146,19 @@ def _opened(  # what was asked, by name
             model=None if model_file is None else read_model(model_file),
             signer=signer,
             courier=courier,
+            workers=_workers(stack, asked["scheduler"]),
         )
         work = Ingest(job)
         stack.callback(work.close)
         yield work
+
+
+def _workers(stack: ExitStack, scheduler: str | None) -> Workers | None:
+    if scheduler is None:
+        return None
+    from satellite.cluster.scheduler import Cluster  # noqa: PLC0415  # a second to load
+
+    return stack.enter_context(Cluster(scheduler))
 
 
 def _rounds(

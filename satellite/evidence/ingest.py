@@ -9,6 +9,7 @@ from pathlib import Path
 
 from core.canonical import sha256_hex
 from core.signing import Signer
+from satellite.cluster.work import Workers
 from satellite.config import OutputError
 from satellite.evidence.delivery import Courier, DeliveryCount
 from satellite.evidence.document import document_bytes, evidence_of
@@ -29,7 +30,7 @@ EVIDENCE_FOLDER = "evidence"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What one command was asked to do; the hands (signer, courier) may be absent."""
+    """What one command was asked to do; the hands (signer, courier, workers) may be absent."""
 
     catalog: Path
     plots_file: Path
@@ -39,6 +40,7 @@ class Job:
     model: YieldModel | None = None
     signer: Signer | None = None
     courier: Courier | None = None
+    workers: Workers | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Ingest:
         self._plots, self._unusable = read_plots(job.plots_file)
         self._store = Store(_prepare(job.out) / STATE_FILE)
         self._outbox = Outbox(self._store)
-        self._intake = Intake(self._store, self._plots, job.index)
+        self._intake = Intake(self._store, self._plots, job.index, job.workers)
         self.subjects: list[Subject] = []
 
     def close(self) -> None:

@@ -1,0 +1,1 @@
+"""Who does the work of reading scenes: this process, or a Dask cluster (its one door)."""
