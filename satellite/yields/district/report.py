@@ -7,7 +7,7 @@ from typing import Any
 from satellite.yields.district.choice import Choice, Step
 from satellite.yields.district.forward import (
     SEASON_COVER_MIN,
-    WORSE_THAN_NAIVE,
+    WORSE_SHARE_MAX,
     Skill,
     Told,
     skill_of,
@@ -91,7 +91,7 @@ def _skill_lines(skill: dict[str, Any], seasons: int) -> list[str]:
         f"{skill['seasons_covered']} of {seasons}; width {skill['width_over_pooled']:.2f} x pooled"
     )
     no_worse = (
-        f"districts at most {WORSE_THAN_NAIVE} x the average's error: "
+        f"districts at most {1 + WORSE_SHARE_MAX:.2f} x the average's error: "
         f"{skill['districts_no_worse']:.1%}; the worst:"
     )
     median = f"median over seasons {skill['nrmse_median']:.1f} %"

@@ -173,7 +173,7 @@ def _rows(path: Path) -> tuple[list[str], list[dict[str, str]]]:
 def _table(rows: Sequence[Mapping[str, str]], shape: Shape, path: Path) -> DistrictTable:
     cells: dict[tuple[str, int], list[float]] = {}
     for line, row in enumerate(rows, start=2):
-        key = (row[shape.unit] or "", int(_number(row, shape.season, path, line)))
+        key = (row[shape.unit] or "", _season(row, shape, path, line))
         if not key[0] or key in cells:
             raise YieldTableError(f"expected one row a unit and season at {path}:{line}, got {key}")
         cells[key] = _cell(row, shape, path, line)
@@ -212,6 +212,13 @@ def _cell(row: Mapping[str, str], shape: Shape, path: Path, line: int) -> list[f
             "set ndvi_scale in the map of columns"
         )
     return [kg, *ndvi]
+
+
+def _season(row: Mapping[str, str], shape: Shape, path: Path, line: int) -> int:
+    value = _number(row, shape.season, path, line)
+    if math.isnan(value) or value != int(value):
+        raise YieldTableError(f"expected a year in {shape.season} at {path}:{line}, got {value}")
+    return int(value)
 
 
 def _number(row: Mapping[str, str], column: str, path: Path, line: int) -> float:
