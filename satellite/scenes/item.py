@@ -61,6 +61,7 @@ class Item:
     MGRS tile (``36KTB``), ``platform`` the satellite (``A``), ``processed`` when the
     product was made [ISO 8601]; empty where not known. ``mark`` changes with what the
     item states; ``bbox`` is west, south, east, north [degrees].
+    ``offset_settled`` is the offset [reflectance] once ``calibration.settle`` found it.
     """
 
     item_id: str
@@ -75,6 +76,7 @@ class Item:
     processed: str = ""
     mark: str = ""
     bbox: Bbox | None = None
+    offset_settled: float | None = None
 
     def touches(self, bbox: Bbox | None) -> bool:
         """Whether the scene may show something of a box; true where that is not known."""

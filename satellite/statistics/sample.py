@@ -48,7 +48,8 @@ class Look(NamedTuple):
     ``mean`` and ``spread`` are absent where nothing of the plot was seen;
     ``valid_fraction`` [0–1] is the weight seen over the plot's weight; ``pixels`` the
     plot's size and ``full_pixels`` those inside the inner buffer [pixels];
-    ``covered`` whether the plot touches the scene at all. A named tuple, because
+    ``covered`` whether the plot touches the scene at all and ``share`` [0–1] how much
+    of it lies on the scene's grid. A named tuple, because
     there are as many as plots times scenes.
     """
 
@@ -59,6 +60,7 @@ class Look(NamedTuple):
     full_pixels: int
     covered: bool
     spread: Spread | None = None
+    share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,8 @@ class Sampler:
     def _looks(self, plan: Plan, found: PlotStatistics) -> list[Look]:
         fraction = np.minimum(found.seen / plan.plot_weight, 1.0)
         covered = np.bincount(plan.plot, minlength=len(self._plots)) > 0
+        inside = np.bincount(plan.plot, plan.weight, minlength=len(self._plots))
+        share = np.minimum(inside / plan.plot_weight, 1.0)
         spreads = map(
             Spread, *(x.tolist() for x in (found.std, found.median, found.p10, found.p90))
         )
@@ -214,6 +218,7 @@ class Sampler:
             plan.full_pixels.tolist(),
             covered.tolist(),
             spreads,
+            share.tolist(),
             strict=True,
         )
         return [
@@ -225,8 +230,9 @@ class Sampler:
                 full,
                 touched,
                 spread if seen else None,
+                part,
             )
-            for plot, seen, mean, valid, pixels, full, touched, spread in columns
+            for plot, seen, mean, valid, pixels, full, touched, spread, part in columns
         ]
 
 

@@ -49,6 +49,12 @@ ALTER TABLE look ADD COLUMN median REAL;
 ALTER TABLE look ADD COLUMN p10 REAL;
 ALTER TABLE look ADD COLUMN p90 REAL;
 """,
+    """
+ALTER TABLE look ADD COLUMN share REAL NOT NULL DEFAULT 1.0;
+ALTER TABLE scene ADD COLUMN tile TEXT NOT NULL DEFAULT '';
+ALTER TABLE scene ADD COLUMN platform TEXT NOT NULL DEFAULT '';
+ALTER TABLE scene ADD COLUMN processed TEXT NOT NULL DEFAULT '';
+""",
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 NOTHING_SEEN = (None,) * len(Spread._fields)
@@ -59,7 +65,8 @@ class SceneRow:
     """A scene as it was read; ``code`` is empty unless it was broken.
 
     ``fingerprint`` is a cheap mark of the files (size and time), ``sha256`` covers
-    the content of the assets that were read.
+    the content of the assets that were read. ``tile``, ``platform`` and ``processed``
+    are the item's, empty where not known.
     """
 
     item_id: str
@@ -70,11 +77,17 @@ class SceneRow:
     baseline: str
     code: str = ""
     detail: str = ""
+    tile: str = ""
+    platform: str = ""
+    processed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class LookRow:
-    """One look with its scene; ``spread`` is absent where nothing was seen."""
+    """One look with its scene; ``spread`` is absent where nothing was seen.
+
+    ``share`` of the plot lies on the scene's grid [0–1].
+    """
 
     plot_id: str
     scene: SceneRow
@@ -83,6 +96,7 @@ class LookRow:
     pixels: float
     full_pixels: int
     spread: Spread | None = None
+    share: float = 1.0
 
 
 class Store:
@@ -104,8 +118,8 @@ class Store:
     def scenes(self, index_name: str) -> dict[str, SceneRow]:
         """Every scene that was read for an index, by item id."""
         rows = self.connection.execute(
-            "SELECT item_id, fingerprint, sha256, day, acquired, baseline, code, detail"
-            " FROM scene WHERE index_name = ?",
+            "SELECT item_id, fingerprint, sha256, day, acquired, baseline, code, detail,"
+            " tile, platform, processed FROM scene WHERE index_name = ?",
             (index_name,),
         )
         return {row[0]: _scene(row) for row in rows}
@@ -130,7 +144,7 @@ class Store:
         with self.connection:
             self.connection.execute("BEGIN IMMEDIATE")
             self.connection.execute(
-                "INSERT OR REPLACE INTO scene VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO scene VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     scene.item_id,
                     index_name,
@@ -141,10 +155,13 @@ class Store:
                     scene.baseline,
                     scene.code,
                     scene.detail,
+                    scene.tile,
+                    scene.platform,
+                    scene.processed,
                 ),
             )
             self.connection.executemany(
-                "INSERT OR REPLACE INTO look VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO look VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (
                         look.plot_id,
@@ -157,6 +174,7 @@ class Store:
                         look.full_pixels,
                         int(look.covered),
                         *(look.spread or NOTHING_SEEN),
+                        look.share,
                     )
                     for look in looks
                 ],
@@ -166,8 +184,8 @@ class Store:
         """All looks at plots that their scene covers, oldest first."""
         rows = self.connection.execute(
             "SELECT s.item_id, s.fingerprint, s.sha256, s.day, s.acquired, s.baseline, s.code,"
-            " s.detail, l.plot_id, l.mean, l.valid_fraction, l.pixels, l.full_pixels,"
-            " l.std, l.median, l.p10, l.p90"
+            " s.detail, s.tile, s.platform, s.processed, l.plot_id, l.mean, l.valid_fraction,"
+            " l.pixels, l.full_pixels, l.std, l.median, l.p10, l.p90, l.share"
             " FROM look l JOIN scene s USING (item_id, index_name)"
             " WHERE index_name = ? AND l.covered = 1 AND s.code = '' AND s.day <= ?"
             " ORDER BY s.day, s.item_id, l.plot_id",
@@ -177,9 +195,9 @@ class Store:
         found = []
         for row in rows:
             scene = scenes.get(row[0]) or scenes.setdefault(row[0], _scene(row))
-            plot_id, mean, valid, pixels, full_pixels, *spread = row[8:]
+            plot_id, mean, valid, pixels, full_pixels, *spread, share = row[11:]
             seen = None if spread[0] is None else Spread(*spread)
-            found.append(LookRow(plot_id, scene, mean, valid, pixels, full_pixels, seen))
+            found.append(LookRow(plot_id, scene, mean, valid, pixels, full_pixels, seen, share))
         return found
 
     def broken(self, index_name: str) -> list[Problem]:
@@ -215,7 +233,5 @@ class Store:
 
 
 def _scene(row: Sequence[str]) -> SceneRow:
-    item_id, fingerprint, sha256, day, acquired, baseline, code, detail = row[:8]
-    return SceneRow(
-        item_id, fingerprint, sha256, date.fromisoformat(day), acquired, baseline, code, detail
-    )
+    item_id, fingerprint, sha256, day, *others = row[:11]
+    return SceneRow(item_id, fingerprint, sha256, date.fromisoformat(day), *others)
