@@ -91,12 +91,12 @@ class Outbox:
                 (Status.PENDING.value, Status.KEPT.value),
             )
 
-    def pending(self) -> list[Document]:
-        """What waits to be sent, oldest first."""
+    def pending(self, documents_max: int) -> list[Document]:
+        """What waits to be sent, oldest first, at most so many."""
         rows = self._db.execute(
             "SELECT evidence_id, plot_id, key_id, as_of, bytes FROM document WHERE status = ?"
-            " ORDER BY sequence",
-            (Status.PENDING.value,),
+            " ORDER BY sequence LIMIT ?",
+            (Status.PENDING.value, documents_max),
         )
         return [Document(*row) for row in rows]
 
