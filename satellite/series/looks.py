@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from satellite.indices import Levels
+from satellite.statistics.resolve import resolve
 from satellite.statistics.store import LookRow
 from satellite.statistics.weighted import Spread
 
@@ -68,24 +69,16 @@ class Series:
 def series_of(rows: Iterable[LookRow], levels: Levels) -> dict[str, Series]:
     """Each plot's series: one look a day, the unusable and the cloudy marked as not used.
 
-    A scene that was processed again, and a neighbouring tile of the same pass, show
-    the same day twice: the newer baseline is taken, then the one that saw more.
+    Scenes that were processed again, tiles of one pass and satellites that meet show
+    the same day several times: see ``satellite.statistics.resolve``.
     """
-    by_plot: dict[str, dict[int, LookRow]] = {}
+    by_plot: dict[str, list[LookRow]] = {}
     for row in rows:
-        days = by_plot.setdefault(row.plot_id, {})
-        day = row.scene.day.toordinal()
-        if day not in days or _precedence(row) > _precedence(days[day]):
-            days[day] = row
-    return {plot_id: _series(plot_id, days, levels) for plot_id, days in by_plot.items()}
+        by_plot.setdefault(row.plot_id, []).append(row)
+    return {plot_id: _series(plot_id, resolve(one), levels) for plot_id, one in by_plot.items()}
 
 
-def _precedence(row: LookRow) -> tuple[str, float, str]:
-    return row.scene.baseline, row.valid_fraction, row.scene.item_id
-
-
-def _series(plot_id: str, days: dict[int, LookRow], levels: Levels) -> Series:
-    rows = [days[day] for day in sorted(days)]
+def _series(plot_id: str, rows: Sequence[LookRow], levels: Levels) -> Series:
     small = rows[-1].full_pixels < FULL_PIXELS_MIN
     valid_min = VALID_MIN_SMALL if small else VALID_MIN
     usable = [row.mean is not None and row.valid_fraction >= valid_min for row in rows]
