@@ -158,8 +158,12 @@ class Cluster:
         return UNDER_WAY_A_THREAD * max(self._threads(), 1)
 
     def _threads(self) -> int:
-        workers = self._client.scheduler_info(n_workers=-1)["workers"]
-        return sum(worker["nthreads"] for worker in workers.values())
+        """Threads of all workers now; asked of the scheduler, so that newcomers count."""
+        try:
+            found = self._client.nthreads()
+        except (*LOST, RuntimeError, KeyError, TypeError) as error:
+            raise self._lost(error) from error
+        return sum(found.values())
 
     def _require_workers(self) -> None:
         try:
