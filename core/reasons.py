@@ -23,6 +23,8 @@ class ReasonCode(Enum):
     LIMIT_HARVEST_LOWER = "limit_harvest_lower"
     LIMIT_CAPACITY = "limit_capacity"
     LIMIT_PRODUCT_CAP = "limit_product_cap"
+    LIMIT_STAGE_COST = "limit_stage_cost"
+    LIMIT_HARVEST = "limit_harvest"
     LIMIT_PASTURE_LOWER = "limit_pasture_lower"
     LIMIT_PASTURE_HIGHER = "limit_pasture_higher"
     LIMIT_HERD_COUNTED = "limit_herd_counted"
@@ -68,6 +70,8 @@ SENTENCES: Mapping[ReasonCode, str] = {
     ReasonCode.LIMIT_HARVEST_LOWER: "The harvest now looks weaker: about {kg_per_ha} kg/ha.",
     ReasonCode.LIMIT_CAPACITY: "What your season can repay sets this limit.",
     ReasonCode.LIMIT_PRODUCT_CAP: "The product's highest amount sets this limit.",
+    ReasonCode.LIMIT_STAGE_COST: "What the crop costs up to its stage sets this limit.",
+    ReasonCode.LIMIT_HARVEST: "The harvest that can be relied on sets this limit.",
     ReasonCode.LIMIT_PASTURE_LOWER: "The pasture carries less: {percent}% of a normal year.",
     ReasonCode.LIMIT_PASTURE_HIGHER: "The pasture recovers: {percent}% of a normal year.",
     ReasonCode.LIMIT_HERD_COUNTED: "{heads} animals were counted at the reader.",

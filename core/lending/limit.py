@@ -332,7 +332,7 @@ class _Verdict:
         return self._review(movement, limit, terms, (*context, *reasons), supported)
 
     def move(self, movement: Movement, limit_minor: int, terms: Terms) -> Review:
-        reasons = self.context + _binding_reasons(terms)
+        reasons = self.context + _binding_reasons(terms) or (_PLAIN[terms.binding],)
         return self._review(movement, limit_minor, terms, reasons, ())
 
     def _review(
@@ -371,6 +371,13 @@ def _raise(found: _Verdict, target: int, terms: Terms) -> Review:
         waits = (Reason(ReasonCode.LIMIT_SECOND_LOOK),)
         return found.hold(Movement.HELD, terms, waits, supported[-looks:])
     return found.move(Movement.RAISED, limit, terms)
+
+
+# What is said where the evidence itself has no words: nothing was new in it but its date.
+_PLAIN = {
+    "collateral": Reason(ReasonCode.LIMIT_HARVEST),
+    "stage_cost": Reason(ReasonCode.LIMIT_STAGE_COST),
+}
 
 
 def _binding_reasons(terms: Terms) -> tuple[Reason, ...]:

@@ -263,3 +263,19 @@ def test_an_estimate_sums_what_a_line_rests_on() -> None:
     assert estimate([plot("heading", 300), plot("sowing", 100)], []) == 1_000 * 400
     assert estimate([], [HerdView("h", 10, 3, 500_000)]) == 5_000_000
     assert estimate([plot("heading", None)], []) is None
+
+
+@pytest.mark.parametrize(
+    ("terms", "code"),
+    [
+        (Terms(5_000_000, 6_000_000, 9_000_000, 9_000_000, 0), ReasonCode.LIMIT_HARVEST),
+        (Terms(6_000_000, 5_000_000, 9_000_000, 9_000_000, 0), ReasonCode.LIMIT_STAGE_COST),
+    ],
+)
+def test_a_movement_says_what_sets_the_limit_where_the_evidence_has_no_words(
+    terms: Terms, code: ReasonCode
+) -> None:
+    twice = Standing(1_000_000, 0, 0, supported_minor=(5_000_000,))
+    moved = review(WHEAT, twice, terms, 1, ["e"])
+    assert moved.movement is Movement.RAISED
+    assert moved.reasons == (Reason(code),)
