@@ -45,6 +45,8 @@ class Settings:
         Largest accepted request bodies [bytes].
     evidence_batch_max, evidence_batch_bytes_max
         Largest accepted batch of evidence [documents, bytes].
+    blob_bytes_max
+        Largest picture that a maker may put [bytes].
     held_envelopes_max
         Early envelopes that are kept for one log.
     quarantine_rows_max
@@ -71,6 +73,7 @@ class Settings:
     document_bytes_max: int = 64 * 1024
     evidence_batch_max: int = 1_000
     evidence_batch_bytes_max: int = 32 * 1024 * 1024
+    blob_bytes_max: int = 1024 * 1024
     held_envelopes_max: int = 64
     quarantine_rows_max: int = 10_000
     pull_records_max: int = 2_000
@@ -87,6 +90,7 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "document_bytes_max": (4096, 4 * 1024 * 1024),
     "evidence_batch_max": (1, 10_000),
     "evidence_batch_bytes_max": (4096, 256 * 1024 * 1024),
+    "blob_bytes_max": (1024, 8 * 1024 * 1024),
     "held_envelopes_max": (1, 10_000),
     "quarantine_rows_max": (1, 1_000_000),
     "pull_records_max": (1, 5_000),

@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.units import SAFE_INTEGER_MAX
 from core.wire.envelope import Placement
-from server.api.problems import PROBLEM_TYPE, BodyTooLargeError
+from server.api.blobs import add_blobs
+from server.api.body import read_body
+from server.api.problems import PROBLEM_TYPE
 from server.services.access import require_role
 from server.services.centre import Centre
 from server.services.envelopes import accept_envelope
@@ -39,29 +41,13 @@ class RepaymentBody(BaseModel):
     effective_on: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
 
 
-async def read_body(request: Request, bytes_max: int) -> bytes:
-    """A request's body, if it is not above the bound.
-
-    Raises
-    ------
-    BodyTooLargeError
-        As soon as the bound is passed; the rest is not read.
-    """
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > bytes_max:
-            raise BodyTooLargeError(f"expected at most {bytes_max} bytes, got more")
-        parts.append(part)
-    return b"".join(parts)
-
-
 def router(centre: Centre) -> APIRouter:
     """The endpoints, for one centre."""
     found = APIRouter(prefix="/api/v1", responses={"4XX": _PROBLEM})
     _add_health(found, centre)
     _add_sync(found, centre)
     _add_evidence(found, centre)
+    add_blobs(found, centre)
     _add_money(found, centre)
     return found
 

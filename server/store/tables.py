@@ -191,6 +191,10 @@ evidence = _table(
     _count("yield_p10", optional=True), _count("yield_p50", optional=True),
     _count("yield_p90", optional=True), _count("received_at_ms"), _bytes("document"),
 )  # fmt: skip
+blobs = _table(
+    "blobs", ("sha256",), _text("sha256"), _text("media_type"), _count("size_bytes"),
+    _text("satellite"), _count("received_at_ms"), _bytes("data"),
+)  # fmt: skip
 daily_features = _table(
     "daily_features", ("subject_id", "feature", "day"), _text("subject_id"), _text("feature"),
     _text("day"), _count("value"), _count("coverage_ppm"), _count("readings_count"),

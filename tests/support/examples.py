@@ -14,6 +14,7 @@ from core.reasons import Reason, ReasonCode
 from core.scoring.features import DailyFeature, FeatureValue
 from core.shape import encode
 from core.signing import sign_document
+from core.wire import blob
 from core.wire import envelope as env
 from core.wire import evidence as ev
 from core.wire import records as rec
@@ -131,6 +132,11 @@ def golden() -> dict[str, bytes]:
         "model": (MODEL, small_model()),
         "decision-card": (CARD, _card()),
         "receipt": (env.RECEIPT, env.Receipt("kijani", env.LogClass.MONEY, "", 4, "ab" * 32)),
+        "blob": (blob.BLOB, blob.BlobClaim("34" * 32, "image/webp", 3_140)),
+        "blob-request": (
+            blob.BLOB_REQUEST,
+            blob.BlobRequest("kijani", "plot-1", "34" * 32, 1_775_000_000_000),
+        ),
         "pull": (env.PULL, env.Pull("kijani", 7, "ab" * 32, 1_775_000_000_000)),
     }
     files = {

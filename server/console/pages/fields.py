@@ -10,7 +10,9 @@ from server.console.desk import Desk
 from server.console.figures.curve import curve_picture, estimate_picture, season_span
 from server.console.render import PREFIX
 from server.console.views.book import read_rows
+from server.console.views.pictures import read_pictures
 from server.console.views.plot import MapField, days_since, read_fields, read_plot
+from server.services.blobs import get_blob, picture_headers
 from server.store import lines
 
 MOVEMENT_LEGEND = (
@@ -64,6 +66,7 @@ def routes(desk: Desk) -> list[Route]:
             )
             rests = [row for row in read_rows(tx, desk.today(tx)) if row.line_id in resting]
             today = desk.today(tx)
+            pictures = read_pictures(tx, story.subject.name, story.shown)
         curve = strip = None
         if story.shown is not None:
             curve = curve_picture(story.shown, story.stages, story.sentence)
@@ -79,14 +82,21 @@ def routes(desk: Desk) -> list[Route]:
             "curve": curve,
             "strip": strip,
             "rests": rests,
+            "pictures": pictures,
             "age_days": days_since(last, today),
         }
         return desk.page(request, "plot.html", context, visitor)
+
+    def picture(request: Request) -> Response:
+        desk.visitor(request)
+        found = get_blob(desk.centre, request.path_params["sha256"])
+        return Response(found.data, media_type=found.media_type, headers=picture_headers(found))
 
     return [
         Route("/map", fields_map, methods=["GET"]),
         Route("/map/fields.geojson", shapes, methods=["GET"]),
         Route("/plots/{subject_id}", plot, methods=["GET"]),
+        Route("/pictures/{sha256}", picture, methods=["GET"]),
     ]
 
 
