@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import shapely
 from shapely import MultiPolygon, Polygon, is_valid_reason
 from shapely.errors import ShapelyError
 from shapely.geometry import shape
@@ -17,10 +18,12 @@ from core.canonical import canonical_hash
 from core.errors import HarvestlineError
 from core.wire.evidence import EvidenceKind
 from core.wire.registry import ring_sha256_input
-from satellite.scenes.item import Bbox
+from satellite.scenes.item import ID_CHARACTERS_MAX, Bbox, is_name
 
 PLOTS_BYTES_MAX = 200_000_000
 PLOTS_MAX = 1_000_000
+VERTICES_MAX = 100_000
+SIDE_DEGREES_MAX = 1.0  # a tile of Sentinel-2 has 110 km; a ranch fits well within
 CRS84_NAMES = ("urn:ogc:def:crs:OGC:1.3:CRS84", "OGC:CRS84", "EPSG:4326")
 
 
@@ -121,12 +124,14 @@ def _features(path: Path) -> list[Any]:
         if path.stat().st_size > PLOTS_BYTES_MAX:
             raise PlotError(f"expected at most {PLOTS_BYTES_MAX} bytes in {path}")
         raw = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise PlotError(f"expected GeoJSON at {path}, got: {error}") from error
     features = raw.get("features") if isinstance(raw, dict) else None
     if not isinstance(features, list):
         raise PlotError(f"expected a GeoJSON FeatureCollection at {path}")
-    crs = (raw.get("crs") or {}).get("properties", {}).get("name", CRS84_NAMES[0])
+    crs = raw.get("crs") or CRS84_NAMES[0]
+    if isinstance(crs, dict) and isinstance(crs.get("properties"), dict):
+        crs = crs["properties"].get("name")
     if crs not in CRS84_NAMES:
         raise PlotError(f"expected longitude and latitude (CRS84) in {path}, got {crs}: reproject")
     if len(features) > PLOTS_MAX:
@@ -145,6 +150,11 @@ def _plot(feature: Any, i: int) -> Plot:
     properties = feature.get("properties") if isinstance(feature, dict) else None
     if not isinstance(properties, dict) or not isinstance(properties.get("plot_id"), str):
         raise PlotError(f"expected a plot_id (text) in the properties of {plot_id}")
+    if not is_name(plot_id):
+        raise PlotError(
+            f"expected a plot_id of 1 to {ID_CHARACTERS_MAX} printable characters (NFC), "
+            f"got {plot_id[:60]!r}"
+        )
     polygon = _polygon(feature.get("geometry"), plot_id)
     ring = [(float(x), float(y)) for x, y, *_ in polygon.exterior.coords]
     return Plot(
@@ -152,8 +162,8 @@ def _plot(feature: Any, i: int) -> Plot:
         kind=_kind(properties, plot_id),
         polygon=polygon,
         ring_sha256=canonical_hash(ring_sha256_input(ring)),
-        crop=str(properties.get("crop") or ""),
-        season_id=str(properties.get("season_id") or ""),
+        crop=_label(properties, "crop", plot_id),
+        season_id=_label(properties, "season_id", plot_id),
         sown_on=_date(properties, "sown_on", plot_id),
         season_from=_date(properties, "season_from", plot_id),
         season_to=_date(properties, "season_to", plot_id),
@@ -168,6 +178,13 @@ def _kind(properties: dict[str, Any], plot_id: str) -> EvidenceKind:
         raise PlotError(
             f"expected kind crop or pasture for {plot_id}, got {properties['kind']!r}"
         ) from error
+
+
+def _label(properties: dict[str, Any], key: str, plot_id: str) -> str:
+    text = str(properties.get(key) or "")
+    if text and not is_name(text):
+        raise PlotError(f"expected a printable {key} (NFC) for {plot_id}, got {text[:60]!r}")
+    return text
 
 
 def _date(properties: dict[str, Any], key: str, plot_id: str) -> date | None:
@@ -189,6 +206,9 @@ def _polygon(geometry: Any, plot_id: str) -> Polygon:
         polygon = polygon.geoms[0]
     if not isinstance(polygon, Polygon) or polygon.is_empty:
         raise PlotError(f"expected one polygon for {plot_id}, got {polygon.geom_type}: split it")
+    if shapely.count_coordinates(polygon) > VERTICES_MAX:
+        raise PlotError(f"expected at most {VERTICES_MAX} vertices for {plot_id}: simplify it")
+    polygon = shapely.force_2d(polygon)
     if not polygon.is_valid:
         raise PlotError(
             f"expected a ring that does not cross itself for {plot_id}, got "
@@ -197,4 +217,9 @@ def _polygon(geometry: Any, plot_id: str) -> Polygon:
     west, south, east, north = polygon.bounds
     if west < -180 or east > 180 or south < -90 or north > 90:
         raise PlotError(f"expected degrees for {plot_id}, got bounds {polygon.bounds}")
+    if max(east - west, north - south) > SIDE_DEGREES_MAX:
+        raise PlotError(
+            f"expected at most {SIDE_DEGREES_MAX}° from side to side for {plot_id}, got "
+            f"{max(east - west, north - south):.1f}°: cut it; at the antimeridian, along it"
+        )
     return polygon
