@@ -24,7 +24,9 @@ from satellite.commands.hands import EXIT_CODES, Hands
 # name: (module, attribute, what `--help` says of it)
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "calibrate": ("calibrate", "calibrate", "fit the yield model to past seasons"),
+    "hazards": ("hazards", "hazards", "the record of past seasons; the trigger on losses"),
     "ingest": ("imagery", "ingest", "read a catalog once: series, seasons, evidence"),
+    "integrity": ("integrity", "integrity", "name what does not fit, for an officer to visit"),
     "keygen": ("signing", "keygen", "make a key to sign evidence with"),
     "quicklooks": ("quicklooks", "quicklooks", "draw plots by date, and maps of the district"),
     "watch": ("imagery", "watch", "follow a catalog and deliver what is new"),
