@@ -3,7 +3,9 @@
 The measure is the share of the usual rise since sowing: soil 0, a usual crop of that
 age 1. It is asked only at ages at which a usual crop shows, and only while most of
 the neighbourhood has come up: what keeps a whole village bare is not one farmer's
-sowing. Bare for long is failed; bare and then green, or bare for a while, is late.
+sowing. Weeds may be green first, and are ploughed in before a late sowing; so bare
+looks count whenever they come, unless a closed canopy stood before them. At first a
+plot is called late; one that is bare long after has failed.
 """
 
 from __future__ import annotations
@@ -18,10 +20,12 @@ from satellite.hazards.crowd import Crowd
 Array = NDArray[np.float64]
 
 VISIBLE_RISE = 0.12  # of the index, usual at an age: from then on bare is not usual
-BARE_SHARE = 0.35  # of the usual rise; below it, nothing has come up
+BARE_SHARE = 0.40  # of the usual rise; below it, nothing has come up
 AROUND_SHARE = 0.6  # of the usual rise that the neighbours' median must show
-LOOKS_MIN = 2
-FAILED_DAYS = 22  # bare for so long after the first bare look that counts
+LOOKS_MIN = 2  # in a row
+CLOSED_MARGIN = 0.10  # above `closed`: weeds seldom cover so much, a crop does
+FAILED_AGE_DAYS = 48  # bare until then: what may still come up is another season's crop
+FAILED_RUN_DAYS = 15
 FAILED_LOOKS_MIN = 3
 NEIGHBOURS_MIN = 5
 
@@ -46,6 +50,10 @@ def bare_plots(crowd: Crowd) -> list[Bare]:
     risen = _risen_share(crowd)
     around = crowd.of_neighbours(risen, NEIGHBOURS_MIN)
     counts = np.isfinite(risen) & (around >= AROUND_SHARE) & crowd.is_sown[:, None]
+    closed = crowd.levels.closed + CLOSED_MARGIN
+    since_sown = np.where(crowd.days[None, :] >= crowd.sown_day[:, None], crowd.value, -np.inf)
+    highest = np.fmax.accumulate(since_sown, axis=1)
+    counts &= ~(highest >= closed)
     found: list[Bare] = []
     for row in range(len(crowd.value)):
         columns = np.flatnonzero(counts[row])
@@ -54,21 +62,31 @@ def bare_plots(crowd: Crowd) -> list[Bare]:
 
 
 def _of_plot(crowd: Crowd, row: int, columns: NDArray[np.int64], risen: Array) -> list[Bare]:
-    bare = risen < BARE_SHARE
-    first_green = int(np.argmax(~bare)) if (~bare).any() else len(bare)
-    looks = columns[:first_green]  # the unbroken run of bare looks from the start
-    if len(looks) < LOOKS_MIN:
+    """The first run of bare looks that is long enough, and whether it goes on for long."""
+    start = _first_run(risen < BARE_SHARE)
+    if start is None:
         return []
-    days = crowd.days[looks]
-    missing = 1.0 - np.clip(risen[:first_green], 0.0, 1.0)
-    raised = LOOKS_MIN - 1
-    found = [Bare(row, int(days[0]), int(days[raised]), float(missing[raised]), failed=False)]
-    long = np.flatnonzero(days - days[0] >= FAILED_DAYS)
-    long = long[long >= FAILED_LOOKS_MIN - 1]
-    if len(long):
-        at = int(long[0])
+    bare = risen[start:] < BARE_SHARE
+    length = len(bare) if bare.all() else int(np.argmin(bare))
+    days = crowd.days[columns[start : start + length]]
+    missing = 1.0 - np.clip(risen[start : start + length], 0.0, 1.0)
+    at = LOOKS_MIN - 1
+    found = [Bare(row, int(days[0]), int(days[at]), float(missing[at]), failed=False)]
+    old = days - crowd.sown_day[row] >= FAILED_AGE_DAYS
+    old &= days - days[0] >= FAILED_RUN_DAYS
+    old[: FAILED_LOOKS_MIN - 1] = False
+    if old.any():
+        at = int(np.argmax(old))
         found.append(Bare(row, int(days[0]), int(days[at]), float(missing[at]), failed=True))
     return found
+
+
+def _first_run(bare: NDArray[np.bool_]) -> int | None:
+    """Where ``LOOKS_MIN`` bare looks in a row begin."""
+    for start in range(len(bare) - LOOKS_MIN + 1):
+        if bare[start : start + LOOKS_MIN].all():
+            return start
+    return None
 
 
 def _risen_share(crowd: Crowd) -> Array:
