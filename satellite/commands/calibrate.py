@@ -14,7 +14,7 @@ from satellite.series import series_of
 from satellite.statistics.intake import Intake
 from satellite.statistics.plots import read_plots
 from satellite.statistics.store import Store
-from satellite.yields.model import write_model
+from satellite.yields.model import read_model, write_model
 from satellite.yields.train import read_harvests, train
 
 
@@ -24,13 +24,20 @@ from satellite.yields.train import read_harvests, train
 @click.option("--harvests", required=True, type=PathArg, help="Past harvests in CSV.")
 @click.option("--out", required=True, type=PathArg, help="Model file to write.")
 @click.option("--index", "index_name", default="ndvi", show_default=True, help="Vegetation index.")
+@click.option("--prior", type=PathArg, help="Model of districts, for crops with few harvests.")
 @click.option("--work", type=PathArg, help="Keep what was read here, for the next run.")
 @json_option
-def calibrate(as_json: bool, work: Path | None, **asked: Any) -> None:  # noqa: FBT001
+def calibrate(
+    as_json: bool,  # noqa: FBT001  # click passes a flag
+    work: Path | None,
+    prior: Path | None,
+    **asked: Any,
+) -> None:
     """Fit the yield model to a CATALOG of past seasons and their harvests.
 
     Every rung of the ladder and every interval is judged on seasons that were left
-    out; the table shows skill against the plain average.
+    out; the table shows skill against the plain average. A crop with fewer than three
+    seasons or twelve harvests needs a --prior (see yield prior).
     """
     index = index_named(asked["index_name"])
     harvests, (plots, unusable) = read_harvests(asked["harvests"]), read_plots(asked["plots"])
@@ -42,7 +49,8 @@ def calibrate(as_json: bool, work: Path | None, **asked: Any) -> None:  # noqa: 
         broken = store.broken(index.name)
     finally:
         store.close()
-    model = train(harvests, plots, series, index)
+    priors = {} if prior is None else read_model(prior).priors
+    model = train(harvests, plots, series, index, priors)
     summary = model_summary(model, write_model(asked["out"], model))
     for problem in (*unusable, *broken):
         click.echo(f"skipped: {problem.subject_id}: {problem.detail}", err=True)

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
+from satellite import SOFTWARE
 from satellite.commands.hands import EXIT_CODES, PathArg, json_option, say
-from satellite.yields.district.report import backtest_lines, backtest_summary
-from satellite.yields.district.table import DistrictTable, YieldTableError, read_table
+from satellite.season.calendar import crop_name
+from satellite.yields.district.report import (
+    backtest_lines,
+    backtest_summary,
+    prior_lines,
+    prior_summary,
+)
+from satellite.yields.district.table import (
+    DistrictTable,
+    YieldTableError,
+    read_table,
+    unit_yields,
+)
+from satellite.yields.model import YieldModel, read_model, write_model
+from satellite.yields.prior import LIGHT_INDEX, PLOT_SPREAD, district_prior
 
 SEASONS_TO_CHOOSE = 4
 WORST_SHOWN = 8
@@ -52,6 +68,46 @@ def backtest(  # one argument an option
     known = read_table(table, columns, drop)
     facts = backtest_summary(known, first_season or _first(known))
     say(facts, partial(backtest_lines, worst=worst), as_json=as_json)
+
+
+@yields.command(epilog=EXIT_CODES)
+@click.argument("table", type=PathArg)
+@click.option("--crop", required=True, help="The crop that TABLE speaks of.")
+@click.option("--unit", default=None, help="The district; the mean of all if not said.")
+@click.option("--out", required=True, type=PathArg, help="Model file to write.")
+@click.option("--add-to", type=PathArg, help="A model whose other crops and priors are kept.")
+@click.option(
+    "--plot-spread",
+    default=PLOT_SPREAD,
+    show_default=True,
+    type=click.FloatRange(0, 2),
+    help="Standard deviation between a district's plots, as a share of their mean.",
+)
+@click.option("--columns", type=PathArg, help="Map of the table's columns, in TOML.")
+@click.option("--drop", type=int, multiple=True, help="A season whose yields are not believed.")
+@json_option
+def prior(
+    as_json: bool,  # noqa: FBT001  # click passes a flag
+    table: Path,
+    out: Path,
+    add_to: Path | None,
+    **asked: Any,
+) -> None:
+    """Bring a district's harvests in TABLE to plots that have no history.
+
+    Writes a model that `ingest --model` uses as it is, and that `calibrate --prior`
+    moves by a few harvests. The interval holds the district's seasons and the spread
+    of plots within it, so it is wide.
+    """
+    known = read_table(table, asked["columns"], asked["drop"])
+    made = district_prior(
+        unit_yields(known, asked["unit"]), table.name, plot_spread=asked["plot_spread"]
+    )
+    model = YieldModel(LIGHT_INDEX, {}, {}, SOFTWARE) if add_to is None else read_model(add_to)
+    crop = crop_name(asked["crop"])
+    facts = prior_summary(crop, made)
+    facts["sha256"] = write_model(out, replace(model, priors={**model.priors, crop: made}))
+    say(facts, prior_lines, as_json=as_json)
 
 
 def _first(table: DistrictTable) -> int:

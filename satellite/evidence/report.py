@@ -62,6 +62,7 @@ def model_summary(model: YieldModel, sha256: str) -> dict[str, Any]:
         "sha256": sha256,
         "index": model.index,
         "pastures": len([name for name in model.pastures if name != "*"]),
+        "priors": sorted(model.priors),
         "crops": {crop: _crop_summary(found) for crop, found in model.crops.items()},
     }
 
@@ -79,6 +80,8 @@ def model_lines(summary: dict[str, Any]) -> list[str]:
             "  day  rung           rmse  of average  skill  90 % covers (worst season)",
         ]
         lines += [_checkpoint_line(point) for point in found["checkpoints"]]
+    if summary["priors"]:
+        lines += ["", f"told from their district alone: {', '.join(summary['priors'])}"]
     if summary["pastures"]:
         lines += ["", f"pastures: {summary['pastures']} with a normal of their own"]
     return lines

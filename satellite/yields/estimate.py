@@ -26,11 +26,13 @@ from satellite.yields.model import (
     Checkpoint,
     CropModel,
     Normal,
+    Prior,
     YieldModel,
     base_of,
     error_scale,
 )
 from satellite.yields.normal import dekad_of, value_at
+from satellite.yields.prior import LIGHT_INDEX, light_step, prior_quantiles
 
 Array = NDArray[np.float64]
 
@@ -72,15 +74,30 @@ def outlooks(model: YieldModel, subjects: Sequence[Subject], levels: Levels) -> 
     seen = _features(model, subjects, days, levels)
     found: list[Outlook] = []
     for i, (subject, day, curve) in enumerate(zip(subjects, days, curves, strict=True)):
-        crop = model.crops.get(subject.season.declared.crop)
+        name = subject.season.declared.crop
+        crop, prior = model.crops.get(name), model.priors.get(name)
         if subject.plot.kind is EvidenceKind.PASTURE:
             found.append(_pasture(model, subject, levels))
+        elif crop is None and prior is not None and day is not None and day >= 0:
+            found.append(_without_history(model, prior, subject, curve, levels))
         elif crop is None or day is None or day < 0:
             found.append(Outlook())
         else:
             estimate = _estimate(model, crop, subject.plot.plot_id, day, seen[i])
-            found.append(Outlook(estimate, _crop_anomaly(crop, day, curve, levels)))
+            found.append(Outlook(estimate, _crop_anomaly(crop.normal, day, curve, levels)))
     return found
+
+
+def _without_history(
+    model: YieldModel, prior: Prior, subject: Subject, curve: Array | None, levels: Levels
+) -> Outlook:
+    """The district's harvests, moved by the light that the crop has absorbed."""
+    sown = subject.season.declared.sown_day
+    if prior.normal is None or curve is None or sown is None or model.index != LIGHT_INDEX:
+        return Outlook(_rising(prior_quantiles(prior, 0.0), "district", model.sha256))
+    step = light_step(prior.normal, curve, sown, subject.plot.lon_lat[1])
+    estimate = _rising(prior_quantiles(prior, step), "district_light", model.sha256)
+    return Outlook(estimate, _crop_anomaly(prior.normal, len(curve) - 1, curve, levels))
 
 
 def _age_days(subject: Subject) -> int | None:
@@ -139,10 +156,8 @@ def _quantiles(crop: CropModel, point: Checkpoint, plot_id: str, seen: Array) ->
     return {name: float(predicted[0] + point.offsets[name] * scale[0]) for name in LEVELS}
 
 
-def _crop_anomaly(
-    crop: CropModel, day: int, curve: np.ndarray | None, levels: Levels
-) -> int | None:
-    normal = value_at(crop.normal, day)
+def _crop_anomaly(usual: Normal, day: int, curve: np.ndarray | None, levels: Levels) -> int | None:
+    normal = value_at(usual, day)
     if normal is None or curve is None or normal[0] < SOIL_SHARE * levels.bare:
         return None
     today = float(np.mean(curve[-TODAY_DAYS:]))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import typing
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -130,19 +130,53 @@ class CropModel:
 
 
 @dataclass(frozen=True, slots=True)
+class Prior:
+    """What is known of a crop where too few harvests are: see ``prior``.
+
+    Parameters
+    ----------
+    mean_kg_per_ha
+        The average of the district, moved towards what labels there are.
+    season_spread, plot_spread
+        Standard deviations of seasons about that average and of plots about their
+        season's, as shares of the mean.
+    seasons, labels
+        On how many district seasons and single harvests it rests.
+    normal
+        The crop's index by days since sowing; without it no season is read.
+    source
+        Where the district's yields came from.
+    """
+
+    mean_kg_per_ha: float
+    season_spread: float
+    plot_spread: float
+    seasons: int
+    labels: int
+    normal: Normal | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class YieldModel:
-    """The content of a model file, with the hash that evidence cites."""
+    """The content of a model file, with the hash that evidence cites.
+
+    ``priors`` stand in for crops that are not in ``crops``.
+    """
 
     index: str
     crops: dict[str, CropModel]
     pastures: dict[str, Normal]
     software: str
     sha256: str = ""
+    priors: dict[str, Prior] = field(default_factory=dict)
 
 
 def model_bytes(model: YieldModel) -> bytes:
     """The model's file, and inside it the hash of its body."""
-    body = _rounded({k: v for k, v in asdict(model).items() if k != "sha256"})
+    # A model without priors keeps the bytes, and so the hash, of one made before there were any.
+    left_out = {"sha256"} if model.priors else {"sha256", "priors"}
+    body = _rounded({k: v for k, v in asdict(model).items() if k not in left_out})
     text = _dump(body)
     document = {"body": body, "format": FORMAT, "sha256": sha256_hex(text)}
     return json.dumps(document, sort_keys=True, indent=1).encode()
@@ -215,7 +249,7 @@ def _build(hint: Any, value: Any) -> Any:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if is_dataclass(hint) and isinstance(hint, type):
         hints = typing.get_type_hints(hint)
-        present = [field.name for field in fields(hint) if field.name in value]
+        present = [one.name for one in fields(hint) if one.name in value]
         return hint(**{name: _build(hints[name], value[name]) for name in present})
     if origin is tuple:
         return tuple(_build(args[0], inner) for inner in value)

@@ -40,11 +40,13 @@ from satellite.yields.model import (
     Checkpoint,
     CropModel,
     Normal,
+    Prior,
     YieldModel,
     YieldModelError,
     error_scale,
 )
 from satellite.yields.normal import normal_by_age, normal_by_date
+from satellite.yields.prior import Label, with_labels
 
 Array = NDArray[np.float64]
 
@@ -89,31 +91,51 @@ def read_harvests(path: Path) -> list[Harvest]:
 
 
 def train(
-    harvests: Sequence[Harvest], plots: Sequence[Plot], series: Mapping[str, Series], index: Index
+    harvests: Sequence[Harvest],
+    plots: Sequence[Plot],
+    series: Mapping[str, Series],
+    index: Index,
+    priors: Mapping[str, Prior] | None = None,
 ) -> YieldModel:
     """Fit a model for every crop with enough harvests, and the pastures' normal.
+
+    Parameters
+    ----------
+    priors
+        What is known of crops from their district (``prior``); one with too few harvests
+        keeps its prior, moved by those that there are.
 
     Raises
     ------
     YieldModelError
-        If no crop has enough seasons and harvests.
+        If no crop has enough seasons and harvests, or a prior.
     """
     places = {plot.plot_id: plot.lon_lat for plot in plots}
     crops: dict[str, CropModel] = {}
     refused: list[str] = []
+    kept = dict(priors or {})
     for crop in sorted({harvest.crop for harvest in harvests}):
         rows = [harvest for harvest in harvests if harvest.crop == crop]
         seasons = len({harvest.season_id for harvest in rows})
-        if seasons < SEASONS_MIN or len(rows) < HARVESTS_MIN:
+        if (seasons < SEASONS_MIN or len(rows) < HARVESTS_MIN) and crop in kept:
+            kept[crop] = _moved(kept[crop], rows, _Past(rows, series, places, index.levels))
+        elif seasons < SEASONS_MIN or len(rows) < HARVESTS_MIN:
             refused.append(f"{crop} has {seasons} seasons and {len(rows)} harvests")
         else:
             crops[crop] = _crop_model(_Past(rows, series, places, index.levels))
-    if not crops:
+            kept.pop(crop, None)
+    if not crops and not kept:
         raise YieldModelError(
             f"expected a crop with at least {SEASONS_MIN} seasons and {HARVESTS_MIN} harvests, "
             f"got: {'; '.join(refused) or 'no harvests'}"
         )
-    return YieldModel(index.name, crops, _pastures(plots, series), SOFTWARE)
+    return YieldModel(index.name, crops, _pastures(plots, series), SOFTWARE, priors=kept)
+
+
+def _moved(prior: Prior, rows: Sequence[Harvest], past: _Past) -> Prior:
+    labels = [Label(row.season_id, row.yield_kg_per_ha) for row in rows]
+    normal = past.normal()
+    return with_labels(prior, labels, normal if normal.mean else None)
 
 
 def _pastures(plots: Sequence[Plot], series: Mapping[str, Series]) -> dict[str, Normal]:

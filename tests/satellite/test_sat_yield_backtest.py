@@ -326,6 +326,9 @@ def test_bad_tables_are_refused_with_their_line(tmp_path: Path, text: str, says:
         read_table(path)
 
 
+MAP = 'unit="u"\nseason="s"\nyield="y"\nndvi="n_{month}"\nmonths=[1, 2]\nlatitude_degrees=0\n'
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -337,8 +340,7 @@ def test_bad_tables_are_refused_with_their_line(tmp_path: Path, text: str, says:
         ('unit="u"\nseason="s"\nyield="y"\nndvi="n"\nmonths=[1, 2]\nlatitude_degrees=0\n', "month"),
         ('unit="u"\nseason="s"\nyield="y"\nndvi="n_{month}"\nmonths=[1, 2]\nlatitude_degrees=80\n',
          "latitude"),
-        ('unit="u"\nseason="s"\nyield="y"\nyield_unit="dt"\nndvi="n_{month}"\nmonths=[1,2]\n'
-         + "latitude_degrees=0\n", "t/ha"),
+        (MAP + 'yield_unit="dt"\n', "t/ha"),
     ],
 )  # fmt: skip
 def test_bad_maps_of_columns_are_refused(tmp_path: Path, text: str, says: str) -> None:

@@ -15,6 +15,8 @@ from satellite.yields.district.forward import (
 )
 from satellite.yields.district.rungs import Rungs
 from satellite.yields.district.table import DistrictTable
+from satellite.yields.model import Prior
+from satellite.yields.prior import prior_quantiles
 
 DIGITS = 4
 MONTH_NAMES = (
@@ -96,6 +98,37 @@ def _skill_lines(skill: dict[str, Any], seasons: int) -> list[str]:
     )
     median = f"median over seasons {skill['nrmse_median']:.1f} %"
     return [pooled, median, "", over, covers, _alarm_line(skill["alarm"]), no_worse]
+
+
+def prior_summary(crop: str, prior: Prior) -> dict[str, Any]:
+    """What a plot of a district may yield before anything is seen of it."""
+    quantiles = {name: round(value) for name, value in prior_quantiles(prior, 0.0).items()}
+    return {
+        "crop": crop,
+        "mean_kg_per_ha": round(prior.mean_kg_per_ha, 1),
+        "seasons": prior.seasons,
+        "season_spread": round(prior.season_spread, DIGITS),
+        "plot_spread": prior.plot_spread,
+        "quantiles_kg_per_ha": quantiles,
+        "source": prior.source,
+    }
+
+
+def prior_lines(facts: dict[str, Any]) -> list[str]:
+    """The same for a reader."""
+    q = facts["quantiles_kg_per_ha"]
+    return [
+        f"model {facts['sha256'][:16]}",
+        (
+            f"{facts['crop']}: district mean {facts['mean_kg_per_ha']:.0f} kg/ha over "
+            f"{facts['seasons']} seasons ({facts['source']}); seasons vary by "
+            f"{facts['season_spread']:.2f} of it, plots by {facts['plot_spread']:.2f}"
+        ),
+        (
+            f"a plot: {q['p50']} kg/ha, 80 % within {q['p10']} to {q['p90']}, "
+            f"90 % within {q['p05']} to {q['p95']}"
+        ),
+    ]
 
 
 def rungs_words(rungs: Rungs) -> str:

@@ -31,6 +31,7 @@ Mask = NDArray[np.bool_]
 SHAPES_FILE = Path(__file__).parents[2] / "data" / "yield_tables.toml"
 ROWS_MAX = 1_000_000
 SEASONS_MAX = 300
+SEASONS_TOLD_MIN = 2
 KG_PER_HA = {"kg/ha": 1.0, "t/ha": 1000.0}
 YIELD_MAX_KG_PER_HA = 200_000.0
 MID_MONTH_DAY = (16, 45, 75, 106, 136, 167, 197, 228, 259, 289, 320, 350)
@@ -94,11 +95,11 @@ class DistrictTable:
     def before(self, season: int) -> DistrictTable:
         """What was known when a season began: no later yield, no later month."""
         kept = np.array(self.seasons) < season
-        return self._only(kept)
+        return self.only(kept)
 
     def until(self, season: int) -> DistrictTable:
         """The same with that season's months, but without its yields."""
-        table = self._only(np.array(self.seasons) <= season)
+        table = self.only(np.array(self.seasons) <= season)
         yields = table.yields.copy()
         yields[:, np.array(table.seasons) == season] = np.nan
         return replace(table, yields=yields)
@@ -124,7 +125,8 @@ class DistrictTable:
         absorbed: Array = absorbed_share(self.ndvi) * self.light
         return absorbed
 
-    def _only(self, seasons: Mask) -> DistrictTable:
+    def only(self, seasons: Mask) -> DistrictTable:
+        """Some of the seasons: (season,) bool."""
         return replace(
             self,
             seasons=tuple(s for s, keep in zip(self.seasons, seasons, strict=True) if keep),
@@ -156,6 +158,29 @@ def read_table(path: Path, columns: Path | None = None, drop: Sequence[int] = ()
     return _table(rows, replace(shape, drop=(*shape.drop, *drop)), path)
 
 
+def unit_yields(table: DistrictTable, unit: str | None) -> Array:
+    """One unit's yields, or the mean of all units', in each season: (season,) [kg/ha].
+
+    Raises
+    ------
+    YieldTableError
+        If the unit is not in the table, or has fewer than two harvests above nothing.
+    """
+    if unit is not None and unit not in table.units:
+        raise YieldTableError(
+            f"expected a unit of the table, got {unit!r}; it has {', '.join(table.units[:8])} …"
+        )
+    rows = [i for i, name in enumerate(table.units) if unit in (None, name)]
+    yields = table.yields[rows]
+    known = np.isfinite(yields)
+    count = known.sum(axis=0)
+    mean: Array = np.where(known, yields, 0.0).sum(axis=0) / np.maximum(count, 1)
+    mean[count == 0] = np.nan
+    if (count > 0).sum() < 2 or not np.nanmean(mean) > 0.0:
+        raise YieldTableError(f"expected two seasons with yields for {unit or 'all units'}")
+    return mean
+
+
 def _rows(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -182,21 +207,23 @@ def _table(rows: Sequence[Mapping[str, str]], shape: Shape, path: Path) -> Distr
     years = list(range(min(found, default=0), max(found, default=-1) + 1))
     if len(years) > SEASONS_MAX:
         raise YieldTableError(f"expected at most {SEASONS_MAX} seasons in {path}")
-    # The first calendar year holds the start of the second season only.
-    seasons = years[1:] if any(shape.lag(month) for month in shape.months) else years
-    if not units or not seasons:
+    if not units or len(years) < SEASONS_TOLD_MIN:
         raise YieldTableError(f"expected rows of two years or more in {path}")
     empty = [math.nan] * (1 + len(shape.months))
-    grid = np.array([[cells.get((unit, year), empty) for year in years] for unit in units])
-    at = [years.index(season) for season in seasons]
-    ndvi = [
-        grid[:, [i - shape.lag(month) for i in at], 1 + k] for k, month in enumerate(shape.months)
-    ]
-    yields = grid[:, at, 0].copy()
-    yields[:, np.isin(seasons, shape.drop)] = np.nan
-    return DistrictTable(
-        tuple(units), tuple(seasons), shape.months, yields, np.stack(ndvi, axis=2), _light(shape)
+    # One more year in front, empty: where the first season's early months would lie.
+    grid = np.array([[cells.get((u, y), empty) for y in (years[0] - 1, *years)] for u in units])
+    yields = grid[:, 1:, 0].copy()
+    yields[:, np.isin(years, shape.drop)] = np.nan
+    ndvi = np.stack(
+        [
+            grid[:, 1 - shape.lag(month) : len(years) + 1 - shape.lag(month), 1 + k]
+            for k, month in enumerate(shape.months)
+        ],
+        axis=2,
     )
+    table = DistrictTable(tuple(units), tuple(years), shape.months, yields, ndvi, _light(shape))
+    # A season without yields serves as a normal only if all its months were seen.
+    return table.only(np.isfinite(yields).any(axis=0) | np.isfinite(ndvi).all(axis=2).any(axis=0))
 
 
 def _cell(row: Mapping[str, str], shape: Shape, path: Path, line: int) -> list[float]:
