@@ -39,8 +39,12 @@ def decode(cls: type[T], body: object, path: str = "$") -> T:
 
 def encode(value: object) -> Any:
     """A dataclass as plain lists, maps and scalars; absent (None) fields are left out."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        pairs = ((f.name, getattr(value, f.name)) for f in dataclasses.fields(value))
+    kind: type[Any] = type(value)
+    if kind is str or kind is int:
+        return value
+    names = _names(kind)
+    if names is not None:
+        pairs = [(name, getattr(value, name)) for name in names]
         return {name: encode(inner) for name, inner in pairs if inner is not None}
     if isinstance(value, Enum):
         return value.value
@@ -49,6 +53,14 @@ def encode(value: object) -> Any:
     if isinstance(value, list | tuple):
         return [encode(inner) for inner in value]
     return value
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...] | None:
+    """The names of a dataclass's fields, looked up once for each; None for other types."""
+    if not dataclasses.is_dataclass(kind):
+        return None
+    return tuple(field.name for field in dataclasses.fields(kind))
 
 
 @cache
