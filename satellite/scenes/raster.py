@@ -34,7 +34,7 @@ OVERVIEW_PIXELS_MAX = 4_096  # side up to which a raster without overviews is re
 # No listing of the folder, no .aux.xml: a raster is its own file and nothing beside it.
 # And a bound on decoded blocks: GDAL's own is a twentieth of the machine's memory, where a
 # stream of blocks needs no more than two rows of them.
-BLOCK_CACHE_BYTES_MAX = 64 << 20
+BLOCK_CACHE_BYTES_MAX = 32 << 20
 GDAL = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     "GDAL_PAM_ENABLED": "NO",
@@ -184,15 +184,16 @@ def _opened(path: Place, remote: RemoteFile | None) -> Iterator[Any]:
     # GDAL asks the opener for a test file first; a name without an address keeps tokens out.
     opener = {} if remote is None else {"opener": lambda *_, **__: remote.reader()}
     name = path if remote is None else "remote.tif"
-    try:
-        with rasterio.Env(**GDAL):
+    # Kept until the raster is closed: GDAL forgets the bound of its cache with it.
+    with rasterio.Env(**GDAL):
+        try:
             source = rasterio.open(name, driver="GTiff", **opener)
-    except (RasterioError, OSError) as error:
-        _raise_fault(remote)
-        raise RasterError(f"expected a readable COG at {path}, got: {error}") from error
-    with source:
-        _require_bounded(source, path)
-        yield source
+        except (RasterioError, OSError) as error:
+            _raise_fault(remote)
+            raise RasterError(f"expected a readable COG at {path}, got: {error}") from error
+        with source:
+            _require_bounded(source, path)
+            yield source
 
 
 def _raise_fault(remote: RemoteFile | None) -> None:

@@ -23,7 +23,7 @@ from shapely.geometry import mapping
 from core.canonical import sha256_hex
 from satellite.scenes.raster import Grid
 from satellite.statistics.plots import Plot
-from satellite.statistics.weighted import Segments, segments_of
+from satellite.statistics.weighted import Places, Segments, segments_of
 
 INNER_BUFFER_M = 5.0  # JRC checks by monitoring: the edge pixel is mixed
 FULL_SHARE_MIN = 0.9999
@@ -35,7 +35,7 @@ PLAN_VERSION = 1
 class Plan:
     """The pixels of all plots on one grid, in order of plot, then of weight.
 
-    ``plot``, ``rows``, ``cols`` (pixel,) int64; ``weight`` (pixel,) float64 [share of
+    ``plot``, ``rows``, ``cols`` (pixel,) int32; ``weight`` (pixel,) float64 [share of
     a pixel], which exactextract gives as float32; ``plot_weight`` (plot,) float64
     [pixels], also of what lies off the grid; ``full_pixels`` (plot,) int64 after the
     inner buffer; ``key`` names grid and polygons.
@@ -43,9 +43,9 @@ class Plan:
 
     grid: Grid
     key: str
-    plot: NDArray[np.int64]
-    rows: NDArray[np.int64]
-    cols: NDArray[np.int64]
+    plot: Places
+    rows: Places
+    cols: Places
     weight: NDArray[np.float64]
     plot_weight: NDArray[np.float64]
     full_pixels: NDArray[np.int64]
@@ -68,9 +68,9 @@ def build_plan(grid: Grid, plots: Sequence[Plot]) -> Plan:
     return Plan(
         grid=grid,
         key=plan_key(grid, plots),
-        plot=plot[order],
-        rows=rows,
-        cols=cols,
+        plot=plot[order].astype(np.int32),
+        rows=rows.astype(np.int32),
+        cols=cols.astype(np.int32),
         weight=weight[order],
         plot_weight=np.array([polygon.area for polygon in polygons]) / grid.step**2,
         full_pixels=full.astype(np.int64),

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from satellite.scenes.mask import BLEEDING_CLASSES, CLEAR_CLASSES
 from satellite.scenes.raster import Box, Grid, Raster
 from satellite.statistics.coverage import Plan
+from satellite.statistics.weighted import Places
 
 BLOCK_PIXELS = 1024  # of one window's side: one COG block of 1024, or four of 512
-CLOUD_REACH_PIXELS = 3  # how far cloud is looked for, of the classification's own pixels
+CLOUD_REACH_PIXELS = 2  # how far cloud is looked for, of the classification's own pixels
 CLASS_MAX = 15  # SCL has 0–11; a greater number is no class and never clear
 
 
@@ -28,15 +29,15 @@ class Route:
     """Where the pixels of some plans lie on one band's grid, in the order of its windows.
 
     ``boxes`` are the windows; ``bounds`` (window + 1,) int64 where each one's pixels
-    begin; ``places`` (pixel,) int64 which pixel of the plans that is; ``local``
-    (pixel,) int64 its place in the flattened window. ``inside`` (all pixels,) bool
+    begin; ``places`` (pixel,) int32 which pixel of the plans that is; ``local``
+    (pixel,) int32 its place in the flattened window. ``inside`` (all pixels,) bool
     tells which pixels the band's grid holds; absent if it holds all.
     """
 
     boxes: tuple[Box, ...]
     bounds: NDArray[np.int64]
-    places: NDArray[np.int64]
-    local: NDArray[np.int64]
+    places: Places
+    local: Places
     pixels: int
     inside: NDArray[np.bool_] | None
 
@@ -64,43 +65,38 @@ def route_of(plans: Sequence[Plan], grid: Grid, margin: int = 0) -> Route:
     rows, cols = _cells(plans, grid)
     held = (rows >= 0) & (rows < grid.rows) & (cols >= 0) & (cols < grid.cols)
     inside = None if held.all() else held
-    where = np.arange(len(rows)) if inside is None else np.flatnonzero(held)
-    rows, cols = rows[where], cols[where]
     block = rows // BLOCK_PIXELS * (grid.cols // BLOCK_PIXELS + 1) + cols // BLOCK_PIXELS
-    order = np.argsort(block, kind="stable")
-    rows, cols = rows[order], cols[order]
-    starts = np.flatnonzero(np.diff(block[order], prepend=-1))
+    order = np.argsort(block.astype(np.uint16), kind="stable").astype(np.int32)
+    if inside is not None:
+        order = order[held[order]]
+    rows, cols, block = rows[order], cols[order], block[order]
+    starts = np.flatnonzero(np.diff(block, prepend=-1))
     boxes = _boxes(rows, cols, starts, grid, margin)
     bounds = np.append(starts, len(rows))
-    sizes = np.diff(bounds)
-    row0, col0, width = (
-        np.repeat(np.array(corner, np.int64), sizes)
-        for corner in (
-            [box.row0 for box in boxes],
-            [box.col0 for box in boxes],
-            [box.col1 - box.col0 for box in boxes],
-        )
-    )
-    local = (rows - row0) * width + cols - col0
-    return Route(boxes, bounds, where[order], local, len(held), inside)
+    for box, first, last in zip(boxes, bounds[:-1], bounds[1:], strict=True):
+        rows[first:last] -= box.row0
+        rows[first:last] *= box.col1 - box.col0
+        cols[first:last] -= box.col0
+    rows += cols
+    return Route(boxes, bounds, order, rows, len(held), inside)
 
 
-def _cells(plans: Sequence[Plan], grid: Grid) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _cells(plans: Sequence[Plan], grid: Grid) -> tuple[Places, Places]:
     rows, cols = [], []
     for plan in plans:
         if plan.grid == grid:
             rows.append(plan.rows)
             cols.append(plan.cols)
             continue
-        x, y = plan.grid.centres(plan.rows, plan.cols)
-        rows.append(grid.rows_of(y))
-        cols.append(grid.cols_of(x))
+        x, y = plan.grid.centres(plan.rows.astype(np.int64), plan.cols.astype(np.int64))
+        rows.append(grid.rows_of(y).astype(np.int32))
+        cols.append(grid.cols_of(x).astype(np.int32))
     return np.concatenate(rows), np.concatenate(cols)
 
 
 def _boxes(
-    rows: NDArray[np.int64],
-    cols: NDArray[np.int64],
+    rows: Places,
+    cols: Places,
     starts: NDArray[np.int64],
     grid: Grid,
     margin: int,
@@ -114,9 +110,22 @@ def _boxes(
         np.maximum.reduceat(cols, starts) + 1,
     )
     return tuple(
-        Box(*corner).grown(margin, grid)
+        _window(Box(*corner), grid).grown(margin, grid)
         for corner in zip(*(edge.tolist() for edge in edges), strict=True)
     )
+
+
+def _window(tight: Box, grid: Grid) -> Box:
+    """The whole block where the plots fill half of it: GDAL hands out whole blocks faster."""
+    row0, col0 = (first // BLOCK_PIXELS * BLOCK_PIXELS for first in (tight.row0, tight.col0))
+    whole = Box(
+        row0, min(row0 + BLOCK_PIXELS, grid.rows), col0, min(col0 + BLOCK_PIXELS, grid.cols)
+    )
+    return whole if 2 * _area(tight) >= _area(whole) else tight
+
+
+def _area(box: Box) -> int:
+    return (box.row1 - box.row0) * (box.col1 - box.col0)
 
 
 def gather(
@@ -141,7 +150,7 @@ def gather(
         if found is None:
             found = np.zeros(route.pixels, window.dtype)
         part = slice(int(route.bounds[i]), int(route.bounds[i + 1]))
-        found[route.places[part]] = window.ravel()[route.local[part]]
+        found[route.places[part]] = window.ravel().take(route.local[part])
     stored = np.zeros(route.pixels, np.uint8) if found is None else found
     edges = np.cumsum([len(plan.plot) for plan in plans])[:-1]
     insides = [None] * len(plans) if route.inside is None else np.split(route.inside, edges)
@@ -169,14 +178,18 @@ def sight(classes: NDArray[Any]) -> NDArray[np.uint8]:
         SCL numbers, (row, col).
     """
     kind = np.minimum(classes, CLASS_MAX).astype(np.uint8)
-    near = _BLEEDING[kind]
+    near = kind == BLEEDING_CLASSES[0]
+    for bleeding in BLEEDING_CLASSES[1:]:
+        near |= kind == bleeding
     distance = np.full(kind.shape, CLOUD_REACH_PIXELS + 1, np.uint8)
-    distance -= near.view(np.uint8)
-    for _ in range(CLOUD_REACH_PIXELS):
-        near = _dilated(near)
+    if near.any():
         distance -= near.view(np.uint8)
-    found: NDArray[np.uint8] = kind | distance << 4
-    return found
+        for _ in range(CLOUD_REACH_PIXELS):
+            near = _dilated(near)
+            distance -= near.view(np.uint8)
+    distance <<= 4
+    distance |= kind
+    return distance
 
 
 def clear_by_sight(dilate_pixels: int) -> NDArray[np.bool_]:
@@ -184,9 +197,6 @@ def clear_by_sight(dilate_pixels: int) -> NDArray[np.bool_]:
     byte = np.arange(256)
     found: NDArray[np.bool_] = np.isin(byte & 15, CLEAR_CLASSES) & (byte >> 4 > dilate_pixels)
     return found
-
-
-_BLEEDING = np.isin(np.arange(CLASS_MAX + 1), BLEEDING_CLASSES)
 
 
 def _dilated(near: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -12,10 +12,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from satellite.indices import Index, require_bands, require_classes
@@ -28,18 +27,25 @@ from satellite.statistics.coverage import Plan
 from satellite.statistics.gather import (
     CLOUD_REACH_PIXELS,
     Gathered,
+    Route,
     as_stored,
     clear_by_sight,
     gather,
     route_of,
     sight,
 )
-from satellite.statistics.pixels import PixelStore
 from satellite.statistics.plots import Plot
 from satellite.statistics.shelf import plan_for
 from satellite.statistics.weighted import PlotStatistics, Segments, Spread, statistics_of
 
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from satellite.statistics.pixels import PixelStore  # zarr, which a run without it spares
+
 Pixels = NDArray[np.float64]
+# By the plans' keys, the band's grid, and whether neighbours are looked at.
+Routes = dict[tuple[tuple[str, ...], Grid, bool], Route]
 
 
 class Look(NamedTuple):
@@ -98,6 +104,7 @@ class Sampler:
         self._keeping = keeping
         self._clear = clear_by_sight(dilate_pixels)
         self._plans: dict[Grid, tuple[Plan, Segments]] = {}
+        self._routes: Routes = {}
 
     def look(self, item: Item) -> list[Look]:
         """What the scene shows of each plot in the first index, in the plots' order.
@@ -140,8 +147,11 @@ class Sampler:
 
         dims (pixel,); ``index`` and the bands' reflectance float64, NaN where not seen.
         """
+        import xarray as xr  # noqa: PLC0415  # half a second and 60 MB, for this alone
+
         scene = self._scene_pixels(item, {})[0]
-        x, y = scene.plan.grid.centres(scene.plan.rows, scene.plan.cols)
+        rows, cols = (where.astype(np.int64) for where in (scene.plan.rows, scene.plan.cols))
+        x, y = scene.plan.grid.centres(rows, cols)
         variables = {**scene.bands, "index": scene.index(self._indices[0])}
         return xr.Dataset(
             {name: ("pixel", values) for name, values in variables.items()},
@@ -156,7 +166,9 @@ class Sampler:
         names = dict.fromkeys(band for index in self._indices for band in (*index.bands, SCL))
         with ExitStack() as stack:
             bands = {
-                name: _Band(item, name, stack, self._keeping.pixels, sha256s.get(name))
+                name: _Band(
+                    item, name, stack, self._routes, (self._keeping.pixels, sha256s.get(name))
+                )
                 for name in names
             }
             grids = {name: band.grid for name, band in bands.items()}
@@ -186,7 +198,7 @@ class Sampler:
                 if name == SCL:
                     clear[grid] = _inside(self._clear[part.stored], part)
                 else:
-                    values = bands[name].calibration().reflectance(part.stored.astype(np.float64))
+                    values = _reflectance(bands[name].calibration(), part.stored)
                     values[~_inside(clear[grid], part)] = np.nan
                     require_plausible(item.item_id, name, values)
                     reflectance[grid][name] = np.maximum(values, 0.0)
@@ -255,8 +267,15 @@ class _Band:
     """One band of one scene: its file, opened only if the store does not have it."""
 
     def __init__(
-        self, item: Item, name: str, stack: ExitStack, store: PixelStore | None, sha256: str | None
+        self,
+        item: Item,
+        name: str,
+        stack: ExitStack,
+        routes: Routes,
+        kept: tuple[PixelStore | None, str | None],
     ) -> None:
+        store, sha256 = kept
+        self._routes = routes
         self._item = item
         self._name = name
         self._asset = item.assets[name]
@@ -276,8 +295,10 @@ class _Band:
         if self._kept is None:
             return self._settle()
         store, sha256 = self._kept
-        stated = (self._asset, self._item.baseline, self._item.offset_applied)
-        return store.calibration(sha256, repr(stated), self._settle)
+        item, asset = self._item, self._asset
+        stated = (asset.scale, asset.offset, asset.nodata)
+        context = (item.baseline, item.offset_applied, item.offset_settled)
+        return store.calibration(sha256, repr(stated + context), self._settle)
 
     def gathered(self, plans: Sequence[Plan]) -> list[Gathered]:
         found = [self._stored(plan) for plan in plans]
@@ -293,7 +314,11 @@ class _Band:
 
     def _decoded(self, plans: Sequence[Plan]) -> list[Gathered]:
         raster, is_scl = self._raster(), self._name == SCL
-        route = route_of(plans, raster.grid, CLOUD_REACH_PIXELS if is_scl else 0)
+        way = (tuple(plan.key for plan in plans), raster.grid, is_scl)
+        if way not in self._routes:
+            margin = CLOUD_REACH_PIXELS if is_scl else 0
+            self._routes[way] = route_of(plans, raster.grid, margin)
+        route = self._routes[way]
         parts = gather(raster, plans, route, sight if is_scl else as_stored)
         if self._kept is not None:
             store, sha256 = self._kept
@@ -308,6 +333,15 @@ class _Band:
         if self._opened is None:
             self._opened = self._stack.enter_context(open_raster(self._asset.path))
         return self._opened
+
+
+def _reflectance(calibration: Calibration, stored: NDArray[Any]) -> Pixels:
+    """Reflectance of each pixel; of 16-bit numbers by a table of all that there are."""
+    kind = stored.dtype
+    if kind.kind != "u" or kind.itemsize > 2:
+        return calibration.reflectance(stored.astype(np.float64))
+    table = calibration.reflectance(np.arange(1 << 8 * kind.itemsize, dtype=np.float64))
+    return table.take(stored)
 
 
 def _inside(flags: NDArray[np.bool_], part: Gathered) -> NDArray[np.bool_]:

@@ -56,9 +56,9 @@ def _taken(path: Path, grid: Grid, key: str) -> Plan | None:
             return Plan(
                 grid=grid,
                 key=key,
-                plot=found["plot"].astype(np.int64),
-                rows=rows,
-                cols=cols,
+                plot=found["plot"],
+                rows=rows.astype(np.int32),
+                cols=cols.astype(np.int32),
                 weight=found["weight"].astype(np.float64),
                 plot_weight=found["plot_weight"],
                 full_pixels=found["full_pixels"].astype(np.int64),
@@ -73,8 +73,8 @@ def _put(path: Path, plan: Plan) -> None:
         np.savez(
             part,
             key=np.array(plan.key),
-            plot=plan.plot.astype(np.int32),
-            cell=(plan.rows * plan.grid.cols + plan.cols).astype(np.uint32),
+            plot=plan.plot,
+            cell=(plan.rows.astype(np.int64) * plan.grid.cols + plan.cols).astype(np.uint32),
             weight=plan.weight.astype(np.float32),  # what exactextract gives: nothing is lost
             plot_weight=plan.plot_weight,
             full_pixels=plan.full_pixels.astype(np.int32),

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.float64]
-Places = NDArray[np.int64]
+Places = NDArray[np.int32]
 
 QUANTILES = (0.10, 0.50, 0.90)
 # Plots whose sizes differ by less than this share a padded table: few tables, little padding.
@@ -50,9 +50,9 @@ class Segments:
     number of all pixels.
     """
 
-    starts: Places
+    starts: NDArray[np.int64]
     weight: Pixels
-    tables: tuple[tuple[Places, NDArray[np.int32]], ...]
+    tables: tuple[tuple[NDArray[np.int64], Places], ...]
 
     @property
     def plots(self) -> int:
@@ -87,7 +87,7 @@ def segments_of(plot: Places, weight: Pixels, plots: int) -> Segments:
     """
     starts = np.searchsorted(plot, np.arange(plots + 1))
     sizes = np.diff(starts)
-    tables: list[tuple[Places, NDArray[np.int32]]] = []
+    tables: list[tuple[NDArray[np.int64], Places]] = []
     by_size = np.argsort(sizes, kind="stable")
     first = int(np.searchsorted(sizes[by_size], 1))
     while first < plots:
@@ -111,31 +111,22 @@ def statistics_of(segments: Segments, value: Pixels) -> PlotStatistics:
     value
         Of each pixel, (pixel,) float64.
     """
-    seen, means = np.zeros(segments.plots), np.full(segments.plots, np.nan)
-    squares = np.zeros(segments.plots)
-    levels = np.full((len(QUANTILES), segments.plots), np.nan)
-    # One more pixel, unseen and weightless, for the padding to point at.
-    values, weights = np.append(value, np.nan), np.append(segments.weight, 0.0)
-    for members, places in segments.tables:
-        table = values[places]
-        order = np.argsort(table, axis=1, kind="stable")  # NaN last, ties by weight
-        table = np.take_along_axis(table, order, axis=1)
-        weight = np.take_along_axis(weights[places], order, axis=1)
-        weight[np.isnan(table)] = 0.0
-        count = np.count_nonzero(weight, axis=1)
-        table[weight == 0.0] = 0.0
-        cumulated = np.cumsum(weight, axis=1)
-        seen[members] = cumulated[:, -1]
-        means[members] = mean = _ratio(_sums(weight * table), seen[members])
-        squares[members] = _sums(weight * (table - mean[:, None]) ** 2)
-        levels[:, members] = _quantiles(table, weight, cumulated, count)
-    return PlotStatistics(seen, means, np.sqrt(_ratio(squares, seen)), *levels)
+    unseen = np.isnan(value)
+    weight = np.where(unseen, 0.0, segments.weight)
+    known = np.where(unseen, 0.0, value)
+    seen = _sums(segments, weight)
+    mean = _ratio(_sums(segments, weight * known), seen)
+    known -= np.repeat(mean, np.diff(segments.starts))
+    std = np.sqrt(_ratio(_sums(segments, weight * known**2), seen))
+    return PlotStatistics(seen, mean, std, *_levels(segments, value, weight))
 
 
-def _sums(table: Pixels) -> Pixels:
-    # From left to right, unlike numpy's pairwise sum, whose last bit depends on the padding
-    # and so on which other plots there are.
-    found: Pixels = np.cumsum(table, axis=1)[:, -1]
+def _sums(segments: Segments, value: Pixels) -> Pixels:
+    """Of each plot, (plot,); a plot's sum does not depend on which other plots there are."""
+    found = np.zeros(segments.plots)
+    some = np.flatnonzero(np.diff(segments.starts))
+    if len(some):
+        found[some] = np.add.reduceat(value, segments.starts[some])
     return found
 
 
@@ -145,14 +136,30 @@ def _ratio(above: Pixels, below: Pixels) -> Pixels:
     return found
 
 
-def _quantiles(value: Pixels, weight: Pixels, cumulated: Pixels, count: Places) -> Pixels:
-    """Quantiles (quantile, plot) of rows in order, their first ``count`` places in use."""
+def _levels(segments: Segments, value: Pixels, weight: Pixels) -> Pixels:
+    """The quantiles (quantile, plot) of values whose weight is above 0."""
+    levels = np.full((len(QUANTILES), segments.plots), np.nan)
+    # One more pixel, unseen and weightless, for the padding to point at.
+    values, weights = np.append(value, np.nan), np.append(weight, 0.0)
+    for members, places in segments.tables:
+        table = values[places]
+        order = np.argsort(table, axis=1, kind="stable")  # NaN last, ties by weight
+        table = np.take_along_axis(table, order, axis=1)
+        levels[:, members] = _quantiles(table, np.take_along_axis(weights[places], order, axis=1))
+    return levels
+
+
+def _quantiles(value: Pixels, weight: Pixels) -> Pixels:
+    """Quantiles (quantile, plot) of rows in order, the places in use first."""
     rows, width = value.shape
+    count = np.count_nonzero(weight, axis=1)
+    # From left to right, so that the padding changes nothing.
+    cumulated = np.cumsum(weight, axis=1)
     total = cumulated[:, -1]
     stand = np.arange(width) * weight + (count - 1)[:, None] * (cumulated - weight)
+    stand[np.arange(width) >= count[:, None]] = np.inf
     found = np.full((len(QUANTILES), rows), np.nan)
     some = np.flatnonzero(count)
-    stand[np.arange(width) >= count[:, None]] = np.inf
     for q, out in zip(QUANTILES, found, strict=True):
         target = q * (count[some] - 1) * total[some]
         left = np.count_nonzero(stand[some] <= target[:, None], axis=1) - 1
