@@ -39,7 +39,7 @@ def decode(cls: type[T], body: object, path: str = "$") -> T:
 
 def encode(value: object) -> Any:
     """A dataclass as plain lists, maps and scalars; absent (None) fields are left out."""
-    kind: type[Any] = type(value)
+    kind: Any = type(value)  # mypy takes no type for a cache key
     if kind is str or kind is int:
         return value
     names = _names(kind)
