@@ -26,11 +26,19 @@ from satellite.yields.model import YieldModel, YieldModelError
 
 STATE_FILE = "state.sqlite"
 EVIDENCE_FOLDER = "evidence"
+DOCUMENTS_HELD_MAX = 500  # some megabytes between two writes to the outbox
+
+
+def _quiet(_stage: str) -> None:
+    """Nobody watches the stages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What one command was asked to do; the hands (signer, courier, workers) may be absent."""
+    """What one command was asked to do; the hands (signer, courier, workers) may be absent.
+
+    ``begin`` is told the name of each stage of a round as it begins.
+    """
 
     catalog: Path
     plots_file: Path
@@ -41,6 +49,7 @@ class Job:
     signer: Signer | None = None
     courier: Courier | None = None
     workers: Workers | None = None
+    begin: Callable[[str], None] = _quiet
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +105,16 @@ class Ingest:
             If nothing at all can be done.
         """
         job = self._job
+        job.begin("scenes")
         scenes = self._intake.run(job.catalog, job.until, tell)
+        job.begin("series and season")
         series = series_of(self._store.looks(job.index.name, job.until), job.index.levels)
         self.subjects, skipped = self._understand(series)
+        job.begin("yield")
         words = self._outlooks()
+        job.begin("evidence")
         made = self._write(series, words)
+        job.begin("delivery")
         return Round(
             scenes=scenes,
             scenes_broken=self._store.broken(job.index.name),
@@ -154,24 +168,35 @@ class Ingest:
     def _write(self, series: dict[str, Series], words: Sequence[Outlook]) -> int:
         job, name = self._job, self._job.index.name
         before, key_id = self._outbox.latest(), job.signer.key_id if job.signer else ""
-        documents: list[Document] = []
+        deliver, made, held = job.courier is not None, 0, list[Document]()
+        if deliver:
+            self._outbox.release_kept()
         for subject, outlook in zip(self.subjects, words, strict=True):
             evidence = evidence_of(subject, outlook, name)
             path = job.out / EVIDENCE_FOLDER / f"{file_name(subject.plot.plot_id)}.json"
             if before.get(evidence.subject_id) == (evidence.evidence_id, key_id) and path.exists():
                 continue
+            if not made:
+                # Before the first document is noted: a run that is cut off writes them again.
+                self._write_tables(series, words)
             data = document_bytes(evidence, job.signer)
             write_atomically(path, data)
-            documents.append(
+            held.append(
                 Document(evidence.evidence_id, evidence.subject_id, key_id, evidence.as_of, data)
             )
-        if documents or not before:
-            write_atomically(job.out / "series.csv", series_csv(series.values(), name))
-            write_atomically(job.out / "season.csv", season_csv(self.subjects, words, name))
-        if job.courier is not None:
-            self._outbox.release_kept()
-        self._outbox.add(documents, deliver=job.courier is not None)
-        return len(documents)
+            made += 1
+            if len(held) == DOCUMENTS_HELD_MAX:
+                self._outbox.add(held, deliver=deliver)
+                held = []
+        self._outbox.add(held, deliver=deliver)
+        if not made and not before:
+            self._write_tables(series, words)
+        return made
+
+    def _write_tables(self, series: dict[str, Series], words: Sequence[Outlook]) -> None:
+        job, name = self._job, self._job.index.name
+        write_atomically(job.out / "series.csv", series_csv(series.values(), name))
+        write_atomically(job.out / "season.csv", season_csv(self.subjects, words, name))
 
 
 def file_name(plot_id: str) -> str:
