@@ -24,6 +24,11 @@ RISE_SHARE = 0.5  # of the least season: the rise over soil that is emergence
 NEW_HIGH = 0.02  # growth goes on while looks exceed the highest before by this
 RIPE_FALL = 0.25  # of the amplitude, TIMESAT's usual threshold
 HARVEST_LEFT = 0.20  # of the amplitude that stubble may keep
+# A crop that withers where it stands comes down slowly to the same level as stubble; only
+# a fall like a cut's shows a harvest at once, else the field must have stayed low.
+CUT_DIPS = 3.0  # least fall within so many days, in units of the index's `dip`
+CUT_DAYS_MAX = 20
+WITHERED_DAYS = 15
 
 Point = tuple[int, float]
 
@@ -97,7 +102,20 @@ def _shows_decline(
             max(levels.bare, soil + HARVEST_LEFT * (peak - soil)),
         ),
     }[stage]
-    return newest[0][0] >= since and all(value <= level for _, value in newest)
+    shown = newest[0][0] >= since and all(value <= level for _, value in newest)
+    if stage is not Stage.RIPENING or not shown:
+        return shown
+    return _was_cut(points, level, levels.dip)
+
+
+def _was_cut(points: list[Point], level: float, dip: float) -> bool:
+    """Whether the low looks at the end follow a sudden fall, or have lasted."""
+    high = max((i for i, (_, value) in enumerate(points) if value > level), default=-1)
+    first_low_day, low = points[high + 1]
+    if points[-1][0] - first_low_day >= WITHERED_DAYS:
+        return True
+    before = [v for day, v in points[: high + 1] if first_low_day - day <= CUT_DAYS_MAX]
+    return max(before, default=low) - low >= CUT_DIPS * dip
 
 
 def _emerged(

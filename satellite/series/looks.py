@@ -17,6 +17,8 @@ VALID_MIN_SMALL = 0.8  # a plot below that has no pixels to spare
 PIXELS_MIN = 4.0  # below, one mixed pixel is a quarter of the plot: it is refused
 DIP_GAP_DAYS_MAX = 15
 DIP_PASSES = 2
+# The steepest rise of a closing canopy: 0.03 NDVI a day, in units of the index's `dip`.
+RISE_DIPS_PER_DAY_MAX = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ def _series(plot_id: str, rows: Sequence[LookRow], levels: Levels) -> Series:
         [row.scene.day.toordinal() for row, ok in zip(rows, usable, strict=True) if ok],
         [row.mean for row, ok in zip(rows, usable, strict=True) if ok and row.mean is not None],
         levels.dip,
+        levels.bare,
     )
     looks = tuple(
         _look(row, ok and row.scene.day.toordinal() in kept)
@@ -106,17 +109,30 @@ def _look(row: LookRow, used: bool) -> SeriesLook:  # noqa: FBT001  # a field of
     )
 
 
-def kept_looks(days: Sequence[int], means: Sequence[float], dip: float) -> set[int]:
+def kept_looks(
+    days: Sequence[int], means: Sequence[float], dip: float, bare: float | None = None
+) -> set[int]:
     """The days whose look does not fall far below both its neighbours.
 
     Cloud, haze and shadow that the classification missed pull an index down for one
     date; a crop cannot fall by ``dip`` and rise again within ``DIP_GAP_DAYS_MAX``
     days either side. The first and last look have one neighbour and are kept.
+
+    Parameters
+    ----------
+    bare
+        The index at or near bare soil. Where it is given, a look that low is kept if
+        the soil may truly have been seen: a field is harvested or ploughed in a day,
+        so only the rise that follows can contradict it, by being faster than a crop
+        can grow.
     """
     kept = list(zip(days, means, strict=True))
     for _ in range(DIP_PASSES):
         dropped = [
-            i for i in range(1, len(kept) - 1) if _is_dip(kept[i - 1], kept[i], kept[i + 1], dip)
+            i
+            for i in range(1, len(kept) - 1)
+            if _is_dip(kept[i - 1], kept[i], kept[i + 1], dip)
+            and not (bare is not None and _may_be_soil(*kept[i - 1 : i + 2], dip, bare))
         ]
         if not dropped:
             break
@@ -129,3 +145,15 @@ def _is_dip(
 ) -> bool:
     near = max(here[0] - before[0], after[0] - here[0]) <= DIP_GAP_DAYS_MAX
     return near and here[1] < min(before[1], after[1]) - dip
+
+
+def _may_be_soil(
+    before: tuple[int, float],
+    here: tuple[int, float],
+    after: tuple[int, float],
+    dip: float,
+    bare: float,
+) -> bool:
+    grown = (after[1] - here[1]) / (after[0] - here[0])
+    is_between_crops = here[1] <= bare < min(before[1], after[1])
+    return is_between_crops and grown <= RISE_DIPS_PER_DAY_MAX * dip

@@ -123,7 +123,9 @@ class _Block:
     def __init__(self, value: Array, weight: Array, penalty: float, room: Array) -> None:
         series, self._days = value.shape
         main, beside = _ends(self._days)
-        self._r, self._low, self._right = room[:, :, :series]
+        self._r: Array = room[0, :, :series]
+        self._low: Array = room[1, :, :series]
+        self._right: Array = room[2, :, :series]
         np.multiply(weight.T, 1.0 / penalty, out=self._r)
         np.multiply(self._r, value.T, out=self._right)
         self._r += main[:, None]
@@ -148,7 +150,7 @@ class _Block:
 
     def solved(self) -> Array:
         """The curves: (day, series)."""
-        self._right *= self._r
+        np.multiply(self._right, self._r, out=self._right)
         r, low, x = list(self._r), list(self._low), list(self._right)
         part = self._spare[0]
         for i in range(self._days - 2, -1, -1):
