@@ -59,11 +59,15 @@ def _place(weather: Weather | None, one: Watched) -> Place | None:
 
 
 def _of_crowd(crowd: Crowd, places: list[Place | None]) -> list[tuple[int, Hazard]]:
+    dry_spells = droughts(crowd, places)
     found = [
         (dry.row, _hazard(HazardKind.DROUGHT, dry.since, dry.raised, dry.share))
-        for dry in droughts(crowd, places)
+        for dry in dry_spells
     ]
+    known_dry = {dry.row: dry.raised for dry in dry_spells}
     for loss in sudden_losses(crowd):
+        if not loss.wet and known_dry.get(loss.row, loss.raised + 1) <= loss.raised:
+            continue  # thirsty leaves roll and wither within days too
         kind = HazardKind.FLOOD if loss.wet else HazardKind.HAIL
         found.append((loss.row, _hazard(kind, loss.since, loss.raised, loss.share)))
     for bare in bare_plots(crowd):
