@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from core.errors import HarvestlineError
 from server.console import render
 from server.console.desk import Desk
-from server.console.pages import applications, door, fields, line, portfolio, stations
+from server.console.pages import applications, door, fields, line, portfolio, stations, visits
 from server.console.session import Seals, Throttle, load_secret
 from server.services.centre import Centre, LoginRequiredError
 
@@ -89,6 +89,7 @@ def console(desk: Desk) -> ASGIApp:
             *line.routes(desk),
             *applications.routes(desk),
             *stations.routes(desk),
+            *visits.routes(desk),
         ],
         exception_handlers={HarvestlineError: refused, HTTPException: refused},
     )

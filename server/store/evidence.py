@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, literal, select
 
 from core.canonical import parse_canonical
 from core.shape import decode, encode
@@ -15,6 +15,8 @@ from core.wire.evidence import Evidence, EvidenceKind, Stage
 from server.store.engine import NotKnownError, Tx
 from server.store.rows import read_as
 from server.store.tables import evidence
+
+FLAGS_MARK = b'"flags":[{'  # canonical bytes: no spaces, and an empty list is closed at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,27 @@ def latest_everywhere(tx: Tx) -> dict[str, KeptEvidence]:
     ranked = select(*_COLUMNS, _place().label("place")).where(where).subquery()
     rows = tx.rows(select(ranked).where(ranked.c.place == 1))
     return {row["subject_id"]: _kept(row) for row in rows}
+
+
+def flagged(tx: Tx, rows_max: int) -> tuple[tuple[str, str], ...]:
+    """Subjects whose newest evidence holds a flag, with that evidence's id."""
+    where = evidence.c.tenant_id == tx.tenant_id
+    columns = (evidence.c.subject_id, evidence.c.evidence_id, evidence.c.document)
+    ranked = select(*columns, _place().label("place")).where(where).subquery()
+    question = (
+        select(ranked.c.subject_id, ranked.c.evidence_id)
+        .where(ranked.c.place == 1, _holds(tx, ranked.c.document, FLAGS_MARK))
+        .order_by(ranked.c.subject_id)
+    )
+    rows = tx.rows(question, rows_max)
+    return tuple((row["subject_id"], row["evidence_id"]) for row in rows)
+
+
+def _holds(tx: Tx, column: Any, part: bytes) -> Any:
+    """Whether a column's bytes hold some bytes; both databases count positions from one."""
+    if tx.connection.dialect.name == "postgresql":
+        return func.position(literal(part).op("IN")(column)) > 0
+    return func.instr(column, part) > 0
 
 
 def known_ids(tx: Tx) -> frozenset[str]:

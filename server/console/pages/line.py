@@ -16,6 +16,7 @@ from server.console.desk import Desk
 from server.console.figures.canvas import long_day
 from server.console.figures.limit import limit_picture, meter
 from server.console.render import PREFIX
+from server.console.views.flags import read_flags
 from server.console.views.line import LinePage, read_line
 from server.services.centre import Centre, RequestError
 from server.services.freezing import FreezeReason, freeze, thaw
@@ -41,8 +42,10 @@ def routes(desk: Desk) -> list[Route]:
         line_id = request.path_params["line_id"]
         with desk.centre.store.reading() as tx:
             shown = read_line(tx, line_id, desk.today(tx), desk.centre.now_ms())
+            flags = read_flags(tx, [each.subject_id for each in shown.subjects])
         context = {
             "shown": shown,
+            "flags": flags,
             "sentence": sentence(shown),
             "reasons": [(each.value, WORDS[each]) for each in FreezeReason],
             "picture": limit_picture(shown.story, sentence(shown)),

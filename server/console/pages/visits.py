@@ -1,0 +1,22 @@
+"""Visits: every open flag, for an officer to look at."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from server.console.desk import Desk
+from server.console.views.flags import read_every_flag
+
+
+def routes(desk: Desk) -> list[Route]:
+    """The address of the visits."""
+
+    def visits(request: Request) -> Response:
+        visitor = desk.visitor(request)
+        with desk.centre.store.reading() as tx:
+            flags = read_every_flag(tx)
+        return desk.page(request, "visits.html", {"flags": flags}, visitor)
+
+    return [Route("/visits", visits, methods=["GET"])]
