@@ -85,7 +85,9 @@ class Api:
         last = until.isoformat() if until else ".."
         try:
             client = Client.open(self.root.text, stac_io=_WebIO(web, self.root))
+            methods = {link.extra_fields.get("method") for link in client.get_links("search")}
             search = client.search(
+                method="POST" if "POST" in methods else "GET",
                 collections=[self.collection],
                 bbox=None if bbox is None else list(bbox),
                 datetime=f"{self.since.isoformat()}/{last}",

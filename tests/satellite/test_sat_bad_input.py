@@ -79,8 +79,8 @@ def _edit(root: Path, change: Callable[[dict[str, Any]], object]) -> None:
 
 def _red(root: Path, crs: str, transform: Affine, count: int = 1) -> None:
     with rasterio.open(
-        root / "s2" / "red.tif", "w", driver="GTiff", width=16, height=16, count=count, dtype="uint16", crs=crs,
-        transform=transform, nodata=0,
+        root / "s2" / "red.tif", "w", driver="GTiff", width=16, height=16, count=count,
+        dtype="uint16", crs=crs, transform=transform, nodata=0,
     ) as file:  # fmt: skip
         file.write(np.full((16, 16), 2000, np.uint16), 1)
 
