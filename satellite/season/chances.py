@@ -26,6 +26,9 @@ Array = NDArray[np.float64]
 
 # What a canopy may change in a day without a look, as standard deviation: 0.01 NDVI.
 DRIFT_DIPS_PER_DAY = 0.1
+# The clearest of many days flatters; with this much more doubt a stated chance is as often
+# true as it says (tests/satellite/test_sat_phenology.py).
+CLEAREST_DAY = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ def _until(curve: Curve, first: int, last: int, levels: Levels) -> tuple[Array, 
     inside = np.clip(days - curve.first_day, 0, len(curve.mean) - 1)
     beyond = np.maximum(days - curve.last_day, 0) * DRIFT_DIPS_PER_DAY * levels.dip
     sd = (curve.high - curve.mean)[inside] / Z_90
-    return days.astype(np.float64), curve.mean[inside], np.hypot(sd, beyond)
+    return days.astype(np.float64), curve.mean[inside], CLEAREST_DAY * np.hypot(sd, beyond)
 
 
 def _passed(

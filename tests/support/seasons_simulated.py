@@ -92,7 +92,8 @@ def _ploughed_in(rng: np.random.Generator, t: Array, sown: int, soil: float) -> 
 def _dates(green: Array, soil: float) -> Grown:
     peak = int(np.argmax(green))
     level = soil + START_SHARE * (green[peak] - soil)
-    start = int(np.flatnonzero(green[: peak + 1] < level)[-1]) + 1
+    before = np.flatnonzero(green[: peak + 1] < level)
+    start = int(before[-1]) + 1 if len(before) else 0
     fallen = np.flatnonzero(green[peak:] <= level)
     return Grown(start, peak, peak + int(fallen[0]) if len(fallen) else len(green))
 
