@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import shapely
@@ -36,6 +36,19 @@ Change = Callable[[NDArray[Any]], NDArray[Any]]
 
 def _unchanged(values: NDArray[Any]) -> NDArray[Any]:
     return values
+
+
+class Cells(Protocol):
+    """Ground in cells: a projection, and the centres of columns and rows [m]."""
+
+    @property
+    def crs(self) -> str:
+        """The projection."""
+        ...
+
+    def centres(self) -> tuple[Ground, Ground]:
+        """Eastings by column and northings by row of the cells' centres [m]."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +102,7 @@ def framed(plot: Plot, step: float) -> Framed:
     lon, lat = plot.lon_lat
     crs = utm_of(lon, lat)
     polygon = shapely.transform(plot.polygon, lambda at: np.column_stack(
-        _transformer(PLOT_CRS, crs).transform(at[:, 0], at[:, 1])))  # fmt: skip
+        transformer(PLOT_CRS, crs).transform(at[:, 0], at[:, 1])))  # fmt: skip
     west, south, east, north = polygon.bounds
     wanted = max(east - west, north - south) * AROUND / step + EDGE_CELLS
     coarser = max(int(np.ceil(wanted / CELLS[-1])), 1)  # a pasture of kilometres: every n-th pixel
@@ -109,7 +122,7 @@ def utm_of(lon: float, lat: float) -> str:
 
 
 def on_frame(
-    raster: Raster, frame: Frame, change: Change = _unchanged, margin: int = 0
+    raster: Raster, frame: Cells, change: Change = _unchanged, margin: int = 0
 ) -> tuple[Ground, NDArray[np.bool_]]:
     """The numbers of a raster at the cells' centres, and which cells lie on it: (row, col).
 
@@ -143,14 +156,14 @@ def on_frame(
     return found, inside
 
 
-def _cells_of(raster: Raster, frame: Frame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _cells_of(raster: Raster, frame: Cells) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     x, y = frame.centres()
     grid = raster.grid
     if grid.crs == frame.crs:
         rows, cols = np.meshgrid(grid.rows_of(y), grid.cols_of(x), indexing="ij")
         return rows, cols
     all_y, all_x = np.meshgrid(y, x, indexing="ij")
-    there_x, there_y = _transformer(frame.crs, grid.crs).transform(all_x, all_y)
+    there_x, there_y = transformer(frame.crs, grid.crs).transform(all_x, all_y)
     return grid.rows_of(np.asarray(there_y)), grid.cols_of(np.asarray(there_x))
 
 
@@ -165,5 +178,6 @@ def _share(frame: Frame, polygon: shapely.Polygon) -> Ground:
 
 
 @cache
-def _transformer(source: str, target: str) -> Transformer:
+def transformer(source: str, target: str) -> Transformer:
+    """From one projection to another, x before y."""
     return Transformer.from_crs(source, target, always_xy=True)

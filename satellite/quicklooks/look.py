@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from satellite.indices import Index, require_bands, require_classes
-from satellite.quicklooks.frame import Frame, Framed, on_frame
+from satellite.quicklooks.frame import Cells, Framed, on_frame
 from satellite.scenes.bands import SCL
 from satellite.scenes.calibration import Calibration, calibrate
 from satellite.scenes.item import Item
@@ -85,12 +85,12 @@ class OpenScene:
         """The finest pixel of its bands [m]."""
         return min(raster.grid.step for raster in self._rasters.values())
 
-    def band(self, name: str, frame: Frame) -> Values:
+    def band(self, name: str, frame: Cells) -> Values:
         """Reflectance of a band on a frame (row, col), NaN where there is none."""
         stored, inside = on_frame(self._rasters[name], frame)
         return np.where(inside, self._readings[name].reflectance(stored), np.nan)
 
-    def clear(self, frame: Frame) -> tuple[Mask, Mask]:
+    def clear(self, frame: Cells) -> tuple[Mask, Mask]:
         """Where the ground is seen on a frame, and where the scene has pixels: (row, col)."""
         raster = self._rasters[SCL]
         clear, inside = on_frame(raster, frame, clear_pixels, DILATE_PIXELS)
@@ -144,7 +144,7 @@ def day_look(scenes: Sequence[OpenScene], one: Framed, index: Index) -> DayLook 
         used.append(scene.item.item_id)
     if not (one.share[inside] > 0).any():
         return None
-    value = np.where(clear, _index(index, bands), np.nan)
+    value = np.where(clear, index_of(index, bands), np.nan)
     shown = np.stack([bands[name] for name in colours]) if colours else np.empty((3, *shape))
     seen = np.where(np.isfinite(value), one.share, 0.0)
     whole = float(one.share.sum())
@@ -163,7 +163,8 @@ def day_look(scenes: Sequence[OpenScene], one: Framed, index: Index) -> DayLook 
     )
 
 
-def _index(index: Index, bands: dict[str, Values]) -> Values:
+def index_of(index: Index, bands: dict[str, Values]) -> Values:
+    """The index from reflectances, NaN where it has no finite value."""
     arrays = {name: np.maximum(bands[name], 0.0) for name in index.bands}
     with np.errstate(divide="ignore", invalid="ignore"):
         value = index.formula(arrays)

@@ -13,8 +13,10 @@ from core.canonical import canonical_hash
 from satellite.indices import BandMissingError, Index
 from satellite.quicklooks.canvas import Form
 from satellite.quicklooks.chip import Drawn, chips_of
+from satellite.quicklooks.composite import Period
 from satellite.quicklooks.frame import Framed, framed
 from satellite.quicklooks.look import OpenScene, bands_for, day_look
+from satellite.quicklooks.maps import MapRound, make_maps
 from satellite.quicklooks.sheet import season_sheet
 from satellite.quicklooks.shelf import LookRow, PictureRow, Shelf, put, safe_name
 from satellite.scenes.faults import RasterError, WebError
@@ -92,6 +94,17 @@ class Pictures:
             if plot.plot_id in changed:
                 self._sheet(plot, done)
         return done
+
+    def maps(self, period: Period) -> MapRound:
+        """The district's maps by period.
+
+        Raises
+        ------
+        CatalogError, OutputError
+            As ``run``.
+        """
+        items = self._items(PictureRound())
+        return make_maps(self.shelf, self._plots, items, self._job.index, period)
 
     def _items(self, done: PictureRound) -> list[Item]:
         first, last = self._job.since or date.min, self._job.until or date.max

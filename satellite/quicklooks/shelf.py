@@ -32,6 +32,7 @@ CREATE TABLE picture (
   sha256 TEXT NOT NULL, media_type TEXT NOT NULL, size_bytes INTEGER NOT NULL,
   name TEXT NOT NULL, status TEXT NOT NULL, detail TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (plot_id, day, index_name, kind)) STRICT;
+CREATE TABLE map (name TEXT PRIMARY KEY, inputs TEXT NOT NULL) STRICT;
 CREATE INDEX picture_by_status ON picture (status, day);
 """
 SELECT_PICTURES = "SELECT plot_id, name, kind, day, sha256, media_type, size_bytes FROM picture"
@@ -132,6 +133,20 @@ class Shelf:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany("UPDATE picture SET status = ?, detail = ? WHERE sha256 = ?", rows)
 
+    def forget(self, row: PictureRow) -> None:
+        """Know nothing of a plot's day any more, so that it is drawn again."""
+        key = (row.plot_id, row.ref.day, row.ref.sha256)
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute(
+                "DELETE FROM look WHERE plot_id = ? AND day = ? AND index_name IN (SELECT"
+                " index_name FROM picture WHERE sha256 = ?)",
+                key,
+            )
+            self._db.execute(
+                "DELETE FROM picture WHERE plot_id = ? AND day = ? AND sha256 = ?", key
+            )
+
     def save(
         self, day: str, looks: Iterable[LookRow], pictures: Iterable[tuple[PictureRow, bytes]]
     ) -> None:
@@ -163,6 +178,16 @@ class Shelf:
                 " media_type, size_bytes, name, status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 kept,
             )
+
+    def map_inputs(self, name: str) -> str:
+        """What a map was made from; empty if it was not made."""
+        row = self._db.execute("SELECT inputs FROM map WHERE name = ?", (name,)).fetchone()
+        return str(row[0]) if row else ""
+
+    def keep_map(self, name: str, inputs: str) -> None:
+        """Remember what a map was made from."""
+        with self._db:
+            self._db.execute("INSERT OR REPLACE INTO map VALUES (?, ?)", (name, inputs))
 
     def _pictures(self, where: str, values: tuple[object, ...]) -> list[PictureRow]:
         # The condition is one of our own two; its values are bound.

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import date
 
 import httpx
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,8 +20,14 @@ from core.shape import encode
 from core.signing import sign_document
 from core.wire.blob import BlobClaim, BlobRequest, read_kind, require_as_claimed
 from core.wire.evidence import EVIDENCE, Anomalies, Findings, Observability, PictureRef
+from satellite.config import Settings as SatelliteSettings
+from satellite.indices import index_named
+from satellite.quicklooks.delivery import PictureCourier, blobs_url
+from satellite.quicklooks.make import PictureJob, Pictures
+from satellite.quicklooks.shelf import Shelf, Status
 from server.app import create_app
 from server.services import enrolment
+from server.services.blobs import get_blob
 from server.services.evidence import accept_evidence
 from server.store import registry
 from server.store.engine import StoreError
@@ -31,6 +38,13 @@ from tests.support.centre_kit import TESTER, Kit, keys_of
 from tests.support.console_book import PASSWORD, ROOT, Book, build_book
 from tests.support.console_evidence import Looks, seen_of_plot
 from tests.support.pictures import claim_header, claim_of, picture, request_header
+from tests.support.tiny_scenes import (
+    box_ring,
+    ndvi_scene,
+    plot_feature,
+    write_catalog,
+    write_plots,
+)
 
 SEEN = date(2026, 7, 12)
 
@@ -228,6 +242,61 @@ def test_a_station_gets_the_pictures_of_its_own_ground_only(book: Book, named):
     far = replace(asked, station="far-station")
     assert refusal(get(far, other)) == (404, "HL-SRV-004")
     assert refusal(get(asked, book.satellite)) == (403, "HL-CORE-004")
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
+    """Two plots' pictures of two days, as a satellite drew them."""
+    root = tmp_path_factory.mktemp("drawn")
+    green, clear = np.full((40, 40), 0.65), np.full((20, 20), 4)
+    scenes = [ndvi_scene(f"s{i}", f"2026-04-0{i}", green * i / 2, clear) for i in (1, 2)]
+    plots = write_plots(root / "plots.geojson", [
+        plot_feature(f"p{i}", box_ring(50 * i, 100, 50 * i + 60, 200)) for i in (1, 2)
+    ])  # fmt: skip
+    catalog = write_catalog(root / "stac", scenes)
+    work = Pictures(PictureJob(str(catalog), plots, root / "out", index_named("ndvi")))
+    work.run(lambda *_: None)
+    yield work.shelf
+    work.close()
+
+
+def test_a_satellite_s_pictures_reach_the_centre_once_newest_first(book: Book, shelf: Shelf):
+    days = [row.ref.day for row in shelf.waiting(100)]
+    assert days == sorted(days, reverse=True)
+    assert len(days) == 8
+    settings = SatelliteSettings(deliver_tries_max=1)
+    nobody = "http://127.0.0.1:9/api/v1/evidence"
+    with PictureCourier(nobody, book.satellite, settings, lambda _: None) as courier:
+        away = courier.deliver(shelf)
+    assert (away.delivered, away.waiting) == (0, 8)
+    assert "sent with the next run" in away.error
+    gone = shelf.waiting(1)[0]
+    (shelf.folder / gone.name).unlink()
+    with closing(Served(create_app(book.centre))) as served:
+        stranger = keys_of("stranger", 55)
+        with PictureCourier(served.url, book.satellite, settings, lambda _: None) as courier:
+            sent = courier.deliver(shelf)
+            again = courier.deliver(shelf)
+        assert (sent.delivered, sent.refused, sent.waiting, sent.error) == (7, 0, 0, "")
+        assert (again.delivered, again.refused) == (0, 0)
+        assert gone.ref.day not in {row.ref.day for row in shelf.pictures(gone.plot_id)
+                                    if row.ref.kind == gone.ref.kind}  # fmt: skip
+        row = shelf.pictures("p1")[0]
+        kept = get_blob(book.centre, row.ref.sha256)
+        assert kept.data == (shelf.folder / row.name).read_bytes()
+        shelf.mark([(row.ref.sha256, Status.WAITING, "")])
+        with PictureCourier(served.url, stranger, settings, lambda _: None) as courier:
+            refused = courier.deliver(shelf)
+        assert (refused.delivered, refused.refused) == (0, 1)
+
+
+def test_a_centre_s_address_leads_to_its_pictures():
+    for address, want in (
+        ("http://c:1", "http://c:1/api/v1/blobs"),
+        ("https://c/base/", "https://c/base/api/v1/blobs"),
+        ("https://c/api/v1/evidence", "https://c/api/v1/blobs"),
+    ):
+        assert blobs_url(address) == want
 
 
 def test_a_claim_names_a_hash_and_a_kind():
