@@ -77,7 +77,7 @@ def model_lines(summary: dict[str, Any]) -> list[str]:
                 f"{crop}: {found['harvests']} harvests in {found['seasons']} seasons, "
                 f"average {found['average_kg_per_ha']:.0f} kg/ha"
             ),
-            "  day  rung           rmse  of average  skill  90 % covers (worst season)",
+            "  day  rung           rmse  of average  skill  width/mean  90 % covers (worst season)",
         ]
         lines += [_checkpoint_line(point) for point in found["checkpoints"]]
     if summary["priors"]:
@@ -105,6 +105,7 @@ def _checkpoint_summary(point: Checkpoint) -> dict[str, Any]:
         "rmse_kg_per_ha": point.rmse_kg_per_ha,
         "average_rmse_kg_per_ha": point.average_rmse_kg_per_ha,
         "skill": point.skill,
+        "width_over_mean": point.offsets["p95"] - point.offsets["p05"],
         "coverage_90": sum(covered) / len(covered) if covered else None,
         "coverage_90_worst": min(covered) if covered else None,
     }
@@ -118,5 +119,6 @@ def _checkpoint_line(point: dict[str, Any]) -> str:
     )
     return (
         f"  {point['day']:3d}  {point['rung']:<13}{point['rmse_kg_per_ha']:6.0f}"
-        f"{point['average_rmse_kg_per_ha']:12.0f}{point['skill']:7.2f}  {covers}"
+        f"{point['average_rmse_kg_per_ha']:12.0f}{point['skill']:7.2f}"
+        f"{point['width_over_mean']:12.2f}  {covers}"
     )

@@ -55,6 +55,8 @@ SEASONS_MIN = 3  # two to learn from and one to judge by
 HARVESTS_MIN = 12
 FIRST_CHECKPOINT_DAY = 30
 CHECKPOINT_STEP_DAYS = 5
+AFTER_GREENEST_DAYS = 10  # until then every look tells of the canopy that makes the grain
+NO_WORSE_SHARE = 0.01  # of the error: less than this is chance
 HARVESTED_SHARE_MAX = 0.1  # of the plots, by the last checkpoint
 YIELD_MAX_KG_PER_HA = 200_000.0  # beets stay below
 
@@ -213,6 +215,8 @@ def _crop_model(past: _Past) -> CropModel:
     days = [0, *range(FIRST_CHECKPOINT_DAY, past.last_day + 1, CHECKPOINT_STEP_DAYS)]
     start, names = past.table(0), past.season_names
     checkpoints = [_checkpoint(day, past.table(day), names) for day in days]
+    normal = past.normal()
+    checkpoints = while_learning(checkpoints, _greenest_day(normal) + AFTER_GREENEST_DAYS)
     steady = tightened([checkpoint.offsets for checkpoint in checkpoints])
     return CropModel(
         average_kg_per_ha=float(base_predictions(start, start, with_plots=False)[0]),
@@ -221,10 +225,32 @@ def _crop_model(past: _Past) -> CropModel:
             replace(checkpoint, offsets=offsets)
             for checkpoint, offsets in zip(checkpoints, steady, strict=True)
         ),
-        normal=past.normal(),
+        normal=normal,
         seasons=tuple(names[i] for i in sorted(names)),
         harvests=len(past.rows),
     )
+
+
+def while_learning(checkpoints: list[Checkpoint], day_min: int) -> list[Checkpoint]:
+    """The checkpoints up to the last one that tells as much as the best of the late ones.
+
+    New green after a drought, or weeds in a ripe field, is not followed by the harvest:
+    where past seasons show that late looks mislead, the estimate stands still before.
+    """
+    late = [point.rmse_kg_per_ha for point in checkpoints if point.day >= day_min]
+    if not late:
+        return checkpoints
+    enough = min(late) * (1.0 + NO_WORSE_SHARE)
+    last = max(
+        point.day
+        for point in checkpoints
+        if point.day >= day_min and point.rmse_kg_per_ha <= enough
+    )
+    return [point for point in checkpoints if point.day <= last]
+
+
+def _greenest_day(normal: Normal) -> int:
+    return int(np.argmax(normal.mean)) * normal.step_days if normal.mean else 0
 
 
 def _checkpoint(day: int, table: Table, names: dict[int, str]) -> Checkpoint:

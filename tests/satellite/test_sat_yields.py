@@ -22,6 +22,7 @@ from satellite.yields.curves import SownSeries
 from satellite.yields.estimate import Outlook, Subject, outlooks
 from satellite.yields.ladder import Table, beats, fit_ridge, plot_effects
 from satellite.yields.model import (
+    Checkpoint,
     Normal,
     YieldModel,
     YieldModelError,
@@ -29,7 +30,7 @@ from satellite.yields.model import (
     read_model,
     write_model,
 )
-from satellite.yields.train import Harvest, read_harvests, train
+from satellite.yields.train import Harvest, read_harvests, train, while_learning
 
 NDVI = INDICES["ndvi"]
 LEVELS = NDVI.levels
@@ -388,3 +389,17 @@ def test_too_few_seasons_make_no_model() -> None:
     harvests, series = _seasons(1, seen=True, years=range(2020, 2022))
     with pytest.raises(YieldModelError, match="2 seasons"):
         train(harvests, _plots(), series, NDVI)
+
+
+def test_an_estimate_stands_still_where_late_looks_have_misled() -> None:
+    def errors(*found: float) -> list[int]:
+        points = [
+            Checkpoint(day, "season_ridge", {}, 0.5, error, 900.0, {}, with_plots=True)
+            for day, error in zip((40, 60, 80, 100, 110), found, strict=True)
+        ]
+        return [point.day for point in while_learning(points, 60)]
+
+    assert errors(700, 690, 640, 700, 720) == [40, 60, 80]
+    assert errors(700, 690, 640, 645, 720) == [40, 60, 80, 100]
+    assert errors(500, 690, 660, 640, 600) == [40, 60, 80, 100, 110], "early luck stops nothing"
+    assert errors(700, 500, 640, 645, 720) == [40, 60]

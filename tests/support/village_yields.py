@@ -91,26 +91,27 @@ def table(every: Iterable[Said]) -> str:
 def _live(village: Village, folder: Path) -> list[Said]:
     district, model = folder / "village", folder / "yield.json"
     archive = district / "archive"
-    _run("sim", "district", "--seed", village.seed, "--out", district)
-    _run("satellite", "calibrate", archive / "catalog.json", "--plots", archive / "plots.geojson",
+    run("sim", "district", "--seed", village.seed, "--out", district)
+    run("satellite", "calibrate", archive / "catalog.json", "--plots", archive / "plots.geojson",
          "--harvests", archive / "harvests.csv", "--out", model)  # fmt: skip
     found: list[Said] = []
     for drought, days in village.told:
         weather = "--drought" if drought else "--no-drought"
         scenes, out, truth = (folder / f"{name}{weather}" for name in ("scenes", "out", "truth"))
-        _run("sim", "scenes", "--district", district, "--out", scenes, "--from", FROM,
+        run("sim", "scenes", "--district", district, "--out", scenes, "--from", FROM,
              "--to", max(days), weather)  # fmt: skip
-        _run("sim", "truth", "--district", district, "--out", truth, weather)
+        run("sim", "truth", "--district", district, "--out", truth, weather)
         for day in days:
-            _run("satellite", "ingest", scenes / "catalog.json", "--plots",
+            run("satellite", "ingest", scenes / "catalog.json", "--plots",
                  district / "plots.geojson", "--out", out, "--model", model, "--as-of", day,
                  "--no-picture")  # fmt: skip
-            found.append(_said(village.seed, drought, day, out, truth))
+            found.append(said_of(village.seed, drought, day, out, truth))
     shutil.rmtree(folder)
     return found
 
 
-def _run(room: str, *words: object) -> None:
+def run(room: str, *words: object) -> None:
+    """One command of a room to its end, which must be a good one."""
     command = str(Path(sys.executable).parent / f"harvestline-{room}")
     done = subprocess.run(
         [command, *map(str, words)],
@@ -120,7 +121,8 @@ def _run(room: str, *words: object) -> None:
     assert done.returncode == 0, f"{room} {words}: {done.stderr[-2000:]}"
 
 
-def _said(seed: int, drought: bool, as_of: str, out: Path, truth_file: Path) -> Said:
+def said_of(seed: int, drought: bool, as_of: str, out: Path, truth_file: Path) -> Said:
+    """What the evidence in a folder says of the crops, beside the truth."""
     truth = {plot["plot_id"]: plot for plot in json.loads(truth_file.read_text())["plots"]}
     rows: list[tuple[float, ...]] = []
     for path in sorted((out / "evidence").glob("*.json")):
