@@ -11,6 +11,7 @@ import pytest
 from core.wire.evidence import Stage
 from satellite.evidence.ingest import Ingest, Job
 from satellite.indices import BandMissingError, index_named
+from satellite.season.observability import observability
 from satellite.yields.estimate import Subject
 
 
@@ -96,3 +97,45 @@ def test_tanzania_refuses_ndvi_by_name_and_gives_ndre(data_folder: Path, tmp_pat
     assert len(maize) == 3
     assert {s.season.declared.season_id for s in maize} == {"2021-long-rains"}
     assert all(len(s.series.used) >= 15 for s in maize)
+
+
+def test_catch_crops_before_and_after_are_seasons_of_their_own(
+    flanders: dict[str, list[Subject]],
+) -> None:
+    for subject in flanders["maize"]:
+        peaks = [date.fromordinal(found.peak.day) for found in subject.season.every]
+        before = [peak for peak in peaks if peak < date(2019, 5, 15)]
+        own = [peak for peak in peaks if date(2019, 7, 1) <= peak <= date(2019, 9, 10)]
+        assert len(before) >= 1, "what grew over winter"
+        assert len(own) == 1
+    for subject in flanders["winter wheat"]:
+        peaks = [date.fromordinal(found.peak.day) for found in subject.season.every]
+        assert any(peak > date(2019, 9, 15) for peak in peaks), "what was sown after the wheat"
+        assert sum(date(2019, 5, 1) <= peak <= date(2019, 6, 30) for peak in peaks) == 1
+
+
+def test_every_date_of_the_real_seasons_has_a_bound_that_a_lender_can_use(
+    flanders: dict[str, list[Subject]],
+) -> None:
+    for crop in ("winter wheat", "maize"):
+        for subject in flanders[crop]:
+            season = subject.season
+            assert season.start_days_90 is not None
+            assert season.end_days_90 is not None
+            assert season.peak_days_90 is not None
+            assert 2 <= season.end_days_90 <= 30
+            assert 2 <= season.peak_days_90 <= 45
+            assert season.chances is not None
+            assert sum(season.chances.ppm) == 1_000_000
+
+
+def test_how_well_a_real_plot_was_seen_is_told(flanders: dict[str, list[Subject]]) -> None:
+    for subject in flanders["maize"]:
+        seen = observability(subject.series, subject.season.declared)
+        inside = subject.series.between(
+            subject.season.declared.first_day, subject.season.declared.last_day
+        )
+        assert seen.looks == len(inside.looks)
+        assert 300_000 < seen.valid_mean_ppm < 800_000
+        assert 10 <= seen.gap_days_max <= 60
+        assert seen.full_pixels >= 8
