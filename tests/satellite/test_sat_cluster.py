@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
+import dask
 import numpy as np
 import pytest
 
@@ -25,6 +29,7 @@ from tests.support.tiny_scenes import (
     write_catalog,
     write_plots,
 )
+from tests.support.tls import make_certificate
 
 SIDE = 60
 DATES = 8
@@ -59,10 +64,12 @@ def cluster() -> Iterator[DaskCluster]:
         yield found
 
 
-def ingested(folder: Path, out: Path, workers: Workers) -> tuple[Round, dict[str, bytes]]:
+def ingested(
+    folder: Path, out: Path, workers: Workers, plots: Path | None = None
+) -> tuple[Round, dict[str, bytes]]:
     """An ingest and all that it wrote, by name."""
     job = Job(
-        folder / "catalog.json", folder / "plots.geojson", out, index_named("ndvi"),
+        folder / "catalog.json", plots or folder / "plots.geojson", out, index_named("ndvi"),
         signer=load_signer(folder / "key"), workers=workers,
     )  # fmt: skip
     work = Ingest(job)
@@ -116,10 +123,43 @@ class Killing:
 def test_second_run_reads_nothing_and_a_new_plot_is_read_on_the_cluster(
     folder: Path, cluster: DaskCluster, tmp_path: Path
 ):
+    few = tmp_path / "few.geojson"
+    every = json.loads((folder / "plots.geojson").read_text())
+    few.write_text(json.dumps({**every, "features": every["features"][1:]}))
     with Cluster(cluster.address) as workers:
-        ingested(folder, tmp_path, workers)
-        again, _ = ingested(folder, tmp_path, workers)
+        ingested(folder, tmp_path / "out", workers, few)
+        again, _ = ingested(folder, tmp_path / "out", workers, few)
+        grown, wrote = ingested(folder, tmp_path / "out", workers)
     assert (again.scenes.new, again.scenes.known, again.evidence_new) == (0, DATES, 0)
+    assert (grown.scenes.new, grown.evidence_new) == (0, 1)
+    _, at_once = ingested(folder, tmp_path / "once", Serial())
+    assert wrote == at_once
+
+
+def test_tls_takes_certificates_from_the_settings_of_dask(folder: Path, tmp_path: Path):
+    made = make_certificate(tmp_path)
+    files = ["--tls-ca-file", str(made.cert), "--tls-cert", str(made.cert), "--tls-key"]
+    settings = {
+        "distributed.comm.tls.ca-file": str(made.cert),
+        "distributed.comm.tls.client.cert": str(made.cert),
+        "distributed.comm.tls.client.key": str(made.key),
+    }
+    with dask_cluster(1, tls=[*files, str(made.key)]) as secure:
+        assert secure.address.startswith("tls://")
+        with dask.config.set(settings), Cluster(secure.address) as workers:
+            done, _ = ingested(folder, tmp_path / "out", workers)
+        assert done.scenes.new == DATES
+        with pytest.raises(ClusterError, match="expected a Dask scheduler"):
+            Cluster(secure.address)
+
+
+def test_command_names_what_is_wrong_with_the_scheduler(folder: Path, tmp_path: Path):
+    program = Path(sys.executable).parent / "harvestline-satellite"
+    words = ["ingest", folder / "catalog.json", "--plots", folder / "plots.geojson",
+             "--out", tmp_path / "out", "--scheduler", "http://127.0.0.1:1"]  # fmt: skip
+    done = subprocess.run([program, *map(str, words)], capture_output=True, text=True, check=False)
+    assert done.returncode == 5
+    assert done.stderr.startswith("HL-SAT-018 cluster cannot be used: expected tcp://HOST:PORT")
 
 
 def test_cluster_lost_on_the_way_is_named_and_what_was_read_is_kept(
@@ -152,7 +192,7 @@ def test_worker_with_other_software_is_refused(tmp_path: Path):
     with (other / "satellite" / "__init__.py").open("a") as file:
         file.write("\n# another release\n")
     with dask_cluster() as mixed:
-        mixed.add_worker({"PYTHONPATH": str(other)})
+        mixed.add_worker(other)
         with pytest.raises(WorkerSoftwareError, match=r"expected workers with this software.*code"):
             Cluster(mixed.address)
 

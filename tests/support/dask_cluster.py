@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,10 +23,10 @@ QUIET = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "5s", "PYTHONWARNINGS": "d
 class Process:
     """A process that says on its standard error when it is ready."""
 
-    def __init__(self, words: list[str], ready: str, environ: Mapping[str, str] = {}) -> None:
+    def __init__(self, words: list[str], ready: str, folder: Path = ROOT) -> None:
         self._process = subprocess.Popen(
-            [*DASK, *words], cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
-            stdin=subprocess.DEVNULL, text=True, env={**os.environ, **QUIET, **environ},
+            [*DASK, *words], cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL, text=True, env={**os.environ, **QUIET},
             start_new_session=True,
         )  # fmt: skip
         self._said: queue.Queue[str | None] = queue.Queue()
@@ -34,6 +34,11 @@ class Process:
         self._reader.start()
         self.log: list[str] = []
         self.ready = self.wait_for(ready)
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
 
     def _read(self) -> None:
         assert self._process.stderr is not None
@@ -76,15 +81,20 @@ class DaskCluster:
         self.address = self.scheduler.ready[1]
         self.workers: list[Process] = []
 
-    def add_worker(self, environ: Mapping[str, str] = {}) -> Process:
-        """One more worker of one thread, registered with the scheduler."""
+    def add_worker(self, folder: Path = ROOT) -> Process:
+        """One more worker of one thread, with the packages that lie in a folder."""
         worker = Process(
             ["worker", self.address, "--nthreads", "1", "--no-dashboard", "--no-nanny",
              "--memory-limit", "0", "--host", "127.0.0.1", *self._tls],
-            r"Registered to:\s+(\S+)", environ,
+            r"Registered to:\s+(\S+)", folder,
         )  # fmt: skip
         self.workers.append(worker)
         return worker
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes of the workers."""
+        return [worker.pid for worker in self.workers]
 
     def close(self) -> None:
         """End all of it."""

@@ -50,14 +50,18 @@ Ring = list[list[float]]
 def build_district(
     store: Store, settings: Settings, rings: dict[str, Ring], satellite: Identity | None = None
 ) -> Kit:
-    """A centre whose lines rest on the plots of ``rings``, by plot id."""
+    """A centre whose lines rest on the plots of ``rings``, by plot id.
+
+    Besides the kit's own satellite, another one may be registered.
+    """
     clock, ids = Clock(), Counter()
     keys = keys_of(settings.name, 1)
     centre = Centre(settings, store, keys, clock.now_ms, ids.next_id, ids.next_token)
     maker = keys_of("sat-one", 3)
     enrolment.add_product(centre, product_of("crop-season"), TESTER)
     register_model(centre, json.dumps(encode(model())).encode(), TESTER)
-    enrolment.enroll_satellite(centre, satellite or maker.identity(), TESTER)
+    for each in (maker.identity(), *((satellite,) if satellite else ())):
+        enrolment.enroll_satellite(centre, each, TESTER)
     station = StationKit(keys_of(_station(0), 2), "", "", "")
     for number, village in enumerate(_villages(sorted(rings))):
         enrolment.import_village(centre, _registry(number, village, rings), _shapes(rings), TESTER)
