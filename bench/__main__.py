@@ -31,6 +31,7 @@ BENCHES = (
     "rules",
     "overlap",
     "smoothing",
+    "scale",
 )
 REPEATS = 3
 DAYS = 15  # the lines open on the 13th; newcomers decide two days later
