@@ -19,6 +19,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from core.canonical import canonical_hash
 from satellite.scenes.faults import RasterError
@@ -29,6 +30,14 @@ from satellite.scenes.remote import CHUNK_BYTES, RemoteFile
 WHOLE_BYTES_MAX = 4 << 20
 # Multihash prefixes (code and length): sha1, sha2-256, sha2-512.
 MULTIHASHES = {"1114": "sha1", "1220": "sha256", "1340": "sha512"}
+
+
+class AssetNote(NamedTuple):
+    """What one asset's bytes were: its name, its path or bare address, the statement."""
+
+    name: str
+    place: str
+    statement: str
 
 
 def fingerprint(item: Item, bands: Sequence[str]) -> str:
@@ -54,6 +63,23 @@ def statements(item: Item, bands: Sequence[str]) -> dict[str, str]:
         If an address does not answer.
     """
     return {item.assets[band].name: statement(item.assets[band]) for band in bands}
+
+
+def notes(item: Item, bands: Sequence[str]) -> tuple[AssetNote, ...]:
+    """The statements, each with its asset's name and address; see ``hash_of``.
+
+    Raises
+    ------
+    RasterError, WebError
+        As ``statements``.
+    """
+    places = {item.assets[band].name: str(item.assets[band].path) for band in bands}
+    return tuple(AssetNote(n, places[n], said) for n, said in statements(item, bands).items())
+
+
+def hash_of(found: Sequence[AssetNote]) -> str:
+    """The scene's hash from the notes on its assets."""
+    return canonical_hash({note.name: note.statement for note in found})
 
 
 def content_hash(item: Item, bands: Sequence[str]) -> str:

@@ -170,6 +170,7 @@ class Intake:
             tile=item.tile,
             platform=item.platform,
             processed=item.processed,
+            assets=reading.assets,
         )
         plots = [self._plots[i] for i in reading.places]
         self._store.save(self._index.name, scene, reading.looks, plots)

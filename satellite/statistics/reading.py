@@ -19,7 +19,7 @@ from satellite.indices import BandMissingError, Index
 from satellite.scenes.bands import SCL
 from satellite.scenes.calibration import settle
 from satellite.scenes.faults import CatalogError, RasterError, WebError
-from satellite.scenes.identity import content_hash
+from satellite.scenes.identity import AssetNote, hash_of, notes
 from satellite.scenes.item import Item
 from satellite.statistics.pixels import PixelStore
 from satellite.statistics.plots import Plot
@@ -56,6 +56,7 @@ class SceneReading:
     looks: tuple[Look, ...] = ()
     code: str = ""
     detail: str = ""
+    assets: tuple[AssetNote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +101,13 @@ class SceneReader:
         """What the scene shows of the plots that were not looked at yet."""
         item = order.item
         try:
-            sha256 = content_hash(item, needed_bands(item, self._task.index))
+            assets = notes(item, needed_bands(item, self._task.index))
+            sha256 = hash_of(assets)
             places = self._places(order, sha256)
             looks = self._sampler(places).look(settle(item)) if places else []
         except SCENE_FAULTS as error:
             return SceneReading(order, code=error.code, detail=str(error))
-        return SceneReading(order, sha256, places, tuple(looks))
+        return SceneReading(order, sha256, places, tuple(looks), assets=assets)
 
     def _places(self, order: SceneOrder, sha256: str) -> Sequence[int]:
         same = order.sha256 == sha256

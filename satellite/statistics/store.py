@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from satellite.config import OutputError
+from satellite.scenes.identity import AssetNote
 from satellite.statistics.plots import Plot, Problem
 from satellite.statistics.sample import Look
 from satellite.statistics.weighted import Spread
@@ -55,6 +56,12 @@ ALTER TABLE scene ADD COLUMN tile TEXT NOT NULL DEFAULT '';
 ALTER TABLE scene ADD COLUMN platform TEXT NOT NULL DEFAULT '';
 ALTER TABLE scene ADD COLUMN processed TEXT NOT NULL DEFAULT '';
 """,
+    """
+CREATE TABLE asset (
+  scene_sha256 TEXT NOT NULL, name TEXT NOT NULL, item_id TEXT NOT NULL, place TEXT NOT NULL,
+  statement TEXT NOT NULL,
+  PRIMARY KEY (scene_sha256, name)) STRICT;
+""",
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 NOTHING_SEEN = (None,) * len(Spread._fields)
@@ -66,7 +73,8 @@ class SceneRow:
 
     ``fingerprint`` is a cheap mark of the files (size and time), ``sha256`` covers
     the content of the assets that were read. ``tile``, ``platform`` and ``processed``
-    are the item's, empty where not known.
+    are the item's, empty where not known. ``assets`` are given when it is saved, and
+    asked for by hash afterwards.
     """
 
     item_id: str
@@ -80,6 +88,7 @@ class SceneRow:
     tile: str = ""
     platform: str = ""
     processed: str = ""
+    assets: tuple[AssetNote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +133,14 @@ class Store:
         )
         return {row[0]: _scene(row) for row in rows}
 
+    def assets(self, scene_sha256: str) -> list[AssetNote]:
+        """What a scene's hash was made of, also of one that was processed again since."""
+        rows = self.connection.execute(
+            "SELECT name, place, statement FROM asset WHERE scene_sha256 = ? ORDER BY name",
+            (scene_sha256,),
+        )
+        return [AssetNote(*row) for row in rows]
+
     def plots_seen(self, item_id: str, index_name: str) -> set[tuple[str, str]]:
         """The plots (id, polygon hash) that were looked at on a scene.
 
@@ -159,6 +176,11 @@ class Store:
                     scene.platform,
                     scene.processed,
                 ),
+            )
+            # Never replaced: evidence cites a scene by hash, also after it was processed again.
+            self.connection.executemany(
+                "INSERT OR IGNORE INTO asset VALUES (?, ?, ?, ?, ?)",
+                [(scene.sha256, n.name, scene.item_id, n.place, n.statement) for n in scene.assets],
             )
             self.connection.executemany(
                 "INSERT OR REPLACE INTO look VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -233,5 +255,16 @@ class Store:
 
 
 def _scene(row: Sequence[str]) -> SceneRow:
-    item_id, fingerprint, sha256, day, *others = row[:11]
-    return SceneRow(item_id, fingerprint, sha256, date.fromisoformat(day), *others)
+    return SceneRow(
+        item_id=row[0],
+        fingerprint=row[1],
+        sha256=row[2],
+        day=date.fromisoformat(row[3]),
+        acquired=row[4],
+        baseline=row[5],
+        code=row[6],
+        detail=row[7],
+        tile=row[8],
+        platform=row[9],
+        processed=row[10],
+    )

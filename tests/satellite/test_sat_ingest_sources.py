@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import shutil
@@ -21,7 +22,9 @@ from affine import Affine
 from pyproj import Transformer
 
 from satellite.scenes.faults import CatalogError
+from satellite.scenes.identity import hash_of
 from satellite.scenes.source import open_source
+from satellite.statistics.store import Store
 from tests.satellite.test_sat_bad_input import ingest
 from tests.support.stac_api import stac_api, with_addresses
 from tests.support.tiny_scenes import (
@@ -230,6 +233,32 @@ def test_a_host_that_is_gone_ends_with_unavailable_and_keeps_what_was_read(tmp_p
         web.on_get = lambda _path: None
         done = ingest(f"{web.url}/catalog.json", plots, tmp_path / "out")
         assert (done.code, done.facts["observations"]) == (0, 8)
+
+
+# -- what evidence cites
+
+
+def test_evidence_cites_a_scene_whose_assets_stay_known_by_hash(tmp_path: Path) -> None:
+    root, plots, out = tmp_path / "stac", _plots(tmp_path), tmp_path / "out"
+    catalog = write_catalog(root, [_scene(i) for i in range(3)])
+    ingest(catalog, plots, out)
+    cited = {s["scene_id"]: s["sha256"] for s in json.loads(_evidence(out)["p.json"])["scenes"]}
+    write_catalog(root, [_scene(0, baseline="05.11"), _scene(1), _scene(2)])
+    red = root / "s00" / "red.tif"
+    red.write_bytes(red.read_bytes() + b"\0")
+    ingest(catalog, plots, out)
+    again = {s["scene_id"]: s["sha256"] for s in json.loads(_evidence(out)["p.json"])["scenes"]}
+    assert again["s00"] != cited["s00"]
+    assert again["s01"] == cited["s01"]
+    store = Store(out / "state.sqlite")
+    for name, sha256 in (*cited.items(), *again.items()):
+        found = store.assets(sha256)
+        assert hash_of(found) == sha256
+        assert [note.name for note in found] == ["nir", "red", "scl"]
+        assert all(f"/{name}/" in note.place for note in found)
+    (note,) = [n for n in store.assets(again["s00"]) if n.name == "red"]
+    assert note.statement == hashlib.sha256(red.read_bytes()).hexdigest()
+    store.close()
 
 
 # -- tiles and projections
