@@ -33,7 +33,7 @@ PLAN_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The pixels of all plots on one grid, in order of plot, then of weight.
+    """The pixels of all plots on one grid, in order of plot, then of row and column.
 
     ``plot``, ``rows``, ``cols`` (pixel,) int32; ``weight`` (pixel,) float64 [share of
     a pixel], which exactextract gives as float32; ``plot_weight`` (plot,) float64
@@ -63,7 +63,7 @@ def build_plan(grid: Grid, plots: Sequence[Plot]) -> Plan:
     inner = [polygon.buffer(-INNER_BUFFER_M) for polygon in polygons]
     inner_plot, _, inner_weight = _cover(grid, inner)
     full = np.bincount(inner_plot[inner_weight >= FULL_SHARE_MIN], minlength=len(plots))
-    order = np.lexsort((cell, weight, plot))
+    order = np.lexsort((cell, plot))
     rows, cols = np.divmod(cell[order], grid.cols)
     return Plan(
         grid=grid,

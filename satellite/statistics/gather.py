@@ -177,7 +177,7 @@ def sight(classes: NDArray[Any]) -> NDArray[np.uint8]:
     classes
         SCL numbers, (row, col).
     """
-    kind = np.minimum(classes, CLASS_MAX).astype(np.uint8)
+    kind = np.minimum(classes, CLASS_MAX).astype(np.uint8, copy=False)
     near = kind == BLEEDING_CLASSES[0]
     for bleeding in BLEEDING_CLASSES[1:]:
         near |= kind == bleeding

@@ -11,7 +11,7 @@ of a plot in order of value, pixel k = 0 … n−1 stands at
 and the quantile q is read off the broken line through (S_k, value_k) at
 q·(n−1)·Σw. With equal weights S_k is k·(n−1)·w, which is type 7. Where values tie,
 S_k depends on which of them comes first, so the order is fixed here: by value, then
-by weight. The answer then depends on the pixels alone, not on a sort's whim.
+as the pixels came, which is by row and column. It is no sort's whim.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Segments:
     """The pixels of each plot, one run after the other.
 
     ``starts`` (plot + 1,) int64 where each run begins; ``weight`` (pixel,) float64
-    [share of a pixel], rising within a run; ``tables`` are (plots, pixels) pairs:
+    [share of a pixel]; ``tables`` are (plots, pixels) pairs:
     which plots, and (plot, place) int32 the places of their pixels, padded with the
     number of all pixels.
     """
@@ -76,7 +76,7 @@ class PlotStatistics:
 
 
 def segments_of(plot: Places, weight: Pixels, plots: int) -> Segments:
-    """The runs of pixels that are in order of plot, then of weight.
+    """The runs of pixels that are in order of plot.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def _levels(segments: Segments, value: Pixels, weight: Pixels) -> Pixels:
     values, weights = np.append(value, np.nan), np.append(weight, 0.0)
     for members, places in segments.tables:
         table = values[places]
-        order = np.argsort(table, axis=1, kind="stable")  # NaN last, ties by weight
+        order = np.argsort(table, axis=1, kind="stable")  # NaN last, ties as they came
         table = np.take_along_axis(table, order, axis=1)
         levels[:, members] = _quantiles(table, np.take_along_axis(weights[places], order, axis=1))
     return levels
