@@ -21,7 +21,14 @@ from shapely.geometry.polygon import orient
 
 from bench.report import Effort, Figure, Report
 from core.wire.evidence import EvidenceKind
-from satellite.integrity.overlap import BUFFER_M, SAME_SHARE, UNSAID, Pledges
+from satellite.integrity.overlap import (
+    BUFFER_M,
+    MOST,
+    MOSTLY_SHARE,
+    SAME_SHARE,
+    UNSAID,
+    Pledges,
+)
 from satellite.statistics.plots import Plot
 
 PLEDGED = 300_000
@@ -160,8 +167,8 @@ def _excess(one: Polygon, other: Polygon) -> float:
     shared, _ = GEOD.geometry_area_perimeter(orient(one.intersection(other)))
     if shared >= SAME_SHARE * (area + other_area - shared):
         return np.inf
-    wholly = 2.0 if shared >= SAME_SHARE * area else 1.0
-    return wholly * shared / (min(around, other_around) * np.hypot(*[BUFFER_M[UNSAID]] * 2))
+    mostly = 1 / MOSTLY_SHARE if shared > MOST * min(area, other_area) else 1.0
+    return mostly * shared / (min(around, other_around) * np.hypot(*[BUFFER_M[UNSAID]] * 2))
 
 
 def _report(usual: Took, full: Took) -> Report:

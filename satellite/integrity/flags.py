@@ -238,7 +238,8 @@ def _wrong_crop(one: Watched, around: Sequence[Watched], seen: OtherCrop) -> Par
         f"{one.plot.plot_id}: does not grow like {declared.crop}: {seen.what}, "
         f"day {seen.seen_day} after sowing"
     )
-    span = Span(sown + seen.from_day, sown + seen.to_day, f"when {declared.crop} should")
+    due = "at its greenest" if seen.what.startswith("greenest") else "harvested"
+    span = Span(sown + seen.from_day, sown + seen.to_day, f"{declared.crop} should be {due}")
     marks = ((sown + seen.seen_day, seen.what),)
     return CROP, _newest(one), facts, lambda: growth_picture(title, one, around, (span,), marks)
 

@@ -15,12 +15,14 @@ import numpy as np
 
 from satellite.indices import Levels
 from satellite.integrity.growth import Watched, is_annual
+from satellite.series import Series
 
 DROP_MIN = 0.20  # between two looks; noise of both is 0.05
 DROP_DAYS_MAX = 21
 STAYS_SHARE = 0.65  # of the drop that must still be gone afterwards
 CONFIRMING_LOOKS = 2
-ALIKE_SHARE = 0.4  # of the drop, for a neighbour to have had it too
+BESIDE_DAYS = 12  # before and after: how far a neighbour's own look may lie
+ALIKE_SHARE = 0.5  # of the drop, for a neighbour to have had it too
 ALIKE_NEIGHBOURS_MAX = 0.15
 NEIGHBOURS_MIN = 5
 NEAR_PEAK = 0.15  # below the height reached: a crop that ripens falls from lower
@@ -109,11 +111,7 @@ def _beside(
 ) -> LoneLoss | None:
     (day, before), (after_day, after) = first, then
     changes = [
-        end - start
-        for one in neighbours
-        if one.curve is not None
-        and (start := one.curve.at(day - 3)) is not None
-        and (end := one.curve.at(after_day + 3)) is not None
+        change for one in neighbours if (change := _change(one.series, day, after_day)) is not None
     ]
     alike = sum(change <= ALIKE_SHARE * (after - before) for change in changes)
     if len(changes) < NEIGHBOURS_MIN or alike > ALIKE_NEIGHBOURS_MAX * len(changes):
@@ -121,6 +119,14 @@ def _beside(
     return LoneLoss(
         "fell alone", day, after_day, before, after, float(np.median(changes)), alike, len(changes)
     )
+
+
+def _change(series: Series, day: int, after_day: int) -> float | None:
+    """What a neighbour's looks changed by over the same days; absent if it was not seen."""
+    used = [(look.day, look.mean) for look in series.used if look.mean is not None]
+    before = [mean for d, mean in used if day - BESIDE_DAYS <= d <= day]
+    after = [mean for d, mean in used if after_day <= d <= after_day + BESIDE_DAYS]
+    return after[0] - before[-1] if before and after else None
 
 
 def _many_claim(neighbours: Sequence[Watched], claims: Mapping[str, int], claimed_day: int) -> bool:

@@ -3,10 +3,9 @@
 Neighbours' boundaries overlap by the errors of those who took them, so an overlap
 counts only above *perimeter × error*: an error of *b* metres moves a border by *b*, and
 no more of a border than the smaller plot's perimeter can be shared. A flat percentage
-would flag every small plot and pass half of a large one. A plot that lies wholly on
-another is not two neighbours' border: there half of that is enough, for a plot of area
-*A* and perimeter *P* holds a circle of radius *2A/P*, and where that exceeds the error
-no border can have slipped so far.
+would flag every small plot and pass half of a large one. Where most of the smaller plot
+is shared, half of that is enough: a border that slipped by *b* over a square's whole side
+shares a quarter of *perimeter × b*, so what exceeds half of it is twice any slip.
 
 What is caught: the same ring under another id, a shifted copy, a part of a plot, and a
 plot that is pledged again in slices too thin to be caught one by one. What cannot be: a
@@ -37,7 +36,8 @@ from satellite.statistics.plots import Plot
 # PlantVillage survey in western Kenya, 2019 (median and maximum 4.288 m).
 BUFFER_M = {"device": 1.25, "drawn": 2.5, "walked": 4.3}
 UNSAID = "walked"
-INSIDE_SHARE = 0.5  # of the tolerance, where a plot lies wholly on another
+MOST = 0.5  # of the smaller plot
+MOSTLY_SHARE = 0.5  # of the tolerance, where most of the smaller plot is shared
 SLICE_SHARE = 0.45  # of a plot; a neighbour's border is no slice
 SAME_SHARE = 0.9  # of both plots' union: the same land
 COPY_AREA_SHARE = 0.01
@@ -143,7 +143,7 @@ class Pledges:
         kept = []
         for i, x0, y0, x1, y1, m, other, error in self._facts[near].tolist():
             boxed = m2 * (min(x1, east) - max(x0, west)) * (min(y1, north) - max(y0, south))
-            least = INSIDE_SHARE * min(around_m, m) * hypot(mine, error)
+            least = MOSTLY_SHARE * min(around_m, m) * hypot(mine, error)
             alike = abs(area - other) <= COPY_AREA_SHARE * other
             if alike or boxed > min(least, SLICE_SHARE * area):
                 kept.append(int(i))
@@ -195,8 +195,8 @@ def _counts(overlap: Overlap) -> bool:
     # A tolerance above the whole plot hides neither a copy nor a plot that is another.
     if overlap.likeness in (Likeness.SAME, Likeness.COPY):
         return True
-    wholly = overlap.likeness is Likeness.INSIDE
-    return overlap.area_m2 > overlap.tolerance_m2 * (INSIDE_SHARE if wholly else 1.0)
+    mostly = overlap.area_m2 > MOST * min(overlap.plot_m2, overlap.other_m2)
+    return overlap.area_m2 > overlap.tolerance_m2 * (MOSTLY_SHARE if mostly else 1.0)
 
 
 def _perimeter_m(polygon: Polygon) -> float:

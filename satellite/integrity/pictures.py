@@ -87,7 +87,7 @@ def boundary_picture(title: str, patch: Patch, reading: BoundaryReading) -> byte
     """Where the crop is within the declared boundary, and how it differs from outside."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=SIZE_IN)
-        left, right = figure.subplots(1, 2, width_ratios=(1, 1.15))
+        left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
         rows, cols = patch.inside.shape
         extent = (0.0, cols * patch.pixel_m, 0.0, rows * patch.pixel_m)
         shown = left.imshow(
@@ -102,9 +102,12 @@ def boundary_picture(title: str, patch: Patch, reading: BoundaryReading) -> byte
         for away_m in OUTSIDE_M:
             _ring(left, patch.polygon.buffer(away_m), origin, color=INK, lw=0.8, ls=":")
         _label(left, patch, origin, core_m)
-        _scale_bar(left, extent)
-        bar = figure.colorbar(shown, ax=left, shrink=0.75, ticks=(0, 0.5, 1))
-        bar.ax.set_yticklabels(("as outside", "half", "crop"), fontsize=8)
+        around = patch.polygon.buffer(OUTSIDE_M[1] + patch.pixel_m).bounds
+        shown_m = (*left.set_xlim(around[0] - origin[0], around[2] - origin[0]),
+                   *left.set_ylim(around[1] - origin[1], around[3] - origin[1]))  # fmt: skip
+        _scale_bar(left, shown_m)
+        bar = figure.colorbar(shown, ax=left, shrink=0.7, pad=0.02, ticks=(0, 0.5, 1))
+        bar.ax.set_yticklabels(("like outside", "half", "like its core"), fontsize=8)
         days = [_x(day) for day in reading.days.tolist()]
         right.plot(days, reading.core, "-o", ms=3, color=OWN, lw=1.8, label="core of the plot")
         right.plot(days, reading.outside, ":s", ms=3, color=INK, label="outside the boundary")
