@@ -97,12 +97,12 @@ class Crowd:
         """The index above what is usual (plot, day); plainly the index where unknown."""
         return np.where(np.isfinite(self.usual), self.value - self.usual, self.value)
 
-    def of_neighbours(self, table: Array, least: int) -> Array:
-        """Median over each plot's neighbours (plot, day); NaN where fewer than ``least``."""
+    def of_neighbours(self, table: Array, least: int, most: int = NEIGHBOURS_MAX) -> Array:
+        """Median over each plot's nearest neighbours (plot, day); NaN where under ``least``."""
         padded = np.vstack([table, np.full((1, table.shape[1]), np.nan)])
         found = np.full(table.shape, np.nan)
         for column in range(table.shape[1]):
-            around = padded[self.near, column]
+            around = padded[self.near[:, :most], column]
             enough = np.isfinite(around).sum(axis=1) >= least
             if enough.any():
                 found[enough, column] = np.nanmedian(around[enough], axis=1)
@@ -211,4 +211,5 @@ def neighbours_of(lon_lat: Sequence[tuple[float, float]]) -> Days:
     away, found = cKDTree(km).query(km, k=width + 1, distance_upper_bound=NEIGHBOUR_KM_MAX)
     own = np.arange(count)[:, None]
     near = np.where(np.isfinite(away) & (found != own), found, -1).astype(np.int64)
-    return np.sort(near, axis=1)[:, ::-1][:, :width].copy()
+    last = np.argsort(near < 0, axis=1, kind="stable")  # the nearest first, nobody last
+    return np.take_along_axis(near, last, axis=1)[:, :width].copy()

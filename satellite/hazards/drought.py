@@ -33,6 +33,7 @@ GREEN_LOSS = 0.10  # of the index, the neighbourhood's mean departure
 GREEN_LOSS_DRY = 0.05  # the same, where the rain fell short too
 SHORT_SPI = -0.8  # rain short enough to believe a smaller loss of green
 NEIGHBOURS_MIN = 5
+NEIGHBOURS_MAX = 15  # rain falls in cells: a drought may hold no more than a valley
 CONFIRM_LOOKS = 2
 
 
@@ -157,4 +158,4 @@ def _shared_departure(crowd: Crowd) -> Array:
         some = gap[:, inside]
         seen = np.isfinite(some).any(axis=1)
         recent[seen, column] = np.nanmean(some[seen], axis=1)
-    return crowd.of_neighbours(recent, NEIGHBOURS_MIN)
+    return crowd.of_neighbours(recent, NEIGHBOURS_MIN, NEIGHBOURS_MAX)

@@ -14,8 +14,8 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+from rasterio import Affine
 from rasterio.features import rasterize
-from rasterio.transform import from_origin
 from shapely.geometry import Polygon
 
 from firmware_sim.district.imagery import ground_on, landscape_of, scene_days, scene_rng, sky_share
@@ -78,6 +78,7 @@ class Village:
         self.past_truths = [
             simulate_season(self.district, spec, seed) for spec in past_specs(past_seasons)
         ]
+        self.archive: dict[str, Series] = {}
         self.past = self._past()
 
     def live(
@@ -103,17 +104,18 @@ class Village:
         for truth in self.past_truths:
             days = scene_days(truth.spec.first_day, truth.spec.last_day, ARCHIVE_EVERY_DAYS)
             series = self._series(truth, list(days))
+            self.archive = _longer(self.archive, series)
             sown = declared_sowing(self.district, truth.spec, self.district.seed)
             seasons += [
                 PastSeason(plot.plot_id, "maize", series[plot.plot_id], day.toordinal())
                 for plot, day in zip(self.district.plots, sown, strict=True)
                 if plot.plot_id in series
             ]
-            seasons += [
-                PastSeason(p.pasture_id, "grass", series[p.pasture_id], None)
-                for p in self.district.pastures
-            ]
-        return past_of(_joined(seasons), NDVI.name, NDVI.levels, "test")
+        seasons += [
+            PastSeason(p.pasture_id, "grass", self.archive[p.pasture_id], None)
+            for p in self.district.pastures
+        ]
+        return past_of(seasons, NDVI.name, NDVI.levels, "test")
 
     def _plots(self, name: str, document: dict[str, object]) -> list[Plot]:
         path = self.folder / f"{name}.geojson"
@@ -167,25 +169,20 @@ def _plot_rows(district: District) -> dict[str, np.ndarray]:
     burnt = rasterize(
         shapes,
         (GRID_PIXELS, GRID_PIXELS),
-        transform=from_origin(WEST_M, NORTH_M, PIXEL_M, PIXEL_M),
+        transform=Affine(PIXEL_M, 0, WEST_M, 0, -PIXEL_M, NORTH_M),
         dtype="int32",
     )
     flat = burnt.ravel()
     return {name: np.flatnonzero(flat == i) for i, name in enumerate(rings, start=1)}
 
 
-def _joined(seasons: list[PastSeason]) -> list[PastSeason]:
-    """A pasture's seasons as one series over the years."""
-    crops = [season for season in seasons if season.sown_day is not None]
-    grass: dict[str, PastSeason] = {}
-    for season in seasons:
-        if season.sown_day is None:
-            before = grass.get(season.plot_id)
-            looks = (*before.series.looks, *season.series.looks) if before else season.series.looks
-            one = season.series
-            joined = Series(one.plot_id, looks, one.pixels, one.full_pixels)
-            grass[season.plot_id] = PastSeason(season.plot_id, season.crop, joined, None)
-    return [*crops, *grass.values()]
+def _longer(before: dict[str, Series], season: dict[str, Series]) -> dict[str, Series]:
+    """The series with a later season's looks."""
+    found = dict(before)
+    for name, one in season.items():
+        looks = (*before[name].looks, *one.looks) if name in before else one.looks
+        found[name] = Series(name, looks, one.pixels, one.full_pixels)
+    return found
 
 
 def _seen(plots: list[Plot], series: dict[str, Series]) -> list[Seen]:
