@@ -63,7 +63,12 @@ def _ingest_options(command: F) -> F:
 @_ingest_options
 @click.pass_context
 def ingest(context: click.Context, /, as_json: bool, picture: bool, **asked: Any) -> None:  # noqa: FBT001
-    """Read a STAC CATALOG once and write what it shows of each plot.
+    """Read a CATALOG once and write what it shows of each plot.
+
+    CATALOG is a STAC API or a catalog on the web (https://…; for an API after #:
+    collection=NAME&since=YYYY-MM-DD), a catalog file, a saved search, or a folder of
+    Sentinel-2 L2A GeoTIFFs named T36KTB_20210105T074319_B04_10m.tif,
+    <date>_<band>.tif or <date>/<band>.tif (after #: baseline=NN.NN).
 
     DIR receives series.csv, season.csv, curves.png, curves.svg and
     evidence/PLOT.json. A second run reads only scenes and plots that are new. A
