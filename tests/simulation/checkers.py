@@ -1,0 +1,165 @@
+"""What must hold whatever befell: looked at from both sides, after every step.
+
+The numbers are those of docs/architecture.md. ``after_each_step`` is cheap; the
+centre's whole verifier and the comparison of both books come at the end.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from core.lending.lease import DrawState, LeaseKind
+from core.lending.limit import Movement
+from core.wire.envelope import LogClass, LogName
+from edge_node.store import leases as station_leases
+from edge_node.store import logs as station_logs
+from server.services.verifying import verify
+from server.store import leases, ledger, lines, logs
+from server.store.engine import Tx
+from tests.simulation.station import SimulatedStation
+from tests.simulation.village import PRODUCT
+from tests.simulation.world import World
+from tests.support.centre_kit import product_of
+
+
+def after_each_step(world: World) -> None:
+    """No over-lending, and no promise broken."""
+    with world.looked_at(), world.centre.store.reading() as tx:
+        faults = [*_no_overlending(world, tx), *_nothing_lost(world, tx), *_no_forced_arrears(tx)]
+    assert not faults, faults
+
+
+def at_the_end(world: World) -> None:
+    """After healing: both books agree, every chain and every rule holds."""
+    found = verify(world.centre)
+    assert not found.faults, found.faults
+    with world.looked_at(), world.centre.store.reading() as tx:
+        faults = [*_books_agree(world, tx), *_once_is_once(tx), *_price_was_told(world)]
+    assert not faults, faults
+
+
+def _live(station: SimulatedStation) -> Iterator[tuple[str, str, int]]:
+    """Draws that stand at a station: (lease, line, amount)."""
+    rows = station.db.execute(
+        "SELECT lease_id, line_id, amount_minor FROM draws WHERE state != 'voided'"
+    )
+    return iter(rows.fetchall())
+
+
+def _no_overlending(world: World, tx: Tx) -> Iterator[str]:
+    """Invariant 1: the truth at the stations is within what the centre signed and counts."""
+    by_lease: dict[str, int] = defaultdict(int)
+    by_line: dict[tuple[str, str], int] = defaultdict(int)
+    for station in world.stations.values():
+        for lease_id, line_id, amount in _live(station):
+            by_lease[lease_id] += amount
+            by_line[lease_id, line_id] += amount
+    signed = {each.lease.lease_id: each for each in leases.every(tx)}
+    for lease_id, used in by_lease.items():
+        if lease_id not in signed:
+            yield f"1: {used} drawn under lease {lease_id}, which the centre never signed"
+            continue
+        kept = signed[lease_id]
+        counted = kept.lease.amount_minor
+        if kept.closed_at_ms is not None:
+            counted = leases.book(tx, kept).used_minor
+        if used > counted:
+            yield f"1: {used} drawn under lease {lease_id}, the centre counts {counted}"
+    for (lease_id, line_id), used in by_line.items():
+        lease = signed[lease_id].lease if lease_id in signed else None
+        if lease is not None and lease.kind is LeaseKind.ONBOARDING and used > lease.per_line_minor:
+            yield f"1: {used} drawn by {line_id} under {lease_id}, per line {lease.per_line_minor}"
+    yield from _within_the_highest_limit(by_line, signed, world, tx)
+
+
+def _within_the_highest_limit(by_line, signed, world: World, tx: Tx) -> Iterator[str]:
+    drawn: dict[str, int] = defaultdict(int)
+    for (_, line_id), used in by_line.items():
+        drawn[line_id] += used
+    for line in lines.every(tx):
+        limits = [moved.limit_minor for moved in lines.movements_of(tx, line.line_id)]
+        paid = sum(each.principal_minor for each in ledger.repayments_of(tx, line.line_id))
+        if drawn[line.line_id] - paid > max(limits, default=0):
+            yield (
+                f"1: {drawn[line.line_id]} drawn less {paid} repaid under {line.line_id}, the "
+                f"highest limit ever was {max(limits, default=0)}"
+            )
+
+
+def _nothing_lost(world: World, tx: Tx) -> Iterator[str]:
+    """Invariant 2: receipts that were shown, and records that were receipted, are there."""
+    for station in world.stations.values():
+        for draw_id, amount in station.promises.shown.items():
+            kept = station_leases.draw(station.db, draw_id)
+            whole = kept is not None and (
+                (kept.drawdown.state, kept.drawdown.amount_minor) == (DrawState.POSTED, amount)
+            )
+            if not whole:
+                yield f"2: the receipt of draw {draw_id} was shown at {station.name}, it is gone"
+        for log, (seq, head) in station.promises.receipted.items():
+            name = LogName(station.name, log)
+            if seq and logs.inbound_hash(tx, name, seq) != head:
+                yield f"2: the centre receipted {station.name}/{log.value} to {seq}, it is gone"
+
+
+def _no_forced_arrears(tx: Tx) -> Iterator[str]:
+    """Invariants 6 and 7: a cut has reasons and evidence, and asks nothing back.
+
+    A limit may fall below what is owed; then the line is watched, and what is owed stays
+    due when it was due.
+    """
+    for line in lines.every(tx):
+        moved = lines.last_movement(tx, line.line_id)
+        if moved is None or moved.movement is not Movement.CUT:
+            continue
+        if moved.limit_minor < moved.outstanding_minor and not line.watch:
+            owes = moved.outstanding_minor
+            yield f"7: {line.line_id} was cut to {moved.limit_minor}, owes {owes}, is not watched"
+        if line.due_on != product_of(PRODUCT).due_on:
+            yield f"7: {line.line_id} is due on {line.due_on} since its limit fell"
+        if not moved.reasons or not moved.evidence_ids:
+            yield f"6: {line.line_id} was cut without reason or evidence"
+
+
+def _books_agree(world: World, tx: Tx) -> Iterator[str]:
+    """Invariants 2 and 3: all that the stations wrote is at the centre, exactly once."""
+    for station in world.stations.values():
+        for log in (LogClass.MONEY, LogClass.FEATURES, LogClass.RAW):
+            tail = station_logs.tail(station.db, log)
+            name = LogName(station.name, log)
+            if tail.seq and logs.inbound_hash(tx, name, tail.seq) != tail.head:
+                yield f"2: {station.name}/{log.value} to {tail.seq} is not whole at the centre"
+        rows = station.db.execute(
+            "SELECT draw_id, state, amount_minor, line_id FROM draws ORDER BY draw_id"
+        )
+        for draw_id, state, amount, line_id in rows.fetchall():
+            kept = leases.find_draw(tx, draw_id)
+            if kept is None and lines.find(tx, line_id) is None:
+                continue  # of a line that the centre could not take; its record is flagged
+            if kept is None or (kept.state.value, kept.amount_minor) != (state, amount):
+                yield f"3: draw {draw_id} is {state} {amount} at {station.name}, centre: {kept}"
+
+
+def _once_is_once(tx: Tx) -> Iterator[str]:
+    """Invariants 3 and 4: what is owed is what was drawn less what came back, per line."""
+    for line in lines.every(tx):
+        posted = leases.posted_minor(leases.draws_of_line(tx, line.line_id))
+        paid = sum(each.principal_minor for each in ledger.repayments_of(tx, line.line_id))
+        booked = ledger.account_balance(tx, f"loan/principal/{line.line_id}", line.currency)
+        if booked != posted - paid:
+            yield f"4: {line.line_id} owes {booked}, drawn {posted} less repaid {paid}"
+
+
+def _price_was_told(world: World) -> Iterator[str]:
+    """Invariants 8 and 10: every draw has its farmer's consent, its price is under the cap."""
+    for station in world.stations.values():
+        rows = station.db.execute(
+            "SELECT d.draw_id, d.apr_ppm, d.fee_minor, c.consent_id FROM draws d "
+            "LEFT JOIN consents c ON c.consent_id = d.consent_id"
+        )
+        for draw_id, apr_ppm, fee_minor, consent_id in rows.fetchall():
+            if consent_id is None:
+                yield f"8: draw {draw_id} has no consent"
+            if not 0 < apr_ppm <= 360_000 or fee_minor <= 0:
+                yield f"10: draw {draw_id} at {apr_ppm} ppm with a fee of {fee_minor}"

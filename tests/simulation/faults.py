@@ -1,0 +1,200 @@
+"""A process that dies between any two writes, and a link that does what links do."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from core.errors import HarvestlineError
+from edge_node.sync.wires import Answer, CentreUnreachableError
+
+
+class ProcessDiedError(BaseException):
+    """The power went. No handler of the product may catch it, so it is no Exception."""
+
+
+@dataclass
+class Fuse:
+    """Blows at a statement: before it, or after it was carried out.
+
+    ``left`` counts statements down; the fuse is out while it is negative, and waits
+    while it is ``held``, for those who only look.
+    """
+
+    left: int = -1
+    after: bool = False
+    blown: int = 0
+    held: bool = False
+
+    def arm(self, statements: int, *, after: bool) -> None:
+        self.left, self.after = statements, after
+
+    def disarm(self) -> None:
+        self.left = -1
+
+    def run(self, act: Callable[[], Any]) -> Any:
+        if self.left < 0 or self.held:
+            return act()
+        self.left -= 1
+        if self.left >= 0:
+            return act()
+        self.blown += 1
+        if self.after:
+            act()
+        raise ProcessDiedError
+
+
+class FusedConnection:
+    """A station's connection whose statements pass through a fuse.
+
+    What a dying process had not committed is undone when its connection is closed, so
+    a ROLLBACK on the way out is let through: it does what the next start would do.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, fuse: Fuse) -> None:
+        self._connection, self._fuse = connection, fuse
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def execute(self, sql: str, *parameters: Any) -> Any:
+        act = lambda: self._connection.execute(sql, *parameters)  # noqa: E731
+        return act() if sql.startswith("ROLLBACK") else self._fuse.run(act)
+
+    def executemany(self, sql: str, *parameters: Any) -> Any:
+        return self._fuse.run(lambda: self._connection.executemany(sql, *parameters))
+
+
+def drop(connection: sqlite3.Connection) -> None:
+    """Close a dead process's connection, and with it what it had not committed.
+
+    Rolled back first: SQLite keeps a closed connection, and its lock, for as long as a
+    statement of it is still held by somebody, as a traceback does.
+    """
+    with contextlib.suppress(sqlite3.ProgrammingError):  # closed already
+        connection.rollback()
+    connection.close()
+
+
+def fused_sqlite(fuse: Fuse, opened: list[sqlite3.Connection]) -> type[sqlite3.Connection]:
+    """A class of connections for SQLAlchemy whose statements and commits pass a fuse.
+
+    Each is noted in ``opened``: a process that dies takes all of its connections along.
+    """
+
+    class Cursor(sqlite3.Cursor):
+        def execute(self, sql: str, *parameters: Any) -> Any:
+            return fuse.run(lambda: super(Cursor, self).execute(sql, *parameters))
+
+        def executemany(self, sql: str, *parameters: Any) -> Any:
+            return fuse.run(lambda: super(Cursor, self).executemany(sql, *parameters))
+
+    class Connection(sqlite3.Connection):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            opened.append(self)
+
+        def cursor(self, factory: type[sqlite3.Cursor] = Cursor) -> sqlite3.Cursor:  # type: ignore[override]
+            return super().cursor(factory)
+
+        def commit(self) -> None:
+            fuse.run(lambda: super(Connection, self).commit())
+
+        def close(self) -> None:
+            # SQLAlchemy closes what an exception has hit; see `drop` for the rollback.
+            with contextlib.suppress(sqlite3.ProgrammingError):
+                self.rollback()
+            super().close()
+
+    return Connection
+
+
+@dataclass
+class Weather:
+    """How bad a link is: the chance of each mishap with one request."""
+
+    lose_request: float = 0.0
+    lose_answer: float = 0.0
+    repeat: float = 0.0
+    keep_for_later: float = 0.0
+    spoil: float = 0.0
+
+    @classmethod
+    def drawn(cls, chance: Random) -> Weather:
+        """Any weather: often fair, sometimes dreadful."""
+        if chance.random() < 0.4:
+            return cls()
+        return cls(*(chance.choice((0.0, 0.05, 0.3)) for _ in range(5)))
+
+
+@dataclass
+class Limbo:
+    """What a link or a carrier still has on it: it arrives late, out of order, or never."""
+
+    up: list[bytes] = field(default_factory=list)
+    down: list[tuple[str, bytes]] = field(default_factory=list)
+
+
+class Link:
+    """A station's way to the centre for one round: the centre's functions behind mishaps.
+
+    Stands where ``CentreClient`` stands; what it carries is taken by the centre's real
+    services, and their errors become the statuses that the API gives.
+    """
+
+    def __init__(
+        self,
+        station: str,
+        centre: Callable[[str, bytes], bytes | None],
+        weather: Weather,
+        chance: Random,
+        limbo: Limbo,
+    ) -> None:
+        self._station, self._centre = station, centre
+        self._weather, self._chance, self._limbo = weather, chance, limbo
+        self.sent_bytes = 0
+        self.received_bytes = 0
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    def post(self, path: str, content: bytes, content_type: str) -> Answer:
+        del content_type
+        self.sent_bytes += len(content)
+        if path.endswith("envelopes") and self._happens(self._weather.keep_for_later):
+            self._limbo.up.append(content)
+            raise CentreUnreachableError("the request is still under way")
+        if self._happens(self._weather.lose_request):
+            raise CentreUnreachableError("the request was lost")
+        if self._happens(self._weather.spoil):
+            content = self._spoiled(content)
+        if self._happens(self._weather.repeat):
+            self._ask(path, content)
+        answer = self._ask(path, content)
+        if answer.body and path.endswith("pull") and self._happens(self._weather.keep_for_later):
+            self._limbo.down.append((self._station, answer.body))
+        if self._happens(self._weather.lose_answer):
+            raise CentreUnreachableError("the answer was lost")
+        if answer.body and self._happens(self._weather.spoil):
+            answer = Answer(answer.status, self._spoiled(answer.body))
+        self.received_bytes += len(answer.body)
+        return answer
+
+    def _ask(self, path: str, content: bytes) -> Answer:
+        try:
+            body = self._centre(path, content)
+        except HarvestlineError as error:
+            return Answer(error.entry.http_status, str(error).encode())
+        return Answer(204, b"") if body is None else Answer(200, body)
+
+    def _spoiled(self, content: bytes) -> bytes:
+        place = self._chance.randrange(len(content))
+        flipped = content[place] ^ (1 << self._chance.randrange(8))
+        return content[:place] + bytes([flipped]) + content[place + 1 :]
+
+    def _happens(self, share: float) -> bool:
+        return self._chance.random() < share

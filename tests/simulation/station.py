@@ -1,0 +1,181 @@
+"""One simulated base station: the real store, rules, keys and sync, on a clock that may lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from core.decision.quote import Quote
+from core.lending.lease import Clock, DrawState
+from core.reasons import Reason
+from core.wire.envelope import LogClass
+from core.wire.records import Application, Consent, ConsentAction
+from core.wire.registry import Identity
+from edge_node.decide.applications import LineAsk, apply_for_line
+from edge_node.decide.desk import ClockUnknownError, Desk, RequestError
+from edge_node.decide.draws import (
+    DrawAsk,
+    Receipt,
+    begin,
+    confirm_payout,
+    quote_draw,
+    quote_sha256,
+    recover,
+    void,
+)
+from edge_node.decide.telemetry import telemetry_of
+from edge_node.keys import KeyRing, PeerSealer, load_key_file
+from edge_node.store import leases, logs, outbox, village
+from edge_node.store.database import StationDatabase, open_database
+from edge_node.store.models import NoModelError
+from edge_node.store.village import UnknownRecordError
+from edge_node.sync import peers
+from edge_node.sync.applying import apply_envelope
+from edge_node.sync.pushing import next_envelope
+from edge_node.sync.rounds import Round, sync_once
+from tests.simulation.faults import Fuse, FusedConnection, Link, drop
+from tests.simulation.village import PRODUCT, PURPOSES, station_settings
+from tests.support.centre import entropy
+
+UP_LOGS = (LogClass.MONEY, LogClass.FEATURES, LogClass.RAW)
+
+
+@dataclass
+class Promises:
+    """What the station has told people and the centre: it must hold for ever.
+
+    ``shown`` are receipts that a farmer has seen (draw and amount), ``receipted`` how far
+    the centre signed to have each log.
+    """
+
+    shown: dict[str, int] = field(default_factory=dict)
+    receipted: dict[LogClass, tuple[int, str]] = field(default_factory=dict)
+
+
+class SimulatedStation:
+    """A station whose process can die and whose clock can be wrong."""
+
+    def __init__(self, folder: Path, name: str, centre: Identity, mint: Callable[[], str]) -> None:
+        self.name = name
+        self.mint = mint
+        self.fuse = Fuse()
+        self.promises = Promises()
+        self.skew_ms, self.error_ms = 0, 1_000
+        self._settings = station_settings(folder, name)
+        keys = load_key_file(self._settings.key_path, name)
+        self._desk = Desk(name, keys.signer, self._settings.utc_offset_ms)
+        sealer = PeerSealer([bytes.fromhex(centre.seal_key)], entropy(name))
+        verifier = KeyRing.of_hex(centre.public_key)
+        self._ends = peers.Ends(self._desk, keys.opener, peers.Centre(centre, verifier, sealer))
+        self._telemetry_of = telemetry_of(self._settings)
+        self.db = self._open()
+
+    def _open(self) -> StationDatabase:
+        db = open_database(self._settings.database_path)
+        db.conn = FusedConnection(db.conn, self.fuse)
+        return db
+
+    def close(self) -> None:
+        self.db.conn.close()
+
+    def restart(self, now_ms: int) -> None:
+        """The process is gone and comes back, as ``harvestline-edge run`` does."""
+        self.fuse.disarm()
+        drop(self.db.conn)
+        self.db = self._open()
+        recover(self.db, self._desk, self.clock(now_ms))
+
+    def clock(self, now_ms: int) -> Clock:
+        """What the station takes for the time."""
+        return outbox.trust_clock(self.db, now_ms + self.skew_ms, self.error_ms)
+
+    def knows(self, farmer_id: str) -> bool:
+        """Whether the farmer, the product and a model are here."""
+        try:
+            village.farmer(self.db, farmer_id)
+            village.product(self.db, PRODUCT)
+        except UnknownRecordError:
+            return False
+        return True
+
+    def apply(self, farmer_id: str, plot: str, asked_minor: int, now_ms: int) -> str:
+        """A farmer asks for a first line; what came of it."""
+        application = Application(self.mint(), farmer_id, PRODUCT, (plot,), asked_minor, "KES")
+        given = self._consent(farmer_id, PURPOSES, "0" * 64)
+        ask = LineAsk(application, (given,), self.mint(), self.mint())
+        try:
+            kept = apply_for_line(self.db, self._desk, ask, self._telemetry_of, self.clock(now_ms))
+        except (ClockUnknownError, RequestError, NoModelError, UnknownRecordError) as error:
+            return error.code
+        return kept.code.value if isinstance(kept, Reason) else kept.card.outcome.verdict.value
+
+    def draw(self, line_id: str, farmer_id: str, amount_minor: int, now_ms: int) -> str | Receipt:
+        """A farmer hears the price, consents, and a pending draw is committed."""
+        clock = self.clock(now_ms)
+        price = quote_draw(self.db, self._desk, line_id, amount_minor, clock)
+        if isinstance(price, Reason):
+            return price.code.value
+        assert isinstance(price, Quote)
+        given = self._consent(farmer_id, ("drawdown",), quote_sha256(price))
+        begun = begin(
+            self.db, self._desk, DrawAsk(self.mint(), line_id, amount_minor, given), clock
+        )
+        return begun.code.value if isinstance(begun, Reason) else begun
+
+    def confirm(self, draw_id: str, now_ms: int) -> None:
+        """The farmer confirms the payout, and sees the receipt."""
+        receipt = confirm_payout(self.db, self._desk, draw_id, self.clock(now_ms))
+        assert receipt.drawdown.state is DrawState.POSTED
+        self.promises.shown[draw_id] = receipt.drawdown.amount_minor
+
+    def void(self, draw_id: str, now_ms: int) -> None:
+        """The farmer walks away."""
+        void(self.db, self._desk, draw_id, self.clock(now_ms))
+
+    def pending(self) -> list[str]:
+        """Draws that are neither posted nor voided."""
+        return [kept.drawdown.draw_id for kept in leases.pending_draws(self.db)]
+
+    def open_lines(self) -> list[tuple[str, str]]:
+        """Lines known here: (line, farmer)."""
+        rows = self.db.execute("SELECT line_id, farmer_id FROM lines ORDER BY line_id")
+        return [(row[0], row[1]) for row in rows.fetchall()]
+
+    def sync(self, link: Link, now_ms: int) -> Round:
+        """One round with the centre; what it receipts is a promise."""
+        try:
+            return sync_once(self.db, self._ends, link, self.clock(now_ms))  # type: ignore[arg-type]
+        finally:
+            self.fuse.held = True
+            self.note_receipts()
+            self.fuse.held = False
+
+    def note_receipts(self) -> None:
+        """Remember how far the centre has said that it has this station's logs."""
+        for log in UP_LOGS:
+            tail = outbox.delivered(self.db, log)
+            if tail.seq >= self.promises.receipted.get(log, (0, ""))[0]:
+                self.promises.receipted[log] = (tail.seq, tail.head)
+
+    def stick(self, chance: Random) -> list[bytes]:
+        """Envelopes of runs from anywhere in the logs, as sticks carry them in any order."""
+        found = []
+        for log in UP_LOGS:
+            tail = logs.tail(self.db, log).seq
+            for _ in range(chance.randrange(3) if tail else 0):
+                data = next_envelope(self.db, self._ends, log, chance.randrange(tail))
+                found += [data] if data is not None else []
+        chance.shuffle(found)
+        return found
+
+    def take(self, data: bytes, now_ms: int) -> str:
+        """Apply what a carrier brings down, however late or often."""
+        return apply_envelope(self.db, self._ends, data, "stick", self.clock(now_ms)).fate.value
+
+    def _consent(self, farmer_id: str, purposes: tuple[str, ...], shown: str) -> Consent:
+        return Consent(
+            self.mint(), farmer_id, ConsentAction.GRANT, purposes, "lender", shown,
+            spoken=False, helped=False,
+        )  # fmt: skip

@@ -1,0 +1,138 @@
+"""The simulated lender and its village, built once and copied for every seed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+from core.shape import encode
+from core.units import day_start_ms
+from core.wire.registry import Dossier, Farmer, Registry, Subject, SubjectKind
+from edge_node.config import Settings as EdgeSettings
+from edge_node.keys import StationKeys, create_key_file
+from edge_node.store.database import open_database
+from edge_node.store.schema import migrate as migrate_station
+from server.config import Settings
+from server.keys import KeyPair, write_secret
+from server.services import enrolment
+from server.services.centre import Centre
+from server.services.modelling import register_model
+from server.services.origination import open_lines
+from server.store.engine import open_store
+from server.store.schema import migrate
+from tests.support.centre_kit import TESTER, Counter, keys_of, model, polygons, product_of
+
+STATIONS = ("st-one", "st-two")
+FARMERS = ("farmer-a", "farmer-b", "farmer-c", "farmer-d")
+PRODUCT = "crop-season"
+SEASON_START = date(2026, 3, 15)
+START_MS = day_start_ms(SEASON_START) + 9 * 3_600_000
+PURPOSES = ("automated_decision", "satellite_images")
+PLOT_OF = {
+    "farmer-a": "plot-a1",
+    "farmer-b": "plot-b1",
+    "farmer-c": "plot-c1",
+    "farmer-d": "plot-a2",
+}
+
+
+def home_of(farmer_id: str) -> str:
+    """Where a farmer lives at first: half of them at each station."""
+    return STATIONS[FARMERS.index(farmer_id) % 2]
+
+
+def village(homes: dict[str, str]) -> Registry:
+    """Four farmers with a plot each; ``homes`` says at which station each lives."""
+    sown = (SEASON_START - timedelta(days=5)).isoformat()
+    return Registry(
+        site="village-one",
+        name="Village One",
+        utc_offset_minutes=180,
+        currency="KES",
+        farmers=tuple(Farmer(each, each.upper(), "en", homes[each], 4) for each in FARMERS),
+        subjects=tuple(
+            Subject(plot, SubjectKind.PLOT, farmer, plot, "maize", "2026-long-rains", sown, 20_000)
+            for farmer, plot in PLOT_OF.items()
+        ),
+        devices=(),
+        dossiers=tuple(
+            Dossier(each, "2026-03-01", {"years_member_count": 5, "past_seasons_repaid_count": 3})
+            for each in FARMERS
+        ),
+    )
+
+
+def centre_settings(folder: Path) -> Settings:
+    """The centre's settings over a folder."""
+    return Settings(
+        session_secret_file=str(folder / "session.secret"),
+        database_url=f"sqlite:///{folder / 'centre.sqlite'}",
+    )
+
+
+def centre_keys(settings: Settings) -> KeyPair:
+    """The centre's keys; every world has the same ones."""
+    return keys_of(settings.name, 1)
+
+
+def station_settings(folder: Path, name: str) -> EdgeSettings:
+    """A station's settings over a folder of its own."""
+    return EdgeSettings(station=name, site="village-one", folder=folder / name)
+
+
+@cache
+def template() -> Path:
+    """A folder with a stocked centre and two new stations; half the farmers have a line."""
+    folder = Path(mkdtemp(prefix="harvestline-simulation-"))
+    settings = centre_settings(folder)
+    write_secret(folder / "session.secret", b"5" * 64)
+    store = open_store(settings.database_url, settings.tenant_id)
+    migrate(store)
+    ids = Counter()
+    keys = centre_keys(settings)
+    centre = Centre(settings, store, keys, lambda: START_MS, ids.next_id, ids.next_token)
+    terms = product_of(PRODUCT)
+    enrolment.add_product(centre, terms, TESTER)
+    register_model(centre, json.dumps(encode(model())).encode(), TESTER)
+    for name in STATIONS:
+        enrolment.enroll_station(centre, _new_station(folder, name).identity, TESTER)
+    enrolment.enroll_satellite(centre, keys_of("sat-one", 3).identity(), TESTER)
+    homes = {each: home_of(each) for each in FARMERS}
+    enrolment.import_village(centre, village(homes), _polygons(), TESTER)
+    store.close()
+    return folder
+
+
+def lay_out(folder: Path) -> None:
+    """Copy the template into a world's own folder."""
+    shutil.copytree(template(), folder, dirs_exist_ok=True)
+
+
+def move_home(centre: Centre, homes: dict[str, str]) -> None:
+    """Register the village again, as it lives now."""
+    enrolment.import_village(centre, village(homes), _polygons(), TESTER)
+
+
+def open_first_lines(centre: Centre) -> None:
+    """Let the centre open lines for those who have none and repaid before."""
+    open_lines(centre, PRODUCT, 1_000_000, ("automated_decision",), TESTER)
+
+
+def _new_station(folder: Path, name: str) -> StationKeys:
+    settings = station_settings(folder, name)
+    settings.folder.mkdir(parents=True)
+    number = 10 + STATIONS.index(name)
+    keys = create_key_file(settings.key_path, name, bytes([number]) * 32, bytes([number + 50]) * 32)
+    db = open_database(settings.database_path)
+    migrate_station(db, START_MS)
+    db.close()
+    return keys
+
+
+def _polygons() -> dict[str, dict[str, object]]:
+    known = polygons()
+    return {plot: known[plot] for plot in PLOT_OF.values()}

@@ -1,0 +1,371 @@
+"""Stations, a centre, and everything that can befall them, on one clock and one seed.
+
+The product's own code runs: the stations' store, rules and sync, the centre's services
+and database. Only time, identifiers, chance, links and power are simulated. The same
+seed tells the same story, line by line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from random import Random
+
+from sqlalchemy import event
+
+from core.errors import HarvestlineError
+from core.units import MS_PER_DAY
+from core.wire.evidence import Stage
+from edge_node.sync.wires import CentreUnreachableError
+from server.services.centre import Centre
+from server.services.envelopes import accept_envelope
+from server.services.evidence import accept_evidence
+from server.services.freezing import FreezeReason, freeze, thaw
+from server.services.posting import RepaymentRequest, take_repayment
+from server.services.pulls import answer_pull
+from server.services.standing import owed
+from server.store import lines
+from server.store.engine import open_store
+from server.store.lines import Line
+from tests.simulation import village
+from tests.simulation.faults import Fuse, Limbo, Link, ProcessDiedError, Weather, drop, fused_sqlite
+from tests.simulation.station import SimulatedStation
+from tests.simulation.village import FARMERS, PLOT_OF, START_MS, STATIONS
+from tests.support.centre_kit import TESTER, Clock, Counter, Kit, keys_of, product_of
+from tests.support.centre_kit import StationKit as _NoStation
+
+MS_PER_MINUTE = 60_000
+STEP_MINOR = 10_000
+STAGES = tuple(Stage)
+
+
+class World:
+    """One lender on one seed."""
+
+    def __init__(self, seed: int, folder: Path) -> None:
+        self.chance = Random(seed)
+        self.told: list[str] = []
+        self.limbo = Limbo()
+        self.centre_fuse = Fuse()
+        self._connections: list[sqlite3.Connection] = []
+        self.deaths = 0
+        village.lay_out(folder)
+        self._folder = folder
+        self._ids = Counter(last=1_000_000)
+        self._time = Clock(START_MS)
+        self.centre = self._open_centre()
+        identity = self.centre.keys.identity()
+        self.stations = {
+            name: SimulatedStation(folder, name, identity, self._ids.next_id) for name in STATIONS
+        }
+        self.homes = {each: village.home_of(each) for each in FARMERS}
+        self._stage = dict.fromkeys(PLOT_OF.values(), 0)
+        self._kit = self._satellite()
+        if self.chance.random() < 0.8:
+            self._begin_well()
+
+    @property
+    def now_ms(self) -> int:
+        """The true time [ms UTC]."""
+        return self._time.at_ms
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all that happened."""
+        return hashlib.sha256("\n".join(self.told).encode()).hexdigest()
+
+    def close(self) -> None:
+        for station in self.stations.values():
+            station.close()
+        self.centre.store.close()
+
+    def step(self) -> None:
+        """Let one thing happen; whoever dies of it is started again."""
+        names = list(_EVENTS)
+        name = self.chance.choices(names, [_EVENTS[each][0] for each in names])[0]
+        try:
+            outcome = _EVENTS[name][1](self)
+        except ProcessDiedError:
+            outcome = "died"
+            self._revive()
+        except HarvestlineError as error:
+            outcome = error.code
+        self._say(name, outcome)
+
+    def heal(self) -> None:
+        """All links fair, all clocks right, all processes up: sync until nothing moves."""
+        self.limbo = Limbo()
+        self._disarm()
+        for station in self.stations.values():
+            station.skew_ms, station.error_ms = 0, 1_000
+            station.restart(self.now_ms)
+        self.pass_time(2 * MS_PER_DAY)  # pending draws are given up, the daily sweep is due
+        for _ in range(6):
+            for station in self.stations.values():
+                done = station.sync(self._link(station, Weather()), self.now_ms)
+                assert not done.problem, done.problem
+            self.pass_time(MS_PER_MINUTE)
+
+    def pass_time(self, ms: int) -> None:
+        """Time goes on, for everyone alike."""
+        self._time.at_ms += ms
+
+    @contextmanager
+    def looked_at(self) -> Iterator[None]:
+        """While somebody looks, nobody dies."""
+        fuses = [self.centre_fuse, *(station.fuse for station in self.stations.values())]
+        for fuse in fuses:
+            fuse.held = True
+        try:
+            yield
+        finally:
+            for fuse in fuses:
+                fuse.held = False
+
+    def lines(self) -> tuple[Line, ...]:
+        """The centre's lines."""
+        with self.looked_at(), self.centre.store.reading() as tx:
+            return lines.every(tx)
+
+    # What can happen; each returns what came of it.
+
+    def wait(self) -> str:
+        days = self.chance.choice((0, 0, 0, 1, 1, 3, 10, 35))
+        self.pass_time(days * MS_PER_DAY + self.chance.randrange(30) * MS_PER_MINUTE)
+        return f"{days} d"
+
+    def apply(self) -> str:
+        station, farmer = self._station(), self.chance.choice(FARMERS)
+        asked = STEP_MINOR * self.chance.randrange(1, 120)
+        if not station.knows(farmer):
+            return f"{farmer} is not known at {station.name}"
+        return f"{farmer} {asked} " + station.apply(farmer, PLOT_OF[farmer], asked, self.now_ms)
+
+    def draw(self) -> str:
+        known = [
+            (station, *line) for station in self.stations.values() for line in station.open_lines()
+        ]
+        if not known:
+            return "no line anywhere"
+        station, line_id, farmer = self.chance.choice(known)
+        amount = STEP_MINOR * self.chance.choice((1, 1, 5, 20, 60, 200))
+        begun = station.draw(line_id, farmer, amount, self.now_ms)
+        if isinstance(begun, str):
+            return f"{station.name} {line_id} {amount} {begun}"
+        if self.chance.random() < 0.8:
+            station.confirm(begun.drawdown.draw_id, self.now_ms)
+        return f"{station.name} {line_id} {amount} drawn"
+
+    def settle(self) -> str:
+        pending = [(each, draw) for each in self.stations.values() for draw in each.pending()]
+        if not pending:
+            return "nothing pending"
+        station, draw_id = self.chance.choice(pending)
+        if self.chance.random() < 0.5:
+            station.void(draw_id, self.now_ms)
+            return f"{draw_id} voided"
+        station.confirm(draw_id, self.now_ms)
+        return f"{draw_id} posted"
+
+    def sync(self) -> str:
+        station = self._station()
+        link = self._link(station, Weather.drawn(self.chance))
+        done = station.sync(link, self.now_ms)
+        return (
+            f"{station.name} up {done.pushed_records_count} down {done.pulled_records_count} "
+            + (done.problem[:60] or "well")
+        )
+
+    def arrive_late(self) -> str:
+        if self.limbo.up and self.chance.random() < 0.6:
+            data = self.chance.choice(self.limbo.up)
+            return "up " + accept_envelope(self.centre, data).placement.value
+        if self.limbo.down:
+            name, data = self.chance.choice(self.limbo.down)
+            return "down " + self.stations[name].take(data, self.now_ms)
+        return "nothing under way"
+
+    def carry_stick(self) -> str:
+        found = self._station().stick(self.chance)
+        places = [accept_envelope(self.centre, data).placement.value for data in found]
+        return " ".join(places)
+
+    def look_down(self) -> str:
+        plot = self.chance.choice(list(PLOT_OF.values()))
+        self._stage[plot] += self.chance.choice((0, 0, 1)) if self._stage[plot] < 4 else 0
+        p10 = self.chance.choice((None, 0, 300, 900, 1_500, 2_400))
+        day = self._civil_day()
+        seen = day.isoformat() if self.chance.random() < 0.8 else None
+        if seen is None:
+            return "cloud"
+        data = self._kit.evidence(plot, day, STAGES[self._stage[plot]], p10)
+        accept_evidence(self.centre, data)
+        if self.chance.random() < 0.2:
+            accept_evidence(self.centre, data)
+        return f"{plot} {STAGES[self._stage[plot]].value} {p10}"
+
+    def repay(self) -> str:
+        day = self._civil_day()
+        debts = [(line, debt) for line, debt in self._debts(day) if debt > 0]
+        if not debts:
+            return "nobody owes"
+        line, debt = self.chance.choice(debts)
+        amount = max(1, round(debt * self.chance.choice((0.1, 0.5, 1.0, 1.1))))
+        asked = RepaymentRequest(
+            self._ids.next_id(), line.line_id, amount, line.currency, day.isoformat()
+        )
+        take_repayment(self.centre, asked, TESTER)
+        _, new = take_repayment(self.centre, asked, TESTER)
+        assert not new, "the same repayment counted twice"
+        return f"{line.line_id} {amount}"
+
+    def hold_line(self) -> str:
+        known = self.lines()
+        if not known:
+            return "no line"
+        line = self.chance.choice(known)
+        if line.frozen:
+            thaw(self.centre, line.line_id, FreezeReason.CLEARED, TESTER)
+            return f"{line.line_id} thawed"
+        freeze(self.centre, line.line_id, FreezeReason.VISIT_PENDING, TESTER)
+        return f"{line.line_id} frozen"
+
+    def move_home(self) -> str:
+        farmer = self.chance.choice(FARMERS)
+        self.homes[farmer] = self.chance.choice(STATIONS)
+        village.move_home(self.centre, self.homes)
+        return f"{farmer} lives at {self.homes[farmer]}"
+
+    def open_first_lines(self) -> str:
+        village.open_first_lines(self.centre)
+        return "opened"
+
+    def set_clock(self) -> str:
+        station = self._station()
+        days = self.chance.choice((0, 0, 0, -400, -30, -1, 1, 20, 90, 800))
+        station.skew_ms = days * MS_PER_DAY
+        station.error_ms = self.chance.choice((1_000, 1_000, 60_000, -1))
+        return f"{station.name} {days} d ± {station.error_ms}"
+
+    def cut_power(self) -> str:
+        station = self._station()
+        station.restart(self.now_ms)
+        return station.name
+
+    def lay_fuse(self) -> str:
+        fuse = self.chance.choice([self.centre_fuse, *(s.fuse for s in self.stations.values())])
+        fuse.arm(
+            self.chance.choice((3, 12, 40, 150)) * self.chance.randrange(1, 5),
+            after=self.chance.random() < 0.5,
+        )
+        return "laid"
+
+    # The parts that the events are made of.
+
+    def _begin_well(self) -> None:
+        """Most stations are stocked over a good link before they are left alone."""
+        if self.chance.random() < 0.8:
+            village.open_first_lines(self.centre)
+        for station in self.stations.values():
+            station.sync(self._link(station, Weather()), self.now_ms)
+
+    def _say(self, name: str, outcome: str) -> None:
+        self.told.append(f"{self.now_ms} {name}: {outcome}")
+
+    def _station(self) -> SimulatedStation:
+        return self.stations[self.chance.choice(STATIONS)]
+
+    def _debts(self, day: date) -> list[tuple[Line, int]]:
+        with self.looked_at(), self.centre.store.reading() as tx:
+            return [(line, owed(tx, line, day).total_minor) for line in lines.every(tx)]
+
+    def _civil_day(self) -> date:
+        return self.centre.write(lambda work: work.today(180))
+
+    def _link(self, station: SimulatedStation, weather: Weather) -> Link:
+        return Link(station.name, self._answer, weather, self.chance, self.limbo)
+
+    def _answer(self, path: str, content: bytes) -> bytes | None:
+        try:
+            if path.endswith("envelopes"):
+                return accept_envelope(self.centre, content).receipt
+            return answer_pull(self.centre, content)
+        except ProcessDiedError:
+            if self.centre_fuse.blown:
+                self._revive_centre()
+                raise _gone() from None
+            raise
+
+    def _revive(self) -> None:
+        if self.centre_fuse.blown:
+            self._revive_centre()
+        for station in self.stations.values():
+            if station.fuse.blown:
+                self.deaths += station.fuse.blown
+                station.fuse.blown = 0
+                station.restart(self.now_ms)
+
+    def _revive_centre(self) -> None:
+        self.deaths += self.centre_fuse.blown
+        self.centre_fuse.blown = 0
+        self.centre_fuse.disarm()
+        self.centre.store.close()
+        for connection in self._connections:
+            drop(connection)
+        self._connections.clear()
+        self.centre = self._open_centre()
+        self._kit.centre = self.centre
+
+    def _disarm(self) -> None:
+        self.centre_fuse.disarm()
+        for station in self.stations.values():
+            station.fuse.disarm()
+
+    def _open_centre(self) -> Centre:
+        settings = village.centre_settings(self._folder)
+        store = open_store(settings.database_url, settings.tenant_id)
+        factory = fused_sqlite(self.centre_fuse, self._connections)
+
+        @event.listens_for(store.engine, "do_connect")
+        def _fused(_dialect, _record, _arguments, parameters) -> None:
+            parameters["factory"] = factory
+
+        return Centre(
+            settings, store, village.centre_keys(settings), lambda: self.now_ms,
+            self._ids.next_id, self._ids.next_token,
+        )  # fmt: skip
+
+    def _satellite(self) -> Kit:
+        none = _NoStation(keys_of("nobody", 9), "", "", "")
+        return Kit(
+            self.centre, self._time, self._ids, none, keys_of("sat-one", 3),
+            product_of(village.PRODUCT),
+        )  # fmt: skip
+
+
+def _gone() -> CentreUnreachableError:
+
+    return CentreUnreachableError("the centre died under the request")
+
+
+_EVENTS: dict[str, tuple[int, Callable[[World], str]]] = {
+    "wait": (8, World.wait),
+    "apply": (6, World.apply),
+    "draw": (24, World.draw),
+    "settle": (3, World.settle),
+    "sync": (24, World.sync),
+    "arrive late": (4, World.arrive_late),
+    "carry a stick": (3, World.carry_stick),
+    "look down": (10, World.look_down),
+    "repay": (5, World.repay),
+    "hold a line": (2, World.hold_line),
+    "move home": (1, World.move_home),
+    "open lines": (2, World.open_first_lines),
+    "set a clock": (4, World.set_clock),
+    "cut the power": (3, World.cut_power),
+    "lay a fuse": (6, World.lay_fuse),
+}
