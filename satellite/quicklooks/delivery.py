@@ -33,7 +33,7 @@ API = "/api/v1/"
 class PictureDeliveryError(HarvestlineError):
     """The centre could not be reached, or did not answer properly, after all retries."""
 
-    code = "HL-SAT-008"
+    code = "HL-SAT-020"
 
 
 @dataclass(frozen=True, slots=True)

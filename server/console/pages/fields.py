@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -87,17 +89,21 @@ def routes(desk: Desk) -> list[Route]:
         }
         return desk.page(request, "plot.html", context, visitor)
 
+    return [
+        Route("/map", fields_map, methods=["GET"]),
+        Route("/map/fields.geojson", shapes, methods=["GET"]),
+        Route("/plots/{subject_id}", plot, methods=["GET"]),
+        Route("/pictures/{sha256}", _picture(desk), methods=["GET"]),
+    ]
+
+
+def _picture(desk: Desk) -> Callable[[Request], Response]:
     def picture(request: Request) -> Response:
         desk.visitor(request)
         found = get_blob(desk.centre, request.path_params["sha256"])
         return Response(found.data, media_type=found.media_type, headers=picture_headers(found))
 
-    return [
-        Route("/map", fields_map, methods=["GET"]),
-        Route("/map/fields.geojson", shapes, methods=["GET"]),
-        Route("/plots/{subject_id}", plot, methods=["GET"]),
-        Route("/pictures/{sha256}", picture, methods=["GET"]),
-    ]
+    return picture
 
 
 def _fields(desk: Desk) -> list[MapField]:
