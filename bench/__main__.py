@@ -27,6 +27,7 @@ BENCHES = (
     "decision",
     "memory",
     "imagery",
+    "statistics",
     "uplink",
     "rules",
     "overlap",

@@ -49,7 +49,7 @@ def plan_for(grid: Grid, plots: Sequence[Plot], shelf: Path | None) -> Plan:
 
 def _taken(path: Path, grid: Grid, key: str) -> Plan | None:
     try:
-        with np.load(path, allow_pickle=False) as found:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
             if str(found["key"]) != key:
                 return None
             rows, cols = np.divmod(found["cell"].astype(np.int64), grid.cols)

@@ -12,6 +12,7 @@ import numpy as np
 import rasterio
 from affine import Affine
 from pyproj import Transformer
+from shapely import Polygon, transform
 
 CRS = "EPSG:32737"
 LEFT, TOP = 300_000.0, 9_890_000.0  # near the equator, Kenya
@@ -110,6 +111,15 @@ def box_ring(x0: float, y0: float, x1: float, y1: float) -> list[list[float]]:
     to_degrees = Transformer.from_crs(CRS, "OGC:CRS84", always_xy=True)
     corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)]
     return [list(to_degrees.transform(LEFT + x, TOP - y)) for x, y in corners]
+
+
+def in_degrees(shape: Polygon) -> Polygon:
+    """A polygon given in metres east and south of the corner, in CRS84."""
+    to_degrees = Transformer.from_crs(CRS, "OGC:CRS84", always_xy=True)
+    return transform(
+        shape,
+        lambda xy: np.column_stack(to_degrees.transform(LEFT + xy[:, 0], TOP - xy[:, 1])),
+    )
 
 
 def plot_feature(
