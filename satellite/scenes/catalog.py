@@ -59,8 +59,8 @@ def item_places(catalog: Place, read: ReadCatalog) -> list[Place]:
     return found
 
 
-def read_item(path: Place, web: Web | None = None) -> Item:
-    """One item, parsed; ``web`` is needed for an address only.
+def read_item(path: Place) -> Item:
+    """One item, parsed.
 
     Raises
     ------
@@ -71,8 +71,8 @@ def read_item(path: Place, web: Web | None = None) -> Item:
     """
     if isinstance(path, Path):
         return parse_item(file_object(path, ITEM_BYTES_MAX), path)
-    with web or Web() as client:
-        return parse_item(client.json(path, ITEM_BYTES_MAX), path)
+    with Web() as web:
+        return parse_item(web.json(path, ITEM_BYTES_MAX), path)
 
 
 def file_object(place: Place, bytes_max: int) -> dict[str, Any]:
