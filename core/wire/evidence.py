@@ -197,8 +197,8 @@ class Flag:
 class PictureRef:
     """A picture that belongs to the evidence; its bytes travel apart, named by hash.
 
-    ``kind`` is ``true_color``, ``index``, ``curve`` or a flag's code; ``day`` the civil
-    date that it shows.
+    ``kind`` is ``true_color``, ``false_color``, ``index``, ``curve`` or a flag's code; ``day``
+    is the civil date that it shows.
     """
 
     kind: str
