@@ -132,7 +132,9 @@ def kept_looks(
             i
             for i in range(1, len(kept) - 1)
             if _is_dip(kept[i - 1], kept[i], kept[i + 1], dip)
-            and not (bare is not None and _may_be_soil(*kept[i - 1 : i + 2], dip, bare))
+            and not (
+                bare is not None and _may_be_soil(kept[i - 1], kept[i], kept[i + 1], dip, bare)
+            )
         ]
         if not dropped:
             break
