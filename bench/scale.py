@@ -42,6 +42,7 @@ from satellite.statistics.reading import SceneOrder, scene_task
 from satellite.yields.model import read_model
 from server.app import create_app
 from server.config import Settings
+from server.keys import write_secret
 from server.services.evidence import accept_evidence
 from server.store import lines
 from server.store.engine import open_store
@@ -168,7 +169,11 @@ def _new_scene(tile: Tile, scratch: Path) -> tuple[dict[str, float], dict[str, f
 
 
 def _centre(scratch: Path, tile: Tile, signer: EvidenceSigner) -> Kit:
-    settings = Settings(database_url=f"sqlite:///{scratch / 'centre.sqlite'}")
+    secret = scratch / "session.secret"
+    write_secret(secret, b"5" * 64)
+    settings = Settings(
+        database_url=f"sqlite:///{scratch / 'centre.sqlite'}", session_secret_file=str(secret)
+    )
     store = open_store(settings.database_url, settings.tenant_id)
     migrate(store)
     maker = Identity("bench-satellite", signer.public_key.hex())
