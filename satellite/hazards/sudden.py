@@ -27,6 +27,8 @@ SPREAD_MIN_SHARE = 0.6  # of the noise of a look: neighbours seldom agree better
 KEPT_SHARE = 0.7  # of the loss that was asked for, still to be seen at the next look
 FALL_SHARE = 0.5  # of it that the index itself must have fallen: to stand still is not to lose
 AGE_DAYS_MIN = 18  # after sowing; what is green before is weeds, and is ploughed in
+WEEDS_DAYS_MAX = 45  # until then weeds may stand where sowing is late, and be ploughed in
+CLOSED_MARGIN = 0.10  # above `closed`: weeds seldom cover so much, a crop does
 STANDING_MIN = 0.20  # of the index above soil: there must be leaves to lose
 WATER_INDEX = 0.0  # above: open water
 WATER_LOSS = 0.12  # of the index beyond the neighbours', under water
@@ -132,8 +134,10 @@ def _previous(crowd: Crowd) -> NDArray[np.int64]:
 def _standing(crowd: Crowd, before: NDArray[np.int64]) -> Flags:
     """Whether there were leaves to lose at a column of each plot (plot,)."""
     value = crowd.value[np.arange(len(before)), before]
-    old = crowd.days[before] - crowd.sown_day >= AGE_DAYS_MIN
-    return np.asarray((value >= crowd.soil + STANDING_MIN) & old)
+    age = crowd.days[before] - crowd.sown_day
+    closed = value >= crowd.levels.closed + CLOSED_MARGIN
+    crop = (age >= WEEDS_DAYS_MAX) | (closed & (age >= AGE_DAYS_MIN))
+    return np.asarray((value >= crowd.soil + STANDING_MIN) & crop)
 
 
 def _ripening(crowd: Crowd, after: int) -> Flags:
