@@ -101,8 +101,8 @@ def curve_image(
     for dot in story.dots:
         _dot(draw, axes, dot)
     draw.text((6, 8), story.title, fill=INK, font=font(14, bold=True))
-    draw.text((width - 8, 10), f"{index.name.upper()}, ● used  ○ left out", fill=SOFT, font=font(12),
-              anchor="ra")  # fmt: skip
+    signs = f"{index.name.upper()}, ● used  ○ left out"
+    draw.text((width - 8, 10), signs, fill=SOFT, font=font(12), anchor="ra")
     return image
 
 
