@@ -40,7 +40,7 @@ RASTERSTATS_PLOTS = 500
 OPS = ("mean", "stdev", "median", "quantile(q=0.1)", "quantile(q=0.9)")
 CACHE_BYTES = 32 << 20
 MEMORY = """
-import resource, sys
+import sys
 from pathlib import Path
 from satellite.indices import index_named
 from satellite.scenes.catalog import read_item
@@ -48,9 +48,11 @@ from satellite.statistics.plots import read_plots
 from satellite.statistics.sample import Keeping, Sampler
 item, plots, shelf = map(Path, sys.argv[1:])
 Sampler(read_plots(plots)[0], index_named("ndvi"), Keeping(shelf)).look(read_item(item))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
-BARE = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+# Not getrusage: its peak is inherited from the process that started this one.
+PEAK = """
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
 
 
 def measure(effort: Effort) -> Report:
@@ -60,8 +62,8 @@ def measure(effort: Effort) -> Report:
     item, plots = read_item(item_path), read_plots(plots_path)[0]
     index, shelf = index_named("ndvi"), root / "shelf"
     store = PixelStore(root / "pixels")
-    peak_mb = [_peak_mb(MEMORY, item_path, plots_path, shelf) for _ in ("built", "kept")]
-    bare_mb = _peak_mb(BARE)
+    peak_mb = [_peak_mb(MEMORY + PEAK, item_path, plots_path, shelf) for _ in ("built", "kept")]
+    bare_mb = _peak_mb(PEAK)
     ours, kept = (
         Sampler(plots, index, keeping) for keeping in (Keeping(shelf), Keeping(shelf, store))
     )
