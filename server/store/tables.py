@@ -135,6 +135,21 @@ leases = _table(
     _count("closed_at_ms", optional=True),
 )  # fmt: skip
 
+# Where a line may be drawn besides its own station, who moves home, which stations are gone.
+line_stations = _table(
+    "line_stations", ("line_id", "station"), _text("line_id"), _text("station"),
+    _count("share_ppm"), _count("since_ms"),
+)  # fmt: skip
+home_moves = _table(
+    "home_moves", ("farmer_id",), _text("farmer_id"), _text("from_station"), _text("to_station"),
+    _count("asked_at_ms"), _count("told_seq"), _count("money_seq", optional=True),
+)  # fmt: skip
+destroyed_stations = _table(
+    "destroyed_stations", ("station",), _text("station"), _text("proof_sha256"),
+    _text("receipts_sha256"), _text("declared_by"), _count("declared_at_ms"),
+    _text("confirmed_by"), _count("confirmed_at_ms", optional=True),
+)  # fmt: skip
+
 # What stations report.
 applications = _table(
     "applications", ("application_id",), _text("application_id"), _text("farmer_id"),
@@ -264,6 +279,8 @@ _index(lines, "application_id")
 _index(lines, "onboarding_lease_id")
 _index(line_subjects, "subject_id")
 _index(movements, "movement_id", unique=True)
+_index(line_stations, "station")
+_index(home_moves, "from_station")
 _index(leases, "line_id")
 _index(leases, "station", "product_id")
 _index(applications, "farmer_id")
