@@ -20,6 +20,8 @@ from core.signing import DocumentType
 
 LEASE = DocumentType("lease", 1)
 CLOCK_ERROR_MS_MAX = 2 * 86_400_000  # a clock that may be off by more is not known
+TERM_DAYS_MIN = 45  # a lease lasts at least as long as a village may be dark
+TERM_DAYS_MAX = 180  # and no longer than what it rests on stays true
 
 
 class LeaseKind(Enum):
@@ -216,6 +218,18 @@ def close(book: LeaseBook) -> LeaseBook:
     if pending:
         raise LeaseError(f"lease {book.lease.lease_id}: {len(pending)} draws are still pending")
     return replace(book, closed=True)
+
+
+def release(book: LeaseBook) -> LeaseBook:
+    """The book of a station whose key is proven destroyed: nothing can be drawn any more.
+
+    What is posted stays; what is pending was never paid out, or its receipt would have
+    been brought in and posted before (L10).
+    """
+    pending = [d.draw_id for d in book.draws.values() if d.state is DrawState.PENDING]
+    for draw_id in pending:
+        book = settle_draw(book, draw_id, DrawState.VOIDED)
+    return close(book)
 
 
 def headroom_minor(
