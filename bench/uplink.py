@@ -21,7 +21,8 @@ from core.wire.records import Up
 from edge_node.store import logs
 from edge_node.store.database import StationDatabase
 from edge_node.sync.daily import log_settled_features
-from edge_node.sync.pushing import ENVELOPE_RAW_BYTES_MAX, ENVELOPE_RECORDS_MAX, next_envelope
+from edge_node.sync.metering import RUN_BYTES_MAX
+from edge_node.sync.pushing import ENVELOPE_RECORDS_MAX, next_envelope
 
 BYTES_PER_KB = 1_000
 SETTLED_DAYS = "SELECT count(DISTINCT day) FROM daily_features WHERE final_no IS NOT NULL"
@@ -58,7 +59,7 @@ def _packed_bytes(db: StationDatabase, station: StationCopy, log: LogClass) -> i
         data = next_envelope(db, station.ends, log, after)
         assert data is not None
         size += len(data)
-        after += len(logs.read_run(db, log, after, ENVELOPE_RECORDS_MAX, ENVELOPE_RAW_BYTES_MAX))
+        after += len(logs.read_run(db, log, after, ENVELOPE_RECORDS_MAX, RUN_BYTES_MAX))
     return size
 
 
@@ -80,7 +81,7 @@ def _runs(station: StationCopy, documents: Sequence[bytes]) -> Iterator[list[Rec
         body = parse_canonical(raw, DOCUMENT_BYTES_MAX)
         run.append(Record(seq, Up.TELEMETRY.value, station.now_ms, 1_000, body))
         size += len(raw)
-        if len(run) == ENVELOPE_RECORDS_MAX or size > ENVELOPE_RAW_BYTES_MAX:
+        if len(run) == ENVELOPE_RECORDS_MAX or size > RUN_BYTES_MAX:
             yield run
             run, size = [], 0
     if run:

@@ -84,6 +84,10 @@ class Settings:
         The centre, and its public identity (``core.wire.registry.Identity``).
     sync_every_s
         Pause between two looks at the centre when nothing is urgent [s].
+    uplink_bytes_a_day_max
+        What may be sent on one civil day of the site [bytes]; 0 if the link is not metered.
+    uplink_reserve_bytes
+        By how much money and consents may exceed it [bytes].
     page_host, page_port
         Where the kiosk and the tablet pages are served; port 0 takes a free one.
     """
@@ -118,6 +122,8 @@ class Settings:
     server_url: str = ""
     server_identity_file: Path = Path()
     sync_every_s: int = 60
+    uplink_bytes_a_day_max: int = 0
+    uplink_reserve_bytes: int = 256 * 1024
     page_host: str = "127.0.0.1"
     page_port: int = 8080
 
@@ -163,6 +169,8 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "soil_stress_moisture_ppm": (0, 1_000_000),
     "rain_normal_um_per_day": (1, 200_000),
     "sync_every_s": (1, 86_400),
+    "uplink_bytes_a_day_max": (0, 2**40),
+    "uplink_reserve_bytes": (0, 2**30),
     "page_port": (0, 65_535),
 }
 

@@ -117,12 +117,17 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """A station asks for the centre's log after ``after``; that is also its receipt."""
+    """A station asks for the centre's log after ``after``; that is also its receipt.
+
+    ``bytes_max`` asks for a run of at most so many bytes of records, for a link that
+    carries no more at once; one record comes in any case.
+    """
 
     station: str
     after: int
     head: str
     at_ms: int
+    bytes_max: int | None = None
 
 
 def record_hash(name: LogName, previous: str, record: Record) -> str:

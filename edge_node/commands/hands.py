@@ -14,6 +14,7 @@ from edge_node.keys import KeyRing, PeerSealer, StationKeys, load_key_file, read
 from edge_node.store.database import StationDatabase, open_database
 from edge_node.store.outbox import trust_clock
 from edge_node.store.schema import migrate
+from edge_node.sync.metering import Allowance
 from edge_node.sync.peers import Centre, Ends
 
 # How far a station's clock, kept by NTP, GPS or a battery, is taken to be off.
@@ -98,3 +99,8 @@ def ends_of(hands: Hands, settings: Settings, keys: StationKeys) -> Ends:
     )
     desk = Desk(settings.station, keys.signer, settings.utc_offset_ms)
     return Ends(desk, keys.opener, centre)
+
+
+def allowance_of(settings: Settings) -> Allowance:
+    """What may go up on a day."""
+    return Allowance(settings.uplink_bytes_a_day_max, settings.uplink_reserve_bytes)

@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 
 from core.shape import encode
-from edge_node.commands.hands import Hands, bench
+from edge_node.commands.hands import Bench, Hands, allowance_of, bench
 from edge_node.config import SettingError
-from edge_node.sync.rounds import sync_once
+from edge_node.sync.rounds import Round, sync_once
 from edge_node.sync.stick import export_file, import_file
 from edge_node.sync.wires import CentreClient, CentreUnreachableError
 
+ROUNDS_MAX = 10_000  # of one command
 CONFIG = click.option(
     "--config",
     required=True,
@@ -31,14 +32,28 @@ def sync(hands: Hands, config: Path) -> None:
     with bench(hands, config) as station:
         if not station.settings.server_url:
             raise SettingError("expected server_url in the settings: say where the centre is")
-        client = CentreClient(station.settings.server_url)
+        client = CentreClient(station.settings.server_url, hands.elapsed_ms)
         try:
-            done = sync_once(station.db, station.ends, client, station.clock())
+            done = _synced(station, client)
         finally:
             client.close()
         click.echo(json.dumps(encode(done)))
         if done.problem:
             raise CentreUnreachableError(done.problem)
+
+
+def _synced(station: Bench, client: CentreClient) -> Round:
+    """Round after round until nothing more can move; what all of them moved."""
+    allowance = allowance_of(station.settings)
+    pushed = pulled = 0
+    refusals: list[str] = []
+    for _ in range(ROUNDS_MAX):
+        done = sync_once(station.db, station.ends, client, station.clock(), allowance)
+        pushed, pulled = pushed + done.pushed_records_count, pulled + done.pulled_records_count
+        refusals += done.refusals
+        if done.problem or not done.more:
+            break
+    return Round(pushed, pulled, tuple(refusals), done.problem, done.more)
 
 
 @click.command("export")

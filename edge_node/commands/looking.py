@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 
 from core.shape import encode
-from edge_node.commands.hands import Hands, bench
+from edge_node.commands.hands import Hands, allowance_of, bench
 from edge_node.commands.link import CONFIG
 from edge_node.decide.replaying import replay_card
 from edge_node.faces.kiosk.station_page import IntakeHealth, station_state
 from edge_node.keys import KeyRing
 from edge_node.store import decisions
+from edge_node.sync.metering import uplink_state
 
 
 @click.command()
@@ -24,11 +25,14 @@ def status(hands: Hands, config: Path, as_json: bool) -> None:  # noqa: FBT001  
     """Say how the station is: link, outbox, leases, model, clock, devices."""
     with bench(hands, config) as station:
         name = station.settings.station
-        state = station_state(station.db, name, station.clock(), IntakeHealth)
+        clock, settings = station.clock(), station.settings
+        state = station_state(station.db, name, clock, IntakeHealth)
+        uplink = uplink_state(station.db, allowance_of(settings), clock, settings.utc_offset_ms)
+    said = {**encode(state), "uplink": encode(uplink)}
     if as_json:
-        click.echo(json.dumps(encode(state)))
+        click.echo(json.dumps(said))
         return
-    for key, value in encode(state).items():
+    for key, value in said.items():
         click.echo(f"{key}: {json.dumps(value) if isinstance(value, dict | list) else value}")
 
 

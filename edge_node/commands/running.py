@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import uvicorn
 
 from core.errors import HarvestlineError
-from edge_node.commands.hands import Bench
+from edge_node.commands.hands import Bench, allowance_of
 from edge_node.decide.draws import recover
 from edge_node.decide.telemetry import telemetry_of
 from edge_node.faces.kiosk.application import LOOPBACK, kiosk
@@ -30,7 +30,7 @@ from edge_node.store.database import DiskFullError, StationDatabase, StoreError,
 from edge_node.store.devices import DeviceRegistry
 from edge_node.store.outbox import trust_clock
 from edge_node.sync.daily import tend_readings
-from edge_node.sync.rounds import Pace, run_rounds
+from edge_node.sync.rounds import Pace, Rhythm, run_rounds
 from edge_node.sync.wires import CentreClient
 
 LOG = logging.getLogger("harvestline.edge")
@@ -163,14 +163,15 @@ class Running:
 
     def _sync(self) -> None:
         db, hands = self._connect(), self._station.hands
-        client = CentreClient(self._settings.server_url)
+        client = CentreClient(self._settings.server_url, hands.elapsed_ms)
         pace = Pace(self._settings.sync_every_s, self._settings.retry_s_max)
+        rhythm = Rhythm(pace, allowance_of(self._settings), hands.entropy)
         try:
             while not self._stop.is_set():
                 try:
                     run_rounds(
                         db, self._station.ends, client, lambda: trust_clock(db, *hands.now()),
-                        pace, self._stop,
+                        rhythm, self._stop,
                     )  # fmt: skip
                 except (DiskFullError, StoreError) as error:
                     log_event("sync_waits", {"code": error.code})

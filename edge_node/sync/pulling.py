@@ -9,26 +9,28 @@ from core.lending.lease import Clock
 from core.shape import encode
 from core.signing import sign_document
 from core.wire.envelope import PULL, Pull
-from edge_node.store import logs
+from edge_node.store import logs, uplink
 from edge_node.store.database import StationDatabase
+from edge_node.store.uplink import Purpose
 from edge_node.sync.applying import Fate, apply_envelope
+from edge_node.sync.metering import Meter
 from edge_node.sync.peers import Ends
-from edge_node.sync.wires import DOCUMENT_TYPE, CentreClient, CentreUnreachableError
+from edge_node.sync.wires import DOCUMENT_TYPE, Answer, CentreUnreachableError
 
-ENVELOPES_A_PULL_MAX = 400
+ENVELOPES_A_PULL_MAX = 8  # then what is urgent here has its turn
 _NOTHING_NEW = 204
 
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """How much one pull brought, and what of it was passed over."""
+    """How much one pull brought, what of it was passed over, and whether more may wait."""
 
-    envelopes_count: int
-    records_count: int
-    refusals: tuple[str, ...]
+    records_count: int = 0
+    refusals: tuple[str, ...] = ()
+    more: bool = False
 
 
-def pull(db: StationDatabase, ends: Ends, client: CentreClient, clock: Clock) -> Pulled:
+def pull(ends: Ends, meter: Meter, clock: Clock) -> Pulled:
     """Ask until there is nothing new; each asking acknowledges what came before.
 
     Raises
@@ -38,33 +40,47 @@ def pull(db: StationDatabase, ends: Ends, client: CentreClient, clock: Clock) ->
     ChainBrokenError
         If an envelope was refused: it is kept aside, and asking again would bring it again.
     """
-    envelopes = records = 0
+    records = 0
     refusals: list[str] = []
-    while envelopes < ENVELOPES_A_PULL_MAX:
-        data = _ask(db, ends, client, clock)
-        if data is None:
-            break
-        applied = apply_envelope(db, ends, data, "link", clock)
+    for _ in range(ENVELOPES_A_PULL_MAX):
+        answer = _ask(ends, meter, clock)
+        if answer is None:
+            return Pulled(records, tuple(refusals))
+        applied = apply_envelope(meter.db, ends, answer.body, "link", clock)
         if applied.fate is not Fate.APPLIED:
             raise ChainBrokenError(
                 f"expected the next run of the centre's log, it was {applied.fate.value}: "
                 f"{applied.problem or 'it does not follow'}"
             )
-        envelopes, records = envelopes + 1, records + applied.records_count
+        meter.went(Purpose.PULL, answer.took_ms, more=True)
+        records += applied.records_count
         refusals += applied.refusals
-    return Pulled(envelopes, records, tuple(refusals))
+    return Pulled(records, tuple(refusals), more=True)
 
 
-def pull_document(db: StationDatabase, ends: Ends, clock: Clock) -> bytes:
-    """A signed pull: where this station stands in the centre's log."""
+def pull_is_due(meter: Meter, clock: Clock) -> bool:
+    """Whether it is time to ask; on a metered link not at every look."""
+    since_ms = clock.at_ms - uplink.pace(meter.db).asked_at_ms
+    return not 0 <= since_ms < meter.allowance.ask_every_ms
+
+
+def pull_document(
+    db: StationDatabase, ends: Ends, clock: Clock, bytes_max: int | None = None
+) -> bytes:
+    """A signed pull: where this station stands in the centre's log, and how much may come."""
     last = logs.down_tail(db, ends.down)
-    body = Pull(ends.desk.station, last.seq, last.head, clock.at_ms)
+    body = Pull(ends.desk.station, last.seq, last.head, clock.at_ms, bytes_max)
     return sign_document(PULL, encode(body), ends.desk.signer)
 
 
-def _ask(db: StationDatabase, ends: Ends, client: CentreClient, clock: Clock) -> bytes | None:
-    document = pull_document(db, ends, clock)
-    answer = client.post("/api/v1/pull", document, DOCUMENT_TYPE)
+def _ask(ends: Ends, meter: Meter, clock: Clock) -> Answer | None:
+    document = pull_document(meter.db, ends, clock, meter.run_bytes(Purpose.PULL))
+    if not meter.fits(Purpose.PULL, len(document)):
+        return None
+    answer = meter.post(Purpose.PULL, "/api/v1/pull", document, DOCUMENT_TYPE)
     if answer.refused:
         raise CentreUnreachableError(f"the centre refuses a pull: {answer.problem()}")
-    return None if answer.status == _NOTHING_NEW else answer.body
+    if answer.status != _NOTHING_NEW:
+        return answer
+    uplink.note_asked(meter.db, clock.at_ms)
+    return None

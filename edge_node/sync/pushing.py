@@ -7,6 +7,7 @@ or a centre that was restored from a backup.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.canonical import parse_canonical
@@ -14,28 +15,30 @@ from core.errors import ChainBrokenError
 from core.lending.lease import Clock
 from core.shape import decode
 from core.signing import open_document
-from core.wire.envelope import RECEIPT, LogClass, Receipt, pack
+from core.wire.envelope import RECEIPT, LogClass, Receipt, pack, peek
 from edge_node.store import logs, outbox, retention
 from edge_node.store.database import StationDatabase
+from edge_node.sync.metering import PURPOSE_OF_LOG, RUN_BYTES_MAX, RUN_BYTES_MIN, Meter
 from edge_node.sync.peers import Ends
-from edge_node.sync.wires import ENVELOPE_TYPE, CentreClient, CentreUnreachableError
+from edge_node.sync.wires import ENVELOPE_TYPE, CentreUnreachableError
 
 UP_LOGS = (LogClass.MONEY, LogClass.FEATURES, LogClass.RAW)
 ENVELOPE_RECORDS_MAX = 500
-ENVELOPE_RAW_BYTES_MAX = 512 * 1024
-ENVELOPES_A_PUSH_MAX = 400
+ENVELOPES_A_PUSH_MAX = 8  # then what came down meanwhile has its turn
 RECEIPT_BYTES_MAX = 4096
+_CONFLICT = 409
 
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """How much one push delivered."""
+    """How much one push delivered, and whether more could go at once."""
 
-    envelopes_count: int
-    records_count: int
+    envelopes_count: int = 0
+    records_count: int = 0
+    more: bool = False
 
 
-def push(db: StationDatabase, ends: Ends, client: CentreClient, clock: Clock) -> Pushed:
+def push(ends: Ends, meter: Meter, clock: Clock, wanted: Sequence[LogClass] = UP_LOGS) -> Pushed:
     """Send what has no receipt yet; after every envelope the most urgent log goes first.
 
     Raises
@@ -47,25 +50,32 @@ def push(db: StationDatabase, ends: Ends, client: CentreClient, clock: Clock) ->
     HarvestlineError
         If the centre refuses an envelope or signs no proper receipt.
     """
-    envelopes = records = 0
-    while envelopes < ENVELOPES_A_PUSH_MAX:
-        log = next((each for each in UP_LOGS if _behind(db, each)), None)
-        if log is None:
-            break
-        before = outbox.delivered(db, log).seq
-        after = _push_one(db, ends, client, log, clock)
-        if after.high_water <= before and _behind(db, log):
+    records = 0
+    for count in range(ENVELOPES_A_PUSH_MAX):
+        due = _most_urgent(ends, meter, wanted)
+        if due is None:
+            return Pushed(count, records)
+        log, data = due
+        before = outbox.delivered(meter.db, log).seq
+        after = _push_one(ends, meter, log, data, clock)
+        if after.high_water <= before and _behind(meter.db, log):
             raise CentreUnreachableError(
                 f"expected the centre to take {log.value} from {before + 1} on, it stays at "
                 f"{after.high_water}"
             )
-        envelopes, records = envelopes + 1, records + max(0, after.high_water - before)
-    return Pushed(envelopes, records)
+        records += max(0, after.high_water - before)
+    return Pushed(ENVELOPES_A_PUSH_MAX, records, _most_urgent(ends, meter, wanted) is not None)
 
 
-def next_envelope(db: StationDatabase, ends: Ends, log: LogClass, after: int) -> bytes | None:
+def next_envelope(
+    db: StationDatabase,
+    ends: Ends,
+    log: LogClass,
+    after: int,
+    raw_bytes_max: int = RUN_BYTES_MAX,
+) -> bytes | None:
     """The next run of a log after a number, sealed to the centre; None if there is none."""
-    records = logs.read_run(db, log, after, ENVELOPE_RECORDS_MAX, ENVELOPE_RAW_BYTES_MAX)
+    records = logs.read_run(db, log, after, ENVELOPE_RECORDS_MAX, raw_bytes_max)
     previous = logs.head_at(db, log, after)
     if not records or previous is None:
         return None
@@ -74,8 +84,39 @@ def next_envelope(db: StationDatabase, ends: Ends, log: LogClass, after: int) ->
     return pack(ends.up(log), previous, records, ends.desk.signer, seal_for)
 
 
-def take_receipt(db: StationDatabase, ends: Ends, data: bytes, clock: Clock) -> Receipt:
+def _most_urgent(
+    ends: Ends, meter: Meter, wanted: Sequence[LogClass]
+) -> tuple[LogClass, bytes] | None:
+    """The envelope that goes next: of the most urgent log whose next run may go today."""
+    for log in UP_LOGS:
+        if log in wanted and _behind(meter.db, log):
+            data = _affordable(ends, meter, log)
+            if data is not None:
+                return log, data
+    return None
+
+
+def _affordable(ends: Ends, meter: Meter, log: LogClass) -> bytes | None:
+    """The next run of a log as large as link and budget allow; None if none fits today."""
+    purpose = PURPOSE_OF_LOG[log]
+    after, run_bytes = outbox.delivered(meter.db, log).seq, meter.run_bytes(purpose)
+    while True:
+        data = next_envelope(meter.db, ends, log, after, run_bytes)
+        if data is None or meter.fits(purpose, len(data)):
+            return data
+        if run_bytes <= RUN_BYTES_MIN:
+            return None
+        run_bytes = max(run_bytes // 2, RUN_BYTES_MIN)
+
+
+def take_receipt(
+    db: StationDatabase, ends: Ends, data: bytes, clock: Clock, *, carried: bool = False
+) -> Receipt:
     """Verify a receipt against the centre's key and our own log, and keep it.
+
+    The link's newest word counts, also a lower one: a centre that was put back from a
+    backup is given its lost days again. What a carrier brings may be any age, so a lower
+    one (``carried``) changes nothing.
 
     Raises
     ------
@@ -95,6 +136,8 @@ def take_receipt(db: StationDatabase, ends: Ends, data: bytes, clock: Clock) -> 
         )
     with db.atomic():
         before = outbox.delivered(db, receipt.log).seq
+        if carried and receipt.high_water < before:
+            return receipt
         outbox.keep_receipt(db, receipt, data.decode(), clock.at_ms)
         if receipt.log is LogClass.RAW:
             cited = logs.subjects_between(db, receipt.log, before, receipt.high_water)
@@ -102,20 +145,17 @@ def take_receipt(db: StationDatabase, ends: Ends, data: bytes, clock: Clock) -> 
     return receipt
 
 
-def _push_one(
-    db: StationDatabase, ends: Ends, client: CentreClient, log: LogClass, clock: Clock
-) -> Receipt:
-    data = next_envelope(db, ends, log, outbox.delivered(db, log).seq)
-    if data is None:
-        raise ChainBrokenError(f"expected records of {log.value} to send, got none")
-    answer = client.post("/api/v1/envelopes", data, ENVELOPE_TYPE)
-    if answer.status == 409:
+def _push_one(ends: Ends, meter: Meter, log: LogClass, data: bytes, clock: Clock) -> Receipt:
+    purpose = PURPOSE_OF_LOG[log]
+    answer = meter.post(purpose, "/api/v1/envelopes", data, ENVELOPE_TYPE)
+    if answer.status == _CONFLICT:
         raise ChainBrokenError(f"the centre refuses this station's log: {answer.problem()}")
     if answer.refused:
         raise CentreUnreachableError(f"the centre refuses an envelope: {answer.problem()}")
-    receipt = take_receipt(db, ends, answer.body, clock)
+    receipt = take_receipt(meter.db, ends, answer.body, clock)
     if receipt.log is not log:
         raise ChainBrokenError(f"expected a receipt for {log.value}, got {receipt.log.value}")
+    meter.went(purpose, answer.took_ms, more=peek(data).last < logs.tail(meter.db, log).seq)
     return receipt
 
 

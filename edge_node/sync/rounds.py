@@ -1,7 +1,9 @@
-"""One round with the centre: give, take, give back what a cut asks for, give the rest.
+"""One round with the centre: what is urgent first, then what it says, then the rest.
 
-A link that is gone is said once in the log, and once when it returns. Between
-rounds the pause doubles while the link is gone, up to a bound.
+A link that is gone is said once in the log, and once when it returns. After a failure
+the pause is short and doubles up to a bound, by chance between half of it and the whole,
+so that a district's stations do not return all at once; whatever progress was made
+starts it anew.
 """
 
 from __future__ import annotations
@@ -13,31 +15,51 @@ from dataclasses import dataclass
 
 from core.errors import HarvestlineError
 from core.lending.lease import Clock
+from core.units import PPM
+from core.wire.envelope import LogClass
 from edge_node.decide.closing import close_given_back, give_back_expiring
 from edge_node.decide.draws import give_up_abandoned
-from edge_node.store import outbox
+from edge_node.store import logs, outbox
 from edge_node.store.database import DiskFullError, StationDatabase, StoreError
 from edge_node.sync.daily import log_settled_features
+from edge_node.sync.metering import UNMETERED, Allowance, Meter
 from edge_node.sync.peers import Ends
-from edge_node.sync.pulling import pull
-from edge_node.sync.pushing import push
+from edge_node.sync.pulling import Pulled, pull, pull_is_due
+from edge_node.sync.pushing import UP_LOGS, push
 from edge_node.sync.wires import CentreClient
 
 DOUBLINGS_MAX = 16
+RETRY_S_MIN = 1
+CHANCE_BYTES = 4
 LOG = logging.getLogger("harvestline.edge.sync")
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round did; ``problem`` is empty if it reached the centre to the end."""
+    """What one round did; ``problem`` is empty if it reached the centre to the end.
+
+    ``more`` says that as much as a round may move was moved, and more waits.
+    """
 
     pushed_records_count: int = 0
     pulled_records_count: int = 0
     refusals: tuple[str, ...] = ()
     problem: str = ""
+    more: bool = False
+
+    @property
+    def progressed(self) -> bool:
+        """Whether anything was delivered or came."""
+        return bool(self.pushed_records_count or self.pulled_records_count)
 
 
-def sync_once(db: StationDatabase, ends: Ends, client: CentreClient, clock: Clock) -> Round:
+def sync_once(
+    db: StationDatabase,
+    ends: Ends,
+    client: CentreClient,
+    clock: Clock,
+    allowance: Allowance = UNMETERED,
+) -> Round:
     """One round; a link that breaks is a result, not an exception.
 
     Raises
@@ -46,31 +68,42 @@ def sync_once(db: StationDatabase, ends: Ends, client: CentreClient, clock: Cloc
         If the station cannot write.
     """
     sent, received = client.sent_bytes, client.received_bytes
+    pushed, pulled = _marks(db, ends)
     try:
-        done = _round(db, ends, client, clock)
+        done = _round(ends, Meter.of(db, ends, client, clock, allowance), clock)
     except (StoreError, DiskFullError):
         raise
     except HarvestlineError as error:
-        done = Round(problem=f"{error.code}: {error}")
+        now_pushed, now_pulled = _marks(db, ends)
+        moved = (max(0, now_pushed - pushed), now_pulled - pulled)
+        done = Round(*moved, problem=f"{error.code}: {error}")
     spent = (client.sent_bytes - sent, client.received_bytes - received)
     _note(db, done, clock, spent)
     return done
 
 
-def _round(db: StationDatabase, ends: Ends, client: CentreClient, clock: Clock) -> Round:
-    give_up_abandoned(db, ends.desk, clock)
-    log_settled_features(db, ends.desk, clock)
-    first = push(db, ends, client, clock)
-    pulled = pull(db, ends, client, clock)
-    give_back_expiring(db, clock)
-    closed = close_given_back(db, ends.desk, clock)
-    second = push(db, ends, client, clock)
+def _marks(db: StationDatabase, ends: Ends) -> tuple[int, int]:
+    """How much was delivered, and how much came, in all [records]."""
+    delivered = sum(outbox.delivered(db, log).seq for log in UP_LOGS)
+    return delivered, logs.down_tail(db, ends.down).seq
+
+
+def _round(ends: Ends, meter: Meter, clock: Clock) -> Round:
+    give_up_abandoned(meter.db, ends.desk, clock)
+    log_settled_features(meter.db, ends.desk, clock)
+    urgent = push(ends, meter, clock, (LogClass.MONEY,))
+    asks = bool(urgent.records_count) or pull_is_due(meter, clock)
+    pulled = pull(ends, meter, clock) if asks else Pulled()
+    give_back_expiring(meter.db, clock)
+    closed = close_given_back(meter.db, ends.desk, clock)
+    rest = push(ends, meter, clock)
     # What was given back is leased anew at once, while there is a link.
-    again = pull(db, ends, client, clock) if closed else None
+    again = pull(ends, meter, clock) if closed else Pulled()
     return Round(
-        pushed_records_count=first.records_count + second.records_count,
-        pulled_records_count=pulled.records_count + (again.records_count if again else 0),
-        refusals=pulled.refusals + (again.refusals if again else ()),
+        pushed_records_count=urgent.records_count + rest.records_count,
+        pulled_records_count=pulled.records_count + again.records_count,
+        refusals=pulled.refusals + again.refusals,
+        more=rest.more or pulled.more or again.more,
     )
 
 
@@ -87,15 +120,39 @@ def _note(db: StationDatabase, done: Round, clock: Clock, spent: tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often to sync: the pause when all is well, and the longest one [s]."""
+    """How often to sync: the pause when all is well, and the longest after a failure [s]."""
 
     every_s: int
     retry_s_max: int
 
-    def pause_s(self, failures_count: int) -> int:
-        """The pause after so many failures in a row [s]."""
-        longest_s = max(self.retry_s_max, self.every_s)
-        return min(self.every_s << min(failures_count, DOUBLINGS_MAX), longest_s)
+    def pause_s(self, failures_count: int, chance_ppm: int = PPM) -> float:
+        """The pause after so many failures in a row, without progress between them [s].
+
+        Parameters
+        ----------
+        chance_ppm
+            Where in its second half the pause ends, by chance [0–1,000,000 ppm].
+        """
+        if not failures_count:
+            return self.every_s
+        doubled_s = RETRY_S_MIN << min(failures_count - 1, DOUBLINGS_MAX)
+        return min(doubled_s, self.retry_s_max) * (PPM + chance_ppm) / (2 * PPM)
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """When to sync and how much: the pace, the day's allowance, and chance for the pauses."""
+
+    pace: Pace
+    allowance: Allowance
+    entropy: Callable[[int], bytes]
+
+    def pause_s(self, done: Round, failures_count: int) -> float:
+        """How long to wait after a round [s]; not at all if it left more to move."""
+        if done.more and not failures_count:
+            return 0.0
+        drawn = int.from_bytes(self.entropy(CHANCE_BYTES), "big")
+        return self.pace.pause_s(failures_count, drawn % (PPM + 1))
 
 
 def run_rounds(
@@ -103,12 +160,12 @@ def run_rounds(
     ends: Ends,
     client: CentreClient,
     clock_now: Callable[[], Clock],
-    pace: Pace,
+    rhythm: Rhythm,
     stop: threading.Event,
 ) -> None:
     """Sync until told to stop. A store that cannot be written ends it: the caller decides."""
     failures = 0
     while not stop.is_set():
-        done = sync_once(db, ends, client, clock_now())
-        failures = failures + 1 if done.problem else 0
-        stop.wait(pace.pause_s(failures))
+        done = sync_once(db, ends, client, clock_now(), rhythm.allowance)
+        failures = 0 if not done.problem else 1 if done.progressed else failures + 1
+        stop.wait(rhythm.pause_s(done, failures))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import httpx
@@ -11,10 +12,9 @@ from core.wire.envelope import PAYLOAD_BYTES_MAX
 
 ENVELOPE_TYPE = "application/vnd.harvestline.envelope"
 DOCUMENT_TYPE = "application/json"
-CONNECT_S_MAX = 5.0
-ANSWER_S_MAX = 30.0
 ANSWER_BYTES_MAX = PAYLOAD_BYTES_MAX + 64 * 1024
 PROBLEM_CHARACTERS_MAX = 300
+MS_PER_S = 1000
 _HTTP_ERROR = 400
 
 
@@ -24,12 +24,41 @@ class CentreUnreachableError(HarvestlineError):
     code = "HL-EDGE-005"
 
 
+class LinkCutError(CentreUnreachableError):
+    """The centre was reached, but the exchange broke off: a smaller one may get through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait for a link that is slow, and not for ever for one that is gone.
+
+    Parameters
+    ----------
+    connect_s
+        Until a connection stands [s].
+    answer_s
+        Until the next bytes of an answer, beside what the bytes themselves take [s].
+    bytes_per_s_min
+        What the slowest link that is waited for carries: 2 kbit/s are 250 bytes/s, less
+        what the protocols below add [bytes/s].
+    """
+
+    connect_s: float = 20.0
+    answer_s: float = 30.0
+    bytes_per_s_min: int = 200
+
+    def exchange_s(self, count_bytes: int) -> float:
+        """How long an exchange of so many bytes may take [s]."""
+        return self.answer_s + count_bytes / self.bytes_per_s_min
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the centre answered."""
+    """What the centre answered, and how long the exchange took [ms]."""
 
     status: int
     body: bytes
+    took_ms: int = 0
 
     @property
     def refused(self) -> bool:
@@ -42,11 +71,24 @@ class Answer:
 
 
 class CentreClient:
-    """Posts documents and envelopes; counts what goes over the wire [bytes]."""
+    """Posts documents and envelopes; counts what goes over the wire [bytes].
 
-    def __init__(self, url: str) -> None:
-        timeout = httpx.Timeout(ANSWER_S_MAX, connect=CONNECT_S_MAX)
-        self._client = httpx.Client(base_url=url, timeout=timeout, trust_env=False)
+    Parameters
+    ----------
+    url
+        Where the centre is.
+    elapsed_ms
+        A clock that is never set [ms]: no exchange takes longer than its bytes need.
+    patience
+        How long to wait.
+    """
+
+    def __init__(
+        self, url: str, elapsed_ms: Callable[[], int], patience: Patience | None = None
+    ) -> None:
+        self._client = httpx.Client(base_url=url, trust_env=False)
+        self._elapsed_ms = elapsed_ms
+        self._patience = patience or Patience()
         self.sent_bytes = 0
         self.received_bytes = 0
 
@@ -59,31 +101,50 @@ class CentreClient:
 
         Raises
         ------
+        LinkCutError
+            If the exchange began and broke off, or took too long.
         CentreUnreachableError
-            If there is no answer, it is too large, or the centre has a fault.
+            If the centre cannot be reached, answers too much, or has a fault.
         """
-        headers = {"content-type": content_type}
+        began_ms = self._elapsed_ms()
         try:
-            with self._client.stream("POST", path, content=content, headers=headers) as response:
-                body = self._read(response)
-        except httpx.HTTPError as error:
+            status, body = self._exchange(path, content, content_type, began_ms)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise CentreUnreachableError(
+                f"expected to reach the centre, got {type(error).__name__}: {error}"
+            ) from error
+        except httpx.HTTPError as error:
+            raise LinkCutError(
                 f"expected an answer from the centre, got {type(error).__name__}: {error}"
             ) from error
-        self.sent_bytes += len(content)
-        answer = Answer(response.status_code, body)
-        if response.is_server_error:
+        answer = Answer(status, body, self._elapsed_ms() - began_ms)
+        if httpx.codes.is_server_error(status):
             raise CentreUnreachableError(f"the centre has a fault: {answer.problem()}")
         return answer
 
-    def _read(self, response: httpx.Response) -> bytes:
+    def _exchange(
+        self, path: str, content: bytes, content_type: str, began_ms: int
+    ) -> tuple[int, bytes]:
+        patience = self._patience
+        timeout = httpx.Timeout(patience.exchange_s(len(content)), connect=patience.connect_s)
+        headers = {"content-type": content_type}
+        with self._client.stream(
+            "POST", path, content=content, headers=headers, timeout=timeout
+        ) as response:
+            self.sent_bytes += len(content)
+            return response.status_code, self._read(response, len(content), began_ms)
+
+    def _read(self, response: httpx.Response, sent_bytes: int, began_ms: int) -> bytes:
         parts, size = [], 0
         for part in response.iter_bytes():
             size += len(part)
+            self.received_bytes += len(part)
             if size > ANSWER_BYTES_MAX:
                 raise CentreUnreachableError(
                     f"expected an answer of at most {ANSWER_BYTES_MAX} bytes, got more"
                 )
+            allowed_s = self._patience.exchange_s(sent_bytes + size)
+            if self._elapsed_ms() - began_ms > allowed_s * MS_PER_S:
+                raise LinkCutError(f"expected {size} bytes within {allowed_s:.0f} s, got them late")
             parts.append(part)
-        self.received_bytes += size
         return b"".join(parts)

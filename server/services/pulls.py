@@ -45,15 +45,24 @@ def _answer(work: Work, pull: Pull) -> bytes | None:
     logs.acknowledge(work.tx, station.name, pull.after)
     registry.station_seen(work.tx, station.name, work.at_ms, pull.at_ms - work.at_ms)
     _sweep(work, station)
+    return next_down(work, station, pull.after, pull.bytes_max)
+
+
+def next_down(
+    work: Work, station: Station, after: int, bytes_max: int | None = None
+) -> bytes | None:
+    """The run of the centre's log after a number, sealed to its station; None at the end."""
     settings = work.settings
-    run = logs.outbound_run(
-        work.tx, station.name, pull.after, settings.pull_records_max, settings.pull_bytes_max
-    )
-    if not run:
+    most_bytes = settings.pull_bytes_max
+    if bytes_max is not None:
+        most_bytes = min(most_bytes, max(bytes_max, 0))
+    run = logs.outbound_run(work.tx, station.name, after, settings.pull_records_max, most_bytes)
+    previous = logs.outbound_hash(work.tx, station.name, after)
+    if not run or previous is None:
         return None
     name = LogName(settings.name, LogClass.DOWN, station.name)
     seals = Seals((station.seal_key,))
-    return pack(name, pull.head, run, work.keys, (station.seal_key_id, seals))
+    return pack(name, previous, run, work.keys, (station.seal_key_id, seals))
 
 
 def _sweep(work: Work, station: Station) -> None:

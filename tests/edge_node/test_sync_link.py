@@ -19,10 +19,11 @@ from core.wire.records import Down
 from edge_node.keys import StationSigner
 from edge_node.store import daily, leases, lines, logs, models, outbox, village
 from edge_node.sync.applying import Fate, apply_envelope
+from edge_node.sync.metering import UNMETERED
 from edge_node.sync.pushing import next_envelope, take_receipt
-from edge_node.sync.rounds import Pace, run_rounds, sync_once
+from edge_node.sync.rounds import Pace, Rhythm, run_rounds, sync_once
 from edge_node.sync.wires import CentreClient
-from tests.support.centre import Centre, Served
+from tests.support.centre import Centre, Served, elapsed_ms, entropy
 from tests.support.lending_station import Station, farmer, lease, status
 from tests.support.models import small_model
 
@@ -39,7 +40,7 @@ def linked(station):
     """A populated station and a client to its centre over real HTTP."""
     station.populate()
     served = Served(station.centre.application())
-    client = CentreClient(served.url)
+    client = CentreClient(served.url, elapsed_ms)
     yield station, client
     client.close()
     served.close()
@@ -94,7 +95,9 @@ def test_settled_daily_features_travel_in_envelopes_of_bounded_size(linked):
     settle_features(station, 1_200)
     assert sync(station, client).problem == ""
     assert len(station.centre.kinds(LogClass.FEATURES)) == 1_200
-    assert station.centre.envelopes_count == 3  # 500 records at once
+    sizes = station.centre.runs_of(LogClass.FEATURES)
+    assert sum(sizes) == 1_200
+    assert sizes[0] < sizes[1] <= 500  # a link that is quick gets larger runs
 
 
 def test_a_cut_between_envelopes_loses_and_repeats_nothing(linked):
@@ -113,7 +116,7 @@ def test_a_cut_between_envelopes_loses_and_repeats_nothing(linked):
 
     station.centre.take = cut_after_first
     assert sync(station, client).problem
-    assert outbox.delivered(station.db, log).seq == 500
+    assert outbox.delivered(station.db, log).seq == station.centre.runs_of(log)[0]
     assert sync(station, client).problem == ""
     values = [body["value"] for body in station.centre.bodies("daily_feature", log)]
     assert sorted(values) == list(range(1_200))
@@ -158,9 +161,14 @@ def test_bytes_are_counted(linked):
     assert (link.up, link.sent_bytes > 500, link.received_bytes > 100) == (True, True, True)
 
 
-def test_the_pause_doubles_up_to_its_bound():
-    pace = Pace(every_s=5, retry_s_max=60)
-    assert [pace.pause_s(n) for n in range(6)] == [5, 10, 20, 40, 60, 60]
+def test_the_pause_after_a_failure_is_short_and_doubles_up_to_its_bound():
+    pace = Pace(every_s=60, retry_s_max=20)
+    assert [pace.pause_s(n) for n in range(8)] == [60, 1, 2, 4, 8, 16, 20, 20]
+
+
+def test_chance_spreads_the_second_half_of_a_pause():
+    pace = Pace(every_s=60, retry_s_max=600)
+    assert [pace.pause_s(6, ppm) for ppm in (0, 500_000, 1_000_000)] == [16, 24, 32]
 
 
 def test_rounds_end_when_told(linked):
@@ -173,7 +181,8 @@ def test_rounds_end_when_told(linked):
         return answered(document)
 
     station.centre.pull = pull
-    act = (station.db, station.ends, client, lambda: station.clock, Pace(1, 1), stop)
+    rhythm = Rhythm(Pace(1, 1), UNMETERED, entropy("rounds"))
+    act = (station.db, station.ends, client, lambda: station.clock, rhythm, stop)
     thread = threading.Thread(target=run_rounds, args=act)
     thread.start()
     assert reached.wait(10)

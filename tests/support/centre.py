@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import socket
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
 
-from core.canonical import parse_canonical
+from core.canonical import canonical_bytes, parse_canonical
 from core.errors import ChainBrokenError, EnvelopeDamagedError, HarvestlineError, SignatureError
 from core.lending.lease import LEASE, Lease
 from core.shape import decode, encode
@@ -28,6 +29,11 @@ from core.wire.registry import Identity
 from edge_node.keys import KeyRing, PeerSealer, StationOpener, StationSigner
 
 ENVELOPES_AT_ONCE_MAX = 4096
+
+
+def elapsed_ms() -> int:
+    """A clock that is never set [ms]."""
+    return time.monotonic_ns() // 1_000_000
 
 
 def entropy(name: str) -> Any:
@@ -70,6 +76,7 @@ class Centre:
         self.received: dict[LogClass, Received] = {}
         self.acknowledged = 0
         self.envelopes_count = 0
+        self.taken: list[tuple[LogClass, int, int]] = []  # log, records, bytes
         self.lose_answers = 0
         self.is_dark = False
         self.records_a_pull_max = 50
@@ -104,6 +111,10 @@ class Centre:
             raise ChainBrokenError(f"pull after {asked.after} has another head")
         self.acknowledged = asked.after
         last = min(len(self.down), asked.after + self.records_a_pull_max)
+        if asked.bytes_max is not None:
+            sizes = [len(canonical_bytes(record.body)) for record in self.down[asked.after : last]]
+            fitting = [n for n in range(len(sizes)) if sum(sizes[: n + 1]) <= asked.bytes_max]
+            last = asked.after + max(1, len(fitting)) if sizes else last
         return self.envelope(asked.after + 1, last) if last > asked.after else None
 
     def take(self, data: bytes) -> bytes:
@@ -115,6 +126,7 @@ class Centre:
         if not header.recipient:
             raise EnvelopeDamagedError("expected a sealed envelope")
         self.envelopes_count += 1
+        self.taken.append((header.log, len(envelope.records), len(data)))
         log = self.received.setdefault(header.log, Received())
         if env.place(header, len(log.records)) is env.Placement.EARLY:
             log.held.append(data)
@@ -122,6 +134,10 @@ class Centre:
             self._append(log, envelope)
         receipt = env.Receipt(self.station.name, header.log, "", len(log.records), log.head)
         return sign_document(env.RECEIPT, encode(receipt), self.signer)
+
+    def runs_of(self, log: LogClass) -> list[int]:
+        """How many records each envelope of a log held, in the order of arrival."""
+        return [records for each, records, _ in self.taken if each is log]
 
     def kinds(self, log: LogClass = LogClass.MONEY) -> list[str]:
         """The kinds of records that arrived, in order."""
