@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.units import PPM
-from core.wire.evidence import Anomalies, EvidenceKind
+from core.wire.evidence import Anomalies, EvidenceKind, Stage
 from satellite.hazards.crowd import Watched, neighbours_of
 from satellite.hazards.past import Past, Usual, position_of
 from satellite.hazards.weather import Place, Weather
@@ -110,11 +110,18 @@ def temperature_condition(place: Place, day: int) -> float | None:
 
 
 def _today(one: Watched) -> float | None:
-    """The curve's level today [index units]; absent without a recent look."""
+    """The curve's level today [index units]; absent without a recent look or a crop."""
     curve, as_of = one.curve, one.series.looks[-1].day
-    if curve is None or as_of - curve.last_day > STALE_DAYS_MAX:
+    if curve is None or as_of - curve.last_day > STALE_DAYS_MAX or _is_over(one, as_of):
         return None
     return float(np.mean(curve.mean[-TODAY_DAYS:]))
+
+
+def _is_over(one: Watched, day: int) -> bool:
+    """Whether the crop is gone: what grows after it says nothing of it."""
+    if one.plot.kind is EvidenceKind.PASTURE or one.season.declared.is_perennial:
+        return False
+    return one.season.stage.stage is Stage.HARVESTED or day > one.season.declared.last_day
 
 
 def _pasts(one: Watched, past: Past | None) -> tuple[Usual | None, Usual | None, float]:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from core.wire.evidence import Stage
+from core.wire.evidence import Anomalies, Stage
 from satellite.evidence.ingest import Ingest, Job
+from satellite.hazards.anomalies import anomalies_of
 from satellite.indices import BandMissingError, index_named
 from satellite.season.observability import observability
 from satellite.yields.estimate import Subject
@@ -139,3 +140,16 @@ def test_how_well_a_real_plot_was_seen_is_told(flanders: dict[str, list[Subject]
         assert 300_000 < seen.valid_mean_ppm < 800_000
         assert 10 <= seen.gap_days_max <= 60
         assert seen.full_pixels >= 8
+
+
+def test_wheat_is_compared_with_its_neighbours_until_it_is_harvested(
+    flanders: dict[str, list[Subject]], data_folder: Path, tmp_path: Path
+) -> None:
+    levels = index_named("ndvi").levels
+    work = _ingest(data_folder / "sentinel2_flanders_2019", tmp_path, "ndvi", date(2019, 5, 16))
+    green = [s for s in work.subjects if s.season.declared.crop == "winter wheat"]
+    work.close()
+    told = [one.neighbours_ppm for one in anomalies_of(green, None, levels)]
+    assert all(ppm is not None and abs(ppm) < 100_000 for ppm in told)
+    harvested = flanders["winter wheat"]
+    assert anomalies_of(harvested, None, levels) == [Anomalies()] * 4, "what grows after it"
