@@ -61,6 +61,10 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-EDGE-016": CatalogueEntry("part of the station has ended", 500, EXIT_UNAVAILABLE),
     "HL-EDGE-017": CatalogueEntry("request exists with other content", 409, EXIT_REFUSED),
     "HL-EDGE-018": CatalogueEntry("request is not this station's own", 403, EXIT_REFUSED),
+    "HL-EDGE-019": CatalogueEntry("mapping of foreign devices is not valid", 422, EXIT_BAD_INPUT),
+    "HL-EDGE-020": CatalogueEntry("gateway's message is not in its format", 422, EXIT_BAD_INPUT),
+    "HL-EDGE-021": CatalogueEntry("enrolment is refused", 403, EXIT_REFUSED),
+    "HL-EDGE-022": CatalogueEntry("station's certificates cannot be used", 500, EXIT_STORAGE),
     # satellite: imagery
     "HL-SAT-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
     "HL-SAT-002": CatalogueEntry("catalog cannot be read", 422, EXIT_BAD_INPUT),

@@ -16,7 +16,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -28,6 +28,8 @@ from core.wire.registry import Identity
 SEED_BYTES = 32
 KEY_FILE_MODE = 0o600
 KEY_FILE_BYTES_MAX = 4096
+_DERIVE_DOMAIN = b"harvestline/derive/v1\0"
+_CCM_TAG_BYTES = 4  # BTHome v2
 _SEAL_DOMAIN = b"harvestline/seal/v1\0"
 _PUBLIC_BYTES = 32
 _NONCE_BYTES = 12
@@ -55,6 +57,12 @@ class StationSigner:
     def sign(self, message: bytes) -> bytes:
         """The 64-byte signature of a message."""
         return self._key.sign(message)
+
+    def derived(self, purpose: str) -> StationSigner:
+        """Another key that follows from this one, so that it needs no file of its own."""
+        info = _DERIVE_DOMAIN + purpose.encode()
+        seed = HKDF(algorithm=SHA256(), length=SEED_BYTES, salt=None, info=info)
+        return StationSigner(seed.derive(self._key.private_bytes_raw()))
 
 
 class KeyRing:
@@ -260,6 +268,20 @@ def _keys(name: str, sign_seed: bytes, seal_seed: bytes) -> StationKeys:
 def _message_key(shared: bytes, ephemeral: bytes, recipient: bytes) -> bytes:
     info = _SEAL_DOMAIN + ephemeral + recipient
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(shared)
+
+
+def open_ccm(key: bytes, nonce: bytes, ciphertext: bytes) -> bytes:
+    """What a device has sealed with AES-CCM under a shared key, the tag being last.
+
+    Raises
+    ------
+    SignatureError
+        If it was altered or sealed with another key.
+    """
+    try:
+        return AESCCM(key, tag_length=_CCM_TAG_BYTES).decrypt(nonce, ciphertext, None)
+    except (InvalidTag, ValueError) as error:
+        raise SignatureError("sealed message was altered or is for another key") from error
 
 
 def _from_hex(text: str) -> bytes:
