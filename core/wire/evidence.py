@@ -235,7 +235,8 @@ class Findings:
     """What lies beyond the estimate: how well the plot was seen, and what stands out.
 
     ``hazards`` may have struck the crop, ``flags`` should send an officer, ``pictures``
-    show it.
+    show it. ``stage_chances_ppm`` says how likely each stage is today, in the order of
+    ``Stage``; empty where it was not worked out.
     """
 
     observability: Observability
@@ -243,6 +244,12 @@ class Findings:
     hazards: tuple[Hazard, ...] = ()
     flags: tuple[Flag, ...] = ()
     pictures: tuple[PictureRef, ...] = ()
+    stage_chances_ppm: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        chances = self.stage_chances_ppm
+        if chances and (len(chances) != len(Stage) or min(chances) < 0):
+            raise ShapeError(f"expected a chance for each of {len(Stage)} stages, got {chances}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,11 +25,18 @@ from satellite.commands.hands import (
 )
 from satellite.config import Settings
 from satellite.evidence.delivery import Courier
+from satellite.evidence.findings import Sought
 from satellite.evidence.ingest import Ingest, Job
 from satellite.evidence.picture import curves_pictures
 from satellite.evidence.report import round_lines, round_summary
-from satellite.indices import index_named
+from satellite.hazards.past import read_past
+from satellite.hazards.weather import read_weather
+from satellite.indices import Index, index_named, indices_with, season_index
+from satellite.integrity.inputs import read_claims
 from satellite.keys import load_signer
+from satellite.quicklooks.delivery import PictureCourier
+from satellite.scenes.place import is_web
+from satellite.statistics.plots import read_plots
 from satellite.yields.model import read_model
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -41,11 +48,26 @@ def _ingest_options(command: F) -> F:
         click.option("--plots", required=True, type=PathArg, help="Plots as GeoJSON (CRS84)."),
         click.option("--out", required=True, type=PathArg, help="Folder for all that is made."),
         click.option("--index", "index_name", default="ndvi", show_default=True,
-                     help="Vegetation index: ndvi, ndre, evi, evi2, savi, gndvi, ndwi."),
+                     help="Index to read seasons from: ndvi, ndre, evi, savi, … (indices.toml)."),
+        click.option("--also", multiple=True, metavar="INDEX",
+                     help="Measure this index too, into series.csv; may be given again."),
+        click.option("--indices", "indices_file", type=PathArg,
+                     help="Indices of your own, by formula, in TOML."),
         click.option("--deliver", "deliver_url", default=None, metavar="URL",
                      help="POST each evidence document there."),
         click.option("--key", type=PathArg, help="Key file to sign with (see keygen)."),
         click.option("--model", "model_file", type=PathArg, help="Yield model (see calibrate)."),
+        click.option("--past", "past_file", type=PathArg,
+                     help="Past seasons (see hazards past): hazards are told against them."),
+        click.option("--weather", "weather_file", type=PathArg, help="Daily weather in CSV."),
+        click.option("--water", "water_name", default=None, metavar="INDEX",
+                     help="An index above 0 over open water (ndwi): it tells floods."),
+        click.option("--flags", is_flag=True, help="Flag what an officer should look at."),
+        click.option("--against", type=PathArg, help="Plots pledged already: flag overlaps."),
+        click.option("--claims", type=PathArg, help="Claimed losses: CSV of plot_id, loss_on."),
+        click.option("--chips", is_flag=True, help="Draw each plot by date, into pictures/."),
+        click.option("--pixels", type=PathArg,
+                     help="Keep plans and plot pixels here: another index costs no decoding."),
         click.option("--scheduler", default=None, metavar="ADDRESS",
                      help="Let a Dask cluster read the scenes: tcp://HOST:PORT or tls://…"),
         click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), default=None,
@@ -70,9 +92,9 @@ def ingest(context: click.Context, /, as_json: bool, picture: bool, **asked: Any
     Sentinel-2 L2A GeoTIFFs named T36KTB_20210105T074319_B04_10m.tif,
     <date>_<band>.tif or <date>/<band>.tif (after #: baseline=NN.NN).
 
-    DIR receives series.csv, season.csv, curves.png, curves.svg and
-    evidence/PLOT.json. A second run reads only scenes and plots that are new. A
-    broken scene or plot is named and skipped.
+    DIR receives series.csv, season.csv, curves.png, curves.svg, evidence/PLOT.json
+    and, with --chips or --flags, pictures/. A second run reads only scenes and plots
+    that are new. A broken scene or plot is named and skipped.
     """
     hands = hands_of(context)
     settings = hands.settings(asked.pop("config_file"))
@@ -140,22 +162,45 @@ def _opened(  # what was asked, by name
         courier = None
         if deliver_url is not None:
             courier = stack.enter_context(Courier(deliver_url, settings, hands.sleep))
+        table = indices_with(asked["indices_file"])
+        sought = _sought(asked, table)
+        pictures = None
+        if signer is not None and deliver_url is not None and sought.shows:
+            pictures = stack.enter_context(
+                PictureCourier(deliver_url, signer, settings, hands.sleep)
+            )
         as_of: datetime | None = asked["as_of"]
-        until: date | None = None if as_of is None else as_of.date()
         job = Job(
             catalog=asked["catalog"],
             plots_file=asked["plots"],
             out=asked["out"],
-            index=index_named(asked["index_name"]),
-            until=until,
+            index=season_index(asked["index_name"], table),
+            until=None if as_of is None else as_of.date(),
             model=None if model_file is None else read_model(model_file),
             signer=signer,
             courier=courier,
             workers=_workers(stack, asked["scheduler"]),
+            also=tuple(index_named(name, table) for name in asked["also"]),
+            sought=sought,
+            keep=asked["pixels"],
+            picture_courier=pictures,
         )
         work = Ingest(job)
         stack.callback(work.close)
         yield work
+
+
+def _sought(asked: Mapping[str, Any], table: Mapping[str, Index]) -> Sought:
+    past, weather, claims = asked["past_file"], asked["weather_file"], asked["claims"]
+    return Sought(
+        past=None if past is None else read_past(past),
+        weather=None if weather is None else read_weather(weather),
+        water=None if asked["water_name"] is None else index_named(asked["water_name"], table),
+        flags=asked["flags"],
+        pledged=() if asked["against"] is None else tuple(read_plots(asked["against"])[0]),
+        claims={} if claims is None else read_claims(claims),
+        chips=asked["chips"],
+    )
 
 
 def _workers(stack: ExitStack, scheduler: str | None) -> Workers | None:
@@ -178,10 +223,12 @@ def _rounds(
     while True:
         last = is_last()
         mark = _mark(catalog)
-        if mark != before:
+        if mark is None or mark != before:
             started = hands.cpu_s()
             try:
-                yield work.run(lambda *_: None), hands.cpu_s() - started
+                done = work.run(lambda *_: None)
+                if mark is not None or done.scenes.new or done.evidence_new:
+                    yield done, hands.cpu_s() - started
             except HarvestlineError as error:
                 yield error
             before = mark
@@ -192,7 +239,10 @@ def _rounds(
         pause()
 
 
-def _mark(catalog: Path) -> tuple[int, ...]:
+def _mark(catalog: Path) -> tuple[int, ...] | None:
+    """What changes when a catalog's file does; None where only asking tells."""
+    if catalog.is_dir() or is_web(str(catalog)):
+        return None
     try:
         stat = catalog.stat()
     except OSError:

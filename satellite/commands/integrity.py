@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, datetime
@@ -17,20 +16,15 @@ from satellite.evidence.ingest import STATE_FILE, file_name
 from satellite.evidence.tables import write_atomically
 from satellite.indices import Index, index_named
 from satellite.integrity.flags import Finding, Known, findings_of, overlap_findings
-from satellite.integrity.growth import is_annual
+from satellite.integrity.inputs import patches_around, read_claims
 from satellite.integrity.overlap import Pledges
-from satellite.integrity.patches import Patch, read_patches
-from satellite.scenes.item import Item
-from satellite.scenes.source import open_source
 from satellite.season.detect import season_of
 from satellite.series import PIXELS_MIN, series_of, smooth
-from satellite.statistics.plots import Plot, PlotError, read_plots
+from satellite.statistics.plots import Plot, read_plots
 from satellite.statistics.store import Store
 from satellite.yields.estimate import Subject
 
 DayArg = click.DateTime(["%Y-%m-%d"])
-CLAIM_COLUMNS = ("plot_id", "loss_on")
-CLAIMS_BYTES_MAX = 50_000_000
 
 
 @click.command(epilog=EXIT_CODES)
@@ -62,7 +56,11 @@ def integrity(  # one argument an option
     until = as_of and as_of.date()
     index = index_named(asked["index_name"])
     subjects = [] if asked["state"] is None else _subjects(asked["state"], plots, index, until)
-    known = Known(_claims(asked["claims"]), _patches(asked["catalog"], subjects, index, until))
+    known = Known(
+        {} if asked["claims"] is None else read_claims(asked["claims"]),
+        {} if asked["catalog"] is None
+        else patches_around(asked["catalog"], subjects, index, until),
+    )  # fmt: skip
     draw = out is not None
     found = _overlaps(asked["against"], plots, until or _newest(subjects), draw=draw)
     found += findings_of(subjects, index.levels, known, draw=draw)
@@ -97,43 +95,6 @@ def _subjects(
         Subject(plot, one, curve, season_of(plot, one, curve, index.levels))
         for (plot, one), curve in zip(seen, curves, strict=True)
     ]
-
-
-def _patches(
-    catalog: str | None, subjects: Sequence[Subject], index: Index, until: date | None
-) -> dict[str, Patch]:
-    plots = [one.plot for one in subjects if is_annual(one) and not one.series.is_small]
-    if catalog is None or not plots:
-        return {}
-    taken_in = {look.scene_id for one in subjects for look in one.series.used}
-    items = [
-        item
-        for item in open_source(catalog).items(_around(plots), until)
-        if isinstance(item, Item) and item.item_id in taken_in
-    ]
-    return read_patches(items, plots, index)
-
-
-def _around(plots: Sequence[Plot]) -> tuple[float, float, float, float]:
-    boxes = [plot.polygon.bounds for plot in plots]
-    return (
-        min(box[0] for box in boxes), min(box[1] for box in boxes),
-        max(box[2] for box in boxes), max(box[3] for box in boxes),
-    )  # fmt: skip
-
-
-def _claims(path: Path | None) -> dict[str, int]:
-    if path is None:
-        return {}
-    try:
-        if path.stat().st_size > CLAIMS_BYTES_MAX:
-            raise PlotError(f"expected at most {CLAIMS_BYTES_MAX} bytes in {path}")
-        rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
-        return {row["plot_id"]: date.fromisoformat(row["loss_on"]).toordinal() for row in rows}
-    except (OSError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
-        raise PlotError(
-            f"expected a CSV of {', '.join(CLAIM_COLUMNS)} (YYYY-MM-DD) at {path}, got: {error!r}"
-        ) from error
 
 
 def _overlaps(

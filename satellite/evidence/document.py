@@ -19,6 +19,7 @@ from core.wire.evidence import (
     EVIDENCE,
     CurvePoint,
     Evidence,
+    Findings,
     Observation,
     SceneRef,
     Season,
@@ -39,7 +40,9 @@ LOW_VIGOUR_PPM = -250_000
 UNSEEN_DAYS = 30
 
 
-def evidence_of(subject: Subject, outlook: Outlook, index_name: str) -> Evidence:
+def evidence_of(
+    subject: Subject, outlook: Outlook, index_name: str, findings: Findings | None = None
+) -> Evidence:
     """The evidence on one plot, its id made from its content."""
     plot, season = subject.plot, subject.season
     series = season_series(subject.series, season)
@@ -66,6 +69,7 @@ def evidence_of(subject: Subject, outlook: Outlook, index_name: str) -> Evidence
         anomaly_ppm=outlook.anomaly_ppm,
         yield_estimate=outlook.estimate,
         alerts=_alerts(subject, outlook, series),
+        findings=findings,
     )
     content = encode(draft)
     return replace(draft, evidence_id=str(uuid.uuid5(EVIDENCE_NAMESPACE, canonical_hash(content))))
@@ -88,6 +92,9 @@ def _season(season: SeasonSeen) -> Season:
         peak_on=_iso(season.peak_day),
         end_on=_iso(season.end_day),
         peak_e4=None if season.peak is None else round(season.peak * E4),
+        start_days_90=season.start_days_90,
+        peak_days_90=season.peak_days_90,
+        end_days_90=season.end_days_90,
     )
 
 

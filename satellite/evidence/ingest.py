@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 from core.canonical import sha256_hex
 from core.signing import Signer
+from core.wire.evidence import Findings
 from satellite.cluster.work import Workers
 from satellite.config import OutputError
+from satellite.evidence import findings
 from satellite.evidence.delivery import Courier, DeliveryCount
 from satellite.evidence.document import document_bytes, evidence_of
+from satellite.evidence.findings import Sought
 from satellite.evidence.outbox import Document, Outbox, Status
 from satellite.evidence.tables import season_csv, series_csv, write_atomically
 from satellite.indices import Index
+from satellite.quicklooks.delivery import PictureCount, PictureCourier
+from satellite.quicklooks.make import PictureJob, Pictures
 from satellite.season.detect import season_of
 from satellite.series import PIXELS_MIN, Series, series_of, smooth
 from satellite.statistics.intake import Intake, IntakeCount, Tell
@@ -26,6 +31,7 @@ from satellite.yields.model import YieldModel, YieldModelError
 
 STATE_FILE = "state.sqlite"
 EVIDENCE_FOLDER = "evidence"
+PICTURES_FOLDER = "pictures"
 DOCUMENTS_HELD_MAX = 500  # some megabytes between two writes to the outbox
 
 
@@ -37,7 +43,9 @@ def _quiet(_stage: str) -> None:
 class Job:
     """What one command was asked to do; the hands (signer, courier, workers) may be absent.
 
-    ``begin`` is told the name of each stage of a round as it begins.
+    ``also`` are indices that are measured too, ``sought`` what is looked for besides the
+    estimate. ``keep`` is a folder for plans and plot pixels between runs. ``begin`` is
+    told the name of each stage of a round as it begins.
     """
 
     catalog: Path
@@ -49,6 +57,10 @@ class Job:
     signer: Signer | None = None
     courier: Courier | None = None
     workers: Workers | None = None
+    also: tuple[Index, ...] = ()
+    sought: Sought = field(default_factory=Sought)
+    keep: Path | None = None
+    picture_courier: PictureCourier | None = None
     begin: Callable[[str], None] = _quiet
 
 
@@ -64,6 +76,7 @@ class Round:
     as_of: str
     evidence_new: int
     delivery: DeliveryCount = field(default_factory=DeliveryCount)
+    pictures: PictureCount = field(default_factory=PictureCount)
 
 
 class Ingest:
@@ -79,12 +92,18 @@ class Ingest:
         self._plots, self._unusable = read_plots(job.plots_file)
         self._store = Store(_prepare(job.out) / STATE_FILE)
         self._outbox = Outbox(self._store)
-        self._intake = Intake(self._store, self._plots, job.index, job.workers)
+        self._intakes = [
+            Intake(self._store, self._plots, index, job.workers, job.keep)
+            for index in _distinct(job)
+        ]
+        self._pictures = _pictures(job)
         self.subjects: list[Subject] = []
 
     def close(self) -> None:
-        """Close the store."""
+        """Close the store and the pictures."""
         self._store.close()
+        if self._pictures is not None:
+            self._pictures.close()
 
     @property
     def refused(self) -> list[Problem]:
@@ -106,14 +125,16 @@ class Ingest:
         """
         job = self._job
         job.begin("scenes")
-        scenes = self._intake.run(job.catalog, job.until, tell)
+        scenes, *_ = [each.run(job.catalog, job.until, tell) for each in self._intakes]
         job.begin("series and season")
-        series = series_of(self._store.looks(job.index.name, job.until), job.index.levels)
+        series = self._series(job.index)
         self.subjects, skipped = self._understand(series)
         job.begin("yield")
         words = self._outlooks()
+        job.begin("findings")
+        findings = self._findings()
         job.begin("evidence")
-        made = self._write(series, words)
+        made = self._write(series, words, findings)
         job.begin("delivery")
         return Round(
             scenes=scenes,
@@ -124,6 +145,7 @@ class Ingest:
             as_of=max((s.series.looks[-1].date.isoformat() for s in self.subjects), default=""),
             evidence_new=made,
             delivery=self.deliver(),
+            pictures=self._deliver_pictures(),
         )
 
     def deliver(self) -> DeliveryCount:
@@ -131,6 +153,12 @@ class Ingest:
         if self._job.courier is None:
             return DeliveryCount(pending=self._outbox.count(Status.PENDING))
         return self._job.courier.deliver(self._outbox)
+
+    def _deliver_pictures(self) -> PictureCount:
+        """Send pictures after all documents: they are the least urgent."""
+        if self._pictures is None or self._job.picture_courier is None:
+            return PictureCount()
+        return self._job.picture_courier.deliver(self._pictures.shelf)
 
     def draw(self, draw: Callable[[Sequence[Subject], Index], dict[str, bytes]]) -> None:
         """Draw the picture of the last round, in each format that ``draw`` gives."""
@@ -165,14 +193,35 @@ class Ingest:
             return [Outlook()] * len(self.subjects)
         return outlooks(self._job.model, self.subjects, self._job.index.levels)
 
-    def _write(self, series: dict[str, Series], words: Sequence[Outlook]) -> int:
+    def _series(self, index: Index) -> dict[str, Series]:
+        # An index that is only measured has no levels of its own; what its looks are held to
+        # then decides which a curve would rest on, and nothing else.
+        levels = index.season_levels or self._job.index.levels
+        return series_of(self._store.looks(index.name, self._job.until), levels)
+
+    def _findings(self) -> list[Findings]:
+        job, water = self._job, self._job.sought.water
+        if self._pictures is not None and job.sought.chips:
+            self._pictures.run(lambda *_: None)
+        now = findings.Round(
+            job.catalog,
+            job.index,
+            job.until,
+            {} if water is None else self._series(water),
+            None if self._pictures is None else self._pictures.shelf,
+        )
+        return findings.findings_for(self.subjects, job.sought, now)
+
+    def _write(
+        self, series: dict[str, Series], words: Sequence[Outlook], found: Sequence[Findings]
+    ) -> int:
         job, name = self._job, self._job.index.name
         before, key_id = self._outbox.latest(), job.signer.key_id if job.signer else ""
         deliver, made, held = job.courier is not None, 0, list[Document]()
         if deliver:
             self._outbox.release_kept()
-        for subject, outlook in zip(self.subjects, words, strict=True):
-            evidence = evidence_of(subject, outlook, name)
+        for subject, outlook, more in zip(self.subjects, words, found, strict=True):
+            evidence = evidence_of(subject, outlook, name, more)
             path = job.out / EVIDENCE_FOLDER / f"{file_name(subject.plot.plot_id)}.json"
             if before.get(evidence.subject_id) == (evidence.evidence_id, key_id) and path.exists():
                 continue
@@ -195,8 +244,24 @@ class Ingest:
 
     def _write_tables(self, series: dict[str, Series], words: Sequence[Outlook]) -> None:
         job, name = self._job, self._job.index.name
-        write_atomically(job.out / "series.csv", series_csv(series.values(), name))
+        measured: dict[str, Iterable[Series]] = {name: series.values()}
+        measured |= {each.name: self._series(each).values() for each in _distinct(job)[1:]}
+        write_atomically(job.out / "series.csv", series_csv(measured))
         write_atomically(job.out / "season.csv", season_csv(self.subjects, words, name))
+
+
+def _distinct(job: Job) -> list[Index]:
+    """The season's index first, then whatever else is measured, each once."""
+    water = () if job.sought.water is None else (job.sought.water,)
+    return list({index.name: index for index in (job.index, *job.also, *water)}.values())
+
+
+def _pictures(job: Job) -> Pictures | None:
+    if not job.sought.shows:
+        return None
+    folder = job.out / PICTURES_FOLDER
+    asked = PictureJob(str(job.catalog), job.plots_file, folder, job.index, until=job.until)
+    return Pictures(asked)
 
 
 def file_name(plot_id: str) -> str:

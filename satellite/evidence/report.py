@@ -32,6 +32,9 @@ def round_summary(done: Round, refused: Sequence[Problem], named_max: int) -> di
         "refusals": [asdict(problem) for problem in refused[:named_max]],
         "pending": done.delivery.pending,
         "delivery_error": done.delivery.error,
+        "pictures_delivered": done.pictures.delivered,
+        "pictures_waiting": done.pictures.waiting,
+        "pictures_error": done.pictures.error,
     }
 
 
@@ -51,6 +54,11 @@ def round_lines(summary: dict[str, Any]) -> list[str]:
     ]
     for title, key in (("broken", "broken"), ("skipped", "skipped"), ("refused", "refusals")):
         lines += [f"{title}: {p['subject_id']}: {p['detail']}" for p in summary[key]]
+    if summary["pictures_delivered"] or summary["pictures_waiting"]:
+        lines.append(
+            f"pictures  {summary['pictures_delivered']} delivered"
+            f", {summary['pictures_waiting']} waiting {summary['pictures_error']}".rstrip()
+        )
     if summary["delivery_error"]:
         lines.append(f"delivery: {summary['delivery_error']}")
     return lines

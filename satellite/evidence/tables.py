@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
+from core.units import PPM
 from satellite.config import OutputError
+from satellite.season.detect import SeasonSeen
 from satellite.series import Series
 from satellite.statistics.weighted import Spread
 from satellite.yields.estimate import Outlook, Subject
@@ -19,7 +21,7 @@ SERIES_COLUMNS = (
 SEASON_COLUMNS = (
     "plot_id", "kind", "crop", "season_id", "index", "as_of", "stage", "stage_observed_on",
     "start_on", "peak_on", "peak", "end_on", "clear_looks", "small_plot", "anomaly_ppm",
-    "p10", "p50", "p90",
+    "p10", "p50", "p90", "start_days_90", "peak_days_90", "end_days_90", "stage_percent",
 )  # fmt: skip
 
 
@@ -39,8 +41,8 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise OutputError(f"expected to write {path}, got: {error}") from error
 
 
-def series_csv(series: Iterable[Series], index_name: str) -> bytes:
-    """Every look at every plot in which something was seen."""
+def series_csv(series: Mapping[str, Iterable[Series]]) -> bytes:
+    """Every look at every plot in which something was seen, by the name of the index."""
     rows = (
         (
             one.plot_id,
@@ -51,7 +53,8 @@ def series_csv(series: Iterable[Series], index_name: str) -> bytes:
             f"{look.valid_fraction:.6f}",
             look.scene_id,
         )
-        for one in series
+        for index_name, each in series.items()
+        for one in each
         for look in one.looks
         if look.mean is not None
     )
@@ -94,7 +97,20 @@ def _season_row(subject: Subject, outlook: Outlook, index_name: str) -> tuple[st
         str(subject.series.is_small).lower(),
         "" if outlook.anomaly_ppm is None else str(outlook.anomaly_ppm),
         *map(str, quantiles),
+        _number(season.start_days_90),
+        _number(season.peak_days_90),
+        _number(season.end_days_90),
+        "" if season.chances is None else f"{_stage_percent(season):.0f}",
     )
+
+
+def _stage_percent(season: SeasonSeen) -> float:
+    """How sure it is that the plot stands at the stage that was confirmed [%]."""
+    return 100 * season.chances.of(season.stage.stage) / PPM if season.chances else 0.0
+
+
+def _number(value: int | None) -> str:
+    return "" if value is None else str(value)
 
 
 def _iso(day: int | None) -> str:

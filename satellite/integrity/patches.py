@@ -19,7 +19,7 @@ from shapely import Polygon
 
 from satellite.indices import Index, require_bands, require_classes
 from satellite.scenes.bands import SCL
-from satellite.scenes.calibration import calibrate
+from satellite.scenes.calibration import calibrate, settle
 from satellite.scenes.catalog import Item
 from satellite.scenes.mask import DILATE_PIXELS, clear_pixels
 from satellite.scenes.raster import Box, Grid, Raster, RasterError, open_raster
@@ -163,7 +163,8 @@ def _geometry(grid: Grid, polygon: Polygon, box: Box) -> tuple[Array, Array]:
 def _look(
     item: Item, index: Index, rasters: dict[str, Raster], windows: Sequence[_Window]
 ) -> Iterator[Array]:
-    readings = {band: calibrate(item, item.assets[band], rasters[band]) for band in index.bands}
+    known = settle(item)
+    readings = {band: calibrate(known, known.assets[band], rasters[band]) for band in index.bands}
     fine = min((rasters[band].grid for band in index.bands), key=lambda g: g.step)
     for _, each in groupby(windows, key=lambda w: _block(w.box)):
         group = list(each)

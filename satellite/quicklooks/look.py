@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from satellite.indices import Index, require_bands, require_classes
 from satellite.quicklooks.frame import Cells, Framed, on_frame
 from satellite.scenes.bands import SCL
-from satellite.scenes.calibration import Calibration, calibrate
+from satellite.scenes.calibration import Calibration, calibrate, settle
 from satellite.scenes.item import Item
 from satellite.scenes.mask import DILATE_PIXELS, clear_pixels
 from satellite.scenes.raster import Raster, open_raster
@@ -74,8 +74,9 @@ class OpenScene:
         self._rasters: dict[str, Raster] = {
             band: stack.enter_context(open_raster(item.assets[band].path)) for band in bands
         }
+        known = settle(item)
         self._readings: dict[str, Calibration] = {
-            band: calibrate(item, item.assets[band], raster)
+            band: calibrate(known, known.assets[band], raster)
             for band, raster in self._rasters.items()
             if band != SCL
         }

@@ -7,13 +7,14 @@ from datetime import date
 from core.wire.evidence import PictureRef
 from satellite.indices import Index
 from satellite.quicklooks.canvas import Form
-from satellite.quicklooks.chip import HIDDEN_MAX, Drawn, drawn
+from satellite.quicklooks.chip import FALSE_COLOUR, HIDDEN_MAX, INDEX, TRUE_COLOUR, Drawn, drawn
 from satellite.quicklooks.curve import Band, CurveStory, Dot, curve_image
 from satellite.quicklooks.sheet import days_shown
 from satellite.quicklooks.shelf import Shelf
 from satellite.yields.estimate import Subject
 
 CURVE = "curve"
+CHIP_KINDS = (TRUE_COLOUR, FALSE_COLOUR, INDEX)
 DAYS_MAX = 12  # of a season; each is two names of some 200 bytes in every document
 
 
@@ -34,7 +35,11 @@ def pictures_for(
     days = [look.day for look in shelf.looks(plot_id)
             if look.hidden <= HIDDEN_MAX and span[0] <= look.day <= span[1]]  # fmt: skip
     shown = set(days_shown(days, days_max))
-    return tuple(row.ref for row in shelf.pictures(plot_id) if row.ref.day in shown)
+    return tuple(
+        row.ref
+        for row in shelf.pictures(plot_id)
+        if row.ref.day in shown and row.ref.kind in CHIP_KINDS
+    )
 
 
 def season_curve(subject: Subject, index: Index, form: Form = Form.WEBP) -> Drawn:

@@ -179,6 +179,32 @@ class Shelf:
                 kept,
             )
 
+    def add(self, pictures: Iterable[tuple[PictureRow, bytes]]) -> None:
+        """Put pictures beside the chips (curves, flags) that wait for the centre; once each.
+
+        Raises
+        ------
+        OutputError
+            If a file cannot be written.
+        """
+        kept = []
+        for row, data in pictures:
+            put(self.folder / row.name, data)
+            kept.append(
+                (row.plot_id, row.ref.day, self._index, row.ref.kind, row.ref.sha256,
+                 row.ref.media_type, row.ref.size_bytes, row.name, Status.WAITING.value)
+            )  # fmt: skip
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany(
+                "INSERT INTO picture (plot_id, day, index_name, kind, sha256, media_type,"
+                " size_bytes, name, status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO"
+                " UPDATE SET sha256 = excluded.sha256, media_type = excluded.media_type,"
+                " size_bytes = excluded.size_bytes, name = excluded.name, detail = '',"
+                " status = excluded.status WHERE sha256 != excluded.sha256",
+                kept,
+            )
+
     def map_inputs(self, name: str) -> str:
         """What a map was made from; empty if it was not made."""
         row = self._db.execute("SELECT inputs FROM map WHERE name = ?", (name,)).fetchone()

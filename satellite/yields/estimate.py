@@ -8,7 +8,7 @@ sowing date, a normal too low to divide by.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,26 +66,73 @@ class Outlook:
 
 
 def outlooks(model: YieldModel, subjects: Sequence[Subject], levels: Levels) -> list[Outlook]:
-    """The model's word on each subject, in order."""
-    days = [_age_days(subject) for subject in subjects]
-    curves = aligned_curves(
-        [_grown(subject) for subject in subjects], [max(day or 0, 0) for day in days], levels
-    )
-    seen = _features(model, subjects, days, levels)
-    found: list[Outlook] = []
-    for i, (subject, day, curve) in enumerate(zip(subjects, days, curves, strict=True)):
-        name = subject.season.declared.crop
-        crop, prior = model.crops.get(name), model.priors.get(name)
-        if subject.plot.kind is EvidenceKind.PASTURE:
-            found.append(_pasture(model, subject, levels))
-        elif crop is None and prior is not None and day is not None and day >= 0:
-            found.append(_without_history(model, prior, subject, curve, levels))
-        elif crop is None or day is None or day < 0:
-            found.append(Outlook())
-        else:
-            estimate = _estimate(model, crop, subject.plot.plot_id, day, seen[i])
-            found.append(Outlook(estimate, _crop_anomaly(crop.normal, day, curve, levels)))
+    """The model's word on each subject, in order.
+
+    A crop is told as on the day on which it was last seen, from what had been seen of
+    it and of its neighbours by then: a cloud moves no quantile, up or down.
+    """
+    found: list[Outlook] = [Outlook()] * len(subjects)
+    seen_on = [_last_seen(subject) for subject in subjects]
+    for day in sorted(set(seen_on)):
+        then = [_as_of(subject, day) for subject in subjects]
+        rows = [i for i, each in enumerate(seen_on) if each == day]
+        for i, outlook in zip(rows, _told(model, then, rows, levels), strict=True):
+            found[i] = outlook
     return found
+
+
+def _last_seen(subject: Subject) -> int:
+    """The day of a crop's last used look; the newest look where there is none, or of grass."""
+    used = subject.series.used
+    if subject.plot.kind is EvidenceKind.PASTURE or not used:
+        return subject.series.looks[-1].day
+    return used[-1].day
+
+
+def _as_of(subject: Subject, day: int) -> Subject:
+    """The same plot before anything later was seen; its first look is always kept."""
+    looks = subject.series.looks
+    if looks[-1].day <= day:
+        return subject
+    return replace(subject, series=subject.series.between(looks[0].day, max(day, looks[0].day)))
+
+
+def _told(
+    model: YieldModel, every: Sequence[Subject], rows: Sequence[int], levels: Levels
+) -> list[Outlook]:
+    """The model's word on some subjects, by what is known of all."""
+    some = [every[i] for i in rows]
+    days = [_age_days(subject) for subject in some]
+    curves = aligned_curves(
+        [_grown(subject) for subject in some], [max(day or 0, 0) for day in days], levels
+    )
+    whole = [_age_days(subject) for subject in every]
+    seen = _features(model, every, whole, levels)[list(rows)]
+    found: list[Outlook] = []
+    for i, (subject, day, curve) in enumerate(zip(some, days, curves, strict=True)):
+        found.append(_one(model, subject, (day, curve, seen[i]), levels))
+    return found
+
+
+def _one(
+    model: YieldModel,
+    subject: Subject,
+    known: tuple[int | None, Array | None, Array],
+    levels: Levels,
+) -> Outlook:
+    day, curve, seen = known
+    name = subject.season.declared.crop
+    crop, prior = model.crops.get(name), model.priors.get(name)
+    if subject.plot.kind is EvidenceKind.PASTURE:
+        return _pasture(model, subject, levels)
+    if day is None or day < 0:
+        return Outlook()
+    if crop is None:
+        if prior is None:
+            return Outlook()
+        return _without_history(model, prior, subject, curve, levels)
+    estimate = _estimate(model, crop, subject.plot.plot_id, day, seen)
+    return Outlook(estimate, _crop_anomaly(crop.normal, day, curve, levels))
 
 
 def _without_history(

@@ -290,10 +290,11 @@ def test_documents_are_canonical_signed_and_named_by_their_content(tmp_path: Pat
     work = Ingest(job)
     work.run(lambda *_: None)
     (subject, _) = work.subjects
-    again = evidence_of(subject, Outlook(), "ndvi")
+    findings = evidence["p0"].findings
+    again = evidence_of(subject, Outlook(), "ndvi", findings)
     assert again == evidence["p0"]
     assert parse_canonical(document_bytes(again, None), 100_000)["evidence_id"] == again.evidence_id
-    other = evidence_of(subject, Outlook(anomaly_ppm=1), "ndvi")
+    other = evidence_of(subject, Outlook(anomaly_ppm=1), "ndvi", findings)
     assert other.evidence_id != again.evidence_id
     work.close()
 

@@ -52,6 +52,7 @@ def _evidence_with_findings() -> ev.Evidence:
         hazards=(ev.Hazard(ev.HazardKind.DROUGHT, "2026-05-02", "2026-05-20", 240_000),),
         flags=(flag,),
         pictures=(ev.PictureRef("true_color", "2026-05-20", "34" * 32, "image/webp", 3_140),),
+        stage_chances_ppm=(0, 20_000, 910_000, 70_000, 0, 0),
     )
     season = ev.Season(start_on="2026-04-05", start_days_90=4)
     return replace(_evidence(), season=season, findings=findings)
