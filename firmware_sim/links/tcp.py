@@ -26,7 +26,9 @@ from firmware_sim.config import SettingError
 Result = TypeVar("Result")
 HOST = "127.0.0.1"
 CHUNK_BYTES = 16 * 1024
+CHUNKS_UNDER_WAY_MAX = 1024
 CONTROL_S_MAX = 10
+MS_PER_S = 1000
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -51,7 +53,10 @@ class LinkShape:
     Parameters
     ----------
     delay_ms
-        What every chunk takes in each direction [ms].
+        What every chunk takes in each direction, one after the other [ms].
+    latency_ms
+        What every byte takes in each direction, many under way at once, as on a radio
+        link; a new connection takes a round trip more [ms].
     bytes_per_s
         Greatest rate of one connection in each direction [bytes/s]; 0 for no limit.
     drop_after_bytes_mean
@@ -61,9 +66,11 @@ class LinkShape:
     delay_ms: int = 0
     bytes_per_s: int = 0
     drop_after_bytes_mean: int = 0
+    latency_ms: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.delay_ms, self.bytes_per_s, self.drop_after_bytes_mean) < 0:
+        numbers = (self.delay_ms, self.bytes_per_s, self.drop_after_bytes_mean, self.latency_ms)
+        if min(numbers) < 0:
             raise SettingError(f"expected a link's numbers from 0, got {self}")
 
 
@@ -217,6 +224,7 @@ class TcpLink:
         with contextlib.ExitStack() as ends:
             ends.callback(_reset, writer)
             await self._flowing.wait()
+            await asyncio.sleep(2 * self._shape.latency_ms / MS_PER_S)
             try:
                 far_reader, far_writer = await asyncio.open_connection(*self._target)
             except OSError:
@@ -241,9 +249,34 @@ class TcpLink:
     async def _pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, left: _Budget
     ) -> None:
-        while data := await reader.read(self._chunk_bytes()):
+        """Carry one way: what has been read waits under way until its time has come."""
+        under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(CHUNKS_UNDER_WAY_MAX)
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._take_in(reader, under_way))
+            both.create_task(self._hand_out(under_way, writer, left))
+
+    async def _take_in(
+        self, reader: asyncio.StreamReader, under_way: asyncio.Queue[tuple[float, bytes]]
+    ) -> None:
+        loop, data = asyncio.get_running_loop(), b"."
+        while data:
+            data = await reader.read(self._chunk_bytes())
             await self._pace(len(data))
+            await under_way.put((loop.time() + self._shape.latency_ms / MS_PER_S, data))
+
+    async def _hand_out(
+        self,
+        under_way: asyncio.Queue[tuple[float, bytes]],
+        writer: asyncio.StreamWriter,
+        left: _Budget,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due_s, data = await under_way.get()
+            await asyncio.sleep(max(0.0, due_s - loop.time()))
             await self._flowing.wait()
+            if not data:
+                break
             taken = left.take(data)
             writer.write(taken)
             await writer.drain()
@@ -259,7 +292,7 @@ class TcpLink:
 
     async def _pace(self, count_bytes: int) -> None:
         shape = self._shape
-        pause_s = shape.delay_ms / 1000
+        pause_s = shape.delay_ms / MS_PER_S
         if shape.bytes_per_s:
             pause_s += count_bytes / shape.bytes_per_s
         if pause_s:

@@ -164,3 +164,13 @@ def test_port_that_is_taken_is_named(echo_port: int) -> None:
     with pytest.raises(SettingError, match=r"start\(\)"):
         link.cut()
     link.stop()
+
+
+def test_latency_is_taken_once_however_many_bytes_are_under_way(echo_port: int) -> None:
+    shape = LinkShape(latency_ms=200, bytes_per_s=40_000)
+    with TcpLink(HOST, echo_port, np.random.default_rng(3), shape) as link, dial(link) as sock:
+        began_s = time.monotonic()
+        assert exchange(sock, b"x" * 20_000) == b"x" * 20_000
+        took_s = time.monotonic() - began_s
+    # Two latencies for the connection, two for the way there and back, half a second of bytes.
+    assert 1.2 < took_s < 2.5
