@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "model": ("server.commands.lending", "model", "register compact models"),
     "open-lines": ("server.commands.lending", "open_lines", "open lines for known farmers"),
     "product": ("server.commands.village", "product", "put products in force"),
+    "suspense": ("server.commands.suspense", "suspense", "money on lines that are not known"),
     "release-station": ("server.commands.village", "release_station", "end a quarantine"),
     "replay": ("server.commands.lending", "replay", "decide a card again"),
     "run": ("server.commands.setup", "run", "serve the API and the console"),

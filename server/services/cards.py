@@ -14,6 +14,7 @@ from core.errors import HarvestlineError, ReplayMismatchError, SignatureError
 from core.shape import decode, encode
 from core.signing import DOCUMENT_BYTES_MAX, open_document
 from core.wire.modelfile import Model
+from core.wire.records import ConsentAction
 from server.keys import KeyRing
 from server.services.centre import Work
 from server.store import models, products, reports
@@ -55,6 +56,26 @@ def take_card(
     )
     reports.add_decision(work.tx, kept)
     return kept
+
+
+def fault_of_purposes(work: Work, document: bytes) -> str:
+    """Whether a card claims purposes that the consents it names did not grant."""
+    card = decode(DecisionCard, parse_canonical(document, DOCUMENT_BYTES_MAX)["body"])
+    farmer_id = card.inputs.application.farmer_id
+    given = {
+        kept.consent.consent_id: kept.consent
+        for kept in reports.consents_of(work.tx, farmer_id)
+        if kept.consent.action is ConsentAction.GRANT
+    }
+    missing = sorted(set(card.inputs.consent_ids) - set(given))
+    named = [given[each] for each in card.inputs.consent_ids if each in given]
+    granted = {purpose for consent in named for purpose in consent.purposes}
+    beyond = sorted(set(card.inputs.purposes) - granted)
+    if not missing and not beyond:
+        return ""
+    told = f"consents that are not here: {', '.join(missing)}" if missing else ""
+    more = f"purposes that no consent of it grants: {', '.join(beyond)}" if beyond else ""
+    return f"card {card.card_id}: {'; '.join(each for each in (told, more) if each)}"
 
 
 def judge_card(tx: Tx, document: bytes, public_keys: Iterable[str]) -> tuple[Replay, str]:

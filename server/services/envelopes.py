@@ -35,11 +35,13 @@ from server.keys import KeyRing
 from server.services.centre import Centre, SenderError, Work
 from server.services.downlink import send_status
 from server.services.leasing import issue_for_station
-from server.services.records import Reported, apply_record
+from server.services.records import apply_record
+from server.services.reported import Reported
 from server.store import lines, logs, registry
 from server.store.engine import Tx
 from server.store.logs import InboundLog, InboundRecord, SetAside
 from server.store.registry import Station
+from server.store.rows import without_nul
 
 QUARANTINE_BYTES_MAX = 64 * 1024  # of any one refused delivery
 DETAIL_CHARACTERS_MAX = 500
@@ -146,7 +148,7 @@ def _apply(work: Work, station: Station, envelope: Envelope, state: InboundLog) 
     for record in fresh_records(envelope, state.high_water, state.head):
         head = record_hash(name, head, record)
         flag = apply_record(work, Reported(station, record, touched))
-        kept = InboundRecord(record, head, work.at_ms, flag[:DETAIL_CHARACTERS_MAX])
+        kept = InboundRecord(record, head, work.at_ms, without_nul(flag)[:DETAIL_CHARACTERS_MAX])
         logs.add_inbound(work.tx, name, kept)
     logs.move_inbound(work.tx, name, envelope.header.last, head)
     for line_id in sorted(touched):
@@ -197,10 +199,10 @@ def _put_aside(centre: Centre, name: LogName | None, data: bytes, error: Harvest
     def act(work: Work) -> None:
         aside = SetAside(
             quarantine_id=work.new_id(),
-            source=name.writer[:NAME_CHARACTERS_MAX] if name else "",
+            source=without_nul(name.writer)[:NAME_CHARACTERS_MAX] if name else "",
             log=name.log.value if name else "",
             code=error.code,
-            detail=str(error)[:DETAIL_CHARACTERS_MAX],
+            detail=without_nul(str(error))[:DETAIL_CHARACTERS_MAX],
             sha256=sha256_hex(data),
             at_ms=work.at_ms,
         )

@@ -25,6 +25,7 @@ from server.services.standing import (
     interest_earned,
     owed,
     principal_account,
+    suspense_account,
     zone_minutes,
 )
 from server.store import ledger, lines, people, registry
@@ -49,15 +50,42 @@ class RepaymentRequest:
     effective_on: str
 
 
-def post_drawdown(work: Work, drawing: Drawing) -> None:
-    """Post a drawdown and its fee; the same draw again posts nothing."""
-    cash, currency = f"cash/{drawing.writer}", drawing.currency
-    drawn = transfer(principal_account(drawing.line_id), cash, currency, drawing.amount_minor)
-    cause = f"draw/{drawing.draw_id}"
-    _post(work, drawing.writer, EntryKind.DRAWDOWN, (drawing.effective_on, cause), drawn)
+def post_drawdown(work: Work, drawing: Drawing) -> int:
+    """Post a drawdown and its fee; the same draw again posts nothing.
+
+    Returns
+    -------
+    int
+        What left ``suspense/<line>`` for the line by it [minor units].
+    """
+    currency, suspended = drawing.currency, _suspended(work, drawing)
+    source = suspense_account(drawing.line_id) if suspended else f"cash/{drawing.writer}"
+    when = (drawing.effective_on, f"draw/{drawing.draw_id}")
+    drawn = transfer(principal_account(drawing.line_id), source, currency, drawing.amount_minor)
+    _post(work, drawing.writer, EntryKind.DRAWDOWN, when, drawn)
     if drawing.fee_minor:
         fee = transfer(fee_account(drawing.line_id), "income/fee", currency, drawing.fee_minor)
-        _post(work, drawing.writer, EntryKind.FEE, (drawing.effective_on, cause), fee)
+        _post(work, drawing.writer, EntryKind.FEE, when, fee)
+    return drawing.amount_minor if suspended else 0
+
+
+def post_suspense(work: Work, drawing: Drawing) -> None:
+    """Post money that was paid out on a line that is not known here."""
+    source = f"cash/{drawing.writer}"
+    paid = transfer(
+        suspense_account(drawing.line_id), source, drawing.currency, drawing.amount_minor
+    )
+    when = (drawing.effective_on, _suspense_cause(drawing))
+    _post(work, drawing.writer, EntryKind.DRAWDOWN, when, paid)
+
+
+def _suspended(work: Work, drawing: Drawing) -> bool:
+    """Whether a draw's money was posted to suspense."""
+    return ledger.has_cause(work.tx, _suspense_cause(drawing), EntryKind.DRAWDOWN)
+
+
+def _suspense_cause(drawing: Drawing) -> str:
+    return f"suspense/{drawing.draw_id}"
 
 
 def take_repayment(

@@ -8,61 +8,40 @@ and shown to people.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
 
 from core.canonical import canonical_bytes, sha256_hex
 from core.errors import HarvestlineError, LeaseError, ShapeError, SignatureError
-from core.lending.lease import CLOCK_ERROR_MS_MAX, DrawState, LeaseKind, close
+from core.lending.lease import LeaseKind, close
 from core.scoring.features import DailyFeature
 from core.shape import decode
 from core.signing import open_document
-from core.units import civil_day
-from core.wire.envelope import Record
 from core.wire.records import (
     Application,
     Consent,
     DecisionRecord,
-    Drawdown,
     LeaseClosed,
     LineOpened,
     Up,
 )
 from core.wire.telemetry import BATCH, MESSAGE_BYTES_MAX, Batch
 from server.keys import KeyRing
-from server.services.cards import take_card
+from server.services.cards import fault_of_purposes, take_card
 from server.services.centre import Work
+from server.services.drawing import apply_drawdown
 from server.services.opening import NewLine, open_line
-from server.services.posting import post_drawdown
+from server.services.reported import Reported
 from server.store import leases, lines, registry, reports
-from server.store.engine import ConflictError, NotKnownError
-from server.store.leases import Drawing
-from server.store.registry import Station
+from server.store.engine import NotKnownError
 from server.store.reports import KeptApplication, KeptConsent, KeptReadings, Replay
+from server.store.rows import holds_nul
 
 TELEMETRY_BYTES_MAX = 2 * MESSAGE_BYTES_MAX
 
 
-@dataclass(frozen=True, slots=True)
-class Reported:
-    """A record with the station that wrote it.
-
-    ``touched`` gathers the lines of whose money something changed: their station is
-    told once, when the whole run counts.
-    """
-
-    station: Station
-    record: Record
-    touched: set[str]
-
-    @property
-    def writer(self) -> str:
-        """The station's name."""
-        return self.station.name
-
-
 def apply_record(work: Work, reported: Reported) -> str:
     """Apply one record; what was wrong with it, or nothing."""
+    if holds_nul(reported.record.kind) or holds_nul(reported.record.body):
+        return "it holds a NUL, which no column can keep; kept as it came"
     try:
         kind = Up(reported.record.kind)
     except ValueError:
@@ -95,7 +74,9 @@ def _decision(work: Work, reported: Reported) -> str:
     document = canonical_bytes(body.card)
     keys = (reported.station.public_key,)
     kept = take_card(work, document, reported.writer, keys, reported.record.at_ms)
-    return "" if kept.replay is Replay.SAME else f"{kept.replay.value}: {kept.replay_detail}"
+    if kept.replay is not Replay.SAME:
+        return f"{kept.replay.value}: {kept.replay_detail}"
+    return fault_of_purposes(work, document)
 
 
 def _line_opened(work: Work, reported: Reported) -> str:
@@ -156,105 +137,6 @@ def _fault_of_pledge(work: Work, opened: LineOpened) -> str:
         if line_id != opened.line_id and lines.get(work.tx, line_id).is_open:
             return f"line {line_id} rests on the same subjects"
     return ""
-
-
-def _drawdown(work: Work, reported: Reported) -> str:
-    draw = decode(Drawdown, reported.record.body)
-    line = lines.lock(work.tx, draw.line_id)
-    if draw.amount_minor <= 0 or draw.fee_minor < 0 or draw.currency != line.currency:
-        raise ShapeError(f"draw {draw.draw_id}: expected a positive amount in {line.currency}")
-    known = leases.find_draw(work.tx, draw.draw_id)
-    if known is not None and known.writer != reported.writer:
-        raise ConflictError(f"draw {draw.draw_id} is {known.writer}'s: another cannot settle it")
-    if known is not None and _is_repeat(known, draw):
-        return ""
-    at_ms = reported.record.at_ms
-    settled = draw.state is not DrawState.PENDING
-    effective_on, wrong_day = _day_of_draw(work, draw)
-    drawing = Drawing(
-        draw_id=draw.draw_id,
-        line_id=draw.line_id,
-        lease_id=draw.lease_id,
-        state=draw.state,
-        amount_minor=draw.amount_minor,
-        fee_minor=draw.fee_minor,
-        currency=draw.currency,
-        consent_id=draw.consent_id,
-        apr_ppm=draw.apr_ppm,
-        effective_on=effective_on,
-        writer=reported.writer,
-        at_ms=known.at_ms if known else at_ms,
-        settled_at_ms=at_ms if settled else None,
-        flag=_fault_of_draw(work, reported, draw) or wrong_day,
-    )
-    leases.put_draw(work.tx, drawing)
-    if draw.state is DrawState.POSTED:
-        post_drawdown(work, drawing)
-        if not line.is_open:
-            line = replace(line, is_open=True, closed_at_ms=None)
-            lines.save(work.tx, line)
-    reported.touched.add(line.line_id)
-    return drawing.flag
-
-
-def _day_of_draw(work: Work, draw: Drawdown) -> tuple[str, str]:
-    """The day on which a draw is booked, and what was wrong with the one it names.
-
-    A draw has its day between the lease's signature and today, give or take what a
-    clock may be off; else it is booked today, and costs no interest for time past.
-    """
-    signed, today = leases.find(work.tx, draw.lease_id), work.today()
-    off = timedelta(milliseconds=CLOCK_ERROR_MS_MAX)
-    first = civil_day(signed.lease.signed_at_ms) - off if signed else today - off
-    try:
-        day = date.fromisoformat(draw.effective_on)
-    except ValueError:
-        day = date.max
-    if first <= day <= today + off:
-        return day.isoformat(), ""
-    told = f"expected effective_on from {first} to {today + off}, got {draw.effective_on[:40]!r}"
-    return today.isoformat(), f"draw {draw.draw_id}: {told}; booked on {today}"
-
-
-def _is_repeat(known: Drawing, draw: Drawdown) -> bool:
-    """Whether the draw stands so already; raises if it contradicts what is known."""
-    same = (known.line_id, known.lease_id, known.amount_minor, known.fee_minor, known.currency)
-    if same != (draw.line_id, draw.lease_id, draw.amount_minor, draw.fee_minor, draw.currency):
-        raise ConflictError(f"draw {draw.draw_id} exists with other content")
-    if known.state is draw.state:
-        return True
-    if known.state is not DrawState.PENDING:
-        raise LeaseError(
-            f"draw {draw.draw_id} is {known.state.value}, cannot become {draw.state.value}"
-        )
-    return False
-
-
-def _fault_of_draw(work: Work, reported: Reported, draw: Drawdown) -> str:
-    """What lease rule a draw breaks; it is booked all the same, for money was paid."""
-    if draw.state is DrawState.VOIDED:
-        return ""
-    signed = leases.find(work.tx, draw.lease_id)
-    if signed is None:
-        return f"draw {draw.draw_id}: lease {draw.lease_id} is not the centre's"
-    lease, book = signed.lease, leases.book(work.tx, signed)
-    others = {key: each for key, each in book.draws.items() if key != draw.draw_id}
-    book = replace(book, draws=others)
-    line = lines.get(work.tx, draw.line_id)
-    share = line.onboarding_minor - book.line_used_minor(draw.line_id)
-    onboarding = lease.kind is LeaseKind.ONBOARDING
-    faults = (
-        (lease.station != reported.writer, "the lease is another station's"),
-        (book.closed, "the lease was closed before"),
-        (not onboarding and lease.line_id != draw.line_id, "the lease is another line's"),
-        (
-            onboarding and line.onboarding_lease_id != lease.lease_id,
-            "the line was not opened under this lease",
-        ),
-        (draw.amount_minor > book.unspent_minor, "more is drawn than the lease carries"),
-        (onboarding and draw.amount_minor > share, "more is drawn than the line's share"),
-    )
-    return next((f"draw {draw.draw_id}: {words}" for broken, words in faults if broken), "")
 
 
 def _lease_closed(work: Work, reported: Reported) -> str:
@@ -320,7 +202,7 @@ _APPLY: Mapping[Up, Callable[[Work, Reported], str]] = {
     Up.APPLICATION: _application,
     Up.DECISION: _decision,
     Up.LINE_OPENED: _line_opened,
-    Up.DRAWDOWN: _drawdown,
+    Up.DRAWDOWN: apply_drawdown,
     Up.LEASE_CLOSED: _lease_closed,
     Up.DAILY_FEATURE: _daily_feature,
     Up.TELEMETRY: _telemetry,

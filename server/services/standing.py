@@ -32,6 +32,11 @@ def fee_account(line_id: str) -> str:
     return f"loan/fee/{line_id}"
 
 
+def suspense_account(line_id: str) -> str:
+    """What was paid out on a line that is not known here, until people have put it right."""
+    return f"suspense/{line_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class LineStanding:
     """A line on a day [minor units].

@@ -21,7 +21,18 @@ from core.wire.envelope import GENESIS, LogClass, LogName, record_hash
 from server.keys import KeyRing
 from server.services.cards import judge_card
 from server.services.centre import Centre
-from server.store import evidence, leases, ledger, lines, logs, people, registry, reports
+from server.services.standing import suspense_account
+from server.store import (
+    evidence,
+    leases,
+    ledger,
+    lines,
+    logs,
+    people,
+    registry,
+    reports,
+    suspense,
+)
 from server.store.engine import Tx
 from server.store.reports import Replay
 from server.store.rows import json_text
@@ -87,6 +98,21 @@ def _ledger_matches_draws(_: Centre, tx: Tx) -> Found:
         booked = ledger.account_balance(tx, f"loan/principal/{line.line_id}", line.currency)
         wrong = f"booked {booked}, drawn {drawn} less repaid {paid}"
         yield line.line_id, "" if booked == drawn - paid else wrong
+
+
+def _suspense_matches_draws(_: Centre, tx: Tx) -> Found:
+    for each in suspense.suspended(tx):
+        booked = ledger.account_balance(tx, suspense_account(each.line_id), each.currency)
+        paid = sum(
+            other.amount_minor
+            for other in suspense.suspended(tx)
+            if (other.line_id, other.currency) == (each.line_id, each.currency)
+        )
+        yield each.line_id, "" if booked == paid else f"booked {booked}, paid out {paid}"
+    for line in lines.every(tx):
+        left = ledger.account_balance(tx, suspense_account(line.line_id), line.currency)
+        if left:
+            yield line.line_id, f"{left} stands in suspense, though the line is known"
 
 
 def _inbound_chains(_: Centre, tx: Tx) -> Found:
@@ -218,6 +244,7 @@ _CHECKS = {
     "ledger entries balance": _safely(_ledger_entries),
     "ledger chains hold": _safely(_ledger_chains),
     "ledger agrees with draws and repayments": _safely(_ledger_matches_draws),
+    "suspense agrees with draws": _safely(_suspense_matches_draws),
     "inbound chains hold": _safely(_inbound_chains),
     "movements have evidence and reasons": _safely(_movements),
     "leases stayed within the limit when signed": _safely(_lease_invariant),

@@ -127,6 +127,16 @@ def _known(tx: Tx, entry: Entry, content: str) -> bool:
     return bool(found)
 
 
+def has_cause(tx: Tx, cause_id: str, kind: EntryKind) -> bool:
+    """Whether an operation has posted an entry of a kind."""
+    where = (
+        ledger_entries.c.tenant_id == tx.tenant_id,
+        ledger_entries.c.cause_id == cause_id,
+        ledger_entries.c.kind == kind.value,
+    )
+    return tx.row(select(ledger_entries.c.entry_id).where(*where)) is not None
+
+
 def entries(tx: Tx) -> tuple[PostedEntry, ...]:
     """Every entry with its lines, by writer and number."""
     return _entries(tx, ledger_lines.c.tenant_id == tx.tenant_id)

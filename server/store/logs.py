@@ -12,7 +12,7 @@ from sqlalchemy.sql import ColumnElement
 from core.wire.envelope import GENESIS, LogClass, LogName, Record, record_hash
 from core.wire.records import Down
 from server.store.engine import Tx
-from server.store.rows import from_json, json_text, read_as
+from server.store.rows import from_json, json_text, kept_text, read_as, read_text
 from server.store.tables import (
     held_envelopes,
     inbound_logs,
@@ -146,7 +146,7 @@ def add_inbound(tx: Tx, name: LogName, kept: InboundRecord) -> None:
         log=name.log.value,
         stream=name.stream,
         seq=kept.record.seq,
-        kind=kept.record.kind,
+        kind=kept_text(kept.record.kind),
         at_ms=kept.record.at_ms,
         error_ms=kept.record.error_ms,
         hash=kept.hash,
@@ -187,7 +187,8 @@ def flagged(tx: Tx, rows_max: int = 200) -> tuple[tuple[str, InboundRecord], ...
 
 def _record(row: Mapping[str, Any]) -> Record:
     error_ms = row.get("error_ms", 0)
-    return Record(row["seq"], row["kind"], row["at_ms"], error_ms, from_json(row["body"]))
+    kind = read_text(row["kind"])
+    return Record(row["seq"], kind, row["at_ms"], error_ms, from_json(row["body"]))
 
 
 def _inbound_key(tx: Tx, name: LogName) -> tuple[ColumnElement[bool], ...]:

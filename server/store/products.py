@@ -71,6 +71,17 @@ def newest(tx: Tx, product_id: str) -> Product:
     return tx.recall(products, ("newest", product_id), ask)
 
 
+def every_version(tx: Tx, product_id: str) -> tuple[Product, ...]:
+    """All versions of a product, newest first."""
+
+    def ask() -> tuple[Product, ...]:
+        where = (products.c.tenant_id == tx.tenant_id, products.c.product_id == product_id)
+        rows = tx.rows(select(products).where(*where).order_by(products.c.version.desc()))
+        return tuple(_parsed(row["content"]) for row in rows)
+
+    return tx.recall(products, ("versions", product_id), ask)
+
+
 def by_policy(tx: Tx, policy_version: str) -> Product | None:
     """The product exactly as a decision or a movement cites it, if it is known."""
 

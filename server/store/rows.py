@@ -11,6 +11,7 @@ from core.canonical import canonical_bytes
 from core.shape import encode
 
 T = TypeVar("T")
+_QUOTED = "\\json:"  # before a text that is kept as JSON
 
 
 def read_as(cls: type[T], row: Mapping[str, Any]) -> T:
@@ -27,3 +28,34 @@ def json_text(value: object) -> str:
 def from_json(text: str) -> Any:
     """What stands in a text column, read back."""
     return json.loads(text)
+
+
+def holds_nul(value: object) -> bool:
+    """Whether a text anywhere in a parsed document holds a NUL, which PostgreSQL cannot keep."""
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, Mapping):
+        return any(holds_nul(key) or holds_nul(inner) for key, inner in value.items())
+    if isinstance(value, list | tuple):
+        return any(holds_nul(inner) for inner in value)
+    return False
+
+
+def without_nul(text: str) -> str:
+    """A text for people, with every NUL shown as its symbol."""
+    return text.replace("\0", "\u2400")
+
+
+def kept_text(text: str) -> str:
+    """A text that must come back as it was, though it may hold a NUL."""
+    if "\0" in text or text.startswith(_QUOTED):
+        return _QUOTED + json.dumps(text)
+    return text
+
+
+def read_text(kept: str) -> str:
+    """What :func:`kept_text` was given."""
+    if not kept.startswith(_QUOTED):
+        return kept
+    found: str = json.loads(kept.removeprefix(_QUOTED))
+    return found
