@@ -189,10 +189,11 @@ def require_plausible(item_id: str, band: str, reflectance: NDArray[np.float64])
     RasterError
         If more than one pixel in twenty is darker than black.
     """
-    seen = reflectance[np.isfinite(reflectance)]
-    if seen.size < CHECK_PIXELS_MIN:
+    seen = np.isfinite(reflectance)
+    count = int(np.count_nonzero(seen))
+    if count < CHECK_PIXELS_MIN:
         return
-    share = float(np.mean(seen < TOO_DARK))
+    share = int(np.count_nonzero(seen & (reflectance < TOO_DARK))) / count
     if share > TOO_DARK_SHARE_MAX:
         raise RasterError(
             f"expected reflectance above {TOO_DARK} in {band} of {item_id}, got {share:.0%} of "

@@ -150,7 +150,9 @@ def gather(
         if found is None:
             found = np.zeros(route.pixels, window.dtype)
         part = slice(int(route.bounds[i]), int(route.bounds[i + 1]))
-        found[route.places[part]] = window.ravel().take(route.local[part])
+        # Indices of the machine's own width: numpy takes others eight times as slowly.
+        place, local = (each[part].astype(np.intp) for each in (route.places, route.local))
+        found[place] = window.ravel().take(local)
     stored = np.zeros(route.pixels, np.uint8) if found is None else found
     edges = np.cumsum([len(plan.plot) for plan in plans])[:-1]
     insides = [None] * len(plans) if route.inside is None else np.split(route.inside, edges)

@@ -34,7 +34,7 @@ from satellite.scenes.raster import Grid, file_sha256
 from satellite.statistics.gather import Gathered
 
 FORMAT = "harvestline-pixels-1"
-CHUNK_PIXELS = 1 << 20
+CHUNK_PIXELS_MAX = 1 << 22  # the plots of one date are one chunk, or a few alike
 CODEC = BloscCodec(cname="zstd", clevel=5, shuffle="bitshuffle")
 PART = ".part-"
 
@@ -161,7 +161,8 @@ class PixelStore:
 
 
 def _write_array(path: Path, values: NDArray[Any]) -> None:
-    chunks = (*values.shape[:-1], min(max(values.shape[-1], 1), CHUNK_PIXELS))
+    pixels = max(values.shape[-1], 1)
+    chunks = (*values.shape[:-1], -(-pixels // -(-pixels // CHUNK_PIXELS_MAX)))
     array = zarr.create_array(
         path,
         shape=values.shape,

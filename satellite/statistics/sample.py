@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from satellite.statistics.pixels import PixelStore  # zarr, which a run without it spares
 
 Pixels = NDArray[np.float64]
+FORMULA_PIXELS = 1 << 16  # worked out at a time, so that it stays in the processor's cache
 # By the plans' keys, the band's grid, and whether neighbours are looked at.
 Routes = dict[tuple[tuple[str, ...], Grid, bool], Route]
 
@@ -105,6 +106,7 @@ class Sampler:
         self._clear = clear_by_sight(dilate_pixels)
         self._plans: dict[Grid, tuple[Plan, Segments]] = {}
         self._routes: Routes = {}
+        self._stills: dict[str, _Still] = {}
 
     def look(self, item: Item) -> list[Look]:
         """What the scene shows of each plot in the first index, in the plots' order.
@@ -199,9 +201,9 @@ class Sampler:
                     clear[grid] = _inside(self._clear[part.stored], part)
                 else:
                     values = _reflectance(bands[name].calibration(), part.stored)
-                    values[~_inside(clear[grid], part)] = np.nan
+                    np.putmask(values, ~_inside(clear[grid], part), np.nan)
                     require_plausible(item.item_id, name, values)
-                    reflectance[grid][name] = np.maximum(values, 0.0)
+                    reflectance[grid][name] = np.maximum(values, 0.0, out=values)
         return [
             _ScenePixels(plans[grid], reflectance[grid], frozenset(i.name for i in indices))
             for grid, indices in wanted.items()
@@ -214,38 +216,44 @@ class Sampler:
         return self._plans[grid][0]
 
     def _looks(self, plan: Plan, found: PlotStatistics) -> list[Look]:
+        still = self._still(plan)
         fraction = np.minimum(found.seen / plan.plot_weight, 1.0)
-        covered = np.bincount(plan.plot, minlength=len(self._plots)) > 0
-        inside = np.bincount(plan.plot, plan.weight, minlength=len(self._plots))
-        share = np.minimum(inside / plan.plot_weight, 1.0)
-        spreads = map(
-            Spread, *(x.tolist() for x in (found.std, found.median, found.p10, found.p90))
+        seen = found.seen > 0
+        levels = (found.std, found.median, found.p10, found.p90)
+        spreads: list[Spread | None] = list(
+            map(Spread._make, zip(*(x.tolist() for x in levels), strict=True))
         )
+        means: list[float | None] = found.mean.tolist()
+        for i in np.flatnonzero(~seen).tolist():
+            means[i] = spreads[i] = None
         columns = zip(
-            self._plots,
-            (found.seen > 0).tolist(),
-            found.mean.tolist(),
-            fraction.tolist(),
-            plan.plot_weight.tolist(),
-            plan.full_pixels.tolist(),
-            covered.tolist(),
-            spreads,
-            share.tolist(),
-            strict=True,
-        )
-        return [
-            Look(
-                plot.plot_id,
-                mean if seen else None,
-                valid,
-                pixels,
-                full,
-                touched,
-                spread if seen else None,
-                part,
+            still.plot_ids, means, fraction.tolist(), still.pixels, still.full_pixels,
+            still.covered, spreads, still.shares, strict=True,
+        )  # fmt: skip
+        return list(map(Look._make, columns))
+
+    def _still(self, plan: Plan) -> _Still:
+        if plan.key not in self._stills:
+            plots = len(self._plots)
+            inside = np.bincount(plan.plot, plan.weight, minlength=plots)
+            self._stills[plan.key] = _Still(
+                [plot.plot_id for plot in self._plots],
+                plan.plot_weight.tolist(),
+                plan.full_pixels.tolist(),
+                (np.bincount(plan.plot, minlength=plots) > 0).tolist(),
+                np.minimum(inside / plan.plot_weight, 1.0).tolist(),
             )
-            for plot, seen, mean, valid, pixels, full, touched, spread, part in columns
-        ]
+        return self._stills[plan.key]
+
+
+class _Still(NamedTuple):
+    """What every look at a plot says alike on one grid, in the plots' order; see ``Look``."""
+
+    plot_ids: list[str]
+    pixels: list[float]
+    full_pixels: list[int]
+    covered: list[bool]
+    shares: list[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,9 +265,12 @@ class _ScenePixels:
     indices: frozenset[str]
 
     def index(self, index: Index) -> Pixels:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            value = index.formula(self.bands)
-        found: Pixels = np.where(np.isfinite(value), value, np.nan)
+        found: Pixels = np.empty(len(self.plan.plot))
+        for first in range(0, len(found), FORMULA_PIXELS):
+            part = slice(first, first + FORMULA_PIXELS)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                value = index.formula({name: band[part] for name, band in self.bands.items()})
+            found[part] = np.where(np.isfinite(value), value, np.nan)
         return found
 
 
@@ -341,7 +352,7 @@ def _reflectance(calibration: Calibration, stored: NDArray[Any]) -> Pixels:
     if kind.kind != "u" or kind.itemsize > 2:
         return calibration.reflectance(stored.astype(np.float64))
     table = calibration.reflectance(np.arange(1 << 8 * kind.itemsize, dtype=np.float64))
-    return table.take(stored)
+    return np.asarray(table[stored])
 
 
 def _inside(flags: NDArray[np.bool_], part: Gathered) -> NDArray[np.bool_]:

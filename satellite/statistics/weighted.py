@@ -9,14 +9,18 @@ of a plot in order of value, pixel k = 0 … n−1 stands at
     S_k = k·w_k + (n−1)·Σ_{i<k} w_i
 
 and the quantile q is read off the broken line through (S_k, value_k) at
-q·(n−1)·Σw. With equal weights S_k is k·(n−1)·w, which is type 7. Where values tie,
-S_k depends on which of them comes first, so the order is fixed here: by value, then
-as the pixels came, which is by row and column. It is no sort's whim.
+q·(n−1)·Σw. With equal weights S_k is k·(n−1)·w, which is type 7.
+
+Where values tie, S_k would depend on which of them comes first. So pixels of one value
+share their weight evenly: S_k is then its mean over all orders of the tied pixels, the
+quantile is a function of the values and weights alone, and it is still type 7 where
+weights are equal (adding the weights of equal values up into one would not be).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +33,7 @@ QUANTILES = (0.10, 0.50, 0.90)
 # Plots whose sizes differ by less than this share a padded table: few tables, little padding.
 PADDING_MAX = 1.25
 TABLE_CELLS_MAX = 1 << 16  # of one table at a time, so that it stays in the processor's cache
+UNSEEN = np.finfo(np.float64).max  # stands behind every value that is seen
 
 
 class Spread(NamedTuple):
@@ -45,14 +50,14 @@ class Segments:
     """The pixels of each plot, one run after the other.
 
     ``starts`` (plot + 1,) int64 where each run begins; ``weight`` (pixel,) float64
-    [share of a pixel]; ``tables`` are (plots, pixels) pairs:
-    which plots, and (plot, place) int32 the places of their pixels, padded with the
-    number of all pixels.
+    [share of a pixel]; ``pieces`` (piece + 1,) int64 are bounds of plots that have few
+    pixels together, and ``tables`` (plot,) int64 are plots of about one size.
     """
 
     starts: NDArray[np.int64]
     weight: Pixels
-    tables: tuple[tuple[NDArray[np.int64], Places], ...]
+    pieces: NDArray[np.int64]
+    tables: tuple[NDArray[np.int64], ...]
 
     @property
     def plots(self) -> int:
@@ -87,7 +92,7 @@ def segments_of(plot: Places, weight: Pixels, plots: int) -> Segments:
     """
     starts = np.searchsorted(plot, np.arange(plots + 1))
     sizes = np.diff(starts)
-    tables: list[tuple[NDArray[np.int64], Places]] = []
+    tables: list[NDArray[np.int64]] = []
     by_size = np.argsort(sizes, kind="stable")
     first = int(np.searchsorted(sizes[by_size], 1))
     while first < plots:
@@ -95,12 +100,11 @@ def segments_of(plot: Places, weight: Pixels, plots: int) -> Segments:
         last = int(np.searchsorted(sizes[by_size], int(least * PADDING_MAX), side="right"))
         width = int(sizes[by_size[last - 1]])
         last = min(last, first + max(TABLE_CELLS_MAX // width, 1))
-        members = np.sort(by_size[first:last])
-        places = starts[members, None] + np.arange(width)
-        places[places >= starts[members + 1, None]] = len(plot)
-        tables.append((members, places.astype(np.int32)))
+        tables.append(np.sort(by_size[first:last]))
         first = last
-    return Segments(starts, weight, tuple(tables))
+    marks = np.searchsorted(starts, np.arange(TABLE_CELLS_MAX, len(plot), TABLE_CELLS_MAX))
+    pieces = np.unique(np.concatenate([[0], marks, [plots]]))
+    return Segments(starts, weight, pieces, tuple(tables))
 
 
 def statistics_of(segments: Segments, value: Pixels) -> PlotStatistics:
@@ -111,22 +115,44 @@ def statistics_of(segments: Segments, value: Pixels) -> PlotStatistics:
     value
         Of each pixel, (pixel,) float64.
     """
-    unseen = np.isnan(value)
-    weight = np.where(unseen, 0.0, segments.weight)
-    known = np.where(unseen, 0.0, value)
-    seen = _sums(segments, weight)
-    mean = _ratio(_sums(segments, weight * known), seen)
-    known -= np.repeat(mean, np.diff(segments.starts))
-    std = np.sqrt(_ratio(_sums(segments, weight * known**2), seen))
-    return PlotStatistics(seen, mean, std, *_levels(segments, value, weight))
+    starts = segments.starts
+    seen, mean, std = (np.empty(segments.plots) for _ in range(3))
+    count = np.empty(segments.plots, np.int64)
+    for first, last in pairwise(segments.pieces):
+        plots, run = slice(first, last), slice(starts[first], starts[last])
+        bounds = starts[first : last + 1] - starts[first]
+        unseen = np.isnan(value[run])
+        hidden = np.searchsorted(np.flatnonzero(unseen), bounds)
+        count[plots] = np.diff(bounds) - np.diff(hidden)
+        known, weight = value[run].copy(), segments.weight[run].copy()
+        for each in (known, weight):
+            np.putmask(each, unseen, 0.0)
+        seen[plots], mean[plots], std[plots] = _moments(known, weight, bounds)
+    levels = np.full((len(QUANTILES), segments.plots), np.nan)
+    for members in segments.tables:
+        levels[:, members] = _quantiles(segments, value, members, count[members])
+    levels[:, count == 0] = np.nan
+    return PlotStatistics(seen, mean, std, *levels)
 
 
-def _sums(segments: Segments, value: Pixels) -> Pixels:
-    """Of each plot, (plot,); a plot's sum does not depend on which other plots there are."""
-    found = np.zeros(segments.plots)
-    some = np.flatnonzero(np.diff(segments.starts))
+def _moments(
+    known: Pixels, weight: Pixels, starts: NDArray[np.int64]
+) -> tuple[Pixels, Pixels, Pixels]:
+    """Weight, mean and deviation (plot,) of runs of pixels; the unseen weigh nothing."""
+    seen = _sums(weight, starts)
+    mean = _ratio(_sums(weight * known, starts), seen)
+    off = known - np.repeat(mean, np.diff(starts))
+    off *= off
+    off *= weight
+    return seen, mean, np.sqrt(_ratio(_sums(off, starts), seen))
+
+
+def _sums(value: Pixels, starts: NDArray[np.int64]) -> Pixels:
+    """Of each run, (plot,); a plot's sum does not depend on which other plots there are."""
+    found = np.zeros(len(starts) - 1)
+    some = np.flatnonzero(np.diff(starts))
     if len(some):
-        found[some] = np.add.reduceat(value, segments.starts[some])
+        found[some] = np.add.reduceat(value, starts[some])
     return found
 
 
@@ -136,36 +162,80 @@ def _ratio(above: Pixels, below: Pixels) -> Pixels:
     return found
 
 
-def _levels(segments: Segments, value: Pixels, weight: Pixels) -> Pixels:
-    """The quantiles (quantile, plot) of values whose weight is above 0."""
-    levels = np.full((len(QUANTILES), segments.plots), np.nan)
-    # One more pixel, unseen and weightless, for the padding to point at.
-    values, weights = np.append(value, np.nan), np.append(weight, 0.0)
-    for members, places in segments.tables:
-        table = values[places]
-        order = np.argsort(table, axis=1, kind="stable")  # NaN last, ties as they came
-        table = np.take_along_axis(table, order, axis=1)
-        levels[:, members] = _quantiles(table, np.take_along_axis(weights[places], order, axis=1))
-    return levels
+def _quantiles(
+    segments: Segments, value: Pixels, plots: NDArray[np.int64], count: NDArray[np.int64]
+) -> Pixels:
+    """Quantiles (quantile, plot) of plots of about one size; meaningless where none is seen.
 
-
-def _quantiles(value: Pixels, weight: Pixels) -> Pixels:
-    """Quantiles (quantile, plot) of rows in order, the places in use first."""
-    rows, width = value.shape
-    count = np.count_nonzero(weight, axis=1)
+    Behind a plot's seen pixels, ``count`` of them, a row of the table holds what it may:
+    nothing is read off there.
+    """
+    place, weight = _in_order(segments, value, plots, count)
+    row, final = np.arange(len(plots)), np.maximum(count - 1, 0)
     # From left to right, so that the padding changes nothing.
-    cumulated = np.cumsum(weight, axis=1)
-    total = cumulated[:, -1]
-    stand = np.arange(width) * weight + (count - 1)[:, None] * (cumulated - weight)
-    stand[np.arange(width) >= count[:, None]] = np.inf
-    found = np.full((len(QUANTILES), rows), np.nan)
-    some = np.flatnonzero(count)
+    stand = np.cumsum(weight, axis=1)
+    total = stand[row, final]
+    stand -= weight
+    stand *= final[:, None]
+    weight *= np.arange(place.shape[1])
+    stand += weight
+    found = np.empty((len(QUANTILES), len(plots)))
     for q, out in zip(QUANTILES, found, strict=True):
-        target = q * (count[some] - 1) * total[some]
-        left = np.count_nonzero(stand[some] <= target[:, None], axis=1) - 1
-        right = np.minimum(left + 1, count[some] - 1)
-        low, high = value[some, left], value[some, right]
-        step = stand[some, right] - stand[some, left]
-        share = np.where(right > left, target - stand[some, left], 0.0)
-        out[some] = low + (high - low) * share / np.where(step > 0, step, 1.0)
+        target = q * final * total
+        beyond = (stand > target[:, None]).argmax(axis=1)
+        left = np.minimum(np.where(beyond > 0, beyond - 1, final), final)
+        right = np.minimum(left + 1, final)
+        low, high = (value.take(place[row, side], mode="clip") for side in (left, right))
+        step = stand[row, right] - stand[row, left]
+        share = np.where(step > 0, target - stand[row, left], 0.0)
+        out[:] = low + (high - low) * share / np.where(step > 0, step, 1.0)
     return found
+
+
+def _in_order(
+    segments: Segments, value: Pixels, plots: NDArray[np.int64], count: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], Pixels]:
+    """Of each plot the places of its pixels in order of value, and what each weighs.
+
+    The place within the run rides in the lowest bits of each value, so that one plain
+    sort carries it along; rows in which only those bits keep two values apart are
+    ordered once more.
+    """
+    starts = segments.starts[plots]
+    sizes = segments.starts[plots + 1] - starts
+    across = np.arange(sizes.max())
+    keys = value.take(starts[:, None] + across, mode="clip")
+    keys += 0.0  # −0.0 is 0.0's equal, but its bits are not
+    np.putmask(keys, np.isnan(keys) | (across >= sizes[:, None]), UNSEEN)
+    low = (1 << (len(across) - 1).bit_length()) - 1
+    bits = keys.view(np.int64)
+    bits &= ~low
+    bits |= across
+    keys.sort(axis=1)
+    place = bits & low
+    place += starts[:, None]
+    weight = segments.weight.take(place, mode="clip")
+    bits |= low
+    alike = bits[:, 1:] == bits[:, :-1]
+    alike &= across[1:] < count[:, None]
+    doubt = np.flatnonzero(alike.any(axis=1))
+    if len(doubt):
+        place[doubt], weight[doubt] = _settled(value, place[doubt], weight[doubt], count[doubt])
+    return place, weight
+
+
+def _settled(
+    value: Pixels, place: NDArray[np.int64], weight: Pixels, count: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], Pixels]:
+    """Places and weights of rows in exact order of value, the weight of ties shared evenly."""
+    keys = value.take(place, mode="clip")
+    keys[np.arange(place.shape[1]) >= count[:, None]] = np.inf
+    order = np.argsort(keys, axis=1, kind="stable")
+    keys, weight = (np.take_along_axis(each, order, axis=1) for each in (keys, weight))
+    fresh = np.ones(keys.shape, np.bool_)
+    fresh[:, 1:] = keys[:, 1:] != keys[:, :-1]
+    first = np.flatnonzero(fresh)
+    members = np.diff(first, append=keys.size)
+    shared: Pixels = np.add.reduceat(weight.ravel(), first) / members
+    place = np.take_along_axis(place, order, axis=1)
+    return place, np.repeat(shared, members).reshape(weight.shape)
