@@ -86,6 +86,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-SAT-018": CatalogueEntry("cluster cannot be used", 503, EXIT_UNAVAILABLE),
     "HL-SAT-019": CatalogueEntry("worker's software is another", 409, EXIT_REFUSED),
     "HL-SAT-020": CatalogueEntry("picture could not be delivered", 503, EXIT_UNAVAILABLE),
+    "HL-SAT-021": CatalogueEntry("forage calibration cannot be used", 422, EXIT_BAD_INPUT),
     # server: the centre
     "HL-SRV-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
     "HL-SRV-002": CatalogueEntry("store cannot be used", 503, EXIT_STORAGE),

@@ -34,7 +34,7 @@ NOISE_LOOKS = 3.0  # the index's known noise counts as so many looks
 class PairsError(HarvestlineError):
     """Pairs of greenness and cut grass cannot be used."""
 
-    code = "HL-SAT-015"
+    code = "HL-SAT-021"
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ TRESPASSES = [
     ("satellite/series.py", "import rioxarray", "One door to rasters"),
     ("server/api.py", "import sklearn.linear_model", "One door to machine learning"),
     ("server/console.py", "import sqlalchemy", "One door to SQLAlchemy"),
+    ("satellite/scenes.py", "import distributed.client", "One door to Dask"),
     ("edge_node/intake.py", "import cryptography.exceptions", "One door to cryptography"),
 ]
 DOORS = [
