@@ -1,7 +1,8 @@
 """Every command that the documentation shows exists, with the options it shows.
 
-A line that starts with ``$`` in a console block is a command. Those of Harvestline
-are held against ``--help``; ``make`` targets against the Makefile; anything else
+A line that starts with ``$`` in a console block is a command, and so is a line of an
+``sh`` block that starts with one of Harvestline's programs. Those of Harvestline are held
+against ``--help``; ``make`` targets against the Makefile; anything else
 must be a program that a newcomer has.
 """
 
@@ -43,18 +44,19 @@ AT_HAND = {
 }
 CLUSTER = "dask"  # comes with harvestline[satellite]
 DEVELOPERS = {"pytest", "ruff", "mypy", "lint-imports"}
-BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(?:console|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(r"(?:\$ )?(harvestline-.*)|\$ (.*)")
 HELP_LINES_MIN = 5
 
 
 def documented() -> list[tuple[str, str]]:
     """Page and command, for every command that is shown."""
     return [
-        (path.relative_to(REPOSITORY).as_posix(), line[2:])
+        (path.relative_to(REPOSITORY).as_posix(), said[1] or said[2])
         for path in PAGES
         for block in BLOCK.findall(path.read_text(encoding="utf-8"))
         for line in re.sub(r"\\\n\s*", "", block).splitlines()
-        if line.startswith("$ ")
+        if (said := COMMAND.fullmatch(line))
     ]
 
 
@@ -63,7 +65,7 @@ def words_of(command: str) -> list[str]:
     words = shlex.split(command, comments=True)
     while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
         words = words[1:]
-    for stop in ("|", "&&", ">", ";", "&"):
+    for stop in ("||", "|", "&&", ">", ";", "&"):
         if stop in words:
             words = words[: words.index(stop)]
     return [Path(words[0]).name, *words[1:]]
