@@ -88,6 +88,8 @@ class Settings:
         What may be sent on one civil day of the site [bytes]; 0 if the link is not metered.
     uplink_reserve_bytes
         By how much money and consents may exceed it [bytes].
+    adapters_file
+        TOML: which foreign device is which of ours; without it gateways are not heard.
     page_host, page_port
         Where the kiosk and the tablet pages are served; port 0 takes a free one.
     """
@@ -124,6 +126,7 @@ class Settings:
     sync_every_s: int = 60
     uplink_bytes_a_day_max: int = 0
     uplink_reserve_bytes: int = 256 * 1024
+    adapters_file: Path = Path()
     page_host: str = "127.0.0.1"
     page_port: int = 8080
 

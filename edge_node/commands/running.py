@@ -24,6 +24,7 @@ from edge_node.faces.kiosk.front import Front
 from edge_node.faces.kiosk.station_page import IntakeHealth, StationState, station_state
 from edge_node.faces.kiosk.teller import Sources, Teller
 from edge_node.faces.kiosk.visits import Visits
+from edge_node.intake.adapters import foreign_adapters
 from edge_node.intake.broker import make_broker
 from edge_node.intake.intake import Intake
 from edge_node.store.database import DiskFullError, StationDatabase, StoreError, open_database
@@ -70,12 +71,12 @@ class Running:
         self._threads: list[threading.Thread] = []
         self._databases: list[StationDatabase] = []
         path = self._settings.database_path
-        self._registry = DeviceRegistry(path, self._settings.station)
+        self._registry = DeviceRegistry(path, self._settings.station, station.hands.now_ms)
         password = station.hands.entropy(PASSWORD_BYTES).hex()
         self._broker = make_broker(self._settings, self._registry, password, log_event)
         self._intake = Intake(
             self._settings, path, self._registry, station.keys.signer, station.hands.now_ms,
-            log_event,
+            log_event, foreign_adapters(self._settings, station.keys),
         )  # fmt: skip
         self._server: uvicorn.Server | None = None
 

@@ -11,11 +11,14 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from core.signing import Signer
 from core.units import civil_day
 from core.wire.telemetry import Batch, Birth, Death, Sample, Watermark
 from edge_node.config import Settings
 from edge_node.features.compute import limits_of
 from edge_node.features.quality import Quality, first_look, is_clock_plausible, is_late
+from edge_node.intake.adapters.arriving import ForeignHeard
+from edge_node.intake.foreign import store_foreign
 from edge_node.intake.messages import Heard
 from edge_node.store import telemetry as store
 from edge_node.store.database import StationDatabase
@@ -27,7 +30,7 @@ from edge_node.store.telemetry import Received, SampleRow
 class Arrival:
     """A message as it came: ``arrived_ms`` by the station's clock [ms UTC]."""
 
-    message: Heard | Refused
+    message: Heard | ForeignHeard | Refused
     topic: str
     arrived_ms: int
 
@@ -53,10 +56,13 @@ class Committer:
     ----------
     settings
         Bounds of quality control and quarantine; the site's zone.
+    adapter
+        Signs what foreign devices said; None if no gateway is heard.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, adapter: Signer | None = None) -> None:
         self._settings = settings
+        self._adapter = adapter
         self._limits = limits_of(settings)
 
     def commit(self, db: StationDatabase, arrivals: Sequence[Arrival]) -> Committed:
@@ -84,6 +90,8 @@ class Committer:
         refused: Refused | None
         if isinstance(arrival.message, Refused):
             refused = arrival.message
+        elif isinstance(arrival.message, ForeignHeard):
+            refused = self._store_foreign(db, arrival.topic, arrival.message, received, done)
         else:
             refused = self._store_heard(db, arrival.topic, arrival.message, received, done)
         if refused is not None:
@@ -103,6 +111,30 @@ class Committer:
             return Refused(Refusal.CONFLICT, topic, heard.raw, detail)
         return None
 
+    def _store_foreign(
+        self,
+        db: StationDatabase,
+        topic: str,
+        heard: ForeignHeard,
+        received: Received,
+        done: Committed,
+    ) -> Refused | None:
+        if self._adapter is None:
+            return Refused(Refusal.TOPIC, topic, heard.raw, "no gateway is heard here")
+        with db.atomic():
+            numbered, known_count, conflicts = store_foreign(
+                db, heard, self._adapter, received.at_ms
+            )
+            for one in numbered:
+                self._store_batch(db, (one.sha256, one.raw), one.body, received, done)
+                # Nobody keeps an outbox for it: there is none to be told.
+                done.watermarks.pop(one.body.device, None)
+        done.known_count += known_count
+        if conflicts:
+            detail = f"heard with other content before: {conflicts[:3]}"
+            return Refused(Refusal.CONFLICT, topic, heard.raw, detail)
+        return Refused(Refusal.MALFORMED, topic, heard.raw, heard.fault) if heard.fault else None
+
     def _store_body(
         self, db: StationDatabase, heard: Heard, received: Received, done: Committed
     ) -> tuple[int, ...]:
@@ -116,13 +148,18 @@ class Committer:
             if watermark.upto:
                 done.watermarks[body.device] = watermark
             return ()
-        return self._store_batch(db, heard, body, received, done)
+        return self._store_batch(db, (heard.sha256, heard.raw), body, received, done)
 
     def _store_batch(
-        self, db: StationDatabase, heard: Heard, batch: Batch, received: Received, done: Committed
+        self,
+        db: StationDatabase,
+        document: tuple[str, bytes],
+        batch: Batch,
+        received: Received,
+        done: Committed,
     ) -> tuple[int, ...]:
         rows = tuple(self._judged(sample, received) for sample in batch.samples)
-        stored = store.store_batch(db, batch, rows, (heard.sha256, heard.raw), received)
+        stored = store.store_batch(db, batch, rows, document, received)
         new = set(stored.new)
         done.stale |= {
             (batch.device, civil_day(row.at_ms, self._settings.utc_offset_ms).isoformat())

@@ -23,14 +23,16 @@ from pathlib import Path
 
 from core.shape import encode
 from core.signing import Signer, sign_document
-from core.wire.telemetry import WATERMARK, Watermark
+from core.wire.telemetry import WATERMARK, Watermark, parse_topic
 from edge_node.config import Settings
+from edge_node.intake.adapters import Adapters, is_foreign_topic
+from edge_node.intake.adapters.arriving import ForeignHeard
 from edge_node.intake.ballast import Ballast
 from edge_node.intake.broker.access import BrokerAccess, ack_topic
 from edge_node.intake.committer import Arrival, Committed, Committer
 from edge_node.intake.events import OnEvent
 from edge_node.intake.link import BrokerLink, Delivery
-from edge_node.intake.messages import read_message
+from edge_node.intake.messages import Heard, read_message
 from edge_node.store.database import (
     DiskFullError,
     StationDatabase,
@@ -39,6 +41,7 @@ from edge_node.store.database import (
     open_database,
 )
 from edge_node.store.devices import DeviceRegistry
+from edge_node.store.quarantine import Refusal, Refused
 
 RETRY_S_MIN = 0.2
 FULL_QUEUE_S_MAX = 1.0  # how long the network thread waits for room, its keepalive in mind
@@ -76,6 +79,8 @@ class Intake:
         The station's clock [ms UTC].
     on_event
         Told what the log should hold; see :mod:`edge_node.intake.events`.
+    adapters
+        Read what gateways bring from foreign devices; None if none are heard.
     """
 
     def __init__(
@@ -86,15 +91,17 @@ class Intake:
         signer: Signer,
         now_ms: Callable[[], int],
         on_event: OnEvent,
+        adapters: Adapters | None = None,
     ) -> None:
         self._settings = settings
+        self._adapters = adapters
         self._database_path = database_path
         self._registry = registry
         self._signer = signer
         self._now_ms = now_ms
         self._on_event = on_event
         self._ballast = Ballast(settings.ballast_path, settings.ballast_mib)
-        self._committer = Committer(settings)
+        self._committer = Committer(settings, adapters.signer if adapters else None)
         # None only wakes an idle committer up.
         self._queue: queue.Queue[tuple[Delivery, Arrival] | None] = queue.Queue(
             settings.queue_messages_max
@@ -153,9 +160,7 @@ class Intake:
 
     def _queued(self, delivery: Delivery) -> None:
         """Verify a delivery and queue it; without room it is let go unacknowledged."""
-        message = read_message(
-            self._settings.site, delivery.topic, delivery.payload, self._registry.known
-        )
+        message = self._read(delivery)
         entry = (delivery, Arrival(message, delivery.topic, self._now_ms()))
         try:
             if self._blocked.is_set():
@@ -165,6 +170,19 @@ class Intake:
         except queue.Full:
             self._shed_count += 1
             self._shed_since_commit = True
+
+    def _read(self, delivery: Delivery) -> Heard | ForeignHeard | Refused:
+        topic, payload, registry = delivery.topic, delivery.payload, self._registry
+        if self._adapters is not None and is_foreign_topic(topic):
+            message: Heard | ForeignHeard | Refused
+            message = self._adapters.read(topic, payload, registry.known)
+        else:
+            message = read_message(self._settings.site, topic, payload, registry.known)
+        held = [name for name in _speakers(message, topic) if registry.is_held(name)]
+        if held:
+            detail = f"{held[0]} is in quarantine: release it, and it will send again"
+            return Refused(Refusal.HELD, topic, payload, detail)
+        return message
 
     def _run(self) -> None:
         db = self._opened()
@@ -270,3 +288,12 @@ class Intake:
         for reason, count in done.refused.items():
             self._totals.refused[reason] = self._totals.refused.get(reason, 0) + count
             self._on_event("messages_refused", {"reason": reason.value, "count": count})
+
+
+def _speakers(message: Heard | ForeignHeard | Refused, topic: str) -> tuple[str, ...]:
+    """Every device and gateway in whose name a message speaks; none of a refused one."""
+    if isinstance(message, Refused):
+        return ()
+    if isinstance(message, ForeignHeard):
+        return (message.gateway, *(sample.device for sample in message.samples))
+    return (parse_topic(topic)[1],)

@@ -19,7 +19,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from core.wire.telemetry import topic
-from edge_node.intake.broker.access import BrokerAccess
+from edge_node.intake.broker.access import BrokerAccess, gateway_topic
 from edge_node.intake.events import OnEvent
 from edge_node.intake.messages import LEAVES
 
@@ -67,6 +67,7 @@ class BrokerLink:
     ) -> None:
         self._access = access
         self._filters = [(topic(site, "+", leaf), QOS) for leaf in LEAVES]
+        self._filters.append((gateway_topic(site, "+", "+"), QOS))
         self._on_delivery = on_delivery
         self._on_event = on_event
         self._lock = threading.Lock()

@@ -7,13 +7,25 @@ intake ask :class:`DeviceRegistry`, which notices a change made by any connectio
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import HarvestlineError
 from core.wire.registry import Device
 from core.wire.telemetry import DeviceKind
+from edge_node.store.credentials import (
+    Credential,
+    Standing,
+    credentials,
+    gateways,
+    remove_credentials,
+    revoked_serials,
+    standings,
+)
 from edge_node.store.database import StationDatabase, open_database, storage_errors
+
+_ENDS_MAX = 4_095  # overlaps that one version of the database may count
 
 
 class UnknownDeviceError(HarvestlineError):
@@ -42,6 +54,12 @@ def put_device(db: StationDatabase, device: Device) -> None:
         device.password_sha256,
     )
     with db.atomic():
+        before = db.conn.execute(
+            "SELECT password_sha256 FROM devices WHERE device_id = ?", (device.device_id,)
+        ).fetchone()
+        if before is not None and before[0] != device.password_sha256:
+            # Whoever registers a new password means that one and no other.
+            remove_credentials(db, device.device_id)
         db.execute(_PUT, row)
 
 
@@ -60,8 +78,20 @@ def devices(db: StationDatabase) -> tuple[Device, ...]:
     return tuple(Device(row[0], DeviceKind(row[1]), *row[2:]) for row in rows)
 
 
+@dataclass(frozen=True, slots=True)
+class _View:
+    """Everything about devices and gateways, as of one version of the database."""
+
+    devices: Mapping[str, Device]
+    gateways: frozenset[str]
+    credentials: Mapping[str, tuple[Credential, ...]]
+    standings: Mapping[str, Standing]
+    revoked: tuple[tuple[str, int], ...]
+    ends_ms: tuple[int, ...]  # when overlaps of rotations end, in order
+
+
 class DeviceRegistry:
-    """The devices of one station, current at every look, for any thread.
+    """The devices and gateways of one station, current at every look, for any thread.
 
     Parameters
     ----------
@@ -69,21 +99,23 @@ class DeviceRegistry:
         The station's database, with its schema applied.
     station
         Only devices that are registered at this station count.
+    now_ms
+        The station's clock [ms UTC], by which overlaps of rotations end; without one
+        they do not.
     """
 
-    def __init__(self, path: Path, station: str) -> None:
+    def __init__(self, path: Path, station: str, now_ms: Callable[[], int] | None = None) -> None:
         self._db = open_database(path, any_thread=True)
         self._station = station
+        self._now_ms = now_ms or (lambda: 0)
         self._lock = threading.Lock()
         self._data_version = -1
         self._version = -1
-        self._devices: Mapping[str, Device] = {}
+        self._view = _View({}, frozenset(), {}, {}, (), ())
 
     def device(self, device_id: str) -> Device | None:
-        """The device, if it is registered here."""
-        with self._lock:
-            self._refresh()
-            return self._devices.get(device_id)
+        """The device, if it is registered here and not revoked."""
+        return self._current().devices.get(device_id)
 
     def known(self, device_id: str) -> Device:
         """The device.
@@ -91,9 +123,12 @@ class DeviceRegistry:
         Raises
         ------
         UnknownDeviceError
-            If it is not registered here.
+            If it is not registered here, or revoked.
         """
-        device = self.device(device_id)
+        view = self._current()
+        device = view.devices.get(device_id)
+        if device is None and view.standings.get(device_id) is Standing.REVOKED:
+            raise UnknownDeviceError(f"device {device_id} is revoked: invite and enrol it again")
         if device is None:
             raise UnknownDeviceError(
                 f"device {device_id} is not registered at {self._station}: register it at the "
@@ -102,30 +137,80 @@ class DeviceRegistry:
         return device
 
     def all_devices(self) -> tuple[Device, ...]:
-        """Every device that is registered here, by id."""
-        with self._lock:
-            self._refresh()
-            return tuple(self._devices.values())
+        """Every device that is registered here and not revoked, by id."""
+        return tuple(self._current().devices.values())
+
+    def all_gateways(self) -> tuple[str, ...]:
+        """Every gateway that is not revoked, by id."""
+        return tuple(sorted(self._current().gateways))
+
+    def is_gateway(self, user: str) -> bool:
+        """Whether a user is a gateway and not revoked."""
+        return user in self._current().gateways
+
+    def is_held(self, user: str) -> bool:
+        """Whether a device or gateway is in quarantine."""
+        return self._current().standings.get(user) is Standing.QUARANTINED
+
+    def credentials_of(self, user: str) -> tuple[Credential, ...]:
+        """What was given out here that a device or gateway may log in with now."""
+        view, now_ms = self._current(), self._now_ms()
+        if user not in view.devices and user not in view.gateways:
+            return ()
+        found = view.credentials.get(user, ())
+        return tuple(one for one in found if one.until_ms is None or one.until_ms > now_ms)
+
+    def password_hashes(self, user: str) -> tuple[str, ...]:
+        """The hashes of every password that a device or gateway may log in with now."""
+        view = self._current()
+        device = view.devices.get(user)
+        if device is not None and user not in view.credentials:
+            return (device.password_sha256,)
+        return tuple(one.password_sha256 for one in self.credentials_of(user))
+
+    def revoked_certificates(self) -> tuple[tuple[str, int], ...]:
+        """Serial and time of every revoked client certificate [hex, ms UTC]."""
+        return self._current().revoked
 
     def version(self) -> int:
-        """A number that rises with every change of a device."""
-        with self._lock:
-            self._refresh()
-            return self._version
+        """A number that rises with every change, and with every end of an overlap."""
+        view = self._current()
+        now_ms = self._now_ms()
+        return self._version * (_ENDS_MAX + 1) + min(
+            _ENDS_MAX, sum(end_ms <= now_ms for end_ms in view.ends_ms)
+        )
 
     def close(self) -> None:
         """Close the registry's own connection."""
         with self._lock:
             self._db.close()
 
-    def _refresh(self) -> None:
-        with storage_errors():
+    def _current(self) -> _View:
+        with self._lock, storage_errors():
             # data_version tells in a microsecond whether anyone has committed since.
             data_version = self._db.conn.execute("PRAGMA data_version").fetchone()[0]
-            if data_version == self._data_version:
-                return
-            version = self._db.conn.execute("SELECT version FROM devices_version").fetchone()[0]
-            if version != self._version:
-                found = devices(self._db)
-                self._devices = {d.device_id: d for d in found if d.station == self._station}
-            self._data_version, self._version = data_version, version
+            if data_version != self._data_version:
+                row = self._db.conn.execute("SELECT version FROM devices_version").fetchone()
+                if row[0] != self._version:
+                    self._view = self._read()
+                self._data_version, self._version = data_version, row[0]
+            return self._view
+
+    def _read(self) -> _View:
+        found = devices(self._db)
+        standing = standings(self._db)
+        gone = {name for name, word in standing.items() if word is Standing.REVOKED}
+        given = credentials(self._db)
+        ends = [one.until_ms for all_of in given.values() for one in all_of]
+        return _View(
+            devices={
+                d.device_id: d
+                for d in found
+                if d.station == self._station and d.device_id not in gone
+            },
+            gateways=gateways(self._db) - gone,
+            credentials=given,
+            standings=standing,
+            revoked=revoked_serials(self._db),
+            ends_ms=tuple(sorted(end_ms for end_ms in ends if end_ms is not None)),
+        )

@@ -22,6 +22,7 @@ class Refusal(Enum):
     TOPIC = "topic"  # not a topic of this site
     OVERSIZED = "oversized"
     UNKNOWN_DEVICE = "unknown_device"
+    HELD = "held"  # the station holds this device in quarantine
     MALFORMED = "malformed"  # not a document of the expected kind and shape
     SIGNATURE = "signature"  # by another key, or altered
     OTHER_DEVICE = "other_device"  # signed by the device, but speaking for another

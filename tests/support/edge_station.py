@@ -17,6 +17,7 @@ from core.wire.registry import Device
 from core.wire.telemetry import BATCH, BIRTH, DEATH, Batch, Birth, Death, DeviceKind, Sample
 from edge_node.config import Settings
 from edge_node.intake import Intake, make_broker
+from edge_node.intake.adapters import Adapters
 from edge_node.intake.broker.access import Broker, BrokerAccess
 from edge_node.keys import StationSigner
 from edge_node.store.database import StationDatabase, open_database
@@ -149,15 +150,18 @@ class RunningStation:
 
 
 @contextlib.contextmanager
-def running_station(settings: Settings, *names: str) -> Iterator[RunningStation]:
+def running_station(
+    settings: Settings, *names: str, adapters: Adapters | None = None
+) -> Iterator[RunningStation]:
     """A station with registered devices, its broker listening, its intake connected."""
     db = database(settings.folder, *names)
-    registry = DeviceRegistry(settings.database_path, settings.station)
     events, clock_ms = Events(), [NOW_MS]
+    registry = DeviceRegistry(settings.database_path, settings.station, lambda: clock_ms[0])
     broker = make_broker(settings, registry, "station-secret", events)
     intake = Intake(
-        settings, settings.database_path, registry, STATION_SIGNER, lambda: clock_ms[0], events
-    )
+        settings, settings.database_path, registry, STATION_SIGNER, lambda: clock_ms[0], events,
+        adapters,
+    )  # fmt: skip
     try:
         access = broker.start()
         intake.start(access)

@@ -27,10 +27,13 @@ from edge_node.config import Settings
 from edge_node.intake.broker.access import (
     CONNECTIONS_MAX,
     DEVICE_LEAVES,
+    FOREIGN_PREFIX,
+    FORMATS,
     BrokerAccess,
     BrokerError,
     ack_topic,
-    is_password_of,
+    gateway_topics,
+    is_password_among,
     publish_topics,
     station_user,
 )
@@ -69,20 +72,22 @@ class Door:
             return False
         if login.user == self._user:
             return True
-        own_will = login.will_topic in (None, f"v1/{self._site}/{login.user}/d")
+        wills = (None,) if self._registry.is_gateway(login.user) else _wills(self._site, login.user)
+        own_will = login.will_topic in wills
         return login.client_id == login.user and own_will and not login.will_retained
 
     def knows(self, user: str, password: str) -> bool:
         """Whether the password is the user's."""
         if user == self._user:
             return hmac.compare_digest(password.encode(), self._password.encode())
-        device = self._registry.device(user)
-        return device is not None and is_password_of(device, password)
+        return is_password_among(password, self._registry.password_hashes(user))
 
     def allows(self, user: str, topic: str, action: Action) -> bool:
         """Whether a user may publish to, subscribe to, or receive from a topic."""
         if user == self._user:
             return self._allows_station(topic, action)
+        if self._registry.is_gateway(user):
+            return action == Action.PUBLISH and topic in gateway_topics(self._site, user)
         if self._registry.device(user) is None:
             return False
         if action == Action.PUBLISH:
@@ -91,10 +96,18 @@ class Door:
 
     def _allows_station(self, topic: str, action: Action) -> bool:
         parts = topic.split("/")
+        if parts[0] == FOREIGN_PREFIX:
+            kinds = (*FORMATS, "+")
+            return action != Action.PUBLISH and parts[1:2] == [self._site] and parts[-1] in kinds
         of_site = len(parts) == len(("v1", "site", "device", "leaf")) and parts[1] == self._site
         if action == Action.PUBLISH:
             return of_site and parts[3] == "ack"
         return topic in self._heard or (of_site and parts[3] in DEVICE_LEAVES)
+
+
+def _wills(site: str, device: str) -> tuple[str | None, ...]:
+    """Where a device's will may go: nowhere, or to its own death."""
+    return (None, f"v1/{site}/{device}/d")
 
 
 @dataclass

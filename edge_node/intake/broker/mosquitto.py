@@ -12,9 +12,7 @@ Nothing relies on its memory: what it loses, the devices send again.
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import hashlib
 import json
 import os
 import pwd
@@ -35,8 +33,11 @@ from edge_node.intake.broker.access import (
     PACKET_BYTES_MAX,
     BrokerAccess,
     BrokerError,
-    is_password_of,
+    gateway_topic,
+    gateway_topics,
+    is_password_among,
     missing,
+    password_hash,
     publish_topics,
     station_user,
 )
@@ -50,9 +51,6 @@ RESTART_S_MIN = 0.2
 _STEP_S = 0.02
 SECRETS_BYTES_MAX = 8 * 1024 * 1024
 QUEUED_BYTES_MAX = 64 * 1024 * 1024
-# Passwords are 256 random bits; iterations guard weak ones and would only slow a reload.
-_ITERATIONS = 101
-_SALT_BYTES = 12
 
 _CONFIGURATION = """\
 # Written by the station at every start; changes are lost.
@@ -78,18 +76,20 @@ connection_messages false
 
 
 def password_line(user: str, password: str) -> str:
-    """A line of a Mosquitto password file (format ``$7$``: PBKDF2-HMAC-SHA-512)."""
-    # The salt need only differ between users, and must not change with every reload.
-    salt = hashlib.sha256(f"{user}\0{password}".encode()).digest()[:_SALT_BYTES]
-    key = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, _ITERATIONS)
-    parts = (base64.b64encode(part).decode() for part in (salt, key))
-    return f"{user}:$7${_ITERATIONS}${'$'.join(parts)}\n"
+    """A line of a Mosquitto password file."""
+    return f"{user}:{password_hash(user, password)}\n"
 
 
-def access_rules(site: str, user: str, devices: tuple[Device, ...]) -> str:
+def access_rules(
+    site: str, user: str, devices: tuple[Device, ...], gateways: tuple[str, ...] = ()
+) -> str:
     """The contents of a Mosquitto access control file."""
     lines = [f"user {user}", f"topic write v1/{site}/+/ack"]
     lines += [f"topic read v1/{site}/+/{leaf}" for leaf in DEVICE_LEAVES]
+    lines.append(f"topic read {gateway_topic(site, '+', '+')}")
+    for gateway in gateways:
+        lines.append(f"user {gateway}")
+        lines += [f"topic write {name}" for name in gateway_topics(site, gateway)]
     for device in devices:
         lines.append(f"user {device.device_id}")
         lines += [f"topic write {name}" for name in publish_topics(site, device.device_id)]
@@ -105,6 +105,8 @@ def read_passwords(path: Path) -> Mapping[str, str]:
     SettingError
         If it is not a JSON object of objects with a ``password``, or too large.
     """
+    if path == Path():
+        return {}
     try:
         if path.stat().st_size > SECRETS_BYTES_MAX:
             raise SettingError(f"expected at most {SECRETS_BYTES_MAX} bytes in {path}")
@@ -240,18 +242,36 @@ class MosquittoBroker:
     def _write_accounts(self) -> None:
         """Write who may connect and what they may do, from the registry as it is now."""
         self._version = self._registry.version()
-        devices = self._registry.all_devices()
+        registry, devices = self._registry, self._registry.all_devices()
         passwords = read_passwords(self._settings.device_passwords_file)
-        known = [d for d in devices if is_password_of(d, passwords.get(d.device_id, ""))]
         lines = [password_line(self._user, self._password)]
-        lines += [password_line(d.device_id, passwords[d.device_id]) for d in known]
+        known = []
+        for device in devices:
+            found = self._line_of(device, passwords.get(device.device_id, ""))
+            if found:
+                lines.append(found)
+                known.append(device)
+        gateways = registry.all_gateways()
+        given = [one for name in gateways for one in registry.credentials_of(name)[:1]]
+        lines += [f"{one.user}:{one.mosquitto}\n" for one in given if one.mosquitto]
         self._write("passwords", "".join(lines))
-        self._write("acl", access_rules(self._settings.site, self._user, tuple(known)))
+        rules = access_rules(self._settings.site, self._user, tuple(known), gateways)
+        self._write("acl", rules)
         without = missing((d.device_id for d in devices), (d.device_id for d in known))
         if without:
             self._on_event(
                 "device_passwords_missing", {"devices": len(without), "first": without[0]}
             )
+
+    def _line_of(self, device: Device, handed_over: str) -> str:
+        """A device's line of the password file; Mosquitto knows only one for each user."""
+        for one in self._registry.credentials_of(device.device_id):
+            if one.mosquitto:
+                return f"{one.user}:{one.mosquitto}\n"
+        hashes = self._registry.password_hashes(device.device_id)
+        if not is_password_among(handed_over, hashes):
+            return ""
+        return password_line(device.device_id, handed_over)
 
     def _configuration(self) -> str:
         return _CONFIGURATION.format(
