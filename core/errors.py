@@ -65,6 +65,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-EDGE-020": CatalogueEntry("gateway's message is not in its format", 422, EXIT_BAD_INPUT),
     "HL-EDGE-021": CatalogueEntry("enrolment is refused", 403, EXIT_REFUSED),
     "HL-EDGE-022": CatalogueEntry("station's certificates cannot be used", 500, EXIT_STORAGE),
+    "HL-EDGE-023": CatalogueEntry("carrier is not let in", 401, EXIT_REFUSED),
     # satellite: imagery
     "HL-SAT-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
     "HL-SAT-002": CatalogueEntry("catalog cannot be read", 422, EXIT_BAD_INPUT),
