@@ -33,8 +33,8 @@ SAMPLE_PIXELS = 512  # side of what `sample` looks at
 OVERVIEW_PIXELS_MAX = 4_096  # side up to which a raster without overviews is read whole
 # No listing of the folder, no .aux.xml: a raster is its own file and nothing beside it.
 # And a bound on decoded blocks: GDAL's own is a twentieth of the machine's memory, where a
-# stream of blocks needs no more than two rows of them.
-BLOCK_CACHE_BYTES_MAX = 32 << 20
+# stream of blocks needs no more than two rows of the classification (it is read with margins).
+BLOCK_CACHE_BYTES_MAX = 16 << 20
 GDAL = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     "GDAL_PAM_ENABLED": "NO",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import shapely
@@ -27,6 +28,7 @@ from satellite.statistics.weighted import Places, Segments, segments_of
 
 INNER_BUFFER_M = 5.0  # JRC checks by monitoring: the edge pixel is mixed
 FULL_SHARE_MIN = 0.9999
+PIECE_PLOTS = 500  # covered at a time: exactextract's answer is ten times the plan's size
 # Raised whenever the same grid and plots would give another plan, so that none is reused.
 PLAN_VERSION = 1
 
@@ -58,6 +60,27 @@ class Plan:
 
 def build_plan(grid: Grid, plots: Sequence[Plot]) -> Plan:
     """Exact coverage of every plot on a grid."""
+    pieces = [
+        _piece(grid, plots[first : first + PIECE_PLOTS], first)
+        for first in range(0, max(len(plots), 1), PIECE_PLOTS)
+    ]
+    whole = _Piece(*(np.concatenate(arrays) for arrays in zip(*pieces, strict=True)))
+    return Plan(grid=grid, key=plan_key(grid, plots), **whole._asdict())
+
+
+class _Piece(NamedTuple):
+    """What a plan holds of some of its plots."""
+
+    plot: Places
+    rows: Places
+    cols: Places
+    weight: NDArray[np.float64]
+    plot_weight: NDArray[np.float64]
+    full_pixels: NDArray[np.int64]
+
+
+def _piece(grid: Grid, plots: Sequence[Plot], first: int) -> _Piece:
+    """The part of a plan for plots that are number ``first`` and following of all."""
     polygons = [projected(plot.polygon, grid.crs) for plot in plots]
     plot, cell, weight = _cover(grid, polygons)
     inner = [polygon.buffer(-INNER_BUFFER_M) for polygon in polygons]
@@ -65,10 +88,8 @@ def build_plan(grid: Grid, plots: Sequence[Plot]) -> Plan:
     full = np.bincount(inner_plot[inner_weight >= FULL_SHARE_MIN], minlength=len(plots))
     order = np.lexsort((cell, plot))
     rows, cols = np.divmod(cell[order], grid.cols)
-    return Plan(
-        grid=grid,
-        key=plan_key(grid, plots),
-        plot=plot[order].astype(np.int32),
+    return _Piece(
+        plot=(plot[order] + first).astype(np.int32),
         rows=rows.astype(np.int32),
         cols=cols.astype(np.int32),
         weight=weight[order],

@@ -65,12 +65,12 @@ def route_of(plans: Sequence[Plan], grid: Grid, margin: int = 0) -> Route:
     rows, cols = _cells(plans, grid)
     held = (rows >= 0) & (rows < grid.rows) & (cols >= 0) & (cols < grid.cols)
     inside = None if held.all() else held
-    block = rows // BLOCK_PIXELS * (grid.cols // BLOCK_PIXELS + 1) + cols // BLOCK_PIXELS
-    order = np.argsort(block.astype(np.uint16), kind="stable").astype(np.int32)
+    order = np.argsort(_blocks(rows, cols, grid), kind="stable").astype(np.int32)
     if inside is not None:
         order = order[held[order]]
-    rows, cols, block = rows[order], cols[order], block[order]
-    starts = np.flatnonzero(np.diff(block, prepend=-1))
+    rows, cols = rows[order], cols[order]
+    block = _blocks(rows, cols, grid)
+    starts = np.flatnonzero(np.append(True, block[1:] != block[:-1])[: len(block)])
     boxes = _boxes(rows, cols, starts, grid, margin)
     bounds = np.append(starts, len(rows))
     for box, first, last in zip(boxes, bounds[:-1], bounds[1:], strict=True):
@@ -92,6 +92,14 @@ def _cells(plans: Sequence[Plan], grid: Grid) -> tuple[Places, Places]:
         rows.append(grid.rows_of(y).astype(np.int32))
         cols.append(grid.cols_of(x).astype(np.int32))
     return np.concatenate(rows), np.concatenate(cols)
+
+
+def _blocks(rows: Places, cols: Places, grid: Grid) -> NDArray[np.uint16]:
+    # A grid has at most 65 blocks a side; 16 bits are sorted by counting.
+    block = rows // BLOCK_PIXELS
+    block *= grid.cols // BLOCK_PIXELS + 1
+    block += cols // BLOCK_PIXELS
+    return block.astype(np.uint16)
 
 
 def _boxes(

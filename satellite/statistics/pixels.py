@@ -6,18 +6,22 @@ same bits. One zarr group a plan (grid and polygons), in it one a band, in it on
 array (pixel,) a date, named for the SHA-256 of the file that it was read from: a
 scene that was processed again is another array, and is never taken for the first.
 
-An array is written beside its place and renamed into it, whole; two workers that do
-the same do no harm. Its checksum is verified on reading, and what does not hold
-counts as absent: it is decoded anew.
+An array is written beside its place, flushed to the disk, and renamed into it, whole;
+two workers that do the same do no harm. Its checksum is verified on reading, and what
+does not hold counts as absent: it is decoded anew. What a killed worker left half
+written is removed by whoever opens the store next while nobody writes.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
 import tempfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +41,7 @@ FORMAT = "harvestline-pixels-1"
 CHUNK_PIXELS_MAX = 1 << 22  # the plots of one date are one chunk, or a few alike
 CODEC = BloscCodec(cname="zstd", clevel=5, shuffle="bitshuffle")
 PART = ".part-"
+LOCK = ".writing"  # shared by all that write; whoever has it alone may clear up
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,7 @@ class PixelStore:
         self._folder = folder
         for name in ("arrays", "assets", "files"):
             _made(folder / name)
+        self._clear_up()
 
     def sha256_of(self, path: Path) -> str:
         """The hash of a file's content, read once as long as its size and time stay.
@@ -81,7 +87,7 @@ class PixelStore:
         mark = [stat.st_size, stat.st_mtime_ns]
         if known.get("mark") != mark:
             known = {"mark": mark, "sha256": file_sha256(path)}
-            _write_json(note, known)
+            self._write_json(note, known)
         return str(known["sha256"])
 
     def grid(self, sha256: str) -> Grid | None:
@@ -106,7 +112,8 @@ class PixelStore:
         key = sha256_hex(statement.encode())
         if key not in settled:
             found = settle()
-            _write_json(self._asset(sha256), {**known, "settled": {**settled, key: asdict(found)}})
+            note = {**known, "settled": {**settled, key: asdict(found)}}
+            self._write_json(self._asset(sha256), note)
             return found
         return Calibration(**settled[key])
 
@@ -131,20 +138,22 @@ class PixelStore:
         """Keep the pixels of one plan in one file; a repeat changes nothing."""
         note = self._asset(sha256)
         if self.grid(sha256) is None:
-            _write_json(note, {**_read_json(note), "grid": asdict(grid)})
+            self._write_json(note, {**_read_json(note), "grid": asdict(grid)})
         path = self._array(plan_key, band, sha256)
         _made(path.parent)
         values = pixels.stored
         if pixels.inside is not None:
             values = np.stack([values, pixels.inside.astype(values.dtype)])
-        part = Path(tempfile.mkdtemp(dir=self._folder, prefix=PART))
         try:
-            _write_array(part / "array", values)
-            _renamed(part / "array", path)
+            with self._writing():
+                part = Path(tempfile.mkdtemp(dir=self._folder, prefix=PART))
+                try:
+                    _write_array(part / "array", values)
+                    _renamed(part / "array", path)
+                finally:
+                    shutil.rmtree(part, ignore_errors=True)
         except OSError as error:
             raise OutputError(f"expected to keep pixels at {path}, got: {error}") from error
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
 
     def size(self) -> StoreSize:
         """What is kept, without reading it."""
@@ -152,6 +161,44 @@ class PixelStore:
         heads = [json.loads(path.read_bytes()) for path in files if path.name == "zarr.json"]
         arrays = [head["shape"][-1] for head in heads if head["node_type"] == "array"]
         return StoreSize(len(arrays), sum(arrays), sum(path.stat().st_size for path in files))
+
+    def _write_json(self, path: Path, value: Mapping[str, Any]) -> None:
+        try:
+            with self._writing():
+                with tempfile.NamedTemporaryFile(
+                    dir=self._folder, prefix=PART, delete=False
+                ) as part:
+                    part.write(json.dumps(value).encode())
+                    part.flush()
+                    os.fsync(part.fileno())
+                Path(part.name).replace(path)
+        except OSError as error:
+            raise OutputError(f"expected to write {path}, got: {error}") from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """While this lasts, nobody clears up."""
+        with (self._folder / LOCK).open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)  # given back when the file is closed
+            yield
+
+    def _clear_up(self) -> None:
+        """Remove what was half written by a worker that is no more."""
+        left = list(self._folder.glob(f"{PART}*"))
+        if not left:
+            return
+        try:
+            with (self._folder / LOCK).open("ab") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                for part in self._folder.glob(f"{PART}*"):
+                    if part.is_dir():
+                        shutil.rmtree(part, ignore_errors=True)
+                    else:
+                        part.unlink(missing_ok=True)
+        except OSError:
+            # Someone writes, perhaps into one of them, or the folder may only be read. What
+            # is left is in nobody's way: the next to open the store clears up.
+            return
 
     def _array(self, plan_key: str, band: str, sha256: str) -> Path:
         return self._folder / "arrays" / plan_key / band / sha256
@@ -173,6 +220,17 @@ def _write_array(path: Path, values: NDArray[Any]) -> None:
         attributes={"format": FORMAT, "crc32": _crc32(values)},
     )
     array[...] = values
+    for made in (*path.rglob("*"), path):
+        _flushed(made)
+
+
+def _flushed(path: Path) -> None:
+    """Have a file or folder on the disk, not in the machine's memory only."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _crc32(values: NDArray[Any]) -> int:
@@ -201,12 +259,3 @@ def _read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=PART, delete=False) as part:
-            part.write(json.dumps(value).encode())
-        Path(part.name).replace(path)
-    except OSError as error:
-        raise OutputError(f"expected to write {path}, got: {error}") from error

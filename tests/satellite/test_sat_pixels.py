@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import sqlite3
 import subprocess
 import sys
@@ -18,8 +19,8 @@ from satellite.scenes.mask import BLEEDING_CLASSES, CLEAR_CLASSES, clear_pixels
 from satellite.scenes.raster import Grid, RasterError
 from satellite.statistics import store as store_module
 from satellite.statistics.coverage import build_plan, plan_key
-from satellite.statistics.gather import clear_by_sight, route_of, sight
-from satellite.statistics.pixels import PixelStore
+from satellite.statistics.gather import Gathered, clear_by_sight, route_of, sight
+from satellite.statistics.pixels import CHUNK_PIXELS_MAX, LOCK, PART, PixelStore
 from satellite.statistics.plots import Plot, read_plots
 from satellite.statistics.sample import Keeping, Look, Sampler
 from satellite.statistics.shelf import plan_for
@@ -141,17 +142,40 @@ store.write("plan", "red", "b" * 64, grid, Gathered(rows, None))
 """
 
 
+def _parts(folder: Path) -> list[Path]:
+    return list(folder.rglob(f"{PART}*"))
+
+
 def test_a_kill_in_the_middle_of_writing_leaves_what_was_whole(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(tmp_path)], cwd=REPOSITORY, check=False
     )
     assert done.returncode == -9
+    assert _parts(tmp_path), "the half-written array lies about"
+    with (tmp_path / LOCK).open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        PixelStore(tmp_path)
+        assert _parts(tmp_path), "and is left alone while someone writes"
     store = PixelStore(tmp_path)
+    assert _parts(tmp_path) == []
     kept = store.read("plan", "red", "a" * 64)
     assert kept is not None
     assert kept.stored.tolist() == list(range(9))
     assert store.read("plan", "red", "b" * 64) is None
     assert store.size().arrays == 1
+
+
+def test_a_date_of_all_plots_is_one_chunk_or_few_alike(tmp_path: Path) -> None:
+    grid = Grid(CRS, LEFT, TOP, 10.0, 4, 4)
+    store = PixelStore(tmp_path)
+    for name, count, chunks in (("a", 9, 1), ("b", 0, 1), ("c", CHUNK_PIXELS_MAX + 3, 2)):
+        pixels = np.arange(count).astype(np.uint16)
+        store.write("plan", "red", name * 64, grid, Gathered(pixels, None))
+        found = store.read("plan", "red", name * 64)
+        assert found is not None
+        assert (found.stored == pixels).all()
+        files = list((tmp_path / "arrays" / "plan" / "red" / (name * 64)).rglob("c/*"))
+        assert len(files) == (chunks if count else 0)
 
 
 def test_several_indices_share_the_bands_that_are_read(tmp_path: Path) -> None:
