@@ -17,6 +17,7 @@ from typing import Any
 from core.canonical import canonical_hash
 from core.errors import ProductError
 from core.lending.accrual import DayCount
+from core.lending.lease import TERM_DAYS_MAX, TERM_DAYS_MIN
 from core.shape import decode, encode
 from core.units import PPM
 
@@ -212,6 +213,11 @@ def _faults(product: Product) -> list[str]:
         faults.append("approve_pd_ppm_max must not exceed refer_pd_ppm_max")
     if product.credit.rounding_unit_minor <= 0 or product.credit.draw_step_minor <= 0:
         faults.append("rounding_unit_minor and draw_step_minor must be positive")
+    if not TERM_DAYS_MIN <= product.lease.term_days <= TERM_DAYS_MAX:
+        faults.append(
+            f"lease.term_days must be {TERM_DAYS_MIN} to {TERM_DAYS_MAX}: it covers the darkness "
+            f"that is expected, got {product.lease.term_days}"
+        )
     if product.movement.fresh_days_max >= product.movement.stale_days_max:
         faults.append("fresh_days_max must be below stale_days_max")
     try:

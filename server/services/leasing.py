@@ -9,9 +9,16 @@ them. Expiry returns nothing: only the station's own record does.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from core.canonical import parse_canonical
+from core.lending.forecast import (
+    PACE_DAYS,
+    Need,
+    Planted,
+    lease_need_minor,
+    season_plan_minor,
+)
 from core.lending.lease import LEASE, Lease, LeaseKind
 from core.lending.product import Product
 from core.shape import encode
@@ -21,8 +28,10 @@ from core.wire.records import Down
 from server.services.centre import Work
 from server.services.downlink import send
 from server.services.standing import LineStanding, standing, zone_minutes
-from server.store import leases, lines, logs, products, registry
+from server.store import destroyed, leases, lines, logs, places, products, registry
 from server.store.leases import SignedLease
+from server.store.lines import Line
+from server.store.places import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +45,8 @@ class Basis:
 
 
 def issue_for_station(work: Work, station: str) -> None:
-    """Bring a station's leases up: one an open line that has headroom, and onboarding."""
-    if registry.find_station(work.tx, station) is None or logs.quarantine_reason(work.tx, station):
+    """Bring a station's leases up: those of the lines drawn there, and onboarding."""
+    if not _may_lease(work, station):
         return
     for line_id in lines.of_station(work.tx, station):
         issue_for_line(work, line_id)
@@ -45,31 +54,43 @@ def issue_for_station(work: Work, station: str) -> None:
         _renew_onboarding(work, station, product)
 
 
-def issue_for_line(work: Work, line_id: str) -> Lease | None:
-    """Lease a line's free headroom to its station, if it is worth a draw."""
+def issue_for_line(work: Work, line_id: str) -> tuple[Lease, ...]:
+    """Lease a line's free headroom to the stations where it is drawn, if worth a draw."""
     line = lines.lock(work.tx, line_id)
-    if not line.is_open or line.frozen or logs.quarantine_reason(work.tx, line.station):
-        return None
-    if registry.find_station(work.tx, line.station) is None:
-        return None
     on = work.today(zone_minutes(work.tx, line.farmer_id))
+    if not line.is_open or line.frozen or on >= date.fromisoformat(line.due_on):
+        return ()  # nothing more can be priced after the due date
     product = products.newest(work.tx, line.product_id)
-    if on >= date.fromisoformat(line.due_on):
-        return None  # nothing more can be priced
-    stands = standing(work.tx, line, on)
-    amount = lease_amount(product, stands)
+    found = []
+    for place in places.of_line(work.tx, line):
+        if _may_lease(work, place.station):
+            lease = _issue(work, standing(work.tx, line, on), product, place)
+            found += [lease] if lease is not None else []
+    return tuple(found)
+
+
+def _may_lease(work: Work, station: str) -> bool:
+    """Whether a station is enrolled, heard, and not gone for good."""
+    known = registry.find_station(work.tx, station) is not None
+    gone = destroyed.is_gone(work.tx, station)
+    return known and not gone and not logs.quarantine_reason(work.tx, station)
+
+
+def _issue(work: Work, stands: LineStanding, product: Product, place: Place) -> Lease | None:
+    line = stands.line
+    amount = lease_amount(work, product, stands, place)
     if amount == 0:
         return None
     lease = Lease(
         lease_id=work.new_id(),
         kind=LeaseKind.LINE,
-        station=line.station,
+        station=place.station,
         product_id=line.product_id,
         currency=line.currency,
         amount_minor=amount,
         signed_at_ms=work.at_ms,
         expires_at_ms=work.at_ms + product.lease.term_days * MS_PER_DAY,
-        line_id=line_id,
+        line_id=line.line_id,
         limit_minor=line.limit_minor,
     )
     basis = Basis(
@@ -79,16 +100,46 @@ def issue_for_line(work: Work, line_id: str) -> Lease | None:
     return lease
 
 
-def lease_amount(product: Product, stands: LineStanding) -> int:
-    """How much more of a line to lease [minor units]; 0 below one draw step.
+def lease_amount(work: Work, product: Product, stands: LineStanding, place: Place) -> int:
+    """How much more of a line to lease to a station [minor units]; 0 below one draw step.
 
-    The share applies to all that is neither drawn nor pending, so that what was held
-    back is not leased away bit by bit by the next runs.
+    The need is that of the whole line, and the station's part of it; what is out at the
+    station counts against it, but not what nears its end: that is renewed ahead (L11).
     """
-    undrawn = stands.line.limit_minor - stands.owed.principal_minor - stands.pending_minor
-    wanted = share_ppm(max(0, undrawn), product.lease.share_of_headroom_ppm) - stands.leased_minor
-    bounded = max(0, min(wanted, stands.headroom_minor))
+    need = share_ppm(lease_need_minor(_need(work, product, stands), product), place.share_ppm)
+    ends_ms = work.at_ms + work.settings.lease_renew_days * MS_PER_DAY
+    out = sum(
+        book.unspent_minor
+        for book in stands.books
+        if book.lease.station == place.station and book.lease.expires_at_ms > ends_ms
+    )
+    if place.station == stands.line.station:
+        out += stands.onboarding_unspent_minor
+    bounded = max(0, min(need - out, stands.headroom_minor))
     return floor_to_unit(bounded, product.credit.draw_step_minor)
+
+
+def _need(work: Work, product: Product, stands: LineStanding) -> Need:
+    by = stands.on + timedelta(days=product.lease.term_days)
+    since = stands.on - timedelta(days=PACE_DAYS)
+    draws = leases.draws_of_line(work.tx, stands.line.line_id)
+    lately = [draw for draw in draws if draw.effective_on > since.isoformat()]
+    undrawn = stands.line.limit_minor - stands.owed.principal_minor - stands.pending_minor
+    return Need(
+        undrawn_minor=undrawn,
+        drawn_minor=stands.drawn_minor,
+        drawn_lately_minor=leases.posted_minor(lately),
+        plan_minor=season_plan_minor(product, _ground(work, stands.line), by),
+    )
+
+
+def _ground(work: Work, line: Line) -> tuple[Planted, ...]:
+    found = [registry.find_subject(work.tx, each) for each in line.subject_ids]
+    return tuple(
+        Planted(each.area_m2, date.fromisoformat(each.sown_on))
+        for each in found
+        if each is not None and each.area_m2 and each.sown_on
+    )
 
 
 def _renew_onboarding(work: Work, station: str, product: Product) -> None:

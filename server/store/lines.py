@@ -15,7 +15,7 @@ from core.reasons import Reason
 from core.shape import decode
 from server.store.engine import NotKnownError, Tx
 from server.store.rows import from_json, json_text, read_as
-from server.store.tables import line_subjects, lines, movements
+from server.store.tables import line_stations, line_subjects, lines, movements
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +200,11 @@ def every(tx: Tx, *, open_only: bool = False) -> tuple[Line, ...]:
 
 
 def of_station(tx: Tx, station: str) -> tuple[str, ...]:
-    """The ids of a station's open lines."""
-    where = (lines.c.tenant_id == tx.tenant_id, lines.c.station == station, lines.c.is_open)
+    """The ids of the open lines that are drawn at a station, its own and its guests'."""
+    mine = (line_stations.c.tenant_id == tx.tenant_id, line_stations.c.station == station)
+    guests = select(line_stations.c.line_id).where(*mine)
+    here = (lines.c.station == station) | lines.c.line_id.in_(guests)
+    where = (lines.c.tenant_id == tx.tenant_id, here, lines.c.is_open)
     rows = tx.rows(select(lines.c.line_id).where(*where).order_by(lines.c.line_id))
     return tuple(row["line_id"] for row in rows)
 
