@@ -34,7 +34,9 @@ TOKEN_BYTES = 32
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "enroll-satellite": ("server.commands.village", "enroll_satellite", "register a satellite key"),
     "enroll-station": ("server.commands.village", "enroll_station", "enrol a base station"),
+    "export-down": ("server.commands.carrying", "export_down", "write what a station lacks"),
     "import": ("server.commands.village", "import_village", "register a village from its files"),
+    "import-envelopes": ("server.commands.carrying", "import_envelopes", "take a carrier's file"),
     "init": ("server.commands.setup", "init", "make a new centre: keys, settings, database"),
     "migrate": ("server.commands.setup", "migrate", "bring the database to this version"),
     "model": ("server.commands.lending", "model", "register compact models"),

@@ -1,21 +1,22 @@
-"""The same envelopes on a USB stick: one file of documents with their lengths before them.
+"""The same envelopes on a USB stick or an agent's device: one carrier's file each way.
 
-``HLS1``, then for each document four bytes of length (big-endian) and the document:
-sealed envelopes and signed receipts or pulls, in order of urgency. Whoever carries
-the file can neither read the envelopes nor change a byte unnoticed.
+Written in order of urgency, so that a file that is full or cut off has what matters
+most. What is bad in a file is refused by name; the rest of it goes on.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from core.errors import EnvelopeDamagedError, HarvestlineError
 from core.lending.lease import Clock
-from core.wire.envelope import HEADER_BYTES_MAX, PAYLOAD_BYTES_MAX, peek
+from core.wire.carrier import DOCUMENTS_MAX, MAGIC, documents_in, framed
+from core.wire.envelope import peek
 from edge_node.store import logs, outbox
 from edge_node.store.database import DiskFullError, StationDatabase, StoreError
 from edge_node.sync.applying import Applied, Fate, apply_envelope
@@ -24,10 +25,7 @@ from edge_node.sync.peers import Ends
 from edge_node.sync.pulling import pull_document
 from edge_node.sync.pushing import UP_LOGS, is_receipt, next_envelope, take_receipt
 
-MAGIC = b"HLS1"
-LENGTH_BYTES = 4
-DOCUMENT_BYTES_MAX = PAYLOAD_BYTES_MAX + HEADER_BYTES_MAX + 1024
-DOCUMENTS_MAX = 4000
+FILE_BYTES_MAX = 1024 * 1024 * 1024  # of one export
 
 
 class StickError(HarvestlineError):
@@ -38,10 +36,11 @@ class StickError(HarvestlineError):
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What stands in a file."""
+    """What stands in a file, and whether that is all that waited."""
 
     documents_count: int
     size_bytes: int
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +62,34 @@ def export_file(db: StationDatabase, ends: Ends, path: Path, clock: Clock) -> Ex
     StickError
         If the file cannot be written.
     """
-    log_settled_features(db, ends.desk, clock)
-    documents = [pull_document(db, ends, clock), *_unsent(db, ends)]
-    data = MAGIC + b"".join(len(d).to_bytes(LENGTH_BYTES, "big") + d for d in documents)
     temporary = path.with_name(path.name + ".new")
     try:
         with temporary.open("wb") as file:
-            file.write(data)
+            exported = export_to(db, ends, file, clock)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+        _settle(path.parent)
     except OSError as error:
         raise StickError(f"expected to write {path}: {error}") from error
-    return Exported(len(documents), len(data))
+    return exported
+
+
+def export_to(
+    db: StationDatabase, ends: Ends, file: IO[bytes], clock: Clock, bytes_max: int = FILE_BYTES_MAX
+) -> Exported:
+    """Write the same into an open file, most urgent first, as much as the bounds allow.
+
+    What does not fit goes with the next file, after the receipts for this one.
+    """
+    log_settled_features(db, ends.desk, clock)
+    size_bytes, count = file.write(MAGIC), 0
+    for document in itertools.chain((pull_document(db, ends, clock),), _unsent(db, ends)):
+        piece = framed(document)
+        if size_bytes + len(piece) > bytes_max or count >= DOCUMENTS_MAX:
+            return Exported(count, size_bytes, complete=False)
+        size_bytes, count = size_bytes + file.write(piece), count + 1
+    return Exported(count, size_bytes)
 
 
 def import_file(db: StationDatabase, ends: Ends, path: Path, clock: Clock) -> Imported:
@@ -84,16 +98,35 @@ def import_file(db: StationDatabase, ends: Ends, path: Path, clock: Clock) -> Im
     Raises
     ------
     StickError
-        If the file cannot be read, or is not a file of envelopes.
+        If the file cannot be read.
+    EnvelopeDamagedError
+        If it is not a carrier's file, or it is cut off; what came before was applied.
+    """
+    try:
+        with path.open("rb") as file:
+            return import_from(db, ends, file, path.name, clock)
+    except OSError as error:
+        raise StickError(f"expected to read {path}: {error}") from error
+
+
+def import_from(
+    db: StationDatabase, ends: Ends, file: IO[bytes], name: str, clock: Clock
+) -> Imported:
+    """Apply what an open file holds.
+
+    Raises
+    ------
+    EnvelopeDamagedError
+        If it is not a carrier's file, or it is cut off; what came before was applied.
     """
     fates: list[Fate] = []
     refused: list[str] = []
     receipts = 0
-    for document in read_documents(path):
+    for document in documents_in(file.read, name):
         if document[:1] == b"{":
             receipts += _take(db, ends, document, refused, clock)
             continue
-        applied: Applied = apply_envelope(db, ends, document, path.name, clock)
+        applied: Applied = apply_envelope(db, ends, document, name, clock)
         fates.append(applied.fate)
         refused += [applied.problem] if applied.problem else []
         refused += applied.refusals
@@ -106,39 +139,13 @@ def import_file(db: StationDatabase, ends: Ends, path: Path, clock: Clock) -> Im
     )
 
 
-def read_documents(path: Path) -> Iterator[bytes]:
-    """The documents of a file, one after the other.
-
-    Raises
-    ------
-    StickError
-        If the file cannot be read.
-    EnvelopeDamagedError
-        If it is not a file of envelopes, or it is cut off; what came before was given.
-    """
+def _settle(folder: Path) -> None:
+    """Let the new name survive a stick that is pulled out."""
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        with path.open("rb") as file:
-            if file.read(len(MAGIC)) != MAGIC:
-                raise EnvelopeDamagedError(f"expected a file of envelopes (HLS1) at {path}")
-            yield from _documents(file, path)
-    except OSError as error:
-        raise StickError(f"expected to read {path}: {error}") from error
-
-
-def _documents(file: BinaryIO, path: Path) -> Iterator[bytes]:
-    for _ in range(DOCUMENTS_MAX):
-        length_bytes = file.read(LENGTH_BYTES)
-        if not length_bytes:
-            return
-        length = int.from_bytes(length_bytes, "big")
-        document = file.read(length) if length <= DOCUMENT_BYTES_MAX else b""
-        if len(length_bytes) < LENGTH_BYTES or len(document) != length or not document:
-            raise EnvelopeDamagedError(
-                f"expected a document of {length} bytes in {path}, it is cut off: copy it again"
-            )
-        yield document
-    if file.read(1):
-        raise EnvelopeDamagedError(f"expected at most {DOCUMENTS_MAX} documents in {path}")
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _unsent(db: StationDatabase, ends: Ends) -> Iterator[bytes]:
@@ -158,7 +165,7 @@ def _take(
     try:
         if not is_receipt(document):
             raise EnvelopeDamagedError("expected an envelope or a receipt, got another document")
-        take_receipt(db, ends, document, clock)
+        take_receipt(db, ends, document, clock, carried=True)
     except (StoreError, DiskFullError):
         raise
     except HarvestlineError as error:

@@ -24,6 +24,25 @@ def answer_pull(centre: Centre, data: bytes) -> bytes | None:
         If the request is damaged, not by an enrolled station, in another's name, or
         the station follows another log than the centre's.
     """
+    pull = _verified(centre, data)
+    return centre.write(lambda work: _answer(work, pull))
+
+
+def acknowledge_pull(centre: Centre, data: bytes) -> str:
+    """Hear a pull that a carrier brought: what the station has, and its name.
+
+    It may be any age, so its clock is not held against ours.
+
+    Raises
+    ------
+    HarvestlineError
+        As ``answer_pull``.
+    """
+    pull = _verified(centre, data)
+    return centre.write(lambda work: _acknowledged(work, pull, None).name)
+
+
+def _verified(centre: Centre, data: bytes) -> Pull:
     with centre.store.reading() as tx:
         stations = {one.key_id: one for one in registry.all_stations(tx)}
     ring = KeyRing(one.public_key for one in stations.values())
@@ -31,10 +50,15 @@ def answer_pull(centre: Centre, data: bytes) -> bytes | None:
     pull = decode(Pull, signed.body)
     if stations[signed.key_id].name != pull.station:
         raise SenderError(f"expected {stations[signed.key_id].name}, got a pull for {pull.station}")
-    return centre.write(lambda work: _answer(work, pull))
+    return pull
 
 
 def _answer(work: Work, pull: Pull) -> bytes | None:
+    station = _acknowledged(work, pull, pull.at_ms - work.at_ms)
+    return next_down(work, station, pull.after, pull.bytes_max)
+
+
+def _acknowledged(work: Work, pull: Pull, skew_ms: int | None) -> Station:
     station = registry.station(work.tx, pull.station)
     logs.lock_outbound(work.tx, station.name)
     if logs.outbound_hash(work.tx, station.name, pull.after) != pull.head:
@@ -43,9 +67,9 @@ def _answer(work: Work, pull: Pull) -> bytes | None:
             "the station follows another centre, or its store was put back"
         )
     logs.acknowledge(work.tx, station.name, pull.after)
-    registry.station_seen(work.tx, station.name, work.at_ms, pull.at_ms - work.at_ms)
+    registry.station_seen(work.tx, station.name, work.at_ms, skew_ms)
     _sweep(work, station)
-    return next_down(work, station, pull.after, pull.bytes_max)
+    return station
 
 
 def next_down(

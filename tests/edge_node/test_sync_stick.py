@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
 from core.errors import EnvelopeDamagedError
-from core.wire.envelope import MAGIC, LogClass
-from core.wire.records import Down
+from core.wire.carrier import LENGTH_BYTES, documents_in
+from core.wire.carrier import MAGIC as STICK_MAGIC
+from core.wire.envelope import MAGIC, LogClass, peek
+from core.wire.records import Down, Up
 from edge_node.store import logs, outbox, village
-from edge_node.sync.stick import (
-    LENGTH_BYTES,
-    StickError,
-    export_file,
-    import_file,
-    read_documents,
-)
-from edge_node.sync.stick import MAGIC as STICK_MAGIC
+from edge_node.sync.pushing import next_envelope
+from edge_node.sync.stick import StickError, export_file, export_to, import_file
 from tests.support.lending_station import Station, farmer
 
 
@@ -43,7 +41,7 @@ def test_a_round_by_stick_delivers_and_is_receipted(station, tmp_path):
     out = tmp_path / "out.hls"
     export_file(station.db, station.ends, out, station.clock)
     answers = []
-    for document in read_documents(out):
+    for document in documents_in(io.BytesIO(out.read_bytes()).read, "out"):
         if document.startswith(MAGIC):
             answers.append(station.centre.take(document))
         else:
@@ -96,3 +94,55 @@ def test_what_is_no_stick_file_is_refused(station, tmp_path, content):
 def test_a_missing_file_is_named(station, tmp_path):
     with pytest.raises(StickError, match="nowhere"):
         bring(station, tmp_path / "nowhere")
+
+
+def test_an_old_receipt_on_a_stick_takes_nothing_back(station, tmp_path):
+    station.populate()
+    station.opened_line(1)
+    early = station.centre.take(next_envelope(station.db, station.ends, LogClass.MONEY, 0))
+    station.opened_line(2)
+    late = station.centre.take(next_envelope(station.db, station.ends, LogClass.MONEY, 0))
+    assert bring(station, stick(tmp_path / "late.hls", late)).receipts_count == 1
+    delivered = outbox.delivered(station.db, LogClass.MONEY)
+    assert bring(station, stick(tmp_path / "early.hls", early)).refused == ()
+    assert outbox.delivered(station.db, LogClass.MONEY) == delivered
+    assert delivered == logs.tail(station.db, LogClass.MONEY)
+
+
+def test_a_file_holds_what_is_most_urgent_and_says_that_more_waits(station):
+    station.populate()
+    station.opened_line(1)
+    with station.db.atomic():
+        for n in range(600):
+            text = station.keys.signer.sign(f"{n}".encode()).hex()
+            logs.append(station.db, "kijani", Up.TELEMETRY, {"text": text}, station.clock)
+    file = io.BytesIO()
+    exported = export_to(station.db, station.ends, file, station.clock, bytes_max=16_000)
+    assert not exported.complete
+    assert exported.size_bytes == len(file.getvalue()) <= 16_000
+    file.seek(0)
+    found = list(documents_in(file.read, "file"))
+    assert [peek(each).log for each in found[1:]] == [LogClass.MONEY]
+    assert export_to(station.db, station.ends, io.BytesIO(), station.clock).complete
+
+
+def test_a_stick_that_is_full_leaves_no_half_file(station, tmp_path):
+    with pytest.raises(StickError, match="expected to write"):
+        export_file(station.db, station.ends, tmp_path / "no-folder" / "out.hls", station.clock)
+
+
+def test_a_stations_own_file_and_a_neighbours_are_refused_by_name(station, tmp_path):
+    station.populate()
+    station.opened_line(1)
+    own = tmp_path / "own.hls"
+    export_file(station.db, station.ends, own, station.clock)
+    brought = bring(station, own)
+    assert brought.applied_count == brought.receipts_count == 0
+    assert all("expected" in reason for reason in brought.refused)
+    assert len(brought.refused) == 2
+    (tmp_path / "mlima").mkdir()
+    neighbour = Station(tmp_path / "mlima", "mlima")
+    neighbour.centre.say(Down.FARMER, farmer(1, "card-1"), station.at_ms)
+    brought = bring(station, stick(tmp_path / "foreign.hls", neighbour.centre.envelope(1, 1)))
+    neighbour.close()
+    assert (brought.applied_count, len(brought.refused)) == (0, 1)
