@@ -50,7 +50,8 @@ def take_file(centre: Centre, file: IO[bytes], name: str) -> Carried:
     StoreError
         If the store cannot be used; what was taken stays, the file may come again.
     """
-    carried, pulls = Carried(), []
+    carried = Carried()
+    pulls: list[bytes] = []
     documents = documents_in(file.read, name)
     while True:
         try:
