@@ -153,3 +153,36 @@ def test_wheat_is_compared_with_its_neighbours_until_it_is_harvested(
     assert all(ppm is not None and abs(ppm) < 100_000 for ppm in told)
     harvested = flanders["winter wheat"]
     assert anomalies_of(harvested, None, levels) == [Anomalies()] * 4, "what grows after it"
+
+
+def test_the_page_of_numbers_tells_what_the_plot_shows(
+    flanders: dict[str, list[Subject]], repository: Path
+) -> None:
+    subject = next(s for s in flanders["winter wheat"] if s.plot.plot_id == "flanders_2019_a-01")
+    series, season = subject.series, subject.season
+    by_day = {look.date: look for look in series.looks}
+    clear, hidden = by_day[date(2019, 5, 16)], by_day[date(2019, 4, 26)]
+    assert clear.mean is not None
+    assert clear.spread is not None
+    assert hidden.mean is not None
+    seen = [look for look in series.looks if look.mean is not None]
+    bounds = [season.start_days_90, season.peak_days_90, season.end_days_90]
+    dates = [season.start_day, season.peak_day, season.end_day]
+    told = [date.fromordinal(day) for day in dates if day is not None]
+    told_lines = [
+        f"mean {clear.mean:.6f}   std {clear.spread.std:.6f}   median {clear.spread.median:.6f}",
+        f"p10 {clear.spread.p10:.6f}   p90 {clear.spread.p90:.6f}",
+        f"{hidden.valid_fraction:.0%} was seen, with a mean of {hidden.mean:.3f}".replace(
+            "%", " %"
+        ),
+        f"The {series.pixels:.0f}",
+        f"Of {len(series.looks)} days the plot was hidden on {len(series.looks) - len(seen)}",
+        f"Of the other {len(seen)}, four showed less",
+        f"{len(series.used)} looks used, four open circles",
+        *(f"{day.day} {day:%B} ± {n} days" for day, n in zip(told, bounds, strict=True)),
+    ]
+    page = (repository / "docs" / "how-numbers-are-made.md").read_text(encoding="utf-8")
+    words = " ".join(page.split())
+    missing = [line for line in told_lines if " ".join(line.split()) not in words]
+    assert not missing
+    assert sum(look.valid_fraction < 0.4 for look in seen) == 4
