@@ -17,7 +17,7 @@ from tests.simulation.checkers import after_each_step
 from tests.simulation.run import STEPS, run_seed
 from tests.simulation.world import World
 
-QUICK_SEEDS, SEEDS_A_TEST = 200, 10
+QUICK_SEEDS, SEEDS_A_TEST = 200, 4
 NIGHTLY_SEEDS, NIGHTLY_SEEDS_A_TEST = 10_000, 100
 NIGHTLY_FIRST = 1_000
 
