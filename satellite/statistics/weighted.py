@@ -2,19 +2,16 @@
 
 Every pixel weighs what the plot covers of it. All sums are float64, the deviation is
 taken about the mean in a second pass (no difference of large squares), and the
-quantiles are those of Hyndman and Fan's type 7 (doi:10.1080/00031305.1996.10473566,
-numpy's default) carried over to weights as exactextract does: with the n seen pixels
-of a plot in order of value, pixel k = 0 … n−1 stands at
+quantiles are those of exactextract. It keeps a histogram: pixels of one value are one
+value, of the weight of all of them. With the n different values of a plot in order,
+value k = 0 … n−1 stands at
 
     S_k = k·w_k + (n−1)·Σ_{i<k} w_i
 
 and the quantile q is read off the broken line through (S_k, value_k) at
-q·(n−1)·Σw. With equal weights S_k is k·(n−1)·w, which is type 7.
-
-Where values tie, S_k would depend on which of them comes first. So pixels of one value
-share their weight evenly: S_k is then its mean over all orders of the tied pixels, the
-quantile is a function of the values and weights alone, and it is still type 7 where
-weights are equal (adding the weights of equal values up into one would not be).
+q·(n−1)·Σw. This is type 7 of Hyndman and Fan (doi:10.1080/00031305.1996.10473566,
+numpy's default) carried over to weights: with equal weights S_k is k·(n−1)·w. Where
+values tie it is not numpy's, which counts each pixel, but it depends on no order.
 """
 
 from __future__ import annotations
@@ -170,7 +167,7 @@ def _quantiles(
     Behind a plot's seen pixels, ``count`` of them, a row of the table holds what it may:
     nothing is read off there.
     """
-    place, weight = _in_order(segments, value, plots, count)
+    place, weight, count = _in_order(segments, value, plots, count)
     row, final = np.arange(len(plots)), np.maximum(count - 1, 0)
     # From left to right, so that the padding changes nothing.
     stand = np.cumsum(weight, axis=1)
@@ -194,12 +191,12 @@ def _quantiles(
 
 def _in_order(
     segments: Segments, value: Pixels, plots: NDArray[np.int64], count: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], Pixels]:
-    """Of each plot the places of its pixels in order of value, and what each weighs.
+) -> tuple[NDArray[np.int64], Pixels, NDArray[np.int64]]:
+    """Of each plot where its values are, in order, what each weighs, and how many there are.
 
     The place within the run rides in the lowest bits of each value, so that one plain
     sort carries it along; rows in which only those bits keep two values apart are
-    ordered once more.
+    settled one by one.
     """
     starts = segments.starts[plots]
     sizes = segments.starts[plots + 1] - starts
@@ -220,22 +217,28 @@ def _in_order(
     alike &= across[1:] < count[:, None]
     doubt = np.flatnonzero(alike.any(axis=1))
     if len(doubt):
-        place[doubt], weight[doubt] = _settled(value, place[doubt], weight[doubt], count[doubt])
-    return place, weight
+        count = count.copy()
+        place[doubt], weight[doubt], count[doubt] = _settled(
+            value, place[doubt], weight[doubt], count[doubt]
+        )
+    return place, weight, count
 
 
 def _settled(
     value: Pixels, place: NDArray[np.int64], weight: Pixels, count: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], Pixels]:
-    """Places and weights of rows in exact order of value, the weight of ties shared evenly."""
+) -> tuple[NDArray[np.int64], Pixels, NDArray[np.int64]]:
+    """Rows in exact order of value, pixels of one value made one of all their weight."""
     keys = value.take(place, mode="clip")
-    keys[np.arange(place.shape[1]) >= count[:, None]] = np.inf
+    seen = np.arange(place.shape[1]) < count[:, None]
+    keys[~seen] = np.inf
     order = np.argsort(keys, axis=1, kind="stable")
-    keys, weight = (np.take_along_axis(each, order, axis=1) for each in (keys, weight))
+    keys = np.take_along_axis(keys, order, axis=1)
     fresh = np.ones(keys.shape, np.bool_)
     fresh[:, 1:] = keys[:, 1:] != keys[:, :-1]
-    first = np.flatnonzero(fresh)
-    members = np.diff(first, append=keys.size)
-    shared: Pixels = np.add.reduceat(weight.ravel(), first) / members
-    place = np.take_along_axis(place, order, axis=1)
-    return place, np.repeat(shared, members).reshape(weight.shape)
+    row, col = np.nonzero(fresh)
+    rank = np.cumsum(fresh, axis=1)[fresh] - 1
+    places, weights = np.zeros_like(place), np.zeros_like(weight)
+    places[row, rank] = place[row, order[row, col]]
+    carried = np.take_along_axis(weight, order, axis=1)
+    weights[row, rank] = np.add.reduceat(carried.ravel(), np.flatnonzero(fresh))
+    return places, weights, np.count_nonzero(fresh & seen, axis=1)

@@ -111,3 +111,72 @@ def test_one_pixel_is_its_own_statistics() -> None:
     found = statistics_of(segments_of(np.zeros(1, np.int32), np.array([0.25]), 1), np.array([0.4]))
     assert (found.seen[0], found.mean[0], found.std[0]) == (0.25, 0.4, 0.0)
     assert (found.p10[0], found.median[0], found.p90[0]) == (0.4, 0.4, 0.4)
+
+
+def _read_off(value: np.ndarray, weight: np.ndarray) -> list[float]:
+    """The quantiles by their definition: S_k of the different values, one at a time."""
+    values = np.unique(value[~np.isnan(value)])
+    weights = np.array([weight[value == one].sum() for one in values])
+    n = len(values)
+    stand = np.array([k * weights[k] + (n - 1) * weights[:k].sum() for k in range(n)])
+    return [float(np.interp(q * (n - 1) * weights.sum(), stand, values)) for q in (0.1, 0.5, 0.9)]
+
+
+def _levels(value: np.ndarray, weight: np.ndarray) -> list[float]:
+    found = statistics_of(segments_of(np.zeros(len(value), np.int32), weight, 1), value)
+    return [found.p10[0], found.median[0], found.p90[0]]
+
+
+def _by_exactextract(value: np.ndarray, weight: np.ndarray) -> list[float]:
+    """exactextract's quantiles of one row of pixels, covered from below by their weights."""
+    n = len(value)
+    corners = [(k + side, weight[k]) for k in range(n) for side in (0, 1)]
+    stair = Polygon([(0, 0), *corners, (n, 0)])
+    source = NumPyRasterSource(value[None, :], 0, 0, n, 1)
+    feature = {"type": "Feature", "properties": {}, "geometry": mapping(stair)}
+    (row,) = exact_extract(source, [feature], OPS)
+    return [row["properties"][name] for name in ("quantile_10", "median", "quantile_90")]
+
+
+def _tied(seed: int, pixels: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return np.round(rng.normal(0.5, 0.2, pixels) * 25) / 25, rng.uniform(0.05, 1.0, pixels)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_where_values_tie_the_quantiles_are_still_exactextracts(seed: int) -> None:
+    value, weight = _tied(seed, 15 + 3 * seed)
+    assert len(np.unique(value)) < len(value)
+    assert _levels(value, weight) == pytest.approx(_by_exactextract(value, weight), abs=1e-6)
+
+
+def test_tied_pixels_may_come_in_any_order() -> None:
+    value, weight = _tied(0, 60)
+    order = np.random.default_rng(0).permutation(60)
+    assert _levels(value[order], weight[order]) == pytest.approx(_levels(value, weight), abs=1e-12)
+
+
+def test_many_plots_of_tied_and_other_pixels_equal_exactextracts() -> None:
+    value = np.round(np.random.default_rng(9).normal(0.5, 0.2, (60, 60)), 2)
+    value[:30] += np.random.default_rng(10).normal(0, 1e-3, (30, 60))
+    value[::7, ::3] = np.nan
+    _, ours, theirs = _found(value)
+    for name, values in ours.items():
+        for mine, row in zip(values, theirs, strict=True):
+            if row["count"]:
+                assert mine == pytest.approx(row[name], abs=1e-6), name
+
+
+@pytest.mark.parametrize("pixels", [1, 2, 3, 40, 257, 3000])
+def test_quantiles_are_those_of_their_definition(pixels: int) -> None:
+    # Values that differ in their last bits, and both zeros: the sort's own bits must not show.
+    rng = np.random.default_rng(pixels)
+    near = 0.3 * (1 + rng.integers(0, 3, pixels) * np.finfo(float).eps)
+    kinds = rng.integers(0, 5, pixels)
+    value = np.choose(
+        kinds, [near, rng.normal(0, 1, pixels), np.full(pixels, -0.0), np.zeros(pixels),
+                np.full(pixels, np.nan)],
+    )  # fmt: skip
+    value[0] = 0.25
+    weight = rng.uniform(0.01, 1.0, pixels)
+    assert _levels(value, weight) == pytest.approx(_read_off(value, weight), abs=1e-9)
