@@ -88,6 +88,8 @@ class Settings:
         What may be sent on one civil day of the site [bytes]; 0 if the link is not metered.
     uplink_reserve_bytes
         By how much money and consents may exceed it [bytes].
+    picture_bytes_a_day_max
+        What plots' pictures may cost on one civil day, both ways [bytes]; 0 for no pictures.
     adapters_file
         TOML: which foreign device is which of ours; without it gateways are not heard.
     page_host, page_port
@@ -126,6 +128,7 @@ class Settings:
     sync_every_s: int = 60
     uplink_bytes_a_day_max: int = 0
     uplink_reserve_bytes: int = 256 * 1024
+    picture_bytes_a_day_max: int = 200_000
     adapters_file: Path = Path()
     page_host: str = "127.0.0.1"
     page_port: int = 8080
@@ -174,6 +177,7 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "sync_every_s": (1, 86_400),
     "uplink_bytes_a_day_max": (0, 2**40),
     "uplink_reserve_bytes": (0, 2**30),
+    "picture_bytes_a_day_max": (0, 2**30),
     "page_port": (0, 65_535),
 }
 

@@ -17,6 +17,7 @@ from typing import Any
 from core.lending.lease import DrawState
 from core.lending.limit import Movement
 from core.reasons import Reason
+from core.wire.evidence import PictureRef
 
 
 class Up(Enum):
@@ -170,7 +171,10 @@ class Freeze:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceDigest:
-    """The part of an evidence document that a station needs: stage, anomaly, yield."""
+    """The part of an evidence document that a station needs: stage, anomaly, yield.
+
+    ``pictures`` are the newest in colours and of the index; their bytes travel apart.
+    """
 
     evidence_id: str
     sha256: str
@@ -180,3 +184,4 @@ class EvidenceDigest:
     features: Mapping[str, int] = field(default_factory=dict)
     yield_p10_kg_per_ha: int | None = None
     yield_p50_kg_per_ha: int | None = None
+    pictures: tuple[PictureRef, ...] | None = None

@@ -103,4 +103,8 @@ def ends_of(hands: Hands, settings: Settings, keys: StationKeys) -> Ends:
 
 def allowance_of(settings: Settings) -> Allowance:
     """What may go up on a day."""
-    return Allowance(settings.uplink_bytes_a_day_max, settings.uplink_reserve_bytes)
+    return Allowance(
+        settings.uplink_bytes_a_day_max,
+        settings.uplink_reserve_bytes,
+        settings.picture_bytes_a_day_max,
+    )

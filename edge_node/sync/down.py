@@ -22,7 +22,7 @@ from core.wire.envelope import LogClass, Record
 from core.wire.records import Down, EvidenceDigest, Freeze, LineStatus
 from core.wire.registry import Device, Dossier, Farmer, Subject
 from edge_node.decide.closing import close_given_back, give_back_cut
-from edge_node.store import devices, leases, lines, models, outbox, village
+from edge_node.store import devices, leases, lines, models, outbox, pictures, village
 from edge_node.store.database import StationDatabase
 from edge_node.store.village import UnknownRecordError
 from edge_node.sync.peers import Ends
@@ -69,7 +69,11 @@ def _product(db: StationDatabase, _ends: Ends, record: Record, _clock: Clock) ->
 
 
 def _evidence(db: StationDatabase, _ends: Ends, record: Record, _clock: Clock) -> None:
-    village.keep_evidence(db, decode(EvidenceDigest, record.body), record.seq)
+    digest = decode(EvidenceDigest, record.body)
+    village.keep_evidence(db, digest, record.seq)
+    newest = village.evidence_of(db, digest.subject_id)
+    if newest is not None and newest.evidence_id == digest.evidence_id:
+        pictures.want(db, digest.subject_id, digest.pictures or ())
 
 
 def _line(db: StationDatabase, ends: Ends, record: Record, clock: Clock) -> None:

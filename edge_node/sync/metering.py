@@ -52,10 +52,13 @@ class Allowance:
         What may be sent on one civil day [bytes]; 0 if nobody counts.
     reserve_bytes
         By how much money, consents and pulls may exceed it [bytes].
+    picture_bytes_a_day_max
+        What asking for pictures may cost on one civil day, both ways [bytes]; 0 for none.
     """
 
     bytes_a_day_max: int = 0
     reserve_bytes: int = 0
+    picture_bytes_a_day_max: int = 0
 
     def left_bytes(self, purpose: Purpose, sent_bytes: int) -> int:
         """What may still be sent today for a purpose [bytes]."""
@@ -127,6 +130,26 @@ class Meter:
             self._count(purpose, self.client.sent_bytes - before)
             raise
         self._count(purpose, self.client.sent_bytes - before)
+        return answer
+
+    def get(self, path: str, headers: Mapping[str, str], answer_bytes_max: int) -> Answer:
+        """Ask for bytes by name and count the asking; it changes no run's size.
+
+        Raises
+        ------
+        CentreUnreachableError
+            If there is no proper answer.
+        """
+        before = self.client.sent_bytes
+        try:
+            answer = self.client.get(path, headers, answer_bytes_max)
+        except LinkCutError:
+            self._count(Purpose.PULL, sum(len(text) for text in headers.values()))
+            raise
+        except CentreUnreachableError:
+            self._count(Purpose.PULL, self.client.sent_bytes - before)
+            raise
+        self._count(Purpose.PULL, self.client.sent_bytes - before)
         return answer
 
     def went(self, purpose: Purpose, took_ms: int, *, more: bool) -> None:

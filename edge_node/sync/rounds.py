@@ -24,6 +24,7 @@ from edge_node.store.database import DiskFullError, StationDatabase, StoreError
 from edge_node.sync.daily import log_settled_features
 from edge_node.sync.metering import UNMETERED, Allowance, Meter
 from edge_node.sync.peers import Ends
+from edge_node.sync.pictures import fetch_pictures
 from edge_node.sync.pulling import Pulled, pull, pull_is_due
 from edge_node.sync.pushing import UP_LOGS, push
 from edge_node.sync.wires import CentreClient
@@ -99,11 +100,14 @@ def _round(ends: Ends, meter: Meter, clock: Clock) -> Round:
     rest = push(ends, meter, clock)
     # What was given back is leased anew at once, while there is a link.
     again = pull(ends, meter, clock) if closed else Pulled()
+    more = rest.more or pulled.more or again.more
+    if not more:
+        more = fetch_pictures(ends, meter, clock)
     return Round(
         pushed_records_count=urgent.records_count + rest.records_count,
         pulled_records_count=pulled.records_count + again.records_count,
         refusals=pulled.refusals + again.refusals,
-        more=rest.more or pulled.more or again.more,
+        more=more,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import httpx
@@ -70,6 +70,18 @@ class Answer:
         return f"{self.status}: {self.body.decode(errors='replace')[:PROBLEM_CHARACTERS_MAX]}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """One request: ``counted_bytes`` is what of it goes up, ``answer_bytes_max`` may come."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    counted_bytes: int
+    content: bytes | None = None
+    answer_bytes_max: int = ANSWER_BYTES_MAX
+
+
 class CentreClient:
     """Posts documents and envelopes; counts what goes over the wire [bytes].
 
@@ -106,9 +118,30 @@ class CentreClient:
         CentreUnreachableError
             If the centre cannot be reached, answers too much, or has a fault.
         """
+        return self._send(_Ask("POST", path, {"content-type": content_type}, len(content), content))
+
+    def get(self, path: str, headers: Mapping[str, str], answer_bytes_max: int) -> Answer:
+        """Ask for bytes by name and return the answer, whatever its status below 500.
+
+        Parameters
+        ----------
+        answer_bytes_max
+            An answer that is larger is cut off [bytes].
+
+        Raises
+        ------
+        LinkCutError
+            If the exchange began and broke off, or took too long.
+        CentreUnreachableError
+            If the centre cannot be reached, answers too much, or has a fault.
+        """
+        asked_bytes = sum(len(text) for text in headers.values())
+        return self._send(_Ask("GET", path, headers, asked_bytes, None, answer_bytes_max))
+
+    def _send(self, ask: _Ask) -> Answer:
         began_ms = self._elapsed_ms()
         try:
-            status, body = self._exchange(path, content, content_type, began_ms)
+            status, body = self._exchange(ask, began_ms)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise CentreUnreachableError(
                 f"expected to reach the centre, got {type(error).__name__}: {error}"
@@ -122,28 +155,25 @@ class CentreClient:
             raise CentreUnreachableError(f"the centre has a fault: {answer.problem()}")
         return answer
 
-    def _exchange(
-        self, path: str, content: bytes, content_type: str, began_ms: int
-    ) -> tuple[int, bytes]:
+    def _exchange(self, ask: _Ask, began_ms: int) -> tuple[int, bytes]:
         patience = self._patience
-        timeout = httpx.Timeout(patience.exchange_s(len(content)), connect=patience.connect_s)
-        headers = {"content-type": content_type}
+        timeout = httpx.Timeout(patience.exchange_s(ask.counted_bytes), connect=patience.connect_s)
         with self._client.stream(
-            "POST", path, content=content, headers=headers, timeout=timeout
+            ask.method, ask.path, content=ask.content, headers=dict(ask.headers), timeout=timeout
         ) as response:
-            self.sent_bytes += len(content)
-            return response.status_code, self._read(response, len(content), began_ms)
+            self.sent_bytes += ask.counted_bytes
+            return response.status_code, self._read(response, ask, began_ms)
 
-    def _read(self, response: httpx.Response, sent_bytes: int, began_ms: int) -> bytes:
+    def _read(self, response: httpx.Response, ask: _Ask, began_ms: int) -> bytes:
         parts, size = [], 0
         for part in response.iter_bytes():
             size += len(part)
             self.received_bytes += len(part)
-            if size > ANSWER_BYTES_MAX:
+            if size > ask.answer_bytes_max:
                 raise CentreUnreachableError(
-                    f"expected an answer of at most {ANSWER_BYTES_MAX} bytes, got more"
+                    f"expected an answer of at most {ask.answer_bytes_max} bytes, got more"
                 )
-            allowed_s = self._patience.exchange_s(sent_bytes + size)
+            allowed_s = self._patience.exchange_s(ask.counted_bytes + size)
             if self._elapsed_ms() - began_ms > allowed_s * MS_PER_S:
                 raise LinkCutError(f"expected {size} bytes within {allowed_s:.0f} s, got them late")
             parts.append(part)

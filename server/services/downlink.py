@@ -7,12 +7,14 @@ except a line's status and a freeze, whose latest word counts.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from core.reasons import Reason
 from core.scoring.features import FeatureValue
 from core.shape import encode
 from core.wire.envelope import LogClass, LogName
+from core.wire.evidence import PictureRef
 from core.wire.records import Down, EvidenceDigest, Freeze, LineStatus
 from core.wire.registry import Subject, SubjectKind
 from server.services.centre import Work
@@ -20,6 +22,9 @@ from server.services.standing import LineStanding, priced_by, standing, zone_min
 from server.store import lines, logs, models, products, registry
 from server.store.evidence import KeptEvidence
 from server.store.lines import Line
+
+# What a farmer is shown at the kiosk; of each row the newest, of one day the first kind.
+PICTURES_SHOWN = (("true_color", "false_color"), ("index",))
 
 
 def send(work: Work, station: str, kind: Down, body: Any) -> None:
@@ -73,8 +78,13 @@ def send_freeze(work: Work, line: Line, reasons: tuple[Reason, ...]) -> None:
     send(work, line.station, Down.FREEZE, Freeze(line.line_id, line.frozen, reasons))
 
 
-def send_evidence(work: Work, stations: frozenset[str], kept: KeptEvidence) -> None:
-    """Tell stations what imagery says of a subject: stage, anomaly, yield."""
+def send_evidence(
+    work: Work,
+    stations: frozenset[str],
+    kept: KeptEvidence,
+    pictures: Sequence[PictureRef] = (),
+) -> None:
+    """Tell stations what imagery says of a subject: stage, anomaly, yield, newest pictures."""
     digest = EvidenceDigest(
         evidence_id=kept.evidence_id,
         sha256=kept.sha256,
@@ -84,9 +94,20 @@ def send_evidence(work: Work, stations: frozenset[str], kept: KeptEvidence) -> N
         features={value.name: value.value for value in imagery_features(kept)},
         yield_p10_kg_per_ha=kept.yield_p10,
         yield_p50_kg_per_ha=kept.yield_p50,
+        pictures=newest_pictures(pictures) or None,
     )
     for station in sorted(stations):
         send(work, station, Down.EVIDENCE, digest)
+
+
+def newest_pictures(pictures: Sequence[PictureRef]) -> tuple[PictureRef, ...]:
+    """The newest picture in colours, true before false, and the newest of the index."""
+    found = []
+    for kinds in PICTURES_SHOWN:
+        of_kind = [one for one in pictures if one.kind in kinds]
+        if of_kind:
+            found.append(max(of_kind, key=lambda one: (one.day, -kinds.index(one.kind))))
+    return tuple(found)
 
 
 def imagery_features(kept: KeptEvidence) -> tuple[FeatureValue, ...]:

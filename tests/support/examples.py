@@ -102,6 +102,10 @@ def _records() -> dict[str, tuple[rec.Up | rec.Down, Any]]:
         "evidence": (rec.Down.EVIDENCE, rec.EvidenceDigest(
             "0f5c", "ab" * 32, "plot-1", "2026-05-20", "vegetative",
             {"ndvi_anomaly_ppm": -12_000}, 1100, 2200)),
+        "evidence-pictures": (rec.Down.EVIDENCE, rec.EvidenceDigest(
+            "0f5d", "ab" * 32, "plot-1", "2026-05-20", "vegetative", {}, 1100, 2200, (
+                ev.PictureRef("true_color", "2026-05-20", "34" * 32, "image/webp", 3_140),
+                ev.PictureRef("index", "2026-05-20", "56" * 32, "image/webp", 2_890)))),
     }  # fmt: skip
 
 

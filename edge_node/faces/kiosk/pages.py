@@ -52,6 +52,7 @@ def pages(front: Front, rendering: Rendering) -> APIRouter:
         ("POST", "/leave", acts.leave),
         ("POST", "/language", acts.language),
         ("GET", "/home", acts.home),
+        ("GET", "/pictures/{sha256}", acts.picture),
         ("GET", "/agreements", acts.agreements),
         ("POST", "/withdraw", acts.withdraw),
         ("GET", "/draw/{line_id}", acts.amount),
@@ -108,6 +109,10 @@ class _Pages:
         card = standing.last_card
         features = self._teller.feature_words(card.card.inputs.model_sha256) if card else {}
         return self._page("home.html", visit, standing=standing, features=features)
+
+    def picture(self, request: Request, sha256: str) -> Response:
+        media_type, data = self._teller.picture(self._visit(request).farmer_id, sha256)
+        return Response(data, media_type=media_type)
 
     def agreements(self, request: Request) -> HTMLResponse:
         visit = self._visit(request)

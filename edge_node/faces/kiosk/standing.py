@@ -8,11 +8,12 @@ from core.lending.lease import Clock
 from core.lending.ledger import Owed
 from core.lending.product import Product
 from core.reasons import Reason, ReasonCode
+from core.wire.evidence import PictureRef
 from core.wire.registry import Farmer, Subject
 from edge_node.decide.desk import Desk
 from edge_node.decide.inputs import fits
 from edge_node.decide.room import owed, rooms, uncounted_draws
-from edge_node.store import decisions, lines, village
+from edge_node.store import decisions, lines, pictures, village
 from edge_node.store.database import StationDatabase
 from edge_node.store.decisions import KeptCard
 from edge_node.store.lines import KeptLine, LimitStep
@@ -20,11 +21,15 @@ from edge_node.store.lines import KeptLine, LimitStep
 
 @dataclass(frozen=True, slots=True)
 class SubjectStanding:
-    """A plot or herd with the stage that was last seen, and when."""
+    """A plot or herd with the stage that was last seen, and when.
+
+    ``pictures`` are those that are here, of a herd those of its pasture.
+    """
 
     subject: Subject
     stage: str
     seen_on: str
+    pictures: tuple[PictureRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +136,11 @@ def _refusal(line: KeptLine, code: ReasonCode | None) -> Reason:
 
 def _subject(db: StationDatabase, subject_id: str) -> SubjectStanding:
     subject = village.subject(db, subject_id)
-    evidence = village.evidence_of(db, subject.pasture_id or subject_id)
+    seen_id = subject.pasture_id or subject_id
+    evidence = village.evidence_of(db, seen_id)
     stage = evidence.stage if evidence else "sowing"
-    return SubjectStanding(subject, stage, evidence.as_of if evidence else "")
+    seen_on = evidence.as_of if evidence else ""
+    return SubjectStanding(subject, stage, seen_on, pictures.of_subject(db, seen_id))
 
 
 def _possible(db: StationDatabase, farmer_id: str, found: list[KeptLine]) -> tuple[Possible, ...]:

@@ -24,7 +24,7 @@ from edge_node.decide.draws import DrawAsk, Receipt
 from edge_node.decide.telemetry import TelemetryOf
 from edge_node.faces.kiosk.standing import LineStanding, Standing, line_standing, standing_of
 from edge_node.faces.kiosk.words import words_in
-from edge_node.store import decisions, leases, lines, models, village
+from edge_node.store import decisions, leases, lines, models, pictures, village
 from edge_node.store.database import StationDatabase
 from edge_node.store.decisions import KeptCard
 from edge_node.store.outbox import trust_clock
@@ -98,6 +98,23 @@ class Teller:
         """How the farmer stands."""
         with self._turn:
             return standing_of(self._db, self._desk, farmer_id, self._clock())
+
+    def picture(self, farmer_id: str, sha256: str) -> tuple[str, bytes]:
+        """The media type and bytes of a picture of the farmer's own ground.
+
+        Raises
+        ------
+        UnknownRecordError
+            If it is another's, or not here.
+        """
+        with self._turn:
+            for subject in village.subjects_of(self._db, farmer_id):
+                seen_id = subject.pasture_id or subject.subject_id
+                for ref in pictures.of_subject(self._db, seen_id):
+                    data = pictures.data_of(self._db, seen_id, sha256)
+                    if ref.sha256 == sha256 and data is not None:
+                        return ref.media_type, data
+        raise UnknownRecordError(f"expected a picture of your own field, got {sha256[:64]!r}")
 
     def line(self, farmer_id: str, line_id: str) -> LineStanding:
         """How one of the farmer's lines stands."""
