@@ -92,6 +92,11 @@ class Settings:
         What plots' pictures may cost on one civil day, both ways [bytes]; 0 for no pictures.
     adapters_file
         TOML: which foreign device is which of ours; without it gateways are not heard.
+    carrier_token_file
+        The secret by which an agent's device may fetch and bring files of envelopes at
+        ``/carrier``; without it that endpoint is not there.
+    carrier_bytes_max
+        Largest file at that endpoint [bytes].
     page_host, page_port
         Where the kiosk and the tablet pages are served; port 0 takes a free one.
     """
@@ -130,6 +135,8 @@ class Settings:
     uplink_reserve_bytes: int = 256 * 1024
     picture_bytes_a_day_max: int = 200_000
     adapters_file: Path = Path()
+    carrier_token_file: Path = Path()
+    carrier_bytes_max: int = 16 * 1024 * 1024
     page_host: str = "127.0.0.1"
     page_port: int = 8080
 
@@ -178,6 +185,7 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "uplink_bytes_a_day_max": (0, 2**40),
     "uplink_reserve_bytes": (0, 2**30),
     "picture_bytes_a_day_max": (0, 2**30),
+    "carrier_bytes_max": (64 * 1024, 2**30),
     "page_port": (0, 65_535),
 }
 

@@ -38,6 +38,9 @@ HEADER_BYTES_MAX = 4096
 PAYLOAD_BYTES_MAX = 8 * 1024 * 1024
 RAW_BYTES_MAX = 32 * 1024 * 1024
 RECORDS_MAX = 5000
+# In memory a value takes up to a hundred bytes, on the wire as little as two: what an
+# honest run never holds is refused before it is parsed.
+VALUES_MAX = 2_000_000
 _PREFIX_BYTES = len(MAGIC) + 4
 
 
@@ -323,6 +326,9 @@ class _Run:
 
 
 def _read_records(raw: bytes) -> tuple[Record, ...]:
+    values = sum(raw.count(mark) for mark in (b",", b"[", b"{"))
+    if values > VALUES_MAX:
+        raise EnvelopeDamagedError(f"expected at most {VALUES_MAX} values, got about {values}")
     try:
         return decode(_Run, parse_canonical(raw, RAW_BYTES_MAX)).records
     except (CanonicalError, ShapeError) as error:

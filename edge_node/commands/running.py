@@ -12,13 +12,19 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from core.errors import HarvestlineError
+from core.shape import encode
 from edge_node.commands.hands import Bench, allowance_of
+from edge_node.config import read_secret
 from edge_node.decide.draws import recover
 from edge_node.decide.telemetry import telemetry_of
+from edge_node.faces.carrier import Beside, Cargo, Door, carrier
 from edge_node.faces.kiosk.application import LOOPBACK, kiosk
 from edge_node.faces.kiosk.front import Front
 from edge_node.faces.kiosk.station_page import IntakeHealth, StationState, station_state
@@ -32,6 +38,7 @@ from edge_node.store.devices import DeviceRegistry
 from edge_node.store.outbox import trust_clock
 from edge_node.sync.daily import tend_readings
 from edge_node.sync.rounds import Pace, Rhythm, run_rounds
+from edge_node.sync.stick import export_to, import_from
 from edge_node.sync.wires import CentreClient
 
 LOG = logging.getLogger("harvestline.edge")
@@ -128,7 +135,9 @@ class Running:
         teller = Teller(db, desk, Sources(hands.now, hands.mint), telemetry)
         visits = Visits(hands.elapsed_ms, hands.entropy)
         front = Front(teller, visits, self._state_of(self._connect()))
-        app = kiosk(front, settings.utc_offset_ms, LOOPBACK | {settings.page_host})
+        app = self._with_carriers(
+            kiosk(front, settings.utc_offset_ms, LOOPBACK | {settings.page_host})
+        )
         listener = socket.create_server((settings.page_host, settings.page_port))
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, lifespan="off", ws="none",
@@ -138,6 +147,29 @@ class Running:
         server = self._server
         self._thread("pages", lambda: server.run(sockets=[listener]))
         return f"http://{settings.page_host}:{listener.getsockname()[1]}"
+
+    def _with_carriers(self, pages: ASGIApp) -> ASGIApp:
+        """The pages, and the carriers' endpoint beside them if a token was set."""
+        settings, hands = self._settings, self._station.hands
+        if settings.carrier_token_file == Path():
+            return pages
+        door = Door(read_secret(settings.carrier_token_file), hands.elapsed_ms)
+        return Beside(pages, carrier(door, self._cargo(self._connect())))
+
+    def _cargo(self, db: StationDatabase) -> Cargo:
+        turn, ends, hands = threading.Lock(), self._station.ends, self._station.hands
+
+        def hand_out(file: IO[bytes], bytes_max: int) -> None:
+            with turn:
+                export_to(db, ends, file, trust_clock(db, *hands.now()), bytes_max)
+
+        def take_in(file: IO[bytes]) -> Mapping[str, Any]:
+            with turn:
+                clock = trust_clock(db, *hands.now())
+                told: Mapping[str, Any] = encode(import_from(db, ends, file, "carrier", clock))
+                return told
+
+        return Cargo(hand_out, take_in, self._settings.carrier_bytes_max)
 
     def _state_of(self, db: StationDatabase) -> Callable[[], StationState]:
         turn, name = threading.Lock(), self._settings.station

@@ -1,0 +1,215 @@
+"""Hostile envelopes and carriers' files: each is refused by name, soon, and in little memory.
+
+A bomb must be signed by a known writer to be looked into at all; these are.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import tracemalloc
+import zlib
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.canonical import canonical_bytes, parse_canonical, sha256_hex
+from core.errors import CanonicalError, EnvelopeDamagedError, HarvestlineError
+from core.shape import encode
+from core.signing import bytes_to_sign
+from core.wire import carrier
+from core.wire.envelope import (
+    ENVELOPE,
+    GENESIS,
+    HEADER_BYTES_MAX,
+    MAGIC,
+    PAYLOAD_BYTES_MAX,
+    RAW_BYTES_MAX,
+    Header,
+    LogClass,
+    LogName,
+    Record,
+    chain_head,
+    pack,
+    peek,
+    unpack,
+)
+from tests.support.signing import KnownKeys, NumberSigner
+
+STATION = NumberSigner(3)
+KEYS = KnownKeys.of(STATION)
+NAME = LogName("kijani", LogClass.MONEY)
+RECORDS = tuple(Record(i, "consent", 1000 + i, 5, {"n": i, "text": "ü" * i}) for i in range(1, 6))
+GOOD = pack(NAME, GENESIS, RECORDS, STATION)
+SECONDS_MAX = 20.0  # under tracemalloc, on a busy machine
+MEMORY_BYTES_MAX = 5 * RAW_BYTES_MAX  # its bytes, its text, and both written again
+
+
+def forged(payload: bytes, raw_bytes: int, **changes: object) -> bytes:
+    """An envelope around any payload, well signed by a writer who means harm."""
+    header = Header(
+        writer="kijani", log=LogClass.MONEY, stream="", first=1, last=1, previous=GENESIS,
+        head="ab" * 32, payload_sha256=sha256_hex(payload), raw_bytes=raw_bytes,
+        key_id=STATION.key_id,
+    )  # fmt: skip
+    text = canonical_bytes(encode(replace(header, **changes)))  # type: ignore[arg-type]
+    signature = STATION.sign(bytes_to_sign(ENVELOPE, text))
+    return MAGIC + len(text).to_bytes(4, "big") + text + signature + payload
+
+
+def bombed(raw: bytes) -> bytes:
+    return forged(zlib.compress(raw, 9), len(raw))
+
+
+SMALL = RAW_BYTES_MAX - 64
+BOMBS = {
+    "more than it says": forged(zlib.compress(b"0" * 10**8, 9), 1000),
+    "says more than is allowed": forged(zlib.compress(b"0" * 10**8, 9), 10**8),
+    "nothing but zeros": bombed(b"0" * SMALL),
+    "empty lists": bombed(b'{"records":[' + b"[]," * (SMALL // 3) + b"[]]}"),
+    "empty objects": bombed(b'{"records":[' + b"{}," * (SMALL // 3) + b"{}]}"),
+    "short strings": bombed(b'{"records":[' + b'"ab",' * (SMALL // 5) + b'""]}'),
+    "small integers": bombed(b'{"records":[' + b"9," * (SMALL // 2) + b"9]}"),
+    "one deep list": bombed(b"[" * 100_000),
+    "one deep list in records": bombed(b'{"records":' + b"[" * 50_000 + b"]" * 50_000 + b"}"),
+    "one long number": bombed(b'{"records":[' + b"9" * 1_000_000 + b"]}"),
+    "one long string": bombed(b'{"records":["' + b"a" * (SMALL - 32) + b'"]}'),
+    "combining marks": bombed(b'{"records":["a' + b"\xcc\x81" * 1_000_000 + b'"]}'),
+    "repeated keys": bombed(b'{"records":[{' + b'"a":1,' * 200_000 + b'"a":1}]}'),
+    "many keys": bombed(
+        b'{"records":[{' + b",".join(b'"k%06d":1' % n for n in range(200_000)) + b"}]}"
+    ),
+    "not JSON": bombed(b"\xff" * 1000),
+    "no records": bombed(b'{"records":[]}'),
+    "not compressed": forged(b"{}" * 100, 200),
+    "trailing bytes": forged(zlib.compress(b'{"records":[]}') + b"x" * 1000, 14),
+}
+
+
+@pytest.mark.parametrize("name", sorted(BOMBS))
+def test_a_signed_bomb_is_refused_soon_and_in_little_memory(name: str) -> None:
+    began_s = time.perf_counter()
+    tracemalloc.start()
+    try:
+        with pytest.raises(HarvestlineError):
+            unpack(BOMBS[name], KEYS)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert time.perf_counter() - began_s < SECONDS_MAX
+    assert peak_bytes < MEMORY_BYTES_MAX
+
+
+def test_a_header_may_not_be_larger_than_its_bound() -> None:
+    for size in (HEADER_BYTES_MAX + 1, 2**31, 2**32 - 1):
+        with pytest.raises(EnvelopeDamagedError):
+            peek(MAGIC + size.to_bytes(4, "big") + b"{" * 5000)
+    with pytest.raises(HarvestlineError):
+        peek(forged(b"x", 1, writer="w" * 5000))
+
+
+def test_a_payload_may_not_be_larger_than_its_bound() -> None:
+    with pytest.raises(EnvelopeDamagedError, match="payload of at most"):
+        peek(forged(b"x" * (PAYLOAD_BYTES_MAX + 1), 1))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"first": 0},
+        {"first": -5, "last": -5},
+        {"last": 2**53 - 1},
+        {"raw_bytes": 0},
+        {"raw_bytes": -1},
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(change: dict[str, int]) -> None:
+    raw = canonical_bytes({"records": [encode(RECORDS[0])]})
+    changes = {"raw_bytes": len(raw), **change}
+    with pytest.raises(HarvestlineError):
+        unpack(forged(zlib.compress(raw), **changes), KEYS)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=2_000))
+def test_any_bytes_are_an_envelope_or_refused(data: bytes) -> None:
+    for candidate in (data, MAGIC + data, MAGIC + b"\0\0\0\x02{}" + data):
+        for read in (peek, lambda each: unpack(each, KEYS)):
+            with pytest.raises(HarvestlineError):
+                read(candidate)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_a_good_envelope_that_is_cut_joined_or_changed_is_refused(data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(GOOD) - 1))
+    end = data.draw(st.integers(start, len(GOOD)))
+    put = data.draw(st.binary(max_size=50))
+    changed = GOOD[:start] + put + GOOD[end:]
+    if changed == GOOD:
+        return
+    with pytest.raises(HarvestlineError):
+        unpack(changed, KEYS)
+
+
+JSON = st.recursive(
+    st.booleans() | st.integers() | st.text(max_size=20) | st.none() | st.floats(),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(JSON, st.booleans())
+def test_any_signed_content_is_records_or_refused(content: object, wrapped: bool) -> None:
+    raw = json.dumps({"records": [content]} if wrapped else content).encode()
+    try:
+        records = unpack(bombed(raw), KEYS).records
+    except HarvestlineError:
+        return
+    assert chain_head(NAME, GENESIS, records) == "ab" * 32  # only by a collision
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.binary(min_size=1, max_size=60), max_size=6), st.data())
+def test_a_carriers_file_gives_its_documents_or_is_refused(
+    documents: list[bytes], data: st.DataObject
+) -> None:
+    whole = carrier.MAGIC + b"".join(carrier.framed(each) for each in documents)
+    assert list(carrier.documents_in(io.BytesIO(whole).read, "file")) == documents
+    cut = whole[: data.draw(st.integers(0, len(whole)))] + data.draw(st.binary(max_size=8))
+    found = []
+    try:
+        for each in carrier.documents_in(io.BytesIO(cut).read, "file"):
+            found.append(each)  # noqa: PERF402  (what came before the fault counts)
+    except EnvelopeDamagedError:
+        pass
+    assert sum(len(each) + carrier.LENGTH_BYTES for each in found) <= len(cut)
+
+
+def test_a_carriers_file_of_too_many_or_too_large_documents_is_refused() -> None:
+    many = carrier.MAGIC + carrier.framed(b"x") * (carrier.DOCUMENTS_MAX + 1)
+    with pytest.raises(EnvelopeDamagedError, match="at most"):
+        list(carrier.documents_in(io.BytesIO(many).read, "file"))
+    asked: list[int] = []
+
+    def read(count: int) -> bytes:
+        asked.append(count)
+        return {4: carrier.MAGIC if len(asked) == 1 else b"\xff\xff\xff\xff"}.get(count, b"")
+
+    with pytest.raises(EnvelopeDamagedError):
+        list(carrier.documents_in(read, "file"))
+    assert max(asked) <= carrier.DOCUMENT_BYTES_MAX
+    with pytest.raises(EnvelopeDamagedError):
+        carrier.framed(b"")
+
+
+def test_a_deep_document_is_refused_before_it_is_walked() -> None:
+    for data in (b"[" * 200_000, b'{"a":' * 200_000, b'{"a":' + b"[" * 900 + b"]" * 900 + b"}"):
+        with pytest.raises(CanonicalError):
+            parse_canonical(data, 10**7)
