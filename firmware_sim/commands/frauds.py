@@ -46,6 +46,10 @@ _LOSING = (Peril.HAIL, Peril.FLOOD, Peril.DROUGHT)
     "--to", "last", type=click.DateTime(["%Y-%m-%d"]), default=None,
     help="Last day of scenes; the season's last if absent.",
 )  # fmt: skip
+@click.option(
+    "--real-edges", is_flag=True,
+    help="Blur and misplace scenes as a real satellite does, and let headlands grow weaker.",
+)  # fmt: skip
 @perils_option
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def command(
@@ -55,8 +59,7 @@ def command(
     truth_file: Path,
     each: int,
     last: Any,
-    perils: tuple[Peril, ...],
-    as_json: bool,
+    **asked: Any,
 ) -> None:
     """Write a village in which frauds are planted among honest declarations.
 
@@ -66,6 +69,8 @@ def command(
     """
     if truth_file.resolve().is_relative_to(out.resolve()):
         raise OutputFolderError(f"expected --truth outside {out}, got {truth_file}")
+    perils: tuple[Peril, ...] = asked["perils"]
+    as_json: bool = asked["as_json"]
     district, truth = rebuild(seed, perils=perils)
     planted = plant_frauds(
         district,
@@ -82,7 +87,14 @@ def command(
     with click.progressbar(days, label="Scenes", file=sys.stderr, hidden=not shown) as bar:
         for day in bar:
             rng = scene_rng(seed, day)
-            write_fraud_item(out / "scenes", day, (district, truth), planted, rng)
+            write_fraud_item(
+                out / "scenes",
+                day,
+                (district, truth),
+                planted,
+                rng,
+                real_edges=asked["real_edges"],
+            )
     finish_catalog(out / "scenes")
     counts = {"plots": len(planted.declared), "frauds": len(planted.frauds), "scenes": len(days)}
     words = json.dumps(counts) if as_json else ", ".join(f"{n} {w}" for w, n in counts.items())

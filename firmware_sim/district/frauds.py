@@ -21,6 +21,7 @@ from firmware_sim.district.imagery import ground_on, landscape_of, sky_share
 from firmware_sim.district.places import LATITUDE_DEG, District, Ring
 from firmware_sim.district.season import Floats, SeasonTruth
 from firmware_sim.district.village import other_parcels
+from firmware_sim.scenes.edges import blur_on, with_headlands
 from firmware_sim.scenes.optics import Ground
 from firmware_sim.scenes.picture import Look, take_picture, write_picture
 
@@ -245,14 +246,19 @@ class _Planting:
 
 def write_fraud_item(
     folder: Path, day: date, season: tuple[District, SeasonTruth], planted: Planted,
-    rng: np.random.Generator,
+    rng: np.random.Generator, *, real_edges: bool = False,
 ) -> Path:  # fmt: skip
-    """A scene of the season as it truly is with the frauds; ``catalog.json`` is left alone."""
+    """A scene of the season as it truly is with the frauds; ``catalog.json`` is left alone.
+
+    ``real_edges`` blurs and misplaces it as a real satellite does (``scenes.edges``).
+    """
     district, truth = season
     index = truth.day_index(day)
     landscape = landscape_of(district)
+    landscape = with_headlands(landscape) if real_edges else landscape
     ground = fraud_ground(ground_on(district, truth, index), planted, index)
-    look = Look(day, sky_share(truth, index, rng), LATITUDE_DEG)
+    look = Look(day, sky_share(truth, index, rng), LATITUDE_DEG,
+                blur_on(district.seed, day) if real_edges else None)  # fmt: skip
     return write_picture(folder, landscape, take_picture(landscape, ground, look, rng), day)
 
 

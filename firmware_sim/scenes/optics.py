@@ -8,6 +8,7 @@ pixel on an edge mixes two surfaces by area, and neighbours' light spills over.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,9 +120,15 @@ def lay_out(
 
 
 def reflectance(
-    landscape: Landscape, ground: Ground, rng: np.random.Generator
+    landscape: Landscape,
+    ground: Ground,
+    rng: np.random.Generator,
+    softer: Callable[[Image], Image] | None = None,
 ) -> tuple[Image, Image]:
-    """Red and near-infrared surface reflectance (y, x) [0–1] without clouds."""
+    """Red and near-infrared surface reflectance (y, x) [0–1] without clouds.
+
+    ``softer`` blurs an image further than every scene is (:mod:`firmware_sim.scenes.edges`).
+    """
     mixed = []
     one = _of_surface(landscape, ground, landscape.first)
     other = _of_surface(landscape, ground, landscape.second)
@@ -130,7 +137,9 @@ def reflectance(
         gain = np.float32(1 + 0.02 * rng.standard_normal())
         haze = np.float32(0.004 * rng.random())
         noise = _SENSOR_NOISE * rng.standard_normal(image.shape, dtype=np.float32)
-        mixed.append(gain * blur(image, _POINT_SPREAD_CENTRE) + haze + noise)
+        image = blur(image, _POINT_SPREAD_CENTRE)
+        image = image if softer is None else softer(image)
+        mixed.append(gain * image + haze + noise)
     return mixed[0], mixed[1]
 
 

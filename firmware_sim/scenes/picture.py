@@ -19,6 +19,7 @@ from firmware_sim.scenes.clouds import (
     through_sky,
     with_water,
 )
+from firmware_sim.scenes.edges import Blur
 from firmware_sim.scenes.noise import Image, coarser
 from firmware_sim.scenes.optics import Ground, Landscape, reflectance
 from firmware_sim.scenes.raster import write_cog
@@ -35,18 +36,23 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """When the satellite passes, and how much of the sky is clouded [0–1]."""
+    """When the satellite passes, and how much of the sky is clouded [0–1].
+
+    ``blur`` is further than every scene's own; none unless it was asked for.
+    """
 
     day: date
     sky_share: float
     latitude_deg: float
+    blur: Blur | None = None
 
 
 def take_picture(
     landscape: Landscape, ground: Ground, look: Look, rng: np.random.Generator
 ) -> Picture:
     """What a pass of the satellite delivers."""
-    red, nir = reflectance(landscape, ground, rng)
+    softer = None if look.blur is None else look.blur.of
+    red, nir = reflectance(landscape, ground, rng, softer)
     cells = landscape.grid.pixels // 2
     sky = draw_sky(cells, look.sky_share, look.day, look.latitude_deg, rng)
     red, nir = through_sky(red, nir, sky, rng)
