@@ -2,11 +2,13 @@
 
 Every pixel in and around the plot is read as a mixture of two curves over the season:
 the core's (the declared crop, deep inside) and the outside's (the land beyond the
-nearest stretch of boundary). The share of crop, summed over the pixels, is the area
-that bears the crop; the declared area less that is what cannot be seen to be cropped.
-A pixel on an honest border is half crop and half outside and counts as such, so the
-sum needs no sharp edge; a plot whose surroundings look like itself cannot be judged,
-stretch by stretch, and those stretches count as declared.
+nearest stretch of boundary). A satellite blurs an edge over more than a pixel, so the
+shares are held against what a blurred edge would show if the crop ended so far inside
+the declared boundary, or outside it; the best of these is the border of a stretch.
+A whole plot that lies some metres off is an honest error of maps and receivers: it adds
+on one side what it takes on the other, so only the mean over the sides counts, and a
+plot that is judged on one side alone is told with the doubt of that.
+A plot whose surroundings look like itself cannot be judged, stretch by stretch.
 """
 
 from __future__ import annotations
@@ -16,25 +18,39 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from satellite.integrity.patches import Array, Patch
 
 ARCS = 12  # stretches of boundary, each with an outside of its own
 CORE_SHARE = 0.45  # of the greatest depth; deeper pixels are core
 CORE_PIXELS_MIN = 8  # JRC: what an observation needs
-CORE_DEPTH_M = 9.0  # nearer, a pixel is mixed by the sensor's blur
-OUTSIDE_M = (6.0, 26.0)
+CORE_DEPTH_PIXELS = 0.9  # nearer, a pixel is mixed by the sensor's blur
+UNEVEN_MAX = 0.30  # spread of crop among core pixels; beyond it is more than one field
+OUTSIDE_M = (12.0, 32.0)
 OUTSIDE_PIXELS_MIN = 4
 CONTRAST_MIN = 0.08  # between core and outside, root mean square over the dates
 JUDGED_PIXELS_MIN = 8
-DAYS_MIN = 4
+ARC_PIXELS_MIN = 2
+ARCS_MIN = 3
+DAYS_MIN = 8
 SEEN_MIN = 0.9  # of the patch, for a day to be used
 RISE_MIN = 0.20  # of the core over the season: else it bears no crop to compare with
 SHARE_RANGE = (-0.25, 1.25)  # of a pixel's crop; beyond is no mixture
-# Where an honest border seems to lie, by the sensor's blur; and where one honest plot in
-# two hundred does. Both are the seeded district's (docs/integrity.md).
-BLUR_M = 0.7
-BORDER_M = 2.3
+
+# The blur of an edge [pixels, standard deviation] beside the pixel's own width: the
+# sensor's, and the registration's from date to date.
+SPREAD_PIXELS = 0.75
+TRIED_PIXELS = np.arange(-12, 41) / 10.0  # where the crop may end, inward
+FIT_PIXELS = 1.0  # outside the boundary, to where pixels are held against the edge
+FINER = 4
+# Honest doubt of one stretch, and of where the whole plot lies [m]: ten plots of Flanders.
+STRETCH_SD_M = 4.0
+SHIFT_SD_M = 6.0
+Z_LOW = 1.645  # the border is told by its lower bound, one chance in twenty
+# Farther inside is exaggerated: an honest lower bound exceeds it less than once in a
+# hundred, by the spread over plots of Flanders whose outlines follow a 10 m grid.
+BORDER_M = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +59,11 @@ class BoundaryReading:
 
     Parameters
     ----------
-    declared_m2, cropped_m2, error_m2
-        Area as declared, with a crop's signal, and the standard error of the latter.
-    border_m
-        How far inside the declared boundary the crop seems to end, on average over the
-        stretches that could be judged.
+    declared_m2, perimeter_m
+        The boundary as declared.
+    border_m, error_m
+        How far inside it the crop ends, on average over the sides, and the standard
+        error of that; negative where the crop goes on beyond.
     judged_share
         Share of the boundary whose outside differs from the core [0–1].
     core, outside
@@ -57,9 +73,9 @@ class BoundaryReading:
     """
 
     declared_m2: float
-    cropped_m2: float
-    error_m2: float
+    perimeter_m: float
     border_m: float
+    error_m: float
     judged_share: float
     days: NDArray[np.int64]
     core: Array
@@ -67,17 +83,70 @@ class BoundaryReading:
     crop_share: Array
 
     @property
+    def border_low_m(self) -> float:
+        """The crop ends at least so far inside (95 %)."""
+        return self.border_m - Z_LOW * self.error_m
+
+    @property
+    def cropped_m2(self) -> float:
+        """The area with a crop's signal, at most: by the border's lower bound."""
+        return max(self.declared_m2 - max(self.border_low_m, 0.0) * self.perimeter_m, 0.0)
+
+    @property
     def is_exaggerated(self) -> bool:
         """Whether the crop ends farther inside than an honest border lets it seem."""
-        return self.border_m > BORDER_M
+        return self.border_low_m > BORDER_M
+
+
+@dataclass(frozen=True, slots=True)
+class _Mixed:
+    """Pixels as mixtures: their stretch and crop share (pixel,), and the curves (day, …)."""
+
+    arc: NDArray[np.int64]
+    share: Array
+    judged: NDArray[np.bool_]
+    core: Array
+    outside: Array
+    days: NDArray[np.int64]
 
 
 def read_boundary(patch: Patch) -> BoundaryReading | None:
     """The reading of one patch; absent if the plot is too small or too seldom seen."""
+    mixed = _mixed(patch)
+    if mixed is None:
+        return None
+    depth = patch.depth_m.ravel()
+    known = mixed.judged[mixed.arc] & np.isfinite(mixed.share)
+    inside = np.bincount(mixed.arc[known & (depth > 0)], minlength=ARCS)
+    told = mixed.judged & (inside >= ARC_PIXELS_MIN)
+    if int(inside.sum()) < JUDGED_PIXELS_MIN or int(told.sum()) < ARCS_MIN:
+        return None
+    used = known & (depth >= -FIT_PIXELS * patch.pixel_m)
+    edge_m = _edges(patch, mixed.arc, mixed.share, used)
+    border_m, error_m = _middle_border(edge_m[told], _outward(patch)[told])
+    return BoundaryReading(
+        declared_m2=patch.polygon.area,
+        perimeter_m=patch.polygon.exterior.length,
+        border_m=border_m,
+        error_m=error_m,
+        judged_share=float(told.mean()),
+        days=mixed.days,
+        core=mixed.core,
+        outside=_middle(mixed.outside[:, mixed.judged]),
+        crop_share=np.where(known & (depth > 0), mixed.share, np.nan).reshape(patch.inside.shape),
+    )
+
+
+def core_depth_m(patch: Patch) -> float:
+    """From which depth pixels are the plot's core [m]."""
+    return max(CORE_SHARE * float(patch.depth_m.max()), CORE_DEPTH_PIXELS * patch.pixel_m)
+
+
+def _mixed(patch: Patch) -> _Mixed | None:
     depth = patch.depth_m.ravel()
     value = patch.value.reshape(len(patch.days), -1)
     seen = np.isfinite(value[:, depth > -OUTSIDE_M[1]]).mean(axis=1) >= SEEN_MIN
-    core = depth >= max(CORE_SHARE * float(depth.max()), CORE_DEPTH_M)
+    core = depth >= core_depth_m(patch)
     if int(core.sum()) < CORE_PIXELS_MIN or int(seen.sum()) < DAYS_MIN:
         return None
     value = value[seen]
@@ -88,25 +157,46 @@ def read_boundary(patch: Patch) -> BoundaryReading | None:
     outside = _outside(value, depth, arc)
     judged = _contrast(core_curve, outside) >= CONTRAST_MIN
     share = _crop_share(value, core_curve, outside[:, arc])
-    counted = judged[arc] & (depth > 0) & np.isfinite(share)
-    if int(counted.sum()) < JUDGED_PIXELS_MIN:
+    among = share[core & judged[arc] & np.isfinite(share)]
+    if len(among) and float(np.std(among)) > UNEVEN_MAX:
         return None
-    missing = np.where(counted, (patch.inside.ravel() - share) * patch.pixel_m**2, 0.0)
-    stretch_m = patch.polygon.exterior.length / ARCS
-    by_arc = np.bincount(arc[counted], missing[counted], minlength=ARCS)[judged]
-    border_m = float(by_arc.sum()) / (stretch_m * len(by_arc))
-    lost_m2 = max(border_m - BLUR_M, 0.0) * stretch_m * len(by_arc)
-    return BoundaryReading(
-        declared_m2=patch.polygon.area,
-        cropped_m2=patch.polygon.area - lost_m2,
-        error_m2=float(np.std(by_arc) * np.sqrt(len(by_arc))),
-        border_m=border_m,
-        judged_share=float(judged.mean()),
-        days=patch.days[seen],
-        core=core_curve,
-        outside=_middle(outside[:, judged]),
-        crop_share=np.where(counted, share, np.nan).reshape(patch.inside.shape),
+    return _Mixed(arc, share, judged, core_curve, outside, patch.days[seen])
+
+
+def _edges(patch: Patch, arc: NDArray[np.int64], share: Array, used: NDArray[np.bool_]) -> Array:
+    """Where the crop ends inside each stretch (arc,) [m]: the blurred edge that fits best."""
+    fine = ndimage.zoom(
+        patch.depth_m / patch.pixel_m, FINER, order=1, mode="nearest", grid_mode=True
     )
+    rows, cols = patch.depth_m.shape
+    misfit = np.empty((len(TRIED_PIXELS), ARCS))
+    for k, ends in enumerate(TRIED_PIXELS.tolist()):
+        crop = (fine > ends).reshape(rows, FINER, cols, FINER).mean(axis=(1, 3))
+        shown = ndimage.gaussian_filter(crop, SPREAD_PIXELS, mode="nearest").ravel()
+        misfit[k] = np.bincount(arc[used], (share - shown)[used] ** 2, minlength=ARCS)
+    best: Array = TRIED_PIXELS[misfit.argmin(axis=0)] * patch.pixel_m
+    return best
+
+
+def _outward(patch: Patch) -> Array:
+    """The mean direction out of the plot over each stretch (arc, 2); shorter where it turns."""
+    ring = patch.polygon.exterior
+    ends = shapely.line_interpolate_point(ring, np.arange(ARCS + 1) / ARCS, normalized=True)
+    step = np.diff(shapely.get_coordinates(ends), axis=0) / (ring.length / ARCS)
+    side = 1.0 if ring.is_ccw else -1.0
+    return np.asarray(side * np.column_stack([step[:, 1], -step[:, 0]]))
+
+
+def _middle_border(edge_m: Array, outward: Array) -> tuple[float, float]:
+    """The mean over the sides and its standard error [m], the plot's own shift allowed for.
+
+    Generalised least squares: every stretch errs for itself, and all together as the
+    plot is moved, which takes inside on one side what it adds on the other.
+    """
+    spread = STRETCH_SD_M**2 * np.eye(len(edge_m)) + SHIFT_SD_M**2 * outward @ outward.T
+    weight = np.linalg.solve(spread, np.ones(len(edge_m)))
+    certain = float(weight.sum())
+    return float(weight @ edge_m) / certain, certain**-0.5
 
 
 def _contrast(core: Array, outside: Array) -> Array:

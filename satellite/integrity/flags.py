@@ -193,14 +193,14 @@ def _exaggerated(one: Watched, patch: Patch, reading: BoundaryReading) -> Parts:
     facts = {
         "declared_ha": _ha(reading.declared_m2),
         "cropped_ha_at_most": _ha(reading.cropped_m2),
-        "cropped_error_ha": _ha(reading.error_m2),
         "border_inside_m": f"{reading.border_m:.1f}",
+        "border_error_m": f"{reading.error_m:.1f}",
         "judged_percent": f"{100 * reading.judged_share:.0f}",
         "days": str(len(reading.days)),
     }
     title = (
         f"{one.plot.plot_id}: {facts['declared_ha']} ha are declared, at most "
-        f"{facts['cropped_ha_at_most']} ± {facts['cropped_error_ha']} ha look like its crop"
+        f"{facts['cropped_ha_at_most']} ha look like its crop"
     )
     day = date.fromordinal(int(reading.days[-1])).isoformat()
     return BOUNDARY, day, facts, lambda: boundary_picture(title, patch, reading)

@@ -15,6 +15,7 @@ import numpy as np
 
 from satellite.indices import Levels
 from satellite.integrity.growth import Watched, is_annual
+from satellite.season.calendar import DeclaredSeason
 from satellite.series import Series
 
 DROP_MIN = 0.20  # between two looks; noise of both is 0.05
@@ -86,7 +87,7 @@ def sudden_drop(
     looks = [
         (look.day, look.mean)
         for look in one.series.used
-        if look.mean is not None and look.day >= declared.first_day
+        if look.mean is not None and look.day >= _stands_from(declared)
     ]
     found: LoneLoss | None = None
     for k in range(len(looks) - CONFIRMING_LOOKS):
@@ -104,6 +105,17 @@ def sudden_drop(
         if loss is not None and (found is None or before - after > found.before - found.after):
             found = loss
     return found
+
+
+def _stands_from(declared: DeclaredSeason) -> int:
+    """From when green is the declared crop's: its sowing, or half-way to its peak.
+
+    Before a crop of unknown sowing stands there is often another, which is ploughed in
+    on one day and alone: catch crops of Flanders are.
+    """
+    if declared.sown_day is not None:
+        return declared.sown_day
+    return (declared.first_day + declared.peak_from) // 2
 
 
 def _beside(

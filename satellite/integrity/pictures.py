@@ -20,7 +20,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from shapely import Polygon
 
-from satellite.integrity.boundary import CORE_DEPTH_M, OUTSIDE_M, BoundaryReading
+from satellite.integrity.boundary import OUTSIDE_M, BoundaryReading, core_depth_m
 from satellite.integrity.ground import in_metres
 from satellite.integrity.growth import Watched
 from satellite.integrity.patches import Patch
@@ -96,7 +96,7 @@ def boundary_picture(title: str, patch: Patch, reading: BoundaryReading) -> byte
         )  # fmt: skip
         left.set_facecolor("#ECEEED")
         origin = (patch.west_m, patch.north_m - rows * patch.pixel_m)
-        core_m = max(0.45 * float(patch.depth_m.max()), CORE_DEPTH_M)
+        core_m = core_depth_m(patch)
         _ring(left, patch.polygon, origin, color=ALARM, lw=2.0)
         _ring(left, patch.polygon.buffer(-core_m), origin, color=OWN, lw=1.4)
         for away_m in OUTSIDE_M:

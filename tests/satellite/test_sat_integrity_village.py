@@ -21,7 +21,7 @@ BOX = {"type": "Polygon", "coordinates": [[[34.2, 0.5], [34.201, 0.5], [34.201, 
 @pytest.mark.e2e
 @pytest.mark.timeout(300)  # 6 s of CPU; a shared machine may take much longer
 def test_planted_frauds_are_flagged_and_honest_plots_are_left_alone(tmp_path: Path) -> None:
-    told = village(970, tmp_path / "village", each=4)
+    told = village(900, tmp_path / "village", each=4)
     print(f"\n{table(told)}\n{by_how(told)}")
     found = {code: counted(told, code) for code in CODES}
     assert found["pledge_overlap"].found == found["pledge_overlap"].planted >= 4

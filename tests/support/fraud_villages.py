@@ -39,10 +39,13 @@ class Told:
 
 
 def village(seed: int, folder: Path, each: int = 6) -> list[Told]:
-    """Simulate, ingest and judge one village; its folder is deleted afterwards."""
+    """Simulate, ingest and judge one village; its folder is deleted afterwards.
+
+    Its scenes are as blurred and as badly placed as real ones.
+    """
     out, truth = folder / "village", folder / "truth.json"
     _run("sim", "frauds", "--seed", seed, "--out", out, "--truth", truth, "--each", each,
-         "--perils", PERILS[seed % len(PERILS)])  # fmt: skip
+         "--real-edges", "--perils", PERILS[seed % len(PERILS)])  # fmt: skip
     plots, catalog, seen = out / "plots.geojson", out / "scenes" / "catalog.json", folder / "seen"
     _run("satellite", "ingest", catalog, "--plots", plots, "--out", seen, "--no-picture")
     asked = ("--against", out / "pledged.geojson", "--claims", out / "claims.csv")
