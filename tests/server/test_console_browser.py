@@ -87,6 +87,7 @@ def addresses(book: Book) -> dict[str, str]:
         "applications": "/applications",
         "application": f"/applications/{card.application_id}",
         "stations": "/stations",
+        "visits": "/visits",
     }
 
 
