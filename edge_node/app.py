@@ -26,6 +26,7 @@ NS_PER_MS = 1_000_000
 
 # name: (module, attribute, what `--help` says of it)
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "devices": ("edge_node.commands.devices", "devices", "who may speak at this station"),
     "export": ("edge_node.commands.link", "export", "write what waits to a file"),
     "import": ("edge_node.commands.link", "import_", "apply the centre's envelopes from a file"),
     "init": ("edge_node.commands.setup", "init", "make a new station: keys and settings"),

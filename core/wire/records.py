@@ -18,6 +18,7 @@ from core.lending.lease import DrawState
 from core.lending.limit import Movement
 from core.reasons import Reason
 from core.wire.evidence import PictureRef
+from core.wire.registry import Device
 
 
 class Up(Enum):
@@ -31,6 +32,7 @@ class Up(Enum):
     LEASE_CLOSED = "lease_closed"
     DAILY_FEATURE = "daily_feature"
     TELEMETRY = "telemetry"
+    DEVICE_EVENT = "device_event"
 
 
 class Down(Enum):
@@ -121,6 +123,30 @@ class Drawdown:
     consent_id: str
     apr_ppm: int
     effective_on: str
+
+
+class DeviceAct(Enum):
+    """What a station did with a device or a gateway of foreign devices."""
+
+    INVITED = "invited"
+    ENROLLED = "enrolled"
+    ROTATED = "rotated"
+    QUARANTINED = "quarantined"
+    RELEASED = "released"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceEvent:
+    """A station let a device or a gateway in, held it, or turned it out, and why.
+
+    ``device`` stands where one was enrolled.
+    """
+
+    device_id: str
+    act: DeviceAct
+    reason: str
+    device: Device | None = None
 
 
 @dataclass(frozen=True, slots=True)

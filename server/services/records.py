@@ -19,6 +19,8 @@ from core.wire.records import (
     Application,
     Consent,
     DecisionRecord,
+    DeviceAct,
+    DeviceEvent,
     LeaseClosed,
     LineOpened,
     Up,
@@ -197,6 +199,23 @@ def _fault_of_readings(work: Work, document: bytes, batch: Batch) -> str:
     return ""
 
 
+def _device_event(work: Work, reported: Reported) -> str:
+    """A device that a station enrolled is registered here, so that its documents verify."""
+    event = decode(DeviceEvent, reported.record.body)
+    device = event.device
+    if event.act is not DeviceAct.ENROLLED or device is None:
+        return ""
+    if device.device_id != event.device_id or device.station != reported.writer:
+        return f"{device.device_id} of {device.station} was enrolled at {reported.writer}"
+    known = registry.find_device(work.tx, device.device_id)
+    if known is not None and known.station != reported.writer:
+        return f"device {device.device_id} is registered at {known.station}"
+    if registry.find_subject(work.tx, device.subject_id) is None:
+        return f"device {device.device_id} measures {device.subject_id}, which is not known"
+    registry.put_device(work.tx, device)
+    return ""
+
+
 _APPLY: Mapping[Up, Callable[[Work, Reported], str]] = {
     Up.CONSENT: _consent,
     Up.APPLICATION: _application,
@@ -206,4 +225,5 @@ _APPLY: Mapping[Up, Callable[[Work, Reported], str]] = {
     Up.LEASE_CLOSED: _lease_closed,
     Up.DAILY_FEATURE: _daily_feature,
     Up.TELEMETRY: _telemetry,
+    Up.DEVICE_EVENT: _device_event,
 }

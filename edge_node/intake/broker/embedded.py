@@ -39,10 +39,12 @@ from edge_node.intake.broker.access import (
 )
 from edge_node.intake.broker.gate import Login, admitted
 from edge_node.intake.events import OnEvent
+from edge_node.store.database import StoreError
 from edge_node.store.devices import DeviceRegistry
 
 START_S_MAX = 10
 STOP_S_MAX = 10
+TEND_S = 0.25  # how soon a revocation reaches a live connection
 _LISTENER = "default"
 
 
@@ -197,7 +199,9 @@ class EmbeddedBroker:
         self._stop: asyncio.Event | None = None
         self._port = 0
         self._failure: OSError | AMQTTError | None = None
-        self._connections: set[asyncio.StreamWriter] = set()
+        self._registry = registry
+        # Who is connected, and as whom: None until the login is known.
+        self._connections: dict[asyncio.StreamWriter, Login | None] = {}
 
     def start(self) -> BrokerAccess:
         """Listen; see :class:`edge_node.intake.broker.access.Broker`."""
@@ -247,7 +251,9 @@ class EmbeddedBroker:
         )
         self._port = server.sockets[0].getsockname()[1]
         self._listening.set()
+        tending = asyncio.create_task(self._tend())
         await self._stop.wait()
+        tending.cancel()
         server.close()
         await self._amqtt.shutdown()
         for writer in tuple(self._connections):
@@ -271,11 +277,35 @@ class EmbeddedBroker:
         if len(self._connections) >= CONNECTIONS_MAX:
             writer.close()
             return
-        self._connections.add(writer)
+        self._connections[writer] = None
         try:
-            reader = await admitted(stream, writer, self._door.may_enter)
+            reader = await admitted(stream, writer, lambda login: self._enters(writer, login))
             if reader is not None:
                 await self._amqtt.external_connected(reader, StreamWriterAdapter(writer), _LISTENER)
         finally:
-            self._connections.discard(writer)
+            self._connections.pop(writer, None)
             writer.close()
+
+    def _enters(self, writer: asyncio.StreamWriter, login: Login) -> bool:
+        if not self._door.may_enter(login):
+            return False
+        self._connections[writer] = login
+        return True
+
+    async def _tend(self) -> None:
+        """End connections whose login no longer counts: revoked, rotated, removed."""
+        version = -1
+        while True:
+            await asyncio.sleep(TEND_S)
+            try:
+                now = self._registry.version()
+                if now == version:
+                    continue
+                for writer, login in tuple(self._connections.items()):
+                    if login is not None and not self._door.may_enter(login):
+                        writer.transport.abort()
+                        self._on_event("device_disconnected", {"device": login.user})
+                version = now
+            except StoreError as error:
+                # The store is the intake's to complain about; look again when it is back.
+                self._on_event("device_check_waits", {"code": error.code})
