@@ -46,6 +46,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "release-station": ("server.commands.village", "release_station", "end a quarantine"),
     "replay": ("server.commands.lending", "replay", "decide a card again"),
     "run": ("server.commands.setup", "run", "serve the API and the console"),
+    "roam": ("server.commands.stations", "roam", "let a line be drawn at another station"),
+    "station-destroyed": ("server.commands.stations", "station_destroyed", "declare it, by two"),
     "status": ("server.commands.lending", "status", "counts and high waters"),
     "token": ("server.commands.people", "token", "bearer tokens for programs"),
     "user": ("server.commands.people", "user", "people who may log in"),

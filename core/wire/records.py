@@ -30,6 +30,8 @@ class Up(Enum):
     LINE_OPENED = "line_opened"
     DRAWDOWN = "drawdown"
     LEASE_CLOSED = "lease_closed"
+    FARMER_LEFT = "farmer_left"
+    CLOCK_SET = "clock_set"
     DAILY_FEATURE = "daily_feature"
     TELEMETRY = "telemetry"
     DEVICE_EVENT = "device_event"
@@ -45,6 +47,7 @@ class Down(Enum):
     PRODUCT = "product"
     LINE = "line"
     LEASE = "lease"
+    RECALL = "recall"
     FREEZE = "freeze"
     MODEL = "model"
     EVIDENCE = "evidence"
@@ -155,6 +158,34 @@ class LeaseClosed:
 
     lease_id: str
     posted_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """The centre asks for a lease back; the station closes it when no draw is pending."""
+
+    lease_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class FarmerLeft:
+    """The station opens no first line for this person any more: they live elsewhere.
+
+    ``told_seq`` is the record of the centre's log by which it was told.
+    """
+
+    farmer_id: str
+    told_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClockSet:
+    """A person told the station the time, and why; ``floor_before_ms`` was trusted till then."""
+
+    told_at_ms: int
+    error_ms: int
+    floor_before_ms: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,12 @@ def keep_evidence(db: StationDatabase, digest: EvidenceDigest, down_seq: int) ->
     )
 
 
+def find_farmer(db: StationDatabase, farmer_id: str) -> Farmer | None:
+    """A farmer, if known here."""
+    row = db.execute("SELECT body FROM farmers WHERE farmer_id = ?", [farmer_id]).fetchone()
+    return decode(Farmer, json.loads(row[0])) if row else None
+
+
 def farmer(db: StationDatabase, farmer_id: str) -> Farmer:
     """A farmer.
 

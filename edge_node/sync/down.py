@@ -19,10 +19,18 @@ from core.lending.product import parse_product
 from core.shape import decode
 from core.signing import open_document
 from core.wire.envelope import LogClass, Record
-from core.wire.records import Down, EvidenceDigest, Freeze, LineStatus
+from core.wire.records import (
+    Down,
+    EvidenceDigest,
+    FarmerLeft,
+    Freeze,
+    LineStatus,
+    Recall,
+    Up,
+)
 from core.wire.registry import Device, Dossier, Farmer, Subject
 from edge_node.decide.closing import close_given_back, give_back_cut
-from edge_node.store import devices, leases, lines, models, outbox, pictures, village
+from edge_node.store import devices, leases, lines, logs, models, outbox, pictures, village
 from edge_node.store.database import StationDatabase
 from edge_node.store.village import UnknownRecordError
 from edge_node.sync.peers import Ends
@@ -48,8 +56,15 @@ def apply_record(db: StationDatabase, ends: Ends, record: Record, clock: Clock) 
     return ""
 
 
-def _farmer(db: StationDatabase, _ends: Ends, record: Record, _clock: Clock) -> None:
-    village.keep_farmer(db, decode(Farmer, record.body))
+def _farmer(db: StationDatabase, ends: Ends, record: Record, clock: Clock) -> None:
+    farmer, station = decode(Farmer, record.body), ends.desk.station
+    known = village.find_farmer(db, farmer.farmer_id)
+    village.keep_farmer(db, farmer)
+    if known is not None and known.home_station == station != farmer.home_station:
+        # In the money log after every line that was opened for them here: with it they may move.
+        subject = f"farmer/{farmer.farmer_id}/left/{record.seq}"
+        left = FarmerLeft(farmer.farmer_id, record.seq)
+        logs.append(db, station, Up.FARMER_LEFT, left, clock, subject)
 
 
 def _subject(db: StationDatabase, _ends: Ends, record: Record, _clock: Clock) -> None:
@@ -98,6 +113,13 @@ def _lease(db: StationDatabase, ends: Ends, record: Record, _clock: Clock) -> No
     leases.keep_lease(db, lease, document)
 
 
+def _recall(db: StationDatabase, ends: Ends, record: Record, clock: Clock) -> None:
+    recall = decode(Recall, record.body)
+    leases.lease_of(db, recall.lease_id)
+    leases.mark_closing(db, recall.lease_id)
+    close_given_back(db, ends.desk, clock)
+
+
 def _freeze(db: StationDatabase, _ends: Ends, record: Record, _clock: Clock) -> None:
     freeze = decode(Freeze, record.body)
     if not lines.keep_freeze(db, freeze):
@@ -122,6 +144,7 @@ _APPLY: Mapping[str, Callable[[StationDatabase, Ends, Record, Clock], None]] = {
     Down.PRODUCT.value: _product,
     Down.LINE.value: _line,
     Down.LEASE.value: _lease,
+    Down.RECALL.value: _recall,
     Down.FREEZE.value: _freeze,
     Down.MODEL.value: _model,
     Down.EVIDENCE.value: _evidence,

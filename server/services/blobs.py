@@ -15,6 +15,7 @@ from core.wire.blob import (
 )
 from server.keys import KeyRing
 from server.services.centre import Centre, RequestError, SenderError
+from server.services.destruction import heard_stations
 from server.services.downlink import stations_of
 from server.store import blobs, evidence, registry
 from server.store.blobs import Blob
@@ -92,7 +93,7 @@ def get_for_station(centre: Centre, sha256: str, request: bytes) -> Blob:
         another blob, or for a picture of ground that is not the station's.
     """
     with centre.store.reading() as tx:
-        stations = {one.key_id: one for one in registry.all_stations(tx)}
+        stations = {one.key_id: one for one in heard_stations(tx)}
     ring = KeyRing(one.public_key for one in stations.values())
     signed = open_document(request, BLOB_REQUEST, ring, CLAIM_BYTES_MAX)
     asked = decode(BlobRequest, signed.body)

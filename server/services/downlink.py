@@ -19,7 +19,7 @@ from core.wire.records import Down, EvidenceDigest, Freeze, LineStatus
 from core.wire.registry import Subject, SubjectKind
 from server.services.centre import Work
 from server.services.standing import LineStanding, priced_by, standing, zone_minutes
-from server.store import lines, logs, models, products, registry
+from server.store import destroyed, lines, logs, models, moves, places, products, registry
 from server.store.evidence import KeptEvidence
 from server.store.lines import Line
 
@@ -28,8 +28,9 @@ PICTURES_SHOWN = (("true_color", "false_color"), ("index",))
 
 
 def send(work: Work, station: str, kind: Down, body: Any) -> None:
-    """Append a record to the centre's log for a station that is enrolled."""
-    if registry.find_station(work.tx, station) is not None:
+    """Append a record to the centre's log for a station that is enrolled and not gone."""
+    known = registry.find_station(work.tx, station) is not None
+    if known and not destroyed.is_gone(work.tx, station):
         record = (kind.value, encode(body))
         logs.send(work.tx, work.settings.name, station, record, work.at_ms)
 
@@ -41,13 +42,27 @@ def send_once(work: Work, station: str, kind: Down, body: Any) -> None:
 
 
 def send_status(work: Work, line: Line) -> None:
-    """Tell a line's station how the line stands now."""
+    """Tell the stations where a line is drawn how it stands now."""
     on = work.today(zone_minutes(work.tx, line.farmer_id))
-    send(work, line.station, Down.LINE, line_status(work, standing(work.tx, line, on)))
+    stands = standing(work.tx, line, on)
+    for place in places.of_line(work.tx, line):
+        send(work, place.station, Down.LINE, line_status(work, stands, place.station))
 
 
-def line_status(work: Work, stands: LineStanding) -> LineStatus:
-    """A line as its farmer may see it, with the reasons of its latest movement."""
+def send_guest(work: Work, line: Line, station: str) -> None:
+    """Tell another station all that it needs for one line's draws."""
+    send_once(work, station, Down.PRODUCT, products.newest(work.tx, line.product_id))
+    farmer = registry.find_farmer(work.tx, line.farmer_id)
+    if farmer is not None:
+        send_once(work, station, Down.FARMER, farmer)
+    for subject_id in line.subject_ids:
+        subject = registry.find_subject(work.tx, subject_id)
+        if subject is not None:
+            send_once(work, station, Down.SUBJECT, subject)
+
+
+def line_status(work: Work, stands: LineStanding, station: str) -> LineStatus:
+    """A line as its farmer may see it at a station, with the reasons of its latest movement."""
     line = stands.line
     moved = lines.last_movement(work.tx, line.line_id)
     if moved is None:
@@ -69,13 +84,14 @@ def line_status(work: Work, stands: LineStanding) -> LineStatus:
         reasons=moved.reasons,
         evidence_ids=moved.evidence_ids,
         open=line.is_open,
-        counted_seq=logs.high_water(work.tx, LogName(line.station, LogClass.MONEY)),
+        counted_seq=logs.high_water(work.tx, LogName(station, LogClass.MONEY)),
     )
 
 
 def send_freeze(work: Work, line: Line, reasons: tuple[Reason, ...]) -> None:
-    """Tell a line's station that new draws wait, or may go on."""
-    send(work, line.station, Down.FREEZE, Freeze(line.line_id, line.frozen, reasons))
+    """Tell the stations where a line is drawn that new draws wait, or may go on."""
+    for place in places.of_line(work.tx, line):
+        send(work, place.station, Down.FREEZE, Freeze(line.line_id, line.frozen, reasons))
 
 
 def send_evidence(
@@ -128,8 +144,11 @@ def stock_station(work: Work, station: str) -> None:
     devices = [d for d in registry.all_devices(work.tx) if d.station == station]
     home = frozenset(farmer.farmer_id for farmer in farmers)
     measured = frozenset(device.subject_id for device in devices)
+    # Who is leaving was told so already: the station must not open a line for them again.
+    leaving = {move.farmer_id for move in moves.of_station(work.tx, station)}
     for farmer in farmers:
-        send_once(work, station, Down.FARMER, farmer)
+        if farmer.farmer_id not in leaving:
+            send_once(work, station, Down.FARMER, farmer)
     for subject in _subjects(work, home, measured):
         send_once(work, station, Down.SUBJECT, subject)
     for device in devices:

@@ -24,6 +24,7 @@ from server.keys import hash_password
 from server.services.centre import Centre, RequestError, Work
 from server.services.downlink import send_once, stock_station
 from server.services.leasing import issue_for_station
+from server.services.moving import move_home
 from server.store import logs, people, products, registry
 from server.store.people import Actor, Role
 from server.store.registry import Site
@@ -141,11 +142,10 @@ def _import(
 def _put_farmer(work: Work, centre: Centre, site: str, farmer: Farmer) -> NewCard | None:
     known = registry.find_farmer(work.tx, farmer.farmer_id)
     if known is not None and known.card_sha256:
-        renewed = replace(farmer, card_sha256=known.card_sha256)
+        # The home changes only with the old station's word: see `moving`.
+        renewed = replace(farmer, card_sha256=known.card_sha256, home_station=known.home_station)
         registry.put_farmer(work.tx, site, renewed)
-        if known.home_station != farmer.home_station:
-            # Else the station that was left goes on opening first lines for them.
-            send_once(work, known.home_station, Down.FARMER, renewed)
+        move_home(work, renewed, farmer.home_station)
         return None
     token = centre.new_token()[:CARD_TOKEN_DIGITS]
     registry.put_farmer(work.tx, site, replace(farmer, card_sha256=sha256_hex(token.encode())))

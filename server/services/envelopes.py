@@ -33,6 +33,7 @@ from core.wire.envelope import (
 )
 from server.keys import KeyRing
 from server.services.centre import Centre, SenderError, Work
+from server.services.destruction import require_heard
 from server.services.downlink import send_status
 from server.services.leasing import issue_for_station
 from server.services.records import apply_record
@@ -97,6 +98,7 @@ def _sender(centre: Centre, name: LogName) -> Station:
         raise SenderError(
             f"expected an enrolled station, got writer {name.writer[:NAME_CHARACTERS_MAX]!r}"
         )
+    require_heard(centre, station.name)
     if name.log not in _UP_LOGS or name.stream:
         raise SenderError(f"expected one of a station's own logs, got {name.log.value}")
     return station

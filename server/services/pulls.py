@@ -8,6 +8,7 @@ from core.signing import open_document
 from core.wire.envelope import PULL, LogClass, LogName, Pull, pack
 from server.keys import KeyRing, Seals
 from server.services.centre import Centre, SenderError, Work
+from server.services.destruction import heard_stations
 from server.services.leasing import issue_for_station
 from server.services.posting import close_if_over
 from server.services.reviews import review_waiting
@@ -44,7 +45,7 @@ def acknowledge_pull(centre: Centre, data: bytes) -> str:
 
 def _verified(centre: Centre, data: bytes) -> Pull:
     with centre.store.reading() as tx:
-        stations = {one.key_id: one for one in registry.all_stations(tx)}
+        stations = {one.key_id: one for one in heard_stations(tx)}
     ring = KeyRing(one.public_key for one in stations.values())
     signed = open_document(data, PULL, ring, centre.settings.document_bytes_max)
     pull = decode(Pull, signed.body)

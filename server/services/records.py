@@ -17,10 +17,12 @@ from core.shape import decode
 from core.signing import open_document
 from core.wire.records import (
     Application,
+    ClockSet,
     Consent,
     DecisionRecord,
     DeviceAct,
     DeviceEvent,
+    FarmerLeft,
     LeaseClosed,
     LineOpened,
     Up,
@@ -30,10 +32,12 @@ from server.keys import KeyRing
 from server.services.cards import fault_of_purposes, take_card
 from server.services.centre import Work
 from server.services.drawing import apply_drawdown
+from server.services.moving import complete_from, farmer_left
 from server.services.opening import NewLine, open_line
 from server.services.reported import Reported
-from server.store import leases, lines, registry, reports
+from server.store import leases, lines, people, registry, reports
 from server.store.engine import NotKnownError
+from server.store.people import Actor
 from server.store.reports import KeptApplication, KeptConsent, KeptReadings, Replay
 from server.store.rows import holds_nul
 
@@ -156,6 +160,26 @@ def _lease_closed(work: Work, reported: Reported) -> str:
             f"{book.posted_minor}; nothing is released"
         )
     leases.close(work.tx, closed.lease_id, work.at_ms)
+    if not leases.onboarding_of(work.tx, reported.writer):
+        complete_from(work, reported.writer)
+    return ""
+
+
+def _farmer_left(work: Work, reported: Reported) -> str:
+    left = decode(FarmerLeft, reported.record.body)
+    farmer_left(work, left.farmer_id, reported.writer, left.told_seq)
+    return ""
+
+
+def _clock_set(work: Work, reported: Reported) -> str:
+    told = decode(ClockSet, reported.record.body)
+    detail = {
+        "told_at_ms": told.told_at_ms,
+        "error_ms": told.error_ms,
+        "floor_before_ms": told.floor_before_ms,
+    }
+    actor, subject = Actor(reported.writer, "station"), ("station", reported.writer)
+    people.record(work.tx, work.at_ms, actor, "clock_set", subject, detail)
     return ""
 
 
@@ -223,6 +247,8 @@ _APPLY: Mapping[Up, Callable[[Work, Reported], str]] = {
     Up.LINE_OPENED: _line_opened,
     Up.DRAWDOWN: apply_drawdown,
     Up.LEASE_CLOSED: _lease_closed,
+    Up.FARMER_LEFT: _farmer_left,
+    Up.CLOCK_SET: _clock_set,
     Up.DAILY_FEATURE: _daily_feature,
     Up.TELEMETRY: _telemetry,
     Up.DEVICE_EVENT: _device_event,

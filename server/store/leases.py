@@ -103,6 +103,21 @@ def onboarding(tx: Tx, station: str, product_id: str) -> tuple[SignedLease, ...]
     )
 
 
+def onboarding_of(tx: Tx, station: str) -> tuple[SignedLease, ...]:
+    """A station's onboarding leases that were not given back, for any product."""
+    return _leases(
+        tx,
+        leases.c.kind == LeaseKind.ONBOARDING.value,
+        leases.c.station == station,
+        leases.c.closed_at_ms.is_(None),
+    )
+
+
+def of_station(tx: Tx, station: str) -> tuple[SignedLease, ...]:
+    """Every lease of a station, by id."""
+    return _leases(tx, leases.c.station == station)
+
+
 def book(tx: Tx, signed: SignedLease) -> LeaseBook:
     """A lease with the draws that were reported under it."""
     lease_id = signed.lease.lease_id

@@ -12,6 +12,7 @@ import pytest
 from core.errors import ChainBrokenError, EnvelopeDamagedError, SignatureError
 from core.signing import sign_document
 from core.wire.envelope import GENESIS, LogClass, LogName, Placement, pack
+from core.wire.records import FarmerLeft
 from core.wire.telemetry import BATCH
 from server.keys import Seals
 from server.services import enrolment
@@ -471,7 +472,12 @@ def test_station_that_a_farmer_moved_away_from_is_told(kit: Kit):
     )
     found = replace(village(), farmers=farmers)
     enrolment.import_village(kit.centre, found, polygons(), TESTER)
-    for station in (kit.station, moved):
+    for station, homes in ((kit.station, ["st-one", "st-two"]), (moved, [])):
         station.pull(kit.centre)
         told = [body for body in station.bodies("farmer") if body["farmer_id"] == "farmer-c"]
-        assert told[-1]["home_station"] == "st-two"
+        assert [body["home_station"] for body in told] == homes
+    seq = next(r.seq for r in reversed(kit.station.down) if r.kind == "farmer")
+    kit.station.write(MONEY, "farmer_left", FarmerLeft("farmer-c", seq), kit.clock.at_ms)
+    deliver(kit)
+    moved.pull(kit.centre)
+    assert [body["home_station"] for body in moved.bodies("farmer")] == ["st-two"]
