@@ -143,7 +143,8 @@ def _report(found: Found) -> Report:
             f"and valid fraction by ours. rasterstats was run on {RASTERSTATS_PLOTS} of the "
             "plots, not on all; it and exactextract get masked NDVI of the whole tile, which they "
             "need, within their time. Ours holds its plan, but for the first scene. Memory is "
-            f"above a bare interpreter. Tied: both sides get NDVI rounded to {TIED_DECIMALS} decimals."
+            "above a bare interpreter. Tied: both sides get NDVI rounded to "
+            f"{TIED_DECIMALS} decimals."
         ),
         figures=(
             Figure(
