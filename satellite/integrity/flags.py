@@ -175,9 +175,9 @@ def _overlap_words(plot: Plot, overlap: Overlap) -> tuple[dict[str, str], str]:
     return facts, title
 
 
-def _boundary(one: Watched, known: Known) -> tuple[Patch, BoundaryReading] | None:
-    patch = known.patches.get(one.plot.plot_id)
-    if patch is None or not is_annual(one) or one.series.is_small:
+def boundary_of(one: Watched, patch: Patch) -> BoundaryReading | None:
+    """How far a plot's crop reaches, on its clear days from the season's start to harvest."""
+    if not is_annual(one) or one.series.is_small:
         return None
     declared = one.season.declared
     days = [
@@ -185,8 +185,15 @@ def _boundary(one: Watched, known: Known) -> tuple[Patch, BoundaryReading] | Non
         for look in one.series.used
         if declared.first_day <= look.day <= max(declared.harvest_from, declared.peak_to) + 20
     ]
-    reading = read_boundary(patch.on(days))
-    return (patch, reading) if reading is not None and reading.is_exaggerated else None
+    return read_boundary(patch.on(days))
+
+
+def _boundary(one: Watched, known: Known) -> tuple[Patch, BoundaryReading] | None:
+    patch = known.patches.get(one.plot.plot_id)
+    reading = None if patch is None else boundary_of(one, patch)
+    if patch is None or reading is None or not reading.is_exaggerated:
+        return None
+    return patch, reading
 
 
 def _exaggerated(one: Watched, patch: Patch, reading: BoundaryReading) -> Parts:

@@ -46,11 +46,13 @@ def cut_on_50(age: int) -> float:
     return maize(age) if age < 50 else 0.27
 
 
-def watched(k: int, grows=maize, full_pixels: int = 40, days=DAYS) -> Subject:
+def watched(
+    k: int, grows=maize, full_pixels: int = 40, days=DAYS, sown: date | None = SOWN
+) -> Subject:
     """The k-th plot of a row of plots, seen every five days."""
     corner = 37.1 + 0.002 * k
     plot = Plot(f"plot-{k}", EvidenceKind.CROP, box(corner, -1.0, corner + 0.001, -0.999), "",
-                "maize", "2026-long-rains", SOWN)  # fmt: skip
+                "maize", "2026-long-rains", sown)  # fmt: skip
     looks = tuple(
         SeriesLook(SOWN.toordinal() + age, grows(age), 1.0, f"scene-{age}", "", used=True)
         for age in days
@@ -121,6 +123,20 @@ def test_a_crop_that_is_cut_alone_is_named_with_its_neighbours():
     assert found.before - found.after > 0.3
     assert abs(found.neighbours_change) < 0.1
     assert "staged_loss" in codes(every)["plot-0"]
+
+
+@pytest.mark.parametrize("sown", [SOWN, None])
+def test_a_catch_crop_that_is_ploughed_in_alone_is_no_staged_loss(sown: date | None):
+    def after_clover(age: int) -> float:
+        return 0.78 if age < -12 else maize(age)
+
+    days = range(-60, 160, 5)
+    one = watched(0, after_clover, days=days, sown=sown)
+    every = [one, *(watched(k, days=days, sown=sown) for k in range(1, PLOTS))]
+    assert one.season.declared.first_day < SOWN.toordinal()
+    assert codes(every) == {}
+    cut = [watched(0, cut_on_50, days=days, sown=sown), *every[1:]]
+    assert "staged_loss" in codes(cut)["plot-0"]
 
 
 def test_hail_that_struck_many_is_no_staged_loss():

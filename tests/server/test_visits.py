@@ -20,6 +20,7 @@ from server.services.evidence import accept_evidence
 from server.store import evidence, lines
 from tests.support.asgi_client import AppClient
 from tests.support.centre import Served
+from tests.support.centre_kit import Kit
 from tests.support.console_book import PASSWORD, Book, build_book, crop_evidence
 from tests.support.pictures import claim_header, claim_of, picture
 
@@ -87,6 +88,26 @@ def test_flags_are_listed_shown_with_their_line_and_gone_with_newer_evidence(
     flagged(book, 1, date(2026, 7, 13))
     assert "No flag is open." in said(people, "/visits")
     assert "An officer should visit" not in said(people, f"/lines/{line.line_id}")
+
+
+def test_flags_of_the_newest_evidence_are_found_on_both_databases(kit: Kit):
+    seen = Observability(9, 800_000, 10, 4_000, 30)
+    staged = Flag("staged_loss", "2026-03-10", 6_500, 1_800, {"what": "fell alone"})
+    some, none = (Findings(seen, Anomalies(), flags=flags) for flags in ((staged,), ()))
+    sent = (
+        ("plot-a1", date(2026, 3, 10), some), ("plot-a2", date(2026, 3, 10), some),
+        ("plot-b1", date(2026, 3, 10), none), ("plot-a1", date(2026, 3, 12), none),
+    )  # fmt: skip
+    for k, (plot_id, day, findings) in enumerate(sent):
+        document = kit.evidence(plot_id, day, findings=findings, evidence_id=f"seen-{k}")
+        accept_evidence(kit.centre, document)
+    assert kit.read(evidence.flagged, 10) == (("plot-a2", "seen-1"),)
+    accept_evidence(
+        kit.centre,
+        kit.evidence("plot-b1", date(2026, 3, 14), findings=some, evidence_id="seen-4"),
+    )
+    assert kit.read(evidence.flagged, 10) == (("plot-a2", "seen-1"), ("plot-b1", "seen-4"))
+    assert kit.read(evidence.flagged, 1) == (("plot-a2", "seen-1"),)
 
 
 def test_a_code_that_is_not_known_yet_is_shown_all_the_same(book: Book, people: httpx.Client):

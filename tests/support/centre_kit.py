@@ -201,6 +201,7 @@ class Kit:
             stage_observed_on=None if stage is Stage.SOWING else as_of.isoformat(),
             anomaly_ppm=0,
             yield_estimate=estimate if p10 is not None else None,
+            findings=changes.pop("findings", None),
         )
         assert not changes, changes
         return sign_document(EVIDENCE, encode(body), signer)
