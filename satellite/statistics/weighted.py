@@ -230,15 +230,24 @@ def _settled(
     """Rows in exact order of value, pixels of one value made one of all their weight."""
     keys = value.take(place, mode="clip")
     seen = np.arange(place.shape[1]) < count[:, None]
-    keys[~seen] = np.inf
-    order = np.argsort(keys, axis=1, kind="stable")
-    keys = np.take_along_axis(keys, order, axis=1)
+    np.putmask(keys, ~seen, np.inf)
+    # Almost always they tie and stand in order; else they differ in their lowest bits.
+    wrong = np.flatnonzero((keys[:, 1:] < keys[:, :-1]).any(axis=1))
+    if len(wrong):
+        order = np.argsort(keys[wrong], axis=1, kind="stable")
+        for each in (keys, place, weight):
+            each[wrong] = np.take_along_axis(each[wrong], order, axis=1)
     fresh = np.ones(keys.shape, np.bool_)
-    fresh[:, 1:] = keys[:, 1:] != keys[:, :-1]
-    row, col = np.nonzero(fresh)
-    rank = np.cumsum(fresh, axis=1)[fresh] - 1
-    places, weights = np.zeros_like(place), np.zeros_like(weight)
-    places[row, rank] = place[row, order[row, col]]
-    carried = np.take_along_axis(weight, order, axis=1)
-    weights[row, rank] = np.add.reduceat(carried.ravel(), np.flatnonzero(fresh))
-    return places, weights, np.count_nonzero(fresh & seen, axis=1)
+    np.not_equal(keys[:, 1:], keys[:, :-1], out=fresh[:, 1:])
+    first = np.flatnonzero(fresh)
+    values = np.count_nonzero(fresh, axis=1)
+    # Where each row's different values go: to its beginning.
+    at = np.arange(len(first)) + np.repeat(
+        np.arange(len(values)) * keys.shape[1] - np.cumsum(values) + values, values
+    )
+    places, weights = np.zeros(keys.size, np.int64), np.zeros(keys.size)
+    places[at] = place.ravel()[first]
+    weights[at] = np.add.reduceat(weight.ravel(), first)
+    fresh &= seen
+    different = np.count_nonzero(fresh, axis=1)
+    return places.reshape(keys.shape), weights.reshape(keys.shape), different
