@@ -34,6 +34,7 @@ from firmware_sim.district.village import build_district
 from firmware_sim.district.work import machine_days, store_energy_wh, wanted_ha
 
 LIVE_YEAR = 2026
+_NO_THIRST_MM = 8.0  # of rain a day more than any crop here drinks
 
 
 def live_season(*, drought: bool) -> SeasonSpec:
@@ -115,6 +116,27 @@ def simulate_season(
         store_energy_wh=store_energy_wh(district, season, season_rng(seed, spec, "stores")),
         under_water=None if perils is None else perils.under_water,
     )
+
+
+def watered_crops(
+    district: District, spec: SeasonSpec, seed: int, perils: Perils | None = None
+) -> CropRun:
+    """The season's crops as they would have grown with all the water that they ask for.
+
+    What they bear more than :func:`simulate_season` tells is what thirst took. The
+    arguments are the same; light and warmth stay as they were.
+    """
+    if perils is not None and perils.drought is not None:
+        spec = dataclasses.replace(spec, drought=perils.drought)
+    weather = season_weather(spec, len(district.zones), season_rng(seed, spec, "weather"))
+    wet = dataclasses.replace(weather, rain_mm=weather.rain_mm + _NO_THIRST_MM)
+    sowing = draw_sowing(spec, _skills(district), season_rng(seed, spec, "sowing"))
+    if perils is not None:
+        sowing = _sown_with(sowing, perils, spec)
+    zone = np.array([plot.zone for plot in district.plots])
+    soils = tuple(plot.soil for plot in district.plots)
+    stand = draw_stand(sowing, soils, _skills(district), season_rng(seed, spec, "crop"))
+    return grow_crops(wet, zone, soils, stand, None if perils is None else perils.torn)
 
 
 def _sown_with(sowing: Sowing, perils: Perils, spec: SeasonSpec) -> Sowing:

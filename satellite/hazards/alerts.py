@@ -16,7 +16,7 @@ from satellite.hazards.drought import droughts
 from satellite.hazards.emergence import bare_plots
 from satellite.hazards.past import Past
 from satellite.hazards.sudden import sudden_losses
-from satellite.hazards.weather import Place, Weather
+from satellite.hazards.weather import Weather
 from satellite.indices import Levels
 from satellite.series import Series
 
@@ -48,18 +48,13 @@ def hazards_of(
     """
     found: list[list[Hazard]] = [[] for _ in watched]
     for crowd in crowds_of(watched, past, levels, water):
-        places = [_place(weather, watched[int(row)]) for row in crowd.rows]
-        for row, hazard in _of_crowd(crowd, places):
+        for row, hazard in _of_crowd(crowd, weather):
             found[int(crowd.rows[row])].append(hazard)
     return [tuple(sorted(some, key=lambda h: (h.raised_on, h.kind.value))) for some in found]
 
 
-def _place(weather: Weather | None, one: Watched) -> Place | None:
-    return None if weather is None else weather.near(one.plot.lon_lat)
-
-
-def _of_crowd(crowd: Crowd, places: list[Place | None]) -> list[tuple[int, Hazard]]:
-    dry_spells = droughts(crowd, places)
+def _of_crowd(crowd: Crowd, weather: Weather | None) -> list[tuple[int, Hazard]]:
+    dry_spells = droughts(crowd, weather)
     found = [
         (dry.row, _hazard(HazardKind.DROUGHT, dry.since, dry.raised, dry.share))
         for dry in dry_spells

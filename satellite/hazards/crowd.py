@@ -29,6 +29,7 @@ Days = NDArray[np.int64]
 NEIGHBOURS_MAX = 60  # more than a hail swathe is likely to hold
 NEIGHBOUR_KM_MAX = 10.0
 KM_PER_DEGREE = 111.195
+HALF_TO_SD = 1.4826  # half the width of the best half, of a normal distribution
 SOIL_SHARE = 0.5  # of `bare`: what soil itself shows, where the past does not say
 
 
@@ -58,6 +59,8 @@ class Crowd:
 
     Parameters
     ----------
+    crop
+        Its name in the calendar.
     rows
         Which of the watched plots they are.
     days
@@ -74,10 +77,13 @@ class Crowd:
         day from which ripening is believed (plot,).
     water
         An index that is above 0 over open water (plot, day); NaN where unknown.
+    lon_lat
+        Where each plot lies [degrees].
     near
         Rows of this crowd near each plot, itself not among them; filled with −1.
     """
 
+    crop: str
     rows: Days
     days: Days
     value: Array
@@ -88,6 +94,7 @@ class Crowd:
     is_sown: NDArray[np.bool_]
     ripe_day: Days
     last_day: Days
+    lon_lat: tuple[tuple[float, float], ...]
     near: Days
     water: Array
     levels: Levels
@@ -107,6 +114,28 @@ class Crowd:
             if enough.any():
                 found[enough, column] = np.nanmedian(around[enough], axis=1)
         return found
+
+    def half_of_neighbours(self, column: Array, least: int) -> tuple[Array, Array]:
+        """Middle and spread (plot,) of the half of each plot's neighbours that agree best.
+
+        The shortest interval that holds half of them (Rousseeuw and Leroy 1988): where a
+        swathe struck nearly half of the neighbourhood, median and median deviation take
+        the harm for noise, and this does not. NaN where under ``least`` are known.
+        """
+        around = np.sort(np.append(column, np.nan)[self.near], axis=1)  # NaN last
+        known = np.isfinite(around).sum(axis=1)
+        half = known // 2 + 1
+        ends = np.arange(around.shape[1])[None, :] + half[:, None] - 1
+        inside = ends < known[:, None]
+        high = np.take_along_axis(around, np.minimum(ends, around.shape[1] - 1), axis=1)
+        width = np.where(inside, high - around, np.inf)
+        at = np.argmin(width, axis=1)[:, None]
+        low, high = (np.take_along_axis(table, at, axis=1)[:, 0] for table in (around, high))
+        enough = known >= max(least, 2)
+        few = HALF_TO_SD * (1.0 + 5.0 / np.maximum(known - 1, 1))  # their correction
+        nothing = np.full(len(known), np.nan)
+        middle = np.where(enough, (low + high) / 2, nothing)
+        return middle, np.where(enough, few * (high - low) / 2, nothing)
 
 
 def crowds_of(
@@ -171,6 +200,7 @@ def _crowd(
             usual[i], spread[i] = _laid(region, region.mean, at), _laid(region, region.sd, at)
             soil[i] = region.mean[0] if season.sown_day is not None else soil[i]
     return Crowd(
+        crop=declared[0].crop,
         rows=np.array(rows, dtype=np.int64),
         days=days,
         value=value,
@@ -181,6 +211,7 @@ def _crowd(
         is_sown=np.array([s.sown_day is not None for s in declared], dtype=np.bool_),
         ripe_day=np.array([s.ripe_from for s in declared], dtype=np.int64),
         last_day=np.array([s.last_day for s in declared], dtype=np.int64),
+        lon_lat=tuple(one.plot.lon_lat for one in some),
         near=neighbours_of([one.plot.lon_lat for one in some]),
         water=wet,
         levels=levels,

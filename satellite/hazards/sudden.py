@@ -18,13 +18,15 @@ from satellite.hazards.crowd import Crowd
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-REVISIT_DAYS_MAX = 21  # looks further apart tell of no single day
-CONFIRM_DAYS_MAX = 21
+REVISIT_DAYS_MAX = 30  # looks further apart tell of no single day
+CONFIRM_DAYS_MAX = 30
 NEIGHBOURS_MIN = 5
-LOSS_MIN = 0.08  # of the index, beyond the neighbours' change
-LOSS_SPREADS = 3.0  # robust standard deviations of the neighbours' changes
+LOSS_MIN = 0.06  # of the index, beyond the neighbours' change
+LOSS_SPREADS = 2.0  # of the half that agrees best; two looks must say so
 SPREAD_MIN_SHARE = 0.6  # of the noise of a look: neighbours seldom agree better than that
 KEPT_SHARE = 0.7  # of the loss that was asked for, still to be seen at the next look
+STOPPED_SHARE = 1.5  # of the loss, at most at the next look: thirst and blight go on
+SINKING_SHARE = 0.5  # of the loss, fallen behind before it: not at once
 FALL_SHARE = 0.5  # of it that the index itself must have fallen: to stand still is not to lose
 AGE_DAYS_MIN = 18  # after sowing; what is green before is weeds, and is ploughed in
 WEEDS_DAYS_MAX = 45  # until then weeds may stand where sowing is late, and be ploughed in
@@ -34,7 +36,6 @@ WATER_INDEX = 0.0  # above: open water
 WATER_LOSS = 0.12  # of the index beyond the neighbours', under water
 WATER_SHARE = 0.4  # of `bare`: below it no soil stands, only water
 RIPE_SHARE = 0.85  # of the usual height; once past it, leaves go anyway
-MAD_TO_SD = 1.4826
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,8 @@ def _torn(crowd: Crowd) -> dict[int, Loss]:
             hit = (beyond <= -asked) & (last[:, after] == before) & ~ripe
             hit &= _standing(crowd, np.full(len(hit), before))
             for row in np.flatnonzero(hit):
-                loss = _confirmed(crowd, int(row), before, after, float(asked[row]))
+                lost = (-float(beyond[row]), float(asked[row]))
+                loss = _confirmed(crowd, int(row), before, after, lost)
                 if loss is not None:
                     found.setdefault(int(row), loss)
     return found
@@ -113,9 +115,7 @@ def _loss(crowd: Crowd, before: int, after: int) -> tuple[Array, Array]:
     A plot whose index did not itself fall has no change.
     """
     change = crowd.departure[:, after] - crowd.departure[:, before]
-    middle = crowd.of_neighbours(change[:, None], NEIGHBOURS_MIN)[:, 0]
-    away = np.abs(change - middle)[:, None]
-    spread = MAD_TO_SD * crowd.of_neighbours(away, NEIGHBOURS_MIN)[:, 0]
+    middle, spread = crowd.half_of_neighbours(change, NEIGHBOURS_MIN)
     spread = np.fmax(spread, SPREAD_MIN_SHARE * crowd.levels.noise_sd)
     asked = np.maximum(LOSS_MIN, LOSS_SPREADS * spread)
     fell = crowd.value[:, after] - crowd.value[:, before] <= -FALL_SHARE * asked
@@ -149,19 +149,24 @@ def _ripening(crowd: Crowd, after: int) -> Flags:
     return np.asarray(np.where(highest > 0, past & late, late))
 
 
-def _confirmed(crowd: Crowd, row: int, before: int, after: int, asked: float) -> Loss | None:
-    """The loss, if the next look still shows most of it."""
+def _confirmed(
+    crowd: Crowd, row: int, before: int, after: int, lost_asked: tuple[float, float]
+) -> Loss | None:
+    """The loss, if the next look still shows most of it, and no more: hail strikes once."""
     later = np.flatnonzero(np.isfinite(crowd.value[row, after + 1 :]))
     if not len(later):
         return None
     then = after + 1 + int(later[0])
     if crowd.days[then] - crowd.days[after] > CONFIRM_DAYS_MAX:
         return None
-    beyond = _loss(crowd, before, then)[1][row]
-    if not beyond <= -KEPT_SHARE * asked:
+    lost, asked = lost_asked
+    later_lost = -float(_loss(crowd, before, then)[1][row])
+    if not KEPT_SHARE * asked <= later_lost <= STOPPED_SHARE * lost:
         return None
-    lost = float(crowd.value[row, before] - crowd.value[row, [after, then]].mean())
-    share = lost / float(crowd.value[row, before] - crowd.soil[row])
+    if _was_sinking(crowd, row, before, SINKING_SHARE * lost):
+        return None
+    gone = float(crowd.value[row, before] - crowd.value[row, [after, then]].mean())
+    share = gone / float(crowd.value[row, before] - crowd.soil[row])
     lowest = float(crowd.value[row, [after, then]].min())
     return Loss(
         row=row,
@@ -171,3 +176,13 @@ def _confirmed(crowd: Crowd, row: int, before: int, after: int, asked: float) ->
         share=float(np.clip(share, 0.0, 1.0)),
         wet=lowest < WATER_SHARE * crowd.levels.bare,
     )
+
+
+def _was_sinking(crowd: Crowd, row: int, before: int, least: float) -> bool:
+    """Whether the plot fell behind its neighbours already before the last whole look."""
+    earlier = np.flatnonzero(np.isfinite(crowd.value[row, :before]))
+    if not len(earlier) or crowd.days[before] - crowd.days[earlier[-1]] > REVISIT_DAYS_MAX:
+        return False
+    change = crowd.departure[:, before] - crowd.departure[:, int(earlier[-1])]
+    middle, _ = crowd.half_of_neighbours(change, NEIGHBOURS_MIN)
+    return bool(change[row] - middle[row] <= -least)

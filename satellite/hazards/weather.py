@@ -136,15 +136,32 @@ class Weather:
 
     def near(self, lon_lat: tuple[float, float]) -> Place | None:
         """The nearest place within ``PLACE_KM_MAX``; the only one if it has no position."""
-        best, best_km = None, PLACE_KM_MAX
-        for place in self.places:
-            if place.lon_lat is None:
-                return place
-            east = math.cos(math.radians(lon_lat[1])) * (place.lon_lat[0] - lon_lat[0])
-            km = KM_PER_DEGREE * math.hypot(east, place.lon_lat[1] - lon_lat[1])
-            if km <= best_km:
-                best, best_km = place, km
-        return best
+        return next(iter(self.around(lon_lat, 1.0)), None)
+
+    def around(self, lon_lat: tuple[float, float], as_near_share: float) -> tuple[Place, ...]:
+        """The nearest place, then those about as near: each may speak for a plot.
+
+        Parameters
+        ----------
+        as_near_share
+            Of another place's distance; where the nearest is further than that, the
+            other one is about as near.
+        """
+        if self.places and self.places[0].lon_lat is None:
+            return self.places[:1]
+        away = [(_km(lon_lat, place), place.name, place) for place in self.places]
+        near = sorted((one for one in away if one[0] <= PLACE_KM_MAX), key=lambda one: one[:2])
+        if not near:
+            return ()
+        others = (place for km, _, place in near[1:] if near[0][0] > as_near_share * km)
+        return (near[0][2], *others)
+
+
+def _km(lon_lat: tuple[float, float], place: Place) -> float:
+    if place.lon_lat is None:
+        return 0.0
+    east = math.cos(math.radians(lon_lat[1])) * (place.lon_lat[0] - lon_lat[0])
+    return KM_PER_DEGREE * math.hypot(east, place.lon_lat[1] - lon_lat[1])
 
 
 def read_weather(path: Path) -> Weather:
