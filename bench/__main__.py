@@ -29,6 +29,7 @@ BENCHES = (
     "imagery",
     "statistics",
     "uplink",
+    "month",
     "rules",
     "overlap",
     "smoothing",

@@ -28,7 +28,7 @@ from edge_node.sync.wires import Answer, CentreClient, CentreUnreachableError, L
 
 RUN_BYTES_MIN = 1024  # before compression; a run has at least one record
 RUN_BYTES_MAX = 512 * 1024
-QUICK_MS = 5_000
+QUICK_MS = 8_000
 SLOW_MS = 20_000
 REQUEST_OVERHEAD_BYTES = 512  # of headers, both ways, beside every body
 RAW_SHARE_PPM = 750_000

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.errors import HarvestlineError
@@ -60,8 +60,16 @@ def sync_once(
     client: CentreClient,
     clock: Clock,
     allowance: Allowance = UNMETERED,
+    *,
+    rest_first: bool = False,
 ) -> Round:
     """One round; a link that breaks is a result, not an exception.
+
+    Parameters
+    ----------
+    rest_first
+        Send features and readings before asking what the centre says; money always
+        goes first.
 
     Raises
     ------
@@ -71,7 +79,8 @@ def sync_once(
     sent, received = client.sent_bytes, client.received_bytes
     pushed, pulled = _marks(db, ends)
     try:
-        done = _round(ends, Meter.of(db, ends, client, clock, allowance), clock)
+        meter = Meter.of(db, ends, client, clock, allowance)
+        done = _round(ends, meter, clock, UP_LOGS if rest_first else (LogClass.MONEY,))
     except (StoreError, DiskFullError):
         raise
     except HarvestlineError as error:
@@ -89,10 +98,10 @@ def _marks(db: StationDatabase, ends: Ends) -> tuple[int, int]:
     return delivered, logs.down_tail(db, ends.down).seq
 
 
-def _round(ends: Ends, meter: Meter, clock: Clock) -> Round:
+def _round(ends: Ends, meter: Meter, clock: Clock, before_asking: Sequence[LogClass]) -> Round:
     give_up_abandoned(meter.db, ends.desk, clock)
     log_settled_features(meter.db, ends.desk, clock)
-    urgent = push(ends, meter, clock, (LogClass.MONEY,))
+    urgent = push(ends, meter, clock, before_asking)
     asks = bool(urgent.records_count) or pull_is_due(meter, clock)
     pulled = pull(ends, meter, clock) if asks else Pulled()
     give_back_expiring(meter.db, clock)
@@ -120,6 +129,24 @@ def _note(db: StationDatabase, done: Round, clock: Clock, spent: tuple[int, int]
         LOG.info("link_returned")
     for refusal in done.refusals:
         LOG.warning("record_refused reason=%s", refusal)
+
+
+@dataclass(frozen=True, slots=True)
+class Streak:
+    """How the latest rounds went: failures without progress, and what has the next turn.
+
+    Where a link carries one exchange before it is cut again, asking and sending the rest
+    take turns, so that neither keeps the other waiting for ever.
+    """
+
+    failures_count: int = 0
+    rest_first: bool = False
+
+    def after(self, done: Round) -> Streak:
+        """The streak after one more round."""
+        if not done.problem:
+            return Streak()
+        return Streak(1 if done.progressed else self.failures_count + 1, not self.rest_first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +195,10 @@ def run_rounds(
     stop: threading.Event,
 ) -> None:
     """Sync until told to stop. A store that cannot be written ends it: the caller decides."""
-    failures = 0
+    streak = Streak()
     while not stop.is_set():
-        done = sync_once(db, ends, client, clock_now(), rhythm.allowance)
-        failures = 0 if not done.problem else 1 if done.progressed else failures + 1
-        stop.wait(rhythm.pause_s(done, failures))
+        done = sync_once(
+            db, ends, client, clock_now(), rhythm.allowance, rest_first=streak.rest_first
+        )
+        streak = streak.after(done)
+        stop.wait(rhythm.pause_s(done, streak.failures_count))
