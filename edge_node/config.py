@@ -20,6 +20,7 @@ from core.wire.telemetry import require_name
 
 ENVIRONMENT_PREFIX = "HARVESTLINE_EDGE_"
 BROKERS = ("amqtt", "mosquitto", "external")
+TLS_MODES = ("off", "server", "mutual")
 
 
 class SettingError(HarvestlineError):
@@ -97,6 +98,13 @@ class Settings:
         ``/carrier``; without it that endpoint is not there.
     carrier_bytes_max
         Largest file at that endpoint [bytes].
+    broker_tls, broker_tls_port
+        ``off``, ``server`` (the station shows a certificate) or ``mutual`` (devices must
+        too); with TLS the plain listener is on the loopback only, for the station itself.
+    page_tls
+        ``off`` or ``server``: whether the pages are served over TLS.
+    tls_names
+        Host names and addresses of the station, with commas between, for its certificate.
     page_host, page_port
         Where the kiosk and the tablet pages are served; port 0 takes a free one.
     """
@@ -137,6 +145,10 @@ class Settings:
     adapters_file: Path = Path()
     carrier_token_file: Path = Path()
     carrier_bytes_max: int = 16 * 1024 * 1024
+    broker_tls: str = "off"
+    broker_tls_port: int = 8883
+    page_tls: str = "off"
+    tls_names: str = ""
     page_host: str = "127.0.0.1"
     page_port: int = 8080
 
@@ -149,6 +161,11 @@ class Settings:
     def key_path(self) -> Path:
         """The station's private keys; the public half is beside it."""
         return self.folder / f"{self.station}.json"
+
+    @property
+    def tls_folder(self) -> Path:
+        """Where the station's authority and certificates live."""
+        return self.folder / "tls"
 
     @property
     def ballast_path(self) -> Path:
@@ -187,6 +204,7 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "picture_bytes_a_day_max": (0, 2**30),
     "carrier_bytes_max": (64 * 1024, 2**30),
     "page_port": (0, 65_535),
+    "broker_tls_port": (0, 65_535),
 }
 
 
@@ -232,6 +250,8 @@ def _judged(settings: Settings) -> Settings:
     require_name(settings.site, "site")
     if settings.broker not in BROKERS:
         raise SettingError(f"expected broker among {BROKERS}, got {settings.broker!r}")
+    if settings.broker_tls not in TLS_MODES or settings.page_tls not in TLS_MODES[:2]:
+        raise SettingError(f"expected broker_tls among {TLS_MODES}, page_tls off or server")
     if settings.broker == "external" and not (settings.broker_port and settings.broker_user):
         raise SettingError(
             "an external broker needs broker_port, broker_user and broker_password_file: set them"

@@ -10,8 +10,10 @@ from pathlib import Path
 import click
 
 from core.wire.telemetry import DeviceKind
+from edge_node.commands.certificates import authority_of
 from edge_node.commands.hands import Bench, Hands, bench
 from edge_node.commands.link import CONFIG
+from edge_node.config import SettingError
 from edge_node.intake.adapters import adapter_signer
 from edge_node.intake.enrolment import Registrar
 from edge_node.store.credentials import Standing, credentials, gateways, standings
@@ -71,6 +73,35 @@ def enrol(hands: Hands, config: Path, code: str, public_key: str, out: Path | No
             "site": station.settings.site,
             "station_key": station.keys.identity.public_key,
             "devices": [{name: value for name, value in row.items() if value}],
+        }
+        authority = authority_of(station.settings, hands)
+        if authority is not None:
+            body["authority"] = authority.authority_path.read_text(encoding="ascii")
+        if authority is not None and station.settings.broker_tls == "mutual":
+            made = registrar.certify(done.device_id, authority, replace=True)
+            body |= {"certificate": made.certificate, "certificate_key": made.key}
+        _hand_over(body, out)
+
+
+@devices.command()
+@CONFIG
+@_NAME
+@click.option("--replace", is_flag=True, help="Revoke the certificates that NAME has had.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write it to this file.")
+@click.pass_obj
+def certificate(hands: Hands, config: Path, name: str, replace: bool, out: Path | None) -> None:  # noqa: FBT001
+    """Issue a client certificate to NAME, for broker_tls = "mutual"."""
+    with _registrar(hands, config) as (registrar, station):
+        authority = authority_of(station.settings, hands)
+        if authority is None:
+            raise SettingError("expected broker_tls server or mutual: no certificate is needed")
+        made = registrar.certify(name, authority, replace=replace)
+        body: dict[str, object] = {
+            "user": name,
+            "certificate": made.certificate,
+            "certificate_key": made.key,
+            "authority": authority.authority_path.read_text(encoding="ascii"),
+            "not_after_ms": made.not_after_ms,
         }
         _hand_over(body, out)
 

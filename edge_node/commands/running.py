@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from starlette.types import ASGIApp
 
 from core.errors import HarvestlineError
 from core.shape import encode
+from edge_node.commands.certificates import authority_of, keep_fresh, names_of
 from edge_node.commands.hands import Bench, allowance_of
 from edge_node.config import read_secret
 from edge_node.decide.draws import recover
@@ -80,7 +82,10 @@ class Running:
         path = self._settings.database_path
         self._registry = DeviceRegistry(path, self._settings.station, station.hands.now_ms)
         password = station.hands.entropy(PASSWORD_BYTES).hex()
-        self._broker = make_broker(self._settings, self._registry, password, log_event)
+        self._authority = authority_of(self._settings, station.hands)
+        self._broker = make_broker(
+            self._settings, self._registry, password, log_event, self._authority
+        )
         self._intake = Intake(
             self._settings, path, self._registry, station.keys.signer, station.hands.now_ms,
             log_event, foreign_adapters(self._settings, station.keys),
@@ -97,6 +102,10 @@ class Running:
         self._thread("features", self._compute_features)
         if self._settings.server_url:
             self._thread("sync", self._sync)
+        if (found := self._authority) is not None:
+            self._thread(
+                "certificates", lambda: keep_fresh(found, self._page_context, self._stop, log_event)
+            )
         return Addresses(page, access.host, access.port)
 
     def wait(self, stop: threading.Event) -> None:
@@ -136,17 +145,29 @@ class Running:
         visits = Visits(hands.elapsed_ms, hands.entropy)
         front = Front(teller, visits, self._state_of(self._connect()))
         app = self._with_carriers(
-            kiosk(front, settings.utc_offset_ms, LOOPBACK | {settings.page_host})
+            kiosk(front, settings.utc_offset_ms, LOOPBACK | {settings.page_host} | names_of(settings))
         )
         listener = socket.create_server((settings.page_host, settings.page_port))
+        certificate, key = self._page_files()
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, lifespan="off", ws="none",
             server_header=False, timeout_graceful_shutdown=5,
+            ssl_certfile=certificate, ssl_keyfile=key,
         )  # fmt: skip
         self._server = uvicorn.Server(config)
         server = self._server
         self._thread("pages", lambda: server.run(sockets=[listener]))
-        return f"http://{settings.page_host}:{listener.getsockname()[1]}"
+        scheme = "http" if settings.page_tls == "off" else "https"
+        return f"{scheme}://{settings.page_host}:{listener.getsockname()[1]}"
+
+    def _page_files(self) -> tuple[Path | None, Path | None]:
+        """Certificate and key of the pages' listener, if they are served over TLS."""
+        if self._authority is None or self._settings.page_tls == "off":
+            return None, None
+        return self._authority.certificate_path, self._authority.key_path
+
+    def _page_context(self) -> ssl.SSLContext | None:
+        return self._server.config.ssl if self._server is not None else None
 
     def _with_carriers(self, pages: ASGIApp) -> ASGIApp:
         """The pages, and the carriers' endpoint beside them if a token was set."""

@@ -16,6 +16,7 @@ from core.lending.lease import Clock
 from core.wire.records import DeviceAct, DeviceEvent, Up
 from core.wire.registry import Device
 from core.wire.telemetry import DeviceKind, require_name
+from edge_node.authority import Authority, Issued
 from edge_node.intake.broker.access import password_hash
 from edge_node.keys import SEED_BYTES, StationSigner
 from edge_node.store import credentials as store
@@ -186,6 +187,24 @@ class Registrar:
             self._give(user, password, self.clock.at_ms + overlap_ms)
             self._log(user, DeviceAct.ROTATED, "")
         return password
+
+    def certify(self, user: str, authority: Authority, *, replace: bool) -> Issued:
+        """A client certificate for a device or gateway; ``replace`` revokes those before it.
+
+        Raises
+        ------
+        EnrolmentError
+            If it is neither registered here nor a gateway, or revoked.
+        """
+        self._require_present(user)
+        made = authority.issue(user)
+        with self.db.atomic():
+            if replace:
+                store.revoke_certificates(self.db, user, self.clock.at_ms)
+            at_ms = self.clock.at_ms
+            store.put_certificate(self.db, made.serial, user, made.not_after_ms, at_ms)
+            self._log(user, DeviceAct.ROTATED, "certificate")
+        return made
 
     def revoke(self, user: str, reason: str) -> None:
         """Let a device or gateway speak no more; live connections end within a second."""

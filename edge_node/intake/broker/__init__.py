@@ -5,6 +5,7 @@ Whichever it is, it is a carrier only. Its PUBACK is not durability; see the int
 
 from __future__ import annotations
 
+from edge_node.authority import Authority
 from edge_node.config import Settings
 from edge_node.intake.broker.access import Broker, station_user
 from edge_node.intake.broker.embedded import EmbeddedBroker
@@ -17,7 +18,11 @@ __all__ = ["Broker", "make_broker", "station_user"]
 
 
 def make_broker(
-    settings: Settings, registry: DeviceRegistry, station_password: str, on_event: OnEvent
+    settings: Settings,
+    registry: DeviceRegistry,
+    station_password: str,
+    on_event: OnEvent,
+    authority: Authority | None = None,
 ) -> Broker:
     """The broker that the settings ask for, not started.
 
@@ -31,9 +36,11 @@ def make_broker(
         The station's own login, random at each start; not used by an external broker.
     on_event
         Told of starts and reloads.
+    authority
+        The station's certificates; needed if ``broker_tls`` is not ``off``.
     """
     if settings.broker == "mosquitto":
-        return MosquittoBroker(settings, registry, station_password, on_event)
+        return MosquittoBroker(settings, registry, station_password, on_event, authority)
     if settings.broker == "external":
         return ExternalBroker(settings)
-    return EmbeddedBroker(settings, registry, station_password, on_event)
+    return EmbeddedBroker(settings, registry, station_password, on_event, authority)

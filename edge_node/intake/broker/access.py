@@ -19,9 +19,11 @@ from core.canonical import sha256_hex
 from core.errors import HarvestlineError
 from core.wire.registry import Device
 from core.wire.telemetry import topic
+from edge_node.config import Settings
 
 PACKET_BYTES_MAX = 256 * 1024  # a larger packet ends the connection
 CONNECTIONS_MAX = 1_024
+LOOPBACK = "127.0.0.1"
 DEVICE_LEAVES = ("t", "b", "d")
 ACK_LEAF = "ack"
 FOREIGN_PREFIX = "f1"
@@ -39,13 +41,14 @@ class BrokerError(HarvestlineError):
 
 @dataclass(frozen=True, slots=True)
 class BrokerAccess:
-    """Where a broker listens and how the station logs in."""
+    """Where a broker listens and how the station logs in; ``tls_port`` 0 without TLS."""
 
     host: str
     port: int
     user: str
     password: str
     client_id: str
+    tls_port: int = 0
 
 
 class Broker(Protocol):
@@ -64,6 +67,11 @@ class Broker(Protocol):
     def stop(self) -> None:
         """Stop listening; safe to call twice."""
         ...
+
+
+def plain_host(settings: Settings) -> str:
+    """Where the plain listener is: on the loopback only, once devices come over TLS."""
+    return settings.broker_host if settings.broker_tls == "off" else LOOPBACK
 
 
 def station_user(station: str) -> str:

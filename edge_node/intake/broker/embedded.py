@@ -23,6 +23,7 @@ from amqtt.errors import AMQTTError
 from amqtt.plugins.base import BaseAuthPlugin, BaseTopicPlugin
 from amqtt.session import Session
 
+from edge_node.authority import Authority, AuthorityError
 from edge_node.config import Settings
 from edge_node.intake.broker.access import (
     CONNECTIONS_MAX,
@@ -34,16 +35,19 @@ from edge_node.intake.broker.access import (
     ack_topic,
     gateway_topics,
     is_password_among,
+    plain_host,
     publish_topics,
     station_user,
 )
 from edge_node.intake.broker.gate import Login, admitted
+from edge_node.intake.broker.secure import SecureDoorway, shows_own_certificate
 from edge_node.intake.events import OnEvent
 from edge_node.store.database import StoreError
 from edge_node.store.devices import DeviceRegistry
 
 START_S_MAX = 10
 STOP_S_MAX = 10
+NAME_CHARACTERS_MAX = 48  # of a stranger's name in the log
 TEND_S = 0.25  # how soon a revocation reaches a live connection
 _LISTENER = "default"
 
@@ -178,7 +182,9 @@ class EmbeddedBroker:
     station_password
         The station's own login.
     on_event
-        Told when it listens.
+        Told when it listens, and of logins and certificates that were refused.
+    authority
+        The station's certificates, if ``broker_tls`` asks for them.
     """
 
     def __init__(
@@ -187,8 +193,12 @@ class EmbeddedBroker:
         registry: DeviceRegistry,
         station_password: str,
         on_event: OnEvent,
+        authority: Authority | None = None,
     ) -> None:
         self._settings = settings
+        self._doorway = None
+        if authority is not None and settings.broker_tls != "off":
+            self._doorway = SecureDoorway(settings, authority, on_event)
         self._user = station_user(settings.station)
         self._password = station_password
         self._door = Door(settings.site, registry, self._user, station_password)
@@ -217,12 +227,15 @@ class EmbeddedBroker:
             ) from self._failure
         settings = self._settings
         self._on_event("broker_started", {"broker": "amqtt", "port": self._port})
+        if self._doorway is not None:
+            self._on_event("broker_secured", {"port": self._doorway.port})
         return BrokerAccess(
-            host=settings.broker_host,
+            host=plain_host(settings),
             port=self._port,
             user=self._user,
             password=self._password,
             client_id=f"{settings.station}-intake",
+            tls_port=self._doorway.port if self._doorway is not None else 0,
         )
 
     def stop(self) -> None:
@@ -247,14 +260,18 @@ class EmbeddedBroker:
         self._amqtt = _Amqtt(self._config())
         await self._amqtt.start()
         server = await asyncio.start_server(
-            self._connected, self._settings.broker_host, self._settings.broker_port
+            self._connected, plain_host(self._settings), self._settings.broker_port
         )
         self._port = server.sockets[0].getsockname()[1]
+        if self._doorway is not None:
+            self._doorway.open(self._registry.revoked_certificates(), self._connected)
         self._listening.set()
         tending = asyncio.create_task(self._tend())
         await self._stop.wait()
         tending.cancel()
         server.close()
+        if self._doorway is not None:
+            await self._doorway.close()
         await self._amqtt.shutdown()
         for writer in tuple(self._connections):
             writer.transport.abort()
@@ -287,7 +304,8 @@ class EmbeddedBroker:
             writer.close()
 
     def _enters(self, writer: asyncio.StreamWriter, login: Login) -> bool:
-        if not self._door.may_enter(login):
+        if not self._door.may_enter(login) or not shows_own_certificate(writer, login):
+            self._on_event("device_refused", {"device": login.user[:NAME_CHARACTERS_MAX]})
             return False
         self._connections[writer] = login
         return True
@@ -299,13 +317,16 @@ class EmbeddedBroker:
             await asyncio.sleep(TEND_S)
             try:
                 now = self._registry.version()
-                if now == version:
+                stale = self._doorway is not None and self._doorway.is_stale
+                if now == version and not stale:
                     continue
                 for writer, login in tuple(self._connections.items()):
                     if login is not None and not self._door.may_enter(login):
                         writer.transport.abort()
                         self._on_event("device_disconnected", {"device": login.user})
+                if self._doorway is not None:
+                    self._doorway.renew(self._registry.revoked_certificates())
                 version = now
-            except StoreError as error:
+            except (StoreError, AuthorityError) as error:
                 # The store is the intake's to complain about; look again when it is back.
                 self._on_event("device_check_waits", {"code": error.code})

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from core.wire.registry import Device
+from edge_node.authority import Authority
 from edge_node.config import SettingError, Settings
 from edge_node.intake.broker.access import (
     CONNECTIONS_MAX,
@@ -38,6 +39,7 @@ from edge_node.intake.broker.access import (
     is_password_among,
     missing,
     password_hash,
+    plain_host,
     publish_topics,
     station_user,
 )
@@ -72,6 +74,19 @@ log_dest stderr
 log_type error
 log_type warning
 connection_messages false
+"""
+
+# Before the plain listener: what stands after belongs to that one, or to all.
+_SECURE_LISTENER = """\
+listener {port} {host}
+max_connections {connections_max}
+cafile {authority}
+certfile {certificate}
+keyfile {key}
+tls_version tlsv1.2
+require_certificate {required}
+use_username_as_clientid true
+{revoked}
 """
 
 
@@ -131,6 +146,8 @@ class MosquittoBroker:
         The station's own login.
     on_event
         Told of starts, restarts, reloads and missing passwords.
+    authority
+        The station's certificates, if ``broker_tls`` asks for them.
     """
 
     def __init__(
@@ -139,8 +156,13 @@ class MosquittoBroker:
         registry: DeviceRegistry,
         station_password: str,
         on_event: OnEvent,
+        authority: Authority | None = None,
     ) -> None:
         self._settings = settings
+        self._authority = authority if settings.broker_tls != "off" else None
+        self._tls_port = 0
+        self._renewals_count = authority.renewals_count if authority is not None else 0
+        self._revoked: tuple[tuple[str, int], ...] = ()
         self._registry = registry
         self._password = station_password
         self._on_event = on_event
@@ -161,19 +183,21 @@ class MosquittoBroker:
         """Start the child and wait until it listens."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._end_orphan()
-        self._port = _free_port(self._settings.broker_host, self._settings.broker_port)
+        self._port = _free_port(plain_host(self._settings), self._settings.broker_port)
         self._write_accounts()
+        self._write_revoked()
         self._write("mosquitto.conf", self._configuration())
         self._launch()
         self._watcher = threading.Thread(target=self._watch, name="mosquitto", daemon=True)
         self._watcher.start()
         self._on_event("broker_started", {"broker": "mosquitto", "port": self._port})
         return BrokerAccess(
-            host=self._settings.broker_host,
+            host=plain_host(self._settings),
             port=self._port,
             user=self._user,
             password=self._password,
             client_id=f"{self._settings.station}-intake",
+            tls_port=self._tls_port,
         )
 
     def stop(self) -> None:
@@ -200,11 +224,30 @@ class MosquittoBroker:
                     continue
                 pause_s = RESTART_S_MIN
                 self._on_event("broker_restarted", {"exit_code": code})
-            elif self._registry.version() != self._version:
+            elif self._registry.version() != self._version or self._is_stale():
                 self._write_accounts()
                 if self._child is not None:
-                    self._child.send_signal(signal.SIGHUP)
+                    # Mosquitto reads its list of revoked certificates only when it starts.
+                    again = signal.SIGTERM if self._write_revoked() else signal.SIGHUP
+                    self._child.send_signal(again)
                 self._on_event("broker_reloaded", {"devices": len(self._registry.all_devices())})
+
+    def _is_stale(self) -> bool:
+        """Whether the station has a newer certificate than Mosquitto has read."""
+        found = self._authority.renewals_count if self._authority is not None else 0
+        stale, self._renewals_count = found != self._renewals_count, found
+        return stale
+
+    def _write_revoked(self) -> bool:
+        """Write the revoked certificates; whether they have changed since the last time."""
+        if self._authority is None:
+            return False
+        found = self._registry.revoked_certificates()
+        changed = found != self._revoked or not self._authority.revoked_path.exists()
+        self._revoked = found
+        if changed:
+            self._authority.write_revoked(found)
+        return changed
 
     def _launch(self) -> None:
         executable = shutil.which(
@@ -229,7 +272,7 @@ class MosquittoBroker:
             raise BrokerError(f"expected Mosquitto on port {self._port}, it said: {said}")
 
     def _listens(self) -> bool:
-        address = (self._settings.broker_host, self._port)
+        address = (plain_host(self._settings), self._port)
         waited_s = 0.0
         while self._child is not None and self._child.poll() is None and waited_s < START_S_MAX:
             with contextlib.suppress(OSError), socket.create_connection(address, timeout=1):
@@ -274,9 +317,9 @@ class MosquittoBroker:
         return password_line(device.device_id, handed_over)
 
     def _configuration(self) -> str:
-        return _CONFIGURATION.format(
+        return self._secure_listener() + _CONFIGURATION.format(
             port=self._port,
-            host=self._settings.broker_host,
+            host=plain_host(self._settings),
             connections_max=CONNECTIONS_MAX,
             user=pwd.getpwuid(os.geteuid()).pw_name,
             folder=self._folder,
@@ -284,6 +327,23 @@ class MosquittoBroker:
             inflight_max=min(65_535, max(self._settings.batch_messages_max, 20) * 2),
             queued_max=self._settings.queue_messages_max * 5,
             queued_bytes_max=QUEUED_BYTES_MAX,
+        )
+
+    def _secure_listener(self) -> str:
+        if self._authority is None:
+            return ""
+        settings, files = self._settings, self._authority
+        self._tls_port = _free_port(settings.broker_host, settings.broker_tls_port)
+        mutual = settings.broker_tls == "mutual"
+        return _SECURE_LISTENER.format(
+            port=self._tls_port,
+            host=settings.broker_host,
+            connections_max=CONNECTIONS_MAX,
+            certificate=files.certificate_path.absolute(),
+            key=files.key_path.absolute(),
+            authority=files.authority_path.absolute(),
+            required="true" if mutual else "false",
+            revoked=f"crlfile {files.revoked_path.absolute()}" if mutual else "",
         )
 
     def _write(self, name: str, text: str) -> None:
