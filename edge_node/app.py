@@ -26,6 +26,7 @@ NS_PER_MS = 1_000_000
 
 # name: (module, attribute, what `--help` says of it)
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "clock": ("edge_node.commands.clock", "clock", "tell a station without a link the time"),
     "devices": ("edge_node.commands.devices", "devices", "who may speak at this station"),
     "export": ("edge_node.commands.link", "export", "write what waits to a file"),
     "import": ("edge_node.commands.link", "import_", "apply the centre's envelopes from a file"),
@@ -60,10 +61,25 @@ def make_hands() -> Hands:
     return Hands(
         environment=os.environ,
         now_ms=now_ms,
-        elapsed_ms=lambda: time.monotonic_ns() // NS_PER_MS,
+        elapsed_ms=_ticks_ms,
         mint=lambda: new_id(now_ms()),
         entropy=secrets.token_bytes,
+        boot_id="" if path else _boot_id(),
     )
+
+
+def _boot_id() -> str:
+    """Which boot this is (Linux); empty elsewhere: then only the wall clock counts."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def _ticks_ms() -> int:
+    """Milliseconds since the boot, asleep or awake."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime_ns(clock) // NS_PER_MS
 
 
 def _system_clock() -> int:

@@ -7,18 +7,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.lending.clock import WALL_ERROR_MS, Reading
 from core.lending.lease import Clock
 from edge_node.config import SettingError, Settings, load_settings
 from edge_node.decide.desk import Desk
 from edge_node.keys import KeyRing, PeerSealer, StationKeys, load_key_file, read_identity
+from edge_node.store.clocks import read_clock
 from edge_node.store.database import StationDatabase, open_database
-from edge_node.store.outbox import trust_clock
 from edge_node.store.schema import migrate
 from edge_node.sync.metering import Allowance
 from edge_node.sync.peers import Centre, Ends
-
-# How far a station's clock, kept by NTP, GPS or a battery, is taken to be off.
-CLOCK_ERROR_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +24,8 @@ class Hands:
     """Where time, identifiers and chance come from.
 
     ``now_ms`` is the station's clock [ms UTC], ``elapsed_ms`` one that is never set,
-    ``mint`` gives UUIDv7s, ``entropy`` so many unpredictable bytes.
+    ``mint`` gives UUIDv7s, ``entropy`` so many unpredictable bytes. ``boot_id`` says from
+    which boot ``elapsed_ms`` counts; it is empty where that count means nothing.
     """
 
     environment: Mapping[str, str]
@@ -34,10 +33,16 @@ class Hands:
     elapsed_ms: Callable[[], int]
     mint: Callable[[], str]
     entropy: Callable[[int], bytes]
+    boot_id: str = ""
+
+    def reading(self) -> Reading:
+        """The clocks now; on a clock that is set as in a demonstration, it alone counts."""
+        wall_ms = self.now_ms()
+        return Reading(wall_ms, self.elapsed_ms() if self.boot_id else wall_ms, self.boot_id)
 
     def now(self) -> tuple[int, int]:
         """The clock's reading and how far it may be off [ms UTC, ms]."""
-        return self.now_ms(), CLOCK_ERROR_MS
+        return self.now_ms(), WALL_ERROR_MS
 
     def settings(self, config: Path | None) -> Settings:
         """Settings from a file and the environment."""
@@ -56,7 +61,7 @@ class Bench:
 
     def clock(self) -> Clock:
         """The clock, held against the latest instant that was trusted."""
-        return trust_clock(self.db, *self.hands.now())
+        return read_clock(self.db, self.hands.reading())
 
 
 @contextlib.contextmanager

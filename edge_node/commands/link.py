@@ -12,6 +12,7 @@ from edge_node.commands.hands import Bench, Hands, allowance_of, bench
 from edge_node.config import SettingError
 from edge_node.sync.rounds import Round, sync_once
 from edge_node.sync.stick import export_file, import_file
+from edge_node.sync.timekeeping import keep_time
 from edge_node.sync.wires import CentreClient, CentreUnreachableError
 
 ROUNDS_MAX = 10_000  # of one command
@@ -47,6 +48,8 @@ def _synced(station: Bench, client: CentreClient) -> Round:
     allowance = allowance_of(station.settings)
     pushed = pulled = 0
     refusals: list[str] = []
+    hands = station.hands
+    keep_time(station.db, station.ends, client, hands.reading, hands.entropy)
     for _ in range(ROUNDS_MAX):
         done = sync_once(station.db, station.ends, client, station.clock(), allowance)
         pushed, pulled = pushed + done.pushed_records_count, pulled + done.pulled_records_count

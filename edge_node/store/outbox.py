@@ -148,14 +148,16 @@ def trust_clock(db: StationDatabase, at_ms: int, error_ms: int) -> Clock:
     """The clock held against the floor; a sound one raises it.
 
     The floor takes the earliest instant that it can be, ``at_ms - error_ms``. A
-    clock that is set back, or far ahead of all that was seen, changes nothing.
+    clock that is set back, or far ahead of all that was seen, changes nothing. Before
+    the centre was ever heard there is nothing to hold a clock against, so it raises
+    nothing either: a first boot years ahead would lock the station out.
     """
     floor_ms = clock_floor_ms(db)
     clock = Clock(at_ms, error_ms, floor_ms)
     earliest_ms = at_ms - error_ms
     if floor_ms and earliest_ms - floor_ms > CLOCK_JUMP_MS_MAX:
         return Clock(at_ms, -1, floor_ms)
-    if clock.known and earliest_ms > floor_ms:
+    if clock.known and floor_ms and earliest_ms > floor_ms:
         raise_floor(db, earliest_ms)
     return clock
 

@@ -21,6 +21,7 @@ from server.services.evidence import Accepted, Refused, accept_evidence, accept_
 from server.services.posting import RepaymentRequest, take_repayment
 from server.services.pulls import answer_pull
 from server.services.status import status
+from server.services.timing import answer_time
 from server.store.people import Role
 
 ENVELOPE_TYPE = "application/vnd.harvestline.envelope"
@@ -92,6 +93,13 @@ def _add_sync(found: APIRouter, centre: Centre) -> None:
         if envelope is None:
             return Response(status_code=204)
         return Response(envelope, media_type=ENVELOPE_TYPE)
+
+    @found.post("/time", tags=["stations"], summary="Ask for the time")
+    async def time(request: Request) -> Response:
+        """Take a signed question with a nonce; the answer is the time, signed for it alone."""
+        data = await read_body(request, centre.settings.document_bytes_max)
+        answer = await run_in_threadpool(answer_time, centre, data)
+        return Response(answer, media_type=DOCUMENT_TYPE)
 
 
 def _add_evidence(found: APIRouter, centre: Centre) -> None:
