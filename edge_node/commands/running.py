@@ -13,6 +13,7 @@ import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,9 +21,11 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from core.errors import HarvestlineError
+from core.lending.clock import estimate
+from core.lending.lease import Clock
 from core.shape import encode
 from edge_node.commands.certificates import authority_of, keep_fresh, names_of
-from edge_node.commands.hands import Bench, allowance_of
+from edge_node.commands.hands import Bench, Hands, allowance_of
 from edge_node.config import read_secret
 from edge_node.decide.draws import recover
 from edge_node.decide.telemetry import telemetry_of
@@ -35,12 +38,14 @@ from edge_node.faces.kiosk.visits import Visits
 from edge_node.intake.adapters import foreign_adapters
 from edge_node.intake.broker import make_broker
 from edge_node.intake.intake import Intake
+from edge_node.store.clocks import newest_anchor, read_clock
 from edge_node.store.database import DiskFullError, StationDatabase, StoreError, open_database
 from edge_node.store.devices import DeviceRegistry
-from edge_node.store.outbox import trust_clock
+from edge_node.store.outbox import clock_floor_ms
 from edge_node.sync.daily import tend_readings
 from edge_node.sync.rounds import Pace, Rhythm, run_rounds
 from edge_node.sync.stick import export_to, import_from
+from edge_node.sync.timekeeping import keep_time
 from edge_node.sync.wires import CentreClient
 
 LOG = logging.getLogger("harvestline.edge")
@@ -141,11 +146,14 @@ class Running:
         db = self._connect()
         telemetry = telemetry_of(settings)
         desk = self._station.ends.desk
-        teller = Teller(db, desk, Sources(hands.now, hands.mint), telemetry)
+        now = partial(_estimate, db, hands)
+        teller = Teller(db, desk, Sources(now, hands.mint), telemetry)
         visits = Visits(hands.elapsed_ms, hands.entropy)
         front = Front(teller, visits, self._state_of(self._connect()))
         app = self._with_carriers(
-            kiosk(front, settings.utc_offset_ms, LOOPBACK | {settings.page_host} | names_of(settings))
+            kiosk(
+                front, settings.utc_offset_ms, LOOPBACK | {settings.page_host} | names_of(settings)
+            )
         )
         listener = socket.create_server((settings.page_host, settings.page_port))
         certificate, key = self._page_files()
@@ -182,11 +190,11 @@ class Running:
 
         def hand_out(file: IO[bytes], bytes_max: int) -> None:
             with turn:
-                export_to(db, ends, file, trust_clock(db, *hands.now()), bytes_max)
+                export_to(db, ends, file, read_clock(db, hands.reading()), bytes_max)
 
         def take_in(file: IO[bytes]) -> Mapping[str, Any]:
             with turn:
-                clock = trust_clock(db, *hands.now())
+                clock = read_clock(db, hands.reading())
                 told: Mapping[str, Any] = encode(import_from(db, ends, file, "carrier", clock))
                 return told
 
@@ -197,7 +205,7 @@ class Running:
 
         def state() -> StationState:
             with turn:
-                clock = trust_clock(db, *self._station.hands.now())
+                clock = read_clock(db, self._station.hands.reading())
                 return station_state(db, name, clock, self._health)
 
         return state
@@ -211,7 +219,7 @@ class Running:
         desk, every_s = self._station.ends.desk, min(FEATURES_EVERY_S, self._settings.sync_every_s)
         while not self._stop.wait(every_s):
             try:
-                tend_readings(db, self._settings, desk, trust_clock(db, *hands.now()))
+                tend_readings(db, self._settings, desk, read_clock(db, hands.reading()))
             except (DiskFullError, StoreError) as error:
                 log_event("features_wait", {"code": error.code})
 
@@ -224,7 +232,7 @@ class Running:
             while not self._stop.is_set():
                 try:
                     run_rounds(
-                        db, self._station.ends, client, lambda: trust_clock(db, *hands.now()),
+                        db, self._station.ends, client, partial(self._clock_kept, db, client),
                         rhythm, self._stop,
                     )  # fmt: skip
                 except (DiskFullError, StoreError) as error:
@@ -232,6 +240,12 @@ class Running:
                     self._stop.wait(pace.retry_s_max)
         finally:
             client.close()
+
+    def _clock_kept(self, db: StationDatabase, client: CentreClient) -> Clock:
+        """The clock for a round, put right by the centre's word when that is due."""
+        hands = self._station.hands
+        keep_time(db, self._station.ends, client, hands.reading, hands.entropy)
+        return read_clock(db, hands.reading())
 
     def _connect(self) -> StationDatabase:
         db = open_database(self._settings.database_path, any_thread=True)
@@ -247,3 +261,8 @@ class Running:
 def log_event(event: str, facts: Mapping[str, str | int]) -> None:
     """Write an event with its facts to the log."""
     LOG.info("%s %s", event, " ".join(f"{name}={value}" for name, value in facts.items()))
+
+
+def _estimate(db: StationDatabase, hands: Hands) -> tuple[int, int]:
+    """The time and how far it may be off [ms UTC, ms]."""
+    return estimate(hands.reading(), newest_anchor(db), clock_floor_ms(db))
