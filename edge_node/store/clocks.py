@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.errors import UnitError
 from core.lending.clock import Anchor, Reading, estimate
 from core.lending.lease import Clock
 from edge_node.store.database import StationDatabase
@@ -33,10 +34,12 @@ def take_anchor(db: StationDatabase, anchor: Anchor, source: str, reason: str = 
 
     Raises
     ------
-    StoreError
+    UnitError
         If an operator says that it is earlier than what the centre has signed.
     """
     with db.atomic():
+        if source == OPERATOR:
+            _require_after_centre(db, anchor)
         floor_ms = clock_floor_ms(db)
         earliest_ms, latest_ms = anchor.at_ms - anchor.error_ms, anchor.at_ms + anchor.error_ms
         after_ms = earliest_ms if floor_ms > latest_ms else max(floor_ms, earliest_ms)
@@ -58,3 +61,12 @@ def take_anchor(db: StationDatabase, anchor: Anchor, source: str, reason: str = 
             [added.lastrowid],
         )
     return floor_ms
+
+
+def _require_after_centre(db: StationDatabase, anchor: Anchor) -> None:
+    signed_ms = db.execute("SELECT max(at_ms - error_ms) FROM down_records").fetchone()[0] or 0
+    if anchor.at_ms + anchor.error_ms < signed_ms:
+        raise UnitError(
+            f"expected a time after {signed_ms} ms, which the centre has signed, got "
+            f"{anchor.at_ms} ± {anchor.error_ms} ms: look at the date again"
+        )
