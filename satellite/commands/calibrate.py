@@ -21,7 +21,9 @@ from satellite.yields.train import read_harvests, train
 @click.command(epilog=EXIT_CODES)
 @click.argument("catalog", type=PathArg)
 @click.option("--plots", required=True, type=PathArg, help="Plots as GeoJSON (CRS84).")
-@click.option("--harvests", required=True, type=PathArg, help="Past harvests in CSV.")
+@click.option("--harvests", required=True, type=PathArg,
+              help="Past harvests in CSV: plot_id, season_id, crop, sown_on, harvested_on, "
+              "yield_kg_per_ha.")  # fmt: skip
 @click.option("--out", required=True, type=PathArg, help="Model file to write.")
 @click.option("--index", "index_name", default="ndvi", show_default=True, help="Vegetation index.")
 @click.option("--prior", type=PathArg, help="Model of districts, for crops with few harvests.")

@@ -14,7 +14,14 @@ from satellite.evidence.tables import write_atomically
 from satellite.hazards.backtest import backtest as judge
 from satellite.hazards.backtest import report_lines
 from satellite.hazards.indemnities import read_losses
-from satellite.hazards.past import Past, PastSeason, past_bytes, past_of
+from satellite.hazards.past import (
+    CROP_CURVES_MIN,
+    PLOT_SEASONS_MIN,
+    Past,
+    PastSeason,
+    past_bytes,
+    past_of,
+)
 from satellite.indices import index_named
 from satellite.season.calendar import crop_name
 from satellite.series import Series, series_of
@@ -45,7 +52,7 @@ def backtest(folder: Path, *, as_json: bool) -> None:
 @hazards.command(epilog=EXIT_CODES)
 @click.argument("catalog", type=PathArg)
 @click.option("--plots", required=True, type=PathArg, help="Plots as GeoJSON (CRS84).")
-@click.option("--harvests", type=PathArg, help="Past harvests in CSV, with sowing dates.")
+@click.option("--harvests", type=PathArg, help="Past harvests in CSV (see calibrate).")
 @click.option("--out", required=True, type=PathArg, help="Record to write.")
 @click.option("--index", "index_name", default="ndvi", show_default=True, help="Vegetation index.")
 @json_option
@@ -103,4 +110,9 @@ def _facts(out: Path, record: Past) -> dict[str, Any]:
 
 def _lines(facts: dict[str, Any]) -> list[str]:
     known = [f"  {name}: {count} curves" for name, count in facts["region"].items()]
-    return [f"{facts['plots']} plots with a past, {facts['index']}, in {facts['out']}", *known]
+    own = (
+        f"{facts['plots']} plots have a past of their own "
+        f"(the others have fewer than {PLOT_SEASONS_MIN} seasons here)"
+    )
+    head = f"record of {facts['index']} in {facts['out']}"
+    return [head, own, f"of the region, crops with {CROP_CURVES_MIN} seasons and more:", *known]

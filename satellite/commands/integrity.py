@@ -20,7 +20,7 @@ from satellite.integrity.inputs import patches_around, read_claims
 from satellite.integrity.overlap import Pledges
 from satellite.season.detect import season_of
 from satellite.series import PIXELS_MIN, series_of, smooth
-from satellite.statistics.plots import Plot, read_plots
+from satellite.statistics.plots import Plot, Problem, read_plots
 from satellite.statistics.store import Store
 from satellite.yields.estimate import Subject
 
@@ -62,17 +62,20 @@ def integrity(  # one argument an option
         else patches_around(asked["catalog"], subjects, index, until),
     )  # fmt: skip
     draw = out is not None
-    found = _overlaps(asked["against"], plots, until or _newest(subjects), draw=draw)
+    pledged, unusable_pledges = _pledged(asked["against"])
+    found = _overlaps(pledged, plots, until or _newest(subjects), draw=draw)
     found += findings_of(subjects, index.levels, known, draw=draw)
     if out is not None:
         _write(out, found)
     facts = {
         "plots": len(plots),
-        "seen": len(subjects),
+        "pledged": None if asked["against"] is None else len(pledged),
+        "seen": None if asked["state"] is None else len(subjects),
         "too_small": sum(one.series.is_small for one in subjects),
         "boundaries": len(known.patches),
         "flags": [{"plot_id": f.plot_id, **asdict(f.flag)} for f in found],
         "skipped": [asdict(problem) for problem in unusable],
+        "pledged_skipped": [asdict(problem) for problem in unusable_pledges],
     }
     say(facts, _lines, as_json=as_json)
 
@@ -97,12 +100,15 @@ def _subjects(
     ]
 
 
+def _pledged(against: Path | None) -> tuple[list[Plot], list[Problem]]:
+    return ([], []) if against is None else read_plots(against)
+
+
 def _overlaps(
-    against: Path | None, plots: Sequence[Plot], as_of: date, *, draw: bool
+    pledged: Sequence[Plot], plots: Sequence[Plot], as_of: date, *, draw: bool
 ) -> list[Finding]:
-    if against is None:
+    if not pledged:
         return []
-    pledged, _ = read_plots(against)
     overlaps = Pledges(pledged).overlaps_of(plots)
     return overlap_findings(plots, pledged, overlaps, as_of, draw=draw)
 
@@ -129,14 +135,20 @@ def _write(out: Path, found: Sequence[Finding]) -> None:
 
 
 def _lines(facts: dict[str, Any]) -> list[str]:
-    lines = [
-        f"plots  {facts['plots']} given, {facts['seen']} seen by satellite",
-        f"       {facts['too_small']} too small to judge, {facts['boundaries']} boundaries tested",
-        f"flags  {len(facts['flags'])}, for an officer to visit",
-    ]
+    lines = [f"plots  {facts['plots']} given"]
+    if facts["pledged"] is not None:
+        lines.append(f"       held against {facts['pledged']} that are pledged")
+    if facts["seen"] is not None:
+        lines.append(f"       {facts['seen']} seen by satellite, {facts['too_small']} too small "
+                     f"to judge, {facts['boundaries']} boundaries tested")  # fmt: skip
+    lines.append(f"flags  {len(facts['flags'])}, for an officer to visit")
     for flag in facts["flags"]:
         said = ", ".join(f"{key} {value}" for key, value in flag["facts"].items())
         share = flag["precision_ppm"] / 10_000
         lines.append(f"{flag['plot_id']}: {flag['code']} (true in {share:.1f} %): {said}")
     lines += [f"skipped: {p['subject_id']}: {p['detail']}" for p in facts["skipped"]]
+    lines += [
+        f"not compared with, of the pledged: {p['subject_id']}: {p['detail']}"
+        for p in facts["pledged_skipped"]
+    ]
     return lines
