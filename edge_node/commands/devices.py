@@ -25,6 +25,21 @@ _KIND = click.option(
 )
 _SUBJECT = click.option("--subject", required=True, help="The plot, herd or machine it measures.")
 _NAME = click.argument("name")
+
+
+def _free(_context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
+    """Refuse a file that exists before a code is used up or a password ends for it."""
+    if path is not None and path.exists():
+        raise click.BadParameter(f"expected a new file, {path} exists: name another")
+    return path
+
+
+_OUT = click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    callback=_free,
+    help="Write the secrets to this new file (mode 0600) instead of showing them.",
+)
 _REASON = click.option("--reason", required=True, help="Why; kept in the station's log.")
 
 
@@ -58,7 +73,7 @@ def invite(hands: Hands, config: Path, device: str, kind: str, subject: str) -> 
 @CONFIG
 @click.option("--code", required=True, help="The one-time code.")
 @click.option("--public-key", default="", help="The device's own Ed25519 key (hexadecimal).")
-@click.option("--out", type=click.Path(path_type=Path), help="Write the secrets to this file.")
+@_OUT
 @click.pass_obj
 def enrol(hands: Hands, config: Path, code: str, public_key: str, out: Path | None) -> None:
     """Use up a code: the device's password, and a key if it has none of its own.
@@ -87,7 +102,7 @@ def enrol(hands: Hands, config: Path, code: str, public_key: str, out: Path | No
 @CONFIG
 @_NAME
 @click.option("--replace", is_flag=True, help="Revoke the certificates that NAME has had.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write it to this file.")
+@_OUT
 @click.pass_obj
 def certificate(hands: Hands, config: Path, name: str, replace: bool, out: Path | None) -> None:  # noqa: FBT001
     """Issue a client certificate to NAME, for broker_tls = "mutual"."""
@@ -122,7 +137,7 @@ def adopt(hands: Hands, config: Path, device: str, kind: str, subject: str) -> N
 @devices.command()
 @CONFIG
 @_NAME
-@click.option("--out", type=click.Path(path_type=Path), help="Write the password to this file.")
+@_OUT
 @click.pass_obj
 def gateway(hands: Hands, config: Path, name: str, out: Path | None) -> None:
     """Let the gateway NAME log in and publish on f1/<site>/NAME/<format>."""
@@ -170,7 +185,7 @@ def list_(hands: Hands, config: Path) -> None:
     type=click.IntRange(0, 90 * 24),
     help="How long the password before it still counts (with amqtt).",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Write the password to this file.")
+@_OUT
 @click.pass_obj
 def rotate(hands: Hands, config: Path, name: str, overlap_hours: int, out: Path | None) -> None:
     """Give NAME a new password.
