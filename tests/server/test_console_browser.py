@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
+from datetime import date
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from core.canonical import sha256_hex
+from core.wire.evidence import Flag
 from server.app import create_app
+from server.services.blobs import keep_blob
+from server.services.evidence import accept_evidence
 from server.store import lines, reports
 from tests.support.centre import Served
-from tests.support.console_book import PASSWORD, Book, build_book
+from tests.support.console_book import PASSWORD, Book, build_book, flagged_evidence
+from tests.support.pictures import claim_of
 from tests.support.requirements import require
 
 pytestmark = pytest.mark.browser
@@ -25,8 +33,20 @@ WIDTHS = {"phone": (390, 844), "tablet": (820, 1180), "desk": (1440, 900)}
 @pytest.fixture(scope="module")
 def book(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Book]:
     found = build_book(tmp_path_factory.mktemp("book"), farmers=14, every_days=20)
+    show_a_flag(found)
     yield found
     found.centre.store.close()
+
+
+def show_a_flag(book: Book) -> None:
+    """The first plot is flagged, with a picture wider than a phone."""
+    out = io.BytesIO()
+    Image.new("RGB", (800, 420), "white").save(out, format="PNG")
+    shown = out.getvalue()
+    facts = {"declared_ha": "0.95", "cropped_ha_at_most": "0.77", "border_inside_m": "9.8"}
+    flag = Flag("boundary_exaggerated", "2026-07-10", 386_000, 1_800, facts, sha256_hex(shown))
+    accept_evidence(book.centre, flagged_evidence(book, 1, date(2026, 7, 12), (flag,)))
+    assert keep_blob(book.centre, claim_of(shown, "image/png"), "satellite", shown)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +121,7 @@ def faults(page: Page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("size", ["phone", "desk"])
+@pytest.mark.parametrize("size", ["phone", "tablet", "desk"])
 def test_every_page_is_accessible_and_fits(size: str, visit, book: Book, url: str):
     page = visit(size)
     found = {}

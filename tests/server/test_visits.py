@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date
 
 import httpx
 import pytest
 
-from core.canonical import parse_canonical, sha256_hex
-from core.shape import decode, encode
-from core.signing import DOCUMENT_BYTES_MAX, sign_document
-from core.wire.evidence import EVIDENCE, Anomalies, Evidence, Findings, Flag, Observability
+from core.canonical import sha256_hex
+from core.wire.evidence import Anomalies, Findings, Flag, Observability
 from server.app import create_app
 from server.console.views.flags import WORDS
 from server.services.evidence import accept_evidence
@@ -21,7 +18,7 @@ from server.store import evidence, lines
 from tests.support.asgi_client import AppClient
 from tests.support.centre import Served
 from tests.support.centre_kit import Kit
-from tests.support.console_book import PASSWORD, Book, build_book, crop_evidence
+from tests.support.console_book import PASSWORD, Book, build_book, flagged_evidence
 from tests.support.pictures import claim_header, claim_of, picture
 
 SEEN = date(2026, 7, 12)
@@ -49,10 +46,7 @@ def people(book: Book) -> Iterator[httpx.Client]:
 
 def flagged(book: Book, n: int, day: date, *flags: Flag) -> None:
     """Send the n-th plot's evidence with flags."""
-    body = parse_canonical(crop_evidence(book, n, day, 40), DOCUMENT_BYTES_MAX)["body"]
-    findings = Findings(Observability(9, 800_000, 10, 4_000, 30), Anomalies(), flags=flags)
-    told = replace(decode(Evidence, body), evidence_id=f"flagged-{n}-{day}", findings=findings)
-    accept_evidence(book.centre, sign_document(EVIDENCE, encode(told), book.satellite))
+    accept_evidence(book.centre, flagged_evidence(book, n, day, flags))
 
 
 def said(client: httpx.Client, path: str) -> str:

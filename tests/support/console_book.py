@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from itertools import count
 from pathlib import Path
@@ -23,13 +23,13 @@ from core.lending.lease import DrawState
 from core.lending.product import Product, parse_product
 from core.scoring.features import FeatureValue
 from core.scoring.points import FeatureTable, PdStep, PointsTable
-from core.shape import encode
-from core.signing import sign_document
+from core.shape import decode, encode
+from core.signing import DOCUMENT_BYTES_MAX, sign_document
 from core.units import civil_day, day_start_ms
 from core.wire import envelope as env
 from core.wire import records as rec
 from core.wire import registry as reg
-from core.wire.evidence import EVIDENCE
+from core.wire.evidence import EVIDENCE, Anomalies, Evidence, Findings, Flag, Observability
 from core.wire.modelfile import Model, TrainingSummary
 from server.config import Settings
 from server.keys import KeyPair, Seals, key_pair
@@ -282,6 +282,14 @@ def crop_evidence(book: Book, n: int, day: date, every_days: int) -> bytes:
         plot = registry.subject(tx, f"plot-{n:03d}")
     found = seen_of_plot(plot, Looks(n, day, every_days, is_dry(n)))
     return sign_document(EVIDENCE, encode(found), book.satellite)
+
+
+def flagged_evidence(book: Book, n: int, day: date, flags: tuple[Flag, ...]) -> bytes:
+    """The n-th plot's evidence with flags, as a signed document."""
+    body = parse_canonical(crop_evidence(book, n, day, 40), DOCUMENT_BYTES_MAX)["body"]
+    findings = Findings(Observability(9, 800_000, 10, 4_000, 30), Anomalies(), flags=flags)
+    told = replace(decode(Evidence, body), evidence_id=f"flagged-{n}-{day}", findings=findings)
+    return sign_document(EVIDENCE, encode(told), book.satellite)
 
 
 def pasture_evidence(book: Book, day: date, every_days: int) -> bytes:

@@ -26,7 +26,7 @@ FACTS = {
     "other_plot": "other plot", "likeness": "how", "shared_ha": "shared, ha",
     "shared_percent": "shared, % of it", "tolerance_ha": "tolerance, ha", "plot_ha": "plot, ha",
     "other_ha": "other, ha", "source": "boundary was", "declared_ha": "declared, ha",
-    "cropped_ha_at_most": "bears the crop, at most, ha", "border_error_m": "by, give or take, m",
+    "cropped_ha_at_most": "bears the crop, at most, ha", "border_error_m": "border error, m",
     "border_inside_m": "crop ends inside by, m", "judged_percent": "boundary judged, %",
     "cover": "looks like", "clear_looks": "clear looks", "neighbours_green": "neighbours green",
     "what": "what", "declared_crop": "declared", "seen_days_after_sowing": "seen, day from sowing",
