@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
 from core.decision.quote import Quote
+from core.lending.clock import Reading
 from core.lending.lease import Clock, DrawState
 from core.reasons import Reason
+from core.shape import encode
 from core.wire.envelope import LogClass
 from core.wire.records import Application, Consent, ConsentAction
 from core.wire.registry import Identity
@@ -27,7 +30,7 @@ from edge_node.decide.draws import (
 )
 from edge_node.decide.telemetry import telemetry_of
 from edge_node.keys import KeyRing, PeerSealer, load_key_file
-from edge_node.store import leases, logs, outbox, village
+from edge_node.store import clocks, leases, logs, outbox, village
 from edge_node.store.database import StationDatabase, open_database
 from edge_node.store.models import NoModelError
 from edge_node.store.village import UnknownRecordError
@@ -35,6 +38,7 @@ from edge_node.sync import peers
 from edge_node.sync.applying import apply_envelope
 from edge_node.sync.pushing import next_envelope
 from edge_node.sync.rounds import Round, sync_once
+from edge_node.sync.timekeeping import ask_time
 from tests.simulation.faults import Fuse, FusedConnection, Link, drop
 from tests.simulation.village import PRODUCT, PURPOSES, station_settings
 from tests.support.centre import entropy
@@ -63,6 +67,7 @@ class SimulatedStation:
         self.fuse = Fuse()
         self.promises = Promises()
         self.skew_ms, self.error_ms = 0, 1_000
+        self._boots, self._nonces = 0, 0
         self._settings = station_settings(folder, name)
         keys = load_key_file(self._settings.key_path, name)
         self._desk = Desk(name, keys.signer, self._settings.utc_offset_ms)
@@ -83,13 +88,33 @@ class SimulatedStation:
     def restart(self, now_ms: int) -> None:
         """The process is gone and comes back, as ``harvestline-edge run`` does."""
         self.fuse.disarm()
+        self._boots += 1
         drop(self.db.conn)
         self.db = self._open()
         recover(self.db, self._desk, self.clock(now_ms))
 
     def clock(self, now_ms: int) -> Clock:
         """What the station takes for the time."""
-        return outbox.trust_clock(self.db, now_ms + self.skew_ms, self.error_ms)
+        if self.error_ms < 0:
+            return outbox.trust_clock(self.db, now_ms + self.skew_ms, self.error_ms)
+        return clocks.read_clock(self.db, self._reading(now_ms))
+
+    def _reading(self, now_ms: int) -> Reading:
+        return Reading(now_ms + self.skew_ms, now_ms, f"boot-{self._boots}")
+
+    def ask_time(self, link: Link, now_ms: int) -> bool:
+        """Ask the centre for the time; whether it was told."""
+        read = lambda: self._reading(now_ms)  # noqa: E731
+        return ask_time(self.db, self._ends, link, read, self._nonce) is not None  # type: ignore[arg-type]
+
+    def _nonce(self, count: int) -> bytes:
+        self._nonces += 1
+        return self._nonces.to_bytes(count, "big")
+
+    def receipts(self) -> bytes:
+        """The receipts that people were shown here, as they would bring them in."""
+        kept = [leases.draw(self.db, draw_id) for draw_id in sorted(self.promises.shown)]
+        return json.dumps([encode(each.drawdown) for each in kept if each is not None]).encode()
 
     def knows(self, farmer_id: str) -> bool:
         """Whether the farmer, the product and a model are here."""

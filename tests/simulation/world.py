@@ -22,15 +22,20 @@ from core.units import MS_PER_DAY
 from core.wire.evidence import Stage
 from edge_node.sync.wires import CentreUnreachableError
 from server.services.centre import Centre
+from server.services.destruction import Declared, Proof, declare_destroyed
 from server.services.envelopes import accept_envelope
 from server.services.evidence import accept_evidence
 from server.services.freezing import FreezeReason, freeze, thaw
 from server.services.posting import RepaymentRequest, take_repayment
 from server.services.pulls import answer_pull
+from server.services.roaming import roam
 from server.services.standing import owed
+from server.services.timing import answer_time
 from server.store import lines
 from server.store.engine import open_store
 from server.store.lines import Line
+from server.store.people import Actor
+from server.store.places import Place
 from tests.simulation import village
 from tests.simulation.faults import Fuse, Limbo, Link, ProcessDiedError, Weather, drop, fused_sqlite
 from tests.simulation.station import SimulatedStation
@@ -62,6 +67,7 @@ class World:
         self.stations = {
             name: SimulatedStation(folder, name, identity, self._ids.next_id) for name in STATIONS
         }
+        self.lost = self.destroyed = ""
         self.homes = {each: village.home_of(each) for each in FARMERS}
         self._stage = dict.fromkeys(PLOT_OF.values(), 0)
         self._kit = self._satellite()
@@ -100,15 +106,22 @@ class World:
         """All links fair, all clocks right, all processes up: sync until nothing moves."""
         self.limbo = Limbo()
         self._disarm()
-        for station in self.stations.values():
+        if self.lost and not self.destroyed:
+            self.declare_destroyed()
+        for station in self.alive:
             station.skew_ms, station.error_ms = 0, 1_000
             station.restart(self.now_ms)
         self.pass_time(2 * MS_PER_DAY)  # pending draws are given up, the daily sweep is due
         for _ in range(6):
-            for station in self.stations.values():
+            for station in self.alive:
                 done = station.sync(self._link(station, Weather()), self.now_ms)
                 assert not done.problem, done.problem
             self.pass_time(MS_PER_MINUTE)
+
+    @property
+    def alive(self) -> list[SimulatedStation]:
+        """The stations that are not lost for ever."""
+        return [each for each in self.stations.values() if each.name != self.lost]
 
     def pass_time(self, ms: int) -> None:
         """Time goes on, for everyone alike."""
@@ -146,9 +159,7 @@ class World:
         return f"{farmer} {asked} " + station.apply(farmer, PLOT_OF[farmer], asked, self.now_ms)
 
     def draw(self) -> str:
-        known = [
-            (station, *line) for station in self.stations.values() for line in station.open_lines()
-        ]
+        known = [(station, *line) for station in self.alive for line in station.open_lines()]
         if not known:
             return "no line anywhere"
         station, line_id, farmer = self.chance.choice(known)
@@ -161,7 +172,7 @@ class World:
         return f"{station.name} {line_id} {amount} drawn"
 
     def settle(self) -> str:
-        pending = [(each, draw) for each in self.stations.values() for draw in each.pending()]
+        pending = [(each, draw) for each in self.alive for draw in each.pending()]
         if not pending:
             return "nothing pending"
         station, draw_id = self.chance.choice(pending)
@@ -186,6 +197,8 @@ class World:
             return "up " + accept_envelope(self.centre, data).placement.value
         if self.limbo.down:
             name, data = self.chance.choice(self.limbo.down)
+            if name == self.lost:
+                return "nobody is there"
             return "down " + self.stations[name].take(data, self.now_ms)
         return "nothing under way"
 
@@ -240,6 +253,46 @@ class World:
         village.move_home(self.centre, self.homes)
         return f"{farmer} lives at {self.homes[farmer]}"
 
+    def roam(self) -> str:
+        known = [line for line in self.lines() if line.is_open]
+        if not known:
+            return "no line"
+        line, name = self.chance.choice(known), self.chance.choice(STATIONS)
+        share_ppm = self.chance.choice((0, 200_000, 500_000, 1_000_000))
+        places = roam(self.centre, line.line_id, Place(name, share_ppm), TESTER)
+        return f"{line.line_id} " + " ".join(f"{each.station}={each.share_ppm}" for each in places)
+
+    def lose_station(self) -> str:
+        if self.lost:
+            return "one is lost already"
+        self.lost = self._station().name
+        self.stations[self.lost].fuse.disarm()
+        return self.lost
+
+    def declare_destroyed(self) -> str:
+        """Two officers, with the receipts that people were shown there."""
+        if not self.lost or self.destroyed:
+            return "none is lost"
+        with self.looked_at():
+            receipts = self.stations[self.lost].receipts()
+        proof = Proof(b"the board, in two parts", receipts)
+        for name in ("officer-a", "officer-b"):
+            told = self._declared(proof, Actor(name, "supervisor"))
+        self.destroyed = self.lost
+        return f"{self.lost} booked {told.booked_minor} released {told.released_minor}"
+
+    def _declared(self, proof: Proof, by: Actor) -> Declared:
+        try:
+            return declare_destroyed(self.centre, self.lost, proof, by)
+        except ProcessDiedError:
+            self._revive_centre()
+            return declare_destroyed(self.centre, self.lost, proof, by)
+
+    def ask_time(self) -> str:
+        station = self._station()
+        told = station.ask_time(self._link(station, Weather.drawn(self.chance)), self.now_ms)
+        return f"{station.name} {'was told' if told else 'heard nothing'}"
+
     def open_first_lines(self) -> str:
         village.open_first_lines(self.centre)
         return "opened"
@@ -257,7 +310,7 @@ class World:
         return station.name
 
     def lay_fuse(self) -> str:
-        fuse = self.chance.choice([self.centre_fuse, *(s.fuse for s in self.stations.values())])
+        fuse = self.chance.choice([self.centre_fuse, *(s.fuse for s in self.alive)])
         fuse.arm(
             self.chance.choice((3, 12, 40, 150)) * self.chance.randrange(1, 5),
             after=self.chance.random() < 0.5,
@@ -277,7 +330,7 @@ class World:
         self.told.append(f"{self.now_ms} {name}: {outcome}")
 
     def _station(self) -> SimulatedStation:
-        return self.stations[self.chance.choice(STATIONS)]
+        return self.chance.choice(self.alive)
 
     def _debts(self, day: date) -> list[tuple[Line, int]]:
         with self.looked_at(), self.centre.store.reading() as tx:
@@ -293,6 +346,8 @@ class World:
         try:
             if path.endswith("envelopes"):
                 return accept_envelope(self.centre, content).receipt
+            if path.endswith("time"):
+                return answer_time(self.centre, content)
             return answer_pull(self.centre, content)
         except ProcessDiedError:
             if self.centre_fuse.blown:
@@ -352,7 +407,7 @@ def _gone() -> CentreUnreachableError:
     return CentreUnreachableError("the centre died under the request")
 
 
-_EVENTS: dict[str, tuple[int, Callable[[World], str]]] = {
+_EVENTS: dict[str, tuple[float, Callable[[World], str]]] = {
     "wait": (8, World.wait),
     "apply": (6, World.apply),
     "draw": (24, World.draw),
@@ -364,6 +419,10 @@ _EVENTS: dict[str, tuple[int, Callable[[World], str]]] = {
     "repay": (5, World.repay),
     "hold a line": (2, World.hold_line),
     "move home": (1, World.move_home),
+    "roam": (1, World.roam),
+    "lose a station": (0.4, World.lose_station),
+    "declare it destroyed": (1, World.declare_destroyed),
+    "ask the time": (3, World.ask_time),
     "open lines": (2, World.open_first_lines),
     "set a clock": (4, World.set_clock),
     "cut the power": (3, World.cut_power),
