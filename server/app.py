@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "import": ("server.commands.village", "import_village", "register a village from its files"),
     "import-envelopes": ("server.commands.carrying", "import_envelopes", "take a carrier's file"),
     "init": ("server.commands.setup", "init", "make a new centre: keys, settings, database"),
+    "map": ("server.commands.maps", "map_", "district maps that the console shows"),
     "migrate": ("server.commands.setup", "migrate", "bring the database to this version"),
     "model": ("server.commands.lending", "model", "register compact models"),
     "open-lines": ("server.commands.lending", "open_lines", "open lines for known farmers"),

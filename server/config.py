@@ -39,6 +39,8 @@ class Settings:
         ``sqlite:///PATH`` (relative to the settings file) or ``postgresql+psycopg://…``.
     key_file, session_secret_file
         Secrets, mode 0600.
+    maps_folder
+        Where the district maps lie that the console shows.
     host, port
         Where the API listens; port 0 takes a free one.
     envelope_bytes_max, evidence_bytes_max, document_bytes_max
@@ -66,6 +68,7 @@ class Settings:
     database_url: str = "sqlite:///centre.sqlite"
     key_file: str = "centre.key"
     session_secret_file: str = "session.secret"  # noqa: S105 - a file name, no secret
+    maps_folder: str = "maps"
     host: str = "127.0.0.1"
     port: int = 0
     envelope_bytes_max: int = 9 * 1024 * 1024
@@ -152,6 +155,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         database_url=url,
         key_file=str(folder / settings.key_file),
         session_secret_file=str(folder / settings.session_secret_file),
+        maps_folder=str(folder / settings.maps_folder),
     )
 
 

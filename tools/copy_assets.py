@@ -33,6 +33,7 @@ class Package:
 PACKAGES = (
     Package("htmx-4.0.1", "htmx.org", "4.0.1", "0BSD"),
     Package("leaflet-1.9.4", "leaflet", "1.9.4", "BSD-2-Clause"),
+    Package("pmtiles-4.5.0", "pmtiles", "4.5.0", "BSD-3-Clause"),
 )
 # The folder of a room that receives copies, and what it takes from assets/.
 ROOMS = {
@@ -41,6 +42,7 @@ ROOMS = {
         "icons",
         "vendor/htmx-4.0.1",
         "vendor/leaflet-1.9.4",
+        "vendor/pmtiles-4.5.0",
     ),
     "edge_node/faces/kiosk/static/shared": ("tokens.css", "icons"),
 }

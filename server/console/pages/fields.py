@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from server.console.desk import Desk
@@ -15,6 +16,7 @@ from server.console.views.book import read_rows
 from server.console.views.pictures import read_pictures
 from server.console.views.plot import MapField, days_since, read_fields, read_plot
 from server.services.blobs import get_blob, picture_headers
+from server.services.maps import DistrictMap, map_path, maps_in
 from server.store import lines
 
 MOVEMENT_LEGEND = (
@@ -24,6 +26,7 @@ MOVEMENT_LEGEND = (
     ("frozen", "Frozen"),
     ("none", "No line rests on it"),
 )
+MAP_WORDS = {"true_color": "as the eye sees it", "false_color": "false colour"}
 ANOMALY_LEGEND = (
     ("low3", "25 % or more below normal"),
     ("low2", "12 to 25 % below"),
@@ -42,12 +45,22 @@ def routes(desk: Desk) -> list[Route]:
         visitor = desk.visitor(request)
         by = "anomaly" if request.query_params.get("by") == "anomaly" else "movement"
         found = _fields(desk)
+        maps = maps_in(Path(desk.centre.settings.maps_folder))
         context = {
             "by": by,
+            "maps": maps,
+            "map_words": MAP_WORDS,
+            "shown": _shown(maps, request.query_params.get("map")),
             "fields": found,
             "legend": ANOMALY_LEGEND if by == "anomaly" else MOVEMENT_LEGEND,
         }
         return desk.page(request, "map.html", context, visitor)
+
+    def tiles(request: Request) -> Response:
+        desk.visitor(request)
+        folder = Path(desk.centre.settings.maps_folder)
+        path = map_path(folder, request.path_params["name"])
+        return FileResponse(path, media_type="application/vnd.pmtiles")
 
     def shapes(request: Request) -> Response:
         desk.visitor(request)
@@ -92,6 +105,7 @@ def routes(desk: Desk) -> list[Route]:
     return [
         Route("/map", fields_map, methods=["GET"]),
         Route("/map/fields.geojson", shapes, methods=["GET"]),
+        Route("/map/tiles/{name}", tiles, methods=["GET"]),
         Route("/plots/{subject_id}", plot, methods=["GET"]),
         Route("/pictures/{sha256}", _picture(desk), methods=["GET"]),
     ]
@@ -104,6 +118,13 @@ def _picture(desk: Desk) -> Callable[[Request], Response]:
         return Response(found.data, media_type=found.media_type, headers=picture_headers(found))
 
     return picture
+
+
+def _shown(maps: Sequence[DistrictMap], name: str | None) -> DistrictMap | None:
+    """The map that was asked for; the newest if none was named, none if that is none of ours."""
+    if name is None:
+        return maps[0] if maps else None
+    return next((one for one in maps if one.name == name), None)
 
 
 def _fields(desk: Desk) -> list[MapField]:
@@ -130,5 +151,7 @@ def _feature(field: MapField) -> dict[str, object]:
             "movement_tone": movement_tone(field.movement),
             "anomaly_tone": field.anomaly_tone,
             "stage": field.stage,
+            "crop": field.crop,
+            "limit": field.limit,
         },
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from core.units import PPM
+from core.units import PPM, format_money
 from core.wire.evidence import Evidence, EvidenceKind, Stage
 from core.wire.registry import Farmer, Subject, SubjectKind
 from server.console.figures.canvas import long_day
@@ -150,6 +150,8 @@ class MapField:
     anomaly_tone: str
     stage: str
     geometry: Mapping[str, Any] | None
+    crop: str = ""
+    limit: str = ""
 
 
 def read_fields(tx: Tx, rows: Sequence[Row]) -> list[MapField]:
@@ -181,6 +183,8 @@ def read_fields(tx: Tx, rows: Sequence[Row]) -> list[MapField]:
                 anomaly_tone=tone(anomaly),
                 stage=kept.stage.value if kept and kept.kind is EvidenceKind.CROP else "",
                 geometry=geometry(placed),
+                crop=subject.crop,
+                limit=format_money(row.limit_minor, row.currency) if row else "",
             )
         )
     return found
