@@ -74,7 +74,8 @@ def test_hazards_are_found_where_they_were_planted_and_hardly_elsewhere(cases: l
     assert failed.hit / failed.happened >= 0.7
     for kind in HazardKind:
         one = score(cases, kind)
-        assert one.false_alarms / one.plot_seasons <= 0.05, kind
+        bound = 0.10 if kind is HazardKind.DROUGHT else 0.03
+        assert one.false_alarms / one.plot_seasons <= bound, kind
 
 
 def test_a_flood_seen_under_water_is_raised_at_that_look_and_called_a_flood(
