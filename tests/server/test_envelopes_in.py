@@ -12,7 +12,6 @@ import pytest
 from core.errors import ChainBrokenError, EnvelopeDamagedError, SignatureError
 from core.signing import sign_document
 from core.wire.envelope import GENESIS, LogClass, LogName, Placement, pack
-from core.wire.records import FarmerLeft
 from core.wire.telemetry import BATCH
 from server.keys import Seals
 from server.services import enrolment
@@ -460,24 +459,3 @@ def test_word_that_returns_to_what_it_was_is_said_again(kit: Kit):
     enrolment.import_village(kit.centre, village(), polygons(), TESTER)
     kit.station.pull(kit.centre)
     assert len(kit.station.down) == count
-
-
-def test_station_that_a_farmer_moved_away_from_is_told(kit: Kit):
-    """Else it goes on opening first lines for somebody whose home is elsewhere."""
-    kit.station.pull(kit.centre)
-    moved = enrolled(kit, "st-two", 60)
-    farmers = tuple(
-        replace(each, home_station="st-two") if each.farmer_id == "farmer-c" else each
-        for each in village().farmers
-    )
-    found = replace(village(), farmers=farmers)
-    enrolment.import_village(kit.centre, found, polygons(), TESTER)
-    for station, homes in ((kit.station, ["st-one", "st-two"]), (moved, [])):
-        station.pull(kit.centre)
-        told = [body for body in station.bodies("farmer") if body["farmer_id"] == "farmer-c"]
-        assert [body["home_station"] for body in told] == homes
-    seq = next(r.seq for r in reversed(kit.station.down) if r.kind == "farmer")
-    kit.station.write(MONEY, "farmer_left", FarmerLeft("farmer-c", seq), kit.clock.at_ms)
-    deliver(kit)
-    moved.pull(kit.centre)
-    assert [body["home_station"] for body in moved.bodies("farmer")] == ["st-two"]

@@ -326,3 +326,24 @@ def test_officers_declare_it_at_the_command_line(tmp_path: Path):
         assert found.exit_code == 0, found.output
         said.append(json.loads(found.output)["confirmed"])
     assert said == [False, True]
+
+
+def test_station_that_a_farmer_moved_away_from_is_told(kit: Kit):
+    """Else it goes on opening first lines for somebody whose home is elsewhere."""
+    kit.station.pull(kit.centre)
+    moved = another(kit)
+    farmers = tuple(
+        replace(each, home_station="st-two") if each.farmer_id == "farmer-c" else each
+        for each in village().farmers
+    )
+    found = replace(village(), farmers=farmers)
+    enrolment.import_village(kit.centre, found, polygons(), TESTER)
+    for station, homes in ((kit.station, ["st-one", "st-two"]), (moved, [])):
+        station.pull(kit.centre)
+        told = [body for body in station.bodies("farmer") if body["farmer_id"] == "farmer-c"]
+        assert [body["home_station"] for body in told] == homes
+    seq = next(r.seq for r in reversed(kit.station.down) if r.kind == "farmer")
+    kit.station.write(MONEY, "farmer_left", FarmerLeft("farmer-c", seq), kit.clock.at_ms)
+    deliver(kit)
+    moved.pull(kit.centre)
+    assert [body["home_station"] for body in moved.bodies("farmer")] == ["st-two"]

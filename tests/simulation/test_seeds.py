@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,14 +32,12 @@ def _quiet() -> Iterator[None]:
 
 
 @pytest.fixture
-def memory(tmp_path: Path) -> Path:
+def memory(tmp_path: Path) -> Iterator[Path]:
     """A folder in memory, where there is one: power cuts are simulated, not real."""
     shared = Path("/dev/shm")  # noqa: S108  # memory is the point
-    if not os.access(shared, os.W_OK):
-        return tmp_path
-    folder = shared / f"harvestline-{tmp_path.parent.name}-{tmp_path.name}"
-    folder.mkdir(exist_ok=True)
-    return folder
+    place = shared if os.access(shared, os.W_OK) else tmp_path
+    with tempfile.TemporaryDirectory(prefix="harvestline-", dir=place) as folder:
+        yield Path(folder)
 
 
 def run_all(first: int, count: int, folder: Path) -> int:
@@ -50,7 +49,6 @@ def run_all(first: int, count: int, folder: Path) -> int:
             deaths += run_seed(seed, place).deaths
         finally:
             shutil.rmtree(place, ignore_errors=True)
-    folder.rmdir()
     return deaths
 
 

@@ -71,6 +71,16 @@ def routes(desk: Desk) -> list[Route]:
             }
         )
 
+    return [
+        Route("/map", fields_map, methods=["GET"]),
+        Route("/map/fields.geojson", shapes, methods=["GET"]),
+        Route("/map/tiles/{name}", tiles, methods=["GET"]),
+        Route("/plots/{subject_id}", _plot(desk), methods=["GET"]),
+        Route("/pictures/{sha256}", _picture(desk), methods=["GET"]),
+    ]
+
+
+def _plot(desk: Desk) -> Callable[[Request], Response]:
     def plot(request: Request) -> Response:
         visitor = desk.visitor(request)
         subject_id = request.path_params["subject_id"]
@@ -102,13 +112,7 @@ def routes(desk: Desk) -> list[Route]:
         }
         return desk.page(request, "plot.html", context, visitor)
 
-    return [
-        Route("/map", fields_map, methods=["GET"]),
-        Route("/map/fields.geojson", shapes, methods=["GET"]),
-        Route("/map/tiles/{name}", tiles, methods=["GET"]),
-        Route("/plots/{subject_id}", plot, methods=["GET"]),
-        Route("/pictures/{sha256}", _picture(desk), methods=["GET"]),
-    ]
+    return plot
 
 
 def _picture(desk: Desk) -> Callable[[Request], Response]:
