@@ -21,12 +21,14 @@ def tend_readings(db: StationDatabase, settings: Settings, desk: Desk, clock: Cl
 
     A clock that is not known settles no day and deletes nothing: one that jumped ten
     years ahead would take away readings that were acknowledged and never delivered.
+    Nor does a clock delete that was never held against anything the centre has said.
     """
     if not clock.known:
         return False
     compute_daily_features(db, settings, clock.at_ms)
     log_settled_features(db, desk, clock)
-    delete_expired(db, settings, clock.at_ms)
+    if clock.floor_ms:
+        delete_expired(db, settings, clock.at_ms)
     return True
 
 

@@ -1,11 +1,10 @@
-"""The commands and the mapping that docs/devices.md shows, as a person would use them."""
+"""The commands for devices, as a person would use them."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import re
 import ssl
 import stat
 import subprocess
@@ -22,13 +21,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from edge_node.app import main
 from edge_node.config import load_settings
-from edge_node.intake.adapters import read_mapping
 from edge_node.keys import SEED_BYTES, create_key_file, public_path
 from edge_node.store.database import open_database
 from tests.support.edge_station import eventually
 from tests.support.mosquitto import free_port
-
-DOCS = Path(__file__).parents[2] / "docs" / "devices.md"
 
 
 @pytest.fixture
@@ -116,25 +112,6 @@ def test_mutual_tls_hands_over_certificate_and_authority(
     assert "PRIVATE KEY" in done["certificate_key"]
     again = act(config, "certificate", "soil-7", "--replace")[0]
     assert again["certificate"] != done["certificate"]
-
-
-def test_the_mapping_that_the_docs_show_is_valid(tmp_path: Path):
-    text = DOCS.read_text(encoding="utf-8")
-    (shown,) = [each for each in re.findall(r"```toml\n(.*?)```", text, re.DOTALL) if "[[" in each]
-    path = tmp_path / "adapters.toml"
-    path.write_text(shown, encoding="utf-8")
-    mapping = read_mapping(path)
-    assert {kind: len(devices) for kind, devices in mapping.items()} == {
-        "chirpstack-up": 2, "bthome": 1, "ear-tags": 1, "senml": 1,
-    }  # fmt: skip
-
-
-def test_every_command_that_the_docs_show_exists():
-    text = DOCS.read_text(encoding="utf-8")
-    shown = set(re.findall(r"harvestline-edge devices ([a-z]+)", text))
-    found = CliRunner().invoke(main, ["devices", "--help"]).stdout
-    assert shown
-    assert all(re.search(rf"^  {name}\b", found, re.MULTILINE) for name in shown), found
 
 
 def test_running_station_serves_pages_over_tls_and_hears_a_gateway(config: Path, tmp_path: Path):

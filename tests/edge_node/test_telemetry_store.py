@@ -20,7 +20,7 @@ from edge_node.intake.messages import Heard
 from edge_node.keys import StationSigner
 from edge_node.store import telemetry
 from edge_node.store.database import StationDatabase
-from edge_node.store.outbox import trust_clock
+from edge_node.store.outbox import raise_floor, trust_clock
 from edge_node.store.quarantine import (
     Refusal,
     Refused,
@@ -286,6 +286,7 @@ def test_retention_deletes_only_what_is_past_the_last_age_or_delivered(db: Stati
 @pytest.mark.parametrize("jump_days", [3_650, -3_650])
 def test_clock_that_jumps_deletes_no_acknowledged_reading(db: StationDatabase, jump_days: int):
     rules, desk = expired_station(db), Desk("st", StationSigner(b"7" * 32), 0)
+    raise_floor(db, NOW_MS - DAY_MS)
     assert trust_clock(db, NOW_MS, 0).known
     before = seqs(db)
     jumped = trust_clock(db, NOW_MS + jump_days * DAY_MS, 0)
@@ -293,6 +294,13 @@ def test_clock_that_jumps_deletes_no_acknowledged_reading(db: StationDatabase, j
     assert seqs(db) == before
     assert tend_readings(db, rules, desk, trust_clock(db, NOW_MS, 0))
     assert seqs(db) == [2, 3]
+
+
+def test_a_clock_that_the_centre_never_spoke_of_deletes_nothing(db: StationDatabase):
+    rules, desk = expired_station(db), Desk("st", StationSigner(b"7" * 32), 0)
+    before = seqs(db)
+    assert tend_readings(db, rules, desk, trust_clock(db, NOW_MS + 3_650 * DAY_MS, 0))
+    assert seqs(db) == before
 
 
 def test_delivered_but_young_readings_stay(db: StationDatabase):
