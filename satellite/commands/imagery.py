@@ -36,7 +36,7 @@ from satellite.integrity.inputs import read_claims
 from satellite.keys import load_signer
 from satellite.quicklooks.delivery import PictureCourier
 from satellite.scenes.place import is_web
-from satellite.statistics.plots import read_plots
+from satellite.statistics.plots import Plot, read_plots
 from satellite.yields.model import read_model
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -197,10 +197,20 @@ def _sought(asked: Mapping[str, Any], table: Mapping[str, Index]) -> Sought:
         weather=None if weather is None else read_weather(weather),
         water=None if asked["water_name"] is None else index_named(asked["water_name"], table),
         flags=asked["flags"],
-        pledged=() if asked["against"] is None else tuple(read_plots(asked["against"])[0]),
+        pledged=_pledged(asked["against"]),
         claims={} if claims is None else read_claims(claims),
         chips=asked["chips"],
     )
+
+
+def _pledged(path: Path | None) -> tuple[Plot, ...]:
+    """The plots pledged already; what cannot be used of them is named, never passed over."""
+    if path is None:
+        return ()
+    plots, unusable = read_plots(path)
+    for problem in unusable:
+        click.echo(f"skipped of {path}: {problem.subject_id}: {problem.detail}", err=True)
+    return tuple(plots)
 
 
 def _workers(stack: ExitStack, scheduler: str | None) -> Workers | None:
