@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from core.wire.registry import SubjectKind
 from server.services.centre import Work
 from server.services.standing import fee_account, interest_account, principal_account
-from server.store import evidence, leases, ledger, lines, registry
+from server.store import evidence, leases, ledger, lines, places, registry
 from server.store.lines import Line
 
 
@@ -38,6 +38,7 @@ def read_lines(work: Work, found: Sequence[Line]) -> None:
     if not line_ids:
         return
     lines.learn_movements(tx, line_ids)
+    places.learn_guests(tx, line_ids)
     onboarding = sorted({line.onboarding_lease_id for line in found} - {""})
     leases.learn_leases(tx, line_ids, onboarding)
     accounts = (principal_account, interest_account, fee_account)

@@ -5,6 +5,7 @@ A line without rows is drawn at its own station alone, with its whole share.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -39,6 +40,19 @@ def of_guests(tx: Tx, line_id: str) -> tuple[Place, ...]:
         return tuple(Place(row["station"], row["share_ppm"]) for row in rows)
 
     return tx.recall(line_stations, line_id, ask)
+
+
+def learn_guests(tx: Tx, line_ids: Sequence[str]) -> None:
+    """Remember where lines are drawn besides their own stations."""
+    of_tenant = line_stations.c.tenant_id == tx.tenant_id
+    named = line_stations.c.line_id.in_(line_ids)
+    found: dict[str, list[Place]] = {line_id: [] for line_id in line_ids}
+    for row in tx.rows(
+        select(line_stations).where(of_tenant, named).order_by(line_stations.c.station)
+    ):
+        found[row["line_id"]].append(Place(row["station"], row["share_ppm"]))
+    for line_id, guests in found.items():
+        tx.learn(line_stations, line_id, tuple(guests))
 
 
 def put(tx: Tx, line_id: str, place: Place, at_ms: int) -> None:
