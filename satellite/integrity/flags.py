@@ -12,10 +12,11 @@ from datetime import date
 
 from core.canonical import sha256_hex
 from core.wire.evidence import Flag, PictureRef
+from satellite.hazards.crowd import Watched
 from satellite.indices import Levels
 from satellite.integrity.boundary import BoundaryReading, read_boundary
 from satellite.integrity.crop import OtherCrop, other_crop
-from satellite.integrity.growth import Watched, is_annual, neighbours_of
+from satellite.integrity.growth import is_annual, neighbours_of
 from satellite.integrity.loss import LoneLoss, lone_loss
 from satellite.integrity.overlap import Overlap
 from satellite.integrity.patches import Patch

@@ -9,18 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from core.wire.evidence import EvidenceKind
+from satellite.hazards.crowd import Watched
 from satellite.indices import Levels
 from satellite.integrity.ground import metres_per_degree
-from satellite.season.detect import SeasonSeen
 from satellite.series import Curve, Series
-from satellite.statistics.plots import Plot
 
 Array = NDArray[np.float64]
 
@@ -28,26 +26,6 @@ AMPLITUDE_SHARE = 0.2  # of rise and fall, TIMESAT's usual threshold
 BEFORE_SOWING_DAYS = 10
 NEIGHBOURS = 15
 NEIGHBOUR_M_MAX = 5_000.0
-
-
-class Watched(Protocol):
-    """A plot with everything that was seen of it."""
-
-    @property
-    def plot(self) -> Plot:
-        """The declared plot."""
-
-    @property
-    def series(self) -> Series:
-        """Its looks."""
-
-    @property
-    def curve(self) -> Curve | None:
-        """Its smoothed curve."""
-
-    @property
-    def season(self) -> SeasonSeen:
-        """Its declared season as seen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+from satellite.hazards.crowd import Watched
 from satellite.indices import Index
-from satellite.integrity.growth import Watched, is_annual
+from satellite.integrity.growth import is_annual
 from satellite.integrity.patches import Patch, read_patches
 from satellite.scenes.item import Item
 from satellite.scenes.source import open_source

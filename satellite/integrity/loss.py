@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from satellite.hazards.crowd import Watched
 from satellite.indices import Levels
-from satellite.integrity.growth import Watched, is_annual
+from satellite.integrity.growth import is_annual
 from satellite.season.calendar import DeclaredSeason
 from satellite.series import Series
 

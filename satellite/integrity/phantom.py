@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from satellite.hazards.crowd import Watched
 from satellite.indices import Levels
 from satellite.integrity.growth import (
     Cycle,
-    Watched,
     cycle_of,
     gap_days,
     has_green_up,

@@ -20,9 +20,9 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from shapely import Polygon
 
+from satellite.hazards.crowd import Watched
 from satellite.integrity.boundary import OUTSIDE_M, BoundaryReading, core_depth_m
 from satellite.integrity.ground import in_metres
-from satellite.integrity.growth import Watched
 from satellite.integrity.patches import Patch
 
 INK, FAINT, PAPER = "#22302B", "#9AA5A0", "#FFFFFF"
