@@ -40,6 +40,7 @@ from edge_node.intake.broker.access import (
     station_user,
 )
 from edge_node.intake.broker.gate import Login, admitted
+from edge_node.intake.broker.redelivery import RedeliveringHandler
 from edge_node.intake.broker.secure import SecureDoorway, shows_own_certificate
 from edge_node.intake.events import OnEvent
 from edge_node.store.database import StoreError
@@ -165,6 +166,10 @@ class _Amqtt(Amqtt):  # type: ignore[misc]  # the library is untyped here
     def __init__(self, config: BrokerConfig) -> None:
         super().__init__(config)
         self._subscriptions = SteadySubscriptions()
+
+    async def _initialize_client_session(self, *connection: Any) -> tuple[Any, Session]:
+        _, session = await super()._initialize_client_session(*connection)
+        return RedeliveringHandler(self), session
 
     async def retain_message(self, *_: Any, **__: Any) -> None:
         """Retain nothing: amqtt shows retained messages to every client that reconnects."""
