@@ -83,6 +83,8 @@ def measure(effort: Effort) -> Report:
     tile = write_tile(effort.scratch / "tile", SIDE, PLOTS, dates(first, SEASON_SCENES + 2), SEASON)
     _say(f"reading {SCENES} scenes")
     read = _readers(tile, effort.repeats)
+    for name, runs in read.items():  # the set-up below takes minutes: a broken run keeps these
+        _say(f"{name}: " + ", ".join(f"{each.wall_s:.1f} s wall" for each in runs))
     _say(f"opening a line on each of {PLOTS} plots")
     stages, facts = _new_scene(tile, effort.scratch)
     return _report(read, stages, facts, max(busy, _busy_share()))
