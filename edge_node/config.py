@@ -75,6 +75,9 @@ class Settings:
         Raw readings older than this may go once the centre has them [days].
     raw_age_days_max
         … and older than this even if it has not [days].
+    raw_waiting_max
+        Signed documents that may wait for the centre in the raw log; the others follow
+        when it has taken those. 0 sends none but those that a decision cites.
     day_grace_ms
         How long after midnight a day's features stay open [ms].
     soil_stress_moisture_ppm
@@ -133,6 +136,7 @@ class Settings:
     stuck_samples_min: int = 24
     raw_retention_days: int = 400
     raw_age_days_max: int = 1_200
+    raw_waiting_max: int = 50_000
     day_grace_ms: int = 6 * 3_600_000
     soil_stress_moisture_ppm: int = 140_000
     rain_normal_um_per_day: int = 4_000
@@ -195,6 +199,7 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "stuck_samples_min": (3, 10_000),
     "raw_retention_days": (1, 36_500),
     "raw_age_days_max": (1, 36_500),
+    "raw_waiting_max": (0, 10_000_000),
     "day_grace_ms": (0, 30 * MS_PER_DAY),
     "soil_stress_moisture_ppm": (0, 1_000_000),
     "rain_normal_um_per_day": (1, 200_000),

@@ -1,6 +1,8 @@
-"""Signed telemetry documents, verbatim, as a decision cites them."""
+"""Signed telemetry documents, verbatim, as a decision cites them and the centre receives them."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from edge_node.store.database import StationDatabase
 from edge_node.store.village import UnknownRecordError
@@ -18,3 +20,21 @@ def document(db: StationDatabase, sha256: str) -> bytes:
     if row is None:
         raise UnknownRecordError(f"expected telemetry document {sha256[:16]}…, it is not here")
     return bytes(row[0])
+
+
+def unlogged(db: StationDatabase, documents_max: int) -> tuple[tuple[int, str, bytes], ...]:
+    """The oldest documents that stand in no log yet: number, SHA-256, bytes."""
+    rows = db.execute(
+        "SELECT document_id, sha256, raw FROM telemetry_documents WHERE logged = 0 "
+        "ORDER BY document_id LIMIT ?",
+        [documents_max],
+    )
+    return tuple((row[0], row[1], bytes(row[2])) for row in rows)
+
+
+def mark_logged(db: StationDatabase, document_ids: Iterable[int]) -> None:
+    """Note that these documents stand in the raw log; the caller holds the transaction."""
+    db.conn.executemany(
+        "UPDATE telemetry_documents SET logged = 1 WHERE document_id = ?",
+        [(document_id,) for document_id in document_ids],
+    )

@@ -2,7 +2,8 @@
 
 A signed document and its samples go when they are older than the retention and the
 centre has acknowledged the document, or when they are past the stated last age. The
-watermark stays, so that a device that sends them again changes nothing. Daily
+watermark stays, so that a device that sends them again changes nothing. With them go
+the records of the raw log that are as old and that the centre has receipted. Daily
 features and what a decision recorded of them stay for ever.
 """
 
@@ -20,6 +21,12 @@ _EXPIRED = """
 SELECT document_id FROM telemetry_documents
 WHERE received_ms < :kept_from_ms AND (delivered_ms IS NOT NULL OR received_ms < :last_ms)
 ORDER BY received_ms LIMIT :documents_max
+"""
+# The record at the newest receipt stays, for the chain goes on from it.
+_LOGGED = """
+SELECT seq FROM log_records WHERE log = 'raw' AND at_ms < :kept_from_ms AND seq < coalesce(
+    (SELECT high_water FROM receipts WHERE log = 'raw' ORDER BY id DESC LIMIT 1), 0)
+ORDER BY seq LIMIT :documents_max
 """
 
 
@@ -61,4 +68,7 @@ def delete_expired(db: StationDatabase, settings: Settings, now_ms: int) -> int:
         )
         db.conn.executemany("DELETE FROM samples WHERE document_id = ?", ids)
         db.conn.executemany("DELETE FROM telemetry_documents WHERE document_id = ?", ids)
+        seqs = db.conn.execute(_LOGGED, bounds).fetchall()
+        db.conn.executemany("DELETE FROM log_subjects WHERE log = 'raw' AND seq = ?", seqs)
+        db.conn.executemany("DELETE FROM log_records WHERE log = 'raw' AND seq = ?", seqs)
     return len(ids)

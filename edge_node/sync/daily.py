@@ -1,19 +1,28 @@
-"""Daily features on their way up: each settled version becomes one record of its log."""
+"""Features and readings on their way up, each a record of its log, written once.
+
+Every settled version of a daily feature goes into the features log. Every signed
+document of a device goes into the raw log, the oldest first, as long as fewer than
+``raw_waiting_max`` of them stand there without a receipt: so a station that is dark for
+months keeps its readings once, under its retention, and not a second time in a log.
+"""
 
 from __future__ import annotations
 
+from core.canonical import parse_canonical
 from core.lending.lease import Clock
+from core.signing import DOCUMENT_BYTES_MAX
 from core.wire.envelope import LogClass
 from core.wire.records import Up
 from edge_node.config import Settings
 from edge_node.decide.desk import Desk
 from edge_node.features.compute import compute_daily_features
-from edge_node.store import logs
+from edge_node.store import documents, logs, outbox
 from edge_node.store.daily import final_features
 from edge_node.store.database import StationDatabase
 from edge_node.store.retention import delete_expired
 
 FEATURES_AT_ONCE_MAX = 1000
+DOCUMENTS_AT_ONCE_MAX = 100  # so that the intake never waits long for the write lock
 
 
 def tend_readings(db: StationDatabase, settings: Settings, desk: Desk, clock: Clock) -> bool:
@@ -27,6 +36,7 @@ def tend_readings(db: StationDatabase, settings: Settings, desk: Desk, clock: Cl
         return False
     compute_daily_features(db, settings, clock.at_ms)
     log_settled_features(db, desk, clock)
+    log_documents(db, desk, clock, settings.raw_waiting_max)
     if clock.floor_ms:
         delete_expired(db, settings, clock.at_ms)
     return True
@@ -48,4 +58,28 @@ def log_settled_features(db: StationDatabase, desk: Desk, clock: Clock) -> int:
                 logs.append(db, desk.station, Up.DAILY_FEATURE, one.feature, clock, subject)
         count += len(settled)
         if len(settled) < FEATURES_AT_ONCE_MAX:
+            return count
+
+
+def log_documents(db: StationDatabase, desk: Desk, clock: Clock, waiting_max: int) -> int:
+    """Write signed documents into the raw log, the oldest first; how many there were.
+
+    Parameters
+    ----------
+    waiting_max
+        How many records may stand there without a receipt.
+    """
+    count = 0
+    while True:
+        with db.atomic():
+            waiting = logs.tail(db, LogClass.RAW).seq - outbox.delivered(db, LogClass.RAW).seq
+            found = documents.unlogged(
+                db, min(DOCUMENTS_AT_ONCE_MAX, max(0, waiting_max - waiting))
+            )
+            for _, sha256, raw in found:
+                body = parse_canonical(raw, DOCUMENT_BYTES_MAX)
+                logs.append(db, desk.station, Up.TELEMETRY, body, clock, sha256)
+            documents.mark_logged(db, [number for number, *_ in found])
+        count += len(found)
+        if len(found) < DOCUMENTS_AT_ONCE_MAX:
             return count
