@@ -105,6 +105,7 @@ dossiers = _table(
 products = _table(
     "products", ("policy_version",), _text("policy_version"), _text("product_id"),
     _count("version"), _text("content"), _text("sha256"), _count("added_at_ms"),
+    _text("state"),
 )  # fmt: skip
 
 # Lines and what moves them.
@@ -149,8 +150,22 @@ destroyed_stations = _table(
     _text("receipts_sha256"), _text("declared_by"), _count("declared_at_ms"),
     _text("confirmed_by"), _count("confirmed_at_ms", optional=True),
 )  # fmt: skip
+station_boxes = _table(
+    "station_boxes", ("station", "generation"), _text("station"), _count("generation"),
+    _text("public_key"), _text("key_id"), _text("seal_key"), _text("seal_key_id"),
+    _flag("handed_over"), _text("request_sha256"), _text("approved_by"), _count("approved_at_ms"),
+)  # fmt: skip
+held_leases = _table(
+    "held_leases", ("lease_id",), _text("lease_id"), _text("station"), _count("generation"),
+)  # fmt: skip
+_index(held_leases, "station")
 
 # What stations report.
+station_versions = _table(
+    "station_versions", ("station", "slot", "version"), _text("station"), _text("slot"),
+    _count("version"), _text("sha256"), _text("act"), _count("in_use_version"), _text("code"),
+    _text("reason"), _count("at_ms"),
+)  # fmt: skip
 applications = _table(
     "applications", ("application_id",), _text("application_id"), _text("farmer_id"),
     _text("product_id"), _text("subject_ids"), _count("asked_minor"), _text("currency"),
