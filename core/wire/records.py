@@ -35,6 +35,7 @@ class Up(Enum):
     DAILY_FEATURE = "daily_feature"
     TELEMETRY = "telemetry"
     DEVICE_EVENT = "device_event"
+    UPDATE_EVENT = "update_event"  # its body: core.wire.update.UpdateEvent
 
 
 class Down(Enum):

@@ -18,6 +18,7 @@ class ModelUse(Enum):
     """Where a model stands in its life."""
 
     ACTIVE = "active"
+    CANDIDATE = "candidate"  # known, and tried out at stations of a roll-out
     SUPERSEDED = "superseded"
 
 
@@ -35,15 +36,29 @@ class RegisteredModel:
 
 
 def put_active(tx: Tx, model: RegisteredModel) -> None:
-    """Add a model and put it to use in place of the one before."""
+    """Put a model to use in place of the one before, whether or not it was a candidate."""
     where = (models.c.tenant_id == tx.tenant_id, models.c.state == ModelUse.ACTIVE.value)
     tx.run(models.update().where(*where).values(state=ModelUse.SUPERSEDED.value))
+    if known(tx, model.sha256) is None:
+        _insert(tx, model, ModelUse.ACTIVE)
+        return
+    same = (models.c.tenant_id == tx.tenant_id, models.c.sha256 == model.sha256)
+    tx.run(models.update().where(*same).values(state=ModelUse.ACTIVE.value))
+
+
+def put_candidate(tx: Tx, model: RegisteredModel) -> None:
+    """Keep a model that is tried out, so that cards which cite it replay."""
+    if known(tx, model.sha256) is None:
+        _insert(tx, model, ModelUse.CANDIDATE)
+
+
+def _insert(tx: Tx, model: RegisteredModel, use: ModelUse) -> None:
     tx.insert(
         models,
         sha256=model.sha256,
         name=model.name,
         version=model.version,
-        state=ModelUse.ACTIVE.value,
+        state=use.value,
         registered_at_ms=model.registered_at_ms,
         registered_by=model.registered_by,
         document=model.document,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from functools import lru_cache
 
 from sqlalchemy import select
@@ -14,8 +15,18 @@ from server.store.rows import from_json, json_text
 from server.store.tables import products
 
 
-def add(tx: Tx, product: Product, at_ms: int) -> bool:
-    """Add a version of a product; False if the same one is known.
+class ProductUse(Enum):
+    """Whether a version is offered, or known and tried out at stations of a roll-out."""
+
+    IN_FORCE = "in_force"
+    CANDIDATE = "candidate"
+
+
+_IN_FORCE = products.c.state == ProductUse.IN_FORCE.value
+
+
+def add(tx: Tx, product: Product, at_ms: int, state: ProductUse = ProductUse.IN_FORCE) -> bool:
+    """Add a version of a product, or put a candidate in force; False if nothing changed.
 
     Raises
     ------
@@ -30,7 +41,14 @@ def add(tx: Tx, product: Product, at_ms: int) -> bool:
                 f"product {product.product_id}: version {product.version} exists with other "
                 "content; raise the version"
             )
-        return False
+        if state is not ProductUse.IN_FORCE or same["state"] == state.value:
+            return False
+        tx.run(
+            products.update()
+            .where(*where, products.c.version == product.version)
+            .values(state=state.value)
+        )
+        return True
     tx.insert(
         products,
         policy_version=product.policy_version(),
@@ -39,13 +57,14 @@ def add(tx: Tx, product: Product, at_ms: int) -> bool:
         content=json_text(product),
         sha256=canonical_hash(encode(product)),
         added_at_ms=at_ms,
+        state=state.value,
     )
     return True
 
 
 def in_force(tx: Tx) -> tuple[Product, ...]:
     """The newest version of every product, by id."""
-    question = select(products).where(products.c.tenant_id == tx.tenant_id)
+    question = select(products).where(products.c.tenant_id == tx.tenant_id, _IN_FORCE)
     newest: dict[str, Product] = {}
     for row in tx.rows(question.order_by(products.c.product_id, products.c.version)):
         newest[row["product_id"]] = _parsed(row["content"])
@@ -63,7 +82,8 @@ def newest(tx: Tx, product_id: str) -> Product:
 
     def ask() -> Product:
         where = (products.c.tenant_id == tx.tenant_id, products.c.product_id == product_id)
-        row = tx.row(select(products).where(*where).order_by(products.c.version.desc()))
+        of_force = select(products).where(*where, _IN_FORCE)
+        row = tx.row(of_force.order_by(products.c.version.desc()))
         if row is None:
             raise NotKnownError(f"expected a registered product, got {product_id!r}")
         return _parsed(row["content"])
@@ -72,11 +92,12 @@ def newest(tx: Tx, product_id: str) -> Product:
 
 
 def every_version(tx: Tx, product_id: str) -> tuple[Product, ...]:
-    """All versions of a product, newest first."""
+    """All versions of a product that were ever in force, newest first."""
 
     def ask() -> tuple[Product, ...]:
         where = (products.c.tenant_id == tx.tenant_id, products.c.product_id == product_id)
-        rows = tx.rows(select(products).where(*where).order_by(products.c.version.desc()))
+        of_force = select(products).where(*where, _IN_FORCE)
+        rows = tx.rows(of_force.order_by(products.c.version.desc()))
         return tuple(_parsed(row["content"]) for row in rows)
 
     return tx.recall(products, ("versions", product_id), ask)

@@ -1,0 +1,1 @@
+"""Models, products, prompts and basemaps that come by signed updates (TUF)."""

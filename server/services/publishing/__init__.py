@@ -1,0 +1,1 @@
+"""Publishing updates: a repository of signed metadata and targets that stations trust."""
