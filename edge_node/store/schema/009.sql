@@ -38,3 +38,14 @@ WHEN NEW.closed = 1 AND OLD.closed = 0 AND EXISTS (
 BEGIN
     SELECT raise(ABORT, 'a lease that another box may have spent is not given back');
 END;
+
+-- A confirmed box that takes back the end of its raw log leaps over what it has no use for.
+DROP TRIGGER log_records_follow;
+CREATE TRIGGER log_records_follow BEFORE INSERT ON log_records
+WHEN NEW.seq <> 1 + coalesce((SELECT max(seq) FROM log_records WHERE log = NEW.log), 0)
+    AND NOT (NEW.log = 'raw' AND NEW.seq > (
+        SELECT coalesce(max(seq), 0) FROM log_records WHERE log = 'raw')
+        AND (SELECT taking_back = 1 FROM box))
+BEGIN
+    SELECT raise(ABORT, 'a log has no holes: expected the next number');
+END;
