@@ -1,18 +1,28 @@
-ALTER TABLE products ADD COLUMN state TEXT NOT NULL DEFAULT 'in_force';
---
-CREATE TABLE station_versions (
+CREATE TABLE station_boxes (
   tenant_id TEXT NOT NULL,
   station TEXT NOT NULL,
-  slot TEXT NOT NULL,
-  version BIGINT NOT NULL,
-  sha256 TEXT NOT NULL,
-  act TEXT NOT NULL,
-  in_use_version BIGINT NOT NULL,
-  code TEXT NOT NULL,
-  reason TEXT NOT NULL,
-  at_ms BIGINT NOT NULL,
-  CONSTRAINT pk_station_versions PRIMARY KEY (tenant_id, station, slot, version)
+  generation BIGINT NOT NULL,
+  public_key TEXT NOT NULL,
+  key_id TEXT NOT NULL,
+  seal_key TEXT NOT NULL,
+  seal_key_id TEXT NOT NULL,
+  handed_over BOOLEAN NOT NULL,
+  request_sha256 TEXT NOT NULL,
+  approved_by TEXT NOT NULL,
+  approved_at_ms BIGINT NOT NULL,
+  CONSTRAINT pk_station_boxes PRIMARY KEY (tenant_id, station, generation)
 );
+--
+CREATE TABLE held_leases (
+  tenant_id TEXT NOT NULL,
+  lease_id TEXT NOT NULL,
+  station TEXT NOT NULL,
+  generation BIGINT NOT NULL,
+  CONSTRAINT pk_held_leases PRIMARY KEY (tenant_id, lease_id)
+);
+--
+CREATE INDEX ix_held_leases_station ON held_leases (tenant_id, station);
+--
 CREATE TRIGGER station_boxes_no_update BEFORE UPDATE ON station_boxes
 BEGIN
   SELECT RAISE(ABORT, 'station_boxes is append-only: UPDATE is refused');

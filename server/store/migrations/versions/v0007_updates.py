@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from server.store.schema import run_statements
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
     """Add the column and the table."""
-    run_statements("0006")
+    run_statements("0007")
