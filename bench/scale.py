@@ -54,10 +54,10 @@ from tests.support.district_book import build_district, ring_hash, sown_on
 from tests.support.tiny_scenes import link_catalog
 
 PLOTS = int(os.environ.get("HARVESTLINE_BENCH_PLOTS", "10000"))
-SIDE_MAX = 5_490  # of the tile [pixels]: a quarter of Sentinel-2's area
+SIDE_MAX = 10_980  # of the tile [pixels]: Sentinel-2's
 # Fewer plots lie on a smaller tile, as close to each other.
 SIDE = round(min(1.0, PLOTS / 10_000) ** 0.5 * SIDE_MAX / 2) * 2
-SCENES = 8  # read by each number of workers
+SCENES = 6  # read by each number of workers
 SEASON_SCENES = 12  # before the new one
 ALONE = 200  # documents sent one by one, to compare
 GOAL_S = 120.0

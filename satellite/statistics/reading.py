@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import shapely
@@ -24,6 +25,13 @@ from satellite.scenes.item import Item
 from satellite.statistics.pixels import PixelStore
 from satellite.statistics.plots import Plot
 from satellite.statistics.sample import Keeping, Look, Sampler
+from satellite.statistics.travel import (
+    Columns,
+    columns_of_looks,
+    columns_of_plots,
+    looks_of,
+    plots_of,
+)
 
 SCENE_FAULTS = (CatalogError, BandMissingError, RasterError, WebError)
 
@@ -58,6 +66,19 @@ class SceneReading:
     detail: str = ""
     assets: tuple[AssetNote, ...] = ()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it comes back from another process: its looks as columns."""
+        rest = (self.code, self.detail, self.assets)
+        looks = columns_of_looks(self.looks)
+        return _reading, (self.order, self.sha256, self.places, *looks, *rest)
+
+
+def _reading(
+    order: SceneOrder, sha256: str, places: Sequence[int], looks: Columns, spreads: Columns,
+    *rest: Any,
+) -> SceneReading:  # fmt: skip
+    return SceneReading(order, sha256, places, looks_of(looks, spreads), *rest)
+
 
 @dataclass(frozen=True, slots=True)
 class SceneTask:
@@ -72,9 +93,17 @@ class SceneTask:
     index: Index
     keep: Path | None = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it goes to another process: its plots as columns."""
+        return _task, (self.key, columns_of_plots(self.plots), self.index, self.keep)
+
     def open(self) -> Callable[[SceneOrder], SceneReading]:
         """A reader that builds each plan once."""
         return SceneReader(self).read
+
+
+def _task(key: str, plots: Columns, index: Index, keep: Path | None) -> SceneTask:
+    return SceneTask(key, plots_of(plots), index, keep)
 
 
 def scene_task(plots: Sequence[Plot], index: Index, keep: Path | None = None) -> SceneTask:

@@ -222,7 +222,7 @@ class Sampler:
         seen = found.seen > 0
         levels = (x.tolist() for x in (found.std, found.median, found.p10, found.p90))
         means: list[float | None] = found.mean.tolist()
-        with _collector_paused():
+        with collector_paused():
             spreads: list[Spread | None] = list(map(Spread._make, zip(*levels, strict=True)))
             for i in np.flatnonzero(~seen).tolist():
                 means[i] = spreads[i] = None
@@ -247,7 +247,7 @@ class Sampler:
 
 
 @contextmanager
-def _collector_paused() -> Iterator[None]:
+def collector_paused() -> Iterator[None]:
     """Without the cycle collector, which else walks the process's whole heap meanwhile.
 
     Tens of thousands of tuples made at once set it off time and again: nine tenths of
