@@ -38,7 +38,8 @@ def test_task_comes_back_with_the_same_boundaries():
     task = scene_task(PLOTS, index_named("ndvi"), Path("keep"))
     back = travelled(task)
     assert isinstance(back, SceneTask)
-    assert back == task
+    assert (back.key, back.plots, back.keep) == (task.key, task.plots, task.keep)
+    assert str(back.index.formula) == str(task.index.formula)
     assert [p.polygon.wkb for p in back.plots] == [p.polygon.wkb for p in PLOTS]
 
 
