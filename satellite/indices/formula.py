@@ -12,7 +12,7 @@ import ast
 import math
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -63,7 +63,7 @@ class Formula:
 
     text: str
     bands: tuple[str, ...]
-    _tree: ast.expr
+    _tree: ast.expr = field(repr=False, compare=False)  # follows from the text
 
     def __call__(self, bands: Mapping[str, Values]) -> Values:
         """The index from reflectances [0–1], one array a band.

@@ -110,7 +110,7 @@ def scene_task(plots: Sequence[Plot], index: Index, keep: Path | None = None) ->
     """The task of looking at plots with an index, named by all that the looks depend on."""
     shapes = shapely.to_wkb(np.array([plot.polygon for plot in plots], dtype=object))
     names = [plot.plot_id.encode() for plot in plots]
-    parts = [index.name.encode(), str(index.formula).encode(), str(keep).encode(), *names, *shapes]
+    parts = [index.name.encode(), index.formula.text.encode(), str(keep).encode(), *names, *shapes]
     key = sha256_hex(b"".join(len(part).to_bytes(8, "big") + part for part in parts))
     return SceneTask(key, tuple(plots), index, keep)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import shapely
 
 from core.wire.evidence import EvidenceKind
-from satellite.indices import index_named
+from satellite.indices import Index, index_named
 from satellite.scenes.item import Item
 from satellite.statistics.plots import Plot
 from satellite.statistics.reading import SceneOrder, SceneReading, SceneTask, scene_task
@@ -38,9 +38,16 @@ def test_task_comes_back_with_the_same_boundaries():
     task = scene_task(PLOTS, index_named("ndvi"), Path("keep"))
     back = travelled(task)
     assert isinstance(back, SceneTask)
-    assert (back.key, back.plots, back.keep) == (task.key, task.plots, task.keep)
-    assert str(back.index.formula) == str(task.index.formula)
+    assert back == task
     assert [p.polygon.wkb for p in back.plots] == [p.polygon.wkb for p in PLOTS]
+
+
+def test_task_of_the_same_content_has_the_same_key():
+    index = index_named("ndvi")
+    again = travelled(index)
+    assert isinstance(again, Index)
+    assert again == index
+    assert scene_task(PLOTS, again).key == scene_task(PLOTS, index).key
 
 
 def test_reading_comes_back_with_seen_and_unseen_plots_in_their_places():
