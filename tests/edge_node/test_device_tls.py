@@ -41,7 +41,7 @@ from tests.support.edge_station import (
 )
 from tests.support.requirements import require
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 def wall_ms() -> int:

@@ -44,7 +44,7 @@ from tests.support.edge_station import (
 from tests.support.requirements import require
 
 ADAPTER = STATION_SIGNER.derived("adapter")
-WAIT_S = 20.0
+WAIT_S = 60.0
 EUI = "0101010101010101"
 MAC = "A4:C1:38:8D:18:B2"
 MAPPING = [

@@ -94,7 +94,7 @@ def outside(tmp_path_factory):
     outside.served.close()
 
 
-def wait_for(condition, wait_s=30):
+def wait_for(condition, wait_s=90):
     ends = time.monotonic() + wait_s
     while not condition():
         assert time.monotonic() < ends, "it did not come about"

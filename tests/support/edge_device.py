@@ -22,7 +22,7 @@ from tests.support.edge_station import (
     signed_death,
 )
 
-CONNECT_S_MAX = 20.0
+CONNECT_S_MAX = 60.0
 
 
 class EdgeDevice:
@@ -96,12 +96,12 @@ class EdgeDevice:
         """Publish a birth."""
         self.say(signed_birth(self.name), "b")
 
-    def wait(self, condition: Any, timeout_s: float = 20.0) -> None:
+    def wait(self, condition: Any, timeout_s: float = 60.0) -> None:
         """Wait until a condition on this device holds."""
         with self._changed:
             assert self._changed.wait_for(lambda: condition(self), timeout_s), vars(self)
 
-    def wait_watermark(self, upto: int, epoch: str = "e1", timeout_s: float = 20.0) -> None:
+    def wait_watermark(self, upto: int, epoch: str = "e1", timeout_s: float = 60.0) -> None:
         """Wait until the station has acknowledged up to a number."""
         self.wait(lambda me: me.watermark.get(epoch, 0) >= upto, timeout_s)
 

@@ -28,7 +28,7 @@ NOW_MS = 1_780_000_000_000  # 2026-05-28
 SITE = "kijani"
 STATION_SIGNER = StationSigner(hashlib.sha256(b"station").digest())
 STATION = "kijani-1"
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 def device_signer(name: str) -> StationSigner:

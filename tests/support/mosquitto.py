@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.support.requirements import require
 
 HOST = "127.0.0.1"
-START_S_MAX = 20
+START_S_MAX = 60
 
 
 def free_port() -> int:

@@ -79,7 +79,7 @@ class TinyStation:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def wait_for(self, condition: Callable[[TinyStation], bool], timeout_s: float = 20) -> bool:
+    def wait_for(self, condition: Callable[[TinyStation], bool], timeout_s: float = 60) -> bool:
         """Wait until something holds of what has been received."""
         with self._changed:
             return self._changed.wait_for(lambda: condition(self), timeout_s)
