@@ -78,6 +78,9 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-EDGE-033": CatalogueEntry("update fails its health check", 422, EXIT_REFUSED),
     "HL-EDGE-034": CatalogueEntry("update is not there to read", 404, EXIT_UNAVAILABLE),
     "HL-EDGE-035": CatalogueEntry("day's bytes for updates are spent", 429, EXIT_UNAVAILABLE),
+    "HL-EDGE-036": CatalogueEntry("box is not the station's now", 409, EXIT_REFUSED),
+    "HL-EDGE-037": CatalogueEntry("backup cannot be used", 422, EXIT_BAD_INPUT),
+    "HL-EDGE-038": CatalogueEntry("backup was altered or the secret is wrong", 403, EXIT_REFUSED),
     # satellite: imagery
     "HL-SAT-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
     "HL-SAT-002": CatalogueEntry("catalog cannot be read", 422, EXIT_BAD_INPUT),
@@ -114,6 +117,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-SRV-011": CatalogueEntry("request is not valid", 422, EXIT_BAD_INPUT),
     "HL-SRV-012": CatalogueEntry("form lacks its page's token", 403, EXIT_REFUSED),
     "HL-SRV-013": CatalogueEntry("repository of updates cannot be used", 409, EXIT_REFUSED),
+    "HL-SRV-014": CatalogueEntry("station's box was replaced", 403, EXIT_REFUSED),
     # sim: devices in a box
     "HL-SIM-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
     "HL-SIM-002": CatalogueEntry("replay file cannot be used", 422, EXIT_BAD_INPUT),

@@ -32,6 +32,7 @@ TOKEN_BYTES = 32
 
 # name: (module, attribute, what `--help` says of it)
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "box-gone": ("server.commands.boxes", "box_gone", "release what a lost box held, by two"),
     "enroll-satellite": ("server.commands.village", "enroll_satellite", "register a satellite key"),
     "enroll-station": ("server.commands.village", "enroll_station", "enrol a base station"),
     "export-down": ("server.commands.carrying", "export_down", "write what a station lacks"),
@@ -45,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "product": ("server.commands.village", "product", "put products in force"),
     "suspense": ("server.commands.suspense", "suspense", "money on lines that are not known"),
     "release-station": ("server.commands.village", "release_station", "end a quarantine"),
+    "replace-box": ("server.commands.boxes", "replace_box_", "confirm a station's new box"),
     "replay": ("server.commands.lending", "replay", "decide a card again"),
     "run": ("server.commands.setup", "run", "serve the API and the console"),
     "roam": ("server.commands.stations", "roam", "let a line be drawn at another station"),

@@ -41,6 +41,8 @@ class Settings:
         Secrets, mode 0600.
     maps_folder
         Where the district maps lie that the console shows.
+    updates_folder, updates_key_file
+        The repository of updates, and the keys that sign what is published (mode 0600).
     host, port
         Where the API listens; port 0 takes a free one.
     envelope_bytes_max, evidence_bytes_max, document_bytes_max
@@ -69,6 +71,8 @@ class Settings:
     key_file: str = "centre.key"
     session_secret_file: str = "session.secret"  # noqa: S105 - a file name, no secret
     maps_folder: str = "maps"
+    updates_folder: str = "updates"
+    updates_key_file: str = "updates.key"
     host: str = "127.0.0.1"
     port: int = 0
     envelope_bytes_max: int = 9 * 1024 * 1024
@@ -156,6 +160,8 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         key_file=str(folder / settings.key_file),
         session_secret_file=str(folder / settings.session_secret_file),
         maps_folder=str(folder / settings.maps_folder),
+        updates_folder=str(folder / settings.updates_folder),
+        updates_key_file=str(folder / settings.updates_key_file),
     )
 
 

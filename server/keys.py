@@ -270,3 +270,45 @@ def password_matches(stored: str, password: str) -> bool:
         return PasswordHasher().verify(stored, password)
     except (VerificationError, InvalidHashError):
         return False
+
+
+def update_key(seed: bytes) -> Ed25519PrivateKey:
+    """A key that signs metadata of updates, from its seed.
+
+    Raises
+    ------
+    KeyFileError
+        If the seed does not have 32 bytes.
+    """
+    if len(seed) != SEED_BYTES:
+        raise KeyFileError(f"expected a seed of {SEED_BYTES} bytes, got {len(seed)}")
+    return Ed25519PrivateKey.from_private_bytes(seed)
+
+
+def read_update_seeds(path: Path) -> dict[str, bytes]:
+    """The seeds of a file of update keys, by role.
+
+    Raises
+    ------
+    KeyFileError
+        If the file is missing, readable by others, or malformed.
+    """
+    try:
+        if path.stat().st_mode & OTHERS_MASK:
+            raise KeyFileError(f"{path} can be read by others: run chmod 600 on it")
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {str(role): bytes.fromhex(seed) for role, seed in found.items()}
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise KeyFileError(f"expected update keys in hexadecimal at {path}: {error}") from error
+
+
+def write_update_seeds(path: Path, seeds: Mapping[str, bytes]) -> None:
+    """Write a new file of update keys, mode 0600.
+
+    Raises
+    ------
+    KeyFileError
+        If the file exists or cannot be written.
+    """
+    text = json.dumps({role: seed.hex() for role, seed in seeds.items()})
+    write_secret(path, text.encode() + b"\n")

@@ -35,6 +35,7 @@ class Up(Enum):
     DAILY_FEATURE = "daily_feature"
     TELEMETRY = "telemetry"
     DEVICE_EVENT = "device_event"
+    BOX_RETIRED = "box_retired"
     UPDATE_EVENT = "update_event"  # its body: core.wire.update.UpdateEvent
 
 
@@ -52,6 +53,9 @@ class Down(Enum):
     FREEZE = "freeze"
     MODEL = "model"
     EVIDENCE = "evidence"
+    OWN = "own"
+    BOX = "box"
+    LEASES_RELEASED = "leases_released"
 
 
 class ConsentAction(Enum):

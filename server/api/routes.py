@@ -92,7 +92,8 @@ def _add_sync(found: APIRouter, centre: Centre) -> None:
         envelope = await run_in_threadpool(answer_pull, centre, data)
         if envelope is None:
             return Response(status_code=204)
-        return Response(envelope, media_type=ENVELOPE_TYPE)
+        kind = DOCUMENT_TYPE if envelope[:1] == b"{" else ENVELOPE_TYPE  # the box was replaced
+        return Response(envelope, media_type=kind)
 
     @found.post("/time", tags=["stations"], summary="Ask for the time")
     async def time(request: Request) -> Response:

@@ -31,7 +31,7 @@ from server.services.drawing import apply_drawdown
 from server.services.leasing import issue_for_line
 from server.services.moving import complete_from
 from server.services.reported import Reported
-from server.store import destroyed, leases, lines, people, registry
+from server.store import boxes, destroyed, leases, lines, people, registry
 from server.store.destroyed import Destruction
 from server.store.engine import Tx
 from server.store.people import Actor, Role
@@ -64,8 +64,9 @@ class Declared:
 
 
 def heard_stations(tx: Tx) -> tuple[Station, ...]:
-    """The stations whose keys still count."""
-    return tuple(each for each in registry.all_stations(tx) if not destroyed.is_gone(tx, each.name))
+    """The stations whose keys still count, each with the keys of its box of today."""
+    known = registry.all_stations(tx)
+    return tuple(boxes.linked(tx, each) for each in known if not destroyed.is_gone(tx, each.name))
 
 
 def require_heard(centre: Centre, station: str) -> None:
@@ -115,7 +116,7 @@ def declare_destroyed(centre: Centre, name: str, proof: Proof, by: Actor) -> Dec
     """
     if not proof.proof:
         raise RequestError("expected a proof, got an empty file")
-    receipts = tuple(_receipts(proof.receipts))
+    receipts = tuple(read_receipts(proof.receipts))
     return centre.write(lambda work: _declare(work, name, proof, receipts, by))
 
 
@@ -131,13 +132,14 @@ def _declare(
         destroyed.put(work.tx, told)
         people.record(work.tx, work.at_ms, by, "destruction_declared", ("station", name), detail)
         return Declared(told)
-    _require_second(known, hashes, by)
+    require_second(known, hashes, by)
     told = replace(known, confirmed_by=by.name, confirmed_at_ms=work.at_ms)
     people.record(work.tx, work.at_ms, by, "destruction_confirmed", ("station", name), detail)
     return _carry_out(work, station, told, receipts)
 
 
-def _require_second(known: Destruction, hashes: tuple[str, str], by: Actor) -> None:
+def require_second(known: Destruction, hashes: tuple[str, str], by: Actor) -> None:
+    """Refuse a confirmation by the same officer, with other files, or a second one."""
     faults = (
         (known.confirmed_at_ms is not None, "it was confirmed before, for good"),
         (known.declared_by == by.name, f"expected a second officer, {by.name} declared it"),
@@ -155,12 +157,12 @@ def _carry_out(
     work: Work, station: Station, told: Destruction, receipts: tuple[Drawdown, ...]
 ) -> Declared:
     touched: set[str] = set()
-    flags = [flag for each in receipts if (flag := _book(work, station, each, touched))]
+    flags = [flag for each in receipts if (flag := book_receipt(work, station, each, touched))]
     released = 0
     for signed in leases.of_station(work.tx, station.name):
         if signed.closed_at_ms is None:
             released += leases.book(work.tx, signed).unspent_minor
-            _release(work, signed.lease.lease_id)
+            release_lease(work, signed.lease.lease_id)
             touched |= {signed.lease.line_id} - {""}
     destroyed.put(work.tx, told)  # from here on nothing is sent to it or leased there
     complete_from(work, station.name)
@@ -171,13 +173,14 @@ def _carry_out(
     return Declared(told, booked, released, tuple(flags))
 
 
-def _book(work: Work, station: Station, receipt: Drawdown, touched: set[str]) -> str:
+def book_receipt(work: Work, station: Station, receipt: Drawdown, touched: set[str]) -> str:
+    """Book a drawdown that a person can show a receipt of; what is wrong with it, if anything."""
     posted = replace(receipt, state=DrawState.POSTED)
     record = Record(0, Up.DRAWDOWN.value, work.at_ms, 0, encode(posted))
     return apply_drawdown(work, Reported(station, record, touched))
 
 
-def _release(work: Work, lease_id: str) -> None:
+def release_lease(work: Work, lease_id: str) -> None:
     """Void what was never paid out, and close the lease."""
     signed = leases.find(work.tx, lease_id)
     if signed is None:
@@ -190,7 +193,8 @@ def _release(work: Work, lease_id: str) -> None:
     leases.close(work.tx, lease_id, work.at_ms)
 
 
-def _receipts(data: bytes) -> Iterator[Drawdown]:
+def read_receipts(data: bytes) -> Iterator[Drawdown]:
+    """The drawdowns of a JSON list; ``ShapeError`` if it is none."""
     try:
         found = json.loads(data)
     except ValueError as error:

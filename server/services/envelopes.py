@@ -32,13 +32,14 @@ from core.wire.envelope import (
     unpack,
 )
 from server.keys import KeyRing
+from server.services.boxes import BoxReplacedError
 from server.services.centre import Centre, SenderError, Work
 from server.services.destruction import require_heard
 from server.services.downlink import send_status
 from server.services.leasing import issue_for_station
 from server.services.records import apply_record
 from server.services.reported import Reported
-from server.store import lines, logs, registry
+from server.store import boxes, lines, logs, registry
 from server.store.engine import Tx
 from server.store.logs import InboundLog, InboundRecord, SetAside
 from server.store.registry import Station
@@ -76,8 +77,9 @@ def accept_envelope(centre: Centre, data: bytes) -> Answer:
     name = None
     try:
         name = peek(data).name
-        station = _sender(centre, name)
-        envelope = unpack(data, KeyRing((station.public_key,)), centre.keys)
+        station, linked = _sender(centre, name)
+        _require_box_of_today(station, linked, peek(data).key_id)
+        envelope = unpack(data, KeyRing((linked.public_key,)), centre.keys)
         return centre.write(lambda work: _take(work, station, envelope, data))
     except WriterQuarantinedError:
         raise
@@ -91,17 +93,26 @@ def accept_envelope(centre: Centre, data: bytes) -> Answer:
         raise
 
 
-def _sender(centre: Centre, name: LogName) -> Station:
+def _sender(centre: Centre, name: LogName) -> tuple[Station, Station]:
+    """The station, and the same with the keys of its box of today."""
     with centre.store.reading() as tx:
         station = registry.find_station(tx, name.writer)
-    if station is None:
+        linked = boxes.linked(tx, station) if station is not None else None
+    if station is None or linked is None:
         raise SenderError(
             f"expected an enrolled station, got writer {name.writer[:NAME_CHARACTERS_MAX]!r}"
         )
     require_heard(centre, station.name)
     if name.log not in _UP_LOGS or name.stream:
         raise SenderError(f"expected one of a station's own logs, got {name.log.value}")
-    return station
+    return station, linked
+
+
+def _require_box_of_today(station: Station, linked: Station, key_id: str) -> None:
+    if key_id == station.key_id != linked.key_id:
+        raise BoxReplacedError(
+            f"the box that sends for {station.name} was replaced by another: take it out of use"
+        )
 
 
 def _take(work: Work, station: Station, envelope: Envelope, data: bytes) -> Answer:
@@ -167,7 +178,8 @@ def _apply_held(work: Work, station: Station, state: InboundLog) -> InboundLog:
         data = logs.next_held(work.tx, name, state.high_water)
         if data is None:
             break
-        envelope = unpack(data, KeyRing((station.public_key,)), work.keys)
+        linked = boxes.linked(work.tx, station)
+        envelope = unpack(data, KeyRing((linked.public_key,)), work.keys)
         logs.drop_held(work.tx, name, envelope.sha256)
         if place(envelope.header, state.high_water) is not Placement.NEXT:
             continue

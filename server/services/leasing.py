@@ -28,7 +28,7 @@ from core.wire.records import Down
 from server.services.centre import Work
 from server.services.downlink import send
 from server.services.standing import LineStanding, standing, zone_minutes
-from server.store import destroyed, leases, lines, logs, places, products, registry
+from server.store import boxes, destroyed, leases, lines, logs, places, products, registry
 from server.store.leases import SignedLease
 from server.store.lines import Line
 from server.store.places import Place
@@ -108,12 +108,15 @@ def lease_amount(work: Work, product: Product, stands: LineStanding, place: Plac
     """
     need = share_ppm(lease_need_minor(_need(work, product, stands), product), place.share_ppm)
     ends_ms = work.at_ms + work.settings.lease_renew_days * MS_PER_DAY
+    held = boxes.held(work.tx, place.station)  # nobody draws on these: they count, above
     out = sum(
         book.unspent_minor
         for book in stands.books
-        if book.lease.station == place.station and book.lease.expires_at_ms > ends_ms
+        if book.lease.station == place.station
+        and book.lease.expires_at_ms > ends_ms
+        and book.lease.lease_id not in held
     )
-    if place.station == stands.line.station:
+    if place.station == stands.line.station and stands.line.onboarding_lease_id not in held:
         out += stands.onboarding_unspent_minor
     bounded = max(0, min(need - out, stands.headroom_minor))
     return floor_to_unit(bounded, product.credit.draw_step_minor)
@@ -148,9 +151,12 @@ def _renew_onboarding(work: Work, station: str, product: Product) -> None:
     if work.today() >= date.fromisoformat(product.due_on) or terms.onboarding_lines_max == 0:
         return
     renew_ms = work.settings.lease_renew_days * MS_PER_DAY
+    held = boxes.held(work.tx, station)
     for signed in leases.onboarding(work.tx, station, product.product_id):
         opened = len(lines.opened_under(work.tx, signed.lease.lease_id))
         fresh = signed.lease.expires_at_ms - work.at_ms > renew_ms
+        if signed.lease.lease_id in held:
+            continue
         if fresh and opened < signed.lease.lines_max:
             return
     lease = Lease(

@@ -27,9 +27,38 @@ def register_model(centre: Centre, data: bytes, actor: Actor) -> RegisteredModel
     HarvestlineError
         If it is malformed, signed by another key, or older than the one in use.
     """
-    model = _read(centre, data)
-    document = sign_document(MODEL, encode(model), centre.keys)
+    model, document = read_model_file(centre, data)
     return centre.write(lambda work: _register(work, model, document, actor))
+
+
+def read_model_file(centre: Centre, data: bytes) -> tuple[Model, bytes]:
+    """A model file's model, and its document signed by this centre.
+
+    Raises
+    ------
+    HarvestlineError
+        If it is malformed, or signed by another key.
+    """
+    model = _read(centre, data)
+    return model, sign_document(MODEL, encode(model), centre.keys)
+
+
+def register_candidate(centre: Centre, model: Model, document: bytes, actor: Actor) -> None:
+    """Keep a model that some stations try out, so that their cards replay; it decides nothing.
+
+    Raises
+    ------
+    ModelRefusedError
+        If it is older than the one in use, or its version exists with other content.
+    """
+
+    def act(work: Work) -> None:
+        current = models.active(work.tx)
+        known = (current.version, current.sha256) if current else (0, "")
+        if admit(model, sha256_hex(document), *known):
+            models.put_candidate(work.tx, _registered(work, model, document, actor))
+
+    centre.write(act)
 
 
 def _read(centre: Centre, data: bytes) -> Model:
@@ -51,8 +80,17 @@ def _register(work: Work, model: Model, document: bytes, actor: Actor) -> Regist
     known = (current.version, current.sha256) if current else (0, "")
     if not admit(model, digest, *known):
         return models.get(work.tx, digest)
-    registered = RegisteredModel(
-        sha256=digest,
+    registered = _registered(work, model, document, actor)
+    models.put_active(work.tx, registered)
+    for station in registry.all_stations(work.tx):
+        send_once(work, station.name, Down.MODEL, parse_canonical(document, MODEL_BYTES_MAX))
+    people.record(work.tx, work.at_ms, actor, "model_registered", ("model", digest))
+    return registered
+
+
+def _registered(work: Work, model: Model, document: bytes, actor: Actor) -> RegisteredModel:
+    return RegisteredModel(
+        sha256=sha256_hex(document),
         name=model.name,
         version=model.version,
         state=ModelUse.ACTIVE.value,
@@ -60,8 +98,3 @@ def _register(work: Work, model: Model, document: bytes, actor: Actor) -> Regist
         registered_by=actor.name,
         document=document,
     )
-    models.put_active(work.tx, registered)
-    for station in registry.all_stations(work.tx):
-        send_once(work, station.name, Down.MODEL, parse_canonical(document, MODEL_BYTES_MAX))
-    people.record(work.tx, work.at_ms, actor, "model_registered", ("model", digest))
-    return registered

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from core.errors import ChainBrokenError
+from core.errors import ChainBrokenError, SignatureError
 from core.shape import decode
 from core.signing import open_document
 from core.wire.envelope import PULL, LogClass, LogName, Pull, pack
 from server.keys import KeyRing, Seals
+from server.services.boxes import answer_replaced, replaced_keys
 from server.services.centre import Centre, SenderError, Work
 from server.services.destruction import heard_stations
 from server.services.leasing import issue_for_station
 from server.services.posting import close_if_over
 from server.services.reviews import review_waiting
-from server.store import lines, logs, registry
+from server.store import boxes, lines, logs, registry
 from server.store.registry import Station
 
 
 def answer_pull(centre: Centre, data: bytes) -> bytes | None:
     """The next envelope for a station, or None if it has everything.
+
+    A box that was replaced gets a signed document that says so.
 
     Raises
     ------
@@ -25,6 +28,9 @@ def answer_pull(centre: Centre, data: bytes) -> bytes | None:
         If the request is damaged, not by an enrolled station, in another's name, or
         the station follows another log than the centre's.
     """
+    replaced = _of_replaced_box(centre, data)
+    if replaced is not None:
+        return replaced
     pull = _verified(centre, data)
     return centre.write(lambda work: _answer(work, pull))
 
@@ -41,6 +47,21 @@ def acknowledge_pull(centre: Centre, data: bytes) -> str:
     """
     pull = _verified(centre, data)
     return centre.write(lambda work: _acknowledged(work, pull, None).name)
+
+
+def _of_replaced_box(centre: Centre, data: bytes) -> bytes | None:
+    """The centre's word to a box that was replaced, if that is who asks."""
+    with centre.store.reading() as tx:
+        before = replaced_keys(tx)
+    if not before:
+        return None
+    try:
+        ring = KeyRing(public_key for _, public_key in before.values())
+        signed = open_document(data, PULL, ring, centre.settings.document_bytes_max)
+    except SignatureError:
+        return None  # by a box of today, or by nobody: the ordinary way says which
+    station, _ = before[signed.key_id]
+    return answer_replaced(centre, signed.key_id, station)
 
 
 def _verified(centre: Centre, data: bytes) -> Pull:
@@ -86,8 +107,9 @@ def next_down(
     if not run or previous is None:
         return None
     name = LogName(settings.name, LogClass.DOWN, station.name)
-    seals = Seals((station.seal_key,))
-    return pack(name, previous, run, work.keys, (station.seal_key_id, seals))
+    linked = boxes.linked(work.tx, station)
+    seals = Seals((linked.seal_key,))
+    return pack(name, previous, run, work.keys, (linked.seal_key_id, seals))
 
 
 def _sweep(work: Work, station: Station) -> None:

@@ -15,6 +15,7 @@ from core.lending.lease import LeaseKind, close
 from core.scoring.features import DailyFeature
 from core.shape import decode
 from core.signing import open_document
+from core.wire.boxes import BoxRetired
 from core.wire.records import (
     Application,
     ClockSet,
@@ -35,7 +36,7 @@ from server.services.drawing import apply_drawdown
 from server.services.moving import complete_from, farmer_left
 from server.services.opening import NewLine, open_line
 from server.services.reported import Reported
-from server.store import leases, lines, people, registry, reports
+from server.store import boxes, leases, lines, people, registry, reports
 from server.store.engine import NotKnownError
 from server.store.people import Actor
 from server.store.reports import KeptApplication, KeptConsent, KeptReadings, Replay
@@ -160,6 +161,7 @@ def _lease_closed(work: Work, reported: Reported) -> str:
             f"{book.posted_minor}; nothing is released"
         )
     leases.close(work.tx, closed.lease_id, work.at_ms)
+    boxes.release(work.tx, closed.lease_id)
     if not leases.onboarding_of(work.tx, reported.writer):
         complete_from(work, reported.writer)
     return ""
@@ -223,6 +225,15 @@ def _fault_of_readings(work: Work, document: bytes, batch: Batch) -> str:
     return ""
 
 
+def _box_retired(work: Work, reported: Reported) -> str:
+    """A box handed over: kept for the audit; the approval of the next one rests on it."""
+    told = decode(BoxRetired, reported.record.body)
+    by = Actor(reported.writer, "station")
+    detail = {"generation": told.generation, "money_seq": reported.record.seq}
+    people.record(work.tx, work.at_ms, by, "box_retired", ("station", reported.writer), detail)
+    return ""
+
+
 def _device_event(work: Work, reported: Reported) -> str:
     """A device that a station enrolled is registered here, so that its documents verify."""
     event = decode(DeviceEvent, reported.record.body)
@@ -252,4 +263,5 @@ _APPLY: Mapping[Up, Callable[[Work, Reported], str]] = {
     Up.DAILY_FEATURE: _daily_feature,
     Up.TELEMETRY: _telemetry,
     Up.DEVICE_EVENT: _device_event,
+    Up.BOX_RETIRED: _box_retired,
 }

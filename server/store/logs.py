@@ -258,6 +258,11 @@ def _held_key(tx: Tx, name: LogName) -> tuple[ColumnElement[bool], ...]:
     )
 
 
+def drop_all_held(tx: Tx, name: LogName) -> None:
+    """Forget every early envelope of a log: a box that was replaced had signed them."""
+    tx.run(held_envelopes.delete().where(*_held_key(tx, name)))
+
+
 def set_aside(tx: Tx, aside: SetAside, data: bytes, rows_max: int) -> None:
     """Keep a refused delivery, once; past the bound the oldest gives way."""
     same = (quarantine.c.tenant_id == tx.tenant_id, quarantine.c.sha256 == aside.sha256)

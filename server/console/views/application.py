@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from core.canonical import parse_canonical
 from core.decision.card import DecisionCard
+from core.decision.policy import unsigned_ppm_max
 from core.lending.product import Product
 from core.reasons import Reason, ReasonCode
 from core.scoring.features import FeatureDefinition, FeatureValue, Source, admissible
@@ -181,7 +182,8 @@ def feature_rows(card: DecisionCard, model: Model, product: Product) -> tuple[Fe
     """Every feature with its points, in the model's order; the points add up to the score."""
     values = {value.name: value for value in card.inputs.features}
     coverage = product.decision.coverage_ppm_min
-    used = admissible(model.features, values, card.inputs.purposes, coverage)
+    unsigned = unsigned_ppm_max(product)
+    used = admissible(model.features, values, card.inputs.purposes, coverage, unsigned)
     own = _points(model.table, used)
     reference = _references(model.table)
     return tuple(
@@ -190,7 +192,7 @@ def feature_rows(card: DecisionCard, model: Model, product: Product) -> tuple[Fe
             source=SOURCE_WORDS[definition.source],
             value=values.get(definition.name),
             used=definition.name in used,
-            why_missing=_why(definition, values, card.inputs.purposes, used),
+            why_missing=_why(definition, values, card.inputs.purposes, used, unsigned),
             points=own.get(definition.name, 0),
             reference_points=reference.get(definition.name, 0),
         )
@@ -219,9 +221,13 @@ def _why(
     values: Mapping[str, FeatureValue],
     purposes: Sequence[str],
     used: Mapping[str, int],
+    unsigned_max: int,
 ) -> str:
     if definition.name in used:
         return ""
     if definition.purpose and definition.purpose not in purposes:
         return "no consent for this use"
-    return "too little was known" if definition.name in values else "not known"
+    if definition.name not in values:
+        return "not known"
+    unsigned = values[definition.name].unsigned_ppm or 0
+    return "no device signed enough of it" if unsigned > unsigned_max else "too little was known"

@@ -1,0 +1,271 @@
+"""A station's box is replaced by one that holds a backup of it (B1–B7, ADR 12).
+
+An officer approves the new box's request, signed under the station's key. From then on
+only its own link keys are heard; the box before is told that it was replaced. What the
+centre has of the station's logs beyond the backup is given back. Leases that the box before
+may have drawn on are held: they count as drawn, nobody draws on them, and others are signed
+out of what is free. They are released when two officers say that this box is gone and bring
+the receipts that people hold. A box that was handed over signed its last record itself:
+then nothing is held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from core.canonical import sha256_hex
+from core.errors import SignatureError
+from core.shape import decode, encode
+from core.signing import key_id_of, open_document, sign_document
+from core.wire.boxes import (
+    BOX_REQUEST,
+    REPLACED,
+    Box,
+    BoxRequest,
+    LeasesReleased,
+    Own,
+    Replaced,
+)
+from core.wire.envelope import LogClass, LogName
+from core.wire.records import Down
+from server.keys import KeyRing
+from server.services.centre import Centre, RequestError, SenderError, Work
+from server.services.destruction import (
+    Declared,
+    Proof,
+    book_receipt,
+    heard_stations,
+    read_receipts,
+    release_lease,
+    require_second,
+)
+from server.services.downlink import send
+from server.services.leasing import issue_for_line, issue_for_station
+from server.store import boxes, destroyed, leases, lines, logs, people, registry
+from server.store.boxes import ConfirmedBox
+from server.store.destroyed import Destruction
+from server.store.engine import Tx
+from server.store.people import Actor
+from server.store.registry import Station
+
+REQUEST_BYTES_MAX = 16 * 1024
+RECORDS_AT_ONCE_MAX = 1_000
+_GIVEN_BACK_WHOLE = (LogClass.MONEY, LogClass.FEATURES)
+
+
+class BoxReplacedError(SenderError):
+    """Another box was confirmed in place of the one that sends."""
+
+    code = "HL-SRV-014"
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """What an approval did: the new box, how much is held, how many records go back to it."""
+
+    box: ConfirmedBox
+    held_leases_count: int
+    given_back_count: int
+    new: bool
+
+
+def replace_box(centre: Centre, document: bytes, by: Actor) -> Replacement:
+    """Approve a box's request; the same request again changes nothing.
+
+    Raises
+    ------
+    SignatureError
+        If no enrolled station signed it.
+    RequestError
+        If its backup is of another history, or of a later box than the centre knows.
+    """
+    with centre.store.reading() as tx:
+        known = {
+            one.key_id: one
+            for one in registry.all_stations(tx)
+            if not destroyed.is_gone(tx, one.name)
+        }
+    ring = KeyRing(one.public_key for one in known.values())
+    signed = open_document(document, BOX_REQUEST, ring, REQUEST_BYTES_MAX)
+    request, name = decode(BoxRequest, signed.body), known[signed.key_id].name
+    if request.station != name:
+        raise SignatureError(f"expected a request for {name}, got one for {request.station[:64]!r}")
+    sha256 = sha256_hex(document)
+    return centre.write(lambda work: _replace(work, request, sha256, by))
+
+
+def _replace(work: Work, request: BoxRequest, sha256: str, by: Actor) -> Replacement:
+    found = boxes.of_station(work.tx, request.station)
+    same = [box for box in found if box.request_sha256 == sha256]
+    if same:
+        return Replacement(same[0], len(boxes.held(work.tx, request.station)), 0, new=False)
+    now = found[-1].generation if found else 1
+    _require_fit(work, request, now, found)
+    whole = request.handed_over and request.generation == now and _is_at_the_end(work, request)
+    box = _box(request, now + 1, sha256, (by, work.at_ms), handed_over=whole)
+    boxes.add(work.tx, box)
+    if not whole:
+        _hold_all(work, request.station, now)
+    given_back = sum(_give_back(work, request, log) for log in LogClass if log is not LogClass.DOWN)
+    held = tuple(sorted(boxes.held(work.tx, request.station)))
+    send(work, request.station, Down.BOX, Box(box.generation, box.key_id, held))
+    detail = {"generation": box.generation, "handed_over": whole, "held_leases": len(held)}
+    people.record(work.tx, work.at_ms, by, "box_replaced", ("station", request.station), detail)
+    issue_for_station(work, request.station)
+    return Replacement(box, len(held), given_back, new=True)
+
+
+def _require_fit(
+    work: Work, request: BoxRequest, now: int, found: tuple[ConfirmedBox, ...]
+) -> None:
+    station = request.station
+    reason = logs.quarantine_reason(work.tx, station)
+    key_id = key_id_of(bytes.fromhex(request.public_key))
+    faults = [
+        (bool(reason), f"it is in quarantine ({reason}): release it first"),
+        (request.generation > now, f"expected a backup of box {now} or before"),
+        (key_id in {box.key_id for box in found}, "another request of this box was approved"),
+    ]
+    for end in request.logs:
+        name = LogName(station, end.log)
+        state = logs.lock_inbound(work.tx, name)
+        ours = logs.inbound_hash(work.tx, name, min(end.seq, state.high_water))
+        other = end.seq <= state.high_water and ours != end.head
+        faults.append((other, f"its {end.log.value} log is of another history"))
+    for broken, words in faults:
+        if broken:
+            raise RequestError(f"box of {station}: {words}")
+
+
+def _is_at_the_end(work: Work, request: BoxRequest) -> bool:
+    """Whether the centre has nothing of the money log beyond what was handed over."""
+    has = max((end.seq for end in request.logs if end.log is LogClass.MONEY), default=0)
+    return has >= logs.high_water(work.tx, LogName(request.station, LogClass.MONEY))
+
+
+def _box(
+    request: BoxRequest, generation: int, sha256: str, approved: tuple[Actor, int], *,
+    handed_over: bool,
+) -> ConfirmedBox:  # fmt: skip
+    return ConfirmedBox(
+        station=request.station,
+        generation=generation,
+        public_key=request.public_key,
+        key_id=key_id_of(bytes.fromhex(request.public_key)),
+        seal_key=request.seal_key,
+        seal_key_id=key_id_of(bytes.fromhex(request.seal_key)),
+        handed_over=handed_over,
+        request_sha256=sha256,
+        approved_by=approved[0].name,
+        approved_at_ms=approved[1],
+    )
+
+
+def _hold_all(work: Work, station: str, generation: int) -> None:
+    for signed in leases.of_station(work.tx, station):
+        if signed.closed_at_ms is None:
+            boxes.hold(work.tx, signed.lease.lease_id, station, generation)
+
+
+def _give_back(work: Work, request: BoxRequest, log: LogClass) -> int:
+    """Send what the centre has of a log and the box has not; how many records."""
+    name = LogName(request.station, log)
+    logs.drop_all_held(work.tx, name)
+    has = next((end.seq for end in request.logs if end.log is log), 0)
+    last = logs.high_water(work.tx, name)
+    after = has if log in _GIVEN_BACK_WHOLE else max(has, last - 1)
+    count = 0
+    for own in _own_records(work.tx, name, after):
+        send(work, request.station, Down.OWN, own)
+        count += 1
+    return count
+
+
+def _own_records(tx: Tx, name: LogName, after: int) -> Iterator[Own]:
+    while run := logs.inbound_run(tx, name, after, RECORDS_AT_ONCE_MAX):
+        for kept in run:
+            one = kept.record
+            yield Own(name.log, one.seq, one.kind, one.at_ms, one.error_ms, kept.hash, one.body)
+        after = run[-1].record.seq
+
+
+def answer_replaced(centre: Centre, key_id: str, station: Station) -> bytes:
+    """The centre's signed word to a box that was replaced."""
+    with centre.store.reading() as tx:
+        box = boxes.of_station(tx, station.name)[-1]
+    told = Replaced(station.name, box.generation, box.approved_at_ms)
+    if key_id == box.key_id:
+        raise AssertionError(f"{station.name}: its box of today was not replaced")
+    return sign_document(REPLACED, encode(told), centre.keys)
+
+
+def replaced_keys(tx: Tx) -> dict[str, tuple[Station, str]]:
+    """Of every key that was replaced: its station, and the public key."""
+    enrolled = {one.name: one for one in registry.all_stations(tx)}
+    return {
+        key_id: (enrolled[each.name], public_key)
+        for each in heard_stations(tx)
+        for key_id, public_key in boxes.keys_before(tx, enrolled[each.name]).items()
+    }
+
+
+def declare_box_gone(centre: Centre, name: str, proof: Proof, by: Actor) -> Declared:
+    """Declare that the box before is gone for good, or confirm what another officer declared.
+
+    The receipts are booked into the held leases, what was pending is void, and what they
+    held unspent is released.
+
+    Raises
+    ------
+    RequestError
+        If nothing is held, the proof is empty or another one than was declared, or the same
+        officer confirms.
+    ShapeError
+        If the receipts are not a JSON list of drawdowns.
+    """
+    if not proof.proof:
+        raise RequestError("expected a proof, got an empty file")
+    return centre.write(lambda work: _declare(work, name, proof, by))
+
+
+def _declare(work: Work, name: str, proof: Proof, by: Actor) -> Declared:
+    station = registry.station(work.tx, name)
+    found, held = boxes.of_station(work.tx, name), boxes.held(work.tx, name)
+    if not found or not held:
+        raise RequestError(f"expected leases of {name} that are held for a box before, got none")
+    key = f"{name}/{found[-1].generation}"
+    hashes = (sha256_hex(proof.proof), sha256_hex(proof.receipts))
+    detail = {"proof_sha256": hashes[0], "receipts_sha256": hashes[1]}
+    known = destroyed.find(work.tx, key)
+    if known is None:
+        told = Destruction(key, *hashes, by.name, work.at_ms)
+        destroyed.put(work.tx, told)
+        people.record(work.tx, work.at_ms, by, "box_gone_declared", ("station", name), detail)
+        return Declared(told)
+    require_second(known, hashes, by)
+    told = replace(known, confirmed_by=by.name, confirmed_at_ms=work.at_ms)
+    destroyed.put(work.tx, told)
+    people.record(work.tx, work.at_ms, by, "box_gone_confirmed", ("station", name), detail)
+    return _release(work, station, told, (held, proof))
+
+
+def _release(
+    work: Work, station: Station, told: Destruction, brought: tuple[frozenset[str], Proof]
+) -> Declared:
+    held, touched, released = brought[0], set[str](), 0
+    receipts = tuple(read_receipts(brought[1].receipts))
+    flags = [flag for each in receipts if (flag := book_receipt(work, station, each, touched))]
+    for lease_id in sorted(held):
+        signed = leases.find(work.tx, lease_id)
+        if signed is not None and signed.closed_at_ms is None:
+            released += leases.book(work.tx, signed).unspent_minor
+            release_lease(work, lease_id)
+            touched |= {signed.lease.line_id} - {""}
+        boxes.release(work.tx, lease_id)
+    send(work, station.name, Down.LEASES_RELEASED, LeasesReleased(tuple(sorted(held))))
+    for line_id in sorted(touched):
+        if lines.find(work.tx, line_id) is not None:
+            issue_for_line(work, line_id)
+    booked = sum(each.amount_minor for each in receipts)
+    return Declared(told, booked, released, tuple(flags))

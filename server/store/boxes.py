@@ -1,0 +1,86 @@
+"""Which box is a station's now, and the leases that one before it may have drawn on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sqlalchemy import select
+
+from core.shape import encode
+from server.store.engine import Tx
+from server.store.registry import Station
+from server.store.rows import read_as
+from server.store.tables import held_leases, station_boxes
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmedBox:
+    """A box that was put in another's place, its link keys, and who approved it [ms UTC]."""
+
+    station: str
+    generation: int
+    public_key: str
+    key_id: str
+    seal_key: str
+    seal_key_id: str
+    handed_over: bool
+    request_sha256: str
+    approved_by: str
+    approved_at_ms: int
+
+
+def of_station(tx: Tx, station: str) -> tuple[ConfirmedBox, ...]:
+    """The boxes that took a station over, oldest first; none while it has its first."""
+
+    def ask() -> tuple[ConfirmedBox, ...]:
+        where = (station_boxes.c.tenant_id == tx.tenant_id, station_boxes.c.station == station)
+        rows = tx.rows(select(station_boxes).where(*where).order_by(station_boxes.c.generation))
+        return tuple(read_as(ConfirmedBox, row) for row in rows)
+
+    return tx.recall(station_boxes, station, ask)
+
+
+def linked(tx: Tx, station: Station) -> Station:
+    """The station with the keys by which its box of today signs and opens what travels."""
+    found = of_station(tx, station.name)
+    if not found:
+        return station
+    box = found[-1]
+    return replace(
+        station, public_key=box.public_key, key_id=box.key_id, seal_key=box.seal_key,
+        seal_key_id=box.seal_key_id,
+    )  # fmt: skip
+
+
+def keys_before(tx: Tx, station: Station) -> dict[str, str]:
+    """Key ids and public keys of the boxes that were replaced."""
+    found = of_station(tx, station.name)
+    if not found:
+        return {}
+    return {station.key_id: station.public_key} | {b.key_id: b.public_key for b in found[:-1]}
+
+
+def add(tx: Tx, box: ConfirmedBox) -> None:
+    """Put a box in place of the one before."""
+    tx.insert(station_boxes, **encode(box))
+
+
+def hold(tx: Tx, lease_id: str, station: str, generation: int) -> None:
+    """Hold a lease that the box of a generation may have drawn on."""
+    tx.insert_new(held_leases, lease_id=lease_id, station=station, generation=generation)
+
+
+def held(tx: Tx, station: str) -> frozenset[str]:
+    """The leases of a station on which its box of today must not draw."""
+
+    def ask() -> frozenset[str]:
+        where = (held_leases.c.tenant_id == tx.tenant_id, held_leases.c.station == station)
+        return frozenset(row["lease_id"] for row in tx.rows(select(held_leases).where(*where)))
+
+    return tx.recall(held_leases, station, ask)
+
+
+def release(tx: Tx, lease_id: str) -> None:
+    """Hold a lease no longer: what was drawn on it is known."""
+    where = (held_leases.c.tenant_id == tx.tenant_id, held_leases.c.lease_id == lease_id)
+    tx.run(held_leases.delete().where(*where))
