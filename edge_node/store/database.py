@@ -114,9 +114,16 @@ def open_database(path: Path, *, any_thread: bool = False) -> StationDatabase:
 
 
 def _make_private(path: Path) -> None:
-    """Create a new file that only its owner may read; its journal inherits the mode."""
+    """Create a new file that only its owner may read; its journal inherits the mode.
+
+    A file that is there is not opened: closing it again would drop the locks that this
+    process's other connections hold on it (POSIX advisory locks, fcntl(2)), and whoever
+    closed the database next would delete the journal under them.
+    """
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, FILE_MODE))
+    except FileExistsError:
+        return
     except OSError as error:
         raise StoreError(f"expected a database that can be read and written: {error}") from error
 
