@@ -53,6 +53,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "station-destroyed": ("server.commands.stations", "station_destroyed", "declare it, by two"),
     "status": ("server.commands.lending", "status", "counts and high waters"),
     "token": ("server.commands.people", "token", "bearer tokens for programs"),
+    "updates": ("server.commands.updates", "updates", "signed updates for stations"),
     "user": ("server.commands.people", "user", "people who may log in"),
     "verify": ("server.commands.lending", "verify", "check the books"),
 }

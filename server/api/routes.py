@@ -14,6 +14,7 @@ from core.wire.envelope import Placement
 from server.api.blobs import add_blobs
 from server.api.body import read_body
 from server.api.problems import PROBLEM_TYPE
+from server.api.updates import add_updates
 from server.services.access import require_role
 from server.services.centre import Centre
 from server.services.envelopes import accept_envelope
@@ -49,6 +50,7 @@ def router(centre: Centre) -> APIRouter:
     _add_sync(found, centre)
     _add_evidence(found, centre)
     add_blobs(found, centre)
+    add_updates(found, centre)
     _add_money(found, centre)
     return found
 

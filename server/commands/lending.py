@@ -15,6 +15,7 @@ from server.commands.hands import OPERATOR, centre_of, config_option, json_optio
 from server.services.cards import judge_card
 from server.services.modelling import register_model
 from server.services.origination import open_lines as open_known_lines
+from server.services.publishing.rollout import require_no_updates
 from server.services.status import status as read_status
 from server.services.verifying import verify as verify_books
 from server.store import models, products, registry, reports
@@ -82,6 +83,7 @@ def model() -> None:
 def add_model(context: click.Context, *, config: Path, file: Path, as_json: bool) -> None:
     """Register a model file, signed by this centre or not signed yet."""
     centre = centre_of(context, config)
+    require_no_updates(centre, "use updates add-model, stage and promote")
     found = register_model(centre, read_input(file, MODEL_BYTES_MAX), OPERATOR)
     result = {"name": found.name, "version": found.version, "sha256": found.sha256}
     show(result, f"{found.name} version {found.version} is in use.", as_json=as_json)

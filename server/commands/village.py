@@ -17,6 +17,7 @@ from server.commands.hands import OPERATOR, centre_of, config_option, json_optio
 from server.keys import write_secret
 from server.services import enrolment
 from server.services.centre import RequestError
+from server.services.publishing.rollout import require_no_updates
 from server.store import products
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -121,8 +122,9 @@ def product() -> None:
 @click.pass_context
 def add(context: click.Context, *, config: Path, file: Path, as_json: bool) -> None:
     """Put a product's TOML file in force; a changed one needs a higher version."""
-    found = _product(file)
-    new = enrolment.add_product(centre_of(context, config), found, OPERATOR)
+    found, centre = _product(file), centre_of(context, config)
+    require_no_updates(centre, "use updates add-product, stage and promote")
+    new = enrolment.add_product(centre, found, OPERATOR)
     result = {"policy_version": found.policy_version(), "new": new}
     show(result, f"{found.policy_version()} is in force.", as_json=as_json)
 

@@ -29,6 +29,7 @@ from core.wire.records import (
     Up,
 )
 from core.wire.telemetry import BATCH, MESSAGE_BYTES_MAX, Batch
+from core.wire.update import UpdateAct, UpdateEvent
 from server.keys import KeyRing
 from server.services.cards import fault_of_purposes, take_card
 from server.services.centre import Work
@@ -36,7 +37,7 @@ from server.services.drawing import apply_drawdown
 from server.services.moving import complete_from, farmer_left
 from server.services.opening import NewLine, open_line
 from server.services.reported import Reported
-from server.store import boxes, leases, lines, people, registry, reports
+from server.store import boxes, leases, lines, people, registry, reports, versions
 from server.store.engine import NotKnownError
 from server.store.people import Actor
 from server.store.reports import KeptApplication, KeptConsent, KeptReadings, Replay
@@ -251,6 +252,14 @@ def _device_event(work: Work, reported: Reported) -> str:
     return ""
 
 
+def _update_event(work: Work, reported: Reported) -> str:
+    event = decode(UpdateEvent, reported.record.body)
+    versions.put(work.tx, reported.writer, event, reported.record.at_ms)
+    if event.act is UpdateAct.ACTIVATED:
+        return ""
+    return f"{event.slot} version {event.version} is out there: {event.code} {event.reason}"
+
+
 _APPLY: Mapping[Up, Callable[[Work, Reported], str]] = {
     Up.CONSENT: _consent,
     Up.APPLICATION: _application,
@@ -263,5 +272,6 @@ _APPLY: Mapping[Up, Callable[[Work, Reported], str]] = {
     Up.DAILY_FEATURE: _daily_feature,
     Up.TELEMETRY: _telemetry,
     Up.DEVICE_EVENT: _device_event,
+    Up.UPDATE_EVENT: _update_event,
     Up.BOX_RETIRED: _box_retired,
 }

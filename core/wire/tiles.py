@@ -1,0 +1,137 @@
+"""A basemap's file: the header and root directory of PMTiles, version 3.
+
+The layout is that of https://github.com/protomaps/PMTiles/blob/main/spec/v3/spec.md:
+127 bytes of header, then directories and tiles by offset and length. What is read here
+is what proves that a map opens: sizes that fit the file, bounds on the globe, and a
+root directory whose entries lie inside the tiles.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from core.errors import ShapeError
+
+HEADER_BYTES = 127
+ROOT_BYTES_MAX = 16_384 - HEADER_BYTES  # so says the specification
+ROOT_INFLATED_BYTES_MAX = 1024 * 1024
+ZOOM_MAX = 24
+LON_E7_MAX, LAT_E7_MAX = 1_800_000_000, 900_000_000
+_MAGIC = b"PMTiles\x03"
+_GZIP, _PLAIN = 2, 1
+_GZIP_WINDOW = 31  # zlib reads gzip's own header and trailer
+_FIELDS = struct.Struct("<8Q3Q6B4iB2i")
+
+
+@dataclass(frozen=True, slots=True)
+class Basemap:
+    """What a map says of itself.
+
+    ``bounds_e7`` are west, south, east, north [degrees × 10⁷].
+    """
+
+    root_offset: int
+    root_bytes: int
+    tiles_offset: int
+    tiles_bytes: int
+    gzipped: bool
+    min_zoom: int
+    max_zoom: int
+    bounds_e7: tuple[int, int, int, int]
+
+
+def read_basemap(header: bytes, file_bytes: int) -> Basemap:
+    """A map's header, held against the size of its file.
+
+    Raises
+    ------
+    ShapeError
+        If it is no PMTiles of version 3, contradicts itself, or the file is cut off.
+    """
+    if len(header) < HEADER_BYTES or not header.startswith(_MAGIC):
+        raise ShapeError("expected a PMTiles file of version 3, got other bytes")
+    values = _FIELDS.unpack_from(header, len(_MAGIC))
+    root_offset, root_bytes, *_ = values
+    tiles_offset, tiles_bytes = values[6], values[7]
+    compression, min_zoom, max_zoom = values[12], values[15], values[16]
+    west, south, east, north = values[17:21]
+    found = Basemap(
+        root_offset, root_bytes, tiles_offset, tiles_bytes, compression == _GZIP,
+        min_zoom, max_zoom, (west, south, east, north),
+    )  # fmt: skip
+    faults = [words for words, broken in _faults(found, compression, file_bytes) if broken]
+    if faults:
+        raise ShapeError(f"expected a map that holds together: {'; '.join(faults)}")
+    return found
+
+
+def _faults(found: Basemap, compression: int, file_bytes: int) -> Iterator[tuple[str, bool]]:
+    west, south, east, north = found.bounds_e7
+    yield "directories of another compression", compression not in (_PLAIN, _GZIP)
+    yield "an empty or huge root directory", not 0 < found.root_bytes <= ROOT_BYTES_MAX
+    yield "a root outside the file", found.root_offset + found.root_bytes > file_bytes
+    yield (
+        "no tiles, or a file that is cut off",
+        (found.tiles_bytes == 0 or found.tiles_offset + found.tiles_bytes > file_bytes),
+    )
+    yield "zooms that make no range", not found.min_zoom <= found.max_zoom <= ZOOM_MAX
+    on_globe = -LON_E7_MAX <= west < east <= LON_E7_MAX and (
+        -LAT_E7_MAX <= south < north <= LAT_E7_MAX
+    )
+    yield "bounds that are no part of the globe", not on_globe
+
+
+def require_root(found: Basemap, root: bytes) -> int:
+    """How many entries the root directory has; each lies inside the tiles or the leaves.
+
+    Raises
+    ------
+    ShapeError
+        If it cannot be read, is empty, or points outside the file.
+    """
+    numbers = _varints(_inflated(found, root))
+    try:
+        count = next(numbers)
+        _ids = [next(numbers) for _ in range(count)]
+        runs = [next(numbers) for _ in range(count)]
+        lengths = [next(numbers) for _ in range(count)]
+        offsets = [next(numbers) for _ in range(count)]
+    except (StopIteration, RuntimeError) as error:
+        raise ShapeError("expected a whole root directory, it is cut off") from error
+    if not count:
+        raise ShapeError("expected a map with tiles, its root directory is empty")
+    at = 0
+    for run, length, offset in zip(runs, lengths, offsets, strict=True):
+        at = offset - 1 if offset else at
+        if run and at + length > found.tiles_bytes:
+            raise ShapeError("expected tiles inside the file, an entry points outside")
+        at += length
+    return count
+
+
+def _inflated(found: Basemap, root: bytes) -> bytes:
+    if len(root) != found.root_bytes:
+        raise ShapeError(f"expected {found.root_bytes} bytes of root, got {len(root)}")
+    if not found.gzipped:
+        return root
+    inflating = zlib.decompressobj(_GZIP_WINDOW)
+    try:
+        data = inflating.decompress(root, ROOT_INFLATED_BYTES_MAX)
+    except zlib.error as error:
+        raise ShapeError(f"expected a gzipped root directory: {error}") from error
+    if not inflating.eof:
+        raise ShapeError(f"expected a root of at most {ROOT_INFLATED_BYTES_MAX} bytes, got more")
+    return data
+
+
+def _varints(data: bytes) -> Iterator[int]:
+    value = shift = 0
+    for byte in data:
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if not byte & 0x80:
+            yield value
+            value = shift = 0

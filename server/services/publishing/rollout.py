@@ -1,0 +1,228 @@
+"""A version's way to the stations: added, staged to some, promoted to all, or withdrawn.
+
+Models and products become known at the centre when they are added, so that cards of
+the first stations replay, and come into force when they are promoted; from then on
+stations without updates get them by the centre's log. Each step is safe to repeat.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.canonical import canonical_bytes, parse_canonical
+from core.lending.product import parse_product
+from core.shape import decode
+from core.units import PPM
+from core.wire.update import (
+    PACK_BYTES_MAX,
+    ModelPack,
+    ProductPack,
+    Rollout,
+    Slot,
+    UpdateKind,
+)
+from server.services import enrolment
+from server.services.centre import Centre, RequestError, Work
+from server.services.modelling import read_model_file, register_candidate, register_model
+from server.services.publishing import packs
+from server.services.publishing.errors import RepositoryError
+from server.services.publishing.files import Folder
+from server.services.publishing.packs import Pack
+from server.services.publishing.signing import Listed, Publisher
+from server.store import people, products
+from server.store.people import Actor
+from server.store.products import ProductUse
+
+VERSIONS_LISTED_MAX = 6  # of a slot; stations go up, and back to what they have
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A centre that publishes: its repository, and who acts."""
+
+    centre: Centre
+    actor: Actor
+
+    @property
+    def folder(self) -> Folder:
+        """Where the repository lies."""
+        return Folder(Path(self.centre.settings.updates_folder))
+
+    @property
+    def publisher(self) -> Publisher:
+        """The repository with the centre's clock and online keys."""
+        key_file = Path(self.centre.settings.updates_key_file)
+        return Publisher(self.folder, key_file, self.centre.now_ms())
+
+    def add_model(self, data: bytes) -> Listed:
+        """Add a model file, signed by this centre or not yet signed, for nobody so far."""
+        self._require_repository()
+        model, document = read_model_file(self.centre, data)
+        register_candidate(self.centre, model, document, self.actor)
+        return self._add(packs.model_pack(model, document))
+
+    def add_product(self, data: bytes) -> Listed:
+        """Add a product's TOML file, for nobody so far."""
+        self._require_repository()
+        product = packs.read_product(data)
+        self.centre.write(
+            lambda work: products.add(work.tx, product, work.at_ms, ProductUse.CANDIDATE)
+        )
+        return self._add(packs.product_pack(product))
+
+    def add_prompts(self, data: bytes, version: int) -> Listed:
+        """Add a language's sentences, for nobody so far."""
+        self._require_repository()
+        return self._add(packs.prompts_pack(data, version))
+
+    def add_basemap(self, file: Path, version: int) -> Listed:
+        """Add a map of the village, for nobody so far."""
+        self._require_repository()
+        return self._add(packs.basemap_pack(file, version))
+
+    def stage(self, slot: str, version: int, rollout: Rollout) -> Listed:
+        """Let some stations have a version; a share that was given never shrinks by itself."""
+        return self._change(slot, version, "update_staged", rollout=rollout)
+
+    def promote(self, slot: str, version: int) -> Listed:
+        """Let every station have a version, and put a model or product in force here."""
+        found = self._one(slot, version)
+        if found.note.withdrawn:
+            raise RequestError(f"{found.note.path} was withdrawn: add a higher version")
+        self._put_in_force(found)
+        return self._change(slot, version, "update_promoted", rollout=Rollout(share_ppm=PPM))
+
+    def withdraw(self, slot: str, version: int) -> Listed:
+        """Take a version back: stations that run it go back to what they had before.
+
+        Raises
+        ------
+        RequestError
+            If it is a model or product that is in force at this centre.
+        """
+        found = self._one(slot, version)
+        if found.note.rollout.share_ppm == PPM and found.note.place.kind in _IN_FORCE:
+            raise RequestError(
+                f"{found.note.path} is in force at this centre: promote a higher version instead"
+            )
+        return self._change(slot, version, "update_withdrawn", withdrawn=True)
+
+    def renew(self) -> None:
+        """Publish the same again with new last days."""
+        with self.folder.held():
+            self.publisher.renew()
+        self._record("updates_renewed", "all")
+
+    def export(self, out: Path) -> int:
+        """Copy what stations need to a folder for a stick, and return its size [bytes].
+
+        Raises
+        ------
+        RepositoryError
+            If it cannot be written.
+        """
+        listed, metadata = self.publisher.listed(), self.folder.metadata
+        needed = {self.folder.path_of(one.note.path, one.sha256) for one in listed}
+        try:
+            shutil.copytree(metadata, out / metadata.name, dirs_exist_ok=True, ignore=_unfinished)
+            for path in needed:
+                copy = out / path.relative_to(self.folder.path)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, copy)
+            return sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+        except OSError as error:
+            raise RepositoryError(f"expected to write into {out}: {error}") from error
+
+    def _require_repository(self) -> None:
+        self.publisher.listed()
+
+    def _add(self, pack: Pack) -> Listed:
+        note = pack.note
+        with self.folder.held():
+            listed = list(self.publisher.listed())
+            same = [one for one in listed if one.note.path == note.path]
+            sha256 = (
+                self.folder.add_pack(note.path, pack.data)
+                if pack.file is None
+                else self.folder.add_target(note.path, pack.file)
+            )
+            size_bytes = self.folder.path_of(note.path, sha256).stat().st_size
+            if same and same[0].sha256 != sha256:
+                raise RequestError(f"{note.path} exists with other content: raise the version")
+            if same:
+                return same[0]
+            added = Listed(note, sha256, size_bytes)
+            self.publisher.publish(_kept([*listed, added], note.slot))
+        self._record("update_added", note.path)
+        return added
+
+    def _change(self, slot: str, version: int, action: str, **changes: object) -> Listed:
+        with self.folder.held():
+            found = self._one(slot, version)
+            note = dataclasses.replace(found.note, **changes)  # type: ignore[arg-type]
+            changed = dataclasses.replace(found, note=note)
+            others = [one for one in self.publisher.listed() if one != found]
+            self.publisher.publish([*others, changed])
+        self._record(action, changed.note.path)
+        return changed
+
+    def _one(self, slot: str, version: int) -> Listed:
+        path = Slot(slot).path(version)
+        found = [one for one in self.publisher.listed() if one.note.path == path]
+        if not found:
+            raise RequestError(f"expected a version that was added, got {path}")
+        return found[0]
+
+    def _put_in_force(self, found: Listed) -> None:
+        put = _IN_FORCE.get(found.note.place.kind)
+        if put is not None:
+            path = self.folder.path_of(found.note.path, found.sha256)
+            put(self.centre, path.read_bytes(), self.actor)
+
+    def _record(self, action: str, about: str) -> None:
+        def act(work: Work) -> None:
+            people.record(work.tx, work.at_ms, self.actor, action, ("update", about))
+
+        self.centre.write(act)
+
+
+def require_no_updates(centre: Centre, instead: str) -> None:
+    """Refuse the way past the updates, at a centre that publishes them.
+
+    Raises
+    ------
+    RequestError
+        If there is a repository: then what stations use has one way to them (ADR 13).
+    """
+    if Folder(Path(centre.settings.updates_folder)).exists:
+        raise RequestError(f"this centre publishes updates: {instead}")
+
+
+def _kept(listed: Sequence[Listed], slot: str) -> list[Listed]:
+    """All other slots, and of this one the newest versions."""
+    own = sorted((o for o in listed if o.note.slot == slot), key=lambda o: -o.note.version)
+    return [o for o in listed if o.note.slot != slot] + own[:VERSIONS_LISTED_MAX]
+
+
+def _unfinished(_folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if name.startswith(".")]
+
+
+def _model_in_force(centre: Centre, data: bytes, actor: Actor) -> None:
+    pack = decode(ModelPack, parse_canonical(data, PACK_BYTES_MAX))
+    register_model(centre, canonical_bytes(pack.model), actor)
+
+
+def _product_in_force(centre: Centre, data: bytes, actor: Actor) -> None:
+    pack = decode(ProductPack, parse_canonical(data, PACK_BYTES_MAX))
+    enrolment.add_product(centre, parse_product(pack.product), actor)
+
+
+_IN_FORCE: dict[UpdateKind, Callable[[Centre, bytes, Actor], None]] = {
+    UpdateKind.MODEL: _model_in_force,
+    UpdateKind.PRODUCT: _product_in_force,
+}
