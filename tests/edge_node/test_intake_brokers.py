@@ -15,7 +15,7 @@ from core.wire.registry import Device
 from core.wire.telemetry import MESSAGE_BYTES_MAX
 from edge_node.config import SettingError
 from edge_node.intake.broker.access import PACKET_BYTES_MAX, BrokerError
-from edge_node.intake.broker.embedded import SteadySubscriptions
+from edge_node.intake.broker.fanout import SteadySubscriptions
 from edge_node.intake.broker.mosquitto import MosquittoBroker, password_line, read_passwords
 from edge_node.store.devices import DeviceRegistry, put_device, remove_device
 from edge_node.store.quarantine import Refusal, quarantine_totals
@@ -340,7 +340,8 @@ def test_password_line_is_in_mosquittos_format():
 
 
 def test_subscriptions_may_change_while_a_message_is_handed_round():
-    subscriptions = SteadySubscriptions(first=[], second=[])
+    subscriptions = SteadySubscriptions()
+    subscriptions["first"], subscriptions["second"] = [], []
     for name, sessions in subscriptions.items():
         subscriptions[f"{name}-new"] = []
         sessions.append((Session(), 1))
@@ -348,3 +349,28 @@ def test_subscriptions_may_change_while_a_message_is_handed_round():
         subscriptions[f"{name}-newer"] = []
     assert len(subscriptions) == 8
     assert subscriptions["first"] == []
+
+
+def test_topic_is_looked_up_among_subscriptions_not_searched():
+    subscriptions = SteadySubscriptions()
+    for name in ("v1/kijani/probe-1/ack", "v1/kijani/probe-2/ack", "v1/kijani/+/t"):
+        subscriptions[name] = []
+    assert subscriptions.candidates("v1/kijani/probe-1/ack") == [
+        "v1/kijani/probe-1/ack",
+        "v1/kijani/+/t",
+    ]
+    del subscriptions["v1/kijani/+/t"]
+    assert subscriptions.candidates("v1/kijani/probe-3/ack") == []
+
+
+def test_device_that_comes_back_takes_its_half_open_connection_over(station: RunningStation):
+    with connected(station) as first:
+        first.say(signed_batch(batch("probe-1", 1)))
+        first.wait_watermark(1)
+        first.fall_silent()
+        with connected(station) as second:
+            second.say(signed_batch(batch("probe-1", 2)))
+            second.wait_watermark(2)
+            second.say(signed_batch(batch("probe-1", 3)))
+            second.wait_watermark(3)
+        assert station.count("samples") == 3

@@ -88,6 +88,10 @@ class EdgeDevice:
         assert isinstance(sock, socket.socket)
         sock.shutdown(socket.SHUT_RDWR)
 
+    def fall_silent(self) -> None:
+        """Leave the connection half open: nothing is read or written any more."""
+        self._client.loop_stop()
+
     def subscribe(self, name: str) -> None:
         """Ask for a topic."""
         self._client.subscribe(name, qos=1)

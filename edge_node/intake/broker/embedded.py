@@ -12,12 +12,10 @@ import contextlib
 import hmac
 import logging
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from amqtt.adapters import StreamWriterAdapter
-from amqtt.broker import Broker as Amqtt
 from amqtt.contexts import Action, BrokerConfig
 from amqtt.errors import AMQTTError
 from amqtt.plugins.base import BaseAuthPlugin, BaseTopicPlugin
@@ -39,6 +37,7 @@ from edge_node.intake.broker.access import (
     publish_topics,
     station_user,
 )
+from edge_node.intake.broker.fanout import FanOutBroker, SteadySubscriptions
 from edge_node.intake.broker.gate import Login, admitted
 from edge_node.intake.broker.redelivery import RedeliveringHandler
 from edge_node.intake.broker.secure import SecureDoorway, shows_own_certificate
@@ -49,6 +48,8 @@ from edge_node.store.devices import DeviceRegistry
 START_S_MAX = 10
 STOP_S_MAX = 10
 NAME_CHARACTERS_MAX = 48  # of a stranger's name in the log
+TAKE_OVER_S_MAX = 2.0  # how long a new connection waits for the end of the old one
+TAKE_OVER_STEP_S = 0.02
 TEND_S = 0.25  # how soon a revocation reaches a live connection
 _LISTENER = "default"
 
@@ -147,22 +148,7 @@ class DoorTopics(BaseTopicPlugin):  # type: ignore[misc]  # the library is untyp
         return bool(self.config.door.allows(user or "", topic or "", action))
 
 
-class SteadySubscriptions(dict[str, list[tuple[Session, int]]]):
-    """Subscriptions that may change while a message is handed round.
-
-    amqtt walks them with an await in between; a device that connects meanwhile would
-    end that walk with an error, and the message with it.
-    """
-
-    def items(self) -> Any:
-        """The subscriptions as they are now."""
-        return [(name, list(sessions)) for name, sessions in super().items()]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(list(super().keys()))
-
-
-class _Amqtt(Amqtt):  # type: ignore[misc]  # the library is untyped here
+class _Amqtt(FanOutBroker):
     def __init__(self, config: BrokerConfig) -> None:
         super().__init__(config)
         self._subscriptions = SteadySubscriptions()
@@ -303,6 +289,7 @@ class EmbeddedBroker:
         try:
             reader = await admitted(stream, writer, lambda login: self._enters(writer, login))
             if reader is not None:
+                await self._take_over(writer)
                 await self._amqtt.external_connected(reader, StreamWriterAdapter(writer), _LISTENER)
         finally:
             self._connections.pop(writer, None)
@@ -314,6 +301,29 @@ class EmbeddedBroker:
             return False
         self._connections[writer] = login
         return True
+
+    async def _take_over(self, writer: asyncio.StreamWriter) -> None:
+        """End the connection that this client still has: amqtt would leave both, half deaf.
+
+        After a half-open link, that is the device itself; else somebody has its password.
+        MQTT 3.1.1, 3.1.4-2.
+        """
+        login = self._connections[writer]
+        others = [
+            other
+            for other, known in self._connections.items()
+            if other is not writer
+            and login is not None
+            and known is not None
+            and (known.user, known.client_id) == (login.user, login.client_id)
+        ]
+        for other in others:
+            other.transport.abort()
+            self._on_event("device_taken_over", {"device": login.user if login else ""})
+        for _ in range(round(TAKE_OVER_S_MAX / TAKE_OVER_STEP_S)):
+            if not any(other in self._connections for other in others):
+                return
+            await asyncio.sleep(TAKE_OVER_STEP_S)
 
     async def _tend(self) -> None:
         """End connections whose login no longer counts: revoked, rotated, removed."""
