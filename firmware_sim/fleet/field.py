@@ -28,6 +28,7 @@ COLD_ROOM_C = 6.0
 COUNTED_MS_MAX = MS_PER_DAY
 
 Field = Callable[[Moment, Moment], Quantities]  # (previous sample, now) → true quantities
+Lie = Callable[[Field], Field]  # what the sensors are shown instead
 
 
 class FieldReadings:

@@ -93,13 +93,17 @@ class Fleet:
         new_epoch: Callable[[], str],
         flash: FlashStore | None = None,
     ) -> None:
-        names = [member.spec.device for member in members]
+        names = [member.name for member in members]
         if len(set(names)) < len(names):
             raise SettingError(f"expected each device once, got {sorted(names)}")
         store = flash if flash is not None else FlashInMemory()
         self._new_epoch = new_epoch
         self._at_ms = at_ms
-        self._units = {m.spec.device: Unit(m, uplink, store, new_epoch(), at_ms) for m in members}
+        self._units: dict[str, Unit] = {}
+        for member in members:
+            twin = self._units.get(member.twin)
+            epoch = twin.device.memory.epoch if twin is not None else new_epoch()
+            self._units[member.name] = Unit(member, uplink, store, epoch, at_ms)
         self._selector = selectors.DefaultSelector()
         self._waker: socket.socket | None = None
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -274,7 +278,7 @@ class Fleet:
         self._tell()
 
     def _serve(self, session: Session, mask: int) -> None:
-        unit = self._units[session.device]
+        unit = self._units[session.name]
         unit.serve(session, mask, steady_clock_ms(), self._at_ms)
 
     def _attend(self) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from core.signing import Signer
 from firmware_sim.device import machine
 from firmware_sim.device.events import Measured, Wake
-from firmware_sim.device.machine import Device, DeviceSpec
+from firmware_sim.device.machine import Device, DeviceSpec, Message
 
 TIME_ERROR_MS = 500
 WAKES_MAX = 2_000_000  # between two instants: fifty years at a quarter of an hour
@@ -30,11 +31,30 @@ class Readings(Protocol):
         ...
 
 
+class Mischief(Protocol):
+    """What somebody who holds a device publishes beside its honest messages."""
+
+    def beside(self, message: Message, topic: str, payload: bytes) -> Sequence[tuple[str, bytes]]:
+        """Topics and payloads that follow an honest message."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """A device that belongs to a fleet, with its own key and password.
 
-    ``time_error_ms`` is how far off the time may be that it hears over its link [ms].
+    Parameters
+    ----------
+    spec, signer, password, readings
+        What it is, its key, its login, and what its sensors meet.
+    time_error_ms
+        How far off the time may be that it hears over its link [ms].
+    place
+        Tells two members apart that claim to be one device; empty for the true one.
+    twin
+        The member whose flash was copied, and with it the epoch; empty for none.
+    mischief
+        What is published beside its messages; None for an honest device.
     """
 
     spec: DeviceSpec
@@ -42,6 +62,14 @@ class Member:
     password: str
     readings: Readings
     time_error_ms: int = TIME_ERROR_MS
+    place: str = ""
+    twin: str = ""
+    mischief: Mischief | None = None
+
+    @property
+    def name(self) -> str:
+        """What the fleet calls it: its device id, and its place if it is not the true one."""
+        return f"{self.spec.device}@{self.place}" if self.place else self.spec.device
 
 
 def lived(member: Member, device: Device, to_ms: int) -> Device:

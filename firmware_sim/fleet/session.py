@@ -35,8 +35,12 @@ class SessionState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """How a device presents itself to the broker, and what is said if it falls silent."""
+    """How a device presents itself to the broker, and what is said if it falls silent.
 
+    ``name`` is what the fleet calls it, which the broker never learns.
+    """
+
+    name: str
     device: str
     password: str
     will_topic: str
@@ -67,7 +71,7 @@ class Session:
         keepalive_s: int,
         selector: selectors.BaseSelector,
     ) -> None:
-        self.device = account.device
+        self.name = account.name
         self.state = SessionState.CONNECTING
         self.reason = ""
         self.inbox: list[bytes] = []

@@ -88,6 +88,7 @@ def account_of(site: str, member: Member, device: Device) -> Account:
     name = member.spec.device
     death = machine.death_of(member.spec, device)
     return Account(
+        name=member.name,
         device=name,
         password=member.password,
         will_topic=topic(site, name, "d"),

@@ -6,6 +6,7 @@ Belongs to the fleet's loop; nobody else may touch it.
 from __future__ import annotations
 
 import selectors
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.errors import HarvestlineError
@@ -21,7 +22,7 @@ from firmware_sim.device.events import (
     TimeHeard,
     Transmit,
 )
-from firmware_sim.device.machine import Phase
+from firmware_sim.device.machine import Message, Phase
 from firmware_sim.fleet.flash import FlashStore
 from firmware_sim.fleet.member import Member, lived
 from firmware_sim.fleet.session import Session, SessionState
@@ -73,7 +74,7 @@ class Unit:
         self._retry_ms = uplink.retry_ms_min
         self._next_keep_alive_ms = 0
         self._session_since_ms = 0
-        written = flash.load(member.spec.device)
+        written = flash.load(member.name)
         self.device = (
             machine.new_device(member.spec, epoch, at_ms)
             if written is None
@@ -153,7 +154,7 @@ class Unit:
 
     def revive(self, at_ms: int) -> None:
         """Get power back with nothing but what was in flash."""
-        written = self._flash.load(self._member.spec.device)
+        written = self._flash.load(self._member.name)
         if written is not None:
             self.device = machine.restore(written, at_ms)
         self._feed(PowerOn(at_ms))
@@ -182,9 +183,15 @@ class Unit:
             self.counts.samples_sent += len(getattr(message, "samples", ()))
             if self._session is not None:
                 self._session.publish(topic, payload)
+                for beside in self._beside(message, topic, payload):
+                    self._session.publish(*beside)
+
+    def _beside(self, message: Message, topic: str, payload: bytes) -> Sequence[tuple[str, bytes]]:
+        mischief = self._member.mischief
+        return () if mischief is None else mischief.beside(message, topic, payload)
 
     def _write(self) -> None:
-        self._flash.save(self._member.spec.device, machine.flash_of(self.device))
+        self._flash.save(self._member.name, machine.flash_of(self.device))
 
     def _connect(self, steady_ms: int, selector: selectors.BaseSelector) -> None:
         account = account_of(self._uplink.site, self._member, self.device)

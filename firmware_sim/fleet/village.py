@@ -10,7 +10,7 @@ from firmware_sim.config import SettingError
 from firmware_sim.device.models import METRICS_OF, SAMPLE_MS, device_spec
 from firmware_sim.district.places import DevicePlace, District
 from firmware_sim.district.season import SeasonTruth
-from firmware_sim.fleet.field import FieldReadings, field_of, sun_of
+from firmware_sim.fleet.field import FieldReadings, Lie, field_of, sun_of
 from firmware_sim.fleet.member import Member
 from firmware_sim.fleet.secrets import Secret
 from firmware_sim.history.register import UTC_OFFSET_MINUTES
@@ -48,8 +48,20 @@ def village_members(
     truth: SeasonTruth,
     secrets: Mapping[str, Secret],
     habits: Habits | None = None,
+    lies: Mapping[str, Lie] | None = None,
 ) -> tuple[Member, ...]:
     """All devices of a district in one season, ready for a :class:`Fleet`.
+
+    Parameters
+    ----------
+    district, truth
+        Where they stand, and what happens there.
+    secrets
+        Each device's key and password.
+    habits
+        How they are set up.
+    lies
+        By device: what its sensors are shown instead of the truth.
 
     Raises
     ------
@@ -59,9 +71,11 @@ def village_members(
     missing = [p.device_id for p in district.devices if p.device_id not in secrets]
     if missing:
         raise SettingError(f"expected a secret for each device, got none for {missing}")
-    wanted = habits or Habits()
+    wanted, told = habits or Habits(), lies or {}
     return tuple(
-        _member(district, truth, place, secrets[place.device_id], wanted)
+        village_member(
+            (district, truth), place, secrets[place.device_id], wanted, told.get(place.device_id)
+        )
         for place in district.devices
     )
 
@@ -71,16 +85,23 @@ def season_start_ms(truth: SeasonTruth) -> int:
     return day_start_ms(truth.spec.first_day, UTC_OFFSET_MINUTES * 60_000)
 
 
-def _member(
-    district: District, truth: SeasonTruth, place: DevicePlace, secret: Secret, habits: Habits
+def village_member(
+    season: tuple[District, SeasonTruth],
+    place: DevicePlace,
+    secret: Secret,
+    habits: Habits,
+    lie: Lie | None = None,
 ) -> Member:
+    """The device of a place; ``lie`` stands between its sensors and what is true there."""
+    district, truth = season
     draws = Draws(district.seed, f"{place.device_id}/{truth.spec.year}")
     start_ms = season_start_ms(truth)
     end_ms = start_ms + truth.spec.days * MS_PER_DAY
     metrics = [metric for metric in METRICS_OF[place.kind] if metric != _BATTERY]
     faults = plan_faults(draws, metrics, start_ms, end_ms, habits.faults)
+    shown = field_of(district, truth, place)
     readings = FieldReadings(
-        field=field_of(district, truth, place),
+        field=lie(shown) if lie is not None else shown,
         sun=sun_of(truth, place),
         truth=truth,
         instrument=Instrument(draws, start_ms, faults),

@@ -50,7 +50,7 @@ def registry_of(
         currency=CURRENCY,
         farmers=farmers,
         subjects=(*_land(district, season_id, sown_on), *_others(district)),
-        devices=_devices(district, station),
+        devices=registered_devices(district, station),
         dossiers=dossiers,
     )
 
@@ -155,7 +155,8 @@ def _others(district: District) -> list[Subject]:
     return herds + [Subject(*row) for row in things]
 
 
-def _devices(district: District, station: str) -> tuple[Device, ...]:
+def registered_devices(district: District, station: str) -> tuple[Device, ...]:
+    """Every device of the district, as its lender registers it at a station."""
     return tuple(
         Device(
             device_id=place.device_id,
