@@ -12,6 +12,7 @@ from core.lending.lease import Clock
 from edge_node.config import SettingError, Settings, load_settings
 from edge_node.decide.desk import Desk
 from edge_node.keys import KeyRing, PeerSealer, StationKeys, load_key_file, read_identity
+from edge_node.store.ballast import Ballast
 from edge_node.store.clocks import read_clock
 from edge_node.store.database import StationDatabase, open_database
 from edge_node.store.schema import migrate
@@ -76,7 +77,7 @@ def bench(hands: Hands, config: Path | None) -> Iterator[Bench]:
     settings = hands.settings(config)
     keys = load_key_file(settings.key_path, settings.station)
     ends = ends_of(hands, settings, keys)
-    db = open_database(settings.database_path)
+    db = open_database(settings.database_path, ballast=ballast_of(settings))
     try:
         migrate(db, hands.now_ms())
         yield Bench(hands, settings, keys, db, ends)
@@ -104,6 +105,11 @@ def ends_of(hands: Hands, settings: Settings, keys: StationKeys) -> Ends:
     )
     desk = Desk(settings.station, keys.signer, settings.utc_offset_ms)
     return Ends(desk, keys.opener, centre)
+
+
+def ballast_of(settings: Settings) -> Ballast:
+    """What money, consents and retention may fall back on when the disk is full."""
+    return Ballast(settings.ballast_path, settings.ballast_mib)
 
 
 def allowance_of(settings: Settings) -> Allowance:

@@ -25,7 +25,7 @@ from core.lending.clock import estimate
 from core.lending.lease import Clock
 from core.shape import encode
 from edge_node.commands.certificates import authority_of, keep_fresh, names_of
-from edge_node.commands.hands import Bench, Hands, allowance_of
+from edge_node.commands.hands import Bench, Hands, allowance_of, ballast_of
 from edge_node.config import read_secret
 from edge_node.decide.draws import recover
 from edge_node.decide.telemetry import telemetry_of
@@ -248,7 +248,9 @@ class Running:
         return read_clock(db, hands.reading())
 
     def _connect(self) -> StationDatabase:
-        db = open_database(self._settings.database_path, any_thread=True)
+        db = open_database(
+            self._settings.database_path, any_thread=True, ballast=ballast_of(self._settings)
+        )
         self._databases.append(db)
         return db
 

@@ -27,16 +27,17 @@ from core.wire.telemetry import WATERMARK, Watermark, parse_topic
 from edge_node.config import Settings
 from edge_node.intake.adapters import Adapters, is_foreign_topic
 from edge_node.intake.adapters.arriving import ForeignHeard
-from edge_node.intake.ballast import Ballast
 from edge_node.intake.broker.access import BrokerAccess, ack_topic
 from edge_node.intake.committer import Arrival, Committed, Committer
 from edge_node.intake.events import OnEvent
 from edge_node.intake.link import BrokerLink, Delivery
 from edge_node.intake.messages import Heard, read_message
+from edge_node.store.ballast import Ballast
 from edge_node.store.database import (
     DiskFullError,
     StationDatabase,
     StoreError,
+    has_room,
     limit_size,
     open_database,
 )
@@ -119,7 +120,8 @@ class Intake:
 
     def start(self, access: BrokerAccess) -> None:
         """Begin to hear devices through a broker, in the background."""
-        self._ballast.set_aside()
+        with contextlib.suppress(StoreError):  # the first batch will say so
+            has_room(self._ballast)
         self._link = BrokerLink(
             access, self._settings.site, self._settings.retry_s_max, self._queued, self._on_event
         )
@@ -240,7 +242,8 @@ class Intake:
                 return db
 
     def _require_ballast(self) -> None:
-        if self._blocked.is_set() and not self._ballast.set_aside():
+        """Nothing is taken in while money lives on the ballast, also after a restart."""
+        if not has_room(self._ballast):
             raise DiskFullError("expected room for the ballast before the intake goes on")
 
     def _reopened(self, db: StationDatabase) -> StationDatabase:

@@ -16,6 +16,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from core.errors import HarvestlineError
+from edge_node.store.ballast import Ballast
 
 BUSY_WAIT_MS = 10_000
 FILE_MODE = 0o600  # it holds names, debts and consents
@@ -43,7 +44,23 @@ class StationDatabase(Database):  # type: ignore[misc]  # the library is untyped
 
     A deferred transaction that reads first and writes later fails when another
     thread has written in between (SQLITE_BUSY_SNAPSHOT), and no time-out helps.
+
+    ``ballast`` is the space that its transactions may fall back on when the disk is
+    nearly full; None for a connection that has no right to it.
     """
+
+    ballast: Ballast | None = None
+
+    @property
+    def has_room(self) -> bool:
+        """Whether what can wait may be written: False while money lives on the ballast.
+
+        Raises
+        ------
+        StoreError
+            If that cannot be seen.
+        """
+        return self.ballast is None or has_room(self.ballast)
 
     @contextlib.contextmanager
     def atomic(self) -> Iterator[StationDatabase]:
@@ -61,6 +78,9 @@ class StationDatabase(Database):  # type: ignore[misc]  # the library is untyped
                 with super().atomic():
                     yield self
                 return
+            if self.ballast is not None:
+                with _file_errors():
+                    self.ballast.release_if_short()
             self.conn.execute("BEGIN IMMEDIATE")
             try:
                 yield self
@@ -86,7 +106,9 @@ def storage_errors() -> Iterator[None]:
         raise translated from error
 
 
-def open_database(path: Path, *, any_thread: bool = False) -> StationDatabase:
+def open_database(
+    path: Path, *, any_thread: bool = False, ballast: Ballast | None = None
+) -> StationDatabase:
     """Open the database file, creating it if there is none; does not touch its schema.
 
     Parameters
@@ -95,6 +117,8 @@ def open_database(path: Path, *, any_thread: bool = False) -> StationDatabase:
         The file; its folder must exist.
     any_thread
         Let other threads use the connection too; the caller then takes turns.
+    ballast
+        What its transactions may fall back on when the disk is nearly full.
 
     Raises
     ------
@@ -107,7 +131,9 @@ def open_database(path: Path, *, any_thread: bool = False) -> StationDatabase:
             path, timeout=BUSY_WAIT_MS / 1000, check_same_thread=not any_thread
         )
         try:
-            return _prepared(connection)
+            db = _prepared(connection)
+            db.ballast = ballast
+            return db
         except sqlite3.DatabaseError:
             connection.close()
             raise
@@ -137,8 +163,43 @@ def limit_size(db: StationDatabase, mib: int) -> None:
     db.conn.execute(f"PRAGMA max_page_count={mib * _BYTES_PER_MIB // page_bytes}")
 
 
+def has_room(ballast: Ballast) -> bool:
+    """Whether the ballast is set aside, if need be now.
+
+    Raises
+    ------
+    StoreError
+        If the file system refuses for another reason than room.
+    """
+    with _file_errors():
+        return ballast.set_aside()
+
+
+@contextlib.contextmanager
+def _file_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"expected a disk that can be read and written: {error}") from error
+
+
+def give_back_pages(db: StationDatabase, pages_max: int) -> None:
+    """Return some of the file's empty pages to the disk, and what the journal holds.
+
+    Rows that are deleted leave empty pages in the file, which new rows take; the disk
+    gets them back by this alone. Without room on the disk that matters.
+    """
+    with db.atomic():
+        # Each row of the answer is a page that was given back.
+        db.conn.execute(f"PRAGMA incremental_vacuum({pages_max})").fetchall()
+    with storage_errors():
+        db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
 def _prepared(connection: sqlite3.Connection) -> StationDatabase:
     db = StationDatabase(connection)
+    # Counts only for a new file, and before its first page: see give_back_pages.
+    db.conn.execute("PRAGMA auto_vacuum=INCREMENTAL")
     db.enable_wal()
     for pragma in (
         "synchronous=FULL",

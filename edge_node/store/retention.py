@@ -13,8 +13,9 @@ from collections.abc import Iterable
 
 from core.units import MS_PER_DAY
 from edge_node.config import Settings
-from edge_node.store.database import StationDatabase
+from edge_node.store.database import StationDatabase, give_back_pages
 
+PAGES_AT_ONCE_MAX = 256  # a mebibyte: moving them takes as much room in the journal
 DOCUMENTS_AT_ONCE_MAX = 500  # so that the intake never waits long for the write lock
 
 _EXPIRED = """
@@ -38,6 +39,22 @@ def mark_delivered(db: StationDatabase, document_sha256s: Iterable[str], at_ms: 
             " WHERE sha256 = ? AND delivered_ms IS NULL",
             [(at_ms, sha256) for sha256 in document_sha256s],
         )
+
+
+def make_room(db: StationDatabase) -> int:
+    """On a full disk, give it the pages that are empty; how many of them were given back."""
+    count = 0
+    while not db.has_room and (empty := _empty_pages(db)):
+        give_back_pages(db, PAGES_AT_ONCE_MAX)
+        given = empty - _empty_pages(db)
+        if not given:
+            break  # a file of before pages could be given back
+        count += given
+    return count
+
+
+def _empty_pages(db: StationDatabase) -> int:
+    return int(db.conn.execute("PRAGMA freelist_count").fetchone()[0])
 
 
 def delete_expired(db: StationDatabase, settings: Settings, now_ms: int) -> int:

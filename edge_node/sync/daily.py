@@ -19,7 +19,7 @@ from edge_node.features.compute import compute_daily_features
 from edge_node.store import documents, logs, outbox
 from edge_node.store.daily import final_features
 from edge_node.store.database import StationDatabase
-from edge_node.store.retention import delete_expired
+from edge_node.store.retention import delete_expired, make_room
 
 FEATURES_AT_ONCE_MAX = 1000
 DOCUMENTS_AT_ONCE_MAX = 100  # so that the intake never waits long for the write lock
@@ -31,14 +31,17 @@ def tend_readings(db: StationDatabase, settings: Settings, desk: Desk, clock: Cl
     A clock that is not known settles no day and deletes nothing: one that jumped ten
     years ahead would take away readings that were acknowledged and never delivered.
     Nor does a clock delete that was never held against anything the centre has said.
+    On a full disk nothing is computed, and what retention deletes goes back to the disk.
     """
     if not clock.known:
         return False
-    compute_daily_features(db, settings, clock.at_ms)
-    log_settled_features(db, desk, clock)
-    log_documents(db, desk, clock, settings.raw_waiting_max)
+    if db.has_room:
+        compute_daily_features(db, settings, clock.at_ms)
+        log_settled_features(db, desk, clock)
+        log_documents(db, desk, clock, settings.raw_waiting_max)
     if clock.floor_ms:
         delete_expired(db, settings, clock.at_ms)
+        make_room(db)
     return True
 
 

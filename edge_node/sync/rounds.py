@@ -20,6 +20,7 @@ from core.wire.envelope import LogClass
 from edge_node.decide.closing import close_given_back, give_back_expiring
 from edge_node.decide.draws import give_up_abandoned
 from edge_node.store import logs, outbox
+from edge_node.store.box import may_write
 from edge_node.store.database import DiskFullError, StationDatabase, StoreError
 from edge_node.sync.daily import log_settled_features
 from edge_node.sync.metering import UNMETERED, Allowance, Meter
@@ -99,8 +100,11 @@ def _marks(db: StationDatabase, ends: Ends) -> tuple[int, int]:
 
 
 def _round(ends: Ends, meter: Meter, clock: Clock, before_asking: Sequence[LogClass]) -> Round:
+    if not may_write(meter.db):
+        return _round_of_waiting_box(ends, meter, clock)
     give_up_abandoned(meter.db, ends.desk, clock)
-    log_settled_features(meter.db, ends.desk, clock)
+    if meter.db.has_room:
+        log_settled_features(meter.db, ends.desk, clock)
     urgent = push(ends, meter, clock, before_asking)
     asks = bool(urgent.records_count) or pull_is_due(meter, clock)
     pulled = pull(ends, meter, clock) if asks else Pulled()
@@ -110,7 +114,7 @@ def _round(ends: Ends, meter: Meter, clock: Clock, before_asking: Sequence[LogCl
     # What was given back is leased anew at once, while there is a link.
     again = pull(ends, meter, clock) if closed else Pulled()
     more = rest.more or pulled.more or again.more
-    if not more:
+    if not more and meter.db.has_room:
         more = fetch_pictures(ends, meter, clock)
     return Round(
         pushed_records_count=urgent.records_count + rest.records_count,
@@ -118,6 +122,12 @@ def _round(ends: Ends, meter: Meter, clock: Clock, before_asking: Sequence[LogCl
         refusals=pulled.refusals + again.refusals,
         more=more,
     )
+
+
+def _round_of_waiting_box(ends: Ends, meter: Meter, clock: Clock) -> Round:
+    """Only ask: a box that waits to be confirmed, or was replaced, sends nothing."""
+    pulled = pull(ends, meter, clock)
+    return Round(0, pulled.records_count, pulled.refusals, more=pulled.more or may_write(meter.db))
 
 
 def _note(db: StationDatabase, done: Round, clock: Clock, spent: tuple[int, int]) -> None:

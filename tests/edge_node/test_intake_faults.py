@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_node.intake.ballast import Ballast
 from edge_node.intake.broker.mosquitto import MosquittoBroker
+from edge_node.store.ballast import Ballast
 from edge_node.store.database import open_database
 from edge_node.store.retention import delete_expired
 from tests.support.edge_device import OutboxDevice
@@ -153,7 +153,12 @@ def fill_until_blocked(station: RunningStation, each: OutboxDevice, first: int =
         sent += 500
         each.send(batch_samples=100)
         eventually(settled, station, each, sent)
+    eventually(lambda: each.watermark["e1"] == upto(station))  # one may still be under way
     return sent
+
+
+def upto(station: RunningStation) -> int:
+    return int(station.db.execute("SELECT max(upto) FROM streams").fetchone()[0])
 
 
 def settled(station: RunningStation, each: OutboxDevice, sent: int) -> bool:
