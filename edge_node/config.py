@@ -84,6 +84,12 @@ class Settings:
         A day with a mean below this is a day of soil stress [ppm of volume].
     rain_normal_um_per_day
         What rain is normal in the season [thousandths of a mm per day].
+    latitude_mdeg, altitude_m
+        Where the site is [millidegrees, north positive; m]: the sun above its air.
+    soil
+        What soils are here where nothing better is known (``edge_node.features.crops``).
+    plots_file
+        TOML: each plot's soil and weather station; without it probes tell their soil.
     server_url, server_identity_file
         The centre, and its public identity (``core.wire.registry.Identity``).
     sync_every_s
@@ -140,6 +146,10 @@ class Settings:
     day_grace_ms: int = 6 * 3_600_000
     soil_stress_moisture_ppm: int = 140_000
     rain_normal_um_per_day: int = 4_000
+    latitude_mdeg: int = -1_050
+    altitude_m: int = 1_500
+    soil: str = "loam"
+    plots_file: Path = Path()
     server_url: str = ""
     server_identity_file: Path = Path()
     sync_every_s: int = 60
@@ -203,6 +213,8 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "day_grace_ms": (0, 30 * MS_PER_DAY),
     "soil_stress_moisture_ppm": (0, 1_000_000),
     "rain_normal_um_per_day": (1, 200_000),
+    "latitude_mdeg": (-89_000, 89_000),
+    "altitude_m": (-430, 6_000),
     "sync_every_s": (1, 86_400),
     "uplink_bytes_a_day_max": (0, 2**40),
     "uplink_reserve_bytes": (0, 2**30),

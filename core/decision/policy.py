@@ -15,7 +15,7 @@ from enum import Enum
 from core.decision.quote import Quote, quote
 from core.lending.product import Product
 from core.reasons import Reason, ReasonCode
-from core.scoring.features import FeatureValue, admissible
+from core.scoring.features import UNSIGNED_PPM_MAX, FeatureValue, admissible
 from core.scoring.points import REASONS_MAX, lost_points, pd_ppm, score
 from core.units import floor_to_unit
 from core.wire.modelfile import Model
@@ -80,7 +80,10 @@ def decide(inputs: DecisionInputs, model: Model, product: Product) -> Outcome:
     model's own reasons follow where the score was the cause. At most four reasons.
     """
     values = {value.name: value for value in inputs.features}
-    used = admissible(model.features, values, inputs.purposes, product.decision.coverage_ppm_min)
+    used = admissible(
+        model.features, values, inputs.purposes, product.decision.coverage_ppm_min,
+        unsigned_ppm_max(product),
+    )  # fmt: skip
     points = score(model.table, used)
     missing = tuple(d.name for d in model.features if d.name not in used)
     base = Outcome(Verdict.REFER, points, pd_ppm(model.table, points), 0, (), missing)
@@ -96,6 +99,12 @@ def decide(inputs: DecisionInputs, model: Model, product: Product) -> Outcome:
         reasons = (Reason(stopped[1]), *lost)[:REASONS_MAX]
         return replace(base, verdict=stopped[0], reasons=reasons)
     return _set_amount(base, inputs, product)
+
+
+def unsigned_ppm_max(product: Product) -> int:
+    """How much of a feature's readings may be unsigned under a product [ppm]."""
+    stated = product.decision.unsigned_ppm_max
+    return UNSIGNED_PPM_MAX if stated is None else stated
 
 
 def _stop_before_score(

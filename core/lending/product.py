@@ -116,7 +116,11 @@ class CapacityTerms:
 
 @dataclass(frozen=True, slots=True)
 class DecisionTerms:
-    """Delegated authority: what a station may decide without the centre."""
+    """Delegated authority: what a station may decide without the centre.
+
+    A feature of whose readings more than ``unsigned_ppm_max`` rest on no signature of a
+    device is missing; absent, ``core.scoring.features.UNSIGNED_PPM_MAX`` counts.
+    """
 
     approve_pd_ppm_max: int
     refer_pd_ppm_max: int
@@ -124,6 +128,7 @@ class DecisionTerms:
     coverage_ppm_min: int
     known_features_min: int
     purposes: tuple[str, ...]
+    unsigned_ppm_max: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +242,8 @@ def _shares_outside(product: Product) -> list[str]:
         "movement.change_min_ppm": product.movement.change_min_ppm,
         "decision.coverage_ppm_min": product.decision.coverage_ppm_min,
     }
+    if product.decision.unsigned_ppm_max is not None:
+        shares["decision.unsigned_ppm_max"] = product.decision.unsigned_ppm_max
     for stage in product.stages:
         shares[f"stages.{stage.stage}.released_ppm"] = stage.released_ppm
         shares[f"stages.{stage.stage}.ltv_ppm"] = stage.ltv_ppm

@@ -15,6 +15,9 @@ from core.errors import ShapeError
 from core.units import PPM
 
 INT32_MAX = 2**31 - 1
+# Of the readings behind a feature, so many may rest on no signature of a device, unless
+# the product says otherwise: what a gateway relays its owner may have made up.
+UNSIGNED_PPM_MAX = 500_000
 
 
 class Direction(Enum):
@@ -70,13 +73,16 @@ class FeatureValue:
     """A feature as a decision used it.
 
     ``coverage_ppm`` is the share of the expected readings or looks behind it;
-    ``provenance`` names the day range, evidence id or record hash it came from.
+    ``provenance`` names the day range, evidence id or record hash it came from;
+    ``unsigned_ppm`` is the share of its readings that no device signed, absent if all
+    are signed or it rests on none.
     """
 
     name: str
     value: int
     coverage_ppm: int = PPM
     provenance: str = ""
+    unsigned_ppm: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +106,20 @@ def admissible(
     values: Mapping[str, FeatureValue],
     purposes: Iterable[str],
     coverage_ppm_min: int,
+    unsigned_ppm_max: int = UNSIGNED_PPM_MAX,
 ) -> dict[str, int]:
     """The model's inputs: what is known well enough and may be used, clamped.
 
-    Everything else is left out, which the model scores as missing.
+    Everything else is left out, which the model scores as missing: what is too thin,
+    what no consent admits, and what rests on too many readings that nobody signed.
     """
     granted = set(purposes)
     inputs: dict[str, int] = {}
     for definition in definitions:
         found = values.get(definition.name)
         if found is None or found.coverage_ppm < coverage_ppm_min:
+            continue
+        if (found.unsigned_ppm or 0) > unsigned_ppm_max:
             continue
         if definition.purpose and definition.purpose not in granted:
             continue

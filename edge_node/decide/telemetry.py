@@ -21,6 +21,9 @@ from edge_node.store.database import StationDatabase
 
 WINDOW_DAYS = 30  # soil and rain before an application
 MACHINE_DAYS = 120  # engine hours of about a season
+# Two weather stations of one village measure the same season.
+_OF_PLACES = ("rain_deficit_ppm", "rain_mm", "degree_days_c", "herd_steps_per_day")
+_BY_AREA = ("soil_stress_days", "water_stress_days", "water_stress_mean_ppm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +83,21 @@ def _measured(
 
 
 def _combined(name: str, seen: Sequence[_Seen], area_m2: int) -> FeatureValue:
-    if len(seen) == 1 and name != "soil_stress_days":
+    if len(seen) == 1 and name not in _BY_AREA:
         return seen[0].value
     provenance = "; ".join(one.value.provenance for one in seen)[:4000]
-    if name != "soil_stress_days":
+    # As bad as the worst part: a signed plot does not vouch for a relayed one.
+    unsigned_ppm = max(one.value.unsigned_ppm or 0 for one in seen) or None
+    if name in _OF_PLACES:
+        coverage_ppm = min(one.value.coverage_ppm for one in seen)
+        middle = divide_half_even(sum(one.value.value for one in seen), len(seen))
+        return FeatureValue(name, middle, coverage_ppm, provenance, unsigned_ppm)
+    if name not in _BY_AREA:
         coverage_ppm = min(one.value.coverage_ppm for one in seen)
         total = sum(one.value.value for one in seen)
-        return FeatureValue(name, total, coverage_ppm, provenance)
+        return FeatureValue(name, total, coverage_ppm, provenance, unsigned_ppm)
     weight = sum(one.weight for one in seen)
     mean = divide_half_even(sum(one.weight * one.value.value for one in seen), weight)
     # A plot without a probe counts as not covered.
     covered = sum(one.weight * one.value.coverage_ppm for one in seen) // area_m2
-    return FeatureValue(name, mean, min(covered, PPM), provenance)
+    return FeatureValue(name, mean, min(covered, PPM), provenance, unsigned_ppm)

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from core.canonical import canonical_hash
 from core.scoring.features import DailyFeature
-from core.units import MS_PER_DAY, civil_day, day_start_ms
+from core.units import MS_PER_DAY, PPM, civil_day, day_start_ms, share_ppm
 from core.wire.telemetry import METRICS
 from edge_node.config import Settings
 from edge_node.features.daily import (
@@ -23,6 +24,8 @@ from edge_node.features.daily import (
     day_value,
     soil_stress,
 )
+from edge_node.features.derive import derive_until
+from edge_node.features.land import read_land
 from edge_node.features.quality import (
     Quality,
     QualityLimits,
@@ -32,12 +35,17 @@ from edge_node.features.quality import (
     second_look,
 )
 from edge_node.store import daily as store
+from edge_node.store import doubts
 from edge_node.store.daily import RawReading
 from edge_node.store.database import StationDatabase
 
 DAYS_AT_ONCE_MAX = 500
 REACH_MS = 30 * MS_PER_DAY  # how far back a counter's last value is looked for
 SAMPLE_MS_UNKNOWN = 3_600_000  # what to expect of a device that has said too little
+# A day of these with so many readings, of so many values, is never said twice by chance.
+PRINTED_METRICS = frozenset({"soil_moisture_ppm", "air_temperature_mdeg_c", "activity_steps"})
+PRINT_READINGS_MIN = 6
+PRINT_VALUES_MIN = 4
 _JUDGED_AT_ARRIVAL = (Quality.RANGE, Quality.CLOCK, Quality.UNKNOWN)
 
 
@@ -78,11 +86,19 @@ def compute_daily_features(db: StationDatabase, settings: Settings, now_ms: int)
                 for each in _with_followers(db, settings, subject_id, day, devices):
                     _compute(db, settings, each, now_ms)
                     computed += 1
+                    store.mark_underived(db, [(subject_id, each.day.isoformat())])
                 store.clear_stale(db, [(device, day) for device in devices])
-    last_closed = civil_day(now_ms - settings.day_grace_ms, settings.utc_offset_ms)
+    last_day = last_closed_day(settings, now_ms)
+    derive_until(db, read_land(settings), last_day, now_ms)
     with db.atomic():
-        store.settle_until(db, (last_closed - timedelta(days=1)).isoformat())
+        store.settle_until(db, last_day.isoformat())
     return computed
+
+
+def last_closed_day(settings: Settings, now_ms: int) -> date:
+    """The last civil day of the site whose features are no longer open."""
+    open_day = civil_day(now_ms - settings.day_grace_ms, settings.utc_offset_ms)
+    return open_day - timedelta(days=1)
 
 
 def _by_subject(
@@ -117,14 +133,17 @@ def _day(settings: Settings, subject_id: str, day: date) -> _Day:
 
 
 def _compute(db: StationDatabase, settings: Settings, day: _Day, now_ms: int) -> None:
+    on = day.day.isoformat()
     judged = [
-        (device, _judged(db, settings, device, day))
+        (device, doubts.kept_ppm(db, device, on), _judged(db, settings, device, day))
         for device in store.subject_devices(db, day.subject_id)
     ]
+    for device, _, by_metric in judged:
+        _print(db, device, by_metric, day)
     for definition in DAILY:
         parts = [
-            _device_day(device, definition, by_metric[definition.metric], day)
-            for device, by_metric in judged
+            _device_day((device, kept), definition, by_metric[definition.metric], day)
+            for device, kept, by_metric in judged
             if definition.metric in by_metric
         ]
         value = day_value(definition, parts)
@@ -166,9 +185,23 @@ def _in_time(raw: RawReading) -> tuple[int, str, int]:
     return raw.at_ms, raw.epoch, raw.seq
 
 
+def _print(
+    db: StationDatabase, device: str, by_metric: Mapping[str, Sequence[Reading]], day: _Day
+) -> None:
+    """Keep a hash of what the device said on the day, where chance cannot repeat it."""
+    for metric in PRINTED_METRICS & by_metric.keys():
+        values = [r.value for r in by_metric[metric] if r.at_ms >= day.start_ms]
+        if len(values) >= PRINT_READINGS_MIN and len(set(values)) >= PRINT_VALUES_MIN:
+            doubts.put_print(db, device, metric, day.day.isoformat(), canonical_hash(values))
+
+
 def _device_day(
-    device: str, definition: DailyDefinition, usable: Sequence[Reading], day: _Day
+    believed: tuple[str, Mapping[str, int]],
+    definition: DailyDefinition,
+    usable: Sequence[Reading],
+    day: _Day,
 ) -> DeviceDay:
+    device, kept = believed
     before = [reading for reading in usable if reading.at_ms < day.start_ms]
     within = tuple(reading for reading in usable if reading.at_ms >= day.start_ms)
     every_ms = sampling_interval_ms([reading.at_ms for reading in usable], SAMPLE_MS_UNKNOWN)
@@ -177,7 +210,10 @@ def _device_day(
     return DeviceDay(
         device_id=device,
         readings=within,
-        coverage_ppm=coverage_ppm(instants, day.start_ms, day.end_ms, every_ms),
+        coverage_ppm=share_ppm(
+            coverage_ppm(instants, day.start_ms, day.end_ms, every_ms),
+            kept.get(definition.metric, PPM),
+        ),
         before=before[-1] if counts_on and before else None,
     )
 
@@ -192,4 +228,4 @@ def _put(db: StationDatabase, day: _Day, value: DayValue, now_ms: int) -> None:
         readings_count=value.readings_count,
         readings_sha256=value.readings_sha256,
     )
-    store.put_feature(db, feature, now_ms)
+    store.put_feature(db, feature, now_ms, value.unsigned_ppm)

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from core.canonical import canonical_hash
-from core.units import divide_half_even
+from core.units import PPM, divide_half_even
 from edge_node.features.quality import Reading
+from edge_node.store.foreign import is_foreign
 
 SOIL_STRESS = "soil_stress"
 
@@ -24,6 +25,7 @@ class Aggregate(Enum):
     """How a day's readings become one number."""
 
     MEAN = "mean"
+    MIN = "min"
     MAX = "max"
     SUM = "sum"
     RISE = "rise"
@@ -43,6 +45,10 @@ DAILY: tuple[DailyDefinition, ...] = (
     DailyDefinition("rain_um", "rain_um", Aggregate.SUM),
     DailyDefinition("air_temperature_mean_mdeg_c", "air_temperature_mdeg_c", Aggregate.MEAN),
     DailyDefinition("air_temperature_max_mdeg_c", "air_temperature_mdeg_c", Aggregate.MAX),
+    DailyDefinition("air_temperature_min_mdeg_c", "air_temperature_mdeg_c", Aggregate.MIN),
+    DailyDefinition("relative_humidity_ppm", "relative_humidity_ppm", Aggregate.MEAN),
+    DailyDefinition("solar_radiation_w_per_m2", "solar_radiation_w_per_m2", Aggregate.MEAN),
+    DailyDefinition("wind_speed_mm_per_s", "wind_speed_mm_per_s", Aggregate.MEAN),
     DailyDefinition("activity_steps", "activity_steps", Aggregate.SUM),
     DailyDefinition("heads_count", "animals_seen_count", Aggregate.MAX),
     DailyDefinition("engine_s", "engine_s", Aggregate.RISE),
@@ -68,13 +74,17 @@ class DeviceDay:
 
 @dataclass(frozen=True, slots=True)
 class DayValue:
-    """A feature's value on a day, before it is stored."""
+    """A feature's value on a day, before it is stored.
+
+    ``unsigned_ppm`` is the share of its readings that no device signed.
+    """
 
     feature: str
     value: int
     coverage_ppm: int
     readings_count: int
     readings_sha256: str
+    unsigned_ppm: int = 0
 
 
 def day_value(definition: DailyDefinition, days: Sequence[DeviceDay]) -> DayValue | None:
@@ -106,6 +116,7 @@ def day_value(definition: DailyDefinition, days: Sequence[DeviceDay]) -> DayValu
         coverage_ppm=sum(day.coverage_ppm for day in present) // len(days),
         readings_count=sum(len(day.readings) for day in present),
         readings_sha256=readings_sha256(definition.metric, present),
+        unsigned_ppm=_unsigned_ppm(present),
     )
 
 
@@ -117,6 +128,7 @@ def soil_stress(moisture: DayValue, stress_below_ppm: int) -> DayValue:
         moisture.coverage_ppm,
         moisture.readings_count,
         moisture.readings_sha256,
+        moisture.unsigned_ppm,
     )
 
 
@@ -133,12 +145,21 @@ def readings_sha256(metric: str, days: Sequence[DeviceDay]) -> str:
     return canonical_hash(rows)
 
 
+def _unsigned_ppm(days: Sequence[DeviceDay]) -> int:
+    """The share of readings that came by a gateway; rounded up, so that one counts."""
+    epochs = [reading.epoch for day in days for reading in day.readings]
+    unsigned = sum(is_foreign(epoch) for epoch in epochs)
+    return -(-unsigned * PPM // len(epochs))
+
+
 def _of_device(aggregate: Aggregate, day: DeviceDay) -> int:
     values = [reading.value for reading in day.readings]
     if aggregate is Aggregate.MEAN:
         return divide_half_even(sum(values), len(values))
     if aggregate is Aggregate.MAX:
         return max(values)
+    if aggregate is Aggregate.MIN:
+        return min(values)
     if aggregate is Aggregate.SUM:
         return sum(values)
     return _rise(([day.before.value] if day.before else []) + values)
@@ -155,6 +176,7 @@ def _mean(values: Sequence[int]) -> int:
 
 _ACROSS: Mapping[Aggregate, Callable[[Sequence[int]], int]] = {
     Aggregate.MEAN: _mean,
+    Aggregate.MIN: min,
     Aggregate.MAX: max,
     Aggregate.SUM: sum,
     Aggregate.RISE: sum,

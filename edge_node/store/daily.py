@@ -27,6 +27,14 @@ class FinalFeature:
 
 
 @dataclass(frozen=True, slots=True)
+class GradedFeature:
+    """A daily feature with the share of its readings that no device signed [ppm]."""
+
+    feature: DailyFeature
+    unsigned_ppm: int
+
+
+@dataclass(frozen=True, slots=True)
 class RawReading:
     """A stored reading: where it stands, when it was taken, what it said."""
 
@@ -120,35 +128,40 @@ def set_quality(db: StationDatabase, codes: Iterable[tuple[int, RawReading]]) ->
     )
 
 
-def put_feature(db: StationDatabase, feature: DailyFeature, now_ms: int) -> bool:
+def put_feature(
+    db: StationDatabase, feature: DailyFeature, now_ms: int, unsigned_ppm: int = 0
+) -> bool:
     """Store a day's value if it is news; whether it was.
 
     A settled version is never touched: other readings make the next version. One that
     is still open gives way, for a day is computed many times before it closes.
     """
     newest = db.conn.execute(
-        f"SELECT feature_id, version, final_no, {_COLUMNS} FROM daily_features"  # noqa: S608  # constant
+        f"SELECT feature_id, version, final_no, coalesce(unsigned_ppm, 0), {_COLUMNS}"  # noqa: S608
+        " FROM daily_features"
         " WHERE subject_id = ? AND feature = ? AND day = ? ORDER BY version DESC LIMIT 1",
         (feature.subject_id, feature.feature, feature.day),
     ).fetchone()
-    if newest is not None and DailyFeature(*newest[3:]) == feature:
+    if newest is not None and (newest[3], DailyFeature(*newest[4:])) == (unsigned_ppm, feature):
         return False
     version = 1 if newest is None else newest[1]
     if newest is not None and newest[2] is None:
         db.conn.execute("DELETE FROM daily_features WHERE feature_id = ?", (newest[0],))
     elif newest is not None:
         version += 1
-    put_version(db, feature, version, now_ms)
+    put_version(db, feature, version, now_ms, unsigned_ppm)
     return True
 
 
-def put_version(db: StationDatabase, feature: DailyFeature, version: int, now_ms: int) -> None:
+def put_version(
+    db: StationDatabase, feature: DailyFeature, version: int, now_ms: int, unsigned_ppm: int = 0
+) -> None:
     """Store a version of a daily feature that is not there yet."""
     values = (getattr(feature, name) for name in _COLUMNS.split(", "))
     db.conn.execute(
-        f"INSERT INTO daily_features ({_COLUMNS}, version, computed_ms)"  # noqa: S608  # constant
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*values, version, now_ms),
+        f"INSERT INTO daily_features ({_COLUMNS}, version, computed_ms, unsigned_ppm)"  # noqa: S608
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*values, version, now_ms, unsigned_ppm or None),
     )
 
 
@@ -203,15 +216,54 @@ def daily_features(
     names
         Only these features; all if empty.
     """
+    return tuple(one.feature for one in graded_features(db, subject_id, days, names))
+
+
+def graded_features(
+    db: StationDatabase, subject_id: str, days: tuple[str, str], names: Sequence[str] = ()
+) -> tuple[GradedFeature, ...]:
+    """As :func:`daily_features`, with how much of each no device signed."""
     rows = db.conn.execute(
-        f"SELECT {_COLUMNS} FROM daily_features f"  # noqa: S608  # constant
+        f"SELECT coalesce(unsigned_ppm, 0), {_COLUMNS} FROM daily_features f"  # noqa: S608
         " WHERE subject_id = ? AND day BETWEEN ? AND ? AND version = (SELECT max(version)"
         " FROM daily_features n WHERE n.subject_id = f.subject_id AND n.feature = f.feature"
         " AND n.day = f.day) ORDER BY feature, day",
         (subject_id, *days),
     )
-    found = (DailyFeature(*row) for row in rows)
-    return tuple(feature for feature in found if not names or feature.feature in names)
+    found = (GradedFeature(DailyFeature(*row[1:]), row[0]) for row in rows)
+    return tuple(one for one in found if not names or one.feature.feature in names)
+
+
+def mark_underived(db: StationDatabase, pairs: Iterable[tuple[str, str]]) -> None:
+    """Note that what follows from these (subject, civil day) features must be computed."""
+    db.conn.executemany("INSERT OR IGNORE INTO underived_days VALUES (?, ?)", pairs)
+
+
+def underived_days(
+    db: StationDatabase, last_day: str, days_max: int
+) -> tuple[tuple[str, str], ...]:
+    """Some (subject, civil day) pairs up to a day whose derived features are to be computed."""
+    rows = db.conn.execute(
+        "SELECT subject_id, day FROM underived_days WHERE day <= ?"
+        " ORDER BY day, subject_id LIMIT ?",
+        (last_day, days_max),
+    )
+    return tuple((subject, day) for subject, day in rows)
+
+
+def clear_underived(db: StationDatabase, pairs: Iterable[tuple[str, str]]) -> None:
+    """The derived features of these (subject, civil day) pairs are computed."""
+    db.conn.executemany("DELETE FROM underived_days WHERE subject_id = ? AND day = ?", pairs)
+
+
+def measured_subjects(db: StationDatabase, kind: str) -> tuple[str, ...]:
+    """The ids of registered subjects of a kind that some device measures."""
+    rows = db.conn.execute(
+        "SELECT DISTINCT s.subject_id FROM subjects s JOIN devices d USING (subject_id)"
+        " WHERE s.kind = ? ORDER BY s.subject_id",
+        (kind,),
+    )
+    return tuple(subject for (subject,) in rows)
 
 
 def document_hashes(

@@ -18,6 +18,7 @@ from edge_node.store.database import StationDatabase
 MEMORY_MS = 400 * MS_PER_DAY
 FORGET_ROWS_MAX = 100  # at one go
 _EVER_MS = 2**60
+_FOREIGN = "x-"
 
 
 class Grade(Enum):
@@ -55,7 +56,15 @@ class Heard:
 
 def epoch_of(gateway: str) -> str:
     """The epoch in which the station numbers what a gateway brings."""
-    return f"x-{gateway}"[:48]
+    return f"{_FOREIGN}{gateway}"[:48]
+
+
+def is_foreign(epoch: str) -> bool:
+    """Whether the station has numbered this epoch, for what a gateway brought.
+
+    A device that signs may call its own epoch so; it lowers its own grade by that.
+    """
+    return epoch.startswith(_FOREIGN)
 
 
 def heard_before(db: StationDatabase, heard: Heard) -> str | None:

@@ -12,7 +12,7 @@ from core.decision.card import DecisionCard, replay
 from core.decision.policy import DecisionInputs, Verdict, decide
 from core.errors import ReplayMismatchError
 from core.reasons import SENTENCES, Reason, ReasonCode
-from core.scoring.features import FeatureValue
+from core.scoring.features import UNSIGNED_PPM_MAX, FeatureValue
 from core.shape import decode, encode
 from core.wire.records import Application
 from tests.support.models import model_hash, small_model
@@ -121,3 +121,32 @@ def test_every_reason_has_words() -> None:
     assert set(SENTENCES) == set(ReasonCode)
     said = Reason(ReasonCode.LIMIT_STAGE_SEEN, {"stage": "heading"}).sentence()
     assert said == "Your crop was seen at heading, so the next part is released."
+
+
+@pytest.mark.parametrize(
+    ("unsigned_ppm", "bound_ppm", "is_missing"),
+    [
+        (None, None, False),
+        (UNSIGNED_PPM_MAX, None, False),  # at the bound it still counts
+        (UNSIGNED_PPM_MAX + 1, None, True),
+        (1, 0, True),  # a product may ask for signatures only
+        (1_000_000, 1_000_000, False),
+    ],
+)
+def test_a_feature_that_too_few_devices_signed_is_missing(unsigned_ppm, bound_ppm, is_missing):
+    terms = replace(PRODUCT.decision, unsigned_ppm_max=bound_ppm)
+    product = replace(PRODUCT, decision=terms)
+    relayed = FeatureValue("soil_stress_days", 5, unsigned_ppm=unsigned_ppm)
+    outcome = decide(asked(features=(*GOOD, relayed)), MODEL, product)
+    assert ("soil_stress_days" in outcome.missing) is is_missing
+
+
+def test_an_application_that_rests_on_unsigned_readings_goes_to_a_person():
+    terms = replace(PRODUCT.decision, known_features_min=len(GOOD) + 1)
+    product = replace(PRODUCT, decision=terms)
+    stress = FeatureValue("soil_stress_days", 5)
+    assert decide(asked(features=(*GOOD, stress)), MODEL, product).verdict is Verdict.APPROVE
+    relayed = replace(stress, unsigned_ppm=1_000_000)
+    outcome = decide(asked(features=(*GOOD, relayed)), MODEL, product)
+    assert outcome.verdict is Verdict.REFER
+    assert [reason.code for reason in outcome.reasons] == [ReasonCode.DECISION_EVIDENCE_THIN]

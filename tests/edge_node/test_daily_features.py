@@ -117,6 +117,7 @@ def test_weather_is_summed_averaged_and_topped(db: StationDatabase, diary: Diary
         "rain_um": 4_000,
         "air_temperature_mean_mdeg_c": 20_004,
         "air_temperature_max_mdeg_c": 20_007,
+        "air_temperature_min_mdeg_c": 20_000,
     }
 
 
@@ -280,7 +281,8 @@ def test_rain_deficit_is_against_the_normal_of_the_days_that_were_seen(
     diary.say("mast-1", [(3 * i, {"rain_um": rain_um}) for i in range(8)])
     diary.say("mast-1", [(24, {"rain_um": 90_000})])  # a day seen for an eighth says nothing
     compute(db)
-    assert season(db, "village", date(2026, 5, 21)) == {"rain_deficit_ppm": deficit_ppm}
+    found = season(db, "village", date(2026, 5, 21))
+    assert found == {"rain_deficit_ppm": deficit_ppm, "rain_mm": 8 * rain_um // 1_000}
 
 
 def test_herd_is_not_moved_by_one_miscount(db: StationDatabase, diary: Diary):

@@ -1,0 +1,104 @@
+"""Readings that are believed in part, and the prints by which a repeated day is known.
+
+A doubt never touches a reading: it says how much of a device's day counts towards the
+coverage of what is computed from it. Callers hold a transaction; nothing here commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from core.units import PPM, divide_half_even
+from edge_node.store.database import StationDatabase
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Doubt:
+    """How much of a device's readings of a metric on a day is believed [ppm], and why."""
+
+    device_id: str
+    day: str
+    metric: str
+    kind: str
+    kept_ppm: int
+
+
+@dataclass(frozen=True, slots=True)
+class SameDay:
+    """Two device-days that said the same values in the same order."""
+
+    metric: str
+    device_id: str
+    day: str
+    other_device_id: str
+    other_day: str
+
+
+def kept_ppm(db: StationDatabase, device_id: str, day: str) -> dict[str, int]:
+    """How much of a device's day counts, by metric; what is not named counts whole [ppm]."""
+    rows = db.conn.execute(
+        "SELECT metric, kept_ppm FROM doubts WHERE device_id = ? AND day = ?", (device_id, day)
+    )
+    kept: dict[str, int] = {}
+    for metric, share in rows:
+        kept[metric] = divide_half_even(kept.get(metric, PPM) * share, PPM)
+    return kept
+
+
+def put_doubts(db: StationDatabase, doubts: Iterable[Doubt]) -> int:
+    """Store what is newly doubted and mark those days to be computed again; how many."""
+    fresh = 0
+    for one in doubts:
+        cursor = db.conn.execute(
+            "INSERT INTO doubts (device_id, day, metric, kind, kept_ppm) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET kept_ppm = excluded.kept_ppm"
+            " WHERE kept_ppm <> excluded.kept_ppm",
+            (one.device_id, one.day, one.metric, one.kind, one.kept_ppm),
+        )
+        if cursor.rowcount > 0:
+            fresh += 1
+            db.conn.execute(
+                "INSERT OR IGNORE INTO stale_days VALUES (?, ?)", (one.device_id, one.day)
+            )
+    return fresh
+
+
+def doubts_of(db: StationDatabase, device_id: str) -> tuple[Doubt, ...]:
+    """What is doubted of a device, oldest first."""
+    rows = db.conn.execute(
+        "SELECT device_id, day, metric, kind, kept_ppm FROM doubts WHERE device_id = ?"
+        " ORDER BY day, metric, kind",
+        (device_id,),
+    )
+    return tuple(Doubt(*row) for row in rows)
+
+
+def put_print(db: StationDatabase, device_id: str, metric: str, day: str, sha256: str) -> None:
+    """Keep the hash of what a device said of a metric on a day."""
+    db.conn.execute(
+        "INSERT INTO day_prints (device_id, metric, day, print) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET print = excluded.print",
+        (device_id, metric, day, sha256),
+    )
+
+
+def same_days(db: StationDatabase, from_day: str, rows_max: int) -> tuple[SameDay, ...]:
+    """Device-days since a day that repeat an earlier one, or another device's.
+
+    Of two devices on one day, the one that the station heard later is named first.
+    """
+    rows = db.conn.execute(
+        "SELECT a.metric, a.device_id, a.day, b.device_id, b.day FROM day_prints a"
+        " JOIN day_prints b ON b.metric = a.metric AND b.print = a.print"
+        " AND (b.day < a.day OR (b.day = a.day AND b.device_id <> a.device_id"
+        "  AND b.device_id < a.device_id))"
+        " WHERE a.day >= ? ORDER BY a.day, a.device_id, b.day, b.device_id LIMIT ?",
+        (from_day, rows_max),
+    )
+    return tuple(SameDay(*row) for row in rows)
+
+
+def forget_prints(db: StationDatabase, before_day: str) -> None:
+    """Let go of prints of days before one."""
+    db.conn.execute("DELETE FROM day_prints WHERE day < ?", (before_day,))
