@@ -2,7 +2,7 @@
 
 -- Alerts for a farmer and flags for the lender's officer, from the day of the first
 -- evidence to the day on which it was over. Only one of a kind is open about a thing.
--- kind: edge_node.features.notices.NoticeKind; params and evidence: canonical JSON.
+-- kind: edge_node.watch.notices.NoticeKind; params and evidence: canonical JSON.
 CREATE TABLE notices (
     notice_id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     kind      TEXT NOT NULL,
@@ -58,3 +58,9 @@ CREATE TABLE underived_days (
 -- The share of a day's readings that no device signed; none if all are signed.
 ALTER TABLE daily_features ADD COLUMN unsigned_ppm INTEGER
     CHECK (unsigned_ppm BETWEEN 1 AND 1000000);
+
+-- The last civil day on which the watch has looked at everything.
+CREATE TABLE watched_until (
+    one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    day TEXT NOT NULL
+) STRICT;
