@@ -42,6 +42,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-CORE-011": CatalogueEntry("product is not valid", 422, EXIT_BAD_INPUT),
     "HL-CORE-012": CatalogueEntry("annual percentage rate has no solution", 422, EXIT_BAD_INPUT),
     "HL-CORE-013": CatalogueEntry("decision card does not replay", 409, EXIT_REFUSED),
+    "HL-CORE-014": CatalogueEntry("annual percentage rate is not unique", 422, EXIT_BAD_INPUT),
     # edge: the base station
     "HL-EDGE-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
     "HL-EDGE-002": CatalogueEntry("store cannot be written", 503, EXIT_STORAGE),
@@ -103,6 +104,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-SAT-019": CatalogueEntry("worker's software is another", 409, EXIT_REFUSED),
     "HL-SAT-020": CatalogueEntry("picture could not be delivered", 503, EXIT_UNAVAILABLE),
     "HL-SAT-021": CatalogueEntry("forage calibration cannot be used", 422, EXIT_BAD_INPUT),
+    "HL-SAT-022": CatalogueEntry("folder is not one of ingest's", 422, EXIT_BAD_INPUT),
     # server: the centre
     "HL-SRV-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
     "HL-SRV-002": CatalogueEntry("store cannot be used", 503, EXIT_STORAGE),
@@ -228,6 +230,12 @@ class PriceError(HarvestlineError):
     """The payment flows have no annual percentage rate in the searched range."""
 
     code = "HL-CORE-012"
+
+
+class SeveralRatesError(PriceError):
+    """More than one annual percentage rate explains the payment flows."""
+
+    code = "HL-CORE-014"
 
 
 class ReplayMismatchError(HarvestlineError):

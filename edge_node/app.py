@@ -26,12 +26,15 @@ NS_PER_MS = 1_000_000
 
 # name: (module, attribute, what `--help` says of it)
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "backup": ("edge_node.commands.backup", "backup", "write all of this station, sealed"),
     "clock": ("edge_node.commands.clock", "clock", "tell a station without a link the time"),
     "devices": ("edge_node.commands.devices", "devices", "who may speak at this station"),
     "export": ("edge_node.commands.link", "export", "write what waits to a file"),
     "import": ("edge_node.commands.link", "import_", "apply the centre's envelopes from a file"),
     "init": ("edge_node.commands.setup", "init", "make a new station: keys and settings"),
     "replay": ("edge_node.commands.looking", "replay", "decide a card again"),
+    "restore": ("edge_node.commands.backup", "restore", "put a backup back on a new box"),
+    "retire": ("edge_node.commands.backup", "retire", "stop a box that was replaced"),
     "run": ("edge_node.commands.serving", "run", "run broker, intake, sync and kiosk"),
     "status": ("edge_node.commands.looking", "status", "how the station is"),
     "sync": ("edge_node.commands.link", "sync", "sync with the centre once"),

@@ -100,6 +100,14 @@ class Settings:
         By how much money and consents may exceed it [bytes].
     picture_bytes_a_day_max
         What plots' pictures may cost on one civil day, both ways [bytes]; 0 for no pictures.
+    update_root_file
+        The root of updates that the lender handed over; without it no update is believed.
+    update_every_s
+        Pause between two looks for updates at the centre [s].
+    update_watch_h
+        How long a new version is watched, and rolled back if it turns out unsound [h].
+    update_bytes_a_day_max
+        What updates may cost on one civil day, both ways [bytes]; 0 for none by the link.
     adapters_file
         TOML: which foreign device is which of ours; without it gateways are not heard.
     carrier_token_file
@@ -156,6 +164,10 @@ class Settings:
     uplink_bytes_a_day_max: int = 0
     uplink_reserve_bytes: int = 256 * 1024
     picture_bytes_a_day_max: int = 200_000
+    update_root_file: Path = Path()
+    update_every_s: int = 21_600
+    update_watch_h: int = 24
+    update_bytes_a_day_max: int = 2_000_000
     adapters_file: Path = Path()
     carrier_token_file: Path = Path()
     carrier_bytes_max: int = 16 * 1024 * 1024
@@ -175,6 +187,16 @@ class Settings:
     def key_path(self) -> Path:
         """The station's private keys; the public half is beside it."""
         return self.folder / f"{self.station}.json"
+
+    @property
+    def link_key_path(self) -> Path:
+        """The link keys of a box that took the station over; its first box has none."""
+        return self.folder / f"{self.station}.link.json"
+
+    @property
+    def updates_folder(self) -> Path:
+        """Where updates are kept: metadata that was verified, targets, and parts of them."""
+        return self.folder / "updates"
 
     @property
     def tls_folder(self) -> Path:
@@ -219,6 +241,9 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "uplink_bytes_a_day_max": (0, 2**40),
     "uplink_reserve_bytes": (0, 2**30),
     "picture_bytes_a_day_max": (0, 2**30),
+    "update_every_s": (60, 30 * 86_400),
+    "update_watch_h": (0, 24 * 30),
+    "update_bytes_a_day_max": (0, 2**40),
     "carrier_bytes_max": (64 * 1024, 2**30),
     "page_port": (0, 65_535),
     "broker_tls_port": (0, 65_535),

@@ -32,6 +32,7 @@ TOKEN_BYTES = 32
 
 # name: (module, attribute, what `--help` says of it)
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "apr": ("server.commands.price", "apr_group", "the annual percentage rate of a case"),
     "box-gone": ("server.commands.boxes", "box_gone", "release what a lost box held, by two"),
     "enroll-satellite": ("server.commands.village", "enroll_satellite", "register a satellite key"),
     "enroll-station": ("server.commands.village", "enroll_station", "enrol a base station"),

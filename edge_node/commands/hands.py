@@ -104,6 +104,9 @@ def ends_of(hands: Hands, settings: Settings, keys: StationKeys) -> Ends:
         identity, KeyRing.of_hex(identity.public_key), PeerSealer([seal_key], hands.entropy)
     )
     desk = Desk(settings.station, keys.signer, settings.utc_offset_ms)
+    if settings.link_key_path.exists():
+        link = load_key_file(settings.link_key_path, settings.station)
+        return Ends(desk, link.opener, centre, link.signer)
     return Ends(desk, keys.opener, centre)
 
 
@@ -118,4 +121,5 @@ def allowance_of(settings: Settings) -> Allowance:
         settings.uplink_bytes_a_day_max,
         settings.uplink_reserve_bytes,
         settings.picture_bytes_a_day_max,
+        settings.update_bytes_a_day_max,
     )

@@ -14,6 +14,7 @@ from core.units import MS_PER_DAY
 from core.wire.records import LeaseClosed, LineStatus, Up
 from edge_node.decide.desk import Desk
 from edge_node.store import leases, logs
+from edge_node.store.box import may_write
 from edge_node.store.database import StationDatabase
 
 RENEWAL_MS = 10 * MS_PER_DAY  # a lease this near to its end is given back
@@ -50,6 +51,8 @@ def give_back_expiring(db: StationDatabase, clock: Clock) -> None:
 def close_given_back(db: StationDatabase, desk: Desk, clock: Clock) -> tuple[LeaseClosed, ...]:
     """Close what was given back and has no pending draw, each with its record."""
     with db.atomic():
+        if not may_write(db):
+            return ()
         books = [leases.book(db, lease_id) for lease_id in sorted(leases.closing_leases(db))]
         return tuple(_close(db, desk, book, clock) for book in books if not _has_pending(book))
 

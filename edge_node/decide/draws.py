@@ -24,6 +24,7 @@ from core.wire.records import Consent, ConsentAction, Drawdown, Up
 from edge_node.decide.desk import Desk
 from edge_node.decide.room import Room, rooms
 from edge_node.store import decisions, leases, lines, logs, village
+from edge_node.store.box import may_write
 from edge_node.store.database import StationDatabase
 from edge_node.store.decisions import ChangedRequestError
 from edge_node.store.leases import KeptDraw
@@ -140,7 +141,7 @@ def void(db: StationDatabase, desk: Desk, draw_id: str, clock: Clock) -> Receipt
 def recover(db: StationDatabase, desk: Desk, clock: Clock) -> tuple[Drawdown, ...]:
     """Settle what a crash left pending: posted if the payout was confirmed, else voided."""
     settled = []
-    for kept in leases.pending_draws(db):
+    for kept in leases.pending_draws(db) if may_write(db) else ():
         state = DrawState.POSTED if kept.paid_out_at_ms else DrawState.VOIDED
         settled.append(_settle(db, desk, kept.drawdown.draw_id, state, clock).drawdown)
     return tuple(settled)
@@ -150,7 +151,7 @@ def give_up_abandoned(db: StationDatabase, desk: Desk, clock: Clock) -> tuple[Dr
     """Void draws that nobody has confirmed for ``PENDING_MS_MAX``."""
     old = [
         kept
-        for kept in leases.pending_draws(db)
+        for kept in (leases.pending_draws(db) if may_write(db) else ())
         if not kept.paid_out_at_ms and clock.at_ms - kept.began_at_ms > PENDING_MS_MAX
     ]
     return tuple(void(db, desk, kept.drawdown.draw_id, clock).drawdown for kept in old)

@@ -84,10 +84,14 @@ def rooms(db: StationDatabase, line: KeptLine, clock: Clock) -> tuple[Room, ...]
 
 
 def books(db: StationDatabase, line: KeptLine) -> tuple[LeaseBook, ...]:
-    """The books that the line may draw under: its own, and the one it was opened under."""
+    """The books that the line may draw under: its own, and the one it was opened under.
+
+    None on a box that is not the station's now; never one that another box may have spent.
+    """
     found = leases.books_of_line(db, line.line_id)
     if line.opened is not None:
         found = (*found, leases.book(db, line.opened.lease_id))
+    found = tuple(book for book in found if leases.is_drawable(db, book.lease.lease_id))
     frozen, given_back = line.frozen or not line.open, leases.closing_leases(db)
     return tuple(
         replace(book, frozen=frozen, closed=book.closed or book.lease.lease_id in given_back)

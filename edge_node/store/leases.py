@@ -14,6 +14,7 @@ from core.canonical import canonical_bytes
 from core.lending.lease import Draw, DrawState, Lease, LeaseBook
 from core.shape import decode
 from core.wire.records import Drawdown
+from edge_node.store.box import held_leases, may_write
 from edge_node.store.database import StationDatabase
 from edge_node.store.village import UnknownRecordError
 
@@ -84,7 +85,13 @@ def open_onboarding(db: StationDatabase, product_id: str) -> tuple[LeaseBook, ..
         "AND closing = 0 AND closed = 0 ORDER BY signed_at_ms, lease_id",
         [product_id],
     ).fetchall()
-    return tuple(book(db, row[0]) for row in rows)
+    free = [row[0] for row in rows if is_drawable(db, row[0])]
+    return tuple(book(db, lease_id) for lease_id in free)
+
+
+def is_drawable(db: StationDatabase, lease_id: str) -> bool:
+    """Whether this box may draw on a lease: it is the station's, and no other may have."""
+    return may_write(db) and lease_id not in held_leases(db)
 
 
 def open_leases(db: StationDatabase) -> tuple[LeaseBook, ...]:
@@ -126,8 +133,11 @@ def mark_closing(db: StationDatabase, lease_id: str) -> None:
 
 
 def closing_leases(db: StationDatabase) -> frozenset[str]:
-    """Leases that take no new draw and are not closed yet."""
-    rows = db.execute("SELECT lease_id FROM leases WHERE closing = 1 AND closed = 0")
+    """Leases that take no new draw and are not closed yet; not those that are held."""
+    rows = db.execute(
+        "SELECT lease_id FROM leases WHERE closing = 1 AND closed = 0 "
+        "AND lease_id NOT IN (SELECT lease_id FROM held_leases)"
+    )
     return frozenset(row[0] for row in rows)
 
 
@@ -185,9 +195,13 @@ def draws_of_line(db: StationDatabase, line_id: str) -> tuple[KeptDraw, ...]:
 
 
 def pending_draws(db: StationDatabase) -> tuple[KeptDraw, ...]:
-    """All draws that are neither posted nor voided, oldest first."""
+    """All draws that are neither posted nor voided, oldest first.
+
+    Not those under a lease that is held: another box may have settled them.
+    """
     rows = db.execute(_SELECT + "WHERE state = 'pending' ORDER BY began_at_ms, draw_id")
-    return tuple(_kept(row) for row in rows)
+    held = held_leases(db)
+    return tuple(kept for kept in map(_kept, rows) if kept.drawdown.lease_id not in held)
 
 
 def _lease(document: str) -> Lease:

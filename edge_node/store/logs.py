@@ -11,13 +11,18 @@ import json
 from dataclasses import dataclass
 
 from core.canonical import canonical_bytes
-from core.errors import HarvestlineError
+from core.errors import ChainBrokenError, HarvestlineError
 from core.lending.lease import Clock
 from core.shape import encode
 from core.wire.envelope import GENESIS, LogClass, LogName, Record, record_hash
 from core.wire.records import Up
+from edge_node.store.box import require_may_write
 from edge_node.store.database import StationDatabase
 
+_INSERT = (
+    "INSERT INTO log_records (log, seq, kind, at_ms, error_ms, body, hash) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
 LOG_OF_KIND = {Up.DAILY_FEATURE: LogClass.FEATURES, Up.TELEMETRY: LogClass.RAW}
 
 
@@ -58,6 +63,8 @@ def append(
     ------
     OutsideTransactionError
         If no transaction is open.
+    BoxNotConfirmedError
+        If this box is not the station's now.
     """
     if not db.conn.in_transaction:
         raise OutsideTransactionError(f"expected an open transaction around a {kind.value} record")
@@ -65,12 +72,12 @@ def append(
     known = number_of(db, log, subject) if subject else None
     if known is not None:
         return known
+    require_may_write(db)
     last = tail(db, log)
     record = Record(last.seq + 1, kind.value, clock.at_ms, clock.error_ms, encode(body))
     head = record_hash(LogName(writer, log), last.head, record)
     db.execute(
-        "INSERT INTO log_records (log, seq, kind, at_ms, error_ms, body, hash) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        _INSERT,
         [log.value, record.seq, record.kind, record.at_ms, record.error_ms, _text(record), head],
     )
     if subject:
@@ -79,6 +86,37 @@ def append(
             [log.value, subject, record.seq],
         )
     return record.seq
+
+
+def take_back(db: StationDatabase, name: LogName, record: Record, head: str, subject: str) -> bool:
+    """Write a record of this station that the centre gives back; False if it is here already.
+
+    Money and daily features follow without a hole, and their hashes are held against ours;
+    of the raw log only the end comes back.
+
+    Raises
+    ------
+    ChainBrokenError
+        If it does not follow from what is here.
+    """
+    last = tail(db, name.log)
+    if record.seq <= last.seq:
+        return False
+    follows = record.seq == last.seq + 1 and record_hash(name, last.head, record) == head
+    if name.log is not LogClass.RAW and not follows:
+        raise ChainBrokenError(
+            f"expected record {last.seq + 1} of {name.log.value} to follow what is here, the "
+            f"centre gives back {record.seq} with another hash: this backup is of another history"
+        )
+    db.execute(_INSERT, [
+        name.log.value, record.seq, record.kind, record.at_ms, record.error_ms, _text(record), head,
+    ])  # fmt: skip
+    if subject:
+        db.execute(
+            "INSERT INTO log_subjects (log, subject, seq) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            [name.log.value, subject, record.seq],
+        )
+    return True
 
 
 def number_of(db: StationDatabase, log: LogClass, subject: str) -> int | None:

@@ -31,9 +31,11 @@ from core.wire.records import (
 from core.wire.registry import Device, Dossier, Farmer, Subject
 from edge_node.decide.closing import close_given_back, give_back_cut
 from edge_node.store import devices, leases, lines, logs, models, outbox, pictures, village
+from edge_node.store.box import may_write
 from edge_node.store.database import StationDatabase
 from edge_node.store.village import UnknownRecordError
 from edge_node.sync.peers import Ends
+from edge_node.sync.returning import take_confirmation, take_own, take_release
 
 _REFUSED_BY_NAME = (ModelRefusedError, SignatureError, LeaseError, UnknownRecordError)
 
@@ -60,7 +62,8 @@ def _farmer(db: StationDatabase, ends: Ends, record: Record, clock: Clock) -> No
     farmer, station = decode(Farmer, record.body), ends.desk.station
     known = village.find_farmer(db, farmer.farmer_id)
     village.keep_farmer(db, farmer)
-    if known is not None and known.home_station == station != farmer.home_station:
+    left_here = known is not None and known.home_station == station != farmer.home_station
+    if left_here and may_write(db):  # else said when this box is confirmed
         # In the money log after every line that was opened for them here: with it they may move.
         subject = f"farmer/{farmer.farmer_id}/left/{record.seq}"
         left = FarmerLeft(farmer.farmer_id, record.seq)
@@ -148,4 +151,7 @@ _APPLY: Mapping[str, Callable[[StationDatabase, Ends, Record, Clock], None]] = {
     Down.FREEZE.value: _freeze,
     Down.MODEL.value: _model,
     Down.EVIDENCE.value: _evidence,
+    Down.OWN.value: take_own,
+    Down.BOX.value: take_confirmation,
+    Down.LEASES_RELEASED.value: take_release,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.errors import SignatureError
-from core.signing import Opener, Sealer, Verifier, key_id_of
+from core.signing import Opener, Sealer, Signer, Verifier, key_id_of
 from core.wire.envelope import LogClass, LogName
 from core.wire.registry import Identity
 from edge_node.decide.desk import Desk
@@ -37,6 +37,12 @@ class Ends:
     desk: Desk
     opener: Opener
     centre: Centre
+    link_signer: Signer | None = None
+
+    @property
+    def signer(self) -> Signer:
+        """Signs what travels: the station's key, or the link key of a box that took over."""
+        return self.link_signer or self.desk.signer
 
     @property
     def down(self) -> LogName:

@@ -69,7 +69,7 @@ def _fetch(ends: Ends, meter: Meter, one: Wanted, clock: Clock) -> bool:
 
 def _claim(ends: Ends, one: Wanted, clock: Clock) -> str:
     asked = BlobRequest(ends.desk.station, one.subject_id, one.ref.sha256, clock.at_ms)
-    return sign_document(BLOB_REQUEST, encode(asked), ends.desk.signer).decode()
+    return sign_document(BLOB_REQUEST, encode(asked), ends.signer).decode()
 
 
 def _fits(meter: Meter, one: Wanted, claim_bytes: int) -> bool:

@@ -10,11 +10,13 @@ from core.shape import encode
 from core.signing import sign_document
 from core.wire.envelope import PULL, Pull
 from edge_node.store import logs, uplink
+from edge_node.store.box import BoxNotConfirmedError
 from edge_node.store.database import StationDatabase
 from edge_node.store.uplink import Purpose
 from edge_node.sync.applying import Fate, apply_envelope
 from edge_node.sync.metering import Meter
 from edge_node.sync.peers import Ends
+from edge_node.sync.returning import note_replaced
 from edge_node.sync.wires import DOCUMENT_TYPE, Answer, CentreUnreachableError
 
 ENVELOPES_A_PULL_MAX = 8  # then what is urgent here has its turn
@@ -39,6 +41,8 @@ def pull(ends: Ends, meter: Meter, clock: Clock) -> Pulled:
         If the link breaks or the centre refuses to answer.
     ChainBrokenError
         If an envelope was refused: it is kept aside, and asking again would bring it again.
+    BoxNotConfirmedError
+        If the centre has confirmed another box in place of this one.
     """
     records = 0
     refusals: list[str] = []
@@ -46,6 +50,12 @@ def pull(ends: Ends, meter: Meter, clock: Clock) -> Pulled:
         answer = _ask(ends, meter, clock)
         if answer is None:
             return Pulled(records, tuple(refusals))
+        if answer.body[:1] == b"{":
+            told = note_replaced(meter.db, ends, answer.body, clock)
+            raise BoxNotConfirmedError(
+                f"the centre has confirmed box {told.generation} of {told.station}: take this one "
+                "out of use, and bring what `retire` writes to the lender"
+            )
         applied = apply_envelope(meter.db, ends, answer.body, "link", clock)
         if applied.fate is not Fate.APPLIED:
             raise ChainBrokenError(
@@ -70,7 +80,7 @@ def pull_document(
     """A signed pull: where this station stands in the centre's log, and how much may come."""
     last = logs.down_tail(db, ends.down)
     body = Pull(ends.desk.station, last.seq, last.head, clock.at_ms, bytes_max)
-    return sign_document(PULL, encode(body), ends.desk.signer)
+    return sign_document(PULL, encode(body), ends.signer)
 
 
 def _ask(ends: Ends, meter: Meter, clock: Clock) -> Answer | None:

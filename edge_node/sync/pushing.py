@@ -26,7 +26,12 @@ UP_LOGS = (LogClass.MONEY, LogClass.FEATURES, LogClass.RAW)
 ENVELOPE_RECORDS_MAX = 500
 ENVELOPES_A_PUSH_MAX = 8  # then what came down meanwhile has its turn
 RECEIPT_BYTES_MAX = 4096
+_FORBIDDEN = 403
 _CONFLICT = 409
+
+
+class SenderRefusedError(CentreUnreachableError):
+    """The centre takes nothing that is signed by this box."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,7 @@ def next_envelope(
         return None
     centre = ends.centre
     seal_for = (centre.seal_key_id, centre.sealer)
-    return pack(ends.up(log), previous, records, ends.desk.signer, seal_for)
+    return pack(ends.up(log), previous, records, ends.signer, seal_for)
 
 
 def _most_urgent(
@@ -150,6 +155,8 @@ def _push_one(ends: Ends, meter: Meter, log: LogClass, data: bytes, clock: Clock
     answer = meter.post(purpose, "/api/v1/envelopes", data, ENVELOPE_TYPE)
     if answer.status == _CONFLICT:
         raise ChainBrokenError(f"the centre refuses this station's log: {answer.problem()}")
+    if answer.status == _FORBIDDEN:
+        raise SenderRefusedError(f"the centre does not hear this box: {answer.problem()}")
     if answer.refused:
         raise CentreUnreachableError(f"the centre refuses an envelope: {answer.problem()}")
     receipt = take_receipt(meter.db, ends, answer.body, clock)

@@ -27,7 +27,7 @@ from edge_node.sync.metering import UNMETERED, Allowance, Meter
 from edge_node.sync.peers import Ends
 from edge_node.sync.pictures import fetch_pictures
 from edge_node.sync.pulling import Pulled, pull, pull_is_due
-from edge_node.sync.pushing import UP_LOGS, push
+from edge_node.sync.pushing import UP_LOGS, SenderRefusedError, push
 from edge_node.sync.wires import CentreClient
 
 DOUBLINGS_MAX = 16
@@ -105,7 +105,11 @@ def _round(ends: Ends, meter: Meter, clock: Clock, before_asking: Sequence[LogCl
     give_up_abandoned(meter.db, ends.desk, clock)
     if meter.db.has_room:
         log_settled_features(meter.db, ends.desk, clock)
-    urgent = push(ends, meter, clock, before_asking)
+    try:
+        urgent = push(ends, meter, clock, before_asking)
+    except SenderRefusedError:
+        pull(ends, meter, clock)  # a box that was replaced hears so, signed
+        raise
     asks = bool(urgent.records_count) or pull_is_due(meter, clock)
     pulled = pull(ends, meter, clock) if asks else Pulled()
     give_back_expiring(meter.db, clock)

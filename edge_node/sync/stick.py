@@ -18,6 +18,7 @@ from core.lending.lease import Clock
 from core.wire.carrier import DOCUMENTS_MAX, MAGIC, documents_in, framed
 from core.wire.envelope import peek
 from edge_node.store import logs, outbox
+from edge_node.store.box import may_write
 from edge_node.store.database import DiskFullError, StationDatabase, StoreError
 from edge_node.sync.applying import Applied, Fate, apply_envelope
 from edge_node.sync.daily import log_settled_features
@@ -82,9 +83,12 @@ def export_to(
 
     What does not fit goes with the next file, after the receipts for this one.
     """
-    log_settled_features(db, ends.desk, clock)
+    unsent: Iterator[bytes] = iter(())
+    if may_write(db):  # a box that waits to be confirmed only asks
+        log_settled_features(db, ends.desk, clock)
+        unsent = _unsent(db, ends)
     size_bytes, count = file.write(MAGIC), 0
-    for document in itertools.chain((pull_document(db, ends, clock),), _unsent(db, ends)):
+    for document in itertools.chain((pull_document(db, ends, clock),), unsent):
         piece = framed(document)
         if size_bytes + len(piece) > bytes_max or count >= DOCUMENTS_MAX:
             return Exported(count, size_bytes, complete=False)

@@ -41,7 +41,7 @@ def ask_time(
     request = TimeRequest(ends.desk.station, entropy(NONCE_BYTES).hex())
     asked = read()
     try:
-        document = sign_document(TIME_REQUEST, encode(request), ends.desk.signer)
+        document = sign_document(TIME_REQUEST, encode(request), ends.signer)
         answer = client.post("/api/v1/time", document, DOCUMENT_TYPE)
     except CentreUnreachableError:
         return None

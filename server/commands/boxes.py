@@ -81,7 +81,7 @@ def box_gone(
     """Declare that the box before of station NAME is gone; a second officer confirms.
 
     The receipts are booked into the leases that are held, and what these held unspent is
-    released. The old box's own list, from `harvestline-edge receipts`, is as good.
+    released. The old box's own list, from `harvestline-edge retire`, is as good.
     """
     centre = centre_of(click.get_current_context(), config)
     by = _officer(centre, username, password_file)

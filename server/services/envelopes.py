@@ -77,8 +77,7 @@ def accept_envelope(centre: Centre, data: bytes) -> Answer:
     name = None
     try:
         name = peek(data).name
-        station, linked = _sender(centre, name)
-        _require_box_of_today(station, linked, peek(data).key_id)
+        station, linked = _sender(centre, name, peek(data).key_id)
         envelope = unpack(data, KeyRing((linked.public_key,)), centre.keys)
         return centre.write(lambda work: _take(work, station, envelope, data))
     except WriterQuarantinedError:
@@ -93,11 +92,12 @@ def accept_envelope(centre: Centre, data: bytes) -> Answer:
         raise
 
 
-def _sender(centre: Centre, name: LogName) -> tuple[Station, Station]:
+def _sender(centre: Centre, name: LogName, key_id: str) -> tuple[Station, Station]:
     """The station, and the same with the keys of its box of today."""
     with centre.store.reading() as tx:
         station = registry.find_station(tx, name.writer)
         linked = boxes.linked(tx, station) if station is not None else None
+        before = boxes.keys_before(tx, station) if station is not None else {}
     if station is None or linked is None:
         raise SenderError(
             f"expected an enrolled station, got writer {name.writer[:NAME_CHARACTERS_MAX]!r}"
@@ -105,14 +105,11 @@ def _sender(centre: Centre, name: LogName) -> tuple[Station, Station]:
     require_heard(centre, station.name)
     if name.log not in _UP_LOGS or name.stream:
         raise SenderError(f"expected one of a station's own logs, got {name.log.value}")
-    return station, linked
-
-
-def _require_box_of_today(station: Station, linked: Station, key_id: str) -> None:
-    if key_id == station.key_id != linked.key_id:
+    if key_id in before:
         raise BoxReplacedError(
             f"the box that sends for {station.name} was replaced by another: take it out of use"
         )
+    return station, linked
 
 
 def _take(work: Work, station: Station, envelope: Envelope, data: bytes) -> Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
@@ -22,13 +23,15 @@ class Fuse:
     """Blows at a statement: before it, or after it was carried out.
 
     ``left`` counts statements down; the fuse is out while it is negative, and waits
-    while it is ``held``, for those who only look.
+    while it is ``held``, for those who only look. ``rows_changed`` counts what the
+    centre's connections committed, for those who look only where something moved.
     """
 
     left: int = -1
     after: bool = False
     blown: int = 0
     held: bool = False
+    rows_changed: int = 0
 
     def arm(self, statements: int, *, after: bool) -> None:
         self.left, self.after = statements, after
@@ -96,6 +99,7 @@ def fused_sqlite(fuse: Fuse, opened: list[sqlite3.Connection]) -> type[sqlite3.C
     class Connection(sqlite3.Connection):
         def __init__(self, *arguments: Any, **named: Any) -> None:
             super().__init__(*arguments, **named)
+            self._counted = 0
             opened.append(self)
 
         def cursor(self, factory: type[sqlite3.Cursor] = Cursor) -> sqlite3.Cursor:  # type: ignore[override]
@@ -103,6 +107,8 @@ def fused_sqlite(fuse: Fuse, opened: list[sqlite3.Connection]) -> type[sqlite3.C
 
         def commit(self) -> None:
             fuse.run(lambda: super(Connection, self).commit())
+            fuse.rows_changed += self.total_changes - self._counted
+            self._counted = self.total_changes
 
         def close(self) -> None:
             # SQLAlchemy closes what an exception has hit; see `drop` for the rollback.
@@ -158,6 +164,7 @@ class Link:
         self._weather, self._chance, self._limbo = weather, chance, limbo
         self.sent_bytes = 0
         self.received_bytes = 0
+        self.befell: Counter[str] = Counter()
 
     def close(self) -> None:
         """Nothing to close."""
@@ -165,21 +172,21 @@ class Link:
     def post(self, path: str, content: bytes, content_type: str) -> Answer:
         del content_type
         self.sent_bytes += len(content)
-        if path.endswith("envelopes") and self._happens(self._weather.keep_for_later):
+        if path.endswith("envelopes") and self._happens("keep_for_later"):
             self._limbo.up.append(content)
             raise CentreUnreachableError("the request is still under way")
-        if self._happens(self._weather.lose_request):
+        if self._happens("lose_request"):
             raise CentreUnreachableError("the request was lost")
-        if self._happens(self._weather.spoil):
+        if self._happens("spoil"):
             content = self._spoiled(content)
-        if self._happens(self._weather.repeat):
+        if self._happens("repeat"):
             self._ask(path, content)
         answer = self._ask(path, content)
-        if answer.body and path.endswith("pull") and self._happens(self._weather.keep_for_later):
+        if answer.body and path.endswith("pull") and self._happens("keep_for_later"):
             self._limbo.down.append((self._station, answer.body))
-        if self._happens(self._weather.lose_answer):
+        if self._happens("lose_answer"):
             raise CentreUnreachableError("the answer was lost")
-        if answer.body and self._happens(self._weather.spoil):
+        if answer.body and self._happens("spoil"):
             answer = Answer(answer.status, self._spoiled(answer.body))
         self.received_bytes += len(answer.body)
         return answer
@@ -196,5 +203,7 @@ class Link:
         flipped = content[place] ^ (1 << self._chance.randrange(8))
         return content[:place] + bytes([flipped]) + content[place + 1 :]
 
-    def _happens(self, share: float) -> bool:
-        return self._chance.random() < share
+    def _happens(self, mishap: str) -> bool:
+        happens = bool(self._chance.random() < getattr(self._weather, mishap))
+        self.befell[f"link: {mishap}"] += happens
+        return happens

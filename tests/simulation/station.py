@@ -16,6 +16,7 @@ from core.shape import encode
 from core.wire.envelope import LogClass
 from core.wire.records import Application, Consent, ConsentAction
 from core.wire.registry import Identity
+from edge_node.config import Settings
 from edge_node.decide.applications import LineAsk, apply_for_line
 from edge_node.decide.desk import ClockUnknownError, Desk, RequestError
 from edge_node.decide.draws import (
@@ -61,29 +62,52 @@ class Promises:
 class SimulatedStation:
     """A station whose process can die and whose clock can be wrong."""
 
-    def __init__(self, folder: Path, name: str, centre: Identity, mint: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        centre: Identity,
+        mint: Callable[[], str],
+        settings: Settings | None = None,
+    ) -> None:
         self.name = name
         self.mint = mint
         self.fuse = Fuse()
         self.promises = Promises()
         self.skew_ms, self.error_ms = 0, 1_000
         self._boots, self._nonces = 0, 0
-        self._settings = station_settings(folder, name)
-        keys = load_key_file(self._settings.key_path, name)
+        self._settings = settings or station_settings(folder, name)
+        self.keys = keys = load_key_file(self._settings.key_path, name)
         self._desk = Desk(name, keys.signer, self._settings.utc_offset_ms)
         sealer = PeerSealer([bytes.fromhex(centre.seal_key)], entropy(name))
         verifier = KeyRing.of_hex(centre.public_key)
-        self._ends = peers.Ends(self._desk, keys.opener, peers.Centre(centre, verifier, sealer))
+        told, link_path = peers.Centre(centre, verifier, sealer), self._settings.link_key_path
+        if link_path.exists():  # a box that was put back from a backup
+            link = load_key_file(link_path, name)
+            self.ends = peers.Ends(self._desk, link.opener, told, link.signer)
+        else:
+            self.ends = peers.Ends(self._desk, keys.opener, told)
         self._telemetry_of = telemetry_of(self._settings)
         self.db = self._open()
+        self.note_receipts()
 
     def _open(self) -> StationDatabase:
         db = open_database(self._settings.database_path)
         db.conn = FusedConnection(db.conn, self.fuse)
         return db
 
+    @property
+    def settings(self) -> Settings:
+        """Where its files are."""
+        return self._settings
+
     def close(self) -> None:
         self.db.conn.close()
+
+    @property
+    def moved(self) -> tuple[int, int, int]:
+        """Differs if anything was written, promised or started since it was last looked at."""
+        return self._boots, self.db.conn.total_changes, len(self.promises.shown)
 
     def restart(self, now_ms: int) -> None:
         """The process is gone and comes back, as ``harvestline-edge run`` does."""
@@ -105,7 +129,7 @@ class SimulatedStation:
     def ask_time(self, link: Link, now_ms: int) -> bool:
         """Ask the centre for the time; whether it was told."""
         read = lambda: self._reading(now_ms)  # noqa: E731
-        return ask_time(self.db, self._ends, link, read, self._nonce) is not None  # type: ignore[arg-type]
+        return ask_time(self.db, self.ends, link, read, self._nonce) is not None  # type: ignore[arg-type]
 
     def _nonce(self, count: int) -> bytes:
         self._nonces += 1
@@ -171,7 +195,7 @@ class SimulatedStation:
     def sync(self, link: Link, now_ms: int) -> Round:
         """One round with the centre; what it receipts is a promise."""
         try:
-            return sync_once(self.db, self._ends, link, self.clock(now_ms))  # type: ignore[arg-type]
+            return sync_once(self.db, self.ends, link, self.clock(now_ms))  # type: ignore[arg-type]
         finally:
             self.fuse.held = True
             self.note_receipts()
@@ -190,14 +214,14 @@ class SimulatedStation:
         for log in UP_LOGS:
             tail = logs.tail(self.db, log).seq
             for _ in range(chance.randrange(3) if tail else 0):
-                data = next_envelope(self.db, self._ends, log, chance.randrange(tail))
+                data = next_envelope(self.db, self.ends, log, chance.randrange(tail))
                 found += [data] if data is not None else []
         chance.shuffle(found)
         return found
 
     def take(self, data: bytes, now_ms: int) -> str:
         """Apply what a carrier brings down, however late or often."""
-        return apply_envelope(self.db, self._ends, data, "stick", self.clock(now_ms)).fate.value
+        return apply_envelope(self.db, self.ends, data, "stick", self.clock(now_ms)).fate.value
 
     def _consent(self, farmer_id: str, purposes: tuple[str, ...], shown: str) -> Consent:
         return Consent(

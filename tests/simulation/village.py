@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import shutil
+import sqlite3
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
+
+from sqlalchemy import event
 
 from core.shape import encode
 from core.units import day_start_ms
@@ -22,7 +27,7 @@ from server.services import enrolment
 from server.services.centre import Centre
 from server.services.modelling import register_model
 from server.services.origination import open_lines
-from server.store.engine import open_store
+from server.store.engine import Store, open_store
 from server.store.schema import migrate
 from tests.support.centre_kit import TESTER, Counter, keys_of, model, polygons, product_of
 
@@ -87,7 +92,7 @@ def station_settings(folder: Path, name: str) -> EdgeSettings:
 @cache
 def template() -> Path:
     """A folder with a stocked centre and two new stations; half the farmers have a line."""
-    folder = Path(mkdtemp(prefix="harvestline-simulation-"))
+    folder = scratch()
     settings = centre_settings(folder)
     write_secret(folder / "session.secret", b"5" * 64)
     store = open_store(settings.database_url, settings.tenant_id)
@@ -107,9 +112,41 @@ def template() -> Path:
     return folder
 
 
-def lay_out(folder: Path) -> None:
-    """Copy the template into a world's own folder."""
-    shutil.copytree(template(), folder, dirs_exist_ok=True)
+def scratch() -> Path:
+    """A new folder that is removed when the process ends."""
+    folder = Path(mkdtemp(prefix="harvestline-simulation-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@cache
+def _engine() -> tuple[Store, dict[str, Any]]:
+    """One engine for all worlds, and where its next connection goes.
+
+    SQLAlchemy keeps the SQL of the statements that it has seen in the engine: one for each
+    world, and for each start after a death, would compile all of them anew.
+    """
+    settings = centre_settings(template())
+    store, place = open_store(settings.database_url, settings.tenant_id), {}
+
+    @event.listens_for(store.engine, "do_connect")
+    def _here(_dialect, _record, arguments, parameters) -> None:
+        arguments[:] = [place["path"]]
+        parameters["factory"] = place["factory"]
+
+    return store, place
+
+
+def shared_store(folder: Path, factory: type[sqlite3.Connection]) -> Store:
+    """The store of the one world that lives now; its connections are made by ``factory``.
+
+    A world is closed before another one opens: its connections went with ``close``.
+    """
+    store, place = _engine()
+    assert store.engine.pool.checkedout() == 0, "expected the world before to be closed"  # type: ignore[attr-defined]
+    store.close()
+    place.update(path=str(folder / "centre.sqlite"), factory=factory)
+    return store
 
 
 def move_home(centre: Centre, homes: dict[str, str]) -> None:

@@ -8,14 +8,16 @@ seed tells the same story, line by line.
 from __future__ import annotations
 
 import hashlib
+import shutil
 import sqlite3
+from collections import Counter as Tally
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from random import Random
-
-from sqlalchemy import event
 
 from core.errors import HarvestlineError
 from core.units import MS_PER_DAY
@@ -32,7 +34,6 @@ from server.services.roaming import roam
 from server.services.standing import owed
 from server.services.timing import answer_time
 from server.store import lines
-from server.store.engine import open_store
 from server.store.lines import Line
 from server.store.people import Actor
 from server.store.places import Place
@@ -45,22 +46,26 @@ from tests.support.centre_kit import StationKit as _NoStation
 
 MS_PER_MINUTE = 60_000
 STEP_MINOR = 10_000
+QUIET_ROUNDS_MAX = 12
 STAGES = tuple(Stage)
 
 
 class World:
     """One lender on one seed."""
 
-    def __init__(self, seed: int, folder: Path) -> None:
+    def __init__(self, seed: int, folder: Path, start: Start | None = None) -> None:
         self.chance = Random(seed)
         self.told: list[str] = []
+        self.befell: Tally[str] = Tally()
         self.limbo = Limbo()
         self.centre_fuse = Fuse()
         self._connections: list[sqlite3.Connection] = []
+        self._seen: object = None
         self.deaths = 0
-        village.lay_out(folder)
+        begun = start or _drawn_start(self.chance)
+        shutil.copytree(begun.folder, folder, dirs_exist_ok=True)
         self._folder = folder
-        self._ids = Counter(last=1_000_000)
+        self._ids = Counter(last=begun.ids_last)
         self._time = Clock(START_MS)
         self.centre = self._open_centre()
         identity = self.centre.keys.identity()
@@ -71,8 +76,6 @@ class World:
         self.homes = {each: village.home_of(each) for each in FARMERS}
         self._stage = dict.fromkeys(PLOT_OF.values(), 0)
         self._kit = self._satellite()
-        if self.chance.random() < 0.8:
-            self._begin_well()
 
     @property
     def now_ms(self) -> int:
@@ -100,6 +103,7 @@ class World:
             self._revive()
         except HarvestlineError as error:
             outcome = error.code
+        self.befell[name] += 1
         self._say(name, outcome)
 
     def heal(self) -> None:
@@ -112,16 +116,39 @@ class World:
             station.skew_ms, station.error_ms = 0, 1_000
             station.restart(self.now_ms)
         self.pass_time(2 * MS_PER_DAY)  # pending draws are given up, the daily sweep is due
-        for _ in range(6):
-            for station in self.alive:
-                done = station.sync(self._link(station, Weather()), self.now_ms)
-                assert not done.problem, done.problem
-            self.pass_time(MS_PER_MINUTE)
+        assert any(self._quiet_round() for _ in range(QUIET_ROUNDS_MAX)), "it never came to rest"
+
+    def _quiet_round(self) -> bool:
+        """One round of every station over a fair link; whether nothing moved any more."""
+        moved = 0
+        for station in self.alive:
+            done = station.sync(self._link(station, Weather()), self.now_ms)
+            assert not done.problem, done.problem
+            moved += done.progressed
+        self.pass_time(MS_PER_MINUTE)
+        return not moved
+
+    def moved(self) -> bool:
+        """Whether anything was written or promised since this was last asked."""
+        now = (
+            self.centre_fuse.rows_changed, self.deaths, self.lost, self.destroyed,
+            *(station.moved for station in self.stations.values()),
+        )  # fmt: skip
+        moved, self._seen = now != self._seen, now
+        return moved
 
     @property
     def alive(self) -> list[SimulatedStation]:
         """The stations that are not lost for ever."""
         return [each for each in self.stations.values() if each.name != self.lost]
+
+    def mint(self) -> str:
+        """An identifier."""
+        return self._ids.next_id()
+
+    def link(self, station: SimulatedStation, weather: Weather) -> Link:
+        """A station's way to the centre for one round."""
+        return self._link(station, weather)
 
     def pass_time(self, ms: int) -> None:
         """Time goes on, for everyone alike."""
@@ -319,12 +346,13 @@ class World:
 
     # The parts that the events are made of.
 
-    def _begin_well(self) -> None:
-        """Most stations are stocked over a good link before they are left alone."""
-        if self.chance.random() < 0.8:
+    def begin_well(self, *, with_lines: bool) -> int:
+        """Stock the stations over a good link; the number of the last identifier."""
+        if with_lines:
             village.open_first_lines(self.centre)
         for station in self.stations.values():
             station.sync(self._link(station, Weather()), self.now_ms)
+        return self._ids.last
 
     def _say(self, name: str, outcome: str) -> None:
         self.told.append(f"{self.now_ms} {name}: {outcome}")
@@ -340,7 +368,9 @@ class World:
         return self.centre.write(lambda work: work.today(180))
 
     def _link(self, station: SimulatedStation, weather: Weather) -> Link:
-        return Link(station.name, self._answer, weather, self.chance, self.limbo)
+        link = Link(station.name, self._answer, weather, self.chance, self.limbo)
+        link.befell = self.befell
+        return link
 
     def _answer(self, path: str, content: bytes) -> bytes | None:
         try:
@@ -361,11 +391,13 @@ class World:
         for station in self.stations.values():
             if station.fuse.blown:
                 self.deaths += station.fuse.blown
+                self.befell[_death("a station", station.fuse)] += 1
                 station.fuse.blown = 0
                 station.restart(self.now_ms)
 
     def _revive_centre(self) -> None:
         self.deaths += self.centre_fuse.blown
+        self.befell[_death("the centre", self.centre_fuse)] += 1
         self.centre_fuse.blown = 0
         self.centre_fuse.disarm()
         self.centre.store.close()
@@ -382,13 +414,9 @@ class World:
 
     def _open_centre(self) -> Centre:
         settings = village.centre_settings(self._folder)
-        store = open_store(settings.database_url, settings.tenant_id)
-        factory = fused_sqlite(self.centre_fuse, self._connections)
-
-        @event.listens_for(store.engine, "do_connect")
-        def _fused(_dialect, _record, _arguments, parameters) -> None:
-            parameters["factory"] = factory
-
+        store = village.shared_store(
+            self._folder, fused_sqlite(self.centre_fuse, self._connections)
+        )
         return Centre(
             settings, store, village.centre_keys(settings), lambda: self.now_ms,
             self._ids.next_id, self._ids.next_token,
@@ -402,8 +430,37 @@ class World:
         )  # fmt: skip
 
 
-def _gone() -> CentreUnreachableError:
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a world begins with: a folder to copy, and the last identifier that is used."""
 
+    folder: Path
+    ids_last: int = 1_000_000
+
+
+def _drawn_start(chance: Random) -> Start:
+    """Most stations are stocked over a good link before they are left alone."""
+    if chance.random() >= 0.8:
+        return Start(village.template())
+    return _stocked(with_lines=chance.random() < 0.8)
+
+
+@cache
+def _stocked(*, with_lines: bool) -> Start:
+    """A world that began well, built once: nothing of it is by chance."""
+    folder = village.scratch()
+    world = World(0, folder, Start(village.template()))
+    try:
+        return Start(folder, world.begin_well(with_lines=with_lines))
+    finally:
+        world.close()
+
+
+def _death(whose: str, fuse: Fuse) -> str:
+    return f"death of {whose} {'after' if fuse.after else 'before'} a statement"
+
+
+def _gone() -> CentreUnreachableError:
     return CentreUnreachableError("the centre died under the request")
 
 
