@@ -1,7 +1,8 @@
 """The compact models that were admitted, as their signed documents.
 
-Every admitted model stays, so that decision cards replay; the one with the highest
-version scores. One that is refused never reaches these rows.
+Every admitted model stays, so that decision cards replay. What scores is the version
+that signed updates put to use, and until one has come so, the highest that the centre's
+log brought (ADR 13). One that is refused never reaches these rows.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from core.errors import HarvestlineError
 from core.shape import decode
 from core.signing import Verifier, open_document
 from core.wire.modelfile import MODEL, MODEL_BYTES_MAX, Model, admit
+from edge_node.store import updates
 from edge_node.store.database import StationDatabase
+
+MODEL_SLOT = "model"
 
 
 class NoModelError(HarvestlineError):
@@ -33,7 +37,7 @@ class KeptModel:
 
 
 def admit_model(db: StationDatabase, document: dict[str, Any], verifier: Verifier) -> bool:
-    """Take a signed model into use; False if it is the one in use.
+    """Keep a signed model to decide by; False if it is the newest here already.
 
     The hash that cards cite is that of the signed document's canonical bytes.
 
@@ -58,8 +62,14 @@ def admit_model(db: StationDatabase, document: dict[str, Any], verifier: Verifie
 
 def current_model(db: StationDatabase) -> KeptModel | None:
     """The model in use, if there is one."""
-    row = db.execute("SELECT document, sha256 FROM models ORDER BY version DESC LIMIT 1").fetchone()
-    return _kept(row) if row else None
+    updated = updates.in_use(db, MODEL_SLOT)
+    if updated is not None:
+        return model_by_hash(db, updated.cites)
+    shunned = updates.shunned_cites(db, MODEL_SLOT)
+    for row in db.execute("SELECT document, sha256 FROM models ORDER BY version DESC").fetchall():
+        if row[1] not in shunned:
+            return _kept(row)
+    return None
 
 
 def model_by_hash(db: StationDatabase, sha256: str) -> KeptModel:

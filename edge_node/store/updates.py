@@ -2,8 +2,8 @@
 
 One version of a slot is in use at most. What failed here, was rolled back or withdrawn
 does not come into use again; what was in use before stays known, so that the station
-can go back to it. Contents lie in ``models`` and ``products`` (decisions cite them) and,
-by hash, in the folder of updates.
+can go back to it. Small contents lie here by their hash, and those that decisions cite
+in ``models`` and ``products`` too; basemaps lie in the folder of updates.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from core.wire.update import Slot
 from edge_node.store.database import StationDatabase
 
 DAYS_KEPT_MAX = 400
+FORMER_KEPT_MAX = 2  # versions of a slot that were in use, to go back to
 REASON_CHARACTERS_MAX = 400
 _COLUMNS = (
     "slot, version, state, sha256, size_bytes, cites, reason, changed_ms, watch_until_ms, "
@@ -115,6 +116,39 @@ def all_in_use(db: StationDatabase) -> tuple[Version, ...]:
     return _read(db, "WHERE state = 'in_use' ORDER BY slot", [])
 
 
+def put_pack(db: StationDatabase, sha256: str, data: bytes) -> None:
+    """Keep the bytes of a small target; those of versions that are of no use any more go."""
+    db.execute(
+        "INSERT INTO update_packs (sha256, data) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        [sha256, data],
+    )
+
+
+def pack(db: StationDatabase, sha256: str) -> bytes | None:
+    """The bytes of a small target, if they are here."""
+    row = db.execute("SELECT data FROM update_packs WHERE sha256 = ?", [sha256]).fetchone()
+    return bytes(row[0]) if row else None
+
+
+def drop_useless(db: StationDatabase) -> frozenset[str]:
+    """Forget the bytes of versions that cannot come into use; the hashes that stay."""
+    rows = db.execute(
+        "SELECT slot, version, state, sha256 FROM update_versions "
+        "WHERE state IN ('in_use', 'staged', 'superseded') ORDER BY version DESC"
+    ).fetchall()
+    kept: set[str] = set()
+    former: dict[str, int] = {}
+    for slot, _version, state, sha256 in rows:
+        former[slot] = former.get(slot, 0) + (state == State.SUPERSEDED.value)
+        if state != State.SUPERSEDED.value or former[slot] <= FORMER_KEPT_MAX:
+            kept.add(sha256)
+    held = [row[0] for row in db.execute("SELECT sha256 FROM update_packs").fetchall()]
+    for sha256 in held:
+        if sha256 not in kept:
+            db.execute("DELETE FROM update_packs WHERE sha256 = ?", [sha256])
+    return frozenset(kept)
+
+
 def shunned_cites(db: StationDatabase, slot: str) -> frozenset[str]:
     """What cards call the versions of a slot that must not come into use."""
     names = [state.value for state in (State.STAGED, *GONE)]
@@ -187,8 +221,8 @@ def count_start(db: StationDatabase, at_ms: int) -> None:
         )
 
 
-def count_orderly_stop(db: StationDatabase) -> None:
-    """Take back the start that an orderly stop followed."""
+def count_steady(db: StationDatabase) -> None:
+    """Take back a start: the station ran steadily after it, or was stopped in order."""
     with db.atomic():
         db.execute(
             "UPDATE update_versions SET starts_count = starts_count - 1 "

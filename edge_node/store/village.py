@@ -10,6 +10,7 @@ from core.lending.product import Product
 from core.shape import decode, encode
 from core.wire.records import EvidenceDigest
 from core.wire.registry import Dossier, Farmer, Subject, SubjectKind
+from edge_node.store import updates
 from edge_node.store.database import StationDatabase
 
 
@@ -125,19 +126,25 @@ def dossier(db: StationDatabase, farmer_id: str) -> Dossier | None:
 
 
 def product(db: StationDatabase, product_id: str) -> Product:
-    """The product as offered now: its highest version.
+    """The product as offered now: what updates put to use, else the highest version here.
 
     Raises
     ------
     UnknownRecordError
         If the centre has sent none.
     """
-    row = db.execute(
-        "SELECT body FROM products WHERE product_id = ? "
-        "ORDER BY version DESC, policy_version DESC LIMIT 1",
+    slot = f"product/{product_id}"
+    updated = updates.in_use(db, slot)
+    if updated is not None:
+        return product_by_policy(db, updated.cites)
+    shunned = updates.shunned_cites(db, slot)
+    rows = db.execute(
+        "SELECT body, policy_version FROM products WHERE product_id = ? "
+        "ORDER BY version DESC, policy_version DESC",
         [product_id],
-    ).fetchone()
-    return decode(Product, _known(row, "product", product_id))
+    )
+    offered = next(((body,) for body, policy in rows if policy not in shunned), None)
+    return decode(Product, _known(offered, "product", product_id))
 
 
 def product_by_policy(db: StationDatabase, policy_version: str) -> Product:

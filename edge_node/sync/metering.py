@@ -54,11 +54,14 @@ class Allowance:
         By how much money, consents and pulls may exceed it [bytes].
     picture_bytes_a_day_max
         What asking for pictures may cost on one civil day, both ways [bytes]; 0 for none.
+    update_bytes_a_day_max
+        What asking for updates may cost on one civil day, both ways [bytes]; 0 for none.
     """
 
     bytes_a_day_max: int = 0
     reserve_bytes: int = 0
     picture_bytes_a_day_max: int = 0
+    update_bytes_a_day_max: int = 0
 
     def left_bytes(self, purpose: Purpose, sent_bytes: int) -> int:
         """What may still be sent today for a purpose [bytes]."""

@@ -1,8 +1,8 @@
 -- Models, products, prompts and basemaps that came by signed updates: one row a version of
 -- a slot (core.wire.update.Slot). cites: what decision cards call it (a model's hash, a
 -- product's policy version). A version that failed here, or was rolled back or withdrawn,
--- does not come into use again. starts_count: starts of the station since it came into
--- use that no orderly stop followed, counted while it is watched.
+-- does not come into use again. starts_count: how often the station started since it came
+-- into use, and neither ran steadily nor was stopped in order; counted while it is watched.
 CREATE TABLE update_versions (
     slot           TEXT NOT NULL,
     version        INTEGER NOT NULL CHECK (version >= 1),
@@ -24,6 +24,12 @@ CREATE TRIGGER refused_versions_stay BEFORE UPDATE ON update_versions
 WHEN OLD.state IN ('failed', 'rolled_back', 'withdrawn') AND NEW.state <> OLD.state BEGIN
     SELECT raise(ABORT, 'a version that was refused or taken back stays so');
 END;
+
+-- The bytes of small targets (all but basemaps), while a version of theirs may be of use.
+CREATE TABLE update_packs (
+    sha256 TEXT NOT NULL PRIMARY KEY CHECK (length(sha256) = 64),
+    data   BLOB NOT NULL
+) STRICT;
 
 -- What was seen last of each role's metadata: nothing older is taken, even if the folder
 -- of metadata was lost.
