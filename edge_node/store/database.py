@@ -69,7 +69,8 @@ class StationDatabase(Database):  # type: ignore[misc]  # the library is untyped
         Raises
         ------
         DiskFullError
-            If there is no room; everything inside is rolled back.
+            If there is no room; everything inside is rolled back, and the ballast is
+            given up, so that the next one finds some.
         StoreError
             If the database cannot be read or written.
         """
@@ -78,16 +79,30 @@ class StationDatabase(Database):  # type: ignore[misc]  # the library is untyped
                 with super().atomic():
                     yield self
                 return
+        self._lean_on_ballast()
+        try:
+            with storage_errors(), self._transaction():
+                yield self
+        except DiskFullError:
             if self.ballast is not None:
                 with _file_errors():
-                    self.ballast.release_if_short()
-            self.conn.execute("BEGIN IMMEDIATE")
-            try:
-                yield self
-                self.conn.execute("COMMIT")
-            finally:
-                if self.conn.in_transaction:
-                    self.conn.execute("ROLLBACK")
+                    self.ballast.release()
+            raise
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self.conn.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.conn.execute("COMMIT")
+        finally:
+            if self.conn.in_transaction:
+                self.conn.execute("ROLLBACK")
+
+    def _lean_on_ballast(self) -> None:
+        if self.ballast is not None:
+            with _file_errors():
+                self.ballast.release_if_short()
 
 
 @contextlib.contextmanager
@@ -183,8 +198,14 @@ def _file_errors() -> Iterator[None]:
         raise StoreError(f"expected a disk that can be read and written: {error}") from error
 
 
+def give_back_journal(db: StationDatabase) -> None:
+    """Bring the journal's content into the file and return its room to the disk."""
+    with storage_errors():
+        db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
 def give_back_pages(db: StationDatabase, pages_max: int) -> None:
-    """Return some of the file's empty pages to the disk, and what the journal holds.
+    """Return some of the file's empty pages to the disk, and the journal's room.
 
     Rows that are deleted leave empty pages in the file, which new rows take; the disk
     gets them back by this alone. Without room on the disk that matters.
@@ -192,8 +213,7 @@ def give_back_pages(db: StationDatabase, pages_max: int) -> None:
     with db.atomic():
         # Each row of the answer is a page that was given back.
         db.conn.execute(f"PRAGMA incremental_vacuum({pages_max})").fetchall()
-    with storage_errors():
-        db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    give_back_journal(db)
 
 
 def _prepared(connection: sqlite3.Connection) -> StationDatabase:

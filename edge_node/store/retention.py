@@ -13,10 +13,18 @@ from collections.abc import Iterable
 
 from core.units import MS_PER_DAY
 from edge_node.config import Settings
-from edge_node.store.database import StationDatabase, give_back_pages
+from edge_node.store.database import (
+    DiskFullError,
+    StationDatabase,
+    give_back_journal,
+    give_back_pages,
+)
 
-PAGES_AT_ONCE_MAX = 256  # a mebibyte: moving them takes as much room in the journal
-DOCUMENTS_AT_ONCE_MAX = 500  # so that the intake never waits long for the write lock
+# So that the intake never waits long for the write lock, and because on a full disk
+# everything that is deleted or moved first takes room in the journal.
+DOCUMENTS_AT_ONCE_MAX = 50
+PAGES_AT_ONCE_MAX = 64
+BITES_MAX = 10
 
 _EXPIRED = """
 SELECT document_id FROM telemetry_documents
@@ -41,9 +49,32 @@ def mark_delivered(db: StationDatabase, document_sha256s: Iterable[str], at_ms: 
         )
 
 
+def let_go(db: StationDatabase, settings: Settings, now_ms: int) -> None:
+    """Delete some of what may go, in small bites; a full disk gets its room back.
+
+    Raises
+    ------
+    DiskFullError
+        If there is no room to delete even so much.
+    """
+    for bite in range(BITES_MAX):
+        try:
+            deleted = delete_expired(db, settings, now_ms)
+        except DiskFullError:
+            if bite:
+                raise
+            continue  # the ballast was given up by that
+        if not db.has_room:
+            deleted += make_room(db)
+        if not deleted:
+            break
+
+
 def make_room(db: StationDatabase) -> int:
-    """On a full disk, give it the pages that are empty; how many of them were given back."""
+    """On a full disk, give it the journal's room and empty pages; how many pages."""
     count = 0
+    if not db.has_room:
+        give_back_journal(db)
     while not db.has_room and (empty := _empty_pages(db)):
         give_back_pages(db, PAGES_AT_ONCE_MAX)
         given = empty - _empty_pages(db)
@@ -59,8 +90,6 @@ def _empty_pages(db: StationDatabase) -> int:
 
 def delete_expired(db: StationDatabase, settings: Settings, now_ms: int) -> int:
     """Delete some documents that may go, with their readings; how many there were.
-
-    Call it again while it returns ``DOCUMENTS_AT_ONCE_MAX``.
 
     Parameters
     ----------

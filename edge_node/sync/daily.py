@@ -19,7 +19,8 @@ from edge_node.features.compute import compute_daily_features
 from edge_node.store import documents, logs, outbox
 from edge_node.store.daily import final_features
 from edge_node.store.database import StationDatabase
-from edge_node.store.retention import delete_expired, make_room
+from edge_node.store.retention import let_go
+from edge_node.watch.rounds import watch
 
 FEATURES_AT_ONCE_MAX = 1000
 DOCUMENTS_AT_ONCE_MAX = 100  # so that the intake never waits long for the write lock
@@ -37,11 +38,11 @@ def tend_readings(db: StationDatabase, settings: Settings, desk: Desk, clock: Cl
         return False
     if db.has_room:
         compute_daily_features(db, settings, clock.at_ms)
+        watch(db, settings, clock.at_ms)
         log_settled_features(db, desk, clock)
         log_documents(db, desk, clock, settings.raw_waiting_max)
     if clock.floor_ms:
-        delete_expired(db, settings, clock.at_ms)
-        make_room(db)
+        let_go(db, settings, clock.at_ms)
     return True
 
 

@@ -6,9 +6,7 @@ import contextlib
 import os
 import random
 import resource
-import shutil
 import signal
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +31,7 @@ from tests.support.edge_station import (
 )
 from tests.support.edge_station_process import free_port, station_process, write_settings
 from tests.support.requirements import require
+from tests.support.small_disk import fill_up, small_disk
 
 STATION_KEY = STATION_SIGNER.public_key
 YEAR_MS = 366 * 86_400_000
@@ -192,24 +191,6 @@ def test_full_database_stops_acknowledgement_and_money_still_fits(kind: str, tmp
         assert not station.intake.state().storage_blocked
 
 
-@contextlib.contextmanager
-def small_disk(folder: Path, mib: int) -> Iterator[Path]:
-    """A real file system of a few MiB; only the superuser may mount one."""
-    folder.mkdir()
-    if os.geteuid() != 0 or shutil.which("mount") is None:
-        pytest.skip("mounting a small file system needs the superuser")
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={mib}m", "tmpfs", str(folder)],
-        check=False, capture_output=True, text=True,
-    )  # fmt: skip
-    if mounted.returncode:
-        pytest.skip(f"this machine mounts no small file system: {mounted.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 def test_full_disk_stops_acknowledgement_until_there_is_room_again(tmp_path: Path):
     with small_disk(tmp_path / "disk", 6) as folder:
         settings = settings_for(folder, ballast_mib=1)
@@ -219,10 +200,7 @@ def test_full_disk_stops_acknowledgement_until_there_is_room_again(tmp_path: Pat
             each.fill((sample(1),))
             each.send()
             each.wait_watermark(1)
-            with contextlib.suppress(OSError), hog.open("wb") as file:
-                while True:
-                    file.write(b"x" * 4096)
-                    file.flush()
+            fill_up(hog)
             sent = fill_until_blocked(station, each, 2)
             acknowledged = each.watermark["e1"]
             assert acknowledged < sent

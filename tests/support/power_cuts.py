@@ -26,8 +26,13 @@ from core.wire.records import Up
 from edge_node.intake.committer import Arrival, Committer
 from edge_node.intake.messages import Heard
 from edge_node.store import logs
-from edge_node.store.database import StationDatabase, StoreError, open_database
-from edge_node.store.retention import delete_expired, mark_delivered
+from edge_node.store.database import (
+    StationDatabase,
+    StoreError,
+    give_back_pages,
+    open_database,
+)
+from edge_node.store.retention import let_go, mark_delivered
 from edge_node.store.schema import migrate, schema_files
 from tests.support.edge_station import NOW_MS, STATION, batch, settings_for, signed_batch
 from tests.support.faulty_disk import OK, Disk, faulty_disk
@@ -150,7 +155,8 @@ class Life:
         self._told.expired = halves
         mark_delivered(db, [sha for sha, probe, last in rows if last <= halves[probe]], NOW_MS)
         rules = settings_for(Path(), raw_retention_days=10, raw_age_days_max=25)
-        delete_expired(db, rules, NOW_MS + 20 * DAY_MS)
+        let_go(db, rules, NOW_MS + 20 * DAY_MS)
+        give_back_pages(db, 20)
 
 
 # Migration has many writes, closing few: so that each phase has its share of the cuts.
