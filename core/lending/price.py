@@ -1,22 +1,22 @@
-"""The whole price: the annual percentage rate, with every fee, before consent.
+"""The annual percentage rate of the European Union: the price with every fee, before consent.
 
-The effective annual rate X of the European Union's APRC: the X at which
-``Σ amount / (1 + X)^years = 0`` over all flows (Directive 2008/48/EC, Annex I).
-Computed in fixed-precision decimals, so that a card replays on any processor.
+The effective annual rate X at which ``Σ amount / (1 + X)^years = 0`` over all flows
+(Directive 2008/48/EC, Annex I; Directive (EU) 2023/2225, Annex III, keeps the formula).
+:mod:`core.lending.roots` solves it; :mod:`core.lending.regz` asks the same solver.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
+from decimal import Decimal, localcontext
 
 from core.errors import PriceError
+from core.lending.roots import CONTEXT, Worth, Worths, only_rate, rounded, turns
 from core.units import PPM
 
-_CONTEXT = Context(prec=34, rounding=ROUND_HALF_EVEN)
-_LOW, _HIGH = Decimal("-0.99"), Decimal(1000)  # searched range of the yearly rate
-_STEPS_MAX = 140
+FLOWS_MAX = 5_000
+YEARS_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,11 @@ def apr_ppm(flows: Sequence[Flow], days_in_year: int = 365) -> int:
     PriceError
         If the flows do not both pay out and pay back, or no rate in the searched
         range explains them.
+    SeveralRatesError
+        If more than one does.
     """
     timed = [(Decimal(f.days) / Decimal(days_in_year), Decimal(f.amount_minor)) for f in flows]
-    rate = effective_rate(timed)
-    return int((rate * PPM).to_integral_value(ROUND_HALF_EVEN))
+    return int(rounded(effective_rate(timed), 6) * PPM)
 
 
 def effective_rate(flows: Sequence[tuple[Decimal, Decimal]]) -> Decimal:
@@ -49,27 +50,61 @@ def effective_rate(flows: Sequence[tuple[Decimal, Decimal]]) -> Decimal:
 
     Raises
     ------
-    PriceError
-        As in :func:`apr_ppm`.
+    PriceError, SeveralRatesError
+        As in :func:`apr_ppm`; also if there are more than ``FLOWS_MAX`` flows, or they
+        span more than ``YEARS_MAX`` years.
     """
-    amounts = [amount for _, amount in flows]
+    require_both_sides([amount for _, amount in flows])
+    years = [at for at, _ in flows]
+    if max(years) - min(years) > YEARS_MAX:
+        raise PriceError(
+            f"expected flows within {YEARS_MAX} years, got {min(years)} to {max(years)}"
+        )
+    with localcontext(CONTEXT):
+        netted: dict[Decimal, Decimal] = {}
+        for at, amount in flows:
+            netted[at] = netted.get(at, Decimal(0)) + amount
+        timed = [(at, netted[at]) for at in sorted(netted)]
+        return only_rate(_worths(timed), turns(amount for _, amount in timed))
+
+
+def require_both_sides(amounts: Sequence[Decimal]) -> None:
+    """Refuse flows that no rate can explain.
+
+    Raises
+    ------
+    PriceError
+        If nothing is paid out or nothing paid back, or there are too many.
+    """
     if not amounts or min(amounts) >= 0 or max(amounts) <= 0:
         raise PriceError("expected money paid out and money paid back, got one side only")
-    with localcontext(_CONTEXT):
-        low, high = _LOW, _HIGH
-        value_low = _present_value(flows, low)
-        if value_low * _present_value(flows, high) > 0:
-            raise PriceError("expected a yearly rate between -99 % and 100,000 %, found none")
-        for _ in range(_STEPS_MAX):
-            middle = (low + high) / 2
-            value = _present_value(flows, middle)
-            if (value > 0) == (value_low > 0):
-                low, value_low = middle, value
-            else:
-                high = middle
-        return (low + high) / 2
+    if len(amounts) > FLOWS_MAX:
+        raise PriceError(f"expected at most {FLOWS_MAX} flows, got {len(amounts)}")
 
 
-def _present_value(flows: Sequence[tuple[Decimal, Decimal]], rate: Decimal) -> Decimal:
-    log_growth = (1 + rate).ln()
-    return sum((amount * (-log_growth * years).exp() for years, amount in flows), Decimal(0))
+def _worths(timed: Sequence[tuple[Decimal, Decimal]]) -> Worths:
+    """What flows in order of time are worth at a rate, seen from the first.
+
+    The gaps between payments are few and repeat, so one power a gap is enough.
+    """
+    first = timed[0][0]
+    steps = [
+        (at - before, at - first, amount)
+        for (before, _), (at, amount) in zip([timed[0], *timed], timed, strict=False)
+    ]
+    gaps = {gap for gap, _, _ in steps}
+
+    def worth(rate: Decimal) -> Worth:
+        log_growth = (1 + rate).ln()
+        shrink = {gap: (-log_growth * gap).exp() for gap in gaps}
+        sides = [[Decimal(0), Decimal(0)], [Decimal(0), Decimal(0)]]
+        share = Decimal(1)
+        for gap, at, amount in steps:
+            share *= shrink[gap]
+            side, part = sides[amount < 0], abs(amount) * share
+            side[0] += part
+            side[1] += part * at
+        (out, out_years), (back, back_years) = sides
+        return Worth(out, back, out_years / (1 + rate), back_years / (1 + rate))
+
+    return worth
