@@ -53,6 +53,7 @@ class Down(Enum):
     FREEZE = "freeze"
     MODEL = "model"
     EVIDENCE = "evidence"
+    FORECAST = "forecast"
     OWN = "own"
     BOX = "box"
     LEASES_RELEASED = "leases_released"

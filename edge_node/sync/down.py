@@ -29,10 +29,12 @@ from core.wire.records import (
     Up,
 )
 from core.wire.registry import Device, Dossier, Farmer, Subject
+from core.wire.weather import Forecast
 from edge_node.decide.closing import close_given_back, give_back_cut
 from edge_node.store import devices, leases, lines, logs, models, outbox, pictures, village
 from edge_node.store.box import may_write
 from edge_node.store.database import StationDatabase
+from edge_node.store.forecasts import keep_forecast
 from edge_node.store.village import UnknownRecordError
 from edge_node.sync.peers import Ends
 from edge_node.sync.returning import take_confirmation, take_own, take_release
@@ -94,6 +96,10 @@ def _evidence(db: StationDatabase, _ends: Ends, record: Record, _clock: Clock) -
         pictures.want(db, digest.subject_id, digest.pictures or ())
 
 
+def _forecast(db: StationDatabase, _ends: Ends, record: Record, _clock: Clock) -> None:
+    keep_forecast(db, decode(Forecast, record.body))
+
+
 def _line(db: StationDatabase, ends: Ends, record: Record, clock: Clock) -> None:
     status = decode(LineStatus, record.body)
     known = lines.find(db, status.line_id)
@@ -151,6 +157,7 @@ _APPLY: Mapping[str, Callable[[StationDatabase, Ends, Record, Clock], None]] = {
     Down.FREEZE.value: _freeze,
     Down.MODEL.value: _model,
     Down.EVIDENCE.value: _evidence,
+    Down.FORECAST.value: _forecast,
     Down.OWN.value: take_own,
     Down.BOX.value: take_confirmation,
     Down.LEASES_RELEASED.value: take_release,

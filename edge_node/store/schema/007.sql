@@ -64,3 +64,19 @@ CREATE TABLE watched_until (
     one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
     day TEXT NOT NULL
 ) STRICT;
+
+-- What each rule said of a thing on a day, for as long as a notice's patience looks back.
+CREATE TABLE judgements (
+    kind  TEXT NOT NULL,
+    about TEXT NOT NULL,
+    day   TEXT NOT NULL,
+    level TEXT NOT NULL CHECK (level IN ('clear', 'hold', 'raise')),
+    PRIMARY KEY (kind, about, day)
+) STRICT, WITHOUT ROWID;
+
+-- The newest weather forecast of each weather station, or (empty) of the whole site.
+CREATE TABLE forecasts (
+    place     TEXT NOT NULL PRIMARY KEY,
+    issued_on TEXT NOT NULL,
+    body      TEXT NOT NULL
+) STRICT, WITHOUT ROWID;

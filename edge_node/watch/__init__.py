@@ -1,0 +1,1 @@
+"""What the station notices by itself: alerts to farmers, flags to the lender's officer."""
