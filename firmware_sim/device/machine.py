@@ -79,6 +79,9 @@ class DeviceSpec:
         How good its clock and its battery are.
     ack_wait_ms
         How long it first waits for an acknowledgement before it sends again [ms, steady].
+    page_samples
+        How many samples it gathers in RAM before it writes a page of flash. What is in
+        RAM alone is lost with power; nothing is sent that is not in flash.
     """
 
     device: str
@@ -90,6 +93,7 @@ class DeviceSpec:
     clock: ClockSpec
     power: PowerSpec
     ack_wait_ms: int = ACK_WAIT_MS
+    page_samples: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,7 @@ class Device:
     """A device at a true instant.
 
     ``switched_off`` tells a cut from a brown-out: only the latter ends by itself.
+    ``memory`` is what it knows, ``flashed`` what of it has been written to flash.
     """
 
     phase: Phase
@@ -122,6 +127,7 @@ class Device:
     charge_uj: int
     written_ms: int
     memory: Memory
+    flashed: Memory
     radio: Radio
 
 
@@ -148,13 +154,14 @@ def restore(flash: Flash, at_ms: int) -> Device:
         charge_uj=flash.charge_uj,
         written_ms=flash.written_ms,
         memory=flash.memory,
+        flashed=flash.memory,
         radio=Radio(),
     )
 
 
 def flash_of(device: Device) -> Flash:
     """What would survive a loss of power now."""
-    return Flash(device.memory, device.clock, device.charge_uj, device.written_ms)
+    return Flash(device.flashed, device.clock, device.charge_uj, device.written_ms)
 
 
 def death_of(spec: DeviceSpec, device: Device) -> Death:
@@ -255,7 +262,13 @@ def _in_phase(device: Device, phase: Phase) -> Device:
 
 
 def _dead(device: Device, *, switched_off: bool) -> Device:
-    return replace(_in_phase(device, Phase.DEATH), switched_off=switched_off, radio=Radio())
+    """Without power: what was in RAM alone is gone."""
+    return replace(
+        _in_phase(device, Phase.DEATH),
+        switched_off=switched_off,
+        memory=device.flashed,
+        radio=Radio(),
+    )
 
 
 def _booted(spec: DeviceSpec, device: Device) -> Device:
@@ -265,6 +278,7 @@ def _booted(spec: DeviceSpec, device: Device) -> Device:
         _in_phase(device, Phase.BOOT),
         switched_off=False,
         memory=memory,
+        flashed=memory,
         clock=clock,
         radio=Radio(),
     )
@@ -298,7 +312,9 @@ def _written(spec: DeviceSpec, device: Device, values: Mapping[str, int]) -> Dev
     reading_ms = clocks.reading_at(device.clock, spec.clock, device.at_ms)
     error_ms = clocks.error_at(device.clock, spec.clock, device.at_ms)
     memory = memories.remember(device.memory, reading_ms, error_ms, values, spec.outbox_samples_max)
-    return replace(device, memory=memory, written_ms=reading_ms)
+    if memory.next_seq - device.flashed.next_seq < spec.page_samples:
+        return replace(device, memory=memory)
+    return replace(device, memory=memory, flashed=memory, written_ms=reading_ms)
 
 
 def _told(device: Device, event: TimeHeard) -> Device:
@@ -339,7 +355,8 @@ def _acknowledged(spec: DeviceSpec, device: Device, event: Acknowledged) -> Step
     waiting = sent_upto > memory.upto
     due_ms = event.steady_ms + spec.ack_wait_ms if waiting else 0
     radio = Radio(connected=True, sent_upto=sent_upto, due_ms=due_ms)
-    return _sent(spec, replace(device, memory=memory, radio=radio), event.steady_ms)
+    heard = replace(device, memory=memory, flashed=memory, radio=radio)
+    return _sent(spec, heard, event.steady_ms)
 
 
 def _overdue(device: Device, steady_ms: int) -> Device:
@@ -367,7 +384,8 @@ def _sent(spec: DeviceSpec, device: Device, steady_ms: int) -> Step:
         sent_upto=made[-1].samples[-1].seq,
         due_ms=radio.due_ms or steady_ms + (spec.ack_wait_ms << radio.misses),
     )
-    return replace(device, radio=radio, charge_uj=power.spent(device.charge_uj, cost_uj)), made
+    charge_uj = power.spent(device.charge_uj, cost_uj)
+    return replace(device, radio=radio, flashed=memory, charge_uj=charge_uj), made
 
 
 def _body_bytes(batch: Batch) -> int:

@@ -20,11 +20,12 @@ from dataclasses import dataclass
 from typing import Any, Self, TypeVar, cast
 
 from firmware_sim.config import SettingError
-from firmware_sim.fleet.flash import FlashInMemory, FlashStore
+from firmware_sim.device.machine import flash_of
+from firmware_sim.fleet.flash import FlashInMemory, FlashPages, FlashStore
 from firmware_sim.fleet.member import Member
 from firmware_sim.fleet.session import Session
 from firmware_sim.fleet.station import Uplink
-from firmware_sim.fleet.unit import Unit
+from firmware_sim.fleet.unit import OnSaid, Unit
 
 Result = TypeVar("Result")
 IDLE_MS_MAX = 1_000
@@ -78,6 +79,8 @@ class Fleet:
         Gives a fresh epoch id: for each device without flash, and at each factory reset.
     flash
         Where their flash is kept.
+    on_said
+        Told of each message that a device publishes: member, topic, payload.
 
     Raises
     ------
@@ -92,6 +95,7 @@ class Fleet:
         at_ms: int,
         new_epoch: Callable[[], str],
         flash: FlashStore | None = None,
+        on_said: OnSaid | None = None,
     ) -> None:
         names = [member.name for member in members]
         if len(set(names)) < len(names):
@@ -103,7 +107,9 @@ class Fleet:
         for member in members:
             twin = self._units.get(member.twin)
             epoch = twin.device.memory.epoch if twin is not None else new_epoch()
-            self._units[member.name] = Unit(member, uplink, store, epoch, at_ms)
+            unit = Unit(member, uplink, store, epoch, at_ms)
+            unit.on_said = on_said
+            self._units[member.name] = unit
         self._selector = selectors.DefaultSelector()
         self._waker: socket.socket | None = None
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -148,7 +154,8 @@ class Fleet:
     def wait_acknowledged(self, timeout_s: float) -> Delivery:
         """Wait until no living device holds an unacknowledged sample, or for ``timeout_s`` [s].
 
-        Devices without power are not waited for; what they hold comes when they return.
+        Devices without power, or whose radio sleeps, are not waited for; what they hold
+        comes when they return.
         """
         with self._changed:
             self._changed.wait_for(lambda: bool(self._delivery) or self._has_ended(), timeout_s)
@@ -165,9 +172,24 @@ class Fleet:
         self._raise_failure()
         return self._delivery.connected
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every member's name."""
+        return tuple(self._units)
+
     def kill(self, device: str) -> None:
         """Cut a device's power without warning; the broker publishes its will."""
         self._call(lambda: self._unit(device).kill(self._at_ms))
+
+    def tear(self, device: str, pages: FlashPages) -> None:
+        """Cut a device's power while it writes a page of its flash."""
+
+        def work() -> None:
+            unit = self._unit(device)
+            pages.tear(device, flash_of(unit.device))
+            unit.kill(self._at_ms)
+
+        self._call(work)
 
     def restart(self, device: str) -> None:
         """Cut a device's power if it has any, and switch it on with what is in its flash."""
@@ -175,7 +197,7 @@ class Fleet:
         def work() -> None:
             unit = self._unit(device)
             unit.kill(self._at_ms)
-            unit.revive(self._at_ms)
+            unit.revive(self._at_ms, self._new_epoch())
 
         self._call(work)
 
@@ -295,7 +317,7 @@ class Fleet:
         return min(due_ms)
 
     def _delivery_now(self) -> Delivery:
-        held = [u.unacknowledged for u in self._units.values() if u.is_alive]
+        held = [u.unacknowledged for u in self._units.values() if u.is_alive and u.is_listening]
         connected = sum(unit.is_connected for unit in self._units.values())
         return Delivery(sum(held), sum(count > 0 for count in held), connected)
 

@@ -40,6 +40,22 @@ class Mischief(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class DutyCycle:
+    """When a device's radio is on.
+
+    Parameters
+    ----------
+    report_ms
+        How often it wakes [ms, true time]; 0 for a radio that is always on.
+    listen_ms
+        How long it waits for its acknowledgements before it sleeps again [ms, steady].
+    """
+
+    report_ms: int = 0
+    listen_ms: int = 30_000
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
     """A device that belongs to a fleet, with its own key and password.
 
@@ -55,6 +71,8 @@ class Member:
         The member whose flash was copied, and with it the epoch; empty for none.
     mischief
         What is published beside its messages; None for an honest device.
+    duty
+        When its radio is on.
     """
 
     spec: DeviceSpec
@@ -65,6 +83,7 @@ class Member:
     place: str = ""
     twin: str = ""
     mischief: Mischief | None = None
+    duty: DutyCycle = DutyCycle()  # frozen
 
     @property
     def name(self) -> str:

@@ -29,6 +29,7 @@ def work(
     now_ms: Callable[[], int],
     stopped: threading.Event,
     say: Callable[[str], None],
+    before: Callable[[Fleet, int], None] = lambda _fleet, _at_ms: None,
 ) -> Delivery:
     """Follow a clock [ms UTC] until stopped; say once when the link goes and once when it returns.
 
@@ -42,10 +43,14 @@ def work(
         Ends the work.
     say
         Receives a line for people.
+    before
+        Called with each instant before it is lived.
     """
     linked = False
     while not stopped.is_set():
-        fleet.advance(now_ms())
+        at_ms = now_ms()
+        before(fleet, at_ms)
+        fleet.advance(at_ms)
         connected = fleet.wait_connected(0)
         if linked != (connected > 0):
             linked = connected > 0

@@ -6,7 +6,7 @@ Belongs to the fleet's loop; nobody else may touch it.
 from __future__ import annotations
 
 import selectors
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.errors import HarvestlineError
@@ -30,6 +30,7 @@ from firmware_sim.fleet.station import Uplink, account_of, signed, watermark_for
 
 KEEP_ALIVE_MS = 1_000
 SESSION_MS_MAX = 15_000  # from connecting until acknowledgements can be heard
+OnSaid = Callable[[str, str, bytes], None]
 
 
 @dataclass(slots=True)
@@ -66,6 +67,7 @@ class Unit:
     ) -> None:
         self.counts = UnitCounts()
         self.last_reason = ""
+        self.on_said: OnSaid | None = None
         self._member = member
         self._uplink = uplink
         self._flash = flash
@@ -74,6 +76,9 @@ class Unit:
         self._retry_ms = uplink.retry_ms_min
         self._next_keep_alive_ms = 0
         self._session_since_ms = 0
+        self._radio_since_ms = 0
+        self._next_report_ms = at_ms + member.duty.report_ms
+        self.is_listening = not member.duty.report_ms
         written = flash.load(member.name)
         self.device = (
             machine.new_device(member.spec, epoch, at_ms)
@@ -106,23 +111,31 @@ class Unit:
 
     def live(self, to_ms: int) -> None:
         """Wake and measure up to a true instant [ms UTC]; nothing is sent yet."""
-        before = self.device.memory
+        before = self.device.flashed
         self.device = lived(self._member, self.device, to_ms)
-        if self.device.memory is not before:
+        if self.device.flashed is not before:
             self._write()
         if not self.is_alive:
             self._vanish()
 
     def report(self, at_ms: int, steady_ms: int) -> None:
-        """Hear the time if the link is up, and send what is new or overdue."""
+        """Hear the time if the link is up, and send what is new or overdue.
+
+        A radio that is not always on wakes here when its time has come.
+        """
+        if self._member.duty.report_ms and at_ms >= self._next_report_ms:
+            missed = (at_ms - self._next_report_ms) // self._member.duty.report_ms
+            self._next_report_ms += (missed + 1) * self._member.duty.report_ms
+            self.is_listening, self._radio_since_ms = True, steady_ms
         if self.is_connected:
             self._feed(TimeHeard(at_ms, at_ms, self._member.time_error_ms))
             self._feed(Transmit(steady_ms))
 
     def attend(self, steady_ms: int, selector: selectors.BaseSelector) -> int:
         """Do what is due by the loop's clock; returns when to come again [ms, steady]."""
+        self._tire(steady_ms)
         if self._session is None:
-            if not self.is_alive:
+            if not self.is_alive or not self.is_listening:
                 return steady_ms + KEEP_ALIVE_MS
             if steady_ms < self._retry_at_ms:
                 return self._retry_at_ms
@@ -152,11 +165,14 @@ class Unit:
         self._feed(PowerCut(at_ms))
         self._vanish()
 
-    def revive(self, at_ms: int) -> None:
-        """Get power back with nothing but what was in flash."""
+    def revive(self, at_ms: int, epoch: str) -> None:
+        """Get power back with nothing but what was in flash; with nothing, in a new epoch."""
         written = self._flash.load(self._member.name)
-        if written is not None:
-            self.device = machine.restore(written, at_ms)
+        self.device = (
+            machine.new_device(self._member.spec, epoch, at_ms)
+            if written is None
+            else machine.restore(written, at_ms)
+        )
         self._feed(PowerOn(at_ms))
 
     def reset(self, at_ms: int, epoch: str) -> None:
@@ -175,16 +191,21 @@ class Unit:
         """Step the device, write its flash, and only then let its messages out."""
         before = self.device
         self.device, said = machine.step(self._member.spec, self.device, event)
-        if self.device.memory is not before.memory or self.device.clock is not before.clock:
+        if self.device.flashed is not before.flashed or self.device.clock is not before.clock:
             self._write()
         for message in said:
             topic, payload = signed(self._uplink.site, message, self._member.signer)
             self.counts.messages += 1
             self.counts.samples_sent += len(getattr(message, "samples", ()))
-            if self._session is not None:
-                self._session.publish(topic, payload)
-                for beside in self._beside(message, topic, payload):
-                    self._session.publish(*beside)
+            self._say(topic, payload)
+            for beside in self._beside(message, topic, payload):
+                self._say(*beside)
+
+    def _say(self, topic: str, payload: bytes) -> None:
+        if self._session is not None:
+            self._session.publish(topic, payload)
+            if self.on_said is not None:
+                self.on_said(self._member.name, topic, payload)
 
     def _beside(self, message: Message, topic: str, payload: bytes) -> Sequence[tuple[str, bytes]]:
         mischief = self._member.mischief
@@ -192,6 +213,16 @@ class Unit:
 
     def _write(self) -> None:
         self._flash.save(self._member.name, machine.flash_of(self.device))
+
+    def _tire(self, steady_ms: int) -> None:
+        """Put a radio to sleep that is not always on: all is acknowledged, or it waited enough."""
+        duty = self._member.duty
+        if not duty.report_ms or not self.is_listening:
+            return
+        done = self.is_connected and not self.unacknowledged
+        if done or steady_ms - self._radio_since_ms >= duty.listen_ms:
+            self.is_listening = False
+            self.leave()
 
     def _connect(self, steady_ms: int, selector: selectors.BaseSelector) -> None:
         account = account_of(self._uplink.site, self._member, self.device)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from core.units import MS_PER_DAY, day_start_ms
 from firmware_sim.config import SettingError
+from firmware_sim.device.machine import ACK_WAIT_MS
 from firmware_sim.device.models import METRICS_OF, SAMPLE_MS, device_spec
 from firmware_sim.district.places import DevicePlace, District
 from firmware_sim.district.season import SeasonTruth
 from firmware_sim.fleet.field import FieldReadings, Lie, field_of, sun_of
-from firmware_sim.fleet.member import Member
+from firmware_sim.fleet.member import DutyCycle, Member
 from firmware_sim.fleet.secrets import Secret
 from firmware_sim.history.register import UTC_OFFSET_MINUTES
 from firmware_sim.keys import DeviceSigner
@@ -36,11 +37,20 @@ class Habits:
         How many samples each keeps while nothing is acknowledged.
     faults
         How often their sensors fail.
+    page_samples
+        How many samples they gather in RAM before they write a page of flash.
+    duty
+        When their radios are on.
+    ack_wait_ms
+        How long they first wait for an acknowledgement before they send again [ms, steady].
     """
 
     sample_ms: int = SAMPLE_MS
     outbox_samples_max: int = 20_000
     faults: FaultRates = field(default_factory=FaultRates)
+    page_samples: int = 1
+    duty: DutyCycle = field(default_factory=DutyCycle)
+    ack_wait_ms: int = ACK_WAIT_MS
 
 
 def village_members(
@@ -112,4 +122,10 @@ def village_member(
     spec = device_spec(
         place.device_id, place.kind, drift_ppm, habits.outbox_samples_max, habits.sample_ms
     )
-    return Member(spec, DeviceSigner(secret.key_seed), secret.password, readings)
+    return Member(
+        spec=replace(spec, page_samples=habits.page_samples, ack_wait_ms=habits.ack_wait_ms),
+        signer=DeviceSigner(secret.key_seed),
+        password=secret.password,
+        readings=readings,
+        duty=habits.duty,
+    )

@@ -6,19 +6,13 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from core.errors import HarvestlineError
 from firmware_sim.fleet.fleet import Fleet
+from firmware_sim.fleet.rehearsal import NotAcknowledgedError, why
 from firmware_sim.replay.devices import LEAD_MS
 from firmware_sim.replay.recording import Recording
 
 MOMENTS_A_STEP = 4_000  # of all devices together, far below what one outbox holds
 PACE_POLL_S = 0.2
-
-
-class NotAcknowledgedError(HarvestlineError):
-    """The station did not acknowledge what was played."""
-
-    code = "HL-SIM-005"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +44,7 @@ def play_all(
     """
     instants = _instants(recording)
     if not fleet.wait_connected(patience.connect_s, count=1):
-        raise NotAcknowledgedError(f"expected a broker that lets devices in: {_why(fleet)}")
+        raise NotAcknowledgedError(f"expected a broker that lets devices in: {why(fleet)}")
     played = 0
     while played < len(instants):
         end = min(played + MOMENTS_A_STEP, len(instants))
@@ -59,7 +53,7 @@ def play_all(
         if not left:
             raise NotAcknowledgedError(
                 f"expected the station to acknowledge within {patience.acknowledge_s} s, "
-                f"{left.unacknowledged} samples of {left.waiting} devices are left: {_why(fleet)}"
+                f"{left.unacknowledged} samples of {left.waiting} devices are left: {why(fleet)}"
             )
         told(end - played)
         played = end
@@ -85,8 +79,3 @@ def play_paced(
 
 def _instants(recording: Recording) -> Sequence[int]:
     return sorted(moment.at_ms for part in recording.moments.values() for moment in part)
-
-
-def _why(fleet: Fleet) -> str:
-    reasons = sorted(set(fleet.reasons().values()))
-    return "; ".join(reasons[:3]) or "the station says nothing; does it know these devices?"

@@ -91,7 +91,9 @@ def read(
 
     Nothing is read in an outage; what a bucket caught meanwhile is lost with it.
     """
-    faults = {episode.metric: episode for episode in active(instrument.faults, at_ms)}
+    # Where several act on one channel, the last that began is seen; a unit underlies all.
+    under_way = sorted(active(instrument.faults, at_ms), key=lambda e: e.kind is not FaultKind.UNIT)
+    faults = {episode.metric: episode for episode in under_way}
     if EVERY_METRIC in faults:
         return instrument, {}
     honest = {m: _honest(instrument, m, value, at_ms) for m, value in truth.items()}
@@ -107,6 +109,8 @@ def _said(fault: Episode | None, value: int, held: int | None) -> int:
         return value
     if fault.kind is FaultKind.SPIKE:
         return fault.value
+    if fault.kind is FaultKind.UNIT:
+        return value * fault.value
     return value if held is None else held
 
 

@@ -14,12 +14,13 @@ from core.errors import EXIT_BAD_INPUT, EXIT_UNAVAILABLE
 from core.wire.telemetry import BATCH_SAMPLES_MAX
 from firmware_sim.app import main
 from firmware_sim.fleet.fleet import Fleet
+from firmware_sim.fleet.rehearsal import NotAcknowledgedError
 from firmware_sim.fleet.secrets import read_secrets
 from firmware_sim.fleet.station import uplink_to
 from firmware_sim.keys import DeviceSigner, KeyRing, device_key_seed
 from firmware_sim.replay.devices import new_secrets, replay_members
 from firmware_sim.replay.mapping import read_map
-from firmware_sim.replay.player import NotAcknowledgedError, Patience, play_all, start_ms
+from firmware_sim.replay.player import Patience, play_all, start_ms
 from firmware_sim.replay.recording import read_recording
 from tests.support.mosquitto import HOST, Mosquitto, free_port
 from tests.support.tiny_station import TinyStation
