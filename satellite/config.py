@@ -30,6 +30,12 @@ class OutputError(HarvestlineError):
     code = "HL-SAT-009"
 
 
+class StateError(HarvestlineError):
+    """A folder was named that `ingest` never wrote."""
+
+    code = "HL-SAT-022"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a deployment may change.

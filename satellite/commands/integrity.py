@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from satellite.commands.hands import EXIT_CODES, PathArg, json_option, say
-from satellite.config import OutputError
+from satellite.config import OutputError, StateError
 from satellite.evidence.ingest import STATE_FILE, file_name
 from satellite.evidence.tables import write_atomically
 from satellite.indices import Index, index_named
@@ -85,7 +85,10 @@ def _subjects(
 ) -> list[Subject]:
     path = state / STATE_FILE
     if not path.is_file():
-        raise OutputError(f"expected a folder that `ingest` wrote, with {path}")
+        raise StateError(
+            f"expected a folder that `ingest` wrote, with a {STATE_FILE}, got {state}: "
+            "run ingest first, or name its --out"
+        )
     store = Store(path)
     try:
         series = series_of(store.looks(index.name, until), index.levels)

@@ -7,7 +7,7 @@ may be sent any number of times.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -143,10 +143,20 @@ def _alerts(subject: Subject, outlook: Outlook, series: Series) -> tuple[str, ..
         "no_green_up": late
         and looks_since >= GREEN_UP_LOOKS_MIN
         and subject.season.stage.stage is Stage.SOWING,
-        "not_seen_lately": not clear or as_of - clear[-1] >= UNSEEN_DAYS,
+        "not_seen_lately": _is_unseen(subject, clear),
         "small_plot": subject.series.is_small,
     }
     return tuple(name for name, holds in found.items() if holds)
+
+
+def _is_unseen(subject: Subject, clear: Sequence[int]) -> bool:
+    """Whether a season that is still on was not seen for long; what was cut is over."""
+    if not clear:
+        return True
+    season = subject.season
+    over = season.stage.stage is Stage.HARVESTED
+    today = min(subject.series.looks[-1].day, season.declared.last_day)
+    return not over and today - clear[-1] >= UNSEEN_DAYS
 
 
 def _iso(day: int | None) -> str | None:

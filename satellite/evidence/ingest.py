@@ -172,7 +172,7 @@ class Ingest:
         for plot in self._plots:
             one = series.get(plot.plot_id)
             if one is None:
-                skipped.append(_problem(plot, "lies outside every scene: check its position"))
+                skipped.append(_problem(plot, self._unseen()))
             elif one.pixels < PIXELS_MIN:
                 skipped.append(
                     _problem(
@@ -187,6 +187,15 @@ class Ingest:
             Subject(plot, one, curve, season_of(plot, one, curve, levels))
             for (plot, one), curve in zip(usable, curves, strict=True)
         ], skipped
+
+    def _unseen(self) -> str:
+        """Why a plot has no look: its own place is to blame only if a scene was read."""
+        scenes = self._store.scenes(self._job.index.name).values()
+        until = self._job.until
+        read = any(not each.code and (until is None or each.day <= until) for each in scenes)
+        if read:
+            return "lies outside every scene: check its position"
+        return "was not looked at: no scene could be read, see what is said of the scenes"
 
     def _outlooks(self) -> list[Outlook]:
         if self._job.model is None:

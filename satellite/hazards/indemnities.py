@@ -112,10 +112,12 @@ def _paid(path: Path) -> list[tuple[str, int, float]]:
                 )
                 for row in csv.DictReader(file)
             ]
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise LossError(
-            f"expected state, county, year and indemnity at {path}, got: {error!r}"
-        ) from error
+    except OSError as error:
+        raise LossError(f"expected loss records at {path}, got: {error.strerror}") from error
+    except KeyError as error:
+        raise LossError(f"expected the column {error.args[0]} in {path}") from error
+    except (ValueError, TypeError) as error:
+        raise LossError(f"expected years and indemnities as numbers in {path}: {error}") from error
     if not all(0 <= usd <= INDEMNITY_USD_MAX for _, _, usd in rows):
         raise LossError(f"expected indemnities of 0 to {INDEMNITY_USD_MAX:.0e} USD in {path}")
     return rows

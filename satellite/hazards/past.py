@@ -182,7 +182,9 @@ def read_past(path: Path) -> Past:
         region, plots = (_usuals(body[name]) for name in ("region", "plots"))
         return Past(str(body["index"]), str(body["software"]), region, plots, found)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise PastError(f"expected every part of a record in {path}, got: {error!r}") from error
+        raise PastError(
+            f"expected every part of a record in {path}, missing or odd: {error}"
+        ) from error
 
 
 def _usuals(raw: Mapping[str, Any]) -> dict[str, Usual]:

@@ -32,9 +32,13 @@ def read_claims(path: Path) -> dict[str, int]:
             raise PlotError(f"expected at most {CLAIMS_BYTES_MAX} bytes in {path}")
         rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
         return {row["plot_id"]: date.fromisoformat(row["loss_on"]).toordinal() for row in rows}
-    except (OSError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+    except KeyError as error:
         raise PlotError(
-            f"expected a CSV of {', '.join(CLAIM_COLUMNS)} (YYYY-MM-DD) at {path}, got: {error!r}"
+            f"expected a CSV of {', '.join(CLAIM_COLUMNS)} at {path}, got no column {error}"
+        ) from error
+    except (OSError, UnicodeDecodeError, TypeError, ValueError) as error:
+        raise PlotError(
+            f"expected a CSV of {', '.join(CLAIM_COLUMNS)} (YYYY-MM-DD) at {path}, got: {error}"
         ) from error
 
 

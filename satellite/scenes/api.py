@@ -23,11 +23,10 @@ from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 
 from satellite.scenes.faults import CatalogError
-from satellite.scenes.item import Bbox, BrokenItem, Item, parse_item
+from satellite.scenes.item import COLLECTION, Bbox, BrokenItem, Item, parse_item
 from satellite.scenes.place import Url
 from satellite.scenes.web import Web
 
-COLLECTION = "sentinel-2-l2a"  # so named by Earth Search and by the Planetary Computer
 PAGE_ITEMS = 100
 PAGE_BYTES_MAX = 50_000_000
 PAGES_MAX = 2_000

@@ -12,7 +12,7 @@ import json
 import math
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -21,6 +21,7 @@ from satellite.scenes.bands import bands_of
 from satellite.scenes.faults import CatalogError
 from satellite.scenes.place import Place, Url, join
 
+COLLECTION = "sentinel-2-l2a"  # so named by Earth Search and by the Planetary Computer
 ITEM_BYTES_MAX = 1_000_000
 ASSETS_MAX = 200
 ID_CHARACTERS_MAX = 200
@@ -77,6 +78,16 @@ class Item:
     mark: str = ""
     bbox: Bbox | None = None
     offset_settled: float | None = None
+
+    def with_tokens(self, service: Url) -> Item:
+        """The same scene, its files on the web with a token of that service."""
+        assets = {
+            band: replace(asset, path=replace(asset.path, token_at=service))
+            if isinstance(asset.path, Url)
+            else asset
+            for band, asset in self.assets.items()
+        }
+        return replace(self, assets=assets)
 
     def touches(self, bbox: Bbox | None) -> bool:
         """Whether the scene may show something of a box; true where that is not known."""

@@ -23,10 +23,14 @@ HREF_CHARACTERS_MAX = 4_096
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """An address; ``private`` if it may resolve inside a private network."""
+    """An address; ``private`` if it may resolve inside a private network.
+
+    ``token_at`` is where a token for it is had, if it asks for one (see ``tokens``).
+    """
 
     text: str
     private: bool = False
+    token_at: Url | None = None
 
     def __str__(self) -> str:
         return self.bare
@@ -86,4 +90,4 @@ def _on_web(base: Url, href: str) -> Url:
         )
     if scheme == "http" and urlsplit(base.text).scheme.lower() == "https":
         raise CatalogError(f"expected https in {base}, got {Url(target)}: it would undo its safety")
-    return Url(target, base.private)
+    return Url(target, base.private, base.token_at)

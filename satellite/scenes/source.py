@@ -5,6 +5,8 @@
 - ``https://…`` or ``http://…``: a STAC API (its root page has a ``search`` link) or a
   static catalog on the web. After ``#`` may stand ``collection=NAME`` and
   ``since=YYYY-MM-DD``, joined by ``&``, for an API.
+- of these, and of a saved search, ``sign=URL`` names a service of tokens for files that
+  are given to signed addresses only (see ``tokens``); the Planetary Computer's is known.
 - a JSON file: a static catalog, or a saved search (a FeatureCollection of items).
 - a folder with a ``catalog.json``: that catalog.
 - any other folder: GeoTIFFs by name, see ``folder``; after ``#`` may stand
@@ -18,13 +20,14 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from satellite.scenes.catalog import CATALOG_BYTES_MAX, ITEMS_MAX, file_object, item_places
 from satellite.scenes.faults import CatalogError, WebError
 from satellite.scenes.folder import Folder
-from satellite.scenes.item import ITEM_BYTES_MAX, Bbox, BrokenItem, Item, parse_item
+from satellite.scenes.item import COLLECTION, ITEM_BYTES_MAX, Bbox, BrokenItem, Item, parse_item
 from satellite.scenes.place import WEB, Place, Url, is_web
+from satellite.scenes.tokens import service_of
 from satellite.scenes.web import Web, is_private
 
 Found = Item | BrokenItem
@@ -109,6 +112,19 @@ class SavedSearch:
                     yield found
 
 
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A source whose files are read with tokens of a service."""
+
+    source: Source
+    service: Url
+
+    def items(self, bbox: Bbox | None, until: date | None) -> Iterator[Found]:
+        """The source's scenes."""
+        for found in self.source.items(bbox, until):
+            yield found if isinstance(found, BrokenItem) else found.with_tokens(self.service)
+
+
 def open_source(text: str | Path) -> Source:
     """The source that a user named; an address is asked once to tell what it is.
 
@@ -122,9 +138,22 @@ def open_source(text: str | Path) -> Source:
     named = _address(str(text))
     place, _, words = named.partition("#")
     options = _options(words, place)
-    if is_web(place):
-        return _on_web(place, options)
-    path = Path(place)
+    service = _service(place, options)
+    source = _on_web(place, options) if is_web(place) else _on_disk(Path(place), options)
+    return source if service is None else Signed(source, service)
+
+
+def _service(place: str, options: Mapping[str, str]) -> Url | None:
+    named, host = _address(options.get("sign", "")), urlsplit(place).hostname or ""
+    text = service_of(host, named, options.get("collection", COLLECTION))
+    if not text:
+        return None
+    if not is_web(text):
+        raise CatalogError(f"expected sign= with an http(s) address after # of {place}, got {text}")
+    return Url(text, private=is_private(Url(text)))
+
+
+def _on_disk(path: Path, options: Mapping[str, str]) -> Source:
     if path.is_dir():
         catalog = next((path / n for n in CATALOG_FILES if (path / n).is_file()), None)
         if catalog is None:
@@ -142,7 +171,7 @@ def _on_web(place: str, options: Mapping[str, str]) -> Source:
     rels = [link.get("rel") for link in links or [] if isinstance(link, dict)]
     if "search" not in rels and "conformsTo" not in raw:
         return StaticCatalog(url)
-    from satellite.scenes.api import COLLECTION, FIRST_DAY, Api  # noqa: PLC0415  # 0.5 s to load
+    from satellite.scenes.api import FIRST_DAY, Api  # noqa: PLC0415  # 0.5 s to load
 
     try:
         since = date.fromisoformat(options.get("since", FIRST_DAY.isoformat()))
@@ -153,10 +182,10 @@ def _on_web(place: str, options: Mapping[str, str]) -> Source:
 
 def _options(words: str, place: str) -> dict[str, str]:
     options = dict(parse_qsl(words, keep_blank_values=True))
-    unknown = set(options) - {"baseline", "collection", "since"}
+    unknown = set(options) - {"baseline", "collection", "sign", "since"}
     if unknown or (words and not options):
         raise CatalogError(
-            f"expected collection=, since= or baseline= after # of {place}, got {words!r}"
+            f"expected collection=, since=, sign= or baseline= after # of {place}, got {words!r}"
         )
     return options
 

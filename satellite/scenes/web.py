@@ -26,8 +26,10 @@ import httpx
 from satellite import VERSION
 from satellite.scenes.faults import CatalogError, WebError
 from satellite.scenes.place import Url, join
+from satellite.scenes.tokens import ANSWER_BYTES_MAX, WALLET, Wallet, signed, takes_token, token_of
 
 BUSY = (408, 425, 429, 500, 502, 503, 504)
+UNSIGNED = (401, 403)
 REDIRECTS = (301, 302, 303, 307, 308)
 HTTP_PARTIAL, HTTP_UNSATISFIABLE, HTTP_CHANGED = 206, 416, 412
 READ_BYTES = 1 << 16
@@ -83,11 +85,13 @@ class Web:
         limits: WebLimits | None = None,
         sleep: Callable[[float], None] = time.sleep,
         elapsed_s: Callable[[], float] = time.monotonic,
+        wallet: Wallet = WALLET,
     ) -> None:
         self._limits = limits or WebLimits()
         self._sleep = sleep
         self._elapsed_s = elapsed_s
         self._opened: httpx.Client | None = None
+        self._wallet = wallet
 
     def __enter__(self) -> Self:
         return self
@@ -152,7 +156,11 @@ class Web:
     ) -> Answer:
         for _ in range(self._limits.redirects_max + 1):
             require_open(url)
-            with self._stream(method, url, headers, body) as response:
+            address, kept = self._signed(url)
+            with self._stream(method, address, headers, body) as response:
+                if kept and url.token_at and response.status_code in UNSIGNED:
+                    self._wallet.drop(url.token_at)  # it may have been withdrawn before its time
+                    raise _Retry(f"HTTP {response.status_code}")
                 if response.status_code not in REDIRECTS:
                     return self._answer(url, response, bytes_max)
                 try:
@@ -161,6 +169,20 @@ class Web:
                     raise WebError(f"{url} redirects: {error}") from error
             url = target if isinstance(target, Url) else url
         raise WebError(f"expected at most {self._limits.redirects_max} redirects, more at {url}")
+
+    def _signed(self, url: Url) -> tuple[Url, bool]:
+        """The address with its token where it takes one, and whether that was kept before."""
+        service = url.token_at
+        if service is None or not takes_token(url):
+            return url, False
+        kept = self._wallet.find(service, self._elapsed_s())
+        if kept is not None:
+            return signed(url, kept), True
+        answer = self.ask("GET", service, ANSWER_BYTES_MAX)
+        told = json_object(answer.body, service)
+        token = token_of(told, answer.headers.get("date", ""), self._elapsed_s(), service)
+        self._wallet.keep(service, token)
+        return signed(url, token), False
 
     @property
     def _client(self) -> httpx.Client:
@@ -266,7 +288,10 @@ def _resolved(url: Url) -> list[str]:
 
 def _meaning(status: int) -> str:
     if status in (401, 403):
-        return ": it asks for a signature or a key, or the signed address has expired"
+        return (
+            ": it asks for a signature or a key, or the signed address has expired; a service "
+            "of tokens is named by sign= after the catalog's #"
+        )
     return ": it is not there" if status in (404, 410) else ""
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.village_yields import Said, run, said_of
+from tests.support.village_yields import Said, run, said_of, two_at_a_time
 
 pytestmark = [pytest.mark.nightly, pytest.mark.e2e, pytest.mark.timeout(1700)]
 SEEDS = range(201, 205)
@@ -74,7 +74,6 @@ def _village(seed: int, folder: Path) -> dict[tuple[str, bool], list[Said]]:
                     district / "plots.geojson", "--out", out, "--model", model,
                     "--as-of", day, "--no-picture")  # fmt: skip
                 said = said_of(seed, drought, day, out, truth)
-                print(f"{name:10s} {said.line()}", flush=True)
                 found.setdefault((name, drought), []).append(said)
     shutil.rmtree(folder)
     return found
@@ -83,9 +82,11 @@ def _village(seed: int, folder: Path) -> dict[tuple[str, bool], list[Said]]:
 @pytest.fixture(scope="module")
 def every(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, bool], list[Said]]:
     found: dict[tuple[str, bool], list[Said]] = defaultdict(list)
-    for seed in SEEDS:
-        for key, said in _village(seed, tmp_path_factory.mktemp(f"few{seed}")).items():
-            found[key] += said
+    folders = [tmp_path_factory.mktemp(f"few{seed}") for seed in SEEDS]
+    for village in two_at_a_time(_village, SEEDS, folders):
+        for (name, drought), some in village.items():
+            print("\n".join(f"{name:10s} {said.line()}" for said in some), flush=True)
+            found[name, drought] += some
     for (name, drought), said in found.items():
         for day in DAYS:
             at = [one for one in said if one.as_of == day]

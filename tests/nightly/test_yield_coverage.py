@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.support.village_yields import Said, Village, outlooks_of, table
+from tests.support.village_yields import Said, Village, outlooks_of
 
 pytestmark = [pytest.mark.nightly, pytest.mark.e2e, pytest.mark.timeout(1700)]
 # None of these was looked at while the estimate was being worked out.
@@ -26,7 +26,6 @@ def _village(seed: int) -> Village:
 @pytest.fixture(scope="module")
 def every(tmp_path_factory: pytest.TempPathFactory) -> list[Said]:
     found = outlooks_of([_village(seed) for seed in SEEDS], tmp_path_factory.mktemp("villages"))
-    print(f"\n{table(found)}")
     for drought in (False, True):
         for day in (MAY, JUNE, AUGUST):
             at = [s for s in found if s.drought == drought and s.as_of == day]

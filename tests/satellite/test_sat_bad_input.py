@@ -222,6 +222,19 @@ def test_a_plot_that_cannot_be_used_is_named_and_the_other_is_seen(
     assert (done.facts["plots"], done.facts["observations"]) in ((1, GOOD), (1, 2 * GOOD))
 
 
+def test_no_plot_is_blamed_where_no_scene_could_be_read(tmp_path: Path) -> None:
+    catalog = _catalog(tmp_path / "stac")
+    for i in range(GOOD):
+        (tmp_path / "stac" / f"s{i}" / "red.tif").write_bytes(b"II*\0 not a raster")
+    done = ingest(catalog, _plots(tmp_path), tmp_path / "out")
+    (skipped,) = done.facts["skipped"]
+    assert "no scene could be read" in skipped["detail"]
+    assert "outside every scene" not in skipped["detail"]
+    early = ingest(_catalog(tmp_path / "whole"), _plots(tmp_path, _polygon(AWAY)),
+                   tmp_path / "early", "--as-of", "2020-01-01")  # fmt: skip
+    assert "outside every scene" not in json.dumps(early.facts["skipped"]) + early.error
+
+
 USABLE = {
     "with heights": _polygon([[x, y, 1700.0] for x, y in box_ring(80, 80, 140, 140)]),
     "with a hole": _polygon(box_ring(10, 10, 140, 140), box_ring(50, 50, 100, 100)[::-1]),

@@ -114,7 +114,8 @@ def test_the_command_prints_a_table_and_json(losses: Path):
         ("state,county,year,wheat_drought_indemnity_usd\nXX,Nowhere,2000,5\n", "expected a county"),
         ("state,county,year,wheat_drought_indemnity_usd\nWA,Adams,1970,5\n", "from 1990 to 2015"),
         ("state,county,year,wheat_drought_indemnity_usd\nWA,Adams,2000,-5\n", "indemnities of 0"),
-        ("state,county,year,wheat_drought_indemnity_usd\nWA,Adams,2000,x\n", "expected state"),
+        ("state,county,year,wheat_drought_indemnity_usd\nWA,Adams,2000,x\n", "as numbers"),
+        ("state,county,usd\nWA,Adams,5\n", "expected the column year"),
     ],
 )
 def test_bad_loss_records_are_refused(losses: Path, tmp_path: Path, text: str, said: str | None):
@@ -126,6 +127,12 @@ def test_bad_loss_records_are_refused(losses: Path, tmp_path: Path, text: str, s
     with pytest.raises(LossError, match=said):
         read_losses(tmp_path)
     assert run("hazards", "backtest", tmp_path).exception.__class__ is LossError
+
+
+def test_a_folder_without_the_records_is_named_in_plain_words(tmp_path: Path):
+    with pytest.raises(LossError, match=rf"loss records at {tmp_path}.*No such file") as raised:
+        read_losses(tmp_path)
+    assert "Error(" not in str(raised.value)
 
 
 def test_missing_weather_is_refused(losses: Path, tmp_path: Path):

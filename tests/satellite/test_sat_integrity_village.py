@@ -57,14 +57,15 @@ def test_overlaps_need_no_imagery_and_come_with_a_picture(tmp_path: Path) -> Non
 
 def test_what_is_missing_is_said_plainly(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     new = str(plots_file(tmp_path / "new.geojson", "new-1"))
-    for words, said in (
-        ([new], "--against"),
-        ([new, "--against", new], "--as-of"),
-        ([new, "--state", str(tmp_path)], "state.sqlite"),
+    for words, code, said in (
+        ([new], 2, "--against"),
+        ([new, "--against", new], 2, "--as-of"),
+        ([new, "--state", str(tmp_path)], 3, "HL-SAT-022"),
+        ([new, "--state", "nowhere", "--as-of", "2026-05-01"], 3, "state.sqlite, got nowhere"),
     ):
         with pytest.raises(SystemExit) as stopped:
             main(["integrity", *words])
-        assert stopped.value.code != 0
+        assert stopped.value.code == code
         assert said in capsys.readouterr().err
 
 

@@ -10,11 +10,12 @@ import pytest
 from shapely import Polygon
 
 from core.wire.evidence import EvidenceKind, YieldEstimate
+from satellite.evidence.document import evidence_of
 from satellite.indices import INDICES
 from satellite.season.detect import season_of
 from satellite.series import Series, SeriesLook, smooth
 from satellite.statistics.plots import Plot
-from satellite.yields.estimate import Subject, outlooks
+from satellite.yields.estimate import Outlook, Subject, outlooks
 from satellite.yields.model import YieldModel
 from satellite.yields.train import Harvest, train
 
@@ -89,3 +90,23 @@ def test_a_plot_that_was_never_seen_is_told_by_what_is_usual(model: YieldModel) 
     series = {name: Series(name, tuple(_looks(chance, SOWN, 0.9)), 60.0, 30) for name in PLOTS}
     hidden = series | {"p0": _clouded(series["p0"], 0)}
     assert _told(model, hidden, 60)["p0"] is not None
+
+
+def _alerts(series: Series) -> tuple[str, ...]:
+    plot = Plot("p", EvidenceKind.CROP, BOX, "0" * 64, "maize", sown_on=SOWN)
+    (curve,) = smooth([series], NDVI.levels.noise_sd)
+    subject = Subject(plot, series, curve, season_of(plot, series, curve, NDVI.levels))
+    return evidence_of(subject, Outlook(), NDVI.name).alerts
+
+
+def test_a_crop_that_was_cut_is_not_missed_and_one_that_stands_is() -> None:
+    looks = _looks(np.random.default_rng(4), SOWN, 1.0)
+    last = looks[-1].day
+    after = [replace(looks[-1], day=last + days, mean=None, used=False, valid_fraction=0.0)
+             for days in range(5, 60, 5)]  # fmt: skip
+    stubble = [replace(looks[-1], day=last + days, mean=0.18) for days in (5, 10, 15, 20)]
+    assert "not_seen_lately" in _alerts(_clouded(Series("p", (*looks, *after), 60.0, 30), 80))
+    later = [look for look in after if look.day > stubble[-1].day]
+    assert "not_seen_lately" not in _alerts(Series("p", (*looks, *stubble, *later), 60.0, 30))
+    unseen = [replace(look, mean=None, used=False, valid_fraction=0.0) for look in looks]
+    assert "not_seen_lately" in _alerts(Series("p", tuple(unseen), 60.0, 30))

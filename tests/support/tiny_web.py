@@ -15,14 +15,18 @@ class TinyWeb:
     """Serves ``root`` on this machine; ``asked`` lists (path, range) of every request.
 
     ``faults`` answers instead of a file while it has entries: a status, or a status
-    and a Location. ``on_get`` is called with each path before it is served.
+    and a Location. ``on_get`` is called with each path before it is served. ``gate``
+    takes path and query, and answers in place of the file unless it gives None.
     """
 
-    def __init__(self, root: Path, *, etags: bool = True, ranges: bool = True) -> None:
+    def __init__(  # noqa: C901  # a handler of its own for each server
+        self, root: Path, *, etags: bool = True, ranges: bool = True
+    ) -> None:
         self.root = root
         self.asked: list[tuple[str, str]] = []
         self.faults: list[tuple[int, str]] = []
         self.on_get: Callable[[str], None] = lambda _path: None
+        self.gate: Callable[[str, str], tuple[int, bytes] | None] = lambda _path, _query: None
         web = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -30,12 +34,16 @@ class TinyWeb:
             wbufsize = 1 << 16  # one packet an answer: no 40 ms of waiting for an acknowledgement
 
             def do_GET(self) -> None:
-                path, span = self.path.partition("?")[0], self.headers.get("range", "")
+                path, _, query = self.path.partition("?")
+                span = self.headers.get("range", "")
                 web.asked.append((path, span))
                 web.on_get(path)
                 if web.faults:
                     status, location = web.faults.pop(0)
                     return self._answer(status, b"", {"location": location} if location else {})
+                answer = web.gate(path, query)
+                if answer is not None:
+                    return self._answer(*answer, {})
                 file = web.root / path.lstrip("/")
                 if not file.is_file():
                     return self._answer(404, b"", {})

@@ -308,8 +308,10 @@ def _parsed(raw: Mapping[str, Any], where: str) -> Shape:
             latitude_degrees=float(raw["latitude_degrees"]),
             drop=tuple(int(season) for season in raw.get("drop", ())),
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise YieldTableError(f"expected every column named in {where}, got: {error!r}") from error
+    except KeyError as error:
+        raise YieldTableError(f"expected {error} named in {where}, got nothing") from error
+    except (TypeError, ValueError) as error:
+        raise YieldTableError(f"expected numbers and texts in {where}, got: {error}") from error
     _check(shape, where)
     return shape
 
