@@ -28,10 +28,13 @@ def answer_pull(centre: Centre, data: bytes) -> bytes | None:
         If the request is damaged, not by an enrolled station, in another's name, or
         the station follows another log than the centre's.
     """
-    replaced = _of_replaced_box(centre, data)
-    if replaced is not None:
+    try:
+        pull = _verified(centre, data)
+    except SignatureError:
+        replaced = _of_replaced_box(centre, data)
+        if replaced is None:
+            raise
         return replaced
-    pull = _verified(centre, data)
     return centre.write(lambda work: _answer(work, pull))
 
 

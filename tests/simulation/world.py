@@ -13,7 +13,7 @@ import sqlite3
 from collections import Counter as Tally
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -485,3 +485,13 @@ _EVENTS: dict[str, tuple[float, Callable[[World], str]]] = {
     "cut the power": (3, World.cut_power),
     "lay a fuse": (6, World.lay_fuse),
 }
+
+MISHAPS = tuple(field.name for field in fields(Weather))
+KINDS = frozenset(
+    [
+        *_EVENTS,
+        *(f"link: {mishap}" for mishap in MISHAPS),
+        *(f"death of {whose} {when} a statement" for whose in ("a station", "the centre")
+          for when in ("before", "after")),
+    ]
+)  # fmt: skip
