@@ -1,9 +1,10 @@
-"""A soil that its own probe describes: the drained upper limit after soaking rain.
+"""A soil that its own probe describes: the level at which it stands in wet weeks.
 
-Two days after the last rise of a soaking rain, what could drain has drained, and what
-is left is field capacity as this probe in this soil says it, its bias included
-(Ritchie 1981, doi:10.1007/BF02180528). The wilting point follows from field capacity
-along FAO-56's Table 19. Pure functions of daily means.
+A soil that rain has soaked stands above field capacity for a day or two and at it for
+as long as rain replaces what is used. So the fifteenth wettest day of a record that has
+seen soaking rains is about field capacity, as this probe in this soil says it, its bias
+included. The wilting point follows along FAO-56's Table 19. Pure functions of daily
+means.
 """
 
 from __future__ import annotations
@@ -14,36 +15,35 @@ from collections.abc import Sequence
 from core.units import divide_half_even
 from edge_node.features.crops import SOILS, Soil
 
-SOAKINGS_MIN = 3
-SOAKED_PPM = 25_000  # a rise of the root zone's water within three days that counts as soaking
-DRAINED_DAYS = 2
-_SETTLED_PPM = 4_000  # a later rise above this is another rain
+PLATEAU_RANK = 15
+DAYS_MIN = 30
+SOAKINGS_MIN = 2
+SOAKED_PPM = 20_000  # a rise of the root zone's water within three days that counts as soaking
+_SOAKING_DAYS = 3
 
 
 def drained_limit_ppm(levels_ppm: Sequence[int | None]) -> int | None:
-    """Field capacity as the probe says it [ppm of volume]; None before enough rains.
+    """Field capacity as the probe says it [ppm of volume]; None before it has seen enough.
 
     Parameters
     ----------
     levels_ppm
         Daily means, oldest first, None for a day without one [ppm of volume].
     """
-    settled = []
-    for i in range(3, len(levels_ppm) - DRAINED_DAYS):
-        window = levels_ppm[i - 3 : i + DRAINED_DAYS + 1]
-        if None in window:
-            continue
-        known = [level for level in window if level is not None]
-        peak, after = known[3], known[4:]
-        soaked = peak > known[2] and peak - min(known[:3]) >= SOAKED_PPM
-        over = all(b - a <= _SETTLED_PPM for a, b in itertools.pairwise([peak, *after]))
-        if soaked and over:
-            settled.append(after[-1])
-    if len(settled) < SOAKINGS_MIN:
+    known = sorted(level for level in levels_ppm if level is not None)
+    if len(known) < DAYS_MIN or soakings(levels_ppm) < SOAKINGS_MIN:
         return None
-    settled.sort()
-    # Not every rain fills the whole root zone: the wetter ends say what it holds.
-    return settled[(3 * len(settled)) // 4]
+    return known[-PLATEAU_RANK]
+
+
+def soakings(levels_ppm: Sequence[int | None]) -> int:
+    """How many rains raised the water by ``SOAKED_PPM`` within three days."""
+    found, since = 0, 0
+    for i, level in enumerate(levels_ppm):
+        window = [one for one in levels_ppm[max(since, i - _SOAKING_DAYS) : i] if one is not None]
+        if level is not None and window and level - min(window) >= SOAKED_PPM:
+            found, since = found + 1, i  # the next rain is measured from here on
+    return found
 
 
 def soil_of_limit(field_capacity_ppm: int) -> Soil:

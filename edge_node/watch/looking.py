@@ -14,13 +14,13 @@ from functools import cached_property
 from core.units import MS_PER_DAY, day_start_ms, divide_half_even
 from core.wire.registry import Subject, SubjectKind
 from edge_node.config import Settings
-from edge_node.features.crops import CROPS
+from edge_node.features.crops import CROPS, Soil
 from edge_node.features.derive import (
     DAY_COVERAGE_PPM_MIN,
     DEPLETION,
     REFERENCE,
     CropDay,
-    soil_of,
+    known_soil,
 )
 from edge_node.features.land import Land
 from edge_node.store import daily, notices, village
@@ -139,22 +139,23 @@ def _dry_soil(today: Today) -> Iterator[Look]:
         depletions = today.values(plot.subject_id, DEPLETION, days)
         references = today.over(plot.subject_id, 0)
         known = [one for one in references[-_WEEK_DAYS:] if one is not None]
+        soil = known_soil(today.db, today.land, plot.subject_id, today.day)
         judgement = None
-        if depletions[-1] is not None and known:
+        # On a soil that is only guessed, sand would alarm for nothing and clay not at all.
+        if depletions[-1] is not None and known and soil is not None:
             reference = divide_half_even(sum(known), len(known))
-            judgement = _dry_plot(today, plot, depletions, (reference, references[-days:]))
+            judgement = _dry_plot(today, (plot, soil), depletions, (reference, references[-days:]))
         yield Look(NoticeKind.DRY_SOIL, plot.subject_id, plot.subject_id, judgement)
 
 
 def _dry_plot(
     today: Today,
-    plot: Subject,
+    where: tuple[Subject, Soil],
     depletions: list[int | None],
     references: tuple[int, list[int | None]],
 ) -> Judgement:
-    reference, recent = references
+    (plot, soil), (reference, recent) = where, references
     crop = CROPS[plot.crop]
-    soil = soil_of(today.db, today.land, plot.subject_id, today.day)
     age = (today.day - date.fromisoformat(plot.sown_on)).days
 
     def crop_on(ahead: int) -> CropDay | None:
