@@ -14,7 +14,7 @@ from core.reasons import Reason, ReasonCode
 from core.scoring.features import DailyFeature, FeatureValue
 from core.shape import encode
 from core.signing import sign_document
-from core.wire import blob
+from core.wire import blob, boxes, carrier, times, update
 from core.wire import envelope as env
 from core.wire import evidence as ev
 from core.wire import records as rec
@@ -23,6 +23,7 @@ from core.wire import telemetry as tel
 from core.wire.modelfile import MODEL
 from tests.support.models import model_hash, small_model
 from tests.support.products import crop_product
+from tests.support.record_examples import plain_records, signed_records
 from tests.support.signing import NumberSigner
 
 SIGNER = NumberSigner(1)
@@ -109,6 +110,14 @@ def _records() -> dict[str, tuple[rec.Up | rec.Down, Any]]:
     }  # fmt: skip
 
 
+def _registry() -> reg.Registry:
+    known = dict(_records().values())
+    return reg.Registry(
+        "site-1", "Kijani", 180, "KES", (known[rec.Down.FARMER],), (known[rec.Down.SUBJECT],),
+        (known[rec.Down.DEVICE],), (known[rec.Down.DOSSIER],),
+    )  # fmt: skip
+
+
 def golden() -> dict[str, bytes]:
     """File name to the exact bytes of every document of wire version 1."""
     batch = tel.Batch(
@@ -143,12 +152,44 @@ def golden() -> dict[str, bytes]:
             blob.BlobRequest("kijani", "plot-1", "34" * 32, 1_775_000_000_000),
         ),
         "pull": (env.PULL, env.Pull("kijani", 7, "ab" * 32, 1_775_000_000_000)),
+        "time-request": (times.TIME_REQUEST, times.TimeRequest("kijani", "0f" * 16)),
+        "time": (times.TIME, times.TimeAnswer("kijani", "0f" * 16, 1_775_000_000_000)),
+        "update-request": (
+            update.UPDATE_REQUEST,
+            update.UpdateRequest("kijani", "metadata/timestamp.json", 1_775_000_000_000),
+        ),
+        "box-request": (
+            boxes.BOX_REQUEST,
+            boxes.BoxRequest(
+                "kijani",
+                "ab" * 32,
+                "cd" * 32,
+                1,
+                handed_over=True,
+                logs=(boxes.LogEnd(env.LogClass.MONEY, 4, "ab" * 32),),
+                at_ms=1_775_000_000_000,
+            ),
+        ),
+        "box-replaced": (boxes.REPLACED, boxes.Replaced("kijani", 2, 1_775_000_000_000)),
+        "registry": (reg.REGISTRY, _registry()),
     }
     files = {
         f"{stem}.v1.json": sign_document(kind, encode(body), SIGNER)
         for stem, (kind, body) in signed.items()
     }
-    for stem, (_, body) in _records().items():
+    later = plain_records() | signed_records(SIGNER, _card(), lease, small_model(), batch)
+    for stem, (_, body) in (_records() | later).items():
         files[f"record-{stem}.v1.json"] = canonical_bytes(encode(body))
     files["envelope.v1.hle"] = env.pack(name, env.GENESIS, run, SIGNER)
+    down = env.LogName("lender", env.LogClass.DOWN, "kijani")
+    recall = env.Record(1, rec.Down.RECALL.value, 1_775_000_000_000, 0, encode(rec.Recall("l-1")))
+    files["envelope-down.v1.hle"] = env.pack(down, env.GENESIS, [recall], SIGNER)
+    documents = (files["envelope.v1.hle"], files["receipt.v1.json"], files["pull.v1.json"])
+    files["carrier.v1.hls"] = carrier.MAGIC + b"".join(carrier.framed(one) for one in documents)
     return files
+
+
+def record_examples() -> dict[str, tuple[rec.Up | rec.Down, Any]]:
+    """Golden file's name to kind and body, of the records whose body is a value."""
+    every = _records() | plain_records()
+    return {f"record-{stem}.v1.json": kind_and_body for stem, kind_and_body in every.items()}

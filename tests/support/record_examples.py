@@ -1,0 +1,69 @@
+"""One example of the records that came after the first golden bytes, and of signed bodies.
+
+They are not in the golden envelope, whose bytes hold the first ones for ever.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.canonical import parse_canonical
+from core.decision.card import CARD, DecisionCard
+from core.lending.lease import LEASE, Lease
+from core.shape import encode
+from core.signing import DOCUMENT_BYTES_MAX, DocumentType, Signer, sign_document
+from core.wire import boxes, records, weather
+from core.wire import registry as reg
+from core.wire.envelope import LogClass
+from core.wire.modelfile import MODEL, Model
+from core.wire.records import DeviceAct, Down, Up
+from core.wire.telemetry import BATCH, Batch, DeviceKind
+from core.wire.update import UpdateAct, UpdateEvent
+from tests.support.products import crop_product
+
+DEVICE = reg.Device("soil-1", DeviceKind.SOIL_PROBE, "plot-1", "kijani", "ab" * 32, "cd" * 32)
+
+
+def plain_records() -> dict[str, tuple[Up | Down, Any]]:
+    """Records whose body is a value: name of the golden file to kind and body."""
+    return {
+        "application": (Up.APPLICATION, records.Application(
+            "ap-1", "f-1", "wheat", ("plot-1",), 800_000, "CNY")),
+        "farmer_left": (Up.FARMER_LEFT, records.FarmerLeft("f-1", 17)),
+        "clock_set": (Up.CLOCK_SET, records.ClockSet(
+            1_775_000_000_000, 60_000, 1_774_000_000_000, "the battery was empty")),
+        "device_event": (Up.DEVICE_EVENT, records.DeviceEvent(
+            "soil-1", DeviceAct.REVOKED, "stolen")),
+        "device_event-enrolled": (Up.DEVICE_EVENT, records.DeviceEvent(
+            "soil-1", DeviceAct.ENROLLED, "by one-time code", DEVICE)),
+        "update_event": (Up.UPDATE_EVENT, UpdateEvent(
+            "product/wheat", 3, "ab" * 32, UpdateAct.ROLLED_BACK, 2, "HL-EDGE-001", "no health")),
+        "box_retired": (Up.BOX_RETIRED, boxes.BoxRetired(1)),
+        "product": (Down.PRODUCT, crop_product()),
+        "recall": (Down.RECALL, records.Recall("lease-1")),
+        "forecast": (Down.FORECAST, weather.Forecast(
+            "village-1", "2026-05-20", (0, 0, 4_200, 12_000, 0), "the met office")),
+        "own": (Down.OWN, boxes.Own(
+            LogClass.MONEY, 4, "lease_closed", 1_775_000_000_000, 1000, "ab" * 32,
+            encode(records.LeaseClosed("lease-1", 100_000)))),
+        "box": (Down.BOX, boxes.Box(2, "ab" * 16, ("lease-1",))),
+        "leases_released": (Down.LEASES_RELEASED, boxes.LeasesReleased(("lease-1",))),
+    }  # fmt: skip
+
+
+def signed_records(
+    signer: Signer, card: DecisionCard, lease: Lease, model: Model, batch: Batch
+) -> dict[str, tuple[Up | Down, Any]]:
+    """Records whose body is, or holds, a document that somebody signed."""
+    return {
+        "decision": (
+            Up.DECISION, records.DecisionRecord("ap-1", _signed(CARD, card, signer))
+        ),
+        "telemetry": (Up.TELEMETRY, _signed(BATCH, batch, signer)),
+        "lease": (Down.LEASE, _signed(LEASE, lease, signer)),
+        "model": (Down.MODEL, _signed(MODEL, model, signer)),
+    }  # fmt: skip
+
+
+def _signed(kind: DocumentType, body: object, signer: Signer) -> Any:
+    return parse_canonical(sign_document(kind, encode(body), signer), DOCUMENT_BYTES_MAX)
