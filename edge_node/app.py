@@ -26,6 +26,7 @@ NS_PER_MS = 1_000_000
 
 # name: (module, attribute, what `--help` says of it)
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "alerts": ("edge_node.commands.alerts", "alerts", "what the station has noticed"),
     "backup": ("edge_node.commands.backup", "backup", "write all of this station, sealed"),
     "clock": ("edge_node.commands.clock", "clock", "tell a station without a link the time"),
     "devices": ("edge_node.commands.devices", "devices", "who may speak at this station"),

@@ -1,7 +1,8 @@
 """Carriers at the station: an agent's device fetches the sealed file and brings one back.
 
-Two requests beside the pages: ``GET /carrier`` gives what a stick would get, ``POST
-/carrier`` takes what a stick would bring. The device proves itself by a token from the
+Three requests beside the pages: ``GET /carrier`` gives what a stick would get, ``POST
+/carrier`` takes what a stick would bring, ``GET /carrier/alerts`` lists what the station
+has noticed, for the agent who visits. The device proves itself by a token from the
 station's secret file, sent as ``Authorization: Bearer``; a page of another site cannot
 send that. The device can neither read nor change what it carries, so the token guards
 the station's effort, not the envelopes. After too many wrong tokens nobody is let in
@@ -14,7 +15,7 @@ import contextlib
 import hmac
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -30,6 +31,7 @@ from edge_node.decide.desk import RequestError
 from edge_node.faces.kiosk.guard import RequestTooLargeError
 
 PATH = "/carrier"
+ALERTS_PATH = "/carrier/alerts"
 FILE_TYPE = "application/vnd.harvestline.carrier"
 TOKEN_CHARACTERS_MIN = 32
 FAILURES_MAX = 10
@@ -100,12 +102,13 @@ class Cargo:
     """What is done with a carrier's file, and how large one may be.
 
     ``hand_out`` writes a file of at most so many bytes, ``take_in`` applies one and says
-    what became of it.
+    what became of it; ``alerts`` lists what was noticed.
     """
 
     hand_out: Callable[[IO[bytes], int], None]
     take_in: Callable[[IO[bytes]], Mapping[str, Any]]
     bytes_max: int
+    alerts: Callable[[], Sequence[Mapping[str, Any]]] = tuple
 
 
 def carrier(door: Door, cargo: Cargo) -> ASGIApp:
@@ -130,6 +133,12 @@ def carrier(door: Door, cargo: Cargo) -> ASGIApp:
             told = await run_in_threadpool(cargo.take_in, file)
         return JSONResponse(dict(told), headers=_NO_STORE)
 
+    @app.get(ALERTS_PATH)
+    async def alerts(request: Request) -> Response:
+        door.admit(request.headers.get("authorization", ""))
+        told = await run_in_threadpool(cargo.alerts)
+        return JSONResponse({"alerts": [dict(one) for one in told]}, headers=_NO_STORE)
+
     app.add_exception_handler(HarvestlineError, _refused)
     return app
 
@@ -142,7 +151,7 @@ class Beside:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        mine = scope["type"] == "http" and scope["path"] == PATH
+        mine = scope["type"] == "http" and scope["path"] in (PATH, ALERTS_PATH)
         await (self._carriers if mine else self._pages)(scope, receive, send)
 
 

@@ -62,7 +62,7 @@ class Patience:
 
 
 PATIENCE: Mapping[NoticeKind, Patience] = {
-    NoticeKind.DRY_SOIL: Patience(2, 2, 7),
+    NoticeKind.DRY_SOIL: Patience(2, 4, 7),
     NoticeKind.FEVER_LIKE: Patience(2, 2, 5),
     NoticeKind.DAMP_GRAIN: Patience(2, 3, 10),
     NoticeKind.PROBE_DISAGREES: Patience(3, 5, 20),

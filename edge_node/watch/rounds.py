@@ -18,11 +18,12 @@ from core.units import PPM
 from edge_node.config import Settings
 from edge_node.features.compute import last_closed_day
 from edge_node.features.land import read_land
-from edge_node.store import daily, doubts, notices
+from edge_node.store import daily, doubts, notices, village
 from edge_node.store.database import StationDatabase
 from edge_node.watch.looking import Look, Today, look
 from edge_node.watch.notices import (
     EVIDENCE_ROWS_MAX,
+    FOR_FARMERS,
     Judgement,
     Level,
     Notice,
@@ -66,6 +67,16 @@ def watch(db: StationDatabase, settings: Settings, now_ms: int) -> tuple[Notice,
 def open_notices(db: StationDatabase, since_day: str = "") -> tuple[Notice, ...]:
     """Notices that are open, and those that ended on a day or later."""
     return tuple(_notice(row) for row in notices.notices(db, since_day))
+
+
+def notices_of_farmer(db: StationDatabase, farmer_id: str) -> tuple[Notice, ...]:
+    """The open notices that are for a farmer's own eyes; flags for officers are not."""
+    own = {one.subject_id for one in village.subjects_of(db, farmer_id)}
+    return tuple(
+        one
+        for one in open_notices(db)
+        if one.kind in FOR_FARMERS and one.params.get("subject") in own
+    )
 
 
 def _watch_day(today: Today, now_ms: int) -> list[Notice]:

@@ -7,6 +7,7 @@ import re
 from core.reasons import SENTENCES, ReasonCode
 from edge_node.faces.kiosk.rendering import MONTHS
 from edge_node.faces.kiosk.words import MOVEMENTS, PURPOSES, STAGES
+from edge_node.watch import notices
 from tests.conftest import REPOSITORY
 from tools.catalogues import LOCALES, compiled, entries
 
@@ -18,6 +19,7 @@ def test_every_sentence_has_its_swahili():
     templates = "".join(t.read_text(encoding="utf-8") for t in TEMPLATES.glob("*.html"))
     used = {a or b for a, b in re.findall(r"""_\(\s*(?:"([^"]+)"|'([^']+)')""", templates)}
     used |= {s for code, s in SENTENCES.items() if code is not ReasonCode.FEATURE}
+    used |= {*notices.SENTENCES.values(), *notices.ADVICE.values()}
     used |= {*STAGES.values(), *PURPOSES.values(), *MOVEMENTS.values(), *MONTHS}
     assert {one for one in used if not messages.get(one)} == set()
     for source, translated in messages.items():

@@ -30,6 +30,7 @@ STAGE_ICONS = (
     ("ripening", "ear"),
     ("harvested", "harvest"),
 )
+NOTICE_ICONS = {"dry_soil": "drop", "fever_like": "cow", "damp_grain": "harvest"}
 MOVEMENT_ICONS = {
     "opened": "check",
     "raised": "up",
@@ -64,6 +65,7 @@ class Rendering:
             limit_curve=limit_curve,
             stages=STAGE_ICONS,
             movement_icons=MOVEMENT_ICONS,
+            notice_icons=NOTICE_ICONS,
             languages=LANGUAGES,
             idle_ms=IDLE_MS_MAX,
             grace_ms=GRACE_MS,

@@ -17,6 +17,8 @@ from edge_node.store import decisions, lines, pictures, village
 from edge_node.store.database import StationDatabase
 from edge_node.store.decisions import KeptCard
 from edge_node.store.lines import KeptLine, LimitStep
+from edge_node.watch.notices import Notice
+from edge_node.watch.rounds import notices_of_farmer
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Standing:
     lines: tuple[LineStanding, ...]
     possible: tuple[Possible, ...]
     last_card: KeptCard | None
+    notices: tuple[Notice, ...] = ()
 
 
 def standing_of(db: StationDatabase, desk: Desk, farmer_id: str, clock: Clock) -> Standing:
@@ -91,6 +94,7 @@ def standing_of(db: StationDatabase, desk: Desk, farmer_id: str, clock: Clock) -
         lines=tuple(_line(db, desk, line, clock) for line in found),
         possible=_possible(db, farmer_id, found),
         last_card=cards[0] if cards else None,
+        notices=notices_of_farmer(db, farmer_id),
     )
 
 

@@ -10,6 +10,8 @@ from core.wire.envelope import LogClass
 from core.wire.modelfile import ModelState, state
 from edge_node.store import leases, logs, models, outbox
 from edge_node.store.database import StationDatabase
+from edge_node.watch.notices import FOR_FARMERS
+from edge_node.watch.rounds import open_notices
 
 REFUSALS_SHOWN_MAX = 5
 
@@ -70,6 +72,8 @@ class StationState:
     devices: DeviceCounts
     samples_count: int
     pending_draws_count: int
+    alerts_count: int
+    flags_count: int
     refused_envelopes_count: int
     refusals: tuple[str, ...]
     storage_blocked: bool
@@ -88,7 +92,7 @@ def station_state(
     db: StationDatabase, station: str, clock: Clock, intake: Callable[[], IntakeHealth]
 ) -> StationState:
     """How the station is now."""
-    health = intake()
+    health, noticed = intake(), open_notices(db)
     refused = outbox.refused_envelopes(db)
     reasons = (*logs.refusals(db, REFUSALS_SHOWN_MAX), *(f"{c}: {r}" for _, c, r in refused))
     return StationState(
@@ -103,6 +107,8 @@ def station_state(
         devices=_devices(db, clock),
         samples_count=db.execute("SELECT count(*) FROM samples").fetchone()[0],
         pending_draws_count=len(leases.pending_draws(db)),
+        alerts_count=sum(one.kind in FOR_FARMERS for one in noticed),
+        flags_count=sum(one.kind not in FOR_FARMERS for one in noticed),
         refused_envelopes_count=len(refused),
         refusals=reasons[:REFUSALS_SHOWN_MAX],
         storage_blocked=health.storage_blocked,

@@ -12,6 +12,8 @@ from functools import cache
 from importlib import resources
 
 from core.reasons import SENTENCES, Reason, ReasonCode
+from edge_node.watch.notices import ADVICE, Notice
+from edge_node.watch.notices import SENTENCES as SENTENCES_OF_NOTICES
 
 LANGUAGES: Mapping[str, str] = {"en": "English", "sw": "Kiswahili"}
 STAGES: Mapping[str, str] = {
@@ -58,6 +60,14 @@ class Words:
         if "stage" in params:
             params["stage"] = self.stage(params["stage"])
         return self.say(SENTENCES[reason.code], **params)
+
+    def notice(self, notice: Notice) -> str:
+        """What the station noticed."""
+        return self.say(SENTENCES_OF_NOTICES[notice.kind], **notice.params)
+
+    def advice(self, notice: Notice) -> str:
+        """What to do about it."""
+        return self.say(ADVICE[notice.kind])
 
     def stage(self, stage: str) -> str:
         """The farmer's word for a growth stage."""
