@@ -88,7 +88,8 @@ def test_a_signed_body_still_verifies_out_of_its_record(
 def test_the_golden_carrier_s_file_gives_its_documents() -> None:
     data = (FOLDER / "carrier.v1.hls").read_bytes()
     found = list(carrier.documents_in(io.BytesIO(data).read, "golden"))
-    assert len(found) == 3 and found[0] == (FOLDER / "envelope.v1.hle").read_bytes()
+    assert len(found) == 3
+    assert found[0] == (FOLDER / "envelope.v1.hle").read_bytes()
     assert found[1] == (FOLDER / "receipt.v1.json").read_bytes()
     assert found[2] == (FOLDER / "pull.v1.json").read_bytes()
 
