@@ -36,7 +36,7 @@ def kiosk(front: Front, utc_offset_ms: int, hosts: frozenset[str] = LOOPBACK) ->
         The names by which the server may be addressed.
     """
     app = FastAPI(openapi_url=None)
-    rendering = Rendering(utc_offset_ms)
+    rendering = Rendering(utc_offset_ms, front.teller.words)
     answers = _Answers(front, rendering)
     app.include_router(interface(front))
     app.include_router(pages(front, rendering))

@@ -21,7 +21,7 @@ from edge_node.faces.kiosk.front import COOKIE, Front
 from edge_node.faces.kiosk.standing import LineStanding, Possible
 from edge_node.faces.kiosk.teller import Agreement, ApplicationForm, DrawForm
 from edge_node.faces.kiosk.visits import Visit, VisitEndedError
-from edge_node.faces.kiosk.words import LANGUAGES, words_in
+from edge_node.faces.kiosk.words import LANGUAGES, Words
 from edge_node.store.decisions import KeptCard
 
 CSRF_HEADER = "x-csrf-token"
@@ -77,6 +77,7 @@ def interface(front: Front) -> APIRouter:
         ("POST", "/kiosk/apply", acts.apply),
         ("POST", "/kiosk/withdraw", acts.withdraw),
         ("GET", "/station/status", acts.status),
+        ("GET", "/station/alive", acts.alive),
     ):
         router.add_api_route(path, act, methods=[method], response_model=None)
     return router
@@ -107,10 +108,10 @@ class _Acts:
 
     def home(self, request: Request) -> dict[str, Any]:
         visit = self._visits.current(request.cookies.get(COOKIE))
-        found = self._teller.standing(visit.farmer_id)
+        found, words = self._teller.standing(visit.farmer_id), self._words(visit)
         return {
             "farmer_id": found.farmer.farmer_id,
-            "lines": [_line(one, visit) for one in found.lines],
+            "lines": [_line(one, words) for one in found.lines],
             "possible": [self._possible(one) for one in found.possible],
             "granted": list(self._teller.granted(visit.farmer_id)),
             "last_card_id": found.last_card.card.card_id if found.last_card else "",
@@ -119,7 +120,7 @@ class _Acts:
     def quote(self, request: Request, line_id: str, amount_minor: int) -> dict[str, Any]:
         visit = self._visits.current(request.cookies.get(COOKIE))
         price = self._teller.quote(visit.farmer_id, line_id, amount_minor)
-        return _refused(price, visit) if isinstance(price, Reason) else _price(price)
+        return _refused(price, self._words(visit)) if isinstance(price, Reason) else _price(price)
 
     def draw(self, request: Request, body: Json) -> Response:
         visit, ask = self._acting(request), decode(_Draw, body)
@@ -127,7 +128,7 @@ class _Acts:
         form = DrawForm(ask.line_id, ask.amount_minor, ask.draw_id)
         begun = self._teller.begin_draw(visit.farmer_id, form, agreed)
         if isinstance(begun, Reason):
-            return JSONResponse(_refused(begun, visit))
+            return JSONResponse(_refused(begun, self._words(visit)))
         return JSONResponse(_receipt(begun), 201)
 
     def payout(self, request: Request, draw_id: str, body: Json) -> dict[str, Any]:
@@ -141,9 +142,9 @@ class _Acts:
         form = ApplicationForm(ask.product_id, ask.subject_ids, ask.asked_minor, ask.application_id)
         decided = self._teller.apply(visit.farmer_id, form, agreed)
         if isinstance(decided, Reason):
-            return JSONResponse(_refused(decided, visit))
+            return JSONResponse(_refused(decided, self._words(visit)))
         words = self._teller.feature_words(decided.card.inputs.model_sha256)
-        return JSONResponse(_card(decided, visit, words), 201)
+        return JSONResponse(_card(decided, self._words(visit), words), 201)
 
     def withdraw(self, request: Request, body: Json) -> dict[str, Any]:
         visit, purposes = self._acting(request), decode(_Withdraw, body).purposes
@@ -153,6 +154,12 @@ class _Acts:
     def status(self) -> dict[str, Any]:
         found: dict[str, Any] = encode(self._front.station_state())
         return found
+
+    def alive(self) -> dict[str, bool]:
+        return {"alive": True}
+
+    def _words(self, visit: Visit) -> Words:
+        return self._teller.words(visit.language)
 
     def _acting(self, request: Request) -> Visit:
         csrf = request.headers.get(CSRF_HEADER, "")
@@ -167,8 +174,7 @@ class _Acts:
         }
 
 
-def _line(one: LineStanding, visit: Visit) -> dict[str, Any]:
-    words = words_in(visit.language)
+def _line(one: LineStanding, words: Words) -> dict[str, Any]:
     return {
         **encode(one),
         "owed_minor": one.owed.total_minor,
@@ -176,8 +182,8 @@ def _line(one: LineStanding, visit: Visit) -> dict[str, Any]:
     }
 
 
-def _refused(reason: Reason, visit: Visit) -> dict[str, Any]:
-    sentence = words_in(visit.language).reason(reason)
+def _refused(reason: Reason, words: Words) -> dict[str, Any]:
+    sentence = words.reason(reason)
     return {"refused": {**encode(reason), "sentence": sentence}}
 
 
@@ -189,8 +195,8 @@ def _receipt(receipt: Receipt) -> dict[str, Any]:
     return {"draw": encode(receipt.drawdown), **_price(receipt.price)}
 
 
-def _card(kept: KeptCard, visit: Visit, features: Mapping[str, str]) -> dict[str, Any]:
-    words, card = words_in(visit.language), kept.card
+def _card(kept: KeptCard, words: Words, features: Mapping[str, str]) -> dict[str, Any]:
+    card = kept.card
     return {
         "card_id": card.card_id,
         "application_id": card.inputs.application.application_id,

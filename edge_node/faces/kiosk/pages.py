@@ -19,7 +19,7 @@ from edge_node.faces.kiosk.rendering import Rendering
 from edge_node.faces.kiosk.standing import Possible
 from edge_node.faces.kiosk.teller import Agreement, ApplicationForm, DrawForm
 from edge_node.faces.kiosk.visits import Visit
-from edge_node.faces.kiosk.words import LANGUAGES, words_in
+from edge_node.faces.kiosk.words import LANGUAGES
 
 Text = Annotated[str, Form()]
 Texts = Annotated[list[str], Form()]
@@ -254,7 +254,7 @@ class _Pages:
         return self._rendering.page(template, visit.language, visit=visit, **shown)
 
     def _refused(self, visit: Visit, reason: Reason, back: str) -> HTMLResponse:
-        sentence = words_in(visit.language).reason(reason)
+        sentence = self._teller.words(visit.language).reason(reason)
         return self._page("refused.html", visit, sentence=sentence, back=back)
 
 

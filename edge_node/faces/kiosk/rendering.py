@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import cache
 from importlib import resources
@@ -47,10 +48,12 @@ class Rendering:
     ----------
     utc_offset_ms
         The site's zone, for days that are shown [ms].
+    spoken
+        A language's words.
     """
 
-    def __init__(self, utc_offset_ms: int) -> None:
-        self._offset_ms = utc_offset_ms
+    def __init__(self, utc_offset_ms: int, spoken: Callable[[str], Words] = words_in) -> None:
+        self._offset_ms, self._spoken = utc_offset_ms, spoken
         self._environment = Environment(
             loader=PackageLoader("edge_node.faces.kiosk", "templates"),
             autoescape=select_autoescape(),
@@ -76,7 +79,7 @@ class Rendering:
         self, template: str, language: str, *, status: int = 200, **shown: Any
     ) -> HTMLResponse:
         """A page in a language."""
-        words = words_in(language)
+        words = self._spoken(language)
         text = self._environment.get_template(template).render(
             _=words.say,
             words=words,

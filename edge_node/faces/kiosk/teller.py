@@ -23,7 +23,7 @@ from edge_node.decide.desk import Desk, RequestError
 from edge_node.decide.draws import DrawAsk, Receipt
 from edge_node.decide.telemetry import TelemetryOf
 from edge_node.faces.kiosk.standing import LineStanding, Standing, line_standing, standing_of
-from edge_node.faces.kiosk.words import words_in
+from edge_node.faces.kiosk.words import Words, spoken
 from edge_node.store import decisions, leases, lines, models, pictures, village
 from edge_node.store.database import StationDatabase
 from edge_node.store.decisions import KeptCard
@@ -93,6 +93,11 @@ class Teller:
             return None
         with self._turn:
             return village.farmer_of_card(self._db, sha256_hex(token.encode()))
+
+    def words(self, language: str) -> Words:
+        """A language's words as the station speaks them now."""
+        with self._turn:
+            return spoken(self._db, language)
 
     def standing(self, farmer_id: str) -> Standing:
         """How the farmer stands."""
@@ -176,7 +181,7 @@ class Teller:
 
     def withdraw(self, farmer_id: str, purposes: tuple[str, ...], language: str) -> tuple[str, ...]:
         """Take consents back; the purposes that are still consented to."""
-        words = words_in(language)
+        words = self.words(language)
         shown = canonical_hash({purpose: words.purpose(purpose) for purpose in purposes})
         with self._turn:
             if not purposes:
@@ -200,7 +205,7 @@ class Teller:
 
     def consent_sha256(self, product_id: str, language: str) -> str:
         """The hash of the words that a consent page shows."""
-        words = words_in(language)
+        words = self.words(language)
         shown = {purpose: words.purpose(purpose) for purpose in self.purposes(product_id)}
         return canonical_hash({"language": words.language, "purposes": shown})
 

@@ -1,17 +1,25 @@
 """Words: the English sentence is the message id, gettext catalogues hold the others.
 
 Catalogues are compiled where they are changed (``python -m tools.catalogues``), so
-the station needs nothing but the standard library.
+the station needs nothing but the standard library. A catalogue that came by signed
+updates speaks before the release's own.
 """
 
 from __future__ import annotations
 
 import gettext
+import struct
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 
+from core.canonical import parse_canonical
 from core.reasons import SENTENCES, Reason, ReasonCode
+from core.shape import decode
+from core.wire.update import PACK_BYTES_MAX, PromptsPack
+from edge_node.store import updates
+from edge_node.store.database import StationDatabase
 from edge_node.watch.notices import ADVICE, Notice
 from edge_node.watch.notices import SENTENCES as SENTENCES_OF_NOTICES
 
@@ -29,6 +37,7 @@ PURPOSES: Mapping[str, str] = {
     "device_readings": "The readings of my devices may be used to decide.",
     "satellite_images": "Satellite pictures of my plots may be used to decide.",
 }
+_MO_COUNT_AT, _MO_ENTRY_BYTES = 8, 8  # of GNU gettext's compiled catalogues
 MOVEMENTS: Mapping[str, str] = {
     "opened": "Opened",
     "raised": "Raised",
@@ -45,6 +54,11 @@ class Words:
 
     def __init__(self, language: str, catalogue: gettext.NullTranslations) -> None:
         self.language, self._catalogue = language, catalogue
+
+    @property
+    def catalogue(self) -> gettext.NullTranslations:
+        """Where the sentences stand."""
+        return self._catalogue
 
     def say(self, message: str, **params: str) -> str:
         """A message with its parameters filled in."""
@@ -89,6 +103,48 @@ def words_in(language: str) -> Words:
     known = language if language in LANGUAGES else "en"
     if known == "en":
         return Words(known, gettext.NullTranslations())
-    path = resources.files("edge_node.faces.kiosk") / "locale" / known / "LC_MESSAGES" / "kiosk.mo"
-    with path.open("rb") as file:
+    with _catalogue(known).open("rb") as file:
         return Words(known, gettext.GNUTranslations(file))
+
+
+def spoken(db: StationDatabase, language: str) -> Words:
+    """A language's words as this station speaks them now: by updates, else by its release."""
+    known = language if language in LANGUAGES else "en"
+    version = updates.in_use(db, f"prompts/{known}")
+    data = updates.pack(db, version.sha256) if version is not None else None
+    return words_in(known) if data is None else _packed(known, data)
+
+
+@cache
+def needed() -> frozenset[str]:
+    """Every sentence that the screens may say: what the release's own catalogue holds."""
+    data = _catalogue("sw").read_bytes()
+    count, at = struct.unpack_from("<II", data, _MO_COUNT_AT)
+    spans = (struct.unpack_from("<II", data, at + n * _MO_ENTRY_BYTES) for n in range(count))
+    texts = (data[start : start + size].decode("utf-8") for size, start in spans)
+    return frozenset(text for text in texts if text)
+
+
+class _Packed(gettext.NullTranslations):
+    """Sentences of a pack; what it lacks the release says."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        super().__init__()
+        self._texts = texts
+
+    def gettext(self, message: str) -> str:
+        """A sentence in the pack's language."""
+        return self._texts.get(message) or super().gettext(message)
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def _packed(language: str, data: bytes) -> Words:
+    pack = decode(PromptsPack, parse_canonical(data, PACK_BYTES_MAX))
+    packed = _Packed(pack.texts())
+    packed.add_fallback(words_in(language).catalogue)
+    return Words(language, packed)
+
+
+def _catalogue(language: str) -> Traversable:
+    folder = resources.files("edge_node.faces.kiosk") / "locale"
+    return folder / language / "LC_MESSAGES" / "kiosk.mo"
