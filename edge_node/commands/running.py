@@ -24,6 +24,7 @@ from core.errors import HarvestlineError
 from core.lending.clock import estimate
 from core.lending.lease import Clock
 from core.shape import encode
+from edge_node.commands.alerts import row_of
 from edge_node.commands.certificates import authority_of, keep_fresh, names_of
 from edge_node.commands.hands import Bench, Hands, allowance_of, ballast_of
 from edge_node.config import read_secret
@@ -47,6 +48,7 @@ from edge_node.sync.rounds import Pace, Rhythm, run_rounds
 from edge_node.sync.stick import export_to, import_from
 from edge_node.sync.timekeeping import keep_time
 from edge_node.sync.wires import CentreClient
+from edge_node.watch.rounds import open_notices
 
 LOG = logging.getLogger("harvestline.edge")
 FEATURES_EVERY_S = 60
@@ -198,7 +200,11 @@ class Running:
                 told: Mapping[str, Any] = encode(import_from(db, ends, file, "carrier", clock))
                 return told
 
-        return Cargo(hand_out, take_in, self._settings.carrier_bytes_max)
+        def alerts() -> list[dict[str, Any]]:
+            with turn:
+                return [row_of(db, one) for one in open_notices(db)]
+
+        return Cargo(hand_out, take_in, self._settings.carrier_bytes_max, alerts)
 
     def _state_of(self, db: StationDatabase) -> Callable[[], StationState]:
         turn, name = threading.Lock(), self._settings.station
