@@ -18,6 +18,17 @@ from core.canonical import canonical_hash
 from core.errors import ProductError
 from core.lending.accrual import DayCount
 from core.lending.lease import TERM_DAYS_MAX, TERM_DAYS_MIN
+from core.lending.terms import (
+    WATERFALL,
+    ArrearsTerms,
+    Part,
+    RebateTerms,
+    RepaymentTerms,
+    ScheduleKind,
+    ScheduleTerms,
+    waterfall_faults,
+)
+from core.lending.workdays import CalendarTerms
 from core.shape import decode, encode
 from core.units import PPM
 
@@ -143,7 +154,11 @@ class LeaseTerms:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A product, complete. ``version`` rises with every change of its file."""
+    """A product, complete. ``version`` rises with every change of its file.
+
+    How it is repaid may be absent, which says a bullet at ``due_on`` with simple interest;
+    see :mod:`core.lending.terms`.
+    """
 
     product_id: str
     version: int
@@ -162,6 +177,24 @@ class Product:
     price: PriceTerms | None = None
     stages: tuple[StageTerms, ...] = ()
     herd: HerdTerms | None = None
+    schedule: ScheduleTerms | None = None
+    arrears: ArrearsTerms | None = None
+    rebate: RebateTerms | None = None
+    waterfall: tuple[Part, ...] | None = None
+    calendar: CalendarTerms | None = None
+
+    def repayment(self) -> RepaymentTerms:
+        """All that a repayment follows, with what is absent filled in."""
+        return RepaymentTerms(
+            rate_ppm=self.credit.rate_ppm,
+            day_count=self.credit.day_count,
+            due_on=date.fromisoformat(self.due_on),
+            schedule=self.schedule or ScheduleTerms(ScheduleKind.BULLET),
+            arrears=self.arrears or ArrearsTerms(0, 0),
+            rebate=self.rebate or RebateTerms(0),
+            waterfall=self.waterfall or WATERFALL,
+            calendar=self.calendar,
+        )
 
     def stage_terms(self, stage: str) -> StageTerms:
         """The terms of a stage.
@@ -225,10 +258,27 @@ def _faults(product: Product) -> list[str]:
         )
     if product.movement.fresh_days_max >= product.movement.stale_days_max:
         faults.append("fresh_days_max must be below stale_days_max")
+    return faults + _repayment_faults(product)
+
+
+def _repayment_faults(product: Product) -> list[str]:
+    """What contradicts itself in when and how the product is repaid."""
+    faults = []
+    due_on = None
     try:
-        date.fromisoformat(product.due_on)
+        due_on = date.fromisoformat(product.due_on)
     except ValueError:
         faults.append(f"due_on must be a date such as 2026-09-15, got {product.due_on!r}")
+    if product.schedule is not None:
+        faults += product.schedule.faults(due_on)
+    if product.arrears is not None:
+        faults += product.arrears.faults()
+    if product.rebate is not None and not 0 <= product.rebate.rate_ppm <= product.credit.rate_ppm:
+        faults.append("rebate.rate_ppm must be 0 to credit.rate_ppm")
+    if product.waterfall is not None:
+        faults += waterfall_faults(product.waterfall)
+    if product.calendar is not None:
+        faults += product.calendar.faults()
     return faults
 
 

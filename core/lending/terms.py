@@ -1,0 +1,172 @@
+"""How a product is repaid: schedule, interest, grace, penalty, rebate, order of payments.
+
+All of it is data of the product and optional; what is absent is a bullet at the due
+date with simple interest, no penalty and no rebate, paid to fees, then interest, then
+principal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum
+
+from core.lending.accrual import DayCount
+from core.lending.workdays import CalendarTerms
+from core.units import PPM
+
+GRACE_DAYS_MAX = 180
+EVERY_MONTHS_MAX = 24
+MORATORIUM_MONTHS_MAX = 60
+
+
+class ScheduleKind(Enum):
+    """What a repayment follows."""
+
+    BULLET = "bullet"
+    INTEREST_ONLY = "interest_only"  # then all principal at the end
+    EQUAL_INSTALMENTS = "equal_instalments"
+    EQUAL_PRINCIPAL = "equal_principal"
+    CASH_MONTHS = "cash_months"  # when the farmer has money
+    AT_WILL = "at_will"  # repaid and drawn again; the rest at the end
+
+
+class InterestKind(Enum):
+    """Whether unpaid interest bears interest."""
+
+    SIMPLE = "simple"
+    CAPITALISING = "capitalising"
+
+
+class MoratoriumInterest(Enum):
+    """What becomes of the interest while no principal is due."""
+
+    PAID = "paid"
+    CARRIED = "carried"  # owed with the first instalment; bears none itself
+    CAPITALISED = "capitalised"  # added to the principal at the moratorium's end
+
+
+class Part(Enum):
+    """What a repayment can go to."""
+
+    PENALTY = "penalty"
+    FEE = "fee"
+    INTEREST = "interest"
+    PRINCIPAL = "principal"
+
+
+WATERFALL = (Part.PENALTY, Part.FEE, Part.INTEREST, Part.PRINCIPAL)
+
+
+@dataclass(frozen=True, slots=True)
+class CashMonth:
+    """A month (1 to 12) with cash, and its weight in what is repaid."""
+
+    month: int
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleTerms:
+    """When what is repaid.
+
+    Due dates are counted back from the product's ``due_on``, ``every_months``; 0 means at
+    the end only. No principal is due in the first ``moratorium_months`` after a drawdown;
+    the dates stay where they are. ``balloon_ppm`` of what is drawn is left to the last
+    date. Parts are multiples of ``rounding_minor``; the last takes what is left.
+    Capitalising interest is added to the principal every ``capitalise_months``.
+    """
+
+    kind: ScheduleKind
+    every_months: int = 0
+    cash: tuple[CashMonth, ...] = ()
+    moratorium_months: int = 0
+    moratorium_interest: MoratoriumInterest = MoratoriumInterest.CARRIED
+    balloon_ppm: int = 0
+    interest: InterestKind = InterestKind.SIMPLE
+    capitalise_months: int = 0
+    rounding_minor: int = 1
+
+    def faults(self, due_on: date | None) -> list[str]:
+        """What contradicts itself, in words; nothing if all fits."""
+        regular = (
+            ScheduleKind.INTEREST_ONLY,
+            ScheduleKind.EQUAL_INSTALMENTS,
+            ScheduleKind.EQUAL_PRINCIPAL,
+        )
+        capitalising = self.interest is InterestKind.CAPITALISING
+        rules = (
+            (0 <= self.every_months <= EVERY_MONTHS_MAX, "every_months must be 0 to 24"),
+            (
+                self.kind not in regular or self.every_months > 0,
+                f"{self.kind.value} needs every_months",
+            ),
+            ((self.kind is ScheduleKind.CASH_MONTHS) == bool(self.cash), "cash is for cash_months"),
+            (not self.cash or _cash_fits(self.cash, due_on),
+             "cash must name months 1 to 12 once, due_on's among them, with positive weights"),
+            (0 <= self.moratorium_months <= MORATORIUM_MONTHS_MAX,
+             "moratorium_months must be 0 to 60"),
+            (0 <= self.balloon_ppm < PPM, "balloon_ppm must be 0 to 999,999 ppm"),
+            (capitalising == (self.capitalise_months > 0),
+             "capitalising interest, and only that, needs capitalise_months"),
+            (0 <= self.capitalise_months <= EVERY_MONTHS_MAX, "capitalise_months must be 0 to 24"),
+            (self.rounding_minor > 0, "rounding_minor must be positive"),
+        )  # fmt: skip
+        return [f"schedule.{words}" for holds, words in rules if not holds]
+
+
+def _cash_fits(cash: Sequence[CashMonth], due_on: date | None) -> bool:
+    months = [each.month for each in cash]
+    fits = len(set(months)) == len(months) and all(1 <= m <= 12 for m in months)
+    positive = all(each.weight > 0 for each in cash)
+    return fits and positive and (due_on is None or due_on.month in months)
+
+
+@dataclass(frozen=True, slots=True)
+class ArrearsTerms:
+    """What being late costs.
+
+    After ``grace_days`` the principal that is overdue bears ``penalty_rate_ppm`` a year on
+    top, simple, from the end of the grace; a penalty never bears one itself.
+    """
+
+    grace_days: int
+    penalty_rate_ppm: int
+
+    def faults(self) -> list[str]:
+        """What cannot be, in words."""
+        found = []
+        if not 0 <= self.grace_days <= GRACE_DAYS_MAX:
+            found.append(f"arrears.grace_days must be 0 to {GRACE_DAYS_MAX}")
+        if not 0 <= self.penalty_rate_ppm <= PPM:
+            found.append("arrears.penalty_rate_ppm must be 0 to 1,000,000 ppm")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class RebateTerms:
+    """Interest given back, as a yearly rate, when all was paid by its due date."""
+
+    rate_ppm: int
+
+
+@dataclass(frozen=True, slots=True)
+class RepaymentTerms:
+    """All that a repayment follows, of one product."""
+
+    rate_ppm: int
+    day_count: DayCount
+    due_on: date
+    schedule: ScheduleTerms = ScheduleTerms(ScheduleKind.BULLET)
+    arrears: ArrearsTerms = ArrearsTerms(0, 0)
+    rebate: RebateTerms = RebateTerms(0)
+    waterfall: tuple[Part, ...] = WATERFALL
+    calendar: CalendarTerms | None = None
+
+
+def waterfall_faults(waterfall: Sequence[Part]) -> list[str]:
+    """What an order of payments lacks, in words."""
+    if sorted(part.value for part in waterfall) == sorted(part.value for part in Part):
+        return []
+    return ["waterfall must name penalty, fee, interest and principal, each once"]
