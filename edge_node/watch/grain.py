@@ -20,6 +20,7 @@ from edge_node.features.trigonometry import exact
 from edge_node.watch.notices import Judgement, Level
 
 MARGIN_PPM = 5_000  # half a percent of moisture below what keeps ends an alert
+TREND_MARGIN_PPM = 10_000  # within one percent of it a rise counts
 TREND_DAYS = 7
 AHEAD_DAYS = 10
 _TREND_DAYS_MIN = 5
@@ -109,7 +110,7 @@ def judge(
         "moisture": _percent(max(shown, then if grain else shown)),
         "safe": _percent(grain.safe_ppm if grain else GRAINS["maize"].safe_ppm),
     }
-    if now >= safe or (then >= safe and now >= clear):
+    if now >= safe or (then >= safe and now >= safe - TREND_MARGIN_PPM):
         return Judgement(Level.RAISE, params, evidence)
     return Judgement(Level.CLEAR if now < clear else Level.HOLD, params, evidence)
 
