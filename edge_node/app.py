@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "backup": ("edge_node.commands.backup", "backup", "write all of this station, sealed"),
     "clock": ("edge_node.commands.clock", "clock", "tell a station without a link the time"),
     "devices": ("edge_node.commands.devices", "devices", "who may speak at this station"),
+    "doctor": ("edge_node.commands.doctor", "doctor", "what is wrong here, and what to do"),
     "export": ("edge_node.commands.link", "export", "write what waits to a file"),
     "import": ("edge_node.commands.link", "import_", "apply the centre's envelopes from a file"),
     "init": ("edge_node.commands.setup", "init", "make a new station: keys and settings"),
@@ -38,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "retire": ("edge_node.commands.backup", "retire", "stop a box that was replaced"),
     "run": ("edge_node.commands.serving", "run", "run broker, intake, sync and kiosk"),
     "status": ("edge_node.commands.looking", "status", "how the station is"),
+    "updates": ("edge_node.commands.updates", "updates_", "signed updates of models and more"),
     "sync": ("edge_node.commands.link", "sync", "sync with the centre once"),
 }
 

@@ -111,6 +111,10 @@ class Authority:
         self.renewals_count += 1
         return True
 
+    def ends_ms(self) -> int:
+        """When the station's certificate ends [ms UTC]."""
+        return certificate_end_ms(self.certificate_path)
+
     def issue(self, user: str, days: int = CLIENT_DAYS) -> Issued:
         """A client certificate for a device: its name is the device's id."""
         key = self._new_key()
@@ -234,6 +238,20 @@ class Authority:
         # 320 bits over an order of 256: no value is noticeably likelier than another.
         secret = int.from_bytes(self._entropy(_KEY_BYTES), "big") % (_ORDER - 1) + 1
         return ec.derive_private_key(secret, ec.SECP256R1())
+
+
+def certificate_end_ms(path: Path) -> int:
+    """When a certificate ends [ms UTC].
+
+    Raises
+    ------
+    AuthorityError
+        If it cannot be read.
+    """
+    try:
+        return _ms(x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc)
+    except (OSError, ValueError) as error:
+        raise AuthorityError(f"expected a certificate at {path}: {error}") from error
 
 
 def _usage(*, authority: bool) -> x509.KeyUsage:

@@ -21,6 +21,7 @@ from core.wire.telemetry import require_name
 ENVIRONMENT_PREFIX = "HARVESTLINE_EDGE_"
 BROKERS = ("amqtt", "mosquitto", "external")
 TLS_MODES = ("off", "server", "mutual")
+METRICS_TO = ("off", "loopback", "network")
 
 
 class SettingError(HarvestlineError):
@@ -124,6 +125,12 @@ class Settings:
         Host names and addresses of the station, with commas between, for its certificate.
     page_host, page_port
         Where the kiosk and the tablet pages are served; port 0 takes a free one.
+    metrics
+        Who may read ``/metrics`` beside the pages: ``off`` (nobody), ``loopback`` (this
+        machine), ``network``.
+    log_file, log_file_mib_max
+        Where the log goes instead of stderr, and how large it grows before it is rotated
+        [MiB]; four older ones are kept.
     """
 
     station: str = "station-1"
@@ -177,6 +184,9 @@ class Settings:
     tls_names: str = ""
     page_host: str = "127.0.0.1"
     page_port: int = 8080
+    metrics: str = "loopback"
+    log_file: Path = Path()
+    log_file_mib_max: int = 8
 
     @property
     def database_path(self) -> Path:
@@ -246,6 +256,7 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "update_bytes_a_day_max": (0, 2**40),
     "carrier_bytes_max": (64 * 1024, 2**30),
     "page_port": (0, 65_535),
+    "log_file_mib_max": (1, 1_024),
     "broker_tls_port": (0, 65_535),
 }
 
@@ -303,6 +314,8 @@ def _judged(settings: Settings) -> Settings:
             "broker mosquitto needs device_passwords_file, the secret file with the devices' "
             "passwords: set it, or use broker amqtt, which checks the registry itself"
         )
+    if settings.metrics not in METRICS_TO:
+        raise SettingError(f"expected metrics among {METRICS_TO}, got {settings.metrics!r}")
     if settings.raw_age_days_max < settings.raw_retention_days:
         raise SettingError("expected raw_age_days_max of at least raw_retention_days")
     return settings

@@ -7,7 +7,6 @@ starts it again: nothing acknowledged is lost by that.
 
 from __future__ import annotations
 
-import logging
 import socket
 import ssl
 import threading
@@ -27,6 +26,19 @@ from core.shape import encode
 from edge_node.commands.alerts import row_of
 from edge_node.commands.certificates import authority_of, keep_fresh, names_of
 from edge_node.commands.hands import Bench, Hands, allowance_of, ballast_of
+from edge_node.commands.heart import Heart, Turns, Watchdog
+from edge_node.commands.journal import log_event
+from edge_node.commands.metrics import Measured, MetricsDoor, StationCollector, registry_of
+from edge_node.commands.updating import updating_of
+from edge_node.commands.watching import (
+    FEATURES_QUIET_S_MAX,
+    QUIET_S_MAX,
+    TurningCentreClient,
+    intake_quiet_s,
+    page_alive,
+    probe_pages,
+    sync_quiet_s,
+)
 from edge_node.config import read_secret
 from edge_node.decide.draws import recover
 from edge_node.decide.telemetry import telemetry_of
@@ -39,6 +51,7 @@ from edge_node.faces.kiosk.visits import Visits
 from edge_node.intake.adapters import foreign_adapters
 from edge_node.intake.broker import make_broker
 from edge_node.intake.intake import Intake
+from edge_node.store.box import may_write
 from edge_node.store.clocks import newest_anchor, read_clock
 from edge_node.store.database import DiskFullError, StationDatabase, StoreError, open_database
 from edge_node.store.devices import DeviceRegistry
@@ -50,7 +63,6 @@ from edge_node.sync.timekeeping import keep_time
 from edge_node.sync.wires import CentreClient
 from edge_node.watch.rounds import open_notices
 
-LOG = logging.getLogger("harvestline.edge")
 FEATURES_EVERY_S = 60
 PASSWORD_BYTES = 24
 STOP_S_MAX = 30.0
@@ -98,25 +110,44 @@ class Running:
             log_event, foreign_adapters(self._settings, station.keys),
         )  # fmt: skip
         self._server: uvicorn.Server | None = None
+        self._updating = updating_of(station, self._connect, log_event)
+        self._page_port = 0
+        self._turns = {name: Turns() for name in ("features", "pages", "sync")}
+        self.heart = Heart(station.hands.elapsed_ms)
 
     def start(self) -> Addresses:
         """Settle what a crash left, then start every part; where they are reached."""
         for settled in recover(self._station.db, self._station.ends.desk, self._station.clock()):
             log_event("draw_recovered", {"draw": settled.draw_id, "state": settled.state.value})
+        if self._updating is not None:
+            self._updating.begin()
         access = self._broker.start()
         self._intake.start(access)
         page = self._serve_pages()
         self._thread("features", self._compute_features)
         if self._settings.server_url:
             self._thread("sync", self._sync)
+            self.heart.watch("sync", self._turns["sync"], sync_quiet_s(self._settings))
+        if self._updating is not None:
+            self._thread("updates", partial(self._updating.run, self._stop))
         if (found := self._authority) is not None:
             self._thread(
                 "certificates", lambda: keep_fresh(found, self._page_context, self._stop, log_event)
             )
+        self._watch_parts()
         return Addresses(page, access.host, access.port)
 
-    def wait(self, stop: threading.Event) -> None:
-        """Run until told to stop.
+    def _watch_parts(self) -> None:
+        quiet_s, intake, heart = intake_quiet_s(self._settings), self._intake, self.heart
+        heart.watch("committer", intake.committer_turns, quiet_s)
+        heart.watch("intake", intake.network_turns, quiet_s)
+        heart.watch("features", self._turns["features"], FEATURES_QUIET_S_MAX)
+        heart.watch("pages", self._turns["pages"], QUIET_S_MAX)
+        ask = partial(page_alive, self._settings.page_host, self._page_port, self._page_authority())
+        self._thread("probe", partial(probe_pages, ask, self._turns["pages"], self._stop))
+
+    def wait(self, stop: threading.Event, watchdog: Watchdog) -> None:
+        """Run until told to stop; the watchdog hears of every part that turns.
 
         Raises
         ------
@@ -129,6 +160,9 @@ class Running:
                 ended.append("intake")
             if ended:
                 raise PartEndedError(f"expected every part to run, {ended} ended: see the log")
+            watchdog.look(self._station.hands.elapsed_ms())
+        if self._updating is not None:
+            self._updating.prove(self._station.db)
 
     def stop(self) -> None:
         """Stop every part, intake last of those that write, then close the files."""
@@ -152,15 +186,12 @@ class Running:
         teller = Teller(db, desk, Sources(now, hands.mint), telemetry)
         visits = Visits(hands.elapsed_ms, hands.entropy)
         front = Front(teller, visits, self._state_of(self._connect()))
-        app = self._with_carriers(
-            kiosk(
-                front, settings.utc_offset_ms, LOOPBACK | {settings.page_host} | names_of(settings)
-            )
-        )
+        hosts = LOOPBACK | {settings.page_host} | names_of(settings)
+        app = self._with_metrics(self._with_carriers(kiosk(front, settings.utc_offset_ms, hosts)))
         listener = socket.create_server((settings.page_host, settings.page_port))
         certificate, key = self._page_files()
         config = uvicorn.Config(
-            app, log_level="warning", access_log=False, lifespan="off", ws="none",
+            app, log_config=None, access_log=False, lifespan="off", ws="none",
             server_header=False, timeout_graceful_shutdown=5,
             ssl_certfile=certificate, ssl_keyfile=key,
         )  # fmt: skip
@@ -168,7 +199,29 @@ class Running:
         server = self._server
         self._thread("pages", lambda: server.run(sockets=[listener]))
         scheme = "http" if settings.page_tls == "off" else "https"
-        return f"{scheme}://{settings.page_host}:{listener.getsockname()[1]}"
+        self._page_port = int(listener.getsockname()[1])
+        return f"{scheme}://{settings.page_host}:{self._page_port}"
+
+    def _page_authority(self) -> Path | None:
+        """What the pages' certificate is held against, if they have one."""
+        if self._authority is None or self._settings.page_tls == "off":
+            return None
+        return self._authority.authority_path
+
+    def _with_metrics(self, pages: ASGIApp) -> ASGIApp:
+        """The pages, and the metrics beside them unless they are off."""
+        if self._settings.metrics == "off":
+            return pages
+        db, hands = self._connect(), self._station.hands
+        measured = Measured(
+            settings=self._settings,
+            clock=lambda: read_clock(db, hands.reading()),
+            intake=self._intake.state,
+            quiet_ms=self.heart.quiet_ms,
+            certificate_end_ms=lambda: self._authority.ends_ms() if self._authority else 0,
+        )
+        registry = registry_of(StationCollector(db, measured))
+        return MetricsDoor(pages, registry, loopback_only=self._settings.metrics == "loopback")
 
     def _page_files(self) -> tuple[Path | None, Path | None]:
         """Certificate and key of the pages' listener, if they are served over TLS."""
@@ -224,14 +277,18 @@ class Running:
         db, hands = self._connect(), self._station.hands
         desk, every_s = self._station.ends.desk, min(FEATURES_EVERY_S, self._settings.sync_every_s)
         while not self._stop.wait(every_s):
+            self._turns["features"].turn()
             try:
-                tend_readings(db, self._settings, desk, read_clock(db, hands.reading()))
+                if may_write(db):  # else the numbers of another box would be given twice
+                    tend_readings(db, self._settings, desk, read_clock(db, hands.reading()))
             except (DiskFullError, StoreError) as error:
                 log_event("features_wait", {"code": error.code})
 
     def _sync(self) -> None:
         db, hands = self._connect(), self._station.hands
-        client = CentreClient(self._settings.server_url, hands.elapsed_ms)
+        client = TurningCentreClient(
+            self._settings.server_url, hands.elapsed_ms, self._turns["sync"]
+        )
         pace = Pace(self._settings.sync_every_s, self._settings.retry_s_max)
         rhythm = Rhythm(pace, allowance_of(self._settings), hands.entropy)
         try:
@@ -250,6 +307,7 @@ class Running:
     def _clock_kept(self, db: StationDatabase, client: CentreClient) -> Clock:
         """The clock for a round, put right by the centre's word when that is due."""
         hands = self._station.hands
+        self._turns["sync"].turn()
         keep_time(db, self._station.ends, client, hands.reading, hands.entropy)
         return read_clock(db, hands.reading())
 
@@ -264,11 +322,6 @@ class Running:
         thread = threading.Thread(target=run, name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
-
-
-def log_event(event: str, facts: Mapping[str, str | int]) -> None:
-    """Write an event with its facts to the log."""
-    LOG.info("%s %s", event, " ".join(f"{name}={value}" for name, value in facts.items()))
 
 
 def _estimate(db: StationDatabase, hands: Hands) -> tuple[int, int]:

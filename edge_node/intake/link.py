@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from core.wire.telemetry import topic
 from edge_node.intake.broker.access import BrokerAccess, gateway_topic
@@ -38,6 +38,17 @@ class Delivery:
     generation: int
     packet: int
     qos: int
+
+
+class TurningClient(mqtt.Client):
+    """Counts the turns of its network thread: paho looks after its timers at each."""
+
+    turns_count = 0
+
+    def loop_misc(self) -> MQTTErrorCode:
+        """Look after timers, and count."""
+        self.turns_count += 1
+        return super().loop_misc()
 
 
 class BrokerLink:
@@ -90,6 +101,11 @@ class BrokerLink:
         """Whether devices are being heard."""
         return self._subscribed.is_set()
 
+    @property
+    def turns_count(self) -> int:
+        """How often the network thread has turned."""
+        return self._client.turns_count
+
     def wait_connected(self, timeout_s: float) -> bool:
         """Wait until devices are being heard; whether they are."""
         return self._subscribed.wait(timeout_s)
@@ -115,8 +131,8 @@ class BrokerLink:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
 
-    def _made_client(self, retry_s_max: int) -> mqtt.Client:
-        client = mqtt.Client(
+    def _made_client(self, retry_s_max: int) -> TurningClient:
+        client = TurningClient(
             CallbackAPIVersion.VERSION2,
             client_id=self._access.client_id,
             clean_session=False,

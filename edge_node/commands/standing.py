@@ -1,0 +1,76 @@
+"""What waits for the centre, and the counts of lending: cheap enough to ask every minute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.lending.lease import Clock
+from core.units import MS_PER_DAY
+from core.wire.envelope import LogClass
+from core.wire.modelfile import ModelState, state
+from edge_node.store import box, logs, models, outbox
+from edge_node.store.database import StationDatabase
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Records of a log that the centre has not receipted: how many, size, age of the oldest."""
+
+    log: str
+    records_count: int
+    size_bytes: int
+    oldest_at_ms: int
+    age_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many leases, draws and devices there are, and whether this box may lend."""
+
+    may_write: bool
+    model: int
+    leases: int
+    held: int
+    pending: int
+    devices: int
+    heard: int
+
+
+def backlog(db: StationDatabase, clock: Clock) -> tuple[Backlog, ...]:
+    """What waits in each log; ages by what the station takes for the time."""
+    return tuple(_of_log(db, log, clock) for log in LogClass if log is not LogClass.DOWN)
+
+
+def _of_log(db: StationDatabase, log: LogClass, clock: Clock) -> Backlog:
+    delivered = outbox.delivered(db, log).seq
+    count, size_bytes = logs.waiting(db, log, delivered)
+    row = db.execute(
+        "SELECT at_ms FROM log_records WHERE log = ? AND seq > ? ORDER BY seq LIMIT 1",
+        [log.value, delivered],
+    ).fetchone()
+    oldest_ms = row[0] if row else 0
+    age_ms = max(0, clock.at_ms - oldest_ms) if row else 0
+    return Backlog(log.value, count, size_bytes, oldest_ms, age_ms)
+
+
+def counts(db: StationDatabase, clock: Clock) -> Counts:
+    """The counts now."""
+    kept = models.current_model(db)
+    current = kept is not None and state(kept.model, clock.at_ms) is not ModelState.STALE
+    return Counts(
+        may_write=box.may_write(db),
+        model=int(current),
+        leases=_one(db, "SELECT count(*) FROM leases WHERE closed = 0"),
+        held=len(box.held_leases(db)),
+        pending=_one(db, "SELECT count(*) FROM draws WHERE state = 'pending'"),
+        devices=_one(db, "SELECT count(*) FROM devices"),
+        heard=_one(
+            db,
+            "SELECT count(DISTINCT stream_id) FROM telemetry_documents WHERE received_ms > ?",
+            clock.at_ms - MS_PER_DAY,
+        ),
+    )
+
+
+def _one(db: StationDatabase, question: str, *values: int) -> int:
+    return int(db.execute(question, list(values)).fetchone()[0])
