@@ -36,6 +36,7 @@ from edge_node.store.ballast import Ballast
 from edge_node.store.database import (
     DiskFullError,
     StationDatabase,
+    StoreBusyError,
     StoreError,
     has_room,
     limit_size,
@@ -43,6 +44,7 @@ from edge_node.store.database import (
 )
 from edge_node.store.devices import DeviceRegistry
 from edge_node.store.quarantine import Refusal, Refused
+from edge_node.store.soundness import require_sound
 
 RETRY_S_MIN = 0.2
 FULL_QUEUE_S_MAX = 1.0  # how long the network thread waits for room, its keepalive in mind
@@ -117,6 +119,10 @@ class Intake:
         self._batches_count = 0
         self._shed_count = 0
         self._shed_since_commit = False
+        self._turns_count = 0
+        # The newest watermark of each device that was told since the start.
+        self._told: dict[str, Watermark] = {}
+        self._damaged = False
 
     def start(self, access: BrokerAccess) -> None:
         """Begin to hear devices through a broker, in the background."""
@@ -147,6 +153,14 @@ class Intake:
     def is_running(self) -> bool:
         """False once the committer has ended, by :meth:`stop` or by a fault of its own."""
         return self._thread is not None and not self._finished.is_set()
+
+    def committer_turns(self) -> int:
+        """How often the committer has turned, idle or not: at least once in ``retry_s_max``."""
+        return self._turns_count
+
+    def network_turns(self) -> int:
+        """How often the network thread has turned."""
+        return self._link.turns_count if self._link is not None else 0
 
     def state(self) -> IntakeState:
         """How the intake stands."""
@@ -205,6 +219,7 @@ class Intake:
         batch: list[tuple[Delivery, Arrival]] = []
         closes_s = 0.0
         while len(batch) < self._settings.batch_messages_max:
+            self._turns_count += 1
             if self._stopping.is_set():
                 wait_s = 0.0
             else:
@@ -226,16 +241,20 @@ class Intake:
         """Commit a batch, however long it takes, then acknowledge; the connection to go on with."""
         pause_s = RETRY_S_MIN
         arrivals = [arrival for _, arrival in batch]
+        failed: DiskFullError | StoreError | None = None
         while True:
+            self._turns_count += 1
             try:
+                if failed is not None:
+                    db = self._renewed(db, failed)
                 self._require_ballast()
                 done = self._committer.commit(db, arrivals)
             except (DiskFullError, StoreError) as error:
+                failed = failed if _is_suspect(failed) else error
                 self._block(error)
                 if self._stopping.wait(pause_s):
                     return db  # not stored and not acknowledged: the devices still have it
                 pause_s = min(2 * pause_s, float(self._settings.retry_s_max))
-                db = self._reopened(db)
             else:
                 self._unblock()
                 self._acknowledge([delivery for delivery, _ in batch], done)
@@ -246,14 +265,29 @@ class Intake:
         if not has_room(self._ballast):
             raise DiskFullError("expected room for the ballast before the intake goes on")
 
-    def _reopened(self, db: StationDatabase) -> StationDatabase:
-        # After a failed fsync the old connection's view of the file cannot be trusted.
-        try:
-            fresh = self._opened()
-        except StoreError:
-            return db
+    def _renewed(self, db: StationDatabase, failed: DiskFullError | StoreError) -> StationDatabase:
+        """A new connection after a fault; looked at first if the disk itself may be at fault.
+
+        After a failed fsync the old connection's view of the file cannot be trusted, and
+        what the kernel could not write it calls clean: a second fsync would succeed
+        without it. A new transaction writes everything anew.
+        """
+        fresh = self._opened()
+        if _is_suspect(failed):
+            try:
+                whole = require_sound(fresh, self._told.values())
+            except StoreError as error:
+                fresh.close()
+                self._tell_damage(error)
+                raise
+            self._on_event("storage_verified", {"devices": len(self._told), "whole": int(whole)})
         db.close()
         return fresh
+
+    def _tell_damage(self, error: StoreError) -> None:
+        if not self._damaged:
+            self._damaged = True
+            self._on_event("storage_damaged", {"code": error.code, "detail": str(error)})
 
     def _block(self, error: DiskFullError | StoreError) -> None:
         if isinstance(error, DiskFullError):
@@ -273,6 +307,7 @@ class Intake:
         self._link.acknowledge(deliveries)
         for watermark in done.watermarks.values():
             self._publish(self._link, watermark)
+        self._told |= done.watermarks
         self._count(done)
         if self._shed_since_commit and self._queue.empty():
             # The broker holds what was let go as undelivered; it sends it on a new connection.
@@ -291,6 +326,11 @@ class Intake:
         for reason, count in done.refused.items():
             self._totals.refused[reason] = self._totals.refused.get(reason, 0) + count
             self._on_event("messages_refused", {"reason": reason.value, "count": count})
+
+
+def _is_suspect(error: DiskFullError | StoreError | None) -> bool:
+    """Whether a fault speaks against the disk, and not only against its room or another writer."""
+    return isinstance(error, StoreError) and not isinstance(error, StoreBusyError)
 
 
 def _speakers(message: Heard | ForeignHeard | Refused, topic: str) -> tuple[str, ...]:

@@ -33,6 +33,10 @@ class StoreError(HarvestlineError):
     code = "HL-EDGE-002"
 
 
+class StoreBusyError(StoreError):
+    """Another held the database for too long; nothing is wrong with it."""
+
+
 class DiskFullError(HarvestlineError):
     """There is no room for the transaction: it was rolled back and nothing was acknowledged."""
 
@@ -238,7 +242,7 @@ def _translate(error: sqlite3.DatabaseError) -> HarvestlineError | None:
     if code == sqlite3.SQLITE_FULL:
         return DiskFullError(f"expected room for a transaction, the disk is full ({error})")
     if code in _BUSY:
-        return StoreError(f"expected the database within {BUSY_WAIT_MS} ms, another holds it")
+        return StoreBusyError(f"expected the database within {BUSY_WAIT_MS} ms, another holds it")
     if code in (
         sqlite3.SQLITE_IOERR,
         sqlite3.SQLITE_READONLY,

@@ -66,7 +66,7 @@ class BreakableDisk:
         self.mount()
 
     def unmount(self) -> None:
-        _run("umount", "-l", str(self.folder))
+        _run("umount", str(self.folder))
 
 
 @contextlib.contextmanager
@@ -82,7 +82,7 @@ def breakable_disk(folder: Path, mib: int) -> Iterator[BreakableDisk]:
     try:
         yield disk
     finally:
-        disk.unmount()
+        _run("umount", "-l", str(disk.folder))
 
 
 def _run(*command: str) -> str:
