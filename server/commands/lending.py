@@ -8,11 +8,13 @@ from pathlib import Path
 
 import click
 
+from core.scoring.header import c_header
 from core.shape import encode
 from core.units import PPM
 from core.wire.modelfile import MODEL_BYTES_MAX
 from server.commands.hands import OPERATOR, centre_of, config_option, json_option, read_input, show
-from server.services.cards import judge_card
+from server.services.cards import judge_card, read_model
+from server.services.centre import RequestError
 from server.services.modelling import register_model
 from server.services.origination import open_lines as open_known_lines
 from server.services.publishing.rollout import require_no_updates
@@ -102,6 +104,20 @@ def list_models(context: click.Context, *, config: Path, as_json: bool) -> None:
     ]
     lines = [f"{m.name} {m.version}  {m.state}  {m.sha256}" for m in found]
     show({"models": rows}, "\n".join(lines) or "No model is registered.", as_json=as_json)
+
+
+@model.command("header")
+@config_option
+@click.option("--sha256", default="", help="Of a registered model; the one in use by default.")
+@click.pass_context
+def header(context: click.Context, *, config: Path, sha256: str) -> None:
+    """Print a model as one C header, for a device that scores by itself."""
+    with centre_of(context, config).store.reading() as tx:
+        found = models.get(tx, sha256) if sha256 else models.active(tx)
+    if found is None:
+        raise RequestError("expected a model in use, found none: register one with model add")
+    table = read_model(found.document).table
+    click.echo(c_header(found.name, found.version, found.sha256, table), nl=False)
 
 
 @click.command("replay")

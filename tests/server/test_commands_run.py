@@ -167,6 +167,17 @@ def test_older_and_foreign_models_are_refused(stocked: Shell):
     assert (foreign.exit_code, "HL-CORE-004" in foreign.stderr) == (4, True)
 
 
+def test_model_in_use_is_printed_as_a_c_header(stocked: Shell):
+    [known] = stocked.on("model list")["models"]
+    text = stocked.run("model", "header", "--config", stocked.config)
+    assert text.exit_code == 0
+    assert f'#define HL_MODEL_SHA256 "{known["sha256"]}"' in text.stdout
+    assert "HL_IN_PAST_SEASONS_REPAID_COUNT = 0," in text.stdout
+    named = ("--sha256", "0" * 64)
+    other = stocked.run("model", "header", "--config", stocked.config, *named)
+    assert (other.exit_code, "expected a registered model" in other.stderr) == (3, True)
+
+
 def test_users_and_tokens(stocked: Shell):
     password = stocked.folder / "password"
     password.write_text("correct horse battery")
