@@ -1,17 +1,27 @@
-"""Worked examples of schedules, as docs/schedules.md prints them."""
+"""Worked examples of schedules and accounts, as docs/schedules.md prints them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from core.lending.accrual import DayCount
 from core.lending.product import parse_product
 from core.lending.schedule import Due, plan
-from core.lending.terms import RepaymentTerms
+from core.lending.terms import (
+    ArrearsTerms,
+    InterestKind,
+    RebateTerms,
+    RepaymentTerms,
+    ScheduleKind,
+    ScheduleTerms,
+)
 from tests.support.products import CROP
 
 DRAWN_ON = date(2026, 3, 20)
+DUE_ON = date(2026, 9, 15)
 AMOUNT_MINOR = 1_000_000
 
 # name in docs/schedules.md: the product's [schedule], and (day, principal, interest)
@@ -124,3 +134,51 @@ def example(schedule: Mapping[str, Any], **tables: Any) -> tuple[RepaymentTerms,
 def written(found: tuple[RepaymentTerms, Sequence[Due]]) -> list[tuple[str, int, int]]:
     """A plan's days and amounts."""
     return [(due.on.isoformat(), due.principal_minor, due.interest_minor) for due in found[1]]
+
+
+PLAIN = RepaymentTerms(140_000, DayCount.ACT_365F, DUE_ON)
+LATE = replace(PLAIN, arrears=ArrearsTerms(grace_days=10, penalty_rate_ppm=60_000))
+RBI = RepaymentTerms(
+    70_000, DayCount.ACT_365F, date(2025, 3, 31), rebate=RebateTerms(30_000)
+)  # the prompt-repayment incentive of India's interest subvention scheme
+
+# A story: one row an event, "day kind amount", then what is owed after it:
+# penalty fee interest principal, surplus.
+STORIES: dict[str, tuple[RepaymentTerms, str]] = {
+    "repaid, prepaid and drawn again at will": (
+        replace(PLAIN, schedule=ScheduleTerms(ScheduleKind.AT_WILL)),
+        """
+        2026-03-20 drawdown  1000000 |    0     0     0 1000000      0
+        2026-03-20 fee         15000 |    0 15000     0 1000000      0
+        2026-05-19 repayment  400000 |    0     0     0  638014      0
+        2026-06-18 drawdown   200000 |    0     0  7341  838014      0
+        2026-08-17 repayment 1000000 |    0     0     0       0 135359
+        2026-09-15 look            0 |    0     0     0       0 135359
+        """,
+    ),
+    "late by more than the grace": (
+        LATE,
+        """
+        2026-03-20 drawdown  1000000 |    0     0     0 1000000      0
+        2026-09-15 look            0 |    0     0 68658 1000000      0
+        2026-09-25 look            0 |    0     0 72493 1000000      0
+        2026-10-25 look            0 | 4932     0 84000 1000000      0
+        2026-10-25 repayment  500000 |    0     0     0  588932      0
+        2026-11-24 repayment  598613 |    0     0     0       0      0
+        """,
+    ),
+    "interest that is capitalised each quarter": (
+        replace(
+            PLAIN,
+            schedule=ScheduleTerms(
+                ScheduleKind.BULLET, interest=InterestKind.CAPITALISING, capitalise_months=3
+            ),
+        ),
+        """
+        2026-03-20 drawdown  1000000 |    0     0     0 1000000      0
+        2026-06-15 look            0 |    0     0     0 1033370      0
+        2026-09-15 look            0 |    0     0 36465 1033370      0
+        2026-09-15 repayment 1069835 |    0     0     0       0      0
+        """,
+    ),
+}

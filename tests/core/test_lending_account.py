@@ -1,0 +1,304 @@
+"""What is owed from dated facts: stories as tables, and what no order of arrival changes."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.errors import LedgerImbalanceError
+from core.lending.account import (
+    Account,
+    Amounts,
+    Fact,
+    FactKind,
+    account,
+    corrections,
+    reversal_of,
+    split_by,
+)
+from core.lending.accrual import DayCount, PrincipalChange, simple_interest
+from core.lending.schedule import Due, plan
+from core.lending.terms import (
+    WATERFALL,
+    ArrearsTerms,
+    InterestKind,
+    Part,
+    RebateTerms,
+    RepaymentTerms,
+    ScheduleKind,
+    ScheduleTerms,
+)
+from tests.support.repayment import DRAWN_ON as DRAWN
+from tests.support.repayment import DUE_ON as DUE
+from tests.support.repayment import LATE, PLAIN, RBI, STORIES
+
+
+def facts_of(story: str) -> list[tuple[date, Fact | None, list[int]]]:
+    rows = []
+    for number, line in enumerate(story.strip().splitlines()):
+        event, _, owed = line.partition("|")
+        day, kind, amount = event.split()
+        on = date.fromisoformat(day)
+        fact = None if kind == "look" else Fact(f"f{number}", FactKind(kind), on, int(amount))
+        rows.append((on, fact, [int(each) for each in owed.split()]))
+    return rows
+
+
+def owed_of(found: Account) -> list[int]:
+    return [*(found.owed.of(part) for part in Part), found.surplus_minor]
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_the_story(name: str) -> None:
+    terms, story = STORIES[name]
+    dues = plan(terms, 1_000_000, DRAWN)
+    known: list[Fact] = []
+    for on, fact, owed in facts_of(story):
+        known += [fact] if fact else []
+        assert owed_of(account(terms, known, on, dues)) == owed, (on, fact)
+
+
+def test_a_prompt_payer_gets_the_reserve_banks_rebate() -> None:
+    drawn = Fact("d", FactKind.DRAWDOWN, date(2024, 6, 1), 10_000_000)
+    dues = plan(RBI, 10_000_000, drawn.on)
+    assert [due.interest_minor for due in dues] == [581_096]
+    paid = Fact("r", FactKind.REPAYMENT, RBI.due_on, 10_581_096)
+    assert account(RBI, [drawn, paid], RBI.due_on, dues).rebate_minor == 249_041
+    late = replace(paid, on=date(2025, 4, 1), amount_minor=10_583_014)
+    after = account(RBI, [drawn, late], late.on, dues)
+    assert (after.owed.total_minor, after.rebate_minor) == (0, 0)
+    assert account(RBI, [drawn], RBI.due_on, dues).rebate_minor == 0
+
+
+def test_days_past_due_count_from_the_oldest_unpaid_due_date() -> None:
+    terms = replace(LATE, schedule=ScheduleTerms(ScheduleKind.EQUAL_PRINCIPAL, every_months=1))
+    dues = plan(terms, 600_000, DRAWN)
+    drawn = Fact("d", FactKind.DRAWDOWN, DRAWN, 600_000)
+    first = Fact("r", FactKind.REPAYMENT, dues[0].on, dues[0].total_minor)
+    standing = account(terms, [drawn, first], date(2026, 6, 20), dues)
+    assert standing.late_since == date(2026, 5, 15)
+    assert standing.late_days == 36
+    assert standing.late_minor == dues[1].total_minor + dues[2].total_minor
+    ahead = replace(first, amount_minor=first.amount_minor + dues[1].total_minor)
+    assert account(terms, [drawn, ahead], date(2026, 6, 14), dues).late_minor == 0
+
+
+def test_a_late_fact_is_booked_by_reversal_and_replay() -> None:
+    drawn = Fact("d", FactKind.DRAWDOWN, DRAWN, 1_000_000)
+    june = Fact("june", FactKind.REPAYMENT, date(2026, 6, 18), 300_000)
+    july = Fact("july", FactKind.REPAYMENT, date(2026, 7, 18), 300_000)
+    may = Fact("may", FactKind.REPAYMENT, date(2026, 5, 19), 400_000)  # arrives last
+    before = account(PLAIN, [drawn, june, july], july.on)
+    after = account(PLAIN, [may, drawn, june, july], july.on)
+    found = corrections(before, after, "may")
+    assert [each.fact_id for each in found] == ["june", "july"]
+    assert [each.was.parts.interest_minor for each in found] == [34_521, 8_452]
+    assert [each.now and each.now.parts.interest_minor for each in found] == [7_169, 3_799]
+    for each in found:
+        assert each.cause_id == "may"
+        assert each.now is not None
+        assert each.was.parts.total_minor == each.now.parts.total_minor == 300_000
+        assert each.was.parts.negated().total_minor == -300_000
+
+
+def test_a_reversed_repayment_is_as_if_it_had_never_been() -> None:
+    drawn = Fact("d", FactKind.DRAWDOWN, DRAWN, 1_000_000)
+    bounced = Fact("r", FactKind.REPAYMENT, date(2026, 5, 19), 400_000)
+    undone = reversal_of(bounced, "x")
+    without = account(PLAIN, [drawn], DUE)
+    assert account(PLAIN, [undone, bounced, drawn], DUE) == without
+    before = account(PLAIN, [drawn, bounced], DUE)
+    assert corrections(before, without, "x")[0].now is None
+
+
+def test_a_fact_counts_once_and_never_with_other_content() -> None:
+    drawn = Fact("d", FactKind.DRAWDOWN, DRAWN, 1_000_000)
+    assert account(PLAIN, [drawn, drawn], DUE) == account(PLAIN, [drawn], DUE)
+    with pytest.raises(LedgerImbalanceError, match="fact d exists with other content"):
+        account(PLAIN, [drawn, replace(drawn, amount_minor=5)], DUE)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kind": FactKind.REPAYMENT, "amount_minor": 0},
+        {"kind": FactKind.DRAWDOWN, "amount_minor": -5},
+        {"kind": FactKind.REVERSAL, "amount_minor": 0},
+        {"kind": FactKind.REVERSAL, "amount_minor": 5, "reverses": "r"},
+        {"kind": FactKind.FEE, "amount_minor": 5, "reverses": "r"},
+    ],
+)
+def test_a_fact_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(LedgerImbalanceError, match="fact f: expected"):
+        Fact(**{"fact_id": "f", "on": DRAWN, **wrong})
+
+
+AMOUNT = st.integers(0, 10**7)
+ORDERS = st.permutations(list(Part)).map(tuple)
+
+
+@given(st.builds(Amounts, AMOUNT, AMOUNT, AMOUNT, AMOUNT), st.integers(0, 10**8), ORDERS)
+def test_the_waterfall_conserves_money_in_any_order(
+    owed: Amounts, paid: int, order: tuple[Part, ...]
+) -> None:
+    parts, surplus = split_by(order, owed, paid)
+    assert parts.total_minor + surplus == paid
+    assert surplus == max(0, paid - owed.total_minor)
+    assert all(0 <= parts.of(part) <= owed.of(part) for part in Part)
+    for earlier, later in itertools.pairwise(order):
+        assert parts.of(later) == 0 or parts.of(earlier) == owed.of(earlier)
+
+
+@st.composite
+def lives(draw: st.DrawFn) -> tuple[RepaymentTerms, list[Fact], tuple[Due, ...]]:
+    """A line's terms, some facts of its life, and the plan of its first drawdown."""
+    capitalise = draw(st.integers(0, 3))
+    schedule = ScheduleTerms(
+        draw(st.sampled_from([ScheduleKind.BULLET, ScheduleKind.EQUAL_INSTALMENTS])),
+        every_months=2,
+        interest=InterestKind.CAPITALISING if capitalise else InterestKind.SIMPLE,
+        capitalise_months=capitalise,
+    )
+    terms = RepaymentTerms(
+        rate_ppm=draw(st.integers(0, 400_000)),
+        day_count=draw(st.sampled_from(DayCount)),
+        due_on=DUE,
+        schedule=schedule,
+        arrears=ArrearsTerms(draw(st.integers(0, 40)), draw(st.integers(0, 200_000))),
+        rebate=RebateTerms(draw(st.integers(0, 30_000))),
+        waterfall=draw(ORDERS),
+    )
+    kinds = st.sampled_from([FactKind.DRAWDOWN, FactKind.FEE, *[FactKind.REPAYMENT] * 3])
+    events = draw(
+        st.lists(st.tuples(st.integers(0, 300), kinds, st.integers(1, 10**6)), max_size=7)
+    )
+    facts = [Fact("f0", FactKind.DRAWDOWN, DRAWN, draw(st.integers(1, 10**7)))]
+    facts += [
+        Fact(f"f{n}", kind, DRAWN + timedelta(days=day), amount)
+        for n, (day, kind, amount) in enumerate(events, 1)
+    ]
+    if draw(st.booleans()):
+        facts.append(reversal_of(facts[-1], "undo"))
+    return terms, facts, plan(terms, facts[0].amount_minor, DRAWN)
+
+
+@settings(max_examples=100, deadline=None)
+@given(lives(), st.integers(0, 400), st.randoms(use_true_random=False))
+def test_the_order_of_arrival_leaves_no_trace(
+    life: tuple[RepaymentTerms, list[Fact], tuple[Due, ...]], days: int, chance: Any
+) -> None:
+    terms, facts, dues = life
+    shuffled = [*facts, *facts[:2]]
+    chance.shuffle(shuffled)
+    on = DRAWN + timedelta(days=days)
+    assert account(terms, shuffled, on, dues) == account(terms, facts, on, dues)
+
+
+@settings(max_examples=100, deadline=None)
+@given(lives(), st.integers(0, 400))
+def test_no_money_is_made_or_lost(
+    life: tuple[RepaymentTerms, list[Fact], tuple[Due, ...]], days: int
+) -> None:
+    terms, facts, dues = life
+    on = DRAWN + timedelta(days=days)
+    found = account(terms, facts, on, dues)
+    undone = {fact.reverses for fact in facts}
+    sums = dict.fromkeys(FactKind, 0)
+    for fact in facts:
+        if fact.on <= on and fact.fact_id not in undone:
+            sums[fact.kind] += fact.amount_minor
+    came = sums[FactKind.DRAWDOWN] + sums[FactKind.FEE]
+    came += found.earned_interest_minor + found.earned_penalty_minor
+    assert found.owed.total_minor == came - sums[FactKind.REPAYMENT] + found.surplus_minor
+    assert all(found.owed.of(part) >= 0 for part in Part)
+    split = sum(each.parts.total_minor + each.surplus_minor for each in found.splits)
+    assert split == sums[FactKind.REPAYMENT]
+    assert 0 <= found.late_minor <= found.owed.total_minor
+
+
+@settings(max_examples=100, deadline=None)
+@given(lives(), st.integers(0, 7), st.integers(0, 400))
+def test_reversal_and_replay_bring_the_books_to_where_a_fresh_replay_stands(
+    life: tuple[RepaymentTerms, list[Fact], tuple[Due, ...]], which: int, days: int
+) -> None:
+    terms, facts, dues = life
+    late = facts[which % len(facts)]
+    on = DRAWN + timedelta(days=days)
+    before = account(terms, [fact for fact in facts if fact != late], on, dues)
+    after = account(terms, facts, on, dues)
+    books = {split.fact_id: split for split in before.splits}
+    for each in corrections(before, after, late.fact_id):
+        assert books.pop(each.fact_id) == each.was
+        if each.now is not None:
+            books[each.fact_id] = each.now
+    fresh = {split.fact_id: split for split in after.splits}
+    if late.fact_id in fresh:
+        books.setdefault(late.fact_id, fresh[late.fact_id])
+    for split in after.splits:  # a repayment whose reversal had come before it did
+        books.setdefault(split.fact_id, split)
+    assert books == fresh
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 200), st.integers(1, 10**8)), min_size=1, max_size=6),
+    st.integers(0, 400_000),
+    st.sampled_from(DayCount),
+    st.tuples(st.integers(200, 500), st.integers(0, 400)),
+)
+def test_simple_interest_is_additive_over_split_periods(
+    draws: list[tuple[int, int]], rate: int, count: DayCount, days: tuple[int, int]
+) -> None:
+    changes = [PrincipalChange(DRAWN + timedelta(days=d), a) for d, a in draws]
+    middle = DRAWN + timedelta(days=days[0] + 1)
+    end = middle + timedelta(days=days[1])
+    total = simple_interest(changes, rate, end, count)
+    first = simple_interest(changes, rate, middle, count)
+    owed = sum(amount for _, amount in draws)
+    second = simple_interest([PrincipalChange(middle, owed)], rate, end, count)
+    assert abs(total - first - second) <= 1  # two roundings against one; exactly, none
+    exact = sum(a * (count.ordinal(middle) - count.ordinal(c.on)) for a, c in zip(
+        [a for _, a in draws], changes, strict=True
+    )) + owed * (count.ordinal(end) - count.ordinal(middle))  # fmt: skip
+    whole = sum(c.change_minor * (count.ordinal(end) - count.ordinal(c.on)) for c in changes)
+    assert exact == whole
+
+
+@settings(max_examples=100, deadline=None)
+@given(lives(), st.integers(1, 7), st.integers(1, 300))
+def test_prepaying_never_raises_the_interest(
+    life: tuple[RepaymentTerms, list[Fact], tuple[Due, ...]], which: int, earlier_days: int
+) -> None:
+    terms, facts, dues = life
+    terms = replace(terms, waterfall=WATERFALL)
+    paid = [fact for fact in facts if fact.kind is FactKind.REPAYMENT]
+    if not paid:
+        return
+    moved = paid[which % len(paid)]
+    on = max(DRAWN, moved.on - timedelta(days=earlier_days))
+    sooner = [replace(fact, on=on) if fact == moved else fact for fact in facts]
+    last = DRAWN + timedelta(days=400)
+    late, early = account(terms, facts, last, dues), account(terms, sooner, last, dues)
+    if early.surplus_minor == late.surplus_minor:  # else it was paid before it was owed
+        assert early.earned_interest_minor <= late.earned_interest_minor
+        if terms.schedule.interest is InterestKind.SIMPLE:
+            assert early.earned_penalty_minor <= late.earned_penalty_minor
+
+
+def test_looking_every_week_changes_nothing() -> None:
+    drawn = Fact("d", FactKind.DRAWDOWN, DRAWN, 1_000_000)
+    looks = [account(PLAIN, [drawn], DRAWN + timedelta(days=d)) for d in range(0, 400, 7)]
+    interest = [look.owed.interest_minor for look in looks]
+    assert interest == sorted(interest)
+    assert interest[10] == simple_interest(
+        [PrincipalChange(DRAWN, 1_000_000)], 140_000, DRAWN + timedelta(days=70), PLAIN.day_count
+    )
+
+
+def test_the_default_order_is_todays() -> None:
+    assert WATERFALL == (Part.PENALTY, Part.FEE, Part.INTEREST, Part.PRINCIPAL)
