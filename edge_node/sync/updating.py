@@ -68,19 +68,18 @@ class LinkSource:
             offset, left_bytes = offset + size_bytes, left_bytes - size_bytes
 
     def _patient(self, path: str, offset: int, left_bytes: int) -> tuple[Answer, int]:
-        """An answer, and how much was asked for: less after each cut."""
+        """An answer, and how many bytes were asked for: half as many after each cut."""
         for _ in range(CUTS_MAX - 1):
-            size_bytes = min(self._piece_bytes, left_bytes)
             try:
-                return self._ask(path, offset, size_bytes), size_bytes
+                return self._ask(path, offset, left_bytes)
             except LinkCutError:
-                self._piece_bytes = max(PIECE_BYTES_MIN, size_bytes // 2)
-        size_bytes = min(self._piece_bytes, left_bytes)
-        return self._ask(path, offset, size_bytes), size_bytes
+                self._piece_bytes = max(PIECE_BYTES_MIN, self._piece_bytes // 2)
+        return self._ask(path, offset, left_bytes)
 
-    def _ask(self, path: str, offset: int, size_bytes: int) -> Answer:
+    def _ask(self, path: str, offset: int, most_bytes: int) -> tuple[Answer, int]:
+        """An answer, and how many bytes were asked for."""
         request = self._request(path)
-        self._require_room(len(request) + size_bytes + REQUEST_OVERHEAD_BYTES, len(request))
+        size_bytes = min(most_bytes, self._piece_bytes, self._room_bytes(len(request)))
         headers = {REQUEST_HEADER: request, "range": f"bytes={offset}-{offset + size_bytes - 1}"}
         client, before = self._meter.client, self._meter.client.received_bytes
         try:
@@ -91,7 +90,7 @@ class LinkSource:
             moved = len(request) + client.received_bytes - before + REQUEST_OVERHEAD_BYTES
             updates.note_moved(self._meter.db, self._meter.day, moved)
         self._judge(answer, path)
-        return answer
+        return answer, size_bytes
 
     def _judge(self, answer: Answer, path: str) -> None:
         if answer.status == _NOT_FOUND:
@@ -107,11 +106,20 @@ class LinkSource:
         asked = UpdateRequest(self._ends.desk.station, path, self._clock.at_ms)
         return sign_document(UPDATE_REQUEST, encode(asked), self._ends.signer).decode()
 
-    def _require_room(self, cost_bytes: int, sent_bytes: int) -> None:
+    def _room_bytes(self, request_bytes: int) -> int:
+        """How many bytes of a file the day still has room for, beside the asking.
+
+        Raises
+        ------
+        UpdateBudgetError
+            If that is too little to ask for.
+        """
         most = self._meter.allowance.update_bytes_a_day_max
         moved = updates.moved_on(self._meter.db, self._meter.day)
-        if moved + cost_bytes > most or not self._meter.fits(Purpose.RAW, sent_bytes):
+        room = most - moved - request_bytes - REQUEST_OVERHEAD_BYTES
+        if room < PIECE_BYTES_MIN or not self._meter.fits(Purpose.RAW, request_bytes):
             raise UpdateBudgetError(
                 f"{moved} of {most} bytes for updates are spent on {self._meter.day}: "
                 "the rest comes tomorrow, or on a stick"
             )
+        return room

@@ -254,7 +254,8 @@ def _device_event(work: Work, reported: Reported) -> str:
 
 def _update_event(work: Work, reported: Reported) -> str:
     event = decode(UpdateEvent, reported.record.body)
-    versions.put(work.tx, reported.writer, event, reported.record.at_ms)
+    record = reported.record
+    versions.put(work.tx, reported.writer, event, record.at_ms, record.seq)
     if event.act is UpdateAct.ACTIVATED:
         return ""
     return f"{event.slot} version {event.version} is out there: {event.code} {event.reason}"

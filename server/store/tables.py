@@ -164,7 +164,7 @@ _index(held_leases, "station")
 station_versions = _table(
     "station_versions", ("station", "slot", "version"), _text("station"), _text("slot"),
     _count("version"), _text("sha256"), _text("act"), _count("in_use_version"), _text("code"),
-    _text("reason"), _count("at_ms"),
+    _text("reason"), _count("at_ms"), _count("seq"),
 )  # fmt: skip
 applications = _table(
     "applications", ("application_id",), _text("application_id"), _text("farmer_id"),

@@ -25,10 +25,17 @@ class StationVersion:
     code: str
     reason: str
     at_ms: int
+    seq: int
 
 
-def put(tx: Tx, station: str, event: UpdateEvent, at_ms: int) -> None:
-    """Keep a station's word on a version in place of its word before."""
+def put(tx: Tx, station: str, event: UpdateEvent, at_ms: int, seq: int) -> None:
+    """Keep a station's word on a version in place of its word before.
+
+    Parameters
+    ----------
+    at_ms, seq
+        When it said so [ms UTC], and the number of its record: the order that counts.
+    """
     tx.upsert(
         station_versions,
         station=station,
@@ -40,6 +47,7 @@ def put(tx: Tx, station: str, event: UpdateEvent, at_ms: int) -> None:
         code=event.code,
         reason=event.reason,
         at_ms=at_ms,
+        seq=seq,
     )
 
 
@@ -47,5 +55,5 @@ def every(tx: Tx) -> tuple[StationVersion, ...]:
     """All that stations have said, by station and slot, latest word last."""
     columns = station_versions.c
     question = select(station_versions).where(columns.tenant_id == tx.tenant_id)
-    ordered = question.order_by(columns.station, columns.slot, columns.at_ms, columns.version)
+    ordered = question.order_by(columns.station, columns.slot, columns.seq)
     return tuple(read_as(StationVersion, row) for row in tx.rows(ordered))

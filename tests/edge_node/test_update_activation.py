@@ -35,9 +35,16 @@ from tests.support.update_repository import (
 from tests.support.updating_station import SENTENCES, SWAHILI, UpdatingStation
 
 
+@pytest.fixture(scope="module")
+def before(tmp_path_factory):
+    found = UpdatingStation(tmp_path_factory.mktemp("before"))
+    found.close()
+    return found
+
+
 @pytest.fixture
-def here(tmp_path):
-    found = UpdatingStation(tmp_path)
+def here(before, tmp_path):
+    found = UpdatingStation(tmp_path, before)
     yield found
     found.close()
 

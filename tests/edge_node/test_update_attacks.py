@@ -21,12 +21,20 @@ ALTERED, DAMAGED, OLDER, EXPIRED, MIXED, UNSIGNED, ENDLESS, MISFIT, MISSING = (
 )
 
 
-@pytest.fixture
-def here(tmp_path):
-    found = UpdatingStation(tmp_path)
+@pytest.fixture(scope="module")
+def before(tmp_path_factory):
+    """In use is version 2; version 3 is on its way and was not yet looked for."""
+    found = UpdatingStation(tmp_path_factory.mktemp("before"))
     found.offer_model(2)
     assert found.look().problem == ""
-    found.offer_model(3)  # on its way, not yet looked for
+    found.offer_model(3)
+    found.close()
+    return found
+
+
+@pytest.fixture
+def here(before, tmp_path):
+    found = UpdatingStation(tmp_path, before)
     yield found
     found.close()
 

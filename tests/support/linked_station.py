@@ -134,7 +134,12 @@ def linked_station(folder: Path, shape: LinkShape | None = None) -> Any:
     store: Store = open_store(f"sqlite:///{folder / 'centre.sqlite'}", "lender")
     migrate_centre(store)
     write_secret(folder / "session.secret", b"5" * 64)
-    kit = build_kit(store, Settings(session_secret_file=str(folder / "session.secret")))
+    settings = Settings(
+        session_secret_file=str(folder / "session.secret"),
+        updates_folder=str(folder / "updates"),
+        updates_key_file=str(folder / "updates.key"),
+    )
+    kit = build_kit(store, settings)
     station = RealStation(folder / "station", kit)
     served = Served(create_app(kit.centre))
     port = int(served.url.rpartition(":")[2])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import shutil
 import struct
 import zlib
 from dataclasses import dataclass, field, replace
@@ -73,6 +75,15 @@ class Repository:
         (self.path / "metadata").mkdir(parents=True)
         self.write_root(self.root_keys)
         self.publish()
+
+    def copied_to(self, path: Path) -> Repository:
+        """The same repository, in a copy of its folder."""
+        shutil.copytree(self.path, path)
+        twin = copy.copy(self)
+        twin.path = path
+        for name in ("root_keys", "online", "days", "targets", "versions"):
+            setattr(twin, name, copy.copy(getattr(self, name)))
+        return twin
 
     @property
     def root(self) -> bytes:

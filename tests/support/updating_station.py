@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,19 @@ SWAHILI = {
 class UpdatingStation:
     """A populated station, and a repository that it trusts."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, like: UpdatingStation | None = None) -> None:
+        """A new one, or one that goes on where another was closed."""
+        if like is not None:
+            shutil.copytree(like.station.folder, folder / "station")
+            (folder / "station" / like.station.settings.key_path.name).unlink()
         self.station = Station(folder / "station")
-        self.station.populate()
-        self.repository = Repository(folder / "repository", self.station.at_ms)
+        if like is None:
+            self.station.populate()
+            self.repository = Repository(folder / "repository", self.station.at_ms)
+        else:
+            self.repository = like.repository.copied_to(folder / "repository")
+            self.station.at_ms = like.station.at_ms
+            self.station.centre.down = list(like.station.centre.down)
         self.root = self.repository.root
         self.steps: list[str] = []
         self.folder = self.station.settings.updates_folder

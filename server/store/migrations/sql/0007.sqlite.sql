@@ -11,5 +11,6 @@ CREATE TABLE station_versions (
   code TEXT NOT NULL,
   reason TEXT NOT NULL,
   at_ms BIGINT NOT NULL,
+  seq BIGINT NOT NULL,
   CONSTRAINT pk_station_versions PRIMARY KEY (tenant_id, station, slot, version)
 );
