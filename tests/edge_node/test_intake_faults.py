@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import random
 import resource
-import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from edge_node.intake.broker.mosquitto import MosquittoBroker
 from edge_node.store.ballast import Ballast
 from edge_node.store.database import open_database
 from edge_node.store.retention import delete_expired
@@ -35,8 +31,6 @@ from tests.support.small_disk import fill_up, small_disk
 
 STATION_KEY = STATION_SIGNER.public_key
 YEAR_MS = 366 * 86_400_000
-KILLS = 3
-KILLS_SOAK = 50
 
 
 @pytest.fixture(params=["amqtt", "mosquitto"])
@@ -79,69 +73,6 @@ def resending(*devices: OutboxDevice) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
-
-
-@pytest.mark.parametrize(
-    "kills",
-    [KILLS, pytest.param(KILLS_SOAK, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])],
-)
-def test_station_killed_at_random_moments_loses_nothing_that_it_acknowledged(
-    kind: str, tmp_path: Path, kills: int
-):
-    """``kill -9`` of station and embedded broker; Mosquitto is left behind as an orphan."""
-    rng = random.Random(11)
-    secrets = secrets_file(tmp_path, "probe-1", "probe-2")
-    settings = settings_for(
-        tmp_path, broker=kind, broker_port=free_port(), device_passwords_file=secrets
-    )
-    path = write_settings(settings)
-    database(tmp_path, "probe-1", "probe-2").close()
-    per_round = 150
-    with contextlib.ExitStack() as stack:
-        first_station = stack.enter_context(station_process(path))
-        devices = [stack.enter_context(probe(settings.broker_port, f"probe-{i}")) for i in (1, 2)]
-        stack.enter_context(resending(*devices))
-        station = first_station
-        for turn in range(kills):
-            for each in devices:
-                low = turn * per_round + 1
-                each.fill(tuple(sample(seq) for seq in range(low, low + per_round)))
-                each.send(batch_samples=5)
-            threading.Event().wait(rng.uniform(0, 0.25))
-            os.kill(station.pid, signal.SIGKILL)
-            station.wait()
-            for each in devices:
-                covered = set(range(1, each.watermark.get("e1", 0) + 1))
-                assert covered <= set(stored(settings.database_path, each.name))
-            station = stack.enter_context(station_process(path))
-        for each in devices:
-            each.wait_watermark(kills * per_round, timeout_s=60)
-            assert stored(settings.database_path, each.name) == list(
-                range(1, kills * per_round + 1)
-            )
-
-
-def test_mosquitto_killed_at_random_moments_loses_nothing(tmp_path: Path):
-    require("mosquitto")
-    rng = random.Random(12)
-    settings = settings_for(
-        tmp_path, broker="mosquitto", device_passwords_file=secrets_file(tmp_path, "probe-1")
-    )
-    with (
-        running_station(settings, "probe-1") as station,
-        probe(station.access.port) as each,
-        resending(each),
-    ):
-        for turn in range(KILLS):
-            each.fill(tuple(sample(seq) for seq in range(turn * 200 + 1, turn * 200 + 201)))
-            each.send(batch_samples=5)
-            threading.Event().wait(rng.uniform(0, 0.2))
-            assert isinstance(station.broker, MosquittoBroker)
-            os.kill(station.broker.process_id or 0, signal.SIGKILL)
-            restarts = turn + 1
-            eventually(lambda n=restarts: station.events.names.count("broker_restarted") == n)
-        each.wait_watermark(KILLS * 200, timeout_s=60)
-        assert stored(settings.database_path, "probe-1") == list(range(1, KILLS * 200 + 1))
 
 
 def fill_until_blocked(station: RunningStation, each: OutboxDevice, first: int = 1) -> int:

@@ -56,9 +56,13 @@ class EdgeDevice:
         self._client.on_message = self._on_message
         self._client.on_publish = self._on_publish
 
-    def __enter__(self) -> Self:
+    def begin(self) -> None:
+        """Connect in the background, for as long as it takes."""
         self._client.connect_async("127.0.0.1", self._port, 30)
         self._client.loop_start()
+
+    def __enter__(self) -> Self:
+        self.begin()
         with self._changed:
             assert self._changed.wait_for(lambda: self._ready or self.refused, CONNECT_S_MAX)
         return self
@@ -143,6 +147,7 @@ class OutboxDevice(EdgeDevice):
     """Sends numbered samples and sends again what no watermark covers."""
 
     outbox: tuple[Sample, ...] = ()
+    boot = 1
 
     def fill(self, samples: tuple[Sample, ...]) -> None:
         """Put samples into the outbox."""
@@ -155,6 +160,8 @@ class OutboxDevice(EdgeDevice):
         held = tuple(each for each in self.outbox if each.seq > above)
         self.outbox = held
         for start in range(0, len(held), batch_samples):
-            body = Batch(self.name, "e1", 1, held[0].seq, held[start : start + batch_samples])
+            body = Batch(
+                self.name, "e1", self.boot, held[0].seq, held[start : start + batch_samples]
+            )
             self.say(signed_batch(body))
         return len(held)

@@ -49,9 +49,10 @@ def write_settings(settings: Settings) -> Path:
     return path
 
 
-def main() -> None:
-    """Run a station on an existing database."""
-    settings = load_settings(Path(sys.argv[1]), {})
+@contextlib.contextmanager
+def heard(settings_path: Path) -> Iterator[int]:
+    """Hear devices on an existing database, in this process; the broker's port."""
+    settings = load_settings(settings_path, {})
     registry = DeviceRegistry(settings.database_path, settings.station)
     events = Events()
     broker = make_broker(settings, registry, "station-secret", events)
@@ -61,12 +62,18 @@ def main() -> None:
     access = broker.start()
     intake.start(access)
     assert intake.wait_connected(WAIT_S)
-    sys.stdout.write(f"{access.port}\n")
-    sys.stdout.flush()
-    sys.stdin.read()
+    yield access.port
     intake.stop()
     broker.stop()
     registry.close()
+
+
+def main() -> None:
+    """Run a station until standard input ends."""
+    with heard(Path(sys.argv[1])) as port:
+        sys.stdout.write(f"{port}\n")
+        sys.stdout.flush()
+        sys.stdin.read()
 
 
 @contextlib.contextmanager
