@@ -35,6 +35,14 @@ class Desk:
         """The civil day at the site."""
         return civil_day(clock.at_ms, self.utc_offset_ms)
 
+    def accrual_day(self, clock: Clock) -> date:
+        """Up to which day interest is shown: today, or the latest trusted day.
+
+        A clock that is not known, set back or run ahead, moves no debt: neither away nor
+        up. What is owed is reckoned at the centre in any case (docs/station-time.md).
+        """
+        return self.today(clock) if clock.known else civil_day(clock.floor_ms, self.utc_offset_ms)
+
 
 def require_known(clock: Clock) -> Clock:
     """Return the clock if it may be used to grant anything.

@@ -39,7 +39,8 @@ class LineStanding:
     """A line as the farmer sees it [minor units].
 
     ``drawable_minor`` is the most that one draw may take here now; if it is 0,
-    ``refusal`` says why.
+    ``refusal`` says why. ``counted_to`` is the day up to which interest is counted where
+    the clock is not known; else empty: it is today.
     """
 
     line_id: str
@@ -57,6 +58,7 @@ class LineStanding:
     subjects: tuple[SubjectStanding, ...]
     history: tuple[LimitStep, ...]
     as_of: str
+    counted_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ def _line(db: StationDatabase, desk: Desk, line: KeptLine, clock: Clock) -> Line
     history = lines.limit_history(db, line.line_id)
     told = line.status or line.opened
     reasons = line.status.reasons if line.status else (Reason(ReasonCode.LIMIT_OPENED),)
+    as_of, until = line.status.as_of if line.status else "", desk.accrual_day(clock)
     return LineStanding(
         line_id=line.line_id,
         product_id=product.product_id,
@@ -120,13 +123,14 @@ def _line(db: StationDatabase, desk: Desk, line: KeptLine, clock: Clock) -> Line
         limit_minor=line.limit_minor,
         drawable_minor=drawable - drawable % product.credit.draw_step_minor,
         refusal=None if drawable else _refusal(line, found[0].refusal if found else None),
-        owed=owed(line, uncounted, product, desk.today(clock)),
+        owed=owed(line, uncounted, product, until),
         due_on=line.status.due_on if line.status else product.due_on,
         movement=line.status.movement.value if line.status else "opened",
         reasons=(*line.freeze_reasons, *reasons) if line.frozen else reasons,
         subjects=tuple(_subject(db, one) for one in (told.subject_ids if told else ())),
         history=history,
-        as_of=line.status.as_of if line.status else "",
+        as_of=as_of,
+        counted_to="" if clock.known else max(until.isoformat(), as_of),
     )
 
 
