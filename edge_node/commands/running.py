@@ -29,7 +29,7 @@ from edge_node.commands.hands import Bench, Hands, allowance_of, ballast_of
 from edge_node.commands.heart import Heart, Turns, Watchdog
 from edge_node.commands.journal import log_event
 from edge_node.commands.metrics import Measured, MetricsDoor, StationCollector, registry_of
-from edge_node.commands.updating import updating_of
+from edge_node.commands.updating import basemap_of, updating_of
 from edge_node.commands.watching import (
     FEATURES_QUIET_S_MAX,
     QUIET_S_MAX,
@@ -42,6 +42,7 @@ from edge_node.commands.watching import (
 from edge_node.config import read_secret
 from edge_node.decide.draws import recover
 from edge_node.decide.telemetry import telemetry_of
+from edge_node.faces.basemap import BasemapDoor
 from edge_node.faces.carrier import Beside, Cargo, Door, carrier
 from edge_node.faces.kiosk.application import LOOPBACK, kiosk
 from edge_node.faces.kiosk.front import Front
@@ -187,7 +188,9 @@ class Running:
         visits = Visits(hands.elapsed_ms, hands.entropy)
         front = Front(teller, visits, self._state_of(self._connect()))
         hosts = LOOPBACK | {settings.page_host} | names_of(settings)
-        app = self._with_metrics(self._with_carriers(kiosk(front, settings.utc_offset_ms, hosts)))
+        app = self._with_metrics(self._with_carriers(self._with_map(
+            kiosk(front, settings.utc_offset_ms, hosts)
+        )))  # fmt: skip
         listener = socket.create_server((settings.page_host, settings.page_port))
         certificate, key = self._page_files()
         config = uvicorn.Config(
@@ -201,6 +204,10 @@ class Running:
         scheme = "http" if settings.page_tls == "off" else "https"
         self._page_port = int(listener.getsockname()[1])
         return f"{scheme}://{settings.page_host}:{self._page_port}"
+
+    def _with_map(self, pages: ASGIApp) -> ASGIApp:
+        """The pages, and the district's map that updates brought beside them."""
+        return BasemapDoor(pages, basemap_of(self._settings, self._connect()))
 
     def _page_authority(self) -> Path | None:
         """What the pages' certificate is held against, if they have one."""

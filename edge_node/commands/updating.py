@@ -18,6 +18,7 @@ from edge_node.sync.updating import LinkSource
 from edge_node.sync.wires import CentreClient
 from edge_node.updates.activation import Bay
 from edge_node.updates.errors import UpdatesNotSetUpError
+from edge_node.updates.fetch import store_path
 from edge_node.updates.rounds import Channel, Looked, look, watch
 
 STEADY_S = 300  # a start after which the station ran so long is no sign of a bad version
@@ -55,6 +56,18 @@ def look_over_link(channel: Channel, station: Bench, client: CentreClient) -> Lo
     clock = read_clock(db, station.hands.reading())
     meter = Meter.of(db, station.ends, client, clock, allowance_of(station.settings))
     return look(channel, LinkSource(station.ends, meter, clock), clock)
+
+
+def basemap_of(settings: Settings, db: StationDatabase) -> Callable[[], Path | None]:
+    """Where the map in use lies, asked by one request at a time."""
+    turn = threading.Lock()
+
+    def path() -> Path | None:
+        with turn:
+            version = updates.in_use(db, "basemap")
+        return store_path(settings.updates_folder, version.sha256) if version else None
+
+    return path
 
 
 def is_due(db: StationDatabase, settings: Settings, at_ms: int) -> bool:

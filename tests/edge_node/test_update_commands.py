@@ -9,18 +9,21 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from fastapi import FastAPI
 
 from core.timeline import CLOCK_SETTING, DEMO_SETTING, clock_text
 from core.units import MS_PER_DAY
 from edge_node.app import main, make_hands
 from edge_node.commands.hands import Bench, ends_of
-from edge_node.commands.updating import Updating, is_due
+from edge_node.commands.updating import Updating, basemap_of, is_due
 from edge_node.config import load_settings
+from edge_node.faces.basemap import BASEMAP_PATH, BasemapDoor
 from edge_node.faces.kiosk.words import needed, spoken, words_in
 from edge_node.keys import create_key_file, load_key_file, public_path
 from edge_node.store import updates
 from edge_node.store.database import open_database
 from edge_node.updates.rounds import STARTS_MAX
+from tests.support.asgi_client import AppClient
 from tests.support.lending_station import APRIL_1
 from tests.support.models import small_model
 from tests.support.update_repository import (
@@ -207,4 +210,23 @@ def test_the_pause_between_looks_is_kept_and_a_clock_set_back_does_not_stretch_i
     assert not is_due(db, settings, NOW_MS + settings.update_every_s * 1_000 - 1)
     assert is_due(db, settings, NOW_MS + settings.update_every_s * 1_000)
     assert is_due(db, settings, NOW_MS - 1)
+    db.close()
+
+
+def test_the_map_in_use_is_served_by_ranges_and_nothing_else_changes(shell):
+    shell.carry()
+    settings = load_settings(shell.config, {})
+    db = open_database(settings.database_path, any_thread=True)
+    pages = FastAPI()
+    pages.get("/")(lambda: "pages")
+    client = AppClient(BasemapDoor(pages, basemap_of(settings, db)))
+    assert client.get("/").json() == "pages"
+    assert client.get(BASEMAP_PATH).status_code == 404
+    assert client.post(BASEMAP_PATH).status_code == 405
+    shell.repository.add(*basemap_target(basemap_bytes()))
+    shell.repository.publish()
+    shell.carry()
+    found = client.get(BASEMAP_PATH, headers={"range": "bytes=0-126"})
+    assert (found.status_code, found.content) == (206, basemap_bytes()[:127])
+    assert found.headers["content-type"] == "application/vnd.pmtiles"
     db.close()
