@@ -31,6 +31,7 @@ BENCHES = (
     "uplink",
     "month",
     "rules",
+    "price",
     "overlap",
     "smoothing",
     "scale",

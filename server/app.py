@@ -44,6 +44,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "migrate": ("server.commands.setup", "migrate", "bring the database to this version"),
     "model": ("server.commands.lending", "model", "register compact models"),
     "open-lines": ("server.commands.lending", "open_lines", "open lines for known farmers"),
+    "price": ("server.commands.price", "price", "the whole price of drawing a product"),
     "product": ("server.commands.village", "product", "put products in force"),
     "suspense": ("server.commands.suspense", "suspense", "money on lines that are not known"),
     "release-station": ("server.commands.village", "release_station", "end a quarantine"),

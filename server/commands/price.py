@@ -1,9 +1,10 @@
-"""``apr``: the annual percentage rate of a case in a file, by the law of the EU or the US."""
+"""``apr`` and ``price``: the rate of a case in a file, and the whole price of a product's draw."""
 
 from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -13,10 +14,14 @@ from typing import Any
 
 import click
 
-from core.errors import PriceError, ShapeError
+from core.errors import PriceError, ProductError, ShapeError
 from core.lending.price import effective_rate
+from core.lending.product import parse_product
 from core.lending.regz import Transfer, UnitKind, UnitPeriod, apr
 from core.lending.roots import rounded
+from core.lending.schedule import Due
+from core.lending.whole_price import WholePrice, whole_price
+from core.units import format_money
 from server.commands.hands import json_option, read_input, show
 
 CASE_BYTES_MAX = 4 * 1024 * 1024
@@ -79,6 +84,75 @@ def apr_regz(file: Path, *, as_json: bool) -> None:
     """
     rate = apr(*regz_case(_case(file)))
     _print(rate, "a year, Regulation Z Appendix J", as_json=as_json)
+
+
+@click.command("price")
+@click.argument("file", metavar="PRODUCT.toml", type=_FILE)
+@click.option("--amount-minor", type=click.IntRange(1), required=True, help="What is drawn.")
+@click.option("--on", "drawn_on", required=True, help="The day of the drawdown, YYYY-MM-DD.")
+@json_option
+def price(file: Path, *, amount_minor: int, drawn_on: str, as_json: bool) -> None:
+    """The whole price of a drawdown: rates, cost in money, every payment with its day."""
+    try:
+        table = tomllib.loads(read_input(file, CASE_BYTES_MAX).decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProductError(f"expected a product in TOML at {file}: {error}") from error
+    told = whole_price(parse_product(table), amount_minor, _day(drawn_on, "--on"))
+    show(_told(told), "\n".join(_sentences(told)), as_json=as_json)
+
+
+def _told(told: WholePrice) -> dict[str, Any]:
+    return {
+        "amount_minor": told.amount_minor,
+        "currency": told.currency,
+        "drawn_on": told.drawn_on.isoformat(),
+        "nominal_rate_ppm": told.nominal_rate_ppm,
+        "apr_ppm": told.apr_ppm,
+        "fee_minor": told.fee_minor,
+        "interest_minor": told.interest_minor,
+        "cost_minor": told.cost_minor,
+        "total_minor": told.total_minor,
+        "rebate_minor": told.rebate_minor,
+        "penalty_rate_ppm": told.penalty_rate_ppm,
+        "grace_days": told.grace_days,
+        "payments": [_payment(due) for due in told.payments],
+    }
+
+
+def _payment(due: Due) -> dict[str, Any]:
+    return {
+        "on": due.on.isoformat(),
+        "principal_minor": due.principal_minor,
+        "interest_minor": due.interest_minor,
+        "fee_minor": due.fee_minor,
+        "total_minor": due.total_minor,
+    }
+
+
+def _sentences(told: WholePrice) -> list[str]:
+    def money(minor: int) -> str:
+        return format_money(minor, told.currency)
+
+    drawn = f"{money(told.amount_minor)} drawn on {told.drawn_on}"
+    parts = f"fee {money(told.fee_minor)}, interest {money(told.interest_minor)}"
+    rates = f"{_percent(told.apr_ppm)}, nominal rate {_percent(told.nominal_rate_ppm)}"
+    said = [
+        f"{drawn} costs {money(told.cost_minor)}: {parts}.",
+        f"Annual percentage rate {rates}. Paid back in all: {money(told.total_minor)}.",
+        *(f"  {due.on}  {money(due.total_minor):>20}" for due in told.payments),
+    ]
+    if told.rebate_minor:
+        said.append(f"{money(told.rebate_minor)} comes back if nothing is paid late.")
+    if told.penalty_rate_ppm:
+        said.append(
+            f"After {told.grace_days} days, what is late costs {_percent(told.penalty_rate_ppm)} "
+            "a year on top."
+        )
+    return said
+
+
+def _percent(rate_ppm: int) -> str:
+    return f"{Decimal(rate_ppm) / 10_000:.2f} %"
 
 
 def eu_flows(case: Mapping[str, Any]) -> list[tuple[Decimal, Decimal]]:

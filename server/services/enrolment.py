@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from core.canonical import canonical_hash, sha256_hex
-from core.errors import ShapeError
+from core.errors import ProductError, ShapeError
 from core.lending.product import Product
 from core.shape import decode
 from core.wire.records import Down
@@ -215,7 +215,18 @@ def enroll_satellite(centre: Centre, identity: Identity, actor: Actor) -> bool:
 
 
 def add_product(centre: Centre, product: Product, actor: Actor) -> bool:
-    """Put a version of a product in force and push it; False if it is known."""
+    """Put a version of a product in force and push it; False if it is known.
+
+    Raises
+    ------
+    ProductError
+        If it asks for what the books cannot post: they would charge something else than
+        the price that was told.
+    """
+    if lacking := product.repayment().beyond_simple_books():
+        raise ProductError(
+            f"{product.product_id}: expected terms that the books post, got {', '.join(lacking)}"
+        )
 
     def act(work: Work) -> bool:
         new = products.add(work.tx, product, work.at_ms)

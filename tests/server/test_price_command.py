@@ -11,7 +11,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from core.errors import ProductError
+from core.lending.product import parse_product
 from server.app import main
+from server.services.enrolment import add_product
+from tests.support.centre_kit import PRODUCTS, TESTER, Kit
+from tests.support.products import CROP
 
 REGZ: dict[str, Any] = {
     "amount_advanced": 5000,
@@ -119,3 +124,66 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     found = CliRunner().invoke(main, ["apr", "eu", str(tmp_path / "none.json")])
     assert found.exit_code == 3
     assert "HL-SRV-011" in found.stderr
+
+
+def priced(product: Path, *words: str) -> Result:
+    amount = ("--amount-minor", "1000000", "--on", "2026-03-20")
+    return CliRunner().invoke(main, ["price", str(product), *amount, *words])
+
+
+def test_the_whole_price_of_a_product_is_told(tmp_path: Path) -> None:
+    found = priced(PRODUCTS / "crop-season.toml", "--json")
+    told = json.loads(found.stdout)
+    assert (told["apr_ppm"], told["cost_minor"]) == (178_010, 83_658)
+    assert told["payments"] == [
+        {
+            "on": "2026-09-15",
+            "principal_minor": 1_000_000,
+            "interest_minor": 68_658,
+            "fee_minor": 15_000,
+            "total_minor": 1_083_658,
+        }
+    ]
+    table = (PRODUCTS / "crop-season.toml").read_text()
+    table += """
+[schedule]
+kind = "equal_instalments"
+every_months = 1
+[arrears]
+grace_days = 10
+penalty_rate_ppm = 60_000
+[rebate]
+rate_ppm = 30_000
+"""
+    (tmp_path / "instalments.toml").write_text(table)
+    said = priced(tmp_path / "instalments.toml").output
+    assert "costs KES 545.31: fee KES 150.00, interest KES 395.31" in said
+    assert "Annual percentage rate 21.30 %, nominal rate 14.00 %" in said
+    assert "2026-09-15          KES 1,732.51" in said
+    assert "KES 84.71 comes back" in said
+    assert "After 10 days, what is late costs 6.00 % a year" in said
+
+
+def test_a_product_that_cannot_be_priced_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "broken.toml").write_text("[[")
+    found = priced(tmp_path / "broken.toml")
+    assert (found.exit_code, "HL-CORE-011" in found.stderr) == (3, True)
+
+
+MONTHLY = {"kind": "bullet", "interest": "capitalising", "capitalise_months": 1}
+MORATORIUM = {"kind": "bullet", "moratorium_months": 2, "moratorium_interest": "capitalised"}
+
+
+def test_terms_that_the_books_cannot_post_are_not_put_in_force(kit: Kit) -> None:
+    refused: dict[str, dict[str, Any]] = {
+        "capitalising interest": {"schedule": MONTHLY},
+        "a capitalised moratorium": {"schedule": MORATORIUM},
+        "a penalty": {"arrears": {"grace_days": 0, "penalty_rate_ppm": 1}},
+        "a rebate": {"rebate": {"rate_ppm": 1}},
+        "another waterfall": {"waterfall": ["penalty", "principal", "fee", "interest"]},
+    }
+    for says, table in refused.items():
+        with pytest.raises(ProductError, match=f"terms that the books post, got {says}"):
+            add_product(kit.centre, parse_product({**CROP, **table}), TESTER)
+    kept = {"schedule": {"kind": "equal_principal", "every_months": 1}}
+    assert add_product(kit.centre, parse_product({**CROP, **kept}), TESTER)
