@@ -294,7 +294,7 @@ def measure(effort: Effort) -> Report:
     folder = Path(tempfile.mkdtemp(dir=effort.scratch, prefix="intake-"))
     rates = [
         _rates(folder, kind, load, effort.repeats)
-        for kind in _brokers()
+        for kind in brokers()
         for load in _loads(folder, kind)
     ]
     return _report(rates, fsync_ms(folder), effort.repeats)
@@ -313,7 +313,8 @@ class Rates:
     to_verifying: float
 
 
-def _brokers() -> tuple[str, ...]:
+def brokers() -> tuple[str, ...]:
+    """The brokers that can be had here."""
     found = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     return ("amqtt", "mosquitto") if found else ("amqtt",)
 

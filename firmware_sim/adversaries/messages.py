@@ -60,6 +60,8 @@ class Replaying:
         """The batch of so many batches ago, once there was one."""
         if not isinstance(message, Batch):
             return ()
+        if any(said == (topic, payload) for _, said in self._earlier):
+            return ()  # the device itself had to send it again
         self._earlier.append((message, (topic, payload)))
         if len(self._earlier) <= self._replay.messages_ago:
             return ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import resource
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from firmware_sim.fleet.member import Member
 from firmware_sim.fleet.rehearsal import (
     ACK_WAIT_MS as REHEARSAL_ACK_WAIT_MS,
 )
-from firmware_sim.fleet.rehearsal import Journal, Steps, rehearse, seeded_epochs
+from firmware_sim.fleet.rehearsal import KEEPALIVE_S, Journal, rehearse, seeded_epochs
 from firmware_sim.fleet.secrets import read_secrets
 from firmware_sim.fleet.shift import stop_event, work
 from firmware_sim.fleet.station import Uplink, uplink_to
@@ -174,6 +174,8 @@ def _lived(
     ack_wait_ms = REHEARSAL_ACK_WAIT_MS if options.days else ACK_WAIT_MS
     habits = plan.habits(options.sample_minutes, ack_wait_ms)
     members = enlisted(season, held, plan.adversaries, habits)
+    if options.days:
+        uplink = replace(uplink, keepalive_s=KEEPALIVE_S)
     store = _flash(options, plan)
     journal = Journal(options.messages) if options.messages else None
     new_epoch = seeded_epochs(district.seed) if options.days else hands.new_epoch
@@ -197,8 +199,12 @@ class _Fate:
         self._start_ms = start_ms
         self._ahead = sorted(plan.events, key=lambda event: event.at_hours)
 
+    def instants_ms(self) -> tuple[int, ...]:
+        """When something will happen [ms UTC]."""
+        return tuple(self._due_ms(event) for event in self._ahead)
+
     def strike(self, fleet: Fleet, at_ms: int) -> None:
-        """Let happen all that is due before an instant [ms UTC], at its own hour."""
+        """Let happen all that is due by an instant [ms UTC], at its own hour."""
         while self._ahead and self._due_ms(self._ahead[0]) <= at_ms:
             event = self._ahead.pop(0)
             fleet.advance(self._due_ms(event))
@@ -212,11 +218,13 @@ def _rehearsed(
     fleet: Fleet, members: tuple[Member, ...], fate: _Fate, from_ms: int, options: _Options
 ) -> None:
     until_ms = from_ms + (options.days or 0) * MS_PER_DAY
-    steps = Steps(from_ms, until_ms, options.step_minutes * MS_PER_MINUTE)
+    step_ms = options.step_minutes * MS_PER_MINUTE
+    steps = {*range(from_ms + step_ms, until_ms, step_ms), until_ms, *fate.instants_ms()}
     # Who claims to be another device is let in only in turns, if at all.
     honest = {m.spec.device for m in members if not m.duty.report_ms}
     claimed = {m.spec.device for m in members if m.place}
-    rehearse(fleet, steps, lambda at_ms: fate.strike(fleet, at_ms), len(honest - claimed))
+    instants_ms = sorted(at_ms for at_ms in steps if from_ms < at_ms <= until_ms)
+    rehearse(fleet, instants_ms, lambda at_ms: fate.strike(fleet, at_ms), len(honest - claimed))
 
 
 def _flash(options: _Options, plan: FleetPlan) -> FlashStore:

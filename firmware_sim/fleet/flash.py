@@ -14,6 +14,7 @@ from firmware_sim.config import OutputFolderError, SettingError
 from firmware_sim.device.memory import FLASH_BYTES_MAX, Flash, flash_bytes, read_flash
 
 _PAGE_HEAD_BYTES = 16  # turn, length, CRC-32
+_ERASED = b"\xff"  # a page is erased before it is written
 
 
 class FlashStore(Protocol):
@@ -83,8 +84,10 @@ class FlashPages:
         turn = self._turns.get(device, 0) + 1
         pages = self._pages.setdefault(device, [b""] * self._slots)
         page, slot = _page(turn, flash_bytes(flash)), turn % self._slots
-        # Behind the torn part stands what the page held before.
-        pages[slot] = page[: len(page) // 2] + pages[slot][len(page) // 2 :] if torn else page
+        if torn:
+            half = len(page) // 2
+            page = page[:half] + _ERASED * (len(page) - half)
+        pages[slot] = page
         self._turns[device] = turn
 
 

@@ -29,6 +29,7 @@ from firmware_sim.fleet.unit import OnSaid, Unit
 
 Result = TypeVar("Result")
 IDLE_MS_MAX = 1_000
+TELL_MS = 10  # between two counts of what is delivered, over all devices
 CONNECTS_A_ROUND_MAX = 8  # so that a broker's return does not starve those already connected
 
 
@@ -110,6 +111,9 @@ class Fleet:
             unit = Unit(member, uplink, store, epoch, at_ms)
             unit.on_said = on_said
             self._units[member.name] = unit
+        # When each device next wants attention [ms, steady]; a thousand are not asked in turn.
+        self._due_ms = dict.fromkeys(self._units, 0)
+        self._news, self._told_ms = True, 0
         self._selector = selectors.DefaultSelector()
         self._waker: socket.socket | None = None
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -289,32 +293,38 @@ class Fleet:
 
     def _round(self) -> None:
         """Serve what is ready, do what is due, carry out what was asked."""
-        pause_ms = max(0, self._attend() - steady_clock_ms())
-        for key, mask in self._selector.select(min(pause_ms, IDLE_MS_MAX) / 1000):
+        self._attend()
+        due_ms = min(self._due_ms.values(), default=steady_clock_ms() + IDLE_MS_MAX)
+        pause_ms = min(max(0, due_ms - steady_clock_ms()), TELL_MS if self._news else IDLE_MS_MAX)
+        for key, mask in self._selector.select(pause_ms / 1000):
             if key.data is None:
                 os.read(key.fd, 4_096)
             else:
                 self._serve(key.data, mask)
         while not self._calls.empty():
             self._calls.get()()
-        self._tell()
+            # A call may have changed any device: look at each.
+            self._due_ms = dict.fromkeys(self._units, 0)
+        if self._news and steady_clock_ms() >= self._told_ms + TELL_MS:
+            self._tell()
 
     def _serve(self, session: Session, mask: int) -> None:
         unit = self._units[session.name]
         unit.serve(session, mask, steady_clock_ms(), self._at_ms)
+        self._due_ms[session.name] = 0
+        self._news = True
 
-    def _attend(self) -> int:
-        """Do what is due for each device; returns when something is next due [ms, steady]."""
+    def _attend(self) -> None:
+        """Do what is due for each device that has anything due, and note when the next is."""
         now_ms, connects = steady_clock_ms(), 0
-        due_ms = [now_ms + IDLE_MS_MAX]
-        for unit in self._units.values():
+        for name in [name for name, due_ms in self._due_ms.items() if due_ms <= now_ms]:
+            unit = self._units[name]
+            if connects >= CONNECTS_A_ROUND_MAX and not unit.has_session:
+                continue  # it stays due, and comes first in the next rounds
             sessions = unit.counts.sessions
-            if connects < CONNECTS_A_ROUND_MAX or unit.has_session:
-                due_ms.append(unit.attend(now_ms, self._selector))
-            else:
-                due_ms.append(now_ms)
+            self._due_ms[name] = unit.attend(now_ms, self._selector)
             connects += unit.counts.sessions - sessions
-        return min(due_ms)
+            self._news = True
 
     def _delivery_now(self) -> Delivery:
         held = [u.unacknowledged for u in self._units.values() if u.is_alive and u.is_listening]
@@ -323,6 +333,7 @@ class Fleet:
 
     def _tell(self) -> None:
         delivery = self._delivery_now()
+        self._news, self._told_ms = False, steady_clock_ms()
         with self._changed:
             self._delivery = delivery
             self._changed.notify_all()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import HarvestlineError
@@ -18,8 +17,9 @@ from firmware_sim.fleet.fleet import Fleet
 
 CONNECT_S_MAX = 120.0
 ACKNOWLEDGE_S_MAX = 300.0
-# Longer than a step may take: a repeat would depend on the machine's speed.
-ACK_WAIT_MS = 300_000
+# Longer than a step takes on most machines; a repeat says the same bytes.
+ACK_WAIT_MS = 60_000
+KEEPALIVE_S = 600  # so that a busy machine ends no session: a new one begins with a birth
 EPOCH_CHARACTERS = 16
 
 
@@ -29,33 +29,22 @@ class NotAcknowledgedError(HarvestlineError):
     code = "HL-SIM-005"
 
 
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """From when, until when, and in steps of what length [ms UTC, ms]."""
-
-    from_ms: int
-    until_ms: int
-    step_ms: int
-
-    def instants(self) -> Iterable[int]:
-        """The end of each step."""
-        last = self.until_ms
-        return (*range(self.from_ms + self.step_ms, last, self.step_ms), last)
-
-
 def rehearse(
-    fleet: Fleet, steps: Steps, before: Callable[[int], None], wait_for: int | None = None
+    fleet: Fleet,
+    instants_ms: Iterable[int],
+    after: Callable[[int], None],
+    wait_for: int | None = None,
 ) -> None:
-    """Let a running fleet live through the steps, each acknowledged before the next.
+    """Let a running fleet live through a time, each step acknowledged before the next.
 
     Parameters
     ----------
     fleet
-        Started, at the first instant.
-    steps
-        The time to live through.
-    before
-        Called with each step's instant [ms UTC] before it is lived.
+        Started.
+    instants_ms
+        The end of each step [ms UTC], rising.
+    after
+        Called with each instant when it has been lived and acknowledged.
     wait_for
         How many devices must have a session at the start; all by default.
 
@@ -71,8 +60,7 @@ def rehearse(
             f"expected {wanted} devices connected in {CONNECT_S_MAX} s, got {connected}: "
             f"{why(fleet)}"
         )
-    for at_ms in steps.instants():
-        before(at_ms)
+    for at_ms in instants_ms:
         fleet.advance(at_ms)
         left = fleet.wait_acknowledged(ACKNOWLEDGE_S_MAX)
         if not left:
@@ -80,6 +68,7 @@ def rehearse(
                 f"expected the station to acknowledge within {ACKNOWLEDGE_S_MAX} s, "
                 f"{left.unacknowledged} samples of {left.waiting} devices are left: {why(fleet)}"
             )
+        after(at_ms)
 
 
 def why(fleet: Fleet) -> str:
@@ -102,6 +91,8 @@ def seeded_epochs(seed: int) -> Callable[[], str]:
 class Journal:
     """Everything that devices published, a file a device, a line a message.
 
+    A message that had to be said again, because its acknowledgement was late, is one line.
+
     Parameters
     ----------
     folder
@@ -115,6 +106,7 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._said: set[bytes] = set()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for old in folder.glob("*.messages"):
@@ -130,8 +122,13 @@ class Journal:
         OutputFolderError
             If it cannot be written.
         """
+        line = topic.encode() + b" " + payload + b"\n"
+        digest = hashlib.sha256(line).digest()
+        if digest in self._said:
+            return
+        self._said.add(digest)
         try:
             with (self._folder / f"{name}.messages").open("ab") as file:
-                file.write(topic.encode() + b" " + payload + b"\n")
+                file.write(line)
         except OSError as error:
             raise OutputFolderError(f"expected to write messages of {name}: {error}") from error

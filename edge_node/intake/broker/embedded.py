@@ -37,7 +37,7 @@ from edge_node.intake.broker.access import (
     publish_topics,
     station_user,
 )
-from edge_node.intake.broker.fanout import FanOutBroker, SteadySubscriptions
+from edge_node.intake.broker.fanout import FanOutBroker
 from edge_node.intake.broker.gate import Login, admitted
 from edge_node.intake.broker.redelivery import RedeliveringHandler
 from edge_node.intake.broker.secure import SecureDoorway, shows_own_certificate
@@ -149,10 +149,6 @@ class DoorTopics(BaseTopicPlugin):  # type: ignore[misc]  # the library is untyp
 
 
 class _Amqtt(FanOutBroker):
-    def __init__(self, config: BrokerConfig) -> None:
-        super().__init__(config)
-        self._subscriptions = SteadySubscriptions()
-
     async def _initialize_client_session(self, *connection: Any) -> tuple[Any, Session]:
         _, session = await super()._initialize_client_session(*connection)
         return RedeliveringHandler(self), session

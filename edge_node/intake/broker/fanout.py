@@ -3,20 +3,26 @@
 amqtt holds every message against every subscription. Each device has one of its own, so
 with a thousand devices that is a thousand comparisons a message. All filters but the
 station's own few are exact, so one look into the dictionary does for them.
+
+It also sends a subscriber everything at once and gives up, for good, what is not
+acknowledged within 5 s. A thousand devices that speak at the same minute would lose what
+the station cannot commit in that time; so only so many messages are on their way at once.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
 from amqtt.broker import Broker as Amqtt
-from amqtt.contexts import Action
+from amqtt.contexts import Action, BrokerConfig
 from amqtt.session import Session
 
 Subscribers = list[tuple[Session, int]]
+IN_FLIGHT_MAX = 500  # to one subscriber: what the station commits as one batch
 _CONNECTED = "connected"
 
 
@@ -58,6 +64,11 @@ class FanOutBroker(Amqtt):  # type: ignore[misc]  # the library is untyped here
 
     _subscriptions: SteadySubscriptions
 
+    def __init__(self, config: BrokerConfig) -> None:
+        super().__init__(config)
+        self._subscriptions = SteadySubscriptions()
+        self._turns: dict[str, asyncio.Semaphore] = {}  # by client id: as many as devices
+
     async def _run_broadcast(self, running_tasks: deque[asyncio.Task[Any]]) -> None:
         broadcast = await self._broadcast_queue.get()
         topic = broadcast["topic"]
@@ -84,5 +95,19 @@ class FanOutBroker(Amqtt):  # type: ignore[misc]  # the library is untyped here
             return
         handler = self._get_handler(session)
         if handler:
-            sending = handler.mqtt_publish(topic, broadcast["data"], qos, retain=False)
+            turn = self._turns.setdefault(session.client_id or "", asyncio.Semaphore(IN_FLIGHT_MAX))
+            sending = _in_turn(turn, handler, broadcast, qos)
             running_tasks.append(asyncio.ensure_future(sending))
+
+
+async def _in_turn(
+    turn: asyncio.Semaphore, handler: Any, broadcast: dict[str, Any], qos: int
+) -> None:
+    """Send a message when there is room on the way; its 5 s begin then.
+
+    Nothing hangs on one that is given up: devices send again what no watermark covers,
+    and the station tells its watermark again.
+    """
+    async with turn:
+        with contextlib.suppress(TimeoutError):
+            await handler.mqtt_publish(broadcast["topic"], broadcast["data"], qos, retain=False)
