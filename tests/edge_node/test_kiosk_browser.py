@@ -9,6 +9,7 @@ from core.reasons import Reason, ReasonCode
 from core.units import MS_PER_DAY
 from core.wire.records import Down
 from edge_node.faces.kiosk.visits import GRACE_MS, IDLE_MS_MAX
+from edge_node.store.notices import begin
 from tests.support.centre import Served
 from tests.support.kiosk import Elapsed, kiosk_of
 from tests.support.lending_station import CARDS, Station, evidence, lease, status
@@ -30,6 +31,12 @@ TARGET_PX_MIN = 64
 RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     "rules": {"color-contrast-enhanced": {"enabled": True}},
+}
+NOTICED = {
+    "dry_soil": {"name": "Shamba la juu", "days": "9"},
+    "fever_like": {"name": "Mifugo ya Amina", "percent": "41"},
+    "damp_grain": {"name": "Ghala", "moisture": "14.6", "safe": "13.5"},
+    "probe_disagrees": {"name": "Shamba la juu", "device": "soil-1"},
 }
 SMALL_TARGETS = """min => [...document.querySelectorAll(
   'button, a, summary, label.tick, input:not([type=hidden]):not([type=checkbox])')]
@@ -65,6 +72,10 @@ def station(tmp_path_factory):
               limit_minor=1_400_000)
     )  # fmt: skip
     station.take_down()
+    with station.db.atomic():
+        for kind, told in NOTICED.items():
+            params = {**told, "subject": "plot-1"}
+            begin(station.db, (kind, "plot-1"), ("2026-05-18", "2026-05-20"), (params, ("row",)), 1)
     yield station
     station.close()
 
@@ -144,6 +155,19 @@ def test_every_page_on_the_way_is_accessible(page_of, size):
     page.goto("/station")
     check(page)
     assert errors == []
+
+
+def test_a_farmer_sees_alerts_with_advice_and_no_flags(page_of):
+    page = page_of("phone")
+    enter(page)
+    alerts = page.locator(".alert")
+    assert alerts.count() == 3
+    assert "Without rain the crop suffers in about 9 days." in alerts.nth(2).inner_text()
+    assert "soil-1" not in page.content()
+    page.click("text=Kiswahili")
+    page.wait_for_selector("text=Shughulikia haya sasa")
+    assert "mwite mhudumu wa mifugo" in page.locator(".alerts").inner_text()
+    check(page)
 
 
 def test_a_farmer_draws_with_the_keyboard_alone(page_of):
