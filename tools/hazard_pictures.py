@@ -16,7 +16,10 @@ from core.wire.evidence import HazardKind
 from firmware_sim.district.perils import Peril
 from satellite.hazards.alerts import hazards_of
 from satellite.hazards.backtest import backtest
+from satellite.hazards.crowd import crowds_of
+from satellite.hazards.drought import HARM_SHARE, SURE_SHARE
 from satellite.hazards.indemnities import read_losses
+from satellite.hazards.thirst import thirst_of
 from tests.support.watched_village import NDVI, Live, Seen, Village
 
 PICTURES = Path(__file__).resolve().parent.parent / "docs" / "pictures"
@@ -89,16 +92,14 @@ def _drought(village: Village, dry: Live, calm: Live) -> Figure:
     first = dry.truth.spec.first_day
     days = [date.fromordinal(first.toordinal() + i) for i in range(dry.truth.spec.days)]
     rows = [i for i, plot in enumerate(village.district.plots) if plot.zone == spell.zone]
-    place = dry.weather.places[spell.zone]
     said = hazards_of(dry.seen, village.past, dry.weather, NDVI.levels)
     raised = [h.raised_on for some in said for h in some if h.kind is HazardKind.DROUGHT]
     figure = Figure(figsize=(9, 5))
     above, below = figure.subplots(2, 1, sharex=True)
-    for window, color in ((20, RED), (45, BLUE)):
-        spi = [place.spi(day.toordinal(), window) for day in days]
-        above.plot(days, [np.nan if v is None else v for v in spi], color=color,
-                   label=f"SPI over {window} days")  # fmt: skip
+    above.axhline(100 * HARM_SHARE, color=RED, lw=0.8, label="the alert's threshold")
     for live, color, label in ((calm, GREY, "without"), (dry, GREEN, "with the drought")):
+        known, likely = _thirst(village, live, spell.zone)
+        above.plot(known, likely, color=color, label=f"expected loss {label}")
         mass = live.truth.plots.biomass_kg_per_ha[rows].mean(axis=0) / 1000
         below.plot(days, mass, color=color, label=f"true biomass {label}")
     for axes in (above, below):
@@ -106,10 +107,25 @@ def _drought(village: Village, dry: Live, calm: Live) -> Figure:
                      label="dry spell")  # fmt: skip
         alert = date.fromisoformat(sorted(raised)[len(raised) // 2])
         axes.axvline(alert, color="black", ls="--", label="alert (median plot)")
-        axes.legend(fontsize=8, loc="upper left" if axes is below else "lower left")
-    above.set_ylabel("standard deviations")
+        axes.legend(fontsize=8, loc="upper left")
+    above.set_ylabel("% of the harvest, or more,\nafter 8 of 10 past years")
     below.set_ylabel("t/ha")
     return figure
+
+
+def _thirst(village: Village, live: Live, zone: int) -> tuple[list[date], np.ndarray]:
+    """What nearly any of the past years' weather would take of a zone's usual plot [%]."""
+    names = {plot.plot_id for plot in village.district.plots if plot.zone == zone}
+    (crowd, *_) = crowds_of(live.seen, village.past, NDVI.levels)
+    rows = [i for i, at in enumerate(crowd.rows) if live.seen[int(at)].plot.plot_id in names]
+    row = sorted(rows, key=lambda i: int(crowd.sown_day[i]))[len(rows) // 2]
+    sown, ripe = int(crowd.sown_day[row]), int(crowd.ripe_day[row])
+    place, latitude = live.weather.places[zone], crowd.lon_lat[row][1]
+    outlook = thirst_of(place, latitude, crowd.crop, sown, ripe)
+    if outlook is None:
+        raise SystemExit("expected weather with temperatures")
+    days = [date.fromordinal(sown + i) for i in range(len(outlook.loss_share))]
+    return days, 100 * np.quantile(outlook.loss_share, 1 - SURE_SHARE, axis=1)
 
 
 def _losses(folder: Path) -> Figure:

@@ -55,7 +55,9 @@ SEASONS_MIN = 3  # two to learn from and one to judge by
 HARVESTS_MIN = 12
 FIRST_CHECKPOINT_DAY = 30
 CHECKPOINT_STEP_DAYS = 5
-AFTER_GREENEST_DAYS = 10  # until then every look tells of the canopy that makes the grain
+# Until then grain fills and a drought still takes from it (35 to 45 days from flowering,
+# FAO-33), also where the past seasons held none that could have taught so.
+AFTER_GREENEST_DAYS = 30
 NO_WORSE_SHARE = 0.01  # of the error: less than this is chance
 HARVESTED_SHARE_MAX = 0.1  # of the plots, by the last checkpoint
 YIELD_MAX_KG_PER_HA = 200_000.0  # beets stay below
