@@ -17,7 +17,7 @@ from edge_node.commands.checks import Patient, inside
 from edge_node.commands.findings import Finding, Verdict, judged, looked_at
 from edge_node.commands.hands import Hands
 from edge_node.commands.link import CONFIG
-from edge_node.commands.watching import page_alive, read_runtime
+from edge_node.commands.watching import ask_running, read_runtime
 from edge_node.config import Settings
 from edge_node.store.database import StationDatabase, StoreError, open_database
 
@@ -111,8 +111,7 @@ def _running(settings: Settings, runs: Mapping[str, object]) -> Finding:
             "running", Verdict.WARN, "a running station", "it is stopped",
             f"systemctl start {UNIT}, or `run`",
         )  # fmt: skip
-    authority = settings.tls_folder / "ca.pem" if page.startswith("https") else None
-    alive = page_alive(settings.page_host, int(page.rpartition(":")[2]), authority)
+    alive = bool(ask_running(settings))
     to_do = "look at the log for parts_stuck; the watchdog restarts it under systemd"
     return judged(
         "running", "pages that answer", f"pid {runs.get('pid')}, {page}, "

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
 from core.shape import encode
 from edge_node.commands.hands import Hands, allowance_of, bench
 from edge_node.commands.link import CONFIG
+from edge_node.commands.watching import STATUS, ask_running
 from edge_node.decide.replaying import replay_card
 from edge_node.faces.kiosk.station_page import IntakeHealth, station_state
 from edge_node.keys import KeyRing
-from edge_node.store import decisions
+from edge_node.store import box, decisions
 from edge_node.sync.metering import uplink_state
 
 
@@ -22,18 +25,29 @@ from edge_node.sync.metering import uplink_state
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.pass_obj
 def status(hands: Hands, config: Path, as_json: bool) -> None:  # noqa: FBT001  (a click flag)
-    """Say how the station is: link, outbox, leases, model, clock, devices."""
+    """Say how the station is: link, outbox, leases, model, clock, devices.
+
+    The keys of --json are told in docs/station.md.
+    """
     with bench(hands, config) as station:
         name = station.settings.station
         clock, settings = station.clock(), station.settings
-        state = station_state(station.db, name, clock, IntakeHealth)
+        said_itself = ask_running(settings, STATUS)
+        state = station_state(station.db, name, clock, lambda: _health(said_itself))
+        this_box = encode(box.standing(station.db))
         uplink = uplink_state(station.db, allowance_of(settings), clock, settings.utc_offset_ms)
-    said = {**encode(state), "uplink": encode(uplink)}
+    running = bool(said_itself)
+    said = {**encode(state), "uplink": encode(uplink), "box": this_box, "running": running}
     if as_json:
         click.echo(json.dumps(said))
         return
     for key, value in said.items():
         click.echo(f"{key}: {json.dumps(value) if isinstance(value, dict | list) else value}")
+
+
+def _health(said: Mapping[str, Any]) -> IntakeHealth:
+    """What only the running station knows of its intake."""
+    return IntakeHealth(bool(said.get("intake_connected")), bool(said.get("storage_blocked")))
 
 
 @click.command()

@@ -15,6 +15,7 @@ import ssl
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from edge_node.commands.heart import Turns
 from edge_node.config import Settings
@@ -23,10 +24,11 @@ from edge_node.sync.wires import Answer, CentreClient
 QUIET_S_MAX = 60.0  # of a thread that turns every second, on a busy board
 PROBE_EVERY_S = 10.0
 PROBE_S_MAX = 5.0
+ANSWER_BYTES_MAX = 1024 * 1024
 SYNC_QUIET_S_MAX = 3_600.0
 FEATURES_QUIET_S_MAX = 1_800.0  # after a month in the dark there are many days to compute
 LOOK_EVERY_MS = 10_000  # where nobody says how often
-ALIVE = "/api/v1/station/alive"
+ALIVE, STATUS = "/api/v1/station/alive", "/api/v1/station/status"
 RUNTIME = "run.json"
 _EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104  (asked on the loopback, not bound)
 
@@ -72,6 +74,11 @@ def probe_pages(
 
 def page_alive(host: str, port: int, authority: Path | None) -> bool:
     """Whether the pages answer within a time, their workers too."""
+    return bool(ask_pages(ALIVE, host, port, authority))
+
+
+def ask_pages(path: str, host: str, port: int, authority: Path | None) -> dict[str, Any]:
+    """What the pages say, as JSON; empty if they do not answer within a time."""
     address = "127.0.0.1" if host in _EVERYWHERE else host
     connection: http.client.HTTPConnection
     if authority is None:
@@ -83,10 +90,12 @@ def page_alive(host: str, port: int, authority: Path | None) -> bool:
         )
     with contextlib.closing(connection):
         try:
-            connection.request("GET", ALIVE)
-            return connection.getresponse().status == http.client.OK
-        except (OSError, http.client.HTTPException):
-            return False
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            found: dict[str, Any] = json.loads(answer.read(ANSWER_BYTES_MAX))
+        except (OSError, http.client.HTTPException, ValueError):
+            return {}
+        return found if answer.status == http.client.OK else {}
 
 
 def write_runtime(folder: Path, ready: Mapping[str, object]) -> None:
@@ -94,6 +103,15 @@ def write_runtime(folder: Path, ready: Mapping[str, object]) -> None:
     temporary = folder / f"{RUNTIME}.new"
     temporary.write_text(json.dumps(dict(ready)) + "\n", encoding="utf-8")
     temporary.replace(folder / RUNTIME)
+
+
+def ask_running(settings: Settings, path: str = ALIVE) -> dict[str, Any]:
+    """What the pages of a running station say; empty if it does not run, or not answer."""
+    page = str(read_runtime(settings.folder).get("page", ""))
+    if not page:
+        return {}
+    authority = settings.tls_folder / "ca.pem" if page.startswith("https") else None
+    return ask_pages(path, settings.page_host, int(page.rpartition(":")[2]), authority)
 
 
 def read_runtime(folder: Path) -> dict[str, object]:

@@ -40,6 +40,12 @@ AT_HAND = {
     "kill",
     "export",
     "sudo",
+    "apt-get",
+    "journalctl",
+    "python3",
+    "rm",
+    "systemctl",
+    "useradd",
     "python",
 }
 CLUSTER = "dask"  # comes with harvestline[satellite]
@@ -65,6 +71,10 @@ def words_of(command: str) -> list[str]:
     words = shlex.split(command, comments=True)
     while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
         words = words[1:]
+    if words[:1] == ["sudo"]:
+        words = words[3:] if words[1] == "-u" else words[1:]
+    if words[:2] == ["sh", "-c"]:
+        return words_of(words[2])
     for stop in ("||", "|", "&&", ">", ";", "&"):
         if stop in words:
             words = words[: words.index(stop)]
@@ -126,6 +136,13 @@ def assert_options_exist(words: list[str], page: str) -> None:
 def test_words_of_a_command_leave_out_settings_and_paths():
     assert words_of("A=1 .venv/bin/harvestline-sim demo --days 3 | cat") == [
         "harvestline-sim", "demo", "--days", "3",
+    ]  # fmt: skip
+
+
+def test_words_of_a_command_leave_out_who_runs_it():
+    assert words_of("sudo -u me /opt/x/harvestline-edge doctor") == ["harvestline-edge", "doctor"]
+    assert words_of("sudo sh -c '/opt/harvestline-edge unit > /etc/x'") == [
+        "harvestline-edge", "unit",
     ]  # fmt: skip
 
 

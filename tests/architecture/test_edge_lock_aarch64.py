@@ -1,0 +1,71 @@
+"""The edge's lock installs on a 64-bit ARM board from wheels alone: no compiler is needed."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.tree import REPOSITORY
+
+UV = Path(sys.executable).parent / "uv"
+LOCK = REPOSITORY / "requirements" / "edge.txt"
+INDEX, HTTPS, REACH_S = "pypi.org", 443, 3
+PLATFORM = "aarch64-manylinux_2_28"  # Debian 10 and newer, Raspberry Pi OS
+
+
+def reach_the_index() -> None:
+    """Skip where no package index can be asked; in CI that is a failure."""
+    if os.environ.get("UV_INDEX_URL") or os.environ.get("UV_DEFAULT_INDEX"):
+        return
+    try:
+        socket.create_connection((INDEX, HTTPS), timeout=REACH_S).close()
+    except OSError:
+        if _other_index():
+            return
+        pytest.skip(f"needs a package index: {INDEX} cannot be reached from here")
+
+
+def _other_index() -> bool:
+    asked = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
+    )
+    return "index-url" in asked.stdout
+
+
+def resolve(lock: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """What uv says of installing a lock for the board, without installing it."""
+    return subprocess.run(
+        [
+            UV, "pip", "compile", "--quiet", "--no-deps", "--no-header", "--no-annotate",
+            "--only-binary", ":all:", "--python-platform", PLATFORM, *options, str(lock),
+        ],
+        capture_output=True, text=True, check=False, timeout=100,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.13"])
+def test_every_locked_package_has_a_wheel_for_the_board(python: str):
+    reach_the_index()
+    done = resolve(LOCK, "--python-version", python)
+    assert done.returncode == 0, done.stderr
+    wanted = set(re.findall(r"^([a-z0-9-]+)==", LOCK.read_text(encoding="utf-8"), re.MULTILINE))
+    found = set(re.findall(r"^([a-z0-9-]+)==", done.stdout, re.MULTILINE))
+    missing = wanted - found
+    windows = {"colorama"}  # locked for Windows alone
+    assert missing <= windows, f"not for the board: {missing}"
+
+
+def test_a_package_without_a_wheel_is_noticed(tmp_path: Path):
+    """The test above can fail: this package is published as source only."""
+    reach_the_index()
+    lock = tmp_path / "lock.txt"
+    lock.write_text("rpi.gpio==0.7.1\n", encoding="utf-8")
+    done = resolve(lock, "--python-version", "3.13")
+    assert done.returncode != 0
+    assert "rpi-gpio" in done.stderr.lower().replace(".", "-")
