@@ -101,7 +101,7 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "held_envelopes_max": (1, 10_000),
     "quarantine_rows_max": (1, 1_000_000),
     "pull_records_max": (1, 5_000),
-    "pull_bytes_max": (4096, 16 * 1024 * 1024),
+    "pull_bytes_max": (4096, 6 * 1024 * 1024),  # an envelope inflates to at most 8 MiB
     "lease_renew_days": (1, 90),
     "evidence_wait_h": (0, 240),
     "transaction_tries_max": (1, 100),

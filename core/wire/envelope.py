@@ -5,7 +5,7 @@ hash. An envelope is a run of one log: magic, header length, canonical header, t
 writer's signature over the header, payload. The payload is the records' canonical
 JSON, compressed with zlib and, where the header names a recipient, sealed so that
 the carrier cannot read it. The header binds the payload by hash. Statements
-N1–N9 of docs/wire.md.
+N1–N11 of docs/wire.md.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from core.signing import (
     Verifier,
     bytes_to_sign,
 )
+from core.wire.payload import inflate, join, records_in
 
 ENVELOPE = DocumentType("envelope", 1)
 RECEIPT = DocumentType("receipt", 1)
@@ -36,11 +37,7 @@ MAGIC = b"HLE1"
 GENESIS = "0" * 64  # what the first record of a log follows
 HEADER_BYTES_MAX = 4096
 PAYLOAD_BYTES_MAX = 8 * 1024 * 1024
-RAW_BYTES_MAX = 32 * 1024 * 1024
 RECORDS_MAX = 5000
-# In memory a value takes up to a hundred bytes, on the wire as little as two: what an
-# honest run never holds is refused before it is parsed.
-VALUES_MAX = 2_000_000
 _PREFIX_BYTES = len(MAGIC) + 4
 
 
@@ -170,12 +167,7 @@ def pack(
         If it is larger than an envelope may be.
     """
     _require_run(records)
-    raw = canonical_bytes({"records": [encode(record) for record in records]})
-    if len(raw) > RAW_BYTES_MAX or len(records) > RECORDS_MAX:
-        raise EnvelopeDamagedError(
-            f"expected at most {RECORDS_MAX} records and {RAW_BYTES_MAX} bytes, "
-            f"got {len(records)} and {len(raw)}: send fewer at once"
-        )
+    raw = join([canonical_bytes(encode(record)) for record in records], RECORDS_MAX)
     payload = zlib.compress(raw, 9)
     first, last = records[0].seq, records[-1].seq
     if seal_for is not None:
@@ -230,7 +222,7 @@ def unpack(data: bytes, verifier: Verifier, opener: Opener | None = None) -> Env
         if opener is None:
             raise EnvelopeDamagedError(f"sealed for {header.recipient}; this reader has no key")
         payload = opener.open(payload, _seal_context(header.name, header.first, header.last))
-    records = _read_records(_inflate(payload, header.raw_bytes))
+    records = _read_records(inflate(payload, header.raw_bytes))
     _require_run(records)
     found = chain_head(header.name, header.previous, records)
     numbers = (records[0].seq, records[-1].seq)
@@ -307,29 +299,8 @@ def _split(data: bytes) -> tuple[Header, bytes, bytes, bytes]:
     return header, text, data[start - SIGNATURE_BYTES : start], data[start:]
 
 
-def _inflate(payload: bytes, raw_bytes: int) -> bytes:
-    if not 0 < raw_bytes <= RAW_BYTES_MAX:
-        raise EnvelopeDamagedError(f"expected at most {RAW_BYTES_MAX} bytes, got {raw_bytes}")
-    inflater = zlib.decompressobj()
-    try:
-        raw = inflater.decompress(payload, raw_bytes + 1)
-    except zlib.error as error:
-        raise EnvelopeDamagedError(f"payload does not decompress: {error}") from error
-    if len(raw) != raw_bytes:
-        raise EnvelopeDamagedError(f"expected {raw_bytes} bytes of records, got {len(raw)}")
-    return raw
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    records: tuple[Record, ...]
-
-
 def _read_records(raw: bytes) -> tuple[Record, ...]:
-    values = sum(raw.count(mark) for mark in (b",", b"[", b"{"))
-    if values > VALUES_MAX:
-        raise EnvelopeDamagedError(f"expected at most {VALUES_MAX} values, got about {values}")
     try:
-        return decode(_Run, parse_canonical(raw, RAW_BYTES_MAX)).records
-    except (CanonicalError, ShapeError) as error:
+        return tuple(decode(Record, body) for body in records_in(raw, RECORDS_MAX))
+    except ShapeError as error:
         raise EnvelopeDamagedError(f"records cannot be read: {error}") from error
