@@ -256,21 +256,21 @@ def crop_day(
 
 
 def soil_of(db: StationDatabase, land: Land, plot_id: str, day: date) -> Soil:
-    """A plot's soil: as named, else as its probe says it, else the site's usual one."""
+    """A plot's soil as far as it is known, else the site's usual one."""
     return known_soil(db, land, plot_id, day) or land.soil
 
 
 def known_soil(db: StationDatabase, land: Land, plot_id: str, day: date) -> Soil | None:
-    """A plot's soil as somebody named it or its probe says it; None if neither has."""
-    named = land.plot(plot_id).soil
-    if named is not None:
-        return named
+    """A plot's soil: as measured, as its probe says it, by its texture; None if none has."""
+    named = land.plot(plot_id)
+    if named.soil is not None and named.is_measured:
+        return named.soil
     first = day - timedelta(days=SOIL_DAYS)
     found = store.daily_features(db, plot_id, (first.isoformat(), day.isoformat()), (_MOISTURE,))
     by_day = {one.day: one.value for one in found if one.coverage_ppm >= DAY_COVERAGE_PPM_MIN}
     days = ((first + timedelta(days=i)).isoformat() for i in range(SOIL_DAYS + 1))
     limit = drained_limit_ppm([by_day.get(on) for on in days])
-    return None if limit is None else soil_of_limit(limit)
+    return named.soil if limit is None else soil_of_limit(limit)
 
 
 def weather_over(

@@ -7,8 +7,10 @@
     soil = "sandy loam"          # FAO-56, Table 19; or field_capacity_ppm and
     weather = "village-east"     # wilting_point_ppm, as measured
 
-Where it is silent a probe tells its own soil after a few soaking rains
-(:mod:`edge_node.features.probe`), and the weather is the mean of all stations.
+Numbers that were measured count before all else. A texture counts until the plot's
+probe has told its own soil after a few soaking rains (:mod:`edge_node.features.probe`):
+that has the probe's bias in it, a table has not. Where nothing is named the weather is
+the mean of all stations.
 """
 
 from __future__ import annotations
@@ -31,10 +33,14 @@ _MOISTURE_PPM_MAX = 700_000
 
 @dataclass(frozen=True, slots=True)
 class PlotLand:
-    """A plot's soil, if somebody has said, and its weather station, if one is named."""
+    """A plot's soil, if somebody has said, and its weather station, if one is named.
+
+    ``is_measured`` if its limits are numbers and not a texture's.
+    """
 
     soil: Soil | None = None
     weather: str = ""
+    is_measured: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,7 @@ def _plots(found: Mapping[str, Any]) -> dict[str, PlotLand]:
         name = table.get("id") if isinstance(table, dict) else None
         if not isinstance(name, str) or set(table) - _KEYS or name in plots:
             raise SettingError(f"expected one [[plot]] with {sorted(_KEYS)} for each, got {table}")
-        plots[name] = PlotLand(_soil(table), _text(table, "weather"))
+        plots[name] = PlotLand(_soil(table), _text(table, "weather"), "soil" not in table)
     return plots
 
 

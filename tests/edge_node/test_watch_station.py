@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from datetime import timedelta
+from datetime import date, timedelta
 
 import httpx
 import pytest
 
+from core.errors import ShapeError
 from core.units import PPM, day_start_ms
+from core.wire.records import Down
 from core.wire.registry import Subject, SubjectKind
 from core.wire.telemetry import DeviceKind
 from core.wire.weather import Forecast
@@ -24,6 +26,7 @@ from edge_node.watch.notices import Notice, NoticeKind
 from edge_node.watch.rounds import notices_of_farmer, open_notices, watch
 from tests.support.centre import Served
 from tests.support.edge_station import device
+from tests.support.lending_station import Station
 from tests.support.small_farm import DAY_MS, OFFSET_MS, SOWN, Farm
 
 LOAM = '[[plot]]\nid = "plot-1"\nsoil = "loam"\n'
@@ -272,3 +275,23 @@ def test_a_notice_speaks_swahili(farm):
     assert row["what"].startswith("Juu: udongo unakauka.")
     assert "mwagilia" in row["advice"]
     assert json.dumps(row)
+
+
+def test_a_forecast_comes_down_with_the_centres_log(tmp_path):
+    station = Station(tmp_path)
+    station.populate()
+    rain = (0, 5_000, 12_000)
+    station.centre.say(Down.FORECAST, Forecast("", "2026-04-01", rain, "met office"), station.at_ms)
+    station.take_down()
+    assert newest_forecast(station.db, "village", date(2026, 4, 2)) == {1: 5_000, 2: 12_000}
+    station.close()
+
+
+@pytest.mark.parametrize(
+    ("issued_on", "rain_um"),
+    [("2026-04-01", ()), ("2026-04-01", (-1,)), ("2026-04-01", (600_000,)), ("1 April", (0,)),
+     ("2026-04-01", (0,) * 31)],
+)  # fmt: skip
+def test_a_forecast_that_cannot_be_is_refused(issued_on, rain_um):
+    with pytest.raises(ShapeError, match="expected"):
+        Forecast("", issued_on, rain_um)

@@ -11,6 +11,8 @@ import numpy as np
 
 from core.wire.telemetry import DeviceKind
 from core.wire.weather import Forecast
+from edge_node.features.derive import known_soil
+from edge_node.features.land import read_land
 from edge_node.store.forecasts import keep_forecast
 from edge_node.watch.notices import Notice, NoticeKind
 from edge_node.watch.rounds import open_notices
@@ -21,6 +23,7 @@ from tests.support.probed_village import ProbedVillage
 
 HARM = 0.5  # a stress coefficient below it, for HARM_DAYS on end, is harm
 HARM_DAYS = 3
+STRESS = 0.9  # a stress coefficient below it is stress worth the name
 FALSE_AFTER_DAYS = 21  # an alert that no harm follows so soon was false
 BUCKET_PPM = 330_000
 
@@ -40,10 +43,15 @@ def drought_of(seed: int) -> DroughtSpec | None:
 
 @dataclass(frozen=True, slots=True)
 class DrySoilScore:
-    """Counts over probed plots and seasons; leads from the morning of the alert [days]."""
+    """Counts over probed plots and seasons; leads from the morning of the alert [days].
+
+    Of the alerts, ``spared`` were followed by stress and then by rain before harm,
+    ``false_alerts`` by no stress worth the name. ``harms`` is each plot's first.
+    """
 
     plots: int
     alerts: int
+    spared: int
     false_alerts: int
     harms: int
     harms_told: int
@@ -61,7 +69,7 @@ def score_dry_soil(village: ProbedVillage) -> DrySoilScore:
             told = _number(village, notice.began_on) + 2
             ends = _number(village, notice.ended_on) if notice.ended_on else village.days
             alerts.setdefault(notice.about, []).append((told, ends))
-    counts, leads = [0] * 6, []
+    counts, leads = [0] * 7, []
     for plot in village.district.plots:
         if plot.plot_id not in probed:
             continue
@@ -69,16 +77,26 @@ def score_dry_soil(village: ProbedVillage) -> DrySoilScore:
         harms = _harms(village, plot)
         counts[0] += 1
         counts[1] += len(told)
-        counts[2] += sum(
-            not any(a - 1 <= h <= a + FALSE_AFTER_DAYS for h in harms) for a, _ in told
-        )
+        thirsty = village.stress(plot) < STRESS
+        for at, _ in told:
+            harmed = any(at - 1 <= harm <= at + FALSE_AFTER_DAYS for harm in harms)
+            harmed |= bool((village.stress(plot)[at - 2 : at] < HARM).any())
+            stressed = bool(thirsty[max(at - 2, 0) : at + FALSE_AFTER_DAYS].any())
+            counts[2] += stressed and not harmed
+            counts[3] += not stressed and not harmed
         for harm in harms[:1]:  # the season's first: the ones after it surprise nobody
-            counts[3] += 1
-            before = [a for a, ends in told if a <= harm <= ends + FALSE_AFTER_DAYS]
-            counts[4] += bool(before)
+            counts[4] += 1
+            before = [at for at, ends in told if at <= harm <= ends + FALSE_AFTER_DAYS]
+            counts[5] += bool(before)
             leads += [harm - before[-1]] if before else []
-            counts[5] += not before and harm < 35
+            counts[6] += not before and not _knew(village, plot, harm)
     return DrySoilScore(*counts, tuple(leads))
+
+
+def _knew(village: ProbedVillage, plot: Plot, day: int) -> bool:
+    """Whether the station knew the plot's soil a week before a day."""
+    land, on = read_land(village.settings), village.first_day + timedelta(days=max(day - 7, 0))
+    return known_soil(village.db, land, plot.plot_id, on) is not None
 
 
 def _harms(village: ProbedVillage, plot: Plot) -> list[int]:

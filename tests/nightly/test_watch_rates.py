@@ -1,0 +1,78 @@
+"""How often the watch is right, on seeded villages with droughts and planted frauds.
+
+The figures of docs/features.md are from this file's villages; the bounds here are a
+little wider than what they gave, so that a change for the worse is seen.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from edge_node.watch.notices import NoticeKind
+from tests.support.probed_village import ProbedVillage
+from tests.support.watch_scores import (
+    Planted,
+    drought_of,
+    perfect_forecast,
+    plant,
+    plots_file,
+    precision_at,
+    score_dry_soil,
+    score_flags,
+    summed,
+)
+
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(1_800)]
+SEEDS = range(1, 13)
+
+
+def season(folder, seed, planted=None, *, soils=False, forecast=False):
+    """A finished season of one village."""
+    folder.mkdir()
+    changes = {"plots_file": plots_file(folder, seed, soils=soils)} if soils or forecast else {}
+    lie = (planted or Planted({})).lie
+    village = ProbedVillage(seed, folder, drought_of(seed), lie, changes=changes)
+    village.run((lambda day: perfect_forecast(village, day)) if forecast else (lambda _day: None))
+    return village
+
+
+@pytest.mark.parametrize("how", ["probes tell the soil", "textures are named", "forecast"])
+def test_dry_soil_is_told_in_time(tmp_path, how):
+    scores = []
+    for seed in SEEDS:
+        village = season(
+            tmp_path / str(seed), seed, soils=how == "textures are named",
+            forecast=how == "forecast",
+        )  # fmt: skip
+        scores.append(score_dry_soil(village))
+        village.close()
+    harms = sum(one.harms for one in scores)
+    told = sum(one.harms_told for one in scores)
+    unknown = sum(one.harms_unknown_soil for one in scores)
+    alerts = sum(one.alerts for one in scores)
+    false = sum(one.false_alerts for one in scores)
+    leads = sorted(lead for one in scores for lead in one.leads)
+    weeks = sum(lead >= 7 for lead in leads)
+    print(f"{how}: {scores}")
+    print(f"{how}: harms {harms}, told {told}, unknown soil {unknown}, alerts {alerts}, "
+          f"spared {sum(one.spared for one in scores)}, false {false}, "
+          f"lead {leads[len(leads) // 2]}, a week or more {weeks}")  # fmt: skip
+    assert told >= 0.85 * (harms - unknown)
+    assert false <= 0.4 * alerts
+    assert weeks >= 0.6 * len(leads)
+
+
+def test_frauds_are_flagged_and_the_honest_are_left_alone(tmp_path):
+    scores = {NoticeKind.PROBE_DISAGREES: [], NoticeKind.ENGINE_STANDS: []}
+    for seed in SEEDS:
+        planted = plant(seed)
+        village = season(tmp_path / str(seed), seed, planted)
+        for kind, found in scores.items():
+            found.append(score_flags(village, planted, kind))
+        village.close()
+    for kind, found in scores.items():
+        total = summed(found)
+        precision = precision_at(total, 0.02)
+        print(f"{kind.value}: {total}, precision at 2 %: {precision:.2f}")
+        assert total.planted_flagged >= 0.8 * total.planted
+        assert total.honest_flagged <= 0.03 * total.honest
