@@ -10,6 +10,7 @@ import contextlib
 import os
 import random
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +29,7 @@ from tests.support.edge_station import (
     secrets_file,
     settings_for,
 )
-from tests.support.edge_station_process import free_port, write_settings
+from tests.support.edge_station_process import write_settings
 from tests.support.requirements import require
 from tests.support.station_zygote import Zygote, zygote
 
@@ -98,6 +99,16 @@ class Devices:
         return all(mark == upto for mark in self.told.values())
 
 
+def quiet_port(chance: random.Random) -> int:
+    """A port that no outgoing connection is given: devices that call a dead broker for
+    minutes would some day be given its own one, and talk to themselves on it.
+    """
+    while True:
+        port = chance.randrange(20_000, 30_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+
+
 def broker_process(settings: Settings) -> int | None:
     """Mosquitto's, as the station noted it."""
     path = settings.folder / "mosquitto" / "pid"
@@ -144,7 +155,7 @@ def test_station_and_broker_killed_at_random_moments_lose_nothing_that_was_ackno
         require("mosquitto")
     chance = random.Random(kills)
     settings = settings_for(
-        tmp_path, broker=broker, broker_port=free_port(),
+        tmp_path, broker=broker, broker_port=quiet_port(random.Random()),
         device_passwords_file=secrets_file(tmp_path, *NAMES),
     )  # fmt: skip
     path = write_settings(settings)
@@ -178,3 +189,23 @@ def test_station_and_broker_killed_at_random_moments_lose_nothing_that_was_ackno
     with contextlib.closing(open_database(settings.database_path)) as db:
         assert db.execute("SELECT count(*) FROM samples").fetchone() == (2 * kills * SAMPLES,)
         assert db.execute("SELECT count(*) FROM gaps").fetchone() == (0,)
+
+
+def test_a_broker_that_a_killed_station_never_noted_is_ended(tmp_path: Path, stations: Zygote):
+    """Between its start and the note of its number there is a moment to be killed in."""
+    require("mosquitto")
+    settings = settings_for(
+        tmp_path, broker="mosquitto", broker_port=quiet_port(random.Random()),
+        device_passwords_file=secrets_file(tmp_path, *NAMES),
+    )  # fmt: skip
+    path = write_settings(settings)
+    database(tmp_path, *NAMES).close()
+    stations.kill(stations.start(path))
+    orphan = broker_process(settings)
+    assert orphan is not None
+    (tmp_path / "mosquitto" / "pid").unlink()
+    living = stations.start(path)  # on the same port
+    fresh = broker_process(settings)
+    assert fresh not in (None, orphan)
+    stations.kill(living)
+    os.kill(fresh or 0, signal.SIGKILL)

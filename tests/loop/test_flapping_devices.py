@@ -71,7 +71,7 @@ def require_all_once(station: RunningStation, device: OutboxDevice, upto: int) -
     ("cuts", "shortest_s", "longest_s"),
     [
         (6, 0.05, 0.3),
-        pytest.param(60, 1.0, 5.0, marks=[pytest.mark.soak, pytest.mark.timeout(900)]),
+        pytest.param(20, 1.0, 5.0, marks=[pytest.mark.soak, pytest.mark.timeout(900)]),
     ],
     ids=["quick", "every 1-5 s"],
 )

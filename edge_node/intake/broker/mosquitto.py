@@ -353,17 +353,21 @@ class MosquittoBroker:
         temporary.replace(self._folder / name)
 
     def _end_orphan(self) -> None:
-        """End the child of a station that was killed: it still holds the port."""
-        try:
-            orphan = int((self._folder / "pid").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return
+        """End the child of a station that was killed: it still holds the port.
+
+        The note of its number is not trusted: a station may be killed before it wrote it.
+        """
         waited_s = 0.0
-        while self._is_our_child(orphan) and waited_s < STOP_S_MAX:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(orphan, signal.SIGKILL)
+        while (orphans := self._children()) and waited_s < STOP_S_MAX:
+            for orphan in orphans:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(orphan, signal.SIGKILL)
             self._stopping.wait(_STEP_S)
             waited_s += _STEP_S
+
+    def _children(self) -> tuple[int, ...]:
+        running = (int(path.name) for path in Path("/proc").glob("[0-9]*"))
+        return tuple(number for number in running if self._is_our_child(number))
 
     def _is_our_child(self, process_id: int) -> bool:
         """Whether a process runs with the configuration that this station writes."""
