@@ -10,7 +10,7 @@ import click
 from core.wire.evidence import EvidenceKind
 from satellite import SOFTWARE
 from satellite.commands.hands import EXIT_CODES, PathArg, json_option, progress, say
-from satellite.evidence.tables import write_atomically
+from satellite.files import write_atomically
 from satellite.hazards.backtest import backtest as judge
 from satellite.hazards.backtest import report_lines
 from satellite.hazards.indemnities import read_losses

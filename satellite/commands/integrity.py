@@ -13,7 +13,7 @@ import click
 from satellite.commands.hands import EXIT_CODES, PathArg, json_option, say
 from satellite.config import OutputError, StateError
 from satellite.evidence.ingest import STATE_FILE, file_name
-from satellite.evidence.tables import write_atomically
+from satellite.files import write_atomically
 from satellite.indices import Index, index_named
 from satellite.integrity.flags import Finding, Known, findings_of, overlap_findings
 from satellite.integrity.inputs import patches_around, read_claims

@@ -17,7 +17,8 @@ from satellite.evidence.delivery import Courier, DeliveryCount
 from satellite.evidence.document import document_bytes, evidence_of
 from satellite.evidence.findings import Sought
 from satellite.evidence.outbox import Document, Outbox, Status
-from satellite.evidence.tables import season_csv, series_csv, write_atomically
+from satellite.evidence.tables import season_csv, series_csv
+from satellite.files import write_atomically
 from satellite.indices import Index
 from satellite.quicklooks.delivery import PictureCount, PictureCourier
 from satellite.quicklooks.make import PictureJob, Pictures

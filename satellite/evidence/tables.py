@@ -1,4 +1,4 @@
-"""The tables in the output folder, each written whole and put in place by rename."""
+"""The tables in the output folder."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from pathlib import Path
 
 from core.units import PPM
-from satellite.config import OutputError
 from satellite.season.detect import SeasonSeen
 from satellite.series import Series
 from satellite.statistics.weighted import Spread
@@ -23,22 +21,6 @@ SEASON_COLUMNS = (
     "start_on", "peak_on", "peak", "end_on", "clear_looks", "small_plot", "anomaly_ppm",
     "p10", "p50", "p90", "start_days_90", "peak_days_90", "end_days_90", "stage_percent",
 )  # fmt: skip
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file whole: to a neighbour, then renamed over it.
-
-    Raises
-    ------
-    OutputError
-        If the folder cannot be written.
-    """
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(f"expected to write {path}, got: {error}") from error
 
 
 def series_csv(series: Mapping[str, Iterable[Series]]) -> bytes:

@@ -16,6 +16,7 @@ from pathlib import Path
 from core.canonical import sha256_hex
 from core.wire.evidence import PictureRef
 from satellite.config import OutputError
+from satellite.files import write_atomically
 
 FILE = "pictures.sqlite"
 SCHEMA_VERSION = 1
@@ -157,13 +158,7 @@ class Shelf:
         OutputError
             If a file cannot be written.
         """
-        kept = []
-        for row, data in pictures:
-            put(self.folder / row.name, data)
-            kept.append(
-                (row.plot_id, day, self._index, row.ref.kind, row.ref.sha256, row.ref.media_type,
-                 row.ref.size_bytes, row.name, Status.WAITING.value)
-            )  # fmt: skip
+        kept = [self._put(row, day, data) for row, data in pictures]
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
             for look in looks:
@@ -187,13 +182,7 @@ class Shelf:
         OutputError
             If a file cannot be written.
         """
-        kept = []
-        for row, data in pictures:
-            put(self.folder / row.name, data)
-            kept.append(
-                (row.plot_id, row.ref.day, self._index, row.ref.kind, row.ref.sha256,
-                 row.ref.media_type, row.ref.size_bytes, row.name, Status.WAITING.value)
-            )  # fmt: skip
+        kept = [self._put(row, row.ref.day, data) for row, data in pictures]
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany(
@@ -204,6 +193,13 @@ class Shelf:
                 " status = excluded.status WHERE sha256 != excluded.sha256",
                 kept,
             )
+
+    def _put(self, row: PictureRow, day: str | None, data: bytes) -> tuple[object, ...]:
+        """Put a picture's file in place; what is remembered of it."""
+        put(self.folder / row.name, data)
+        ref = row.ref
+        return (row.plot_id, day, self._index, ref.kind, ref.sha256, ref.media_type,
+                ref.size_bytes, row.name, Status.WAITING.value)  # fmt: skip
 
     def map_inputs(self, name: str) -> str:
         """What a map was made from; empty if it was not made."""
@@ -236,20 +232,18 @@ class Shelf:
 
 
 def put(path: Path, data: bytes) -> None:
-    """Write a file whole: to a neighbour, then renamed over it.
+    """Write a file whole, and the folder that it lies in where there is none.
 
     Raises
     ------
     OutputError
         If the folder cannot be written.
     """
-    part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(data)
-        part.replace(path)
     except OSError as error:
         raise OutputError(f"expected to write {path}, got: {error}") from error
+    write_atomically(path, data)
 
 
 def safe_name(plot_id: str) -> str:
