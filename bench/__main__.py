@@ -23,8 +23,12 @@ FOLDER = Path(__file__).resolve().parent
 # In the order in which they run: the season leaves its village to those after it.
 BENCHES = (
     "intake",
+    "gateway",
+    "recovery",
+    "crowd",
     "season",
     "decision",
+    "underload",
     "memory",
     "imagery",
     "statistics",

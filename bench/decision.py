@@ -50,13 +50,13 @@ def measure(effort: Effort) -> Report:
 def _round(station: StationCopy) -> list[tuple[str, float]]:
     """One decision for each farmer who may apply, each on the database as it was."""
     with station.fresh_database() as db:
-        asks = _asks(db, _teller(station, db))
+        asks = applicants(db, teller_at(station, db))
     assert asks, "expected farmers without a line, found none: tell fewer days"
     found = []
     for farmer_id, possible in asks:
         with station.fresh_database() as db:
-            teller = _teller(station, db)
-            form, agreed = _form(teller, possible), _agreed(teller, possible)
+            teller = teller_at(station, db)
+            form, agreed = form_of(teller, possible), agreed_by(teller, possible)
             gc.collect()
             began_s = time.perf_counter()
             kept = teller.apply(farmer_id, form, agreed)
@@ -66,13 +66,15 @@ def _round(station: StationCopy) -> list[tuple[str, float]]:
     return found
 
 
-def _teller(station: StationCopy, db: StationDatabase) -> Teller:
+def teller_at(station: StationCopy, db: StationDatabase) -> Teller:
+    """Who decides at a copied station, on one of its databases."""
     numbers = itertools.count(1)
     sources = Sources(lambda: (station.now_ms, 1_000), lambda: f"bench-{next(numbers):06d}")
     return Teller(db, station.desk, sources, telemetry_of(station.settings))
 
 
-def _asks(db: StationDatabase, teller: Teller) -> list[tuple[str, Possible]]:
+def applicants(db: StationDatabase, teller: Teller) -> list[tuple[str, Possible]]:
+    """Each farmer who may apply, with what for."""
     rows = db.execute("SELECT farmer_id FROM farmers ORDER BY farmer_id").fetchall()
     standings = [(farmer_id, teller.standing(farmer_id)) for (farmer_id,) in rows]
     return [
@@ -83,14 +85,16 @@ def _asks(db: StationDatabase, teller: Teller) -> list[tuple[str, Possible]]:
     ]
 
 
-def _form(teller: Teller, possible: Possible) -> ApplicationForm:
+def form_of(teller: Teller, possible: Possible) -> ApplicationForm:
+    """A farmer's application."""
     product = possible.product
     subjects = tuple(subject.subject_id for subject in possible.subjects)
     asked = product.credit.draw_step_minor * APPLIED_STEPS
     return ApplicationForm(product.product_id, subjects, asked, teller.mint())
 
 
-def _agreed(teller: Teller, possible: Possible) -> Agreement:
+def agreed_by(teller: Teller, possible: Possible) -> Agreement:
+    """The consent that goes with it."""
     product_id = possible.product.product_id
     shown = teller.consent_sha256(product_id, "en")
     return Agreement(shown, teller.purposes(product_id), spoken=True)

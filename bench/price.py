@@ -9,15 +9,14 @@ years of months. CPU time of this process.
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Context, Decimal, localcontext
 
 import pyxirr
 
 from bench.report import Effort, Figure, Report
+from bench.timing import median_ms
 from core.lending.price import effective_rate
 from core.lending.regz import Transfer, UnitKind, UnitPeriod, apr
 from core.lending.schedule import months_from
@@ -44,14 +43,14 @@ def measure(effort: Effort) -> Report:
         flows = ((0, AMOUNT), *paid)
         timed = [(Decimal(days) / 365, Decimal(amount)) for days, amount in flows]
         dated = [(FIRST + timedelta(days=days), float(amount)) for days, amount in flows]
-        ours_ms = _median_ms(lambda timed=timed: effective_rate(timed), SOLVES * effort.repeats)
-        naive_ms = _median_ms(lambda timed=timed: _naive(timed), NAIVE_SOLVES * effort.repeats)
-        peer_ms = _median_ms(lambda dated=dated: pyxirr.xirr(dated), SOLVES, PEER_BLOCK)
+        ours_ms = median_ms(lambda timed=timed: effective_rate(timed), SOLVES * effort.repeats)
+        naive_ms = median_ms(lambda timed=timed: _naive(timed), NAIVE_SOLVES * effort.repeats)
+        peer_ms = median_ms(lambda dated=dated: pyxirr.xirr(dated), SOLVES, PEER_BLOCK)
         gap = abs(effective_rate(timed) - Decimal(pyxirr.xirr(dated) or 0))
         assert gap < Decimal("1e-9"), f"{name}: the oracle differs by {gap}"
         rows.append(_row(f"EU, {name}", ours_ms, naive_ms, f"{peer_ms:.4f}"))
         numbers |= {f"{name} [ms]": ours_ms, f"{name}, naive [ms]": naive_ms}
-    regz_ms = _median_ms(_regz, SOLVES * effort.repeats)
+    regz_ms = median_ms(_regz, SOLVES * effort.repeats)
     rows.append((f"Regulation Z, {len(_LOAN) - 1} months", f"{regz_ms:.2f}", "", "", "no answer"))
     return _report(rows, numbers | {"regz [ms]": regz_ms})
 
@@ -78,17 +77,6 @@ _LOAN = [Transfer(date(1978, 2, 10), Decimal(6000))] + [
 
 def _regz() -> Decimal:
     return apr(_LOAN, UnitPeriod(UnitKind.MONTH), _LOAN[0].on)
-
-
-def _median_ms(run: Callable[[], object], times: int, block: int = 1) -> float:
-    """The median of ``times`` blocks, for one run [ms]; short runs need a long block."""
-    took = []
-    for _ in range(times):
-        began_s = time.process_time()
-        for _ in range(block):
-            run()
-        took.append((time.process_time() - began_s) * 1e3 / block)
-    return statistics.median(took)
 
 
 def _report(rows: Sequence[tuple[str, ...]], numbers: dict[str, float]) -> Report:

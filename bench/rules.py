@@ -9,13 +9,12 @@ decision itself is given. CPU time of this process.
 from __future__ import annotations
 
 import statistics
-import time
-from collections.abc import Callable
 from datetime import date, timedelta
 
 import pyxirr
 
 from bench.report import Effort, Figure, Report
+from bench.timing import median_ms
 from bench.village import StationCopy, copied_station, told_village
 from core.lending.price import Flow, apr_ppm
 from core.units import PPM
@@ -35,10 +34,10 @@ def measure(effort: Effort) -> Report:
     """Solve and replay over and over."""
     village = told_village(effort)
     station = copied_station(village, effort.scratch / "rules")
-    apr_ms = _median_ms(lambda: apr_ppm(FLOWS), SOLVES * effort.repeats)
+    apr_ms = median_ms(lambda: apr_ppm(FLOWS), SOLVES * effort.repeats)
     first = date(2026, 3, 1)
     dated = [(first + timedelta(days=flow.days), -flow.amount_minor) for flow in FLOWS]
-    peer_ms = _median_ms(lambda: pyxirr.xirr(dated), SOLVES * effort.repeats, PEER_BLOCK)
+    peer_ms = median_ms(lambda: pyxirr.xirr(dated), SOLVES * effort.repeats, PEER_BLOCK)
     gap_ppm = abs(apr_ppm(FLOWS) - round(float(pyxirr.xirr(dated) or 0) * PPM))
     with station.fresh_database() as db:
         replay_ms, cards = _replay_ms(db, station, effort.repeats)
@@ -54,19 +53,8 @@ def _replay_ms(db: StationDatabase, station: StationCopy, repeats: int) -> tuple
         def replay(card_id: str = name) -> object:
             return replay_card(db, card_id, verifier)
 
-        took.append(_median_ms(replay, REPLAYS * repeats))
+        took.append(median_ms(replay, REPLAYS * repeats))
     return statistics.median(took), len(names)
-
-
-def _median_ms(run: Callable[[], object], times: int, block: int = 1) -> float:
-    """The median of ``times`` blocks, for one run [ms]; short runs need a long block."""
-    took = []
-    for _ in range(times):
-        began_s = time.process_time()
-        for _ in range(block):
-            run()
-        took.append((time.process_time() - began_s) * 1e3 / block)
-    return statistics.median(took)
 
 
 def _report(apr_ms: float, peer: tuple[float, int], replayed: tuple[float, int]) -> Report:
