@@ -8,7 +8,7 @@
     weather = "village-east"     # wilting_point_ppm, as measured
 
 Numbers that were measured count before all else. A texture counts until the plot's
-probe has told its own soil after a few soaking rains (:mod:`edge_node.features.probe`):
+probe has told its own soil after soaking rains (:mod:`edge_node.features.probe`):
 that has the probe's bias in it, a table has not. Where nothing is named the weather is
 the mean of all stations.
 """

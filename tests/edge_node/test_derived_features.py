@@ -203,14 +203,15 @@ def test_a_wrong_plots_file_is_refused_by_name(tmp_path, text, complaint):
 
 def test_a_probe_tells_its_soil_after_a_wet_month():
     dry = [150_000] * 20
-    wet = [230_000, 260_000, 255_000, 252_000] * 8  # at field capacity, soaked now and then
+    wet = [252_000, 265_000, 254_000, 253_000] * 8  # soaked now and then, and drained
     assert drained_limit_ppm(dry * 3) is None
     assert drained_limit_ppm(wet[:20]) is None
-    assert drained_limit_ppm([*dry, *wet]) == 255_000
+    assert drained_limit_ppm([*dry, *wet]) == 254_000
     assert drained_limit_ppm([None] * 60) is None
     assert soil_of_limit(SOILS["loam"].field_capacity_ppm) == SOILS["loam"]
     assert 110_000 < soil_of_limit(240_000).wilting_point_ppm < 120_000
 
 
-def test_a_probe_that_no_rain_has_soaked_tells_nothing():
+def test_a_probe_in_a_dry_year_tells_nothing():
     assert drained_limit_ppm([200_000 - 1_000 * i for i in range(60)]) is None
+    assert drained_limit_ppm([180_000, 212_000, 206_000, 200_000, 194_000, 188_000] * 10) is None
