@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
 from core.errors import PriceError
-from core.lending.roots import CONTEXT, Worth, Worths, only_rate, rounded, turns
+from core.lending.roots import CONTEXT, Worth, Worths, only_rate, rounded
 from core.units import PPM
 
-FLOWS_MAX = 5_000
+FLOWS_MAX = 2_000
 YEARS_MAX = 100
 
 
@@ -65,7 +65,7 @@ def effective_rate(flows: Sequence[tuple[Decimal, Decimal]]) -> Decimal:
         for at, amount in flows:
             netted[at] = netted.get(at, Decimal(0)) + amount
         timed = [(at, netted[at]) for at in sorted(netted)]
-        return only_rate(_worths(timed), turns(amount for _, amount in timed))
+        return only_rate(_worths(timed), [amount for _, amount in timed])
 
 
 def require_both_sides(amounts: Sequence[Decimal]) -> None:

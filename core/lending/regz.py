@@ -19,7 +19,7 @@ from fractions import Fraction
 
 from core.errors import PriceError
 from core.lending.price import require_both_sides
-from core.lending.roots import CONTEXT, Worth, Worths, only_rate, turns
+from core.lending.roots import CONTEXT, Worth, Worths, only_rate
 
 _DAYS_A_YEAR, _WEEKS_A_YEAR, _MONTHS_A_YEAR = 365, 52, 12
 _LAST_DAY = 31  # of a series that falls on each month's last day
@@ -100,7 +100,7 @@ def apr(transfers: Sequence[Transfer], unit: UnitPeriod, begins_on: date) -> Dec
             at = unit_periods(begins_on, each.on, unit, anchor)
             netted[at] = netted.get(at, Decimal(0)) + each.amount
         timed = [(*at, netted[at]) for at in sorted(netted)]
-        rate = only_rate(_worths(timed), turns(amount for *_, amount in timed))
+        rate = only_rate(_worths(timed), [amount for *_, amount in timed])
         return rate * per_year.numerator / per_year.denominator
 
 

@@ -12,7 +12,7 @@ digit down to the 18th decimal is therefore the true one; :func:`rounded` rounds
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from itertools import pairwise
@@ -24,7 +24,7 @@ LOW, HIGH = Decimal("-0.99"), Decimal(1000)  # searched range of a rate
 ENCLOSED = Decimal("1e-20")
 _KEPT = Decimal("1e-18")
 _STEPS_MAX = 400
-_RANGES_MAX = 4_000
+_WORK_MAX = 500_000  # flows times ranges that are looked at; a second or two
 _WIDTH_MIN = Decimal("1e-12")  # rates closer than this cannot be told apart
 _NAMED_MAX = 4  # rates that a refusal names
 
@@ -90,12 +90,17 @@ def turns(amounts: Iterable[Decimal]) -> int:
     return sum(a != b for a, b in pairwise(signs))
 
 
-def only_rate(worth: Worths, money_turns: int) -> Decimal:
+def only_rate(worth: Worths, amounts: Sequence[Decimal]) -> Decimal:
     """The one rate at which both sides are worth the same.
 
     Money that turns once has at most one rate (Descartes' rule of signs, which holds for
     real exponents too), above zero if the credit costs something and below if it earns.
     Money that turns more often is searched for every rate that there is.
+
+    Parameters
+    ----------
+    amounts
+        What changes hands, in order of time; paid out is positive.
 
     Raises
     ------
@@ -105,10 +110,11 @@ def only_rate(worth: Worths, money_turns: int) -> Decimal:
         If there are several, or some that cannot be told apart.
     """
     with localcontext(CONTEXT):
+        money_turns = turns(amounts)
         whole = _Range(LOW, HIGH, worth(LOW), worth(HIGH))
         found = [whole] if money_turns == 1 and whole.crosses else []
         if money_turns > 1:
-            found = _isolated(worth, whole)
+            found = _isolated(worth, whole, _WORK_MAX // len(amounts))
         if not found:
             raise PriceError("expected a rate between -99 % and 100,000 %, found none")
         rates = [_refined(worth, each) for each in found[:_NAMED_MAX]]
@@ -128,11 +134,11 @@ def rounded(rate: Decimal, decimals: int) -> Decimal:
         return kept.quantize(Decimal(1).scaleb(-decimals))
 
 
-def _isolated(worth: Worths, whole: _Range) -> list[_Range]:
+def _isolated(worth: Worths, whole: _Range, ranges_max: int) -> list[_Range]:
     """Ranges that hold exactly one rate each, and all of them."""
     found: list[_Range] = []
     left = [whole]
-    for _ in range(_RANGES_MAX):
+    for _ in range(ranges_max):
         if not left:
             return found
         span = left.pop()
@@ -143,11 +149,14 @@ def _isolated(worth: Worths, whole: _Range) -> list[_Range]:
                 found.append(span)
             continue
         if span.high - span.low < _WIDTH_MIN:
-            break
+            raise SeveralRatesError(
+                "expected rates that can be told apart, found some within 10^-12 of each other; "
+                "price each drawdown with its own repayments"
+            )
         left.extend(_halves(worth, span))
     raise SeveralRatesError(
-        "expected rates that can be told apart, found some that lie within 10^-12 of each "
-        "other; price each drawdown with its own repayments"
+        f"expected flows whose rates can be told apart in {ranges_max} ranges, found that they "
+        "turn too often; price each drawdown with its own repayments"
     )
 
 

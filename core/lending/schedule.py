@@ -12,9 +12,9 @@ import calendar
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 
-from core.errors import PriceError, ProductError
+from core.errors import PriceError
 from core.lending.accrual import Meter
 from core.lending.terms import (
     InterestKind,
@@ -22,7 +22,7 @@ from core.lending.terms import (
     RepaymentTerms,
     ScheduleKind,
 )
-from core.lending.workdays import SHIFT_DAYS_MAX, rolled
+from core.lending.workdays import CalendarTerms, Roll, rolled
 from core.units import allocate, floor_to_unit, share_ppm
 
 DUES_MAX = 600
@@ -61,11 +61,8 @@ def next_working_day(
     ProductError
         If there is no working day within ``SHIFT_DAYS_MAX`` days.
     """
-    for days in range(SHIFT_DAYS_MAX + 1):
-        day = on + timedelta(days=days)
-        if day.weekday() not in rest_weekdays and day not in holidays:
-            return day
-    raise ProductError(f"expected a working day within {SHIFT_DAYS_MAX} days of {on}, got none")
+    closed = tuple(sorted(day.isoformat() for day in holidays))
+    return rolled(on, CalendarTerms(Roll.FOLLOWING, tuple(sorted(rest_weekdays)), closed))
 
 
 def bullet(on: date, principal_minor: int, interest_minor: int, fee_minor: int = 0) -> Due:
