@@ -188,7 +188,7 @@ def lives(draw: st.DrawFn) -> tuple[RepaymentTerms, list[Fact], tuple[Due, ...]]
     return terms, facts, plan(terms, facts[0].amount_minor, DRAWN)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(lives(), st.integers(0, 400), st.randoms(use_true_random=False))
 def test_the_order_of_arrival_leaves_no_trace(
     life: tuple[RepaymentTerms, list[Fact], tuple[Due, ...]], days: int, chance: Any
@@ -200,7 +200,7 @@ def test_the_order_of_arrival_leaves_no_trace(
     assert account(terms, shuffled, on, dues) == account(terms, facts, on, dues)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(lives(), st.integers(0, 400))
 def test_no_money_is_made_or_lost(
     life: tuple[RepaymentTerms, list[Fact], tuple[Due, ...]], days: int
@@ -222,7 +222,7 @@ def test_no_money_is_made_or_lost(
     assert 0 <= found.late_minor <= found.owed.total_minor
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(lives(), st.integers(0, 7), st.integers(0, 400))
 def test_reversal_and_replay_bring_the_books_to_where_a_fresh_replay_stands(
     life: tuple[RepaymentTerms, list[Fact], tuple[Due, ...]], which: int, days: int
@@ -269,7 +269,7 @@ def test_simple_interest_is_additive_over_split_periods(
     assert exact == whole
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(lives(), st.integers(1, 7), st.integers(1, 300))
 def test_prepaying_never_raises_the_interest(
     life: tuple[RepaymentTerms, list[Fact], tuple[Due, ...]], which: int, earlier_days: int

@@ -241,7 +241,7 @@ def repayments(draw: st.DrawFn) -> RepaymentTerms:
 AMOUNTS = st.integers(1, 10**9)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(repayments(), AMOUNTS, st.integers(0, 10**6))
 def test_a_plan_that_is_kept_leaves_exactly_nothing(
     terms: RepaymentTerms, amount: int, fee: int
@@ -256,7 +256,7 @@ def test_a_plan_that_is_kept_leaves_exactly_nothing(
     assert [due.on for due in dues] == sorted({due.on for due in dues})
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(repayments(), AMOUNTS)
 def test_instalments_are_equal_and_the_last_is_no_greater(
     terms: RepaymentTerms, amount: int

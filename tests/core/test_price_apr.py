@@ -300,7 +300,7 @@ def test_a_rate_on_a_tie_goes_to_the_even_digit() -> None:
 PAYMENTS = st.lists(st.tuples(st.integers(1, 1200), st.integers(1, 10**7)), min_size=1, max_size=8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(10**4, 10**7), PAYMENTS)
 def test_the_rate_of_a_loan_is_the_oracles(drawn: int, paid: list[tuple[int, int]]) -> None:
     pyxirr = pytest.importorskip("pyxirr", reason="the oracle pyxirr is not installed")
@@ -312,7 +312,7 @@ def test_the_rate_of_a_loan_is_the_oracles(drawn: int, paid: list[tuple[int, int
     assert found == pytest.approx(expected * 1e6, rel=1e-6, abs=1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 900), st.integers(-(10**6), 10**6)), min_size=2, max_size=6)
 )
@@ -330,7 +330,7 @@ def test_a_rate_that_is_told_explains_the_flows(flows: list[tuple[int, int]]) ->
 MOVES = st.lists(st.tuples(st.integers(5, 90), st.integers(1, 99)), min_size=2, max_size=10)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(MOVES)
 def test_a_line_that_is_drawn_and_repaid_at_will_has_its_one_rate(
     moves: list[tuple[int, int]],
