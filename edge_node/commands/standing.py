@@ -8,7 +8,7 @@ from core.lending.lease import Clock
 from core.units import MS_PER_DAY
 from core.wire.envelope import LogClass
 from core.wire.modelfile import ModelState, state
-from edge_node.store import box, logs, models, outbox
+from edge_node.store import box, documents, models, outbox
 from edge_node.store.database import StationDatabase
 
 
@@ -43,7 +43,7 @@ def backlog(db: StationDatabase, clock: Clock) -> tuple[Backlog, ...]:
 
 def _of_log(db: StationDatabase, log: LogClass, clock: Clock) -> Backlog:
     delivered = outbox.delivered(db, log).seq
-    count, size_bytes = logs.waiting(db, log, delivered)
+    count, size_bytes = documents.waiting(db, log, delivered)
     row = db.execute(
         "SELECT at_ms FROM log_records WHERE log = ? AND seq > ? ORDER BY seq LIMIT 1",
         [log.value, delivered],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from core.wire.envelope import LogClass
+from edge_node.store import logs
 from edge_node.store.database import StationDatabase
 from edge_node.store.village import UnknownRecordError
 
@@ -30,6 +32,29 @@ def unlogged(db: StationDatabase, documents_max: int) -> tuple[tuple[int, str, b
         [documents_max],
     )
     return tuple((row[0], row[1], bytes(row[2])) for row in rows)
+
+
+def unlogged_size(db: StationDatabase) -> tuple[int, int]:
+    """Documents that stand in no log yet, and their size [documents, bytes]."""
+    row = db.execute(
+        "SELECT count(*), coalesce(sum(length(raw)), 0) FROM telemetry_documents WHERE logged = 0"
+    ).fetchone()
+    return row[0], row[1]
+
+
+def waiting(db: StationDatabase, log: LogClass, after: int) -> tuple[int, int]:
+    """What the centre has not receipted of a log, readings on their way into it included.
+
+    Parameters
+    ----------
+    after
+        The number that the newest receipt names.
+    """
+    count, size_bytes = logs.waiting(db, log, after)
+    if log is not LogClass.RAW:
+        return count, size_bytes
+    more_count, more_bytes = unlogged_size(db)
+    return count + more_count, size_bytes + more_bytes
 
 
 def mark_logged(db: StationDatabase, document_ids: Iterable[int]) -> None:

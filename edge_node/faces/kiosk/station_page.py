@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from core.lending.lease import Clock, LeaseBook
 from core.wire.envelope import LogClass
 from core.wire.modelfile import ModelState, state
-from edge_node.store import leases, logs, models, outbox
+from edge_node.store import documents, leases, logs, models, outbox
 from edge_node.store.database import StationDatabase
 from edge_node.watch.notices import FOR_FARMERS
 from edge_node.watch.rounds import open_notices
@@ -118,7 +118,7 @@ def station_state(
 
 def _outbox(db: StationDatabase, log: LogClass) -> OutboxState:
     delivered = outbox.delivered(db, log)
-    count, size_bytes = logs.waiting(db, log, delivered.seq)
+    count, size_bytes = documents.waiting(db, log, delivered.seq)
     return OutboxState(log.value, count, size_bytes, delivered.seq)
 
 
