@@ -93,8 +93,7 @@ def take_release(db: StationDatabase, _ends: Ends, record: Record, _clock: Clock
         if kept.drawdown.lease_id in told.lease_ids:
             leases.mark_settled(db, kept.drawdown.draw_id, DrawState.VOIDED)
     for lease_id in told.lease_ids:
-        leases.mark_closing(db, lease_id)
-        leases.mark_closed(db, lease_id)
+        _close(db, lease_id)
 
 
 def note_replaced(db: StationDatabase, ends: Ends, document: bytes, clock: Clock) -> Replaced:
@@ -160,13 +159,18 @@ def _apply(db: StationDatabase, record: Record) -> None:
     elif kind == Up.DRAWDOWN.value:
         _apply_draw(db, decode(Drawdown, body), record.at_ms)
     elif kind == Up.LEASE_CLOSED.value:
-        lease_id = decode(LeaseClosed, body).lease_id
-        leases.mark_closing(db, lease_id)
-        leases.mark_closed(db, lease_id)
+        _close(db, decode(LeaseClosed, body).lease_id)
     elif kind == Up.DEVICE_EVENT.value:
         _apply_device(db, decode(DeviceEvent, body), record.at_ms)
     elif kind == Up.DAILY_FEATURE.value:
         returned.take_settled(db, decode(DailyFeature, body), record.seq, record.at_ms)
+
+
+def _close(db: StationDatabase, lease_id: str) -> None:
+    """Close a lease, unless it is closed here or never came."""
+    db.execute(
+        "UPDATE leases SET closing = 1, closed = 1 WHERE lease_id = ? AND closed = 0", [lease_id]
+    )
 
 
 def _apply_decision(db: StationDatabase, told: DecisionRecord) -> None:

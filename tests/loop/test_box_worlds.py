@@ -63,6 +63,7 @@ class Ghosts:
             return
         told, new = self.boxes.put_back(path)
         self.boxes.confirm(told)
+        old.fuse.disarm()
         self.ghosts.append(old)
         self.world.stations[old.name] = new
         self.replaced += 1
