@@ -123,6 +123,13 @@ def test_every_reading_that_a_decision_cites_is_at_the_centre(books: Books) -> N
     assert set(cited) <= kept
 
 
+def test_every_reading_that_was_acknowledged_is_at_the_centre_once(books: Books) -> None:
+    here = books.station("SELECT sha256 FROM telemetry_documents ORDER BY sha256")
+    there = books.centre("SELECT sha256 FROM telemetry WHERE writer = ? ORDER BY sha256", STATION)
+    assert there == here
+    assert len(here) > 5_000
+
+
 def test_the_ledger_balances(books: Books) -> None:
     assert books.outcome["verified"]["ok"] is True
     for row in books.centre("SELECT entry_id, SUM(amount_minor) AS s FROM ledger_lines GROUP BY 1"):
