@@ -18,8 +18,7 @@ from edge_node.sync.updating import LinkSource
 from edge_node.sync.wires import CentreClient
 from edge_node.updates.activation import Bay
 from edge_node.updates.errors import UpdatesNotSetUpError
-from edge_node.updates.fetch import store_path
-from edge_node.updates.rounds import Channel, Looked, look, watch
+from edge_node.updates.rounds import Channel, Looked, basemap_path, look, watch
 
 STEADY_S = 300  # a start after which the station ran so long is no sign of a bad version
 ROOT_FILE_BYTES_MAX = 64 * 1024
@@ -64,8 +63,7 @@ def basemap_of(settings: Settings, db: StationDatabase) -> Callable[[], Path | N
 
     def path() -> Path | None:
         with turn:
-            version = updates.in_use(db, "basemap")
-        return store_path(settings.updates_folder, version.sha256) if version else None
+            return basemap_path(db, settings.updates_folder)
 
     return path
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from tuf.api.exceptions import LengthOrHashMismatchError
 
 from edge_node.updates.errors import TargetAlteredError, UpdateEndlessError, UpdateSourceError
-from edge_node.updates.source import Source
+from edge_node.updates.source import Source, disk_error
 from edge_node.updates.trust import Offer
 
 PARTS, STORE = "parts", "store"
@@ -42,7 +42,16 @@ def fetch(folder: Path, offer: Offer, source: Source) -> Path:
         If the source does not have it.
     HarvestlineError
         The source's own, if it cannot be read to the end now; what came stays.
+    StoreError, DiskFullError
+        If the station's disk cannot keep it.
     """
+    try:
+        return _fetch(folder, offer, source)
+    except OSError as error:
+        raise disk_error(error) from error
+
+
+def _fetch(folder: Path, offer: Offer, source: Source) -> Path:
     done = store_path(folder, offer.sha256)
     if done.is_file() and _is_whole(done, offer):
         return done

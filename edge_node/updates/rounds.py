@@ -15,7 +15,7 @@ from core.errors import HarvestlineError, ModelRefusedError
 from core.lending.lease import Clock
 from core.wire.update import Rollout, TargetNote
 from edge_node.store import models, updates
-from edge_node.store.database import DiskFullError, StoreError
+from edge_node.store.database import DiskFullError, StationDatabase, StoreError
 from edge_node.store.updates import GONE, State, UpdateBudgetError, Version
 from edge_node.updates.activation import (
     Bay,
@@ -303,7 +303,7 @@ def _measure(channel: Channel, clock: Clock, *, first: bool) -> Measure:
     )
 
 
-def basemap_path(bay: Bay) -> Path | None:
-    """The file of the map in use, if there is one."""
-    version = updates.in_use(bay.db, "basemap")
-    return store_path(bay.folder, version.sha256) if version is not None else None
+def basemap_path(db: StationDatabase, folder: Path) -> Path | None:
+    """The file of the map in use below the folder of updates, if there is one."""
+    version = updates.in_use(db, "basemap")
+    return store_path(folder, version.sha256) if version is not None else None

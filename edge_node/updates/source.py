@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
+
+from edge_node.store.database import DiskFullError, StoreError
+from edge_node.updates.errors import UpdateSourceError
 
 PIECE_BYTES = 256 * 1024
 
@@ -35,9 +39,21 @@ class FolderSource:
 
     def pieces(self, path: str, offset: int, bytes_max: int) -> Iterator[bytes]:
         """The bytes of a file; see :class:`Source`."""
-        with (self._folder / path).open("rb") as file:
-            file.seek(offset)
-            left = bytes_max
-            while left > 0 and (piece := file.read(min(PIECE_BYTES, left))):
-                left -= len(piece)
-                yield piece
+        try:
+            with (self._folder / path).open("rb") as file:
+                file.seek(offset)
+                left = bytes_max
+                while left > 0 and (piece := file.read(min(PIECE_BYTES, left))):
+                    left -= len(piece)
+                    yield piece
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise UpdateSourceError(f"expected to read {path}, the stick says: {error}") from error
+
+
+def disk_error(error: OSError) -> StoreError | DiskFullError:
+    """A fault of the station's own disk, by the catalogue."""
+    if error.errno == errno.ENOSPC:
+        return DiskFullError(f"expected room for an update: {error}")
+    return StoreError(f"expected a disk that can be written: {error}")

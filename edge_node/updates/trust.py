@@ -8,6 +8,7 @@ time is an argument; metadata that expired block updates and nothing else.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,7 +33,7 @@ from edge_node.updates.errors import (
     UpdateSourceError,
     UpdateUnsignedError,
 )
-from edge_node.updates.source import Source
+from edge_node.updates.source import Source, disk_error
 
 ROOT_BYTES_MAX = 64 * 1024
 TIMESTAMP_BYTES_MAX = 16 * 1024
@@ -46,6 +47,7 @@ ROLES: Mapping[str, type[Any]] = {
     "targets": Targets,
 }
 _NOT_FOUND = 404
+_SHA256 = re.compile(r"[0-9a-f]{64}")  # it names files here
 _MS_PER_S = 1_000
 
 
@@ -95,10 +97,12 @@ def refresh(folder: Path, root: bytes, source: Source, at_ms: int) -> Trusted:
     HarvestlineError
         One of :mod:`edge_node.updates.errors` if something is refused, or the source's own
         if it cannot be read.
+    StoreError, DiskFullError
+        If what was verified cannot be kept.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     fetcher = _Fetcher(source)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         updater = Updater(
             str(folder), METADATA_FOLDER, fetcher=fetcher, config=_limits(), bootstrap=root
         )
@@ -107,6 +111,8 @@ def refresh(folder: Path, root: bytes, source: Source, at_ms: int) -> Trusted:
         updater.refresh()
     except (tuf.RepositoryError, tuf.DownloadError) as error:
         raise _translated(error, fetcher, folder) from error
+    except OSError as error:
+        raise disk_error(error) from error
     return _trusted(folder)
 
 
@@ -183,7 +189,7 @@ def _offer(target: TargetFile) -> Offer:
     except (ShapeError, ValueError) as error:
         raise UpdateMisfitError(f"expected a kind that this release knows: {error}") from error
     sha256 = target.hashes.get("sha256", "")
-    if note.path != target.path or not sha256:
+    if note.path != target.path or not _SHA256.fullmatch(sha256):
         raise UpdateMisfitError(f"expected a note for {target.path[:80]}, got one for {note.path}")
     if not 0 < target.length <= note.place.kind.bytes_max:
         raise UpdateMisfitError(

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from server.store.engine import NotKnownError, Tx
+from server.store.engine import ConflictError, NotKnownError, Tx
 from server.store.rows import read_as
 from server.store.tables import models
 
@@ -47,9 +47,22 @@ def put_active(tx: Tx, model: RegisteredModel) -> None:
 
 
 def put_candidate(tx: Tx, model: RegisteredModel) -> None:
-    """Keep a model that is tried out, so that cards which cite it replay."""
-    if known(tx, model.sha256) is None:
-        _insert(tx, model, ModelUse.CANDIDATE)
+    """Keep a model that is tried out, so that cards which cite it replay.
+
+    Raises
+    ------
+    ConflictError
+        If its version is known with other content.
+    """
+    if known(tx, model.sha256) is not None:
+        return
+    named = (models.c.name == model.name, models.c.version == model.version)
+    if tx.row(select(models).where(models.c.tenant_id == tx.tenant_id, *named)) is not None:
+        raise ConflictError(
+            f"model {model.name}: version {model.version} exists with other content; "
+            "raise the version"
+        )
+    _insert(tx, model, ModelUse.CANDIDATE)
 
 
 def _insert(tx: Tx, model: RegisteredModel, use: ModelUse) -> None:

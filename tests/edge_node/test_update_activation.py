@@ -21,7 +21,7 @@ from edge_node.store import models, updates, village
 from edge_node.store.database import open_database
 from edge_node.store.updates import State
 from edge_node.updates.activation import Bay
-from edge_node.updates.rounds import STARTS_MAX, Channel, basemap_path, look, roll_back, watch
+from edge_node.updates.rounds import STARTS_MAX, Channel, look, roll_back, watch
 from edge_node.updates.source import FolderSource
 from tests.support.lending_station import maize
 from tests.support.models import small_model
@@ -64,7 +64,7 @@ def test_each_kind_is_fetched_examined_put_to_use_and_told_to_the_centre(here):
     assert models.current_model(here.db).model.version == 2
     assert village.product(here.db, "crop-season").name == "Maize, revised"
     assert updates.pack(here.db, here.version("prompts/sw", 1).sha256) is not None
-    assert basemap_path(here.channel().bay).read_bytes() == basemap_bytes()
+    assert here.basemap().read_bytes() == basemap_bytes()
     assert sorted(here.events()) == [
         ("basemap", 1, "activated", 1),
         ("model", 2, "activated", 2),
@@ -172,12 +172,12 @@ def test_what_turns_out_unsound_while_it_is_watched_goes_by_itself(here):
     here.repository.add(*basemap_target(basemap_bytes(tiles=5), 2))
     here.repository.publish()
     here.look()
-    path = basemap_path(here.channel().bay)
+    path = here.basemap()
     path.write_bytes(path.read_bytes()[:300])  # a bad sector under the map in use
     assert watch(here.channel(), here.station.clock) == ("basemap/2.pmtiles",)
     assert here.in_use("basemap") == 1
     assert here.events()[-1] == ("basemap", 2, "rolled_back", 1)
-    assert basemap_path(here.channel().bay).read_bytes() == basemap_bytes()
+    assert here.basemap().read_bytes() == basemap_bytes()
 
 
 def test_a_release_that_needs_more_sentences_rolls_old_prompts_back_at_its_start(here):
@@ -257,7 +257,7 @@ def test_a_kill_at_every_step_leaves_the_version_before_or_the_one_after(here):
         assert in_use in (2, 3)
         told = [event for event in here.events() if event[0] == "model" and event[1] == 3]
         assert told == ([("model", 3, "activated", 3)] if in_use == 3 else [])
-        mapped = basemap_path(here.channel().bay)
+        mapped = here.basemap()
         assert mapped is None or mapped.read_bytes() == basemap_bytes()
         seen.add((in_use, mapped is not None))
         if done:
@@ -356,7 +356,7 @@ def test_a_basemap_that_does_not_open_is_refused(here, broken):
     here.repository.add(*basemap_target(spoilt))
     here.repository.publish()
     assert here.look().refusals[0].startswith("HL-EDGE-033")
-    assert basemap_path(here.channel().bay) is None
+    assert here.basemap() is None
 
 
 def test_a_stale_model_decides_on_half_of_the_authority_until_a_newer_one_comes(here):

@@ -61,6 +61,9 @@ class Published:
         meter = Meter.of(station.db, station.ends, self.client, station.clock, allowance)
         return LinkSource(station.ends, meter, station.clock)
 
+    def basemap(self) -> Path | None:
+        return basemap_path(self.station.db, self.folder / "kept")
+
     def look(self, allowance: Allowance = PLENTY):
         return look(self.channel(), self.source(allowance), self.station.clock)
 
@@ -168,11 +171,11 @@ def test_a_basemap_comes_through_a_link_that_breaks_every_few_pieces(published, 
     published.offer(published.desk.add_basemap(path, 1))
     published.linked.link.reshape(LinkShape(drop_after_bytes_mean=60_000))
     looks = 0
-    while basemap_path(published.channel().bay) is None:
+    while published.basemap() is None:
         looks += 1
         assert looks < 200
         published.look()
-    assert basemap_path(published.channel().bay).read_bytes() == path.read_bytes()
+    assert published.basemap().read_bytes() == path.read_bytes()
     moved = updates.moved_on(published.station.db, _day(published))
     assert moved < 3 * path.stat().st_size  # it went on where it broke off
     assert watch(published.channel(), published.station.clock, starting=True) == ()
@@ -187,7 +190,7 @@ def test_a_day_s_bytes_hold_and_the_next_day_goes_on(published, tmp_path):
     assert updates.moved_on(published.station.db, _day(published)) == 0
     most = size // 3
     days = 0
-    while basemap_path(published.channel().bay) is None:
+    while published.basemap() is None:
         days += 1
         assert days < 12
         looked = published.look(Allowance(update_bytes_a_day_max=most))
@@ -197,7 +200,7 @@ def test_a_day_s_bytes_hold_and_the_next_day_goes_on(published, tmp_path):
         )
         published.station.at_ms += MS_PER_DAY
     assert days >= 3
-    assert basemap_path(published.channel().bay).read_bytes() == path.read_bytes()
+    assert published.basemap().read_bytes() == path.read_bytes()
 
 
 def test_keys_rotate_and_a_station_that_was_dark_follows_from_root_to_root(published):

@@ -171,6 +171,10 @@ def test_a_version_is_never_published_with_other_content(shell):
     assert shell.on("updates add-product", PRODUCT)["note"]["version"] == 1  # the same again
     other = revised(shell, 1, maize="millet")
     assert "HL-SRV-005" in shell.refused("updates add-product", other, code=4)
+    shell.on("updates add-model", write_model(shell, 1))
+    changed = write_model(shell, 1)
+    changed.write_bytes(changed.read_bytes().replace(b'"base":500', b'"base":501'))
+    assert "HL-SRV-005" in shell.refused("updates add-model", changed, code=4)
     path = shell.folder / "map.pmtiles"
     path.write_bytes(basemap_bytes())
     shell.on("updates add-basemap", path, "--version", "1")

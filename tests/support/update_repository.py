@@ -81,8 +81,9 @@ class Repository:
         shutil.copytree(self.path, path)
         twin = copy.copy(self)
         twin.path = path
-        for name in ("root_keys", "online", "days", "targets", "versions"):
+        for name in ("root_keys", "online", "days", "versions"):
             setattr(twin, name, copy.copy(getattr(self, name)))
+        twin.targets = copy.deepcopy(self.targets)
         return twin
 
     @property

@@ -12,7 +12,7 @@ from core.wire.modelfile import Model
 from edge_node.store import logs, updates
 from edge_node.store.updates import Version
 from edge_node.updates.activation import Bay
-from edge_node.updates.rounds import Channel, Looked, look
+from edge_node.updates.rounds import Channel, Looked, basemap_path, look
 from edge_node.updates.source import FolderSource, Source
 from tests.support.lending_station import Station
 from tests.support.models import small_model
@@ -76,6 +76,10 @@ class UpdatingStation:
         """The version that came by updates and is in use; 0 if none."""
         found = updates.in_use(self.db, slot)
         return found.version if found else 0
+
+    def basemap(self) -> Path | None:
+        """The file of the map in use."""
+        return basemap_path(self.db, self.folder)
 
     def version(self, slot: str, number: int) -> Version:
         return next(one for one in updates.of_slot(self.db, slot) if one.version == number)
