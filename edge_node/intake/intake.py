@@ -23,7 +23,7 @@ from pathlib import Path
 
 from core.shape import encode
 from core.signing import Signer, sign_document
-from core.wire.telemetry import WATERMARK, Watermark, parse_topic
+from core.wire.telemetry import WATERMARK, Batch, Watermark, parse_topic
 from edge_node.config import Settings
 from edge_node.intake.adapters import Adapters, is_foreign_topic
 from edge_node.intake.adapters.arriving import ForeignHeard
@@ -49,6 +49,8 @@ from edge_node.store.soundness import require_sound
 RETRY_S_MIN = 0.2
 FULL_QUEUE_S_MAX = 1.0  # how long the network thread waits for room, its keepalive in mind
 STOP_S_MAX = 30.0
+# Who decides at the kiosk waits for the transaction that is under way: it stays short.
+COMMIT_SAMPLES_MAX = 500
 IDLE_S = 1.0  # how often an idle committer looks whether it is to stop
 
 
@@ -217,8 +219,8 @@ class Intake:
     def _next_batch(self) -> list[tuple[Delivery, Arrival]]:
         """The next messages, at least one; none when the intake is to stop and all is done."""
         batch: list[tuple[Delivery, Arrival]] = []
-        closes_s = 0.0
-        while len(batch) < self._settings.batch_messages_max:
+        closes_s, samples_count = 0.0, 0
+        while len(batch) < self._settings.batch_messages_max and samples_count < COMMIT_SAMPLES_MAX:
             self._turns_count += 1
             if self._stopping.is_set():
                 wait_s = 0.0
@@ -233,6 +235,7 @@ class Intake:
             if entry is not None:
                 closes_s = closes_s if batch else time.monotonic() + self._batch_s
                 batch.append(entry)
+                samples_count += _samples_count(entry[1].message)
         return batch
 
     def _committed(
@@ -340,3 +343,9 @@ def _speakers(message: Heard | ForeignHeard | Refused, topic: str) -> tuple[str,
     if isinstance(message, ForeignHeard):
         return (message.gateway, *(sample.device for sample in message.samples))
     return (parse_topic(topic)[1],)
+
+
+def _samples_count(message: Heard | ForeignHeard | Refused) -> int:
+    if isinstance(message, Heard) and isinstance(message.body, Batch):
+        return len(message.body.samples)
+    return len(message.samples) if isinstance(message, ForeignHeard) else 0

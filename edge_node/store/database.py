@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from sqlite_utils import Database
 
 from core.errors import HarvestlineError
 from edge_node.store.ballast import Ballast
+from edge_node.store.turns import in_turn, turn_of
 
 BUSY_WAIT_MS = 10_000
 FILE_MODE = 0o600  # it holds names, debts and consents
@@ -50,10 +52,12 @@ class StationDatabase(Database):  # type: ignore[misc]  # the library is untyped
     thread has written in between (SQLITE_BUSY_SNAPSHOT), and no time-out helps.
 
     ``ballast`` is the space that its transactions may fall back on when the disk is
-    nearly full; None for a connection that has no right to it.
+    nearly full; None for a connection that has no right to it. ``turn`` lets the threads
+    of this process write one after the other without asking SQLite again and again.
     """
 
     ballast: Ballast | None = None
+    turn: threading.Lock | None = None
 
     @property
     def has_room(self) -> bool:
@@ -95,13 +99,14 @@ class StationDatabase(Database):  # type: ignore[misc]  # the library is untyped
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
-        self.conn.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self.conn.execute("COMMIT")
-        finally:
-            if self.conn.in_transaction:
-                self.conn.execute("ROLLBACK")
+        with in_turn(self.turn, BUSY_WAIT_MS / 1000):
+            self.conn.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self.conn.execute("COMMIT")
+            finally:
+                if self.conn.in_transaction:
+                    self.conn.execute("ROLLBACK")
 
     def _lean_on_ballast(self) -> None:
         if self.ballast is not None:
@@ -151,7 +156,7 @@ def open_database(
         )
         try:
             db = _prepared(connection)
-            db.ballast = ballast
+            db.ballast, db.turn = ballast, turn_of(path)
             return db
         except sqlite3.DatabaseError:
             connection.close()

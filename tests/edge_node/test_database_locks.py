@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from edge_node.store.database import open_database
+from edge_node.store.turns import in_turn
 
 _COUNT = """
 import sqlite3, sys
@@ -36,3 +38,31 @@ def test_what_is_committed_after_a_visitor_has_left_can_be_seen(tmp_path: Path) 
         with first.atomic():
             first.conn.execute("INSERT INTO notes VALUES ('kept')")
         assert counted_by_another_process(path) == 1
+
+
+def test_writers_of_one_process_take_turns_and_a_lost_turn_stops_nobody(tmp_path: Path) -> None:
+    """While one thread writes, the next waits in line, and not by asking SQLite again."""
+    path = tmp_path / "station.db"
+    order: list[str] = []
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(contextlib.closing(open_database(path)))
+        second = stack.enter_context(contextlib.closing(open_database(path, any_thread=True)))
+        first.conn.execute("CREATE TABLE notes (word TEXT) STRICT")
+        assert first.turn is second.turn is not None
+
+        def write() -> None:
+            with second.atomic():
+                order.append("second")
+                second.conn.execute("INSERT INTO notes VALUES ('second')")
+
+        thread = threading.Thread(target=write)
+        with first.atomic():
+            thread.start()
+            first.conn.execute("INSERT INTO notes VALUES ('first')")
+            order.append("first")
+        thread.join()
+        assert order == ["first", "second"]
+        assert counted_by_another_process(path) == 2
+        with first.turn, in_turn(first.turn, wait_s=0.01):
+            order.append("without a turn")
+    assert order[-1] == "without a turn"
