@@ -33,6 +33,7 @@ BENCHES = (
     "imagery",
     "statistics",
     "uplink",
+    "wire",
     "month",
     "rules",
     "price",
