@@ -24,6 +24,7 @@ from firmware_sim.story.stage import PRODUCTS, Stage, season_ms
 
 ACKNOWLEDGED_S_MAX = 60.0
 SETTLED_S_MAX = 60.0
+EMPTIED_S_MAX = 600.0  # for every reading too, which travels after everything else
 PICTURE_S_MAX = 60.0
 LOOK_S = 0.05
 MORNING_HOUR, NOON_HOUR, EVENING_HOUR = 7.0, 12.0, 23.5
@@ -102,6 +103,7 @@ class Season:
             raise PeerProcessError(f"day {day}: the station left samples unacknowledged")
         if last:
             self.settle()
+            self._await(lambda: self._waiting() == 0, EMPTIED_S_MAX)
         self._advance(Progress(day, on, self._words(day)))
 
     def _turn(self, day: int, hour: float) -> None:
@@ -199,16 +201,20 @@ class Season:
     def settle(self) -> None:
         """Wait until the station's logs are at the centre and the centre's at the station.
 
+        Readings travel when the link allows, and nobody waits for them here.
+
         Raises
         ------
         PeerProcessError
             If that takes longer than ``SETTLED_S_MAX`` although the link is open.
         """
-        if self.plan.is_dark(self._today()):
-            return
-        until_s = time.monotonic() + SETTLED_S_MAX
+        if not self.plan.is_dark(self._today()):
+            self._await(self._is_settled, SETTLED_S_MAX)
+
+    def _await(self, holds: Callable[[], bool], s_max: float) -> None:
+        until_s = time.monotonic() + s_max
         while time.monotonic() < until_s:
-            if self._is_settled():
+            if holds():
                 return
             time.sleep(LOOK_S)
         raise PeerProcessError(f"the station did not settle: {self.stage.page.status()}")
@@ -218,8 +224,12 @@ class Season:
         down = {row["station"]: row for row in status["outbound"]}
         if any(row["acknowledged"] < row["high_water"] for row in down.values()):
             return False
+        return self._waiting(besides="raw") == 0
+
+    def _waiting(self, besides: str = "") -> int:
+        """How many records wait for the centre at the station, of all logs but one."""
         waiting = self.stage.page.status()["outbox"]
-        return all(row["records_count"] == 0 for row in waiting)
+        return sum(int(row["records_count"]) for row in waiting if row["log"] != besides)
 
     def _today(self) -> int:
         passed = self.stage.clock.at_ms - season_ms(self.stage.truth, 0, 0)
