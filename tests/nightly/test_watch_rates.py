@@ -23,13 +23,13 @@ from tests.support.watch_scores import (
 )
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(1_800)]
-SEEDS = range(1, 13)
+SEEDS = range(1, 7)
 
 
 def season(folder, seed, planted=None, *, soils=False, forecast=False):
     """A finished season of one village."""
     folder.mkdir()
-    changes = {"plots_file": plots_file(folder, seed, soils=soils)} if soils or forecast else {}
+    changes = {"plots_file": plots_file(folder, seed)} if soils else {}
     lie = (planted or Planted({})).lie
     village = ProbedVillage(seed, folder, drought_of(seed), lie, changes=changes)
     village.run((lambda day: perfect_forecast(village, day)) if forecast else (lambda _day: None))
@@ -41,7 +41,7 @@ def test_dry_soil_is_told_in_time(tmp_path, how):
     scores = []
     for seed in SEEDS:
         village = season(
-            tmp_path / str(seed), seed, soils=how == "textures are named",
+            tmp_path / str(seed), seed, soils=how != "probes tell the soil",
             forecast=how == "forecast",
         )  # fmt: skip
         scores.append(score_dry_soil(village))
@@ -57,9 +57,9 @@ def test_dry_soil_is_told_in_time(tmp_path, how):
     print(f"{how}: harms {harms}, told {told}, unknown soil {unknown}, alerts {alerts}, "
           f"spared {sum(one.spared for one in scores)}, false {false}, "
           f"lead {leads[len(leads) // 2]}, a week or more {weeks}")  # fmt: skip
-    assert told >= 0.85 * (harms - unknown)
-    assert false <= 0.4 * alerts
-    assert weeks >= 0.6 * len(leads)
+    assert told >= 0.8 * (harms - unknown)
+    assert false <= 0.2 * alerts
+    assert weeks >= 0.65 * len(leads)
 
 
 def test_frauds_are_flagged_and_the_honest_are_left_alone(tmp_path):
