@@ -50,7 +50,7 @@ RETRY_S_MIN = 0.2
 FULL_QUEUE_S_MAX = 1.0  # how long the network thread waits for room, its keepalive in mind
 STOP_S_MAX = 30.0
 # Who decides at the kiosk waits for the transaction that is under way: it stays short.
-COMMIT_SAMPLES_MAX = 500
+COMMIT_SAMPLES_MAX = 200
 IDLE_S = 1.0  # how often an idle committer looks whether it is to stop
 
 
