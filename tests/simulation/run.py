@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.simulation.checkers import after_each_step, at_the_end
+from tests.simulation.events import step
 from tests.simulation.world import World
 
 STEPS = 50
@@ -25,7 +26,7 @@ def run_seed(
     told = 0
     try:
         for _ in range(steps):
-            world.step()
+            step(world)
             if tell is not None:
                 tell("".join(f"{line}\n" for line in world.told[told:]))
                 told = len(world.told)

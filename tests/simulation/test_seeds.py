@@ -20,8 +20,9 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.checkers import after_each_step
+from tests.simulation.events import KINDS, step
 from tests.simulation.run import STEPS, run_seed
-from tests.simulation.world import KINDS, World
+from tests.simulation.world import World
 
 QUICK_SEEDS, SEEDS_A_TEST = 100, 4
 NIGHTLY_SEEDS, NIGHTLY_SEEDS_A_TEST = 10_000, 100
@@ -132,7 +133,7 @@ def _with_a_draw(folder: Path) -> World:
     """A world in which a farmer has seen a receipt."""
     world = World(7, folder)
     for _ in range(STEPS):
-        world.step()
+        step(world)
         if any(station.promises.shown for station in world.stations.values()):
             after_each_step(world)
             return world

@@ -11,15 +11,14 @@ import hashlib
 import shutil
 import sqlite3
 from collections import Counter as Tally
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
 from random import Random
 
-from core.errors import HarvestlineError
 from core.units import MS_PER_DAY
 from core.wire.evidence import Stage
 from edge_node.sync.wires import CentreUnreachableError
@@ -91,20 +90,6 @@ class World:
         for station in self.stations.values():
             station.close()
         self.centre.store.close()
-
-    def step(self) -> None:
-        """Let one thing happen; whoever dies of it is started again."""
-        names = list(_EVENTS)
-        name = self.chance.choices(names, [_EVENTS[each][0] for each in names])[0]
-        try:
-            outcome = _EVENTS[name][1](self)
-        except ProcessDiedError:
-            outcome = "died"
-            self._revive()
-        except HarvestlineError as error:
-            outcome = error.code
-        self.befell[name] += 1
-        self._say(name, outcome)
 
     def heal(self) -> None:
         """All links fair, all clocks right, all processes up: sync until nothing moves."""
@@ -354,7 +339,8 @@ class World:
             station.sync(self._link(station, Weather()), self.now_ms)
         return self._ids.last
 
-    def _say(self, name: str, outcome: str) -> None:
+    def say(self, name: str, outcome: str) -> None:
+        """Tell what happened."""
         self.told.append(f"{self.now_ms} {name}: {outcome}")
 
     def _station(self) -> SimulatedStation:
@@ -385,7 +371,8 @@ class World:
                 raise _gone() from None
             raise
 
-    def _revive(self) -> None:
+    def revive(self) -> None:
+        """Start again whoever died."""
         if self.centre_fuse.blown:
             self._revive_centre()
         for station in self.stations.values():
@@ -462,36 +449,3 @@ def _death(whose: str, fuse: Fuse) -> str:
 
 def _gone() -> CentreUnreachableError:
     return CentreUnreachableError("the centre died under the request")
-
-
-_EVENTS: dict[str, tuple[float, Callable[[World], str]]] = {
-    "wait": (8, World.wait),
-    "apply": (6, World.apply),
-    "draw": (24, World.draw),
-    "settle": (3, World.settle),
-    "sync": (24, World.sync),
-    "arrive late": (4, World.arrive_late),
-    "carry a stick": (3, World.carry_stick),
-    "look down": (10, World.look_down),
-    "repay": (5, World.repay),
-    "hold a line": (2, World.hold_line),
-    "move home": (1, World.move_home),
-    "roam": (1, World.roam),
-    "lose a station": (0.4, World.lose_station),
-    "declare it destroyed": (1, World.declare_destroyed),
-    "ask the time": (3, World.ask_time),
-    "open lines": (2, World.open_first_lines),
-    "set a clock": (4, World.set_clock),
-    "cut the power": (3, World.cut_power),
-    "lay a fuse": (6, World.lay_fuse),
-}
-
-MISHAPS = tuple(field.name for field in fields(Weather))
-KINDS = frozenset(
-    [
-        *_EVENTS,
-        *(f"link: {mishap}" for mishap in MISHAPS),
-        *(f"death of {whose} {when} a statement" for whose in ("a station", "the centre")
-          for when in ("before", "after")),
-    ]
-)  # fmt: skip

@@ -13,7 +13,7 @@ from core.lending.limit import Movement
 from core.reasons import Reason, ReasonCode
 from core.scoring.features import DailyFeature, FeatureValue
 from core.shape import encode
-from core.signing import sign_document
+from core.signing import DocumentType, sign_document
 from core.wire import blob, boxes, carrier, times, update
 from core.wire import envelope as env
 from core.wire import evidence as ev
@@ -118,31 +118,31 @@ def _registry() -> reg.Registry:
     )  # fmt: skip
 
 
-def golden() -> dict[str, bytes]:
-    """File name to the exact bytes of every document of wire version 1."""
-    batch = tel.Batch(
+def _batch() -> tel.Batch:
+    return tel.Batch(
         "soil-1", "e1", 2, 40,
         (tel.Sample(41, 1_775_000_000_000, 1500, {"soil_moisture_ppm": 231_000}),),
     )  # fmt: skip
+
+
+def _lease() -> Lease:
+    return Lease("lease-1", LeaseKind.LINE, "kijani", "wheat", "KES", 500_000, 1, 2, "line-1", 9)
+
+
+def _documents() -> dict[str, tuple[DocumentType, Any]]:
+    """Name of the golden file to type and body of every signed document."""
     birth = tel.Birth(
         "soil-1", "e1", 2, tel.DeviceKind.SOIL_PROBE, "1.0.0", ("soil_moisture_ppm",),
         1_775_000_000_000, 1500,
     )  # fmt: skip
-    lease = Lease("lease-1", LeaseKind.LINE, "kijani", "wheat", "KES", 500_000, 1, 2, "line-1", 9)
-    name = env.LogName("kijani", env.LogClass.MONEY)
-    run = tuple(
-        env.Record(i, kind.value, 1_775_000_000_000 + i, 1000, encode(body))
-        for i, (kind, body) in enumerate(_records().values(), start=1)
-        if isinstance(kind, rec.Up)
-    )
-    signed = {
-        "telemetry": (tel.BATCH, batch),
+    return {
+        "telemetry": (tel.BATCH, _batch()),
         "birth": (tel.BIRTH, birth),
         "death": (tel.DEATH, tel.Death("soil-1", "e1", 2)),
         "watermark": (tel.WATERMARK, tel.Watermark("soil-1", "e1", 41)),
         "evidence": (ev.EVIDENCE, _evidence()),
         "evidence-findings": (ev.EVIDENCE, _evidence_with_findings()),
-        "lease": (LEASE, lease),
+        "lease": (LEASE, _lease()),
         "model": (MODEL, small_model()),
         "decision-card": (CARD, _card()),
         "receipt": (env.RECEIPT, env.Receipt("kijani", env.LogClass.MONEY, "", 4, "ab" * 32)),
@@ -173,11 +173,21 @@ def golden() -> dict[str, bytes]:
         "box-replaced": (boxes.REPLACED, boxes.Replaced("kijani", 2, 1_775_000_000_000)),
         "registry": (reg.REGISTRY, _registry()),
     }
+
+
+def golden() -> dict[str, bytes]:
+    """File name to the exact bytes of every document of wire version 1."""
+    name = env.LogName("kijani", env.LogClass.MONEY)
+    run = tuple(
+        env.Record(i, kind.value, 1_775_000_000_000 + i, 1000, encode(body))
+        for i, (kind, body) in enumerate(_records().values(), start=1)
+        if isinstance(kind, rec.Up)
+    )
     files = {
         f"{stem}.v1.json": sign_document(kind, encode(body), SIGNER)
-        for stem, (kind, body) in signed.items()
+        for stem, (kind, body) in _documents().items()
     }
-    later = plain_records() | signed_records(SIGNER, _card(), lease, small_model(), batch)
+    later = plain_records() | signed_records(SIGNER, _card(), _lease(), small_model(), _batch())
     for stem, (_, body) in (_records() | later).items():
         files[f"record-{stem}.v1.json"] = canonical_bytes(encode(body))
     files["envelope.v1.hle"] = env.pack(name, env.GENESIS, run, SIGNER)

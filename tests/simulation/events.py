@@ -1,0 +1,57 @@
+"""What can happen in a simulated world, how often, and what of it has a name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+
+from core.errors import HarvestlineError
+from tests.simulation.faults import ProcessDiedError, Weather
+from tests.simulation.world import World
+
+EVENTS: dict[str, tuple[float, Callable[[World], str]]] = {
+    "wait": (8, World.wait),
+    "apply": (6, World.apply),
+    "draw": (24, World.draw),
+    "settle": (3, World.settle),
+    "sync": (24, World.sync),
+    "arrive late": (4, World.arrive_late),
+    "carry a stick": (3, World.carry_stick),
+    "look down": (10, World.look_down),
+    "repay": (5, World.repay),
+    "hold a line": (2, World.hold_line),
+    "move home": (1, World.move_home),
+    "roam": (1, World.roam),
+    "lose a station": (0.4, World.lose_station),
+    "declare it destroyed": (1, World.declare_destroyed),
+    "ask the time": (3, World.ask_time),
+    "open lines": (2, World.open_first_lines),
+    "set a clock": (4, World.set_clock),
+    "cut the power": (3, World.cut_power),
+    "lay a fuse": (6, World.lay_fuse),
+}
+
+MISHAPS = tuple(field.name for field in fields(Weather))
+KINDS = frozenset(
+    [
+        *EVENTS,
+        *(f"link: {mishap}" for mishap in MISHAPS),
+        *(f"death of {whose} {when} a statement" for whose in ("a station", "the centre")
+          for when in ("before", "after")),
+    ]
+)  # fmt: skip
+
+
+def step(world: World) -> None:
+    """Let one thing happen; whoever dies of it is started again."""
+    names = list(EVENTS)
+    name = world.chance.choices(names, [EVENTS[each][0] for each in names])[0]
+    try:
+        outcome = EVENTS[name][1](world)
+    except ProcessDiedError:
+        outcome = "died"
+        world.revive()
+    except HarvestlineError as error:
+        outcome = error.code
+    world.befell[name] += 1
+    world.say(name, outcome)
