@@ -68,9 +68,19 @@ class Shell:
 
 @pytest.fixture
 def shell(tmp_path):
-    found = Shell(tmp_path)
-    found.run("init", "--out", tmp_path / "centre")
-    found.on("updates init", "--root-keys-out", tmp_path / "roots")
+    return publishing(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory):
+    """One centre for what is refused: nothing is ever published there."""
+    return publishing(tmp_path_factory.mktemp("untouched"))
+
+
+def publishing(folder: Path) -> Shell:
+    found = Shell(folder)
+    found.run("init", "--out", folder / "centre")
+    found.on("updates init", "--root-keys-out", folder / "roots")
     return found
 
 
@@ -205,12 +215,12 @@ def test_what_is_in_force_is_not_withdrawn_and_what_is_withdrawn_not_promoted(sh
         ("add-model", b"{}", 3, "HL-CORE-003"),
     ],
 )
-def test_what_a_station_would_refuse_is_refused_here_first(shell, command, content, code, told):
-    path = shell.folder / "given"
+def test_what_a_station_would_refuse_is_refused_here_first(untouched, command, content, code, told):
+    path = untouched.folder / "given"
     path.write_bytes(content)
     version = ["--version", "1"] if command in ("add-basemap", "add-prompts") else []
-    assert told in shell.refused(f"updates {command}", path, *version, code=code)
-    assert shell.on("updates status")["repository"]["targets"] == []
+    assert told in untouched.refused(f"updates {command}", path, *version, code=code)
+    assert untouched.on("updates status")["repository"]["targets"] == []
 
 
 def test_the_root_s_keys_sign_by_threshold_and_rotate(shell):
