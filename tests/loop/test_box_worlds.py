@@ -22,6 +22,7 @@ from edge_node.store import leases as box_leases
 from server.services.verifying import verify
 from server.store import boxes as centre_boxes
 from server.store import leases, ledger, lines
+from tests.simulation.events import step
 from tests.simulation.faults import ProcessDiedError
 from tests.simulation.station import SimulatedStation
 from tests.simulation.world import World
@@ -143,7 +144,7 @@ def live_through(seed: int, folder: Path) -> int:
             if not world.lost:
                 ghosts.step()
             try:
-                world.step()
+                step(world)
             except ProcessDiedError:
                 raise AssertionError(f"seed {seed}: a death passed the world by") from None
             if world.lost:
