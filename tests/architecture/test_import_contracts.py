@@ -18,8 +18,9 @@ from tests.support.tree import DEPLOYABLES, REPOSITORY, ROOMS, parse, python_fil
 LINTER = Path(sys.executable).with_name("lint-imports")
 # What core may take from the standard library: values, text, arithmetic, hashes.
 CORE_MAY_IMPORT = {
-    "__future__", "abc", "base64", "bisect", "collections", "contextlib", "dataclasses",
-    "datetime", "decimal", "enum", "functools", "hashlib", "itertools", "json", "math",
+    "__future__", "abc", "base64", "bisect", "calendar", "collections", "contextlib",
+    "dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "hashlib",
+    "itertools", "json", "math",
     "operator", "re", "string", "struct", "textwrap", "tomllib", "types", "typing",
     "unicodedata", "zlib",
 }  # fmt: skip
