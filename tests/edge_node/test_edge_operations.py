@@ -40,7 +40,8 @@ sys.modules["numpy"] = sys.modules["pandas"] = None
 from edge_node.app import main
 main()
 """
-PERSONAL = ("wanjiku", "achieng", "722", "f-1", "f-2", "plot-1", "farmer", *CARDS.values())
+PERSONAL = ("wanjiku", "achieng", "722 000", "722000", "plot-1", "farmer", *CARDS.values())
+FARMERS = re.compile(r"(?<![0-9a-z])f-[12]\b")  # a hash or a number may hold such letters within
 
 
 @dataclass
@@ -190,4 +191,4 @@ def test_a_station_that_is_told_to_stop_says_so_and_leaves_no_word(live: Live):
 
 
 def _personal(text: str) -> list[str]:
-    return [each for each in PERSONAL if each in text.lower()]
+    return [each for each in PERSONAL if each in text.lower()] + FARMERS.findall(text.lower())

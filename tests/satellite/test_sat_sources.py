@@ -99,7 +99,7 @@ def test_the_baseline_of_a_folder_can_be_said(tmp_path: Path) -> None:
     (item,) = open_source(f"{tmp_path}#baseline=05.10").items(None, None)
     assert isinstance(item, Item)
     assert item.baseline == "05.10"
-    with pytest.raises(CatalogError, match="collection=, since= or baseline="):
+    with pytest.raises(CatalogError, match="collection=, since=, sign= or baseline="):
         open_source(f"{tmp_path}#baselin=05.10")
 
 

@@ -333,7 +333,7 @@ MAP = 'unit="u"\nseason="s"\nyield="y"\nndvi="n_{month}"\nmonths=[1, 2]\nlatitud
     ("text", "says"),
     [
         ("unit = ", "map of columns"),
-        ('unit = "u"\n', "every column"),
+        ('unit = "u"\n', "expected 'season' named in"),
         ('unit = "u"\ncolour = "red"\n', "colour"),
         ('unit="u"\nseason="s"\nyield="y"\nndvi="n_{month}"\nmonths=[1, 3]\nlatitude_degrees=0\n',
          "in a row"),
