@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "enroll-satellite": ("server.commands.village", "enroll_satellite", "register a satellite key"),
     "enroll-station": ("server.commands.village", "enroll_station", "enrol a base station"),
     "export-down": ("server.commands.carrying", "export_down", "write what a station lacks"),
+    "forecast": ("server.commands.weather", "forecast", "send a rain forecast to a station"),
     "import": ("server.commands.village", "import_village", "register a village from its files"),
     "import-envelopes": ("server.commands.carrying", "import_envelopes", "take a carrier's file"),
     "init": ("server.commands.setup", "init", "make a new centre: keys, settings, database"),
