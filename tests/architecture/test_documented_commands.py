@@ -106,6 +106,10 @@ def printed_help_of(*words: str) -> str:
     return result.stdout
 
 
+def unbroken(text: str) -> str:
+    return re.sub(r"\s+", "", text)
+
+
 def subcommands(text: str) -> set[str]:
     """The names under ``Commands:`` of a help text."""
     _, _, listed = text.partition("Commands:")
@@ -121,7 +125,8 @@ def make_targets() -> set[str]:
 def test_program_explains_itself(program: str):
     said = printed_help_of(program)
     assert len(said.splitlines()) >= HELP_LINES_MIN
-    assert said == help_of(program)
+    # Where a line is broken depends on the width of a terminal.
+    assert unbroken(said) == unbroken(help_of(program))
 
 
 @pytest.mark.parametrize(("page", "command"), documented())
