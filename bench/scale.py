@@ -13,7 +13,6 @@ The set-up (a tile, a centre with a line on every plot) takes minutes and is not
 from __future__ import annotations
 
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -227,18 +226,14 @@ def _ingested(
 
 
 def _as_command(tile: Tile, scratch: Path, key: Path, model: Path, url: str) -> dict[str, float]:
-    """The same as a command of its own: wall seconds and peak memory."""
+    """The same as a command of its own: wall seconds."""
     config = scratch / "satellite.toml"
     config.write_text("deliver_timeout_s = 120\n")
     started = time.perf_counter()
     _run("satellite", "ingest", str(tile.root / "catalog.json"), "--plots", str(tile.plots),
          "--out", str(scratch / "out"), "--key", str(key), "--model", str(model),
          "--deliver", url, "--no-picture", "--config", str(config))  # fmt: skip
-    return {
-        "command_s": time.perf_counter() - started,
-        "peak_mib": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,
-        "server_peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    }
+    return {"command_s": time.perf_counter() - started}
 
 
 def _movements(kit: Kit) -> int:
@@ -297,9 +292,7 @@ def _report(
             f"(goal 1.15). The new scene is the {SEASON_SCENES + 1}th of its season; delivery "
             f"takes in the review of every line: {facts['movements']:,.0f} lines have moved. "
             f"{per_document_ms:.1f} ms a document in batches, "
-            f"{facts['one_by_one_ms']:.1f} ms of the centre's CPU one by one. Peak memory: "
-            f"{facts['peak_mib']:.0f} MiB of the command, {facts['server_peak_mib']:.0f} MiB of "
-            f"this process, which serves the centre and read the scenes before.{loaded}"
+            f"{facts['one_by_one_ms']:.1f} ms of the centre's CPU one by one.{loaded}"
         ),
         figures=(
             Figure(
