@@ -15,6 +15,7 @@ from server.services.centre import Centre, RequestError
 from server.store.people import Actor
 
 INPUT_BYTES_MAX = 64 * 1024 * 1024
+PASSWORD_BYTES_MAX = 1024
 OPERATOR = Actor("operator", "operator")  # whoever may run commands on the centre's machine
 
 
@@ -35,6 +36,11 @@ config_option = click.option(
     help="The centre's settings file, server.toml.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+password_option = click.option(
+    "--password-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A file with the password; else it is asked.",
+)
 
 
 def centre_of(context: click.Context, config: Path) -> Centre:
@@ -68,6 +74,23 @@ def read_input(path: Path, bytes_max: int = INPUT_BYTES_MAX) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise RequestError(f"expected a readable file at {path}: {error}") from error
+
+
+def read_password(file: Path | None, *, twice: bool = False) -> str:
+    """The password in a file, or as somebody types it; ``twice`` for a new one.
+
+    Raises
+    ------
+    RequestError
+        If the file cannot be read, or is no text.
+    """
+    if file is not None:
+        try:
+            return read_input(file, PASSWORD_BYTES_MAX).decode("utf-8").strip()
+        except UnicodeDecodeError as error:
+            raise RequestError(f"expected a password in UTF-8 in {file}") from error
+    typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=twice)
+    return typed
 
 
 def show(result: dict[str, Any], sentence: str, *, as_json: bool) -> None:

@@ -6,13 +6,20 @@ from pathlib import Path
 
 import click
 
-from server.commands.hands import OPERATOR, centre_of, config_option, json_option, read_input, show
+from server.commands.hands import (
+    OPERATOR,
+    centre_of,
+    config_option,
+    json_option,
+    password_option,
+    read_password,
+    show,
+)
 from server.keys import write_secret
 from server.services import enrolment
 from server.services.centre import RequestError
 from server.store.people import Role
 
-PASSWORD_BYTES_MAX = 1024
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _LOGIN_ROLES = [Role.LENDER.value, Role.SUPERVISOR.value, Role.AUDITOR.value]
 
@@ -26,7 +33,7 @@ def user() -> None:
 @config_option
 @click.argument("username")
 @click.option("--role", type=click.Choice(_LOGIN_ROLES), required=True)
-@click.option("--password-file", type=_FILE, help="A file with the password; else it is asked.")
+@password_option
 @json_option
 @click.pass_context
 def add_user(
@@ -40,10 +47,7 @@ def add_user(
 ) -> None:
     """Add a user, or give an existing one a new password and role."""
     centre = centre_of(context, config)
-    if password_file is not None:
-        password = read_input(password_file, PASSWORD_BYTES_MAX).decode("utf-8").strip()
-    else:
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    password = read_password(password_file, twice=True)
     enrolment.add_user(centre, username, password, Role(role), OPERATOR)
     show({"username": username, "role": role}, f"{username} may log in.", as_json=as_json)
 

@@ -7,22 +7,18 @@ from pathlib import Path
 import click
 
 from core.shape import encode
-from server.commands.hands import OPERATOR, centre_of, config_option, json_option, read_input, show
-from server.services.destruction import Declared, Proof, declare_destroyed, officer
+from server.commands.hands import OPERATOR, centre_of, config_option, json_option, show
+from server.commands.officers import officer_of, officer_options, proof_of, proof_options, told
+from server.services.destruction import declare_destroyed
 from server.services.roaming import roam as let_roam
 from server.store.places import Place
-
-PASSWORD_BYTES_MAX = 1024
-_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command("station-destroyed")
 @config_option
 @click.argument("name")
-@click.option("--proof", type=_FILE, required=True, help="Whatever shows it; its hash is kept.")
-@click.option("--receipts", type=_FILE, help="JSON list of the drawdowns that people can show.")
-@click.option("--officer", "username", required=True, help="A supervisor's name.")
-@click.option("--password-file", type=_FILE, help="A file with the password; else it is asked.")
+@proof_options
+@officer_options
 @json_option
 def station_destroyed(
     *,
@@ -40,27 +36,11 @@ def station_destroyed(
     again, the receipts are booked, and what its leases held unspent is released.
     """
     centre = centre_of(click.get_current_context(), config)
-    if password_file is not None:
-        password = read_input(password_file, PASSWORD_BYTES_MAX).decode("utf-8").strip()
-    else:
-        password = click.prompt("Password", hide_input=True)
-    by = officer(centre, username, password)
-    brought = read_input(receipts) if receipts is not None else b"[]"
-    found = declare_destroyed(centre, name, Proof(read_input(proof), brought), by)
-    show(encode(found) | {"confirmed": found.confirmed}, _sentence(found), as_json=as_json)
-
-
-def _sentence(found: Declared) -> str:
-    if not found.confirmed:
-        return (
-            f"{found.told.station} is declared destroyed by {found.told.declared_by}. Nothing has "
-            "changed yet: a second officer gives the same command with the same files."
-        )
-    flags = "".join(f"\n  look at: {flag}" for flag in found.flags)
-    return (
-        f"{found.told.station} is gone for good: {found.booked_minor} booked from receipts, "
-        f"{found.released_minor} released [minor units].{flags}"
-    )
+    by = officer_of(centre, username, password_file)
+    found = declare_destroyed(centre, name, proof_of(proof, receipts), by)
+    station = found.told.station
+    sentence = told(found, f"{station} is declared destroyed", f"{station} is gone for good")
+    show(encode(found) | {"confirmed": found.confirmed}, sentence, as_json=as_json)
 
 
 @click.command("roam")

@@ -185,10 +185,26 @@ def test_users_and_tokens(stocked: Shell):
     assert stocked.on("user add", *words)["role"] == "lender"
     password.write_text("short")
     assert stocked.run("user", "add", "--config", stocked.config, *words).exit_code == 3
+    password.write_bytes(b"\xff\xfe\xfd of an older age")
+    unread = stocked.run("user", "add", "--config", stocked.config, *words)
+    assert (unread.exit_code, "UTF-8" in unread.stderr) == (3, True)
     out = stocked.folder / "till.token"
     stocked.on("token add", "till", "--role", "cashier", "--out", out)
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
     assert len(out.read_text()) == 64
+
+
+def test_box_that_was_never_replaced_cannot_be_declared_gone(stocked: Shell):
+    password, proof = stocked.folder / "password", stocked.folder / "proof"
+    password.write_text("correct horse battery")
+    proof.write_text("a photograph of the burnt box")
+    stocked.on("user add", "grace", "--role", "supervisor", "--password-file", password)
+    words = ("st-one", "--proof", proof, "--officer", "grace", "--password-file", password)
+    refused = stocked.run("box-gone", "--config", stocked.config, *words)
+    assert refused.exit_code == 3, refused.output
+    password.write_text("another horse's battery")
+    stranger = stocked.run("box-gone", "--config", stocked.config, *words)
+    assert stranger.exit_code not in (0, refused.exit_code), stranger.output
 
 
 def test_unknown_setting_and_missing_files_say_what_to_do(shell: Shell):

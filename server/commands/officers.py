@@ -1,0 +1,59 @@
+"""What officers sign for: who says it, by what proof, and what follows when two have said it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from server.commands.hands import password_option, read_input, read_password
+from server.services.centre import Centre
+from server.services.destruction import Declared, Proof, officer
+from server.store.people import Actor
+
+F = TypeVar("F", bound=Callable[..., Any])
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+def officer_options(command: F) -> F:
+    """Add ``--officer`` and ``--password-file``."""
+    name = click.option("--officer", "username", required=True, help="A supervisor's name.")
+    return name(password_option(command))
+
+
+def proof_options(command: F) -> F:
+    """Add ``--proof`` and ``--receipts``."""
+    receipts = click.option(
+        "--receipts", type=_FILE, help="JSON list of the drawdowns that people can show."
+    )
+    proof = click.option(
+        "--proof", type=_FILE, required=True, help="Whatever shows it; its hash is kept."
+    )
+    return proof(receipts(command))
+
+
+def officer_of(centre: Centre, username: str, password_file: Path | None) -> Actor:
+    """The officer, whose password is in a file or asked for."""
+    return officer(centre, username, read_password(password_file))
+
+
+def proof_of(proof: Path, receipts: Path | None) -> Proof:
+    """What was brought: something that shows it, and the receipts that people hold."""
+    brought = read_input(receipts) if receipts is not None else b"[]"
+    return Proof(read_input(proof), brought)
+
+
+def told(found: Declared, declared: str, confirmed: str) -> str:
+    """What to say of a declaration: one officer has ``declared`` it, two have ``confirmed``."""
+    if not found.confirmed:
+        return (
+            f"{declared} by {found.told.declared_by}. Nothing has changed yet: a second officer "
+            "gives the same command with the same files."
+        )
+    flags = "".join(f"\n  look at: {flag}" for flag in found.flags)
+    return (
+        f"{confirmed}: {found.booked_minor} booked from receipts, {found.released_minor} "
+        f"released [minor units].{flags}"
+    )
