@@ -11,9 +11,9 @@ from core.wire.records import Down
 from edge_node.faces.kiosk.visits import GRACE_MS, IDLE_MS_MAX
 from edge_node.store.notices import begin
 from tests.support.centre import Served
+from tests.support.chromium import chromium
 from tests.support.kiosk import Elapsed, kiosk_of
 from tests.support.lending_station import CARDS, Station, evidence, lease, status
-from tests.support.requirements import require
 
 DRIVER = "the browser's driver is not installed: it is no part of a station"
 api = pytest.importorskip("playwright.sync_api", reason=DRIVER)
@@ -22,10 +22,6 @@ axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason=DRIVER
 pytestmark = pytest.mark.browser
 
 SIZES = {"phone": (390, 844), "tablet": (820, 1180), "desktop": (1366, 768)}
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 TARGET_PX_MIN = 64
 # WCAG 2.2 at level AA, and the enhanced contrast of 7:1 that the sun asks for.
 RULES = {
@@ -89,12 +85,8 @@ def url(station):
 
 @pytest.fixture(scope="module")
 def browser():
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=str(require("chromium")), headless=True, args=ARGUMENTS
-        )
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

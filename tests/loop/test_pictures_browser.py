@@ -11,6 +11,7 @@ import pytest
 from core.units import MS_PER_DAY
 from edge_node.sync.metering import Allowance
 from tests.support.centre import Served
+from tests.support.chromium import chromium
 from tests.support.linked_station import linked_station
 from tests.support.pictured_station import (
     CARD,
@@ -20,7 +21,6 @@ from tests.support.pictured_station import (
     open_lines_with_cards,
     see,
 )
-from tests.support.requirements import require
 
 DRIVER = "the browser's driver is not installed: it is no part of a station"
 api = pytest.importorskip("playwright.sync_api", reason=DRIVER)
@@ -29,10 +29,6 @@ axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason=DRIVER
 pytestmark = pytest.mark.browser
 
 SIZES = {"phone": (390, 844), "tablet": (820, 1180), "kiosk": (1280, 800)}
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     "rules": {"color-contrast-enhanced": {"enabled": True}},
@@ -63,12 +59,8 @@ def url(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=str(require("chromium")), headless=True, args=ARGUMENTS
-        )
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 import subprocess
 from collections.abc import Iterator
 from functools import cache
@@ -16,7 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from core.canonical import sha256_hex
 from core.errors import ShapeError
@@ -30,15 +29,15 @@ from core.scoring.points import (
     score,
 )
 from core.shape import encode
+from tests.support.chromium import chromium
 from tests.support.models import TABLE
 from tests.support.points_tables import applications_of, table_of
+from tests.support.requirements import require
 
 TABLES, EACH = 20, 500
 SMALL_POINTS, LARGE_POINTS = 300, 1_000_000  # the latter do not fit 16 bits
 # Of what Python says of all of them: it must not change by the way.
 ANSWERS_SHA256 = "3e531df3ef44bdb293f87bcad263f7b9873e0b466709df1143d73e905eaa5d52"
-COMPILER = shutil.which("cc") or shutil.which("gcc")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 # No floating point: there are no registers for it. No library: nothing to link against.
 STRICT = ["-std=c99", "-O1", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-pedantic"]
 BARE = ["-ffreestanding", "-mgeneral-regs-only", "-c"]
@@ -80,8 +79,6 @@ async ([source, table, applications]) => {
 """
 Application = dict[str, int | None]
 Answer = tuple[int, int, list[tuple[str, int]]]
-needs_compiler = pytest.mark.skipif(COMPILER is None, reason="needs a C compiler (gcc)")
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 
 
 @cache
@@ -130,16 +127,14 @@ def answer_of(line: str, names: list[str]) -> Answer:
 
 
 def compiled(words: list[str]) -> None:
-    done = subprocess.run([str(COMPILER), *words], capture_output=True, text=True, check=False)
+    done = subprocess.run([require("cc"), *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser.new_page()
-        browser.close()
 
 
 def in_browser(page: Page, table: PointsTable, applications: list[object]) -> list[Answer]:
@@ -157,20 +152,17 @@ def test_ten_thousand_answers_of_python_are_what_they_were():
     assert sha256_hex(json.dumps(answers).encode()) == ANSWERS_SHA256
 
 
-@needs_compiler
 def test_c_gives_the_same_integers_and_reasons(tmp_path: Path):
     for table, applications in cases():
         assert by_c(table, applications, tmp_path) == by_python(table, applications)
 
 
-@needs_browser
 @pytest.mark.browser
 def test_javascript_gives_the_same_integers_and_reasons(page: Page):
     for table, applications in cases():
         assert in_browser(page, table, list(applications)) == by_python(table, applications)
 
 
-@needs_browser
 @pytest.mark.browser
 def test_javascript_takes_a_name_that_every_object_has(page: Page):
     one = FeatureTable("constructor", (5,), (1, 2), 40, 0)
@@ -179,7 +171,6 @@ def test_javascript_takes_a_name_that_every_object_has(page: Page):
     assert [points for points, _, _ in answers] == [40, 2]
 
 
-@needs_browser
 @pytest.mark.browser
 @pytest.mark.parametrize("value", [1.5, 2**31, "7", [1]])
 def test_javascript_refuses_what_is_no_integer_of_32_bits(page: Page, value: object):
@@ -187,7 +178,6 @@ def test_javascript_refuses_what_is_no_integer_of_32_bits(page: Page, value: obj
         in_browser(page, TABLE, [{"area_m2": value}])
 
 
-@needs_compiler
 def test_c_needs_no_library_no_memory_and_no_floating_point(tmp_path: Path):
     text = c_header("test", 1, "0" * 64, cases()[1][0])
     assert [line for line in text.splitlines() if line.startswith("#include")] == [

@@ -9,7 +9,7 @@ from datetime import date
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from core.canonical import sha256_hex
 from core.wire.evidence import Flag
@@ -18,15 +18,11 @@ from server.services.blobs import keep_blob
 from server.services.evidence import accept_evidence
 from server.store import lines, reports
 from tests.support.centre import Served
+from tests.support.chromium import chromium
 from tests.support.console_book import PASSWORD, Book, build_book, flagged_evidence
 from tests.support.pictures import claim_of
-from tests.support.requirements import require
 
 pytestmark = pytest.mark.browser
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
-]  # fmt: skip
 WIDTHS = {"phone": (390, 844), "tablet": (820, 1180), "desk": (1440, 900)}
 
 
@@ -58,11 +54,8 @@ def url(book: Book) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = require("chromium")
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=chromium, headless=True, args=ARGUMENTS)
+    with chromium() as found:
         yield found
-        found.close()
 
 
 @pytest.fixture

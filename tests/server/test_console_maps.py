@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import rasterio
 from affine import Affine
 from axe_playwright_python.sync_playwright import Axe
 from click.testing import CliRunner
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 from pyproj import Transformer
 
 from satellite.indices import index_named
@@ -29,13 +28,9 @@ from server.services.centre import Centre, RequestError
 from server.services.maps import DistrictMap, add_map, maps_in
 from server.store.engine import open_store
 from tests.support.centre import Served
+from tests.support.chromium import chromium
 from tests.support.console_book import PASSWORD, Book, build_book
-from tests.support.requirements import require
 
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
-]  # fmt: skip
 WIDTHS = {"phone": (390, 844), "tablet": (820, 1180), "desk": (1440, 900)}
 SHOTS = os.environ.get("HARVESTLINE_SCREENSHOTS", "")  # a folder, to look at the pages
 SIDE, STEP_M = 260, 10.0
@@ -152,11 +147,8 @@ def test_what_is_no_map_is_refused(tmp_path: Path, month: str, kind: str, head: 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = require("chromium")
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=chromium, headless=True, args=ARGUMENTS)
-        with closing(found):
-            yield found
+    with chromium() as found:
+        yield found
 
 
 @pytest.mark.browser

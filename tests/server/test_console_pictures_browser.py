@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
 
 from core.shape import encode
 from core.signing import sign_document
@@ -24,9 +23,9 @@ from server.app import create_app
 from server.services.evidence import accept_evidence
 from server.store import registry
 from tests.support.centre import Served
+from tests.support.chromium import chromium
 from tests.support.console_book import PASSWORD, Book, build_book
 from tests.support.console_evidence import Looks, seen_of_plot
-from tests.support.requirements import require
 from tests.support.tiny_scenes import (
     box_ring,
     ndvi_scene,
@@ -36,7 +35,6 @@ from tests.support.tiny_scenes import (
 )
 
 pytestmark = pytest.mark.browser
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 DAYS = ("2026-06-01", "2026-06-16", "2026-07-01", "2026-07-11")
 
 
@@ -83,10 +81,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.mark.parametrize("size", [(390, 844), (1440, 900)], ids=["phone", "desk"])
 def test_a_plot_s_pictures_load_fit_and_are_told(size: tuple[int, int], url: str) -> None:
     complaints: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=require("chromium"), headless=True, args=ARGUMENTS
-        )
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": size[0], "height": size[1]})
         page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
         page.goto(f"{url}/login")

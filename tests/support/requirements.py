@@ -17,6 +17,7 @@ import pytest
 
 DATA_SETTING = "HARVESTLINE_DATA"
 _INSTALL = {
+    "cc": "install Debian's gcc and libc6-dev",
     "chromium": "install Debian's chromium",
     "mosquitto": "install Debian's mosquitto",
     "postgresql": "install Debian's postgresql",
@@ -31,7 +32,7 @@ def require(component: str) -> Path:
     Parameters
     ----------
     component
-        ``chromium``, ``mosquitto``, ``postgresql`` or ``data``.
+        ``cc``, ``chromium``, ``mosquitto``, ``postgresql`` or ``data``.
     """
     found = find(component, os.environ)
     if found is None:

@@ -1,0 +1,32 @@
+"""The real browser of the tests: Debian's Chromium, without a word to the world outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tests.support.requirements import require
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update",
+]  # fmt: skip
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser that lives as long as the block."""
+    executable = require("chromium")
+    # Here, because a station's own installation has no driver and skips these tests.
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415
+
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(
+            executable_path=executable, headless=True, args=ARGUMENTS
+        )
+        yield found
+        found.close()
