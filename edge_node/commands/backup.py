@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from edge_node.commands.link import CONFIG, FILE
 from edge_node.commands.sealed_file import BackupError, require_passphrase
 from edge_node.config import read_secret
 from edge_node.decide.draws import recover
-from edge_node.store import box, logs, outbox
+from edge_node.store import box, leases, logs, outbox
 from edge_node.store.box import BoxState
 
 RECORDS_MAX = 1_000_000
@@ -92,24 +94,40 @@ def retire(hands: Hands, config: Path, file: Path) -> None:
     `harvestline-server box-gone --receipts`.
     """
     with bench(hands, config) as station:
-        recover(station.db, station.ends.desk, station.clock())
-        found = _unreported(station)
-        try:
-            file.write_text(json.dumps(found) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise BackupError(f"expected to write {file}: {error}") from error
+        # In one transaction: the station may run, and what it paid out in between would be
+        # in no file while its lease is released.
         with station.db.atomic():
+            recover(station.db, station.ends.desk, station.clock())
+            found = _unreported(station)
+            _write_whole(file, json.dumps(found) + "\n")
             box.move(station.db, BoxState.REPLACED, station.clock().at_ms)
         amount = sum(int(each["amount_minor"]) for each in found)
         click.echo(json.dumps({"receipts": len(found), "amount_minor": amount}))
 
 
+def _write_whole(file: Path, text: str) -> None:
+    part = file.with_name(f"{file.name}.part")
+    try:
+        with part.open("w", encoding="utf-8") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        part.replace(file)
+    except OSError as error:
+        raise BackupError(f"expected to write {file}: {error}") from error
+
+
 def _unreported(station: Bench) -> list[dict[str, Any]]:
-    """Posted draws of which the centre has no record, as it takes them."""
+    """Payouts of which the centre has no record, as it takes them.
+
+    Also those that were confirmed when this box could no longer write them down.
+    """
     after = outbox.delivered(station.db, LogClass.MONEY).seq
     run = logs.read_run(station.db, LogClass.MONEY, after, RECORDS_MAX, 2**40)
-    return [
+    posted = [
         each.body
         for each in run
         if each.kind == Up.DRAWDOWN.value and each.body["state"] == DrawState.POSTED.value
     ]
+    paid = (each.drawdown for each in leases.paid_out_draws(station.db))
+    return posted + [encode(replace(each, state=DrawState.POSTED)) for each in paid]

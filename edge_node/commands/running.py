@@ -52,7 +52,7 @@ from edge_node.faces.kiosk.visits import Visits
 from edge_node.intake.adapters import foreign_adapters
 from edge_node.intake.broker import make_broker
 from edge_node.intake.intake import Intake
-from edge_node.store.box import may_write
+from edge_node.store.box import BoxNotConfirmedError, may_write
 from edge_node.store.clocks import newest_anchor, read_clock
 from edge_node.store.database import DiskFullError, StationDatabase, StoreError, open_database
 from edge_node.store.devices import DeviceRegistry
@@ -288,7 +288,7 @@ class Running:
             try:
                 if may_write(db):  # else the numbers of another box would be given twice
                     tend_readings(db, self._settings, desk, read_clock(db, hands.reading()))
-            except (DiskFullError, StoreError) as error:
+            except (DiskFullError, StoreError, BoxNotConfirmedError) as error:
                 log_event("features_wait", {"code": error.code})
 
     def _sync(self) -> None:

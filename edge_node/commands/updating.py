@@ -11,6 +11,7 @@ from edge_node.commands.hands import Bench, allowance_of
 from edge_node.config import SettingError, Settings
 from edge_node.faces.kiosk.words import LANGUAGES, needed
 from edge_node.store import updates
+from edge_node.store.box import BoxNotConfirmedError
 from edge_node.store.clocks import read_clock
 from edge_node.store.database import DiskFullError, StationDatabase, StoreError
 from edge_node.sync.metering import Meter
@@ -134,7 +135,7 @@ class Updating:
             if client is None or not is_due(self._db, self._station.settings, self._at_ms()):
                 return
             looked = look_over_link(self._channel, self._station, client)
-        except (DiskFullError, StoreError) as error:
+        except (DiskFullError, StoreError, BoxNotConfirmedError) as error:
             self._log("updates_wait", {"code": error.code})
             return
         for words in (looked.problem, *looked.refusals):

@@ -204,6 +204,15 @@ def pending_draws(db: StationDatabase) -> tuple[KeptDraw, ...]:
     return tuple(kept for kept in map(_kept, rows) if kept.drawdown.lease_id not in held)
 
 
+def paid_out_draws(db: StationDatabase) -> tuple[KeptDraw, ...]:
+    """Draws whose payout was confirmed and that are not posted yet, oldest first."""
+    rows = db.execute(
+        _SELECT + "WHERE state = 'pending' AND coalesce(paid_out_at_ms, 0) > 0 "
+        "ORDER BY began_at_ms, draw_id"
+    )
+    return tuple(map(_kept, rows))
+
+
 def _lease(document: str) -> Lease:
     return decode(Lease, json.loads(document)["body"])
 

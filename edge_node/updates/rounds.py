@@ -15,6 +15,7 @@ from core.errors import HarvestlineError, ModelRefusedError
 from core.lending.lease import Clock
 from core.wire.update import Rollout, TargetNote
 from edge_node.store import models, updates
+from edge_node.store.box import may_write
 from edge_node.store.database import DiskFullError, StationDatabase, StoreError
 from edge_node.store.updates import GONE, State, UpdateBudgetError, Version
 from edge_node.updates.activation import (
@@ -244,6 +245,8 @@ def watch(channel: Channel, clock: Clock, *, starting: bool = False) -> tuple[st
         If the station cannot write.
     """
     gone = []
+    if not may_write(channel.bay.db):
+        return ()  # a box that waits for the centre's word can write nothing down
     for version in updates.all_in_use(channel.bay.db):
         watched = clock.at_ms < version.watch_until_ms
         if not watched and not starting:
