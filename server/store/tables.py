@@ -212,6 +212,21 @@ ledger_lines = _table(
     ),
 )  # fmt: skip
 
+# What a writer signed of its log, what the centre signed of all of them, and the books' rules.
+signed_heads = _table(
+    "signed_heads", ("writer", "log", "stream", "seq"), _text("writer"), _text("log"),
+    _text("stream"), _count("seq"), _text("head"), _bytes("header"), _bytes("signature"),
+    _count("received_at_ms"),
+)  # fmt: skip
+day_roots = _table(
+    "day_roots", ("seq",), _count("seq"), _text("day"), _text("root"), _text("previous"),
+    _count("heads_count"), _text("sha256"), _count("signed_at_ms"), _bytes("document"),
+)  # fmt: skip
+book_rules = _table(
+    "book_rules", ("kind", "version"), _text("kind"), _count("version"), _text("effective_from"),
+    _text("content"), _text("sha256"), _count("added_at_ms"), _text("added_by"),
+)  # fmt: skip
+
 # Evidence and readings.
 evidence = _table(
     "evidence", ("evidence_id",), _text("evidence_id"), _text("sha256"), _text("satellite"),
@@ -309,9 +324,10 @@ _index(ledger_entries, "cause_id", "kind", unique=True)
 _index(ledger_lines, "account")
 _index(evidence, "subject_id", "as_of")
 _index(models, "name", "version", unique=True)
+_index(day_roots, "day", unique=True)
 
 # Tables in which a row is never changed or taken away; the migrations say so by trigger.
 APPEND_ONLY = (
     ledger_entries, ledger_lines, movements, applications, decisions, consents, evidence,
-    inbound_records, outbound_records, audit,
+    inbound_records, outbound_records, audit, signed_heads, day_roots, book_rules,
 )  # fmt: skip
