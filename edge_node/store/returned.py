@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from core.scoring.features import DailyFeature
+from core.units import PPM
 from core.wire.records import LineOpened
-from edge_node.store import lines
+from edge_node.store import daily, lines
 from edge_node.store.database import StationDatabase
 from edge_node.store.village import as_text
 
@@ -18,7 +19,11 @@ def take_opened(db: StationDatabase, opened: LineOpened, as_of: str, at_ms: int)
 
 
 def take_settled(db: StationDatabase, feature: DailyFeature, final_no: int, at_ms: int) -> None:
-    """Store a settled version that another box computed; an open one of that day gives way."""
+    """Store a settled version that another box computed; an open one of that day gives way.
+
+    The record says nothing of what vouched for its readings, so none counts as signed: a
+    box that is put back must not take a gateway's word for a device's.
+    """
     day = (feature.subject_id, feature.feature, feature.day)
     db.execute(
         "DELETE FROM daily_features WHERE subject_id = ? AND feature = ? AND day = ? "
@@ -30,12 +35,9 @@ def take_settled(db: StationDatabase, feature: DailyFeature, final_no: int, at_m
         "WHERE subject_id = ? AND feature = ? AND day = ?",
         day,
     ).fetchone()[0]
+    daily.put_version(db, feature, version, at_ms, unsigned_ppm=PPM)
     db.execute(
-        "INSERT INTO daily_features (subject_id, feature, day, version, value, coverage_ppm, "
-        "readings_count, readings_sha256, computed_ms, final_no) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            *day, version, feature.value, feature.coverage_ppm, feature.readings_count,
-            feature.readings_sha256, at_ms, final_no,
-        ],
-    )  # fmt: skip
+        "UPDATE daily_features SET final_no = ? "
+        "WHERE subject_id = ? AND feature = ? AND day = ? AND version = ?",
+        [final_no, *day, version],
+    )

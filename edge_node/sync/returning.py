@@ -74,15 +74,24 @@ def take_own(db: StationDatabase, ends: Ends, record: Record, clock: Clock) -> N
 
 
 def take_confirmation(db: StationDatabase, ends: Ends, record: Record, clock: Clock) -> None:
-    """The centre confirms a box: this one, and it writes from now on; or another."""
-    told = decode(Box, record.body)
-    if told.key_id != ends.signer.key_id:
-        if told.generation > box.standing(db).generation:
-            box.move(db, BoxState.REPLACED, clock.at_ms)
+    """The centre confirms a box: this one, and it writes from now on; or another.
+
+    Only a box that waits begins to write. One that was stopped, by its own hand-over, by
+    ``retire`` or by the centre's word, stays so although its confirmation comes late: what
+    it held may be given out again. One that waits goes on waiting when it hears of another,
+    for its own confirmation may stand behind it in the same log.
+    """
+    told, standing = decode(Box, record.body), box.standing(db)
+    if told.generation <= standing.generation:
         return
-    box.move(db, BoxState.ACTIVE, clock.at_ms, told.generation)
-    box.hold(db, told.held_leases)
-    _say_who_left(db, ends, clock)
+    waits = standing.state is BoxState.RESTORED
+    if told.key_id != ends.signer.key_id:
+        state = BoxState.RESTORED if waits else BoxState.REPLACED
+        box.move(db, state, clock.at_ms, told.generation)
+    elif waits:
+        box.move(db, BoxState.ACTIVE, clock.at_ms, told.generation)
+        box.hold(db, told.held_leases)
+        _say_who_left(db, ends, clock)
 
 
 def take_release(db: StationDatabase, _ends: Ends, record: Record, _clock: Clock) -> None:
@@ -110,7 +119,7 @@ def note_replaced(db: StationDatabase, ends: Ends, document: bytes, clock: Clock
     standing = box.standing(db)
     if told.station == ends.desk.station and told.generation > standing.generation:
         with db.atomic():
-            box.move(db, BoxState.REPLACED, clock.at_ms)
+            box.move(db, BoxState.REPLACED, clock.at_ms, told.generation)
     return told
 
 

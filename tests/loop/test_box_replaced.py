@@ -234,6 +234,28 @@ def test_an_unconfirmed_box_writes_nothing_whatever_the_code_does(story: Story):
         new.close()
 
 
+def test_a_box_that_was_stopped_by_hand_does_not_wake_by_a_late_confirmation(story: Story):
+    """Its receipts are with the lender, and its leases may be given out again."""
+    told, new = story.boxes.put_back(story.boxes.back_up(story.old))
+    try:
+        story.boxes.confirm(told)
+        box.move(new.db, BoxState.REPLACED, story.world.now_ms)  # as `retire` does
+        assert not story.boxes.sync(new)
+        assert box.standing(new.db).state is BoxState.REPLACED
+        assert story.draw(new) == "draw_no_lease"
+    finally:
+        new.close()
+
+
+def test_a_box_knows_which_one_took_its_place(story: Story):
+    told, new = story.boxes.put_back(story.boxes.back_up(story.old))
+    new.close()
+    generation = story.boxes.confirm(told).box.generation
+    assert "HL-EDGE-036" in story.boxes.sync(story.old)
+    found = box.standing(story.old.db)
+    assert (found.state, found.generation) == (BoxState.REPLACED, generation)
+
+
 def test_a_request_that_does_not_fit_is_refused(story: Story, tmp_path: Path):
     told, new = story.boxes.put_back(story.boxes.back_up(story.old))
     new.close()
