@@ -2,8 +2,10 @@
 
 An entry is sealed by the store (lines first, header last); here stands what makes
 one valid and what its bytes are. Debits are positive, credits negative. Accounts
-are paths: ``loan/principal/<line>``, ``loan/interest/<line>``, ``loan/fee/<line>``
-(what the farmer owes), ``cash/<station>``, ``income/interest``, ``income/fee``.
+are paths: ``loan/principal/<line>``, ``loan/interest/<line>``, ``loan/fee/<line>``,
+``loan/penalty/<line>`` (what the farmer owes), ``payable/<line>`` (what is owed to the
+farmer), ``cash/<station>``, ``income/interest``, ``income/fee``, ``income/penalty``, and
+``income/rebate``, which lessens it.
 """
 
 from __future__ import annotations
@@ -29,6 +31,9 @@ class EntryKind(Enum):
     FEE = "fee"
     REPAYMENT = "repayment"
     REVERSAL = "reversal"
+    PENALTY = "penalty"
+    CAPITALISATION = "capitalisation"  # interest that became principal
+    REBATE = "rebate"  # interest given back to who paid promptly
 
 
 @dataclass(frozen=True, slots=True)
