@@ -119,7 +119,8 @@ def all_in_use(db: StationDatabase) -> tuple[Version, ...]:
 def put_pack(db: StationDatabase, sha256: str, data: bytes) -> None:
     """Keep the bytes of a small target; those of versions that are of no use any more go."""
     db.execute(
-        "INSERT INTO update_packs (sha256, data) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        "INSERT INTO update_packs (sha256, data) VALUES (?, ?) "
+        "ON CONFLICT (sha256) DO UPDATE SET data = excluded.data",
         [sha256, data],
     )
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.canonical import sha256_hex
 from core.errors import HarvestlineError
 from core.lending.lease import Clock
 from core.signing import Verifier
@@ -21,7 +22,7 @@ from edge_node.decide.desk import Desk
 from edge_node.store import logs, models, updates, village
 from edge_node.store.database import StationDatabase
 from edge_node.store.updates import State, Version
-from edge_node.updates.errors import HealthCheckError
+from edge_node.updates.errors import ContentLostError
 from edge_node.updates.fetch import store_path
 from edge_node.updates.health import Found, cited_as
 from edge_node.updates.trust import Offer
@@ -31,6 +32,7 @@ ACT_OF_STATE = {
     State.FAILED: UpdateAct.FAILED,
     State.ROLLED_BACK: UpdateAct.ROLLED_BACK,
     State.WITHDRAWN: UpdateAct.WITHDRAWN,
+    State.SUPERSEDED: UpdateAct.ROLLED_BACK,  # for want of its bytes: it may come again
 }
 
 
@@ -60,19 +62,22 @@ class Refusal:
 def content_of(bay: Bay, version: Version) -> bytes | Path:
     """The bytes of a version's pack, or the file of its basemap.
 
+    Of a basemap only the length is looked at: it may be half a gigabyte, its hash was
+    verified when it came, and a part that went bad shows itself where it is read.
+
     Raises
     ------
-    HealthCheckError
+    ContentLostError
         If they are not here any more, or were changed on the disk.
     """
     if version.place.kind is UpdateKind.BASEMAP:
         path = store_path(bay.folder, version.sha256)
         if not path.is_file() or path.stat().st_size != version.size_bytes:
-            raise HealthCheckError(f"{version.slot} {version.version}: its file is gone or cut")
+            raise ContentLostError(f"{version.slot} {version.version}: its file is gone or cut")
         return path
     data = updates.pack(bay.db, version.sha256)
-    if data is None:
-        raise HealthCheckError(f"{version.slot} {version.version}: its bytes are gone")
+    if data is None or sha256_hex(data) != version.sha256:
+        raise ContentLostError(f"{version.slot} {version.version}: its bytes are gone or altered")
     return data
 
 
@@ -160,7 +165,7 @@ def take_back(
     Parameters
     ----------
     state
-        ``ROLLED_BACK`` or ``WITHDRAWN``.
+        ``ROLLED_BACK`` or ``WITHDRAWN``; ``SUPERSEDED`` if it may come into use again.
     is_sound
         Whether a version that was in use before may be again.
 

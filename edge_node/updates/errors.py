@@ -69,3 +69,9 @@ class UpdateSourceError(HarvestlineError):
     """The folder or the centre does not have what its metadata name."""
 
     code = "HL-EDGE-034"
+
+
+class ContentLostError(HarvestlineError):
+    """A version's bytes are gone or were changed on this disk; the version itself is sound."""
+
+    code = "HL-EDGE-039"

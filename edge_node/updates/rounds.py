@@ -29,6 +29,7 @@ from edge_node.updates.activation import (
     take_back,
 )
 from edge_node.updates.errors import (
+    ContentLostError,
     HealthCheckError,
     TargetAlteredError,
     UpdateEndlessError,
@@ -44,7 +45,9 @@ from edge_node.updates.trust import Offer, Trusted, refresh
 STARTS_MAX = 5  # that neither ran steadily nor ended in order, while a version is watched
 METADATA_KEPT = "trusted"
 MS_PER_HOUR = 3_600_000
-_PASSED_OVER = (TargetAlteredError, UpdateEndlessError, UpdateSourceError, UpdateMisfitError)
+_PASSED_OVER = (
+    TargetAlteredError, UpdateEndlessError, UpdateSourceError, UpdateMisfitError, ContentLostError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +242,9 @@ def _install(channel: Channel, source: Source, offer: Offer, clock: Clock) -> st
 def watch(channel: Channel, clock: Clock, *, starting: bool = False) -> tuple[str, ...]:
     """Examine again what is watched, and at a start all that is in use; what was taken back.
 
+    A version whose bytes the disk has lost is not to blame: it makes way, and comes into
+    use again when it was fetched once more.
+
     Raises
     ------
     StoreError, DiskFullError
@@ -249,14 +255,13 @@ def watch(channel: Channel, clock: Clock, *, starting: bool = False) -> tuple[st
         return ()  # a box that waits for the centre's word can write nothing down
     for version in updates.all_in_use(channel.bay.db):
         watched = clock.at_ms < version.watch_until_ms
-        if not watched and not starting:
-            continue
-        why = _fault(channel, version, clock)
+        why = _fault(channel, version, clock, examined=watched or starting)
         if why is not None:
-            sound = _soundness(channel, clock)
-            take_back(channel.bay, version, State.ROLLED_BACK, why, sound, clock)
+            lost = why.code == ContentLostError.code
+            state = State.SUPERSEDED if lost else State.ROLLED_BACK
+            take_back(channel.bay, version, state, why, _soundness(channel, clock), clock)
             path = version.place.path(version.version)
-            channel.step(f"rolled_back {path} {why.code}")
+            channel.step(f"{'lost' if lost else 'rolled_back'} {path} {why.code}")
             gone.append(path)
     return tuple(gone)
 
@@ -276,16 +281,21 @@ def roll_back(channel: Channel, slot: str, words: str, clock: Clock) -> Version 
     return take_back(channel.bay, current, State.ROLLED_BACK, why, sound, clock)
 
 
-def _fault(channel: Channel, version: Version, clock: Clock) -> Refusal | None:
-    if version.starts_count > STARTS_MAX:
+def _fault(
+    channel: Channel, version: Version, clock: Clock, *, examined: bool = True
+) -> Refusal | None:
+    """Why a version may not be in use; only that its bytes are lost unless it is examined."""
+    if examined and version.starts_count > STARTS_MAX:
         return Refusal(
             HealthCheckError.code,
             f"the station started {version.starts_count} times since, and never ran steadily",
         )
     note = TargetNote(version.slot, version.version, Rollout())
     try:
-        examine(note, content_of(channel.bay, version), _measure(channel, clock, first=False))
-    except (HealthCheckError, UpdateMisfitError) as error:
+        content = content_of(channel.bay, version)
+        if examined:
+            examine(note, content, _measure(channel, clock, first=False))
+    except (ContentLostError, HealthCheckError, UpdateMisfitError) as error:
         return Refusal.of(error)
     return None
 

@@ -178,6 +178,44 @@ def test_what_turns_out_unsound_while_it_is_watched_goes_by_itself(here):
     assert here.in_use("basemap") == 1
     assert here.events()[-1] == ("basemap", 2, "rolled_back", 1)
     assert here.basemap().read_bytes() == basemap_bytes()
+    assert here.look().activated == ("basemap/2.pmtiles",), "the disk was to blame"
+
+
+def lose_basemap(here):
+    here.basemap().unlink()
+
+
+def lose_pack(here):
+    here.db.execute("DELETE FROM update_packs")
+
+
+def alter_pack(here):
+    here.db.execute("UPDATE update_packs SET data = x'7b7d'")
+
+
+@pytest.mark.parametrize(
+    ("slot", "target", "lose"),
+    [
+        ("basemap", basemap_target(basemap_bytes()), lose_basemap),
+        ("prompts/sw", prompts_target(SWAHILI), lose_pack),
+        ("prompts/sw", prompts_target(SWAHILI), alter_pack),
+    ],
+)
+def test_what_the_disk_has_lost_is_fetched_again_and_not_condemned(here, slot, target, lose):
+    here.repository.add(*target)
+    here.repository.publish()
+    here.look()
+    here.days_later(90)  # long after the watch
+    lose(here)
+    path = target[0].path
+    assert watch(here.channel(), here.station.clock) == (path,)
+    assert here.in_use(slot) == 0, "nothing is in use that is not here"
+    assert here.version(slot, 1).reason.startswith("HL-EDGE-039")
+    assert here.look().activated == (path,)
+    assert here.in_use(slot) == 1
+    assert watch(here.channel(), here.station.clock, starting=True) == ()
+    acts = [(act, now) for named, _, act, now in here.events() if named == slot]
+    assert acts == [("activated", 1), ("rolled_back", 0), ("activated", 1)]
 
 
 def test_a_release_that_needs_more_sentences_rolls_old_prompts_back_at_its_start(here):
