@@ -43,6 +43,8 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-CORE-012": CatalogueEntry("annual percentage rate has no solution", 422, EXIT_BAD_INPUT),
     "HL-CORE-013": CatalogueEntry("decision card does not replay", 409, EXIT_REFUSED),
     "HL-CORE-014": CatalogueEntry("annual percentage rate is not unique", 422, EXIT_BAD_INPUT),
+    "HL-CORE-015": CatalogueEntry("chart of accounts is not valid", 422, EXIT_BAD_INPUT),
+    "HL-CORE-016": CatalogueEntry("provisioning rules are not valid", 422, EXIT_BAD_INPUT),
     # edge: the base station
     "HL-EDGE-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
     "HL-EDGE-002": CatalogueEntry("store cannot be written", 503, EXIT_STORAGE),
@@ -121,6 +123,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-SRV-012": CatalogueEntry("form lacks its page's token", 403, EXIT_REFUSED),
     "HL-SRV-013": CatalogueEntry("repository of updates cannot be used", 409, EXIT_REFUSED),
     "HL-SRV-014": CatalogueEntry("station's box was replaced", 403, EXIT_REFUSED),
+    "HL-SRV-015": CatalogueEntry("scenario of a stress test is not valid", 422, EXIT_BAD_INPUT),
     # sim: devices in a box
     "HL-SIM-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
     "HL-SIM-002": CatalogueEntry("replay file cannot be used", 422, EXIT_BAD_INPUT),
@@ -237,6 +240,18 @@ class SeveralRatesError(PriceError):
     """More than one annual percentage rate explains the payment flows."""
 
     code = "HL-CORE-014"
+
+
+class ChartError(HarvestlineError):
+    """A chart of accounts contradicts itself, or lacks what the program posts to."""
+
+    code = "HL-CORE-015"
+
+
+class ProvisioningError(HarvestlineError):
+    """Provisioning rules hold what cannot be."""
+
+    code = "HL-CORE-016"
 
 
 class ReplayMismatchError(HarvestlineError):
