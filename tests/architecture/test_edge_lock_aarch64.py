@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.requirements import lack
 from tests.support.tree import REPOSITORY
 
 UV = Path(sys.executable).parent / "uv"
@@ -20,7 +21,7 @@ PLATFORM = "aarch64-manylinux_2_28"  # Debian 10 and newer, Raspberry Pi OS
 def require_the_index(done: subprocess.CompletedProcess[str]) -> None:
     """Skip where no package index can be asked."""
     if done.returncode and any(each in done.stderr.lower() for each in UNREACHABLE):
-        pytest.skip("needs a package index, and none can be reached from here")
+        lack("package-index", "needs a package index, and none can be reached from here")
 
 
 def resolve(lock: Path, *options: str) -> subprocess.CompletedProcess[str]:

@@ -12,14 +12,23 @@ import pytest
 from tests.support.requirements import COMPONENTS, find, refuses_skips
 from tests.support.tree import REPOSITORY
 
-NEEDS_DATA = "from tests.support.requirements import require\ndef test_it():\n    require('data')\n"
+NEEDY = """
+from tests.support.requirements import oracle, require
+
+def test_data():
+    require("data")
+
+def test_oracle():
+    oracle("an_oracle_that_is_not_there")
+"""
 
 
-@pytest.mark.parametrize(("ci", "outcome"), [("", "1 skipped"), ("true", "1 failed")])
-def test_missing_data_skips_at_home_and_fails_in_ci(ci: str, outcome: str, tmp_path: Path):
-    (tmp_path / "test_needs_data.py").write_text(NEEDS_DATA, encoding="utf-8")
+@pytest.mark.parametrize(("ci", "outcome"), [("", "2 skipped"), ("true", "2 failed")])
+def test_what_is_missing_skips_at_home_and_fails_in_ci(ci: str, outcome: str, tmp_path: Path):
+    (tmp_path / "test_needy.py").write_text(NEEDY, encoding="utf-8")
     environ = {**os.environ, "CI": ci, "PYTHONPATH": str(REPOSITORY)}
-    environ.pop("HARVESTLINE_DATA", None)
+    for setting in ("HARVESTLINE_DATA", "HARVESTLINE_CI_LACKS"):
+        environ.pop(setting, None)
     result = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rsf", str(tmp_path)],
         cwd=tmp_path,
@@ -30,6 +39,7 @@ def test_missing_data_skips_at_home_and_fails_in_ci(ci: str, outcome: str, tmp_p
     )
     assert outcome in result.stdout, result.stdout + result.stderr
     assert "set HARVESTLINE_DATA to the folder" in result.stdout
+    assert "the oracle an_oracle_that_is_not_there is not installed" in result.stdout
 
 
 @pytest.mark.parametrize("component", ["chromium", "mosquitto", "data"])
@@ -54,4 +64,10 @@ def test_unknown_component_is_refused():
     ("ci", "refused"), [("true", True), ("1", True), ("false", False), ("", False)]
 )
 def test_only_a_set_ci_refuses_skips(ci: str, refused: bool):
-    assert refuses_skips({"CI": ci}) is refused
+    assert refuses_skips({"CI": ci}, "data") is refused
+
+
+def test_what_ci_says_that_it_lacks_is_skipped_and_nothing_else():
+    environ = {"CI": "true", "HARVESTLINE_CI_LACKS": "data mount"}
+    assert not refuses_skips(environ, "data")
+    assert refuses_skips(environ, "chromium")

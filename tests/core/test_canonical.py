@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from core.canonical import canonical_bytes, canonical_hash, parse_canonical
 from core.errors import CanonicalError
+from tests.support.requirements import oracle
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20).map(
     lambda s: __import__("unicodedata").normalize("NFC", s)
@@ -26,7 +27,7 @@ def test_what_is_written_reads_back_the_same(value: dict[str, object]) -> None:
 
 @given(VALUES)
 def test_bytes_equal_the_rfc_8785_reference(value: object) -> None:
-    rfc8785 = pytest.importorskip("rfc8785", reason="the RFC 8785 reference is not installed")
+    rfc8785 = oracle("rfc8785")
     assert canonical_bytes(value) == rfc8785.dumps(value)
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import date, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +29,7 @@ from core.lending.price import Flow, apr_ppm, effective_rate
 from core.lending.product import parse_product
 from core.lending.schedule import bullet, next_working_day
 from tests.support.products import CROP, HERD, crop_product
+from tests.support.requirements import oracle, require
 
 DAY = date(2026, 3, 20)
 
@@ -61,12 +60,8 @@ def test_daily_views_of_interest_never_drift_from_the_sum(
 
 
 def test_the_commissions_examples_to_six_digits() -> None:
-    folder = os.environ.get("HARVESTLINE_DATA")
-    if not folder:
-        pytest.skip("HARVESTLINE_DATA is not set: no published examples of the rate at hand")
-    cases: list[dict[str, Any]] = json.loads(
-        (Path(folder) / "apr_vectors" / "eu_aprc.json").read_text()
-    )
+    text = (require("data") / "apr_vectors" / "eu_aprc.json").read_text()
+    cases: list[dict[str, Any]] = json.loads(text)
     assert len(cases) == 12
     for case in cases:
         flows = [(Decimal(str(years)), Decimal(str(amount))) for years, amount in case["flows"]]
@@ -77,7 +72,7 @@ def test_the_commissions_examples_to_six_digits() -> None:
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1_000, 10**9), st.integers(1, 900), st.integers(1, 500_000))
 def test_the_rate_equals_the_oracle(amount: int, days: int, cost_ppm: int) -> None:
-    pyxirr = pytest.importorskip("pyxirr", reason="the oracle pyxirr is not installed")
+    pyxirr = oracle("pyxirr")
     back = amount + amount * cost_ppm // 1_000_000 + 1
     dates = [DAY, DAY + timedelta(days=days)]
     expected = pyxirr.xirr(dates, [float(amount), -float(back)])

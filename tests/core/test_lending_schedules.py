@@ -174,6 +174,10 @@ def test_a_product_that_says_nothing_of_it_is_as_it_was() -> None:
         ({"calendar": {"roll": "stay", "rest_weekdays": [7]}}, "rest_weekdays"),
         ({"calendar": {"roll": "stay", "rest_weekdays": [0, 1, 2, 3, 4, 5, 6]}}, "not all"),
         ({"calendar": {"roll": "stay", "rest_weekdays": [], "holidays": ["1 May"]}}, "holidays"),
+        ({"calendar": {"roll": "stay", "rest_weekdays": [], "holidays": ["20261225"]}}, "holidays"),
+        ({"price": {**CROP["price"], "as_of": "March"}}, r"price\.as_of must be a date"),
+        ({"due_on": "20260915"}, "due_on must be a date"),
+        ({"due_on": "2026-W38-2"}, "due_on must be a date"),
     ],
 )
 def test_repayment_terms_that_contradict_themselves_are_refused(

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +16,7 @@ from core.errors import PriceError, SeveralRatesError
 from core.lending.price import FLOWS_MAX, Flow, apr_ppm, effective_rate
 from core.lending.regz import Transfer, UnitKind, UnitPeriod, apr, unit_periods
 from core.lending.roots import rounded
+from tests.support.requirements import oracle, require
 
 DAY, WEEK, HALF_MONTH = (UnitPeriod(k) for k in (UnitKind.DAY, UnitKind.WEEK, UnitKind.SEMIMONTH))
 MONTH, QUARTER, YEAR = (
@@ -35,12 +34,8 @@ def eu(*flows: tuple[str, str]) -> Decimal:
 
 
 def vectors(name: str) -> list[dict[str, Any]]:
-    folder = os.environ.get("HARVESTLINE_DATA")
-    if not folder:
-        pytest.skip("HARVESTLINE_DATA is not set: no published examples of the rate at hand")
-    found: list[dict[str, Any]] = json.loads(
-        (Path(folder) / "apr_vectors" / name).read_text(), parse_float=Decimal
-    )
+    text = (require("data") / "apr_vectors" / name).read_text()
+    found: list[dict[str, Any]] = json.loads(text, parse_float=Decimal)
     return found
 
 
@@ -303,7 +298,7 @@ PAYMENTS = st.lists(st.tuples(st.integers(1, 1200), st.integers(1, 10**7)), min_
 @settings(max_examples=40, deadline=None)
 @given(st.integers(10**4, 10**7), PAYMENTS)
 def test_the_rate_of_a_loan_is_the_oracles(drawn: int, paid: list[tuple[int, int]]) -> None:
-    pyxirr = pytest.importorskip("pyxirr", reason="the oracle pyxirr is not installed")
+    pyxirr = oracle("pyxirr")
     begin = date(2026, 1, 1)
     dates = [begin, *(begin + timedelta(days=days) for days, _ in paid)]
     expected = pyxirr.xirr(dates, [float(drawn), *(-float(amount) for _, amount in paid)])

@@ -5,10 +5,22 @@ from typing import Any
 import pytest
 
 from core.errors import ShapeError
+from core.scoring.features import DailyFeature
 from core.shape import decode, encode
-from core.wire.evidence import Stage, YieldEstimate
+from core.wire.evidence import (
+    CurvePoint,
+    Flag,
+    Hazard,
+    Observation,
+    PictureRef,
+    Season,
+    Stage,
+    YieldEstimate,
+)
 from core.wire.records import ConsentAction, EvidenceDigest, LineStatus
+from core.wire.registry import Subject
 from core.wire.telemetry import Batch, Sample
+from core.wire.weather import Forecast
 
 BATCH: dict[str, Any] = {
     "device": "soil-1",
@@ -81,3 +93,42 @@ def _line() -> dict[str, object]:
         "fee_minor": 0, "rate_ppm": 1, "due_on": "2026-09-15", "as_of": "2026-05-01",
         "movement": "held", "reasons": [], "evidence_ids": [], "open": True,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cls", "body", "name"),
+    [
+        (Observation, {"mean_e4": 1, "valid_ppm": 1, "scene_id": "s", "used": True}, "day"),
+        (CurvePoint, {"mean_e4": 1, "low_e4": 1, "high_e4": 1}, "day"),
+        (Season, {}, "start_on"),
+        (Season, {}, "peak_on"),
+        (Season, {}, "end_on"),
+        (Hazard, {"kind": "hail", "raised_on": "2026-05-01"}, "since_on"),
+        (Hazard, {"kind": "hail", "since_on": "2026-05-01"}, "raised_on"),
+        (Flag, {"code": "c", "precision_ppm": 1, "base_rate_ppm": 1, "facts": {}}, "raised_on"),
+        (
+            PictureRef,
+            {"kind": "index", "sha256": "s", "media_type": "image/png", "size_bytes": 1},
+            "day",
+        ),
+        (Forecast, {"place": "", "rain_um": [1]}, "issued_on"),
+        (
+            DailyFeature,
+            {"subject_id": "s", "feature": "f", "value": 1, "coverage_ppm": 1,
+             "readings_count": 1, "readings_sha256": "s"},
+            "day",
+        ),
+        (
+            Subject,
+            {"subject_id": "s", "kind": "plot", "farmer_id": "f", "name": "n", "area_m2": 1},
+            "sown_on",
+        ),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("text", ["20260501", "2026-05-1"])
+def test_a_day_that_is_none_is_refused_where_it_is_read(
+    cls: type, body: dict[str, Any], name: str, text: str
+) -> None:
+    decode(cls, {**body, name: "2026-05-01"})
+    with pytest.raises(ShapeError, match=rf"{name} must be a date"):
+        decode(cls, {**body, name: text})

@@ -11,11 +11,13 @@ from core.errors import UnitError
 from core.units import (
     Money,
     allocate,
+    civil_date,
     civil_day,
     day_start_ms,
     divide_half_even,
     floor_to_unit,
     format_money,
+    require_date,
     share_ppm,
 )
 
@@ -90,3 +92,11 @@ def test_a_civil_day_begins_where_it_says(day: date, hours: int) -> None:
     start = day_start_ms(day, hours * 3_600_000)
     assert civil_day(start, hours * 3_600_000) == day
     assert civil_day(start - 1, hours * 3_600_000) < day
+
+
+@pytest.mark.parametrize("text", ["20261225", "2026-W52-5", "2026-12-32", "2026-12-25T00:00", ""])
+def test_a_date_has_one_spelling(text: str) -> None:
+    assert civil_date("2026-12-25") == date(2026, 12, 25)
+    assert civil_date(text) is None
+    with pytest.raises(UnitError, match="sown_on must be a date such as"):
+        require_date(text, "sown_on")

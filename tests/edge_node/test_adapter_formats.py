@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import csv
 import json
-import os
 import re
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +18,7 @@ from edge_node.intake.adapters import bthome, chirpstack, ear_tags, senml
 from edge_node.intake.adapters.mapping import ForeignDevice, MappingError, Slice, parse_mapping
 from edge_node.intake.adapters.reading import ForeignMessageError, parse_json
 from edge_node.keys import open_ccm
+from tests.support.requirements import require
 
 MAC = "54:48:E6:8F:80:A5"
 
@@ -263,10 +263,7 @@ def test_number_that_no_tag_can_hold_is_refused():
 
 
 def test_codes_agree_with_the_published_lists():
-    folder = os.environ.get("HARVESTLINE_DATA")
-    if not folder:
-        pytest.skip("HARVESTLINE_DATA is not set: the lists of codes are not at hand")
-    codes = Path(folder) / "codes"
+    codes = require("data") / "codes"
     with (codes / "icar_animal_id_schemes.csv").open(encoding="utf-8") as file:
         schemes = {row["scheme"]: row for row in csv.DictReader(file)}
     with (codes / "iso3166_1.csv").open(encoding="utf-8") as file:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from click.testing import CliRunner
 from edge_node.app import main
 from edge_node.commands.unit import unit_text
 from edge_node.config import SettingError
+from tests.support.requirements import require
 
 EXPOSURE_MAX = 2.0
 MUST_BE = {
@@ -44,9 +44,7 @@ def test_a_path_that_systemd_would_read_otherwise_is_refused(tmp_path: Path, nam
 
 
 def test_systemd_finds_nothing_wrong_and_little_exposed(tmp_path: Path):
-    analyze = shutil.which("systemd-analyze")
-    if analyze is None:
-        pytest.skip("systemd-analyze is not installed: the settings above are checked all the same")
+    analyze = require("systemd-analyze")
     path = tmp_path / "harvestline-edge.service"
     path.write_text(unit_text(tmp_path / "station.toml", "root", Path("/bin/true")))
     verified = subprocess.run(

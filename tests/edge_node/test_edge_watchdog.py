@@ -12,6 +12,7 @@ import pytest
 from core.wire.telemetry import topic
 from edge_node.commands.heart import Heart, Turns, Watchdog, notifier, watchdog_ms
 from edge_node.commands.watching import page_alive, probe_pages
+from edge_node.config import SettingError
 from edge_node.intake import Intake, make_broker
 from edge_node.store.devices import DeviceRegistry
 from tests.support.edge_device import EdgeDevice
@@ -173,3 +174,30 @@ def test_it_is_told_no_oftener_than_it_asks_for(supervisor: Supervisor):
         told += [supervisor.heard()] if supervisor.now_ms % (5 * SECOND_MS) == 0 else []
         supervisor.now_ms += SECOND_MS
     assert [bool(each) for each in told] == [True, False, False, False, True, False, False, False]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_broker_whose_look_at_revocations_died_is_not_taken_for_running(tmp_path: Path):
+    """Else a revoked device would stay connected for as long as the station runs."""
+    settings = settings_for(tmp_path)
+    database(tmp_path, "probe-1").close()
+    clock_file_gone = threading.Event()
+
+    def now_ms() -> int:
+        if clock_file_gone.is_set():
+            raise SettingError("expected a clock file")
+        return NOW_MS
+
+    registry = DeviceRegistry(settings.database_path, settings.station, now_ms)
+    broker = make_broker(settings, registry, "station-secret", lambda _event, _facts: None)
+    try:
+        access = broker.start()
+        assert broker.is_running
+        clock_file_gone.set()
+        eventually(lambda: not broker.is_running)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((access.host, access.port))
+    finally:
+        broker.stop()
+        registry.close()
+    assert not broker.is_running

@@ -148,6 +148,10 @@ class Broken:
 
     def __init__(self, error):
         self.error, self.sent_bytes, self.received_bytes = error, 0, 0
+        self.window_bytes = WINDOW_BYTES_MIN
+
+    def widen(self):
+        self.window_bytes *= WINDOW_GROWTH
 
     def post(self, *_):
         raise self.error

@@ -5,9 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import itertools
-import os
 from collections import defaultdict
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -32,6 +30,7 @@ from edge_node.watch.notices import (
 )
 from edge_node.watch.probes import Moved
 from edge_node.watch.twins import Sighting, Span
+from tests.support.requirements import require
 
 LOAM = Soil(260_000, 120_000)
 RAISE, HOLD, CLEAR = Level.RAISE, Level.HOLD, Level.CLEAR
@@ -331,10 +330,7 @@ def test_every_kind_has_its_sentence_and_advice():
 
 def test_real_cows_raise_no_alarm_and_a_planted_illness_does():
     """Five Agroscope cows, 45 days each (IceTag); an illness is a cut to 45 % for four days."""
-    root = os.environ.get("HARVESTLINE_DATA")
-    if not root:
-        pytest.skip("HARVESTLINE_DATA is not set: real activity of cows is needed")
-    path = Path(root) / "cow_activity" / "cow_icetag_15min.csv.gz"
+    path = require("data") / "cow_activity" / "cow_icetag_15min.csv.gz"
     said: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     with gzip.open(path, "rt") as file:
         for row in csv.DictReader(file):

@@ -7,6 +7,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 from core.units import MS_PER_DAY
 from edge_node.sync.metering import Allowance
@@ -21,10 +23,6 @@ from tests.support.pictured_station import (
     open_lines_with_cards,
     see,
 )
-
-DRIVER = "the browser's driver is not installed: it is no part of a station"
-api = pytest.importorskip("playwright.sync_api", reason=DRIVER)
-axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason=DRIVER)
 
 pytestmark = pytest.mark.browser
 
@@ -73,9 +71,9 @@ def test_pictures_are_seen_and_named_on_every_screen(browser, url, size):
     page.fill("#card", CARD.format("farmer-a"))
     page.keyboard.press("Enter")
     page.wait_for_url("**/home")
-    api.expect(page.get_by_role("img", name="how green each part is")).to_be_visible()
-    api.expect(page.get_by_role("img", name="in false colours")).to_be_visible()
-    api.expect(page.get_by_text("There is no picture from space here yet.")).to_be_visible()
+    expect(page.get_by_role("img", name="how green each part is")).to_be_visible()
+    expect(page.get_by_role("img", name="in false colours")).to_be_visible()
+    expect(page.get_by_text("There is no picture from space here yet.")).to_be_visible()
     for complete, natural_px, shown_px in page.locator(".view img").evaluate_all(DRAWN):
         assert complete
         assert natural_px == 240
@@ -84,8 +82,8 @@ def test_pictures_are_seen_and_named_on_every_screen(browser, url, size):
         if language == "sw":
             page.click("text=Kiswahili")
             page.wait_for_selector("html[lang=sw]")
-            api.expect(page.get_by_role("img", name="ukijani wa kila sehemu")).to_be_visible()
-        found = axe.Axe().run(page, options=RULES)
+            expect(page.get_by_role("img", name="ukijani wa kila sehemu")).to_be_visible()
+        found = Axe().run(page, options=RULES)
         assert found.violations_count == 0, found.generate_report()
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
         if SHOTS:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import tomllib
 from pathlib import Path
 
@@ -28,7 +27,6 @@ from satellite.hazards.indemnities import (
 from satellite.hazards.past import Clock, PastError, past_of, read_past
 from satellite.indices import index_named
 
-DATA = os.environ.get("HARVESTLINE_DATA")
 LEVELS = index_named("ndvi").levels
 
 
@@ -145,9 +143,8 @@ def test_missing_weather_is_refused(losses: Path, tmp_path: Path):
         read_losses(tmp_path)
 
 
-@pytest.mark.skipif(DATA is None, reason="HARVESTLINE_DATA names no folder")
-def test_on_real_indemnities_the_spi_beats_the_palmer_index():
-    found = backtest(read_losses(Path(str(DATA)) / "rma_gridmet_pnw"))
+def test_on_real_indemnities_the_spi_beats_the_palmer_index(data_folder: Path):
+    found = backtest(read_losses(data_folder / "rma_gridmet_pnw"))
     assert found.county_years == 676
     assert found.rain.auc > 0.78
     assert found.rain.auc > found.naive.auc + 0.10

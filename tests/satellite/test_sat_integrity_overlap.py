@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,8 +16,8 @@ from core.wire.evidence import EvidenceKind
 from satellite.integrity.ground import areas_and_perimeters, in_metres, metres_per_degree
 from satellite.integrity.overlap import BUFFER_M, Likeness, Pledges, is_copy
 from satellite.statistics.plots import Plot
+from tests.support.requirements import require
 
-DATA = os.environ.get("HARVESTLINE_DATA")
 METRE = 1 / 111_195  # of a degree, near the equator
 WEST, SOUTH = 34.2, 0.4
 
@@ -121,9 +119,7 @@ FILES = ("kenya_western_2019", "tanzania_arusha_2018", "india_10k_sample",
 
 
 def boundaries(name: str) -> list[Plot]:
-    if DATA is None:
-        pytest.skip("HARVESTLINE_DATA is not set: no real boundaries here")
-    raw = json.loads((Path(DATA) / "field_boundaries" / f"{name}.geojson").read_text())
+    raw = json.loads((require("data") / "field_boundaries" / f"{name}.geojson").read_text())
     shapes = [shape(feature["geometry"]) for feature in raw["features"]]
     return [plot(f"{name}-{i}", s) for i, s in enumerate(shapes) if s.area > 0]
 

@@ -11,6 +11,7 @@ from scipy.linalg import solveh_banded
 
 from satellite.series import LAMBDA, Path, whittaker, whittaker_mean
 from satellite.series.whittaker import COMPILED_CELLS_MIN
+from tests.support.requirements import oracle
 from tests.support.tree import REPOSITORY
 
 SHAPES = [(1, 3), (1, 4), (17, 5), (33, 72), (40, 365), (2_050, 72)]
@@ -50,7 +51,7 @@ def _looks(series: int, days: int) -> tuple[np.ndarray, np.ndarray]:
 def test_both_paths_agree_within_1e_9_and_with_scipy(
     shape: tuple[int, int], penalty: float
 ) -> None:
-    pytest.importorskip("numba", reason="needs the extra satellite-fast")
+    oracle("numba")
     value, weight = _looks(*shape)
     plain, fast = (whittaker(value, weight, penalty, p) for p in (Path.NUMPY, Path.COMPILED))
     for ours, compiled in zip(plain, fast, strict=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import date
 from pathlib import Path
 
@@ -12,15 +11,13 @@ import pytest
 
 from satellite.hazards.spi import BOUND, YEARS_MIN, fit_rain, running_total, spi_of
 from satellite.hazards.weather import WeatherError, read_weather
-
-DATA = os.environ.get("HARVESTLINE_DATA")
-needs_data = pytest.mark.skipif(DATA is None, reason="HARVESTLINE_DATA names no folder")
+from tests.support.requirements import oracle
 
 
 def monthly_oracle(monthly_mm: np.ndarray, months: int) -> np.ndarray:
     """SPI by climate-indices: (year, month)."""
-    compute = pytest.importorskip("climate_indices.compute")
-    indices = pytest.importorskip("climate_indices.indices")
+    compute = oracle("climate_indices.compute")
+    indices = oracle("climate_indices.indices")
     years = len(monthly_mm)
     values = indices.spi(
         monthly_mm.ravel(), months, indices.Distribution.gamma, 1950, 1950, 1950 + years - 1,
@@ -53,9 +50,8 @@ def test_spi_equals_climate_indices(months: int):
     np.testing.assert_allclose(found[known], expected[known], atol=1e-6)
 
 
-@needs_data
-def test_spi_of_a_real_station_equals_climate_indices():
-    table = pq.read_table(Path(str(DATA)) / "weather_daily" / "aquacrop_sites_daily.parquet")
+def test_spi_of_a_real_station_equals_climate_indices(data_folder: Path):
+    table = pq.read_table(data_folder / "weather_daily" / "aquacrop_sites_daily.parquet")
     monthly: dict[tuple[int, int], float] = {}
     for row in table.to_pylist():
         if row["site"] == "champion":
@@ -121,9 +117,8 @@ def test_few_years_give_no_index(tmp_path: Path):
     assert place.rain_between(place.last_day - 9, place.last_day) is not None
 
 
-@needs_data
-def test_agera5_exports_are_read_as_they_come():
-    path = Path(str(DATA)) / "sentinel2_flanders_2019" / "weather_daily.csv"
+def test_agera5_exports_are_read_as_they_come(data_folder: Path):
+    path = data_folder / "sentinel2_flanders_2019" / "weather_daily.csv"
     place = read_weather(path).places[0]
     assert place.tmax_c[0] == pytest.approx(300.24 - 273.15)
     assert place.rain_mm[0] == pytest.approx(0.01)

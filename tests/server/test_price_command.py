@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from server.app import main
 from server.services.enrolment import add_product
 from tests.support.centre_kit import PRODUCTS, TESTER, Kit
 from tests.support.products import CROP
+from tests.support.requirements import require
 
 REGZ: dict[str, Any] = {
     "amount_advanced": 5000,
@@ -51,12 +51,10 @@ def test_the_rate_is_printed_to_six_digits(tmp_path: Path) -> None:
 
 
 def test_every_published_case_goes_through_the_command(tmp_path: Path) -> None:
-    folder = os.environ.get("HARVESTLINE_DATA")
-    if not folder:
-        pytest.skip("HARVESTLINE_DATA is not set: no published examples of the rate at hand")
-    for case in json.loads((Path(folder) / "apr_vectors" / "eu_aprc.json").read_text()):
+    published = require("data") / "apr_vectors"
+    for case in json.loads((published / "eu_aprc.json").read_text()):
         assert percent(tmp_path, "eu", case) == case["expected_apr_pct_6dp"]
-    for case in json.loads((Path(folder) / "apr_vectors" / "us_regz.json").read_text()):
+    for case in json.loads((published / "us_regz.json").read_text()):
         assert round(percent(tmp_path, "regz", case), 2) == case["expected_apr_pct"]
 
 

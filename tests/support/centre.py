@@ -182,13 +182,22 @@ class Centre:
 
 
 class Served:
-    """An application on a free port of the loopback, in a thread, until closed."""
+    """An application on a free port of the loopback, in a thread, until closed.
 
-    def __init__(self, app: Any) -> None:
+    It keeps connections as long as the centre does (``server.commands.setup.KEEP_ALIVE_S``).
+    """
+
+    def __init__(self, app: Any, certificate: Certificate | None = None) -> None:
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        config = uvicorn.Config(app, log_level="warning", lifespan="off", ws="none")
+        scheme = "https" if certificate else "http"
+        self.url = f"{scheme}://127.0.0.1:{self._socket.getsockname()[1]}"
+        config = uvicorn.Config(
+            app, log_level="warning", lifespan="off", ws="none", timeout_keep_alive=KEEP_ALIVE_S,
+            server_header=False,
+            ssl_certfile=certificate.cert if certificate else None,
+            ssl_keyfile=certificate.key if certificate else None,
+        )  # fmt: skip
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
         self._thread.start()

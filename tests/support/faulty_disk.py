@@ -27,7 +27,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
 
-import pytest
+from tests.support.requirements import lack
 
 SECTOR_BYTES = 512
 OK, IOERR_WRITE, IOERR_FSYNC, IOERR_TRUNCATE, FULL = 0, 778, 1034, 1546, 13
@@ -199,7 +199,10 @@ class _Library:
             self.find, self.register = handle.sqlite3_vfs_find, handle.sqlite3_vfs_register
             self.unregister = handle.sqlite3_vfs_unregister
         except (OSError, AttributeError, TypeError) as error:  # linked into the interpreter
-            pytest.skip(f"this Python shows no SQLite library to put a disk under: {error}")
+            lack(
+                "sqlite-library",
+                f"this Python shows no SQLite library to put a disk under: {error}",
+            )
         self.find.restype, self.find.argtypes = c_void_p, [c_char_p]
         self.register.argtypes, self.unregister.argtypes = [c_void_p, c_int], [c_void_p]
 

@@ -9,7 +9,9 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+from tests.support.requirements import lack
+
+MOUNT = "mount"
 
 
 @contextlib.contextmanager
@@ -17,13 +19,13 @@ def small_disk(folder: Path, mib: int) -> Iterator[Path]:
     """A real file system of a few MiB; only the superuser may mount one."""
     folder.mkdir()
     if os.geteuid() != 0 or shutil.which("mount") is None:
-        pytest.skip("mounting a small file system needs the superuser")
+        lack(MOUNT, "mounting a small file system needs the superuser")
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={mib}m", "tmpfs", str(folder)],
         check=False, capture_output=True, text=True,
     )  # fmt: skip
     if mounted.returncode:
-        pytest.skip(f"this machine mounts no small file system: {mounted.stderr.strip()}")
+        lack(MOUNT, f"this machine mounts no small file system: {mounted.stderr.strip()}")
     try:
         yield folder
     finally:
@@ -55,7 +57,7 @@ class BreakableDisk:
         device = _run("findmnt", "-no", "SOURCE", str(self.folder)).strip()
         trigger = Path("/sys/fs/ext4") / Path(device).name / "trigger_fs_error"
         if not trigger.exists():
-            pytest.skip("this kernel cannot be told that an ext4 file system has an error")
+            lack(MOUNT, "this kernel cannot be told that an ext4 file system has an error")
         trigger.write_text("1")
 
     def repair(self) -> None:
@@ -73,12 +75,12 @@ class BreakableDisk:
 def breakable_disk(folder: Path, mib: int) -> Iterator[BreakableDisk]:
     """A mounted ext4 of a few MiB."""
     if os.geteuid() != 0 or any(shutil.which(name) is None for name in ("mkfs.ext4", "e2fsck")):
-        pytest.skip("a file system that breaks needs the superuser and e2fsprogs")
+        lack(MOUNT, "a file system that breaks needs the superuser and e2fsprogs")
     disk = BreakableDisk(folder / "card.img", folder / "card", mib)
     try:
         disk.mount()
     except subprocess.CalledProcessError as error:
-        pytest.skip(f"this machine mounts no file in a loop: {error.stderr.strip()}")
+        lack(MOUNT, f"this machine mounts no file in a loop: {error.stderr.strip()}")
     try:
         yield disk
     finally:

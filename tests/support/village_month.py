@@ -26,7 +26,14 @@ from core.wire.telemetry import Batch, Sample
 from edge_node.store import logs, outbox
 from edge_node.sync.metering import UNMETERED
 from edge_node.sync.rounds import Pace, Rhythm, Streak, sync_once
-from edge_node.sync.wires import Answer, CentreUnreachableError, LinkCutError
+from edge_node.sync.wires import (
+    KEPT_S_MAX,
+    WINDOW_BYTES_MIN,
+    WINDOW_GROWTH,
+    Answer,
+    CentreUnreachableError,
+    LinkCutError,
+)
 from tests.support.centre import entropy
 from tests.support.edge_station import device_signer, signed_batch
 from tests.support.lending_station import APRIL_1, Station, onboarding
@@ -154,15 +161,15 @@ class ModelLink:
         self.radio, self.now_ms, self.cuts = radio, 0, 0
         self.sent_bytes = self.received_bytes = 0
         self._centre, self._chance = station.centre, np.random.default_rng(seed)
-        self._connected = False
+        self._connected, self.window_bytes = False, WINDOW_BYTES_MIN
         self._up_again_ms = 0
         self._cut_at_ms = self._next_cut()
 
     def post(self, path: str, content: bytes, content_type: str) -> Answer:
         """One exchange; it takes virtual time and may break off."""
         del content_type
-        began_ms = self.now_ms
         self._connect()
+        began_ms = self.now_ms
         self.sent_bytes += len(content)
         self._pass(self._airtime_ms(len(content) + HEADERS_UP_BYTES) + self.radio.latency_ms)
         try:
@@ -176,9 +183,13 @@ class ModelLink:
         took_ms = self.now_ms - began_ms
         return Answer(204, b"", took_ms) if body is None else Answer(200, body, took_ms)
 
+    def widen(self) -> None:
+        """As ``CentreClient`` does."""
+        self.window_bytes *= WINDOW_GROWTH
+
     def wait(self, pause_s: float) -> None:
-        """Let time pass between rounds; an idle connection is gone after some seconds."""
-        self._connected = self._connected and pause_s < 5
+        """Let time pass between rounds; an idle connection is kept for a while."""
+        self._connected = self._connected and pause_s < KEPT_S_MAX
         self.now_ms += int(pause_s * 1000)
 
     def _airtime_ms(self, count_bytes: int) -> int:
@@ -197,7 +208,7 @@ class ModelLink:
             raise CentreUnreachableError("the link is cut")
         if not self._connected:
             self._pass(2 * self.radio.latency_ms)
-            self._connected = True
+            self._connected, self.window_bytes = True, WINDOW_BYTES_MIN
 
     def _pass(self, takes_ms: int) -> None:
         ends_ms = self.now_ms + takes_ms

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from firmware_sim.district.imagery import (
 )
 from firmware_sim.scenes.optics import index_of_canopy
 from tests.support.kijani import SEED, village_and_season
+from tests.support.requirements import require
 
 DAY = date(2026, 5, 29)
 ASSETS = {"red": "B04.tif", "nir": "B08.tif", "scl": "SCL.tif"}
@@ -185,10 +185,7 @@ def test_scene_outside_the_season_is_refused(tmp_path: Path) -> None:
 
 
 def test_item_has_the_shape_of_a_real_archive(season_folder: Path) -> None:
-    data = os.environ.get("HARVESTLINE_DATA")
-    if not data:
-        pytest.skip("HARVESTLINE_DATA is not set: no real catalog to compare with")
-    real_folder = Path(data) / "sentinel2_flanders_2019" / "stac"
+    real_folder = require("data") / "sentinel2_flanders_2019" / "stac"
     real_path = min(real_folder.glob("S2_*/*.json"))
     real, ours = json.loads(real_path.read_text()), item_of(season_folder, DAY)
     assert set(ours) == set(real)
