@@ -127,6 +127,31 @@ def civil_day(at_ms: int, offset_ms: int = 0) -> date:
     return datetime.fromtimestamp((at_ms + offset_ms) / 1000, UTC).date()
 
 
+def civil_date(text: str) -> date | None:
+    """The date in its one spelling, as 2026-09-15; nothing if it is another's or none.
+
+    A week, a day of the year or a date without its hyphens is a date too for Python 3.11,
+    but is not equal to one, and sorts elsewhere, where days are compared as texts.
+    """
+    try:
+        on = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return on if on.isoformat() == text else None
+
+
+def require_date(text: str | None, name: str) -> None:
+    """Refuse a text that is no date in its one spelling; what is absent has not happened.
+
+    Raises
+    ------
+    UnitError
+        If it is another text.
+    """
+    if text is not None and civil_date(text) is None:
+        raise UnitError(f"{name} must be a date such as 2026-09-15, got {text[:40]!r}")
+
+
 def day_start_ms(day: date, offset_ms: int = 0) -> int:
     """The instant [ms UTC] at which a civil date begins in a zone with that offset [ms]."""
     return (day.toordinal() - date(1970, 1, 1).toordinal()) * MS_PER_DAY - offset_ms

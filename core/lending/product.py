@@ -8,7 +8,7 @@ shares and caps stand here, never in code.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
@@ -30,7 +30,7 @@ from core.lending.terms import (
 )
 from core.lending.workdays import CalendarTerms
 from core.shape import decode, encode
-from core.units import PPM
+from core.units import PPM, civil_date
 
 
 class ProductKind(Enum):
@@ -245,6 +245,7 @@ def _faults(product: Product) -> list[str]:
     if product.herd and not product.herd.forage_floor_ppm <= _forage_full(product.herd) <= PPM:
         faults.append("forage_full_ppm must lie between forage_floor_ppm and 1,000,000")
     released = [stage.released_ppm for stage in product.stages]
+    faults += [f"{name} must be a date, got {text[:40]!r}" for name, text in _dates_wrong(product)]
     if released != sorted(released):
         faults.append("released_ppm must rise from stage to stage")
     if product.decision.approve_pd_ppm_max > product.decision.refer_pd_ppm_max:
@@ -264,11 +265,9 @@ def _faults(product: Product) -> list[str]:
 def _repayment_faults(product: Product) -> list[str]:
     """What contradicts itself in when and how the product is repaid."""
     faults = []
-    due_on = None
-    try:
-        due_on = date.fromisoformat(product.due_on)
-    except ValueError:
-        faults.append(f"due_on must be a date such as 2026-09-15, got {product.due_on!r}")
+    due_on = civil_date(product.due_on)
+    if due_on is None:
+        faults.append(f"due_on must be a date such as 2026-09-15, got {product.due_on[:40]!r}")
     if product.schedule is not None:
         faults += product.schedule.faults(due_on)
     if product.arrears is not None:
@@ -280,6 +279,15 @@ def _repayment_faults(product: Product) -> list[str]:
     if product.calendar is not None:
         faults += product.calendar.faults()
     return faults
+
+
+def _dates_wrong(product: Product) -> Iterator[tuple[str, str]]:
+    """Dates that the rules compare as texts, and that are none."""
+    if product.price is not None and civil_date(product.price.as_of) is None:
+        yield "price.as_of", product.price.as_of
+    grazing_to = product.herd.grazing_to if product.herd is not None else None
+    if grazing_to is not None and civil_date(grazing_to) is None:
+        yield "herd.grazing_to", grazing_to
 
 
 def _forage_full(herd: HerdTerms) -> int:

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from enum import Enum
 
 from core.errors import ProductError
+from core.units import civil_date
 
 SHIFT_DAYS_MAX = 31
 
@@ -44,11 +45,11 @@ class CalendarTerms:
             *range(7)
         }:
             found.append("calendar.rest_weekdays must be 0 (Monday) to 6, and not all of them")
-        for text in self.holidays:
-            try:
-                date.fromisoformat(text)
-            except ValueError:
-                found.append(f"calendar.holidays must be dates such as 2026-12-25, got {text!r}")
+        found += [
+            f"calendar.holidays must be dates such as 2026-12-25, got {text[:40]!r}"
+            for text in self.holidays
+            if civil_date(text) is None
+        ]
         return found
 
     def is_working(self, on: date) -> bool:

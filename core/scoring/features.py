@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from core.errors import ShapeError
-from core.units import PPM
+from core.units import PPM, require_date
 
 INT32_MAX = 2**31 - 1
 # Of the readings behind a feature, so many may rest on no signature of a device, unless
@@ -99,6 +99,9 @@ class DailyFeature:
     coverage_ppm: int
     readings_count: int
     readings_sha256: str
+
+    def __post_init__(self) -> None:
+        require_date(self.day, "day")
 
 
 def admissible(

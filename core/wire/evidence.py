@@ -15,6 +15,7 @@ from enum import Enum
 
 from core.errors import ShapeError
 from core.signing import DocumentType
+from core.units import require_date
 
 EVIDENCE = DocumentType("evidence", 1)
 
@@ -56,6 +57,9 @@ class Observation:
     scene_id: str
     used: bool
 
+    def __post_init__(self) -> None:
+        require_date(self.day, "day")
+
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
@@ -65,6 +69,9 @@ class CurvePoint:
     mean_e4: int
     low_e4: int
     high_e4: int
+
+    def __post_init__(self) -> None:
+        require_date(self.day, "day")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,11 @@ class Season:
     start_days_90: int | None = None
     peak_days_90: int | None = None
     end_days_90: int | None = None
+
+    def __post_init__(self) -> None:
+        require_date(self.start_on, "start_on")
+        require_date(self.peak_on, "peak_on")
+        require_date(self.end_on, "end_on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +176,10 @@ class Hazard:
     raised_on: str
     severity_ppm: int = 0
 
+    def __post_init__(self) -> None:
+        require_date(self.since_on, "since_on")
+        require_date(self.raised_on, "raised_on")
+
 
 @dataclass(frozen=True, slots=True)
 class Flag:
@@ -192,6 +208,9 @@ class Flag:
     facts: dict[str, str]
     picture_sha256: str | None = None
 
+    def __post_init__(self) -> None:
+        require_date(self.raised_on, "raised_on")
+
 
 @dataclass(frozen=True, slots=True)
 class PictureRef:
@@ -206,6 +225,9 @@ class PictureRef:
     sha256: str
     media_type: str
     size_bytes: int
+
+    def __post_init__(self) -> None:
+        require_date(self.day, "day")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from enum import Enum
 from core.errors import ShapeError
 from core.shape import decode
 from core.signing import DocumentType
+from core.units import require_date
 from core.wire.telemetry import DeviceKind
 
 REGISTRY = DocumentType("registry", 1)
@@ -105,6 +106,7 @@ class Subject:
             raise ShapeError(f"expected a positive area_m2 for {self.subject_id}")
         if self.kind is SubjectKind.HERD and self.heads <= 0:
             raise ShapeError(f"expected a positive number of heads for {self.subject_id}")
+        require_date(self.sown_on or None, "sown_on")
 
 
 @dataclass(frozen=True, slots=True)

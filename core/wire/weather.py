@@ -6,9 +6,9 @@ A station that never gets one reckons with the rain of late, and says so.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 
 from core.errors import ShapeError
+from core.units import require_date
 
 FORECAST_DAYS_MAX = 30
 RAIN_UM_MAX = 500_000
@@ -40,7 +40,4 @@ class Forecast:
             raise ShapeError(f"expected 1 to {FORECAST_DAYS_MAX} days, got {len(self.rain_um)}")
         if any(not 0 <= rain <= RAIN_UM_MAX for rain in self.rain_um):
             raise ShapeError(f"expected rain from 0 to {RAIN_UM_MAX} um a day")
-        try:
-            date.fromisoformat(self.issued_on)
-        except ValueError as error:
-            raise ShapeError(f"expected a date as issued_on, got {self.issued_on!r}") from error
+        require_date(self.issued_on, "issued_on")

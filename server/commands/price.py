@@ -21,7 +21,7 @@ from core.lending.regz import Transfer, UnitKind, UnitPeriod, apr
 from core.lending.roots import rounded
 from core.lending.schedule import Due
 from core.lending.whole_price import WholePrice, whole_price
-from core.units import format_money
+from core.units import civil_date, format_money
 from server.commands.hands import json_option, read_input, show
 
 CASE_BYTES_MAX = 4 * 1024 * 1024
@@ -239,12 +239,10 @@ def _positive(value: object, path: str) -> Decimal:
 
 
 def _day(value: object, path: str) -> date:
-    try:
-        return date.fromisoformat(value if isinstance(value, str) else "")
-    except ValueError as error:
-        raise ShapeError(
-            f"expected a date such as 1978-01-10 at {path}, got {_say(value)}"
-        ) from error
+    found = civil_date(value) if isinstance(value, str) else None
+    if found is None:
+        raise ShapeError(f"expected a date such as 1978-01-10 at {path}, got {_say(value)}")
+    return found
 
 
 def _unit(value: object) -> UnitPeriod:

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from core.errors import LeaseError, ShapeError
 from core.lending.lease import CLOCK_ERROR_MS_MAX, DrawState, LeaseKind
 from core.shape import decode
-from core.units import Money, civil_day, share_ppm
+from core.units import Money, civil_date, civil_day, share_ppm
 from core.wire.records import Drawdown
 from server.services.centre import Work
 from server.services.posting import post_drawdown, post_suspense
@@ -90,10 +90,7 @@ def _day_of_draw(work: Work, draw: Drawdown) -> tuple[str, str]:
     signed, today = leases.find(work.tx, draw.lease_id), work.today()
     off = timedelta(milliseconds=CLOCK_ERROR_MS_MAX)
     first = civil_day(signed.lease.signed_at_ms) - off if signed else today - off
-    try:
-        day = date.fromisoformat(draw.effective_on)
-    except ValueError:
-        day = date.max
+    day = civil_date(draw.effective_on) or date.max
     if first <= day <= today + off:
         return day.isoformat(), ""
     told = f"expected effective_on from {first} to {today + off}, got {draw.effective_on[:40]!r}"

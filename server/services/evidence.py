@@ -11,6 +11,7 @@ from typing import TypeGuard
 from core.errors import HarvestlineError
 from core.shape import decode
 from core.signing import open_document
+from core.units import civil_date
 from core.wire.evidence import EVIDENCE, Evidence, EvidenceKind
 from core.wire.registry import Subject, SubjectKind
 from server.keys import KeyRing
@@ -221,20 +222,15 @@ def _require_past(work: Work, found: Evidence) -> None:
 def _require_date(evidence_id: str, name: str, text: str | None, last: date) -> None:
     if text is None:
         return
-    try:
-        day = date.fromisoformat(text)
-    except ValueError as error:
-        raise RequestError(_wrong_date(evidence_id, name, text)) from error
-    if day.isoformat() != text:
-        raise RequestError(_wrong_date(evidence_id, name, text))
+    day = civil_date(text)
+    if day is None:
+        raise RequestError(
+            f"evidence {evidence_id}: expected {name} as YYYY-MM-DD, got {text[:40]!r}"
+        )
     if day > last:
         raise RequestError(
             f"evidence {evidence_id}: {name} is a day to come: expected at most {last}, got {day}"
         )
-
-
-def _wrong_date(evidence_id: str, name: str, text: str) -> str:
-    return f"evidence {evidence_id}: expected {name} as YYYY-MM-DD, got {text[:40]!r}"
 
 
 def _kept(work: Work, found: Evidence, sha256: str, maker: str) -> KeptEvidence:

@@ -7,12 +7,13 @@ import io
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import date, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from itertools import pairwise
 
 from core.errors import ShapeError
+from core.units import civil_date
 from core.wire.records import Down
-from core.wire.weather import Forecast
+from core.wire.weather import RAIN_UM_MAX, Forecast
 from server.services.centre import Centre, RequestError, Work
 from server.services.downlink import send_once
 from server.store import people, registry
@@ -40,7 +41,7 @@ def parse_forecasts(data: bytes, source: str) -> tuple[Forecast, ...]:
             day, rain_um = _cells(row, reader.line_num)
             if rows[row.get("place") or ""].setdefault(day, rain_um) != rain_um:
                 raise RequestError(f"row {reader.line_num}: expected one row for {day}")
-    except UnicodeDecodeError as error:
+    except (UnicodeDecodeError, csv.Error) as error:
         raise RequestError(f"expected a CSV in UTF-8: {error}") from error
     if not rows:
         raise RequestError("expected at least one day of rain, got none")
@@ -70,17 +71,24 @@ def send_forecasts(
 
 
 def _cells(row: Mapping[str, str | None], number: int) -> tuple[date, int]:
-    try:
-        day = date.fromisoformat((row["date"] or "").strip())
-        rain = Decimal((row["rain_mm"] or "").strip()) * UM_PER_MM
-        if not rain.is_finite():
-            raise ValueError("not a number of millimetres")
-    except (ValueError, InvalidOperation) as error:
+    day, told = civil_date((row["date"] or "").strip()), row["rain_mm"] or ""
+    rain_um = _rain_um(told.strip())
+    # The first day of the calendar has none before it, on which a forecast was issued.
+    if day is None or day == date.min or rain_um is None:
         raise RequestError(
-            f"row {number}: expected a date as 2026-04-20 and millimetres of rain, got "
-            f"{row['date']!r} and {row['rain_mm']!r}"
-        ) from error
-    return day, int(rain.to_integral_value())
+            f"row {number}: expected a date as 2026-04-20 and 0 to {RAIN_UM_MAX // UM_PER_MM} "
+            f"millimetres of rain, got {(row['date'] or '')[:40]!r} and {told[:40]!r}"
+        )
+    return day, rain_um
+
+
+def _rain_um(text: str) -> int | None:
+    """A number of millimetres [um]; nothing if it is none, or more than falls in a day."""
+    try:
+        rain = Decimal(text) * UM_PER_MM
+        return int(rain.to_integral_value()) if 0 <= rain <= RAIN_UM_MAX else None
+    except ArithmeticError:
+        return None
 
 
 def _forecast(place: str, rain: Mapping[date, int], source: str) -> Forecast:

@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from core.canonical import canonical_hash
 from core.lending.ledger import Entry, EntryKind, EntryLine, Owed, split_repayment, transfer
 from core.shape import encode
+from core.units import civil_date
 from core.wire.evidence import Stage
 from core.wire.registry import SubjectKind
 from server.services.centre import Centre, RequestError, Work
@@ -138,22 +139,13 @@ def _require_possible(work: Work, request: RepaymentRequest, line: Line) -> date
             f"got {request.amount_minor} {request.currency}"
         )
     first, last = _days_of_repayment(work, line)
-    on = _civil_date(request.effective_on)
+    on = civil_date(request.effective_on)
     if on is None or not first <= on <= last:
         raise RequestError(
             f"repayment {request.repayment_id}: expected effective_on as YYYY-MM-DD from {first} "
             f"to {last}, got {request.effective_on!r}"
         )
     return on
-
-
-def _civil_date(text: str) -> date | None:
-    """The date in its one spelling, or nothing: a week or a day of the year is another."""
-    try:
-        on = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return on if on.isoformat() == text else None
 
 
 def _days_of_repayment(work: Work, line: Line) -> tuple[date, date]:
