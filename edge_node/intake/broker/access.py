@@ -17,7 +17,6 @@ from typing import Protocol
 
 from core.canonical import sha256_hex
 from core.errors import HarvestlineError
-from core.wire.registry import Device
 from core.wire.telemetry import topic
 from edge_node.config import Settings
 
@@ -64,6 +63,11 @@ class Broker(Protocol):
         """
         ...
 
+    @property
+    def is_running(self) -> bool:
+        """Whether what keeps it listening lives; of someone else's broker nobody knows."""
+        ...
+
     def stop(self) -> None:
         """Stop listening; safe to call twice."""
         ...
@@ -77,11 +81,6 @@ def plain_host(settings: Settings) -> str:
 def station_user(station: str) -> str:
     """The station's user name; no device id can begin with ``@``."""
     return f"@{station}"
-
-
-def is_password_of(device: Device, password: str) -> bool:
-    """Whether a password is the one whose hash the centre registered."""
-    return is_password_among(password, (device.password_sha256,))
 
 
 def is_password_among(password: str, hashes: Iterable[str]) -> bool:

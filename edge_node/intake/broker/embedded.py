@@ -225,12 +225,18 @@ class EmbeddedBroker:
             tls_port=self._doorway.port if self._doorway is not None else 0,
         )
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it listens and looks after its connections."""
+        return self._thread is not None and self._thread.is_alive()
+
     def stop(self) -> None:
         """Stop listening and drop every connection."""
         if self._thread is None or self._loop is None or self._stop is None:
             return
         if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop.set)
+            with contextlib.suppress(RuntimeError):  # its loop has ended meanwhile
+                self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(STOP_S_MAX)
         self._thread = None
 
@@ -254,8 +260,17 @@ class EmbeddedBroker:
             self._doorway.open(self._registry.revoked_certificates(), self._connected)
         self._listening.set()
         tending = asyncio.create_task(self._tend())
-        await self._stop.wait()
+        stopping = asyncio.create_task(self._stop.wait())
+        await asyncio.wait((tending, stopping), return_when=asyncio.FIRST_COMPLETED)
+        ended = tending.done()
         tending.cancel()
+        stopping.cancel()
+        await self._close(server)
+        if ended:
+            # Nobody would end revoked connections any more: better no broker than that one.
+            tending.result()
+
+    async def _close(self, server: asyncio.Server) -> None:
         server.close()
         if self._doorway is not None:
             await self._doorway.close()

@@ -33,5 +33,10 @@ class ExternalBroker:
             client_id=f"{settings.station}-intake",
         )
 
+    @property
+    def is_running(self) -> bool:
+        """It is not ours to watch; the intake says whether it reaches it."""
+        return True
+
     def stop(self) -> None:
         """Nothing to stop."""

@@ -1,13 +1,12 @@
 """Mosquitto as a child of the station: configured, watched, reloaded.
 
-The registry holds SHA-256 hashes of the devices' random passwords, and Mosquitto
-stores PBKDF2 hashes, which cannot be made from a hash of another kind. So a lender
-who chooses Mosquitto hands over the passwords in a secret file (as the fleet's
-``devices-secret.json``: ``{device_id: {"password": …}}``). A password counts only if
-its hash is the registered one. The files that are generated hold hashes only.
+The registry holds SHA-256 hashes of the devices' random passwords, and Mosquitto stores
+PBKDF2 hashes, which cannot be made from a hash of another kind. So a lender who chooses
+Mosquitto hands the passwords over in a secret file (``{device_id: {"password": …}}``); one
+counts only if its hash is the registered one. The files that are generated hold hashes only.
 
-The child is restarted when it ends, and reads its files again when a device changes.
-Nothing relies on its memory: what it loses, the devices send again.
+The child is restarted when it ends, and reads its files again when a device changes. What
+it loses, the devices send again.
 """
 
 from __future__ import annotations
@@ -199,6 +198,11 @@ class MosquittoBroker:
             client_id=f"{self._settings.station}-intake",
             tls_port=self._tls_port,
         )
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the child is watched, and so started anew when it ends."""
+        return self._watcher is not None and self._watcher.is_alive()
 
     def stop(self) -> None:
         """Stop the child."""
