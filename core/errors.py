@@ -45,6 +45,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-CORE-014": CatalogueEntry("annual percentage rate is not unique", 422, EXIT_BAD_INPUT),
     "HL-CORE-015": CatalogueEntry("chart of accounts is not valid", 422, EXIT_BAD_INPUT),
     "HL-CORE-016": CatalogueEntry("provisioning rules are not valid", 422, EXIT_BAD_INPUT),
+    "HL-CORE-017": CatalogueEntry("agreement does not permit this", 409, EXIT_REFUSED),
     # edge: the base station
     "HL-EDGE-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
     "HL-EDGE-002": CatalogueEntry("store cannot be written", 503, EXIT_STORAGE),
@@ -252,6 +253,12 @@ class ProvisioningError(HarvestlineError):
     """Provisioning rules hold what cannot be."""
 
     code = "HL-CORE-016"
+
+
+class AgreementError(HarvestlineError):
+    """An event that an agreement's state, party, reason or condition does not permit."""
+
+    code = "HL-CORE-017"
 
 
 class ReplayMismatchError(HarvestlineError):
