@@ -21,8 +21,8 @@ ACCOUNTS_MAX = 500
 ANY = "*"
 # What the program posts to; an entry on anything else could only come from elsewhere.
 REQUIRED = (
-    "loan/principal/*", "loan/interest/*", "loan/fee/*", "cash/*", "income/interest",
-    "income/fee", "payable/*", "suspense/*",
+    "loan/principal/*", "loan/interest/*", "loan/fee/*", "loan/penalty/*", "cash/*",
+    "income/interest", "income/fee", "income/penalty", "income/rebate", "payable/*", "suspense/*",
 )  # fmt: skip
 
 
@@ -131,9 +131,11 @@ def _twice(values: Iterable[str]) -> list[str]:
 
 def _overlaps(accounts: Sequence[ChartAccount]) -> list[str]:
     """Paths of which one covers the other: an account must be one thing."""
-    found = [f"{path} stands twice" for path in _twice(each.path for each in accounts)]
-    for family in accounts:
-        for other in accounts:
-            if other.path != family.path and family.covers(other.path):
-                found.append(f"{other.path} is covered by {family.path} already")
-    return found
+    twice = [f"{path} stands twice" for path in _twice(each.path for each in accounts)]
+    covered = [
+        f"{other.path} is covered by {family.path} already"
+        for family in accounts
+        for other in accounts
+        if other.path != family.path and family.covers(other.path)
+    ]
+    return twice + covered

@@ -202,6 +202,31 @@ def peek(data: bytes) -> Header:
     return _split(data)[0]
 
 
+def signed_head(data: bytes) -> tuple[bytes, bytes]:
+    """An envelope's header and the writer's signature over it, to be kept as its word.
+
+    Raises
+    ------
+    EnvelopeDamagedError
+        If this is not an envelope, or it is cut off before its payload.
+    """
+    _, text, signature, _ = _split(data)
+    return text, signature
+
+
+def verify_head(text: bytes, signature: bytes, verifier: Verifier) -> Header:
+    """The header that a writer signed, from what :func:`signed_head` gave.
+
+    Raises
+    ------
+    HarvestlineError
+        If it is no header, or the signature is not its writer's.
+    """
+    header = decode(Header, parse_canonical(text, HEADER_BYTES_MAX))
+    verifier.verify(header.key_id, bytes_to_sign(ENVELOPE, text), signature)
+    return header
+
+
 def unpack(data: bytes, verifier: Verifier, opener: Opener | None = None) -> Envelope:
     """Verify an envelope and read its records.
 

@@ -29,18 +29,21 @@ from core.wire.envelope import (
     peek,
     place,
     record_hash,
+    signed_head,
     unpack,
 )
 from server.keys import KeyRing
 from server.services.boxes import BoxReplacedError
 from server.services.centre import Centre, SenderError, Work
+from server.services.dayroots import sign_day
 from server.services.destruction import require_heard
 from server.services.downlink import send_status
 from server.services.leasing import issue_for_station
 from server.services.records import apply_record
 from server.services.reported import Reported
-from server.store import boxes, lines, logs, registry
+from server.store import boxes, heads, lines, logs, registry
 from server.store.engine import Tx
+from server.store.heads import SignedHead
 from server.store.logs import InboundLog, InboundRecord, SetAside
 from server.store.registry import Station
 from server.store.rows import without_nul
@@ -127,7 +130,10 @@ def _take(work: Work, station: Station, envelope: Envelope, data: bytes) -> Answ
     elif placement is Placement.EARLY:
         _hold(work, envelope, data)
     else:
-        state = _apply_held(work, station, _apply(work, station, envelope, state))
+        sign_day(work)  # what stood before this envelope; once a day
+        state = _apply(work, station, envelope, state)
+        _keep_head(work, data)
+        state = _apply_held(work, station, state)
         if name.log is LogClass.MONEY:
             issue_for_station(work, station.name)
     return Answer(placement, _receipt(work, name, state))
@@ -185,7 +191,18 @@ def _apply_held(work: Work, station: Station, state: InboundLog) -> InboundLog:
         except ChainBrokenError as error:
             logs.quarantine_writer(work.tx, station.name, str(error))
             break
+        _keep_head(work, data)
     return state
+
+
+def _keep_head(work: Work, data: bytes) -> None:
+    """Keep the writer's own word on its log's head: nobody else can have written the log."""
+    header, (text, signature) = peek(data), signed_head(data)
+    kept = SignedHead(
+        header.writer, header.log.value, header.stream, header.last, header.head, text, signature,
+        work.at_ms,
+    )  # fmt: skip
+    heads.keep_head(work.tx, kept)
 
 
 def _receipt(work: Work, name: LogName, state: InboundLog) -> bytes:

@@ -35,6 +35,7 @@ BUSY_TIMEOUT_MS = 20_000
 TRIES_MAX = 8
 FILE_MODE = 0o600
 ROWS_MAX = 1_000_000  # of any one answer
+STREAM_ROWS = 2_000  # held at a time of an answer that is read row by row
 _RETRY_SQLSTATES = ("40001", "40P01", "55P03")  # serialisation, deadlock, lock not available
 _IMMEDIATE = "harvestline_immediate"
 
@@ -143,6 +144,19 @@ class Tx:
         if len(rows) > max(rows_max, ROWS_MAX):
             raise StoreError(f"expected at most {ROWS_MAX} rows in one answer, got more")
         return rows
+
+    def stream(
+        self, statement: Select[Any], rows_each: int = STREAM_ROWS
+    ) -> Iterator[dict[str, Any]]:
+        """The rows of a question one by one, held in memory ``rows_each`` at a time.
+
+        Other questions may be asked in between; nothing may be written.
+        """
+        self.flush()
+        found = self.connection.execute(statement, execution_options={"yield_per": rows_each})
+        with found:
+            for row in found.mappings():
+                yield {str(name): value for name, value in row.items()}
 
     def row(self, statement: Select[Any]) -> dict[str, Any] | None:
         """The first row of a question, if there is one."""

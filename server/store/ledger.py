@@ -66,32 +66,44 @@ def post(tx: Tx, writer: str, entry: Entry) -> bool:
         If the id or the cause is taken by an entry with other content.
     """
     check_entry(entry)
-    content = _content(entry)
+    content = content_hash(entry)
     lock_chain(tx, writer)
     if _known(tx, entry, content):
         return False
+    header, rows = rows_of(entry, writer, chain_end(tx, writer), content)
+    tx.insert_many(ledger_lines, rows)
+    tx.insert(ledger_entries, **header)
+    return True
+
+
+def chain_end(tx: Tx, writer: str) -> tuple[int, str]:
+    """The number and the hash of a writer's last entry; 0 and ``GENESIS`` if there is none."""
     where = (ledger_entries.c.tenant_id == tx.tenant_id, ledger_entries.c.writer == writer)
     last = tx.row(select(ledger_entries).where(*where).order_by(ledger_entries.c.seq.desc()))
-    seq, previous = (last["seq"] + 1, last["hash"]) if last else (1, GENESIS)
-    rows = [
+    return (last["seq"], last["hash"]) if last else (0, GENESIS)
+
+
+def rows_of(
+    entry: Entry, writer: str, end: tuple[int, str], content: str
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """An entry's header and lines as rows, at the end of its writer's chain."""
+    header = {
+        "entry_id": entry.entry_id,
+        "writer": writer,
+        "seq": end[0] + 1,
+        "kind": entry.kind.value,
+        "effective_on": entry.effective_on,
+        "recorded_at_ms": entry.recorded_at_ms,
+        "cause_id": entry.cause_id,
+        "content_sha256": content,
+        "previous": end[1],
+        "hash": entry_hash(entry, end[1]),
+    }
+    lines = [
         {"entry_id": entry.entry_id, "line_no": number, **encode(line)}
         for number, line in enumerate(entry.lines, 1)
     ]
-    tx.insert_many(ledger_lines, rows)
-    tx.insert(
-        ledger_entries,
-        entry_id=entry.entry_id,
-        writer=writer,
-        seq=seq,
-        kind=entry.kind.value,
-        effective_on=entry.effective_on,
-        recorded_at_ms=entry.recorded_at_ms,
-        cause_id=entry.cause_id,
-        content_sha256=content,
-        previous=previous,
-        hash=entry_hash(entry, previous),
-    )
-    return True
+    return header, lines
 
 
 def lock_chain(tx: Tx, writer: str) -> None:
@@ -102,7 +114,7 @@ def lock_chain(tx: Tx, writer: str) -> None:
         )
 
 
-def _content(entry: Entry) -> str:
+def content_hash(entry: Entry) -> str:
     """The hash of what an entry says, apart from when it was written down."""
     body = encode(entry)
     del body["recorded_at_ms"], body["entry_id"]
@@ -190,17 +202,23 @@ def account_balance(tx: Tx, account: str, currency: str) -> int:
     return tx.recall(ledger_lines, ("balance", account, currency), ask)
 
 
-def learn_accounts(tx: Tx, accounts: Sequence[tuple[str, str]]) -> None:
-    """Remember the movements and balances of accounts, each named with its currency."""
-    moved: dict[str, list[tuple[str, int]]] = {account: [] for account, _ in accounts}
-    totals: dict[tuple[str, str], int] = defaultdict(int)
-    question = _dated_lines(tx, ledger_lines.c.account.in_(tuple(moved)))
-    for row in tx.rows(question):
-        moved[row["account"]].append((row["effective_on"], row["amount_minor"]))
-        totals[row["account"], row["currency"]] += row["amount_minor"]
-    for account, currency in accounts:
-        tx.learn(ledger_lines, ("moved", account), tuple(moved[account]))
-        tx.learn(ledger_lines, ("balance", account, currency), totals[account, currency])
+def drawn_minor(tx: Tx, account: str) -> int:
+    """All that drawdowns ever debited to an account [minor units]."""
+    joined = ledger_lines.join(
+        ledger_entries,
+        (ledger_lines.c.tenant_id == ledger_entries.c.tenant_id)
+        & (ledger_lines.c.entry_id == ledger_entries.c.entry_id),
+    )
+    question = (
+        select(func.sum(ledger_lines.c.amount_minor))
+        .select_from(joined)
+        .where(
+            ledger_lines.c.tenant_id == tx.tenant_id,
+            ledger_lines.c.account == account,
+            ledger_entries.c.kind == EntryKind.DRAWDOWN.value,
+        )
+    )
+    return int(tx.scalar(question) or 0)
 
 
 def principal_changes(tx: Tx, account: str) -> tuple[tuple[str, int], ...]:

@@ -1,0 +1,110 @@
+"""Many entries at once at the end of a writer's chain: COPY on PostgreSQL, one call on SQLite.
+
+The same seal, the same chain, the same answer to what is known already as in
+:func:`server.store.ledger.post`; only the number of questions is another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from psycopg import Connection as PsycopgConnection
+from psycopg.sql import SQL, Identifier
+from sqlalchemy import Table, select
+
+from core.errors import LedgerImbalanceError
+from core.lending.ledger import Entry, check_entry
+from server.store.engine import ConflictError, StoreError, Tx
+from server.store.ledger import chain_end, content_hash, lock_chain, rows_of
+from server.store.tables import ledger_entries, ledger_lines
+
+ENTRIES_MAX = 2_000  # in one call: each holds a lock of PostgreSQL's until the end
+_ASK_AT_ONCE = 500
+
+Row = dict[str, Any]
+
+
+def post_many(tx: Tx, writer: str, entries: Sequence[Entry]) -> int:
+    """Write entries at the end of a writer's chain, in order; how many were new.
+
+    Raises
+    ------
+    LedgerImbalanceError
+        If one does not balance, or they are more than ``ENTRIES_MAX``; nothing is written.
+    ConflictError
+        If an id or a cause is taken by an entry with other content.
+    """
+    if len(entries) > ENTRIES_MAX:
+        raise LedgerImbalanceError(f"expected at most {ENTRIES_MAX} entries, got {len(entries)}")
+    contents = [content_hash(check_entry(entry)) for entry in entries]
+    lock_chain(tx, writer)
+    known = _known(tx, entries)
+    end = chain_end(tx, writer)
+    headers: list[Row] = []
+    lines: list[Row] = []
+    for entry, content in zip(entries, contents, strict=True):
+        if _is_known(known, entry, content):
+            continue
+        header, rows = rows_of(entry, writer, end, content)
+        headers.append(header)
+        lines += rows
+        end = (header["seq"], header["hash"])
+        known[entry.entry_id] = known[_cause(entry)] = content
+    _write(tx, ledger_lines, lines)
+    _write(tx, ledger_entries, headers)
+    return len(headers)
+
+
+def _cause(entry: Entry) -> tuple[str, str]:
+    return entry.cause_id, entry.kind.value
+
+
+def _is_known(known: Mapping[Any, str], entry: Entry, content: str) -> bool:
+    found = {known[key] for key in (entry.entry_id, _cause(entry)) if key in known}
+    if found - {content}:
+        raise ConflictError(
+            f"entry {entry.entry_id} for {entry.cause_id}: it exists with other content"
+        )
+    return bool(found)
+
+
+def _known(tx: Tx, entries: Sequence[Entry]) -> dict[Any, str]:
+    """The content of what is there under any of the ids and causes."""
+    known: dict[Any, str] = {}
+    c = ledger_entries.c
+    columns = (c.entry_id, c.cause_id, c.kind, c.content_sha256)
+    for first in range(0, len(entries), _ASK_AT_ONCE):
+        run = entries[first : first + _ASK_AT_ONCE]
+        for which in (
+            c.entry_id.in_([each.entry_id for each in run]),
+            c.cause_id.in_([each.cause_id for each in run]),
+        ):
+            for row in tx.rows(select(*columns).where(c.tenant_id == tx.tenant_id, which)):
+                known[row["entry_id"]] = row["content_sha256"]
+                known[row["cause_id"], row["kind"]] = row["content_sha256"]
+    return known
+
+
+def _write(tx: Tx, table: Table, rows: list[Row]) -> None:
+    if not rows:
+        return
+    if tx.connection.dialect.name == "postgresql":
+        _copy(tx, table, rows)
+    else:
+        tx.insert_many(table, rows)
+
+
+def _copy(tx: Tx, table: Table, rows: list[Row]) -> None:
+    """COPY rows into a table, within the transaction that is open."""
+    tx.flush()
+    driver = tx.connection.connection.driver_connection
+    if not isinstance(driver, PsycopgConnection):
+        raise StoreError(f"expected psycopg behind PostgreSQL, got {type(driver).__name__}")
+    names = ["tenant_id", *rows[0]]
+    statement = SQL("COPY {} ({}) FROM STDIN").format(
+        Identifier(table.name), SQL(", ").join(Identifier(name) for name in names)
+    )
+    with driver.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row((tx.tenant_id, *row.values()))
