@@ -35,6 +35,12 @@ class ReasonCode(Enum):
     LIMIT_WATCH = "limit_watch"
     LIMIT_UNCHANGED = "limit_unchanged"
     LIMIT_SEASON_OVER = "limit_season_over"
+    LIMIT_RAISE_STEP = "limit_raise_step"
+    LIMIT_SECOND_SOURCE = "limit_second_source"
+    LIMIT_SECURITY = "limit_security"
+    LIMIT_WORK = "limit_work"
+    LIMIT_STOCK = "limit_stock"
+    LIMIT_YEAR = "limit_year"
     # An application was decided.
     DECISION_APPROVED = "decision_approved"
     DECISION_CONSENT_MISSING = "decision_consent_missing"
@@ -58,6 +64,8 @@ class ReasonCode(Enum):
     DRAW_ABOVE_LEASE = "draw_above_lease"
     DRAW_SEASON_OVER = "draw_season_over"
     DRAW_PRICE_CAP = "draw_price_cap"
+    DRAW_SUPPLIER_ONLY = "draw_supplier_only"
+    DRAW_GOODS_ONLY = "draw_goods_only"
 
 
 SENTENCES: Mapping[ReasonCode, str] = {
@@ -84,6 +92,12 @@ SENTENCES: Mapping[ReasonCode, str] = {
     ),
     ReasonCode.LIMIT_UNCHANGED: "Nothing that sets the limit has changed.",
     ReasonCode.LIMIT_SEASON_OVER: "The harvest was seen, so the limit stays as it is.",
+    ReasonCode.LIMIT_RAISE_STEP: "The limit rises a step at a time.",
+    ReasonCode.LIMIT_SECOND_SOURCE: "A rise waits until a second source says the same.",
+    ReasonCode.LIMIT_SECURITY: "What the machine is worth sets this limit.",
+    ReasonCode.LIMIT_WORK: "The work that the machine's counters show sets this limit.",
+    ReasonCode.LIMIT_STOCK: "What lies dry in the store sets this limit.",
+    ReasonCode.LIMIT_YEAR: "The year's scale of finance sets this limit.",
     ReasonCode.DECISION_APPROVED: "Your application is approved.",
     ReasonCode.DECISION_CONSENT_MISSING: "Your agreement to use the data is missing.",
     ReasonCode.DECISION_PD_HIGH: "The risk that it cannot be repaid is too high.",
@@ -111,6 +125,8 @@ SENTENCES: Mapping[ReasonCode, str] = {
     ReasonCode.DRAW_PRICE_CAP: (
         "So late in the season the whole price would be above the legal cap."
     ),
+    ReasonCode.DRAW_SUPPLIER_ONLY: "This line pays the lender's suppliers, never cash.",
+    ReasonCode.DRAW_GOODS_ONLY: "This line pays for no more {goods} on this land.",
 }
 
 

@@ -9,15 +9,42 @@ shares and caps stand here, never in code.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from enum import Enum
 from typing import Any
 
 from core.canonical import canonical_hash
 from core.errors import ProductError
-from core.lending.accrual import DayCount
+from core.lending.dated import (
+    DatedCap,
+    DatedPrice,
+    Subsidy,
+    period_faults,
+    row_on,
+    subsidy_faults,
+)
+from core.lending.kind_terms import (
+    Bound,
+    CashNeed,
+    CycleTerms,
+    MachineTerms,
+    ProductKind,
+    ReceiptTerms,
+    RevolvingTerms,
+    VoucherTerms,
+    range_of,
+)
 from core.lending.lease import TERM_DAYS_MAX, TERM_DAYS_MIN
+from core.lending.offer import (
+    CapacityTerms,
+    CreditTerms,
+    DecisionTerms,
+    HerdTerms,
+    LeaseTerms,
+    MovementTerms,
+    PriceTerms,
+    StageTerms,
+)
 from core.lending.terms import (
     WATERFALL,
     ArrearsTerms,
@@ -32,124 +59,7 @@ from core.lending.workdays import CalendarTerms
 from core.shape import decode, encode
 from core.units import PPM, civil_date
 
-
-class ProductKind(Enum):
-    """What the money is lent against."""
-
-    CROP = "crop"
-    LIVESTOCK = "livestock"
-
-
-@dataclass(frozen=True, slots=True)
-class StageTerms:
-    """What a growth stage releases.
-
-    ``released_ppm`` is the share of the season's cost that may be out by then,
-    ``ltv_ppm`` the share of the harvest's lower-quantile value that may be lent.
-    ``usual_from_day`` is when the calendar expects the stage [days since sowing];
-    it explains a delay and releases nothing. ``on_plan`` lends this stage's share
-    whatever harvest is estimated, because seedlings say little of it; absent, only
-    the first stage is.
-    """
-
-    stage: str
-    released_ppm: int
-    ltv_ppm: int
-    usual_from_day: int
-    on_plan: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PriceTerms:
-    """Farm-gate price, with its date and source, and what is taken off it."""
-
-    price_minor_per_kg: int
-    as_of: str
-    source: str
-    price_haircut_ppm: int
-    post_harvest_loss_ppm: int
-
-
-@dataclass(frozen=True, slots=True)
-class HerdTerms:
-    """What an animal is worth, costs to feed a season, and lends [minor units a head].
-
-    From ``forage_full_ppm`` of normal forage on, the pasture carries the whole herd;
-    below it, that much less; absent, only a normal pasture carries it whole. After
-    ``grazing_to`` (a date) the grass of the dry season moves no limit.
-    """
-
-    value_minor_per_head: int
-    scale_minor_per_head: int
-    ltv_ppm: int
-    forage_floor_ppm: int  # below this share of normal forage nothing new is lent
-    forage_full_ppm: int | None = None
-    grazing_to: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MovementTerms:
-    """How a limit may move.
-
-    A rise leaves ``raise_margin_ppm`` of what the harvest carries and the season
-    repays unlent, so that the next look's noise does not take it back; a cut knows no
-    margin. Between the two the limit holds.
-    """
-
-    change_min_ppm: int  # smaller changes are ignored
-    raise_looks_min: int  # fresh evidences in a row that must support a rise
-    fresh_days_max: int  # evidence older than this moves nothing
-    stale_days_max: int  # after so many days unseen, new draws freeze
-    raise_margin_ppm: int | None = None
-    cut_looks_min: int | None = None  # looks in a row that must be worse; one if absent
-
-
-@dataclass(frozen=True, slots=True)
-class CreditTerms:
-    """Price and caps of the line."""
-
-    rate_ppm: int
-    day_count: DayCount
-    fee_ppm: int
-    apr_cap_ppm: int
-    limit_max_minor: int
-    rounding_unit_minor: int
-    draw_step_minor: int
-    term_days: int
-
-
-@dataclass(frozen=True, slots=True)
-class CapacityTerms:
-    """What a household needs before it can repay [minor units a season]."""
-
-    living_cost_minor_per_person: int
-
-
-@dataclass(frozen=True, slots=True)
-class DecisionTerms:
-    """Delegated authority: what a station may decide without the centre.
-
-    A feature of whose readings more than ``unsigned_ppm_max`` rest on no signature of a
-    device is missing; absent, ``core.scoring.features.UNSIGNED_PPM_MAX`` counts.
-    """
-
-    approve_pd_ppm_max: int
-    refer_pd_ppm_max: int
-    authority_minor_max: int
-    coverage_ppm_min: int
-    known_features_min: int
-    purposes: tuple[str, ...]
-    unsigned_ppm_max: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LeaseTerms:
-    """How much a station may hold, and for how long."""
-
-    term_days: int
-    share_of_headroom_ppm: int
-    onboarding_lines_max: int
-    onboarding_minor_per_line: int
+__all__ = ["Product", "ProductKind", "parse_product", "read_product"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +67,8 @@ class Product:
     """A product, complete. ``version`` rises with every change of its file.
 
     How it is repaid may be absent, which says a bullet at ``due_on`` with simple interest;
-    see :mod:`core.lending.terms`.
+    see :mod:`core.lending.terms`. ``base`` is the policy version that a bank's own product
+    was made from, ``bounds`` what a bank may set.
     """
 
     product_id: str
@@ -182,6 +93,45 @@ class Product:
     rebate: RebateTerms | None = None
     waterfall: tuple[Part, ...] | None = None
     calendar: CalendarTerms | None = None
+    region: str | None = None
+    base: str | None = None
+    prices: tuple[DatedPrice, ...] | None = None
+    apr_caps: tuple[DatedCap, ...] | None = None
+    subsidies: tuple[Subsidy, ...] | None = None
+    bounds: tuple[Bound, ...] | None = None
+    cycle: CycleTerms | None = None
+    cash: tuple[CashNeed, ...] | None = None
+    revolving: RevolvingTerms | None = None
+    machine: MachineTerms | None = None
+    voucher: VoucherTerms | None = None
+    receipt: ReceiptTerms | None = None
+
+    def on(self, day: date) -> Product:
+        """The product with the price and the cap that hold on a day.
+
+        Where a price list begins later, the product's own price stands; where it has ended,
+        there is none, and what a harvest is worth is not known. What is decided with it
+        cites the product as it was registered, not this.
+        """
+        price, credit = self.price, self.credit
+        if price is not None and self.prices and day.isoformat() >= self.prices[0].from_on:
+            quoted = row_on(self.prices, day)
+            price = None if quoted is None else replace(
+                price, price_minor_per_kg=quoted.price_minor_per_kg, as_of=quoted.from_on,
+                source=quoted.source,
+            )  # fmt: skip
+        cap = row_on(self.apr_caps or (), day)
+        if cap is not None:
+            credit = replace(credit, apr_cap_ppm=min(credit.apr_cap_ppm, cap.apr_cap_ppm))
+        return replace(self, price=price, credit=credit)
+
+    def apr_cap_ppm_on(self, day: date) -> int:
+        """The highest annual percentage rate that may be charged on a day [ppm]."""
+        return self.on(day).credit.apr_cap_ppm
+
+    def subsidies_here(self) -> tuple[Subsidy, ...]:
+        """The subsidies of the product's own region."""
+        return tuple(each for each in self.subsidies or () if each.region == self.region)
 
     def repayment(self) -> RepaymentTerms:
         """All that a repayment follows, with what is absent filled in."""
@@ -236,12 +186,41 @@ def parse_product(table: Mapping[str, Any]) -> Product:
     return product
 
 
+def read_product(table: Mapping[str, Any]) -> Product:
+    """Read a product that a person wrote: as :func:`parse_product`, and no word is passed over.
+
+    Raises
+    ------
+    ShapeError, ProductError
+        As in :func:`parse_product`; also if a name is not known, because a mistyped bound
+        would bind nothing.
+    """
+    product = parse_product(table)
+    known = encode(product)
+    unknown = sorted(_not_in(dict(table), known, ""))
+    if unknown:
+        raise ProductError(
+            f"{product.product_id}: expected names of docs/products.md, got "
+            f"{', '.join(unknown[:5])}: correct or remove them"
+        )
+    return product
+
+
+def _not_in(given: Any, known: Any, path: str) -> Iterator[str]:
+    if isinstance(given, dict) and isinstance(known, dict):
+        for name, inner in given.items():
+            if name not in known:
+                yield f"{path}{name}"
+            else:
+                yield from _not_in(inner, known[name], f"{path}{name}.")
+    elif isinstance(given, list) and isinstance(known, list):
+        for number, (one, other) in enumerate(zip(given, known, strict=False)):
+            yield from _not_in(one, other, f"{path}{number}.")
+
+
 def _faults(product: Product) -> list[str]:
-    faults = [f"{name} must be 0 to 1,000,000 ppm" for name in _shares_outside(product)]
-    if product.kind is ProductKind.CROP and not (product.price and product.stages):
-        faults.append("a crop product needs [price] and [[stages]]")
-    if product.kind is ProductKind.LIVESTOCK and product.herd is None:
-        faults.append("a livestock product needs [herd]")
+    faults = list(_numbers_outside(encode(product), ""))
+    faults += _kind_faults(product)
     if product.herd and not product.herd.forage_floor_ppm <= _forage_full(product.herd) <= PPM:
         faults.append("forage_full_ppm must lie between forage_floor_ppm and 1,000,000")
     released = [stage.released_ppm for stage in product.stages]
@@ -259,7 +238,59 @@ def _faults(product: Product) -> list[str]:
         )
     if product.movement.fresh_days_max >= product.movement.stale_days_max:
         faults.append("fresh_days_max must be below stale_days_max")
-    return faults + _repayment_faults(product)
+    return faults + _table_faults(product) + _repayment_faults(product)
+
+
+def _kind_faults(product: Product) -> list[str]:
+    """Which tables a kind needs and lacks, and what is wrong inside those that are there."""
+    kind = product.kind
+    needs = {
+        ProductKind.LIVESTOCK: ("herd",),
+        ProductKind.REVOLVING: ("revolving",),
+        ProductKind.MACHINERY: ("machine",),
+        ProductKind.VOUCHER: ("price", "stages", "voucher"),
+        ProductKind.RECEIPT: ("price", "receipt"),
+    }.get(kind, ("price", "stages"))
+    if not all(getattr(product, name) for name in needs):
+        tables = " and ".join("[[stages]]" if name == "stages" else f"[{name}]" for name in needs)
+        return [f"a {kind.value} product needs {tables}"]
+    terms = (product.revolving, product.machine, product.voucher, product.receipt)
+    return [fault for each in terms if each is not None for fault in each.faults()]
+
+
+def _table_faults(product: Product) -> list[str]:
+    """What is wrong with the tables that have dates."""
+    faults = []
+    if product.prices is not None:
+        faults += period_faults("prices", product.prices)
+    if product.apr_caps is not None:
+        faults += period_faults("apr_caps", product.apr_caps)
+        last = product.apr_caps[-1] if product.apr_caps else None
+        if last is not None and last.until_on is not None and last.until_on < product.due_on:
+            faults.append(
+                f"apr_caps: expected a cap up to due_on {product.due_on}, got none after "
+                f"{last.until_on}: add a row"
+            )
+    if product.subsidies is not None:
+        faults += subsidy_faults(product.subsidies)
+    return faults
+
+
+def _numbers_outside(found: Any, path: str) -> Iterator[str]:
+    """Numbers beyond what their unit allows, each by its path."""
+    if isinstance(found, dict):
+        for name, inner in found.items():
+            bounds = range_of(name) if isinstance(inner, int) else None
+            if bounds is not None and not bounds[0] <= inner <= bounds[1]:
+                yield (
+                    f"{path}{name}: expected {bounds[0]:,} to {bounds[1]:,} {bounds[2]}".rstrip()
+                    + f", got {inner:,}"
+                )
+            yield from _numbers_outside(inner, f"{path}{name}.")
+    elif isinstance(found, list):
+        for number, inner in enumerate(found):
+            named = inner.get("stage", number) if isinstance(inner, dict) else number
+            yield from _numbers_outside(inner, f"{path}{named}.")
 
 
 def _repayment_faults(product: Product) -> list[str]:
@@ -288,29 +319,10 @@ def _dates_wrong(product: Product) -> Iterator[tuple[str, str]]:
     grazing_to = product.herd.grazing_to if product.herd is not None else None
     if grazing_to is not None and civil_date(grazing_to) is None:
         yield "herd.grazing_to", grazing_to
+    first_on = product.revolving.first_year_on if product.revolving is not None else None
+    if first_on is not None and civil_date(first_on) is None:
+        yield "revolving.first_year_on", first_on
 
 
 def _forage_full(herd: HerdTerms) -> int:
     return PPM if herd.forage_full_ppm is None else herd.forage_full_ppm
-
-
-def _shares_outside(product: Product) -> list[str]:
-    shares = {
-        "lease.share_of_headroom_ppm": product.lease.share_of_headroom_ppm,
-        "movement.change_min_ppm": product.movement.change_min_ppm,
-        "decision.coverage_ppm_min": product.decision.coverage_ppm_min,
-    }
-    if product.decision.unsigned_ppm_max is not None:
-        shares["decision.unsigned_ppm_max"] = product.decision.unsigned_ppm_max
-    for stage in product.stages:
-        shares[f"stages.{stage.stage}.released_ppm"] = stage.released_ppm
-        shares[f"stages.{stage.stage}.ltv_ppm"] = stage.ltv_ppm
-    if product.price:
-        shares["price.price_haircut_ppm"] = product.price.price_haircut_ppm
-        shares["price.post_harvest_loss_ppm"] = product.price.post_harvest_loss_ppm
-    if product.movement.raise_margin_ppm is not None:
-        shares["movement.raise_margin_ppm"] = product.movement.raise_margin_ppm
-    if product.herd:
-        shares["herd.ltv_ppm"] = product.herd.ltv_ppm
-        shares["herd.forage_floor_ppm"] = product.herd.forage_floor_ppm
-    return [name for name, ppm in shares.items() if not 0 <= ppm <= PPM]

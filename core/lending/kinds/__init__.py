@@ -1,0 +1,1 @@
+"""The limit rule of each kind of product: pure integers, every term on the record."""

@@ -1,0 +1,156 @@
+"""What is known of that on which a line rests when its limit is reviewed.
+
+Each view carries the id of the evidence behind it and its age; what was seen too thinly
+is unknown, never zero. A view's ``sources`` name the independent ways in which it is
+known, such as a picture, a signed device, a weighbridge's receipt; absent, it is one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True)
+class PlotView:
+    """What is known of one plot when its line is reviewed.
+
+    ``yield_p10_kg_per_ha`` and ``yield_p50_kg_per_ha`` are absent while nothing can
+    be said; ``stage`` is the latest that was seen; ``usual_stage`` what the calendar
+    expects today; ``age_days`` the age of the last clear look [days].
+    """
+
+    plot_id: str
+    area_m2: int
+    stage: str
+    usual_stage: str
+    age_days: int
+    yield_p10_kg_per_ha: int | None = None
+    yield_p50_kg_per_ha: int | None = None
+    evidence_id: str = ""
+    sources: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HerdView:
+    """What is known of one herd: animals counted, and forage against normal [ppm].
+
+    ``tags_read`` are the animals whose ear tags were read, ``settled_heads`` those that a
+    slaughterhouse has settled since they were counted; ``feed_bought_minor`` the feed
+    invoices of the season [minor units].
+    """
+
+    herd_id: str
+    heads: int
+    age_days: int
+    forage_p10_ppm: int | None = None
+    forage_p50_ppm: int | None = None
+    evidence_id: str = ""
+    tags_read: int | None = None
+    settled_heads: int | None = None
+    feed_bought_minor: int | None = None
+    sources: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MachineView:
+    """A machine's work in the product's window, by its three counters.
+
+    ``coverage_ppm`` is the share of the window's days that reported.
+    """
+
+    machine_id: str
+    engine_s: int
+    area_m2: int
+    fuel_ml: int
+    coverage_ppm: int
+    age_days: int
+    evidence_id: str = ""
+    sources: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreView:
+    """What lies in a store: by the receipts that stand, and by the level in the silo [kg].
+
+    ``humidity_ppm`` is that of the air between the grain; ``coverage_ppm`` the share of the
+    expected readings of level and humidity.
+    """
+
+    store_id: str
+    receipts_kg: int
+    level_kg: int
+    humidity_ppm: int
+    coverage_ppm: int
+    age_days: int
+    evidence_id: str = ""
+    sources: tuple[str, ...] | None = None
+
+
+class OrderState(Enum):
+    """What became of an order at a supplier."""
+
+    PAID = "paid"
+    DELIVERED = "delivered"
+    DIVERTED = "diverted"  # the goods, or the sale that was to repay them, went elsewhere
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """An order that a voucher pays for [minor units]."""
+
+    order_id: str
+    supplier: str
+    goods: str
+    amount_minor: int
+    state: OrderState
+    age_days: int
+    evidence_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AssetView:
+    """Something invested in the farm, by its invoice [minor units]."""
+
+    asset_id: str
+    cost_minor: int
+    age_days: int
+    evidence_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Household:
+    """What the season's cash must first cover [minor units]."""
+
+    size: int
+    dues_elsewhere_minor: int = 0
+    insured_floor_minor: int = 0
+    prior_liens_minor: int = 0
+    other_cash_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All that is known of what one line rests on."""
+
+    plots: tuple[PlotView, ...] = ()
+    herds: tuple[HerdView, ...] = ()
+    machines: tuple[MachineView, ...] = ()
+    stores: tuple[StoreView, ...] = ()
+    orders: tuple[OrderView, ...] = ()
+    assets: tuple[AssetView, ...] = ()
+
+    @property
+    def pledged(self) -> tuple[PlotView | HerdView | MachineView | StoreView, ...]:
+        """What the limit rests on, without what was bought with it."""
+        return (*self.plots, *self.herds, *self.machines, *self.stores)
+
+    @property
+    def age_days(self) -> int:
+        """Age of the oldest last look among what the line rests on [days]."""
+        return max((each.age_days for each in self.pledged), default=0)
+
+    @property
+    def sources_count(self) -> int:
+        """In how many independent ways all of it is known: that of the least known part."""
+        return min((len(set(each.sources or ("one",))) for each in self.pledged), default=1)
