@@ -8,12 +8,12 @@ docs/wire.md.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from core.signing import Signer
-from core.units import civil_day
-from core.wire.telemetry import Batch, Birth, Death, Sample, Watermark
+from core.units import MS_PER_DAY, civil_day
+from core.wire.telemetry import Batch, Death, Sample, Watermark
 from edge_node.config import Settings
 from edge_node.features.compute import limits_of
 from edge_node.features.quality import Quality, first_look, is_clock_plausible, is_late
@@ -23,6 +23,7 @@ from edge_node.intake.messages import Heard
 from edge_node.store import telemetry as store
 from edge_node.store.database import StationDatabase
 from edge_node.store.quarantine import Refusal, Refused, quarantine
+from edge_node.store.sheaf import Sheaf
 from edge_node.store.telemetry import Received, SampleRow
 
 
@@ -47,6 +48,15 @@ class Committed:
     known_count: int = 0
     refused: dict[Refusal, int] = field(default_factory=dict)
     stale: set[tuple[str, str]] = field(default_factory=set)
+
+    def add(self, other: Committed) -> None:
+        """Count what came after this."""
+        self.watermarks |= other.watermarks
+        self.samples_count += other.samples_count
+        self.known_count += other.known_count
+        self.stale |= other.stale
+        for reason, count in other.refused.items():
+            self.refused[reason] = self.refused.get(reason, 0) + count
 
 
 class Committer:
@@ -73,103 +83,145 @@ class Committer:
         DiskFullError, StoreError
             If it could not be committed; then nothing of it is stored.
         """
+        try:
+            with db.atomic():
+                return self._commit_together(db, arrivals)
+        except sqlite3.IntegrityError:
+            # One of them contradicts the store: it is refused alone, the others go on.
+            with db.atomic():
+                return self._commit_singly(db, arrivals)
+
+    def _commit_together(self, db: StationDatabase, arrivals: Sequence[Arrival]) -> Committed:
+        done, sheaf = Committed(), Sheaf(db)
+        for arrival, received in _received(db, arrivals):
+            self._store(db, sheaf, arrival, received, done)
+        sheaf.bind()
+        store.mark_stale(db, done.stale)
+        return done
+
+    def _commit_singly(self, db: StationDatabase, arrivals: Sequence[Arrival]) -> Committed:
         done = Committed()
-        with db.atomic():
-            seen_ms = store.seen_ms(db)
-            for arrival in arrivals:
-                # A time that was seen is never gone back behind; the row says so.
-                now_ms, seen_ms = arrival.arrived_ms, max(arrival.arrived_ms, seen_ms)
-                self._store(db, arrival, Received(seen_ms, now_ms < seen_ms), done)
-            store.put_seen_ms(db, seen_ms)
-            store.mark_stale(db, done.stale)
+        for arrival, received in _received(db, arrivals):
+            try:
+                with db.atomic():
+                    sheaf = Sheaf(db)
+                    part = Committed()
+                    self._store(db, sheaf, arrival, received, part)
+                    sheaf.bind()
+            except sqlite3.IntegrityError as error:
+                if not isinstance(arrival.message, Heard):
+                    raise  # the station has written it itself: a fault of its own
+                detail = f"contradicts the store: {error}"
+                refused = Refused(Refusal.CONFLICT, arrival.topic, arrival.message.raw, detail)
+                part = Committed()
+                self._refuse(db, refused, received, part)
+            done.add(part)
+        store.mark_stale(db, done.stale)
         return done
 
     def _store(
-        self, db: StationDatabase, arrival: Arrival, received: Received, done: Committed
+        self,
+        db: StationDatabase,
+        sheaf: Sheaf,
+        arrival: Arrival,
+        received: Received,
+        done: Committed,
     ) -> None:
         refused: Refused | None
         if isinstance(arrival.message, Refused):
             refused = arrival.message
         elif isinstance(arrival.message, ForeignHeard):
-            refused = self._store_foreign(db, arrival.topic, arrival.message, received, done)
+            refused = self._store_foreign(
+                db, sheaf, (arrival.topic, arrival.message), received, done
+            )
         else:
-            refused = self._store_heard(db, arrival.topic, arrival.message, received, done)
+            refused = self._store_heard(db, sheaf, (arrival.topic, arrival.message), received, done)
         if refused is not None:
-            quarantine(db, refused, received.at_ms, self._settings.quarantine_rows_max)
-            done.refused[refused.reason] = done.refused.get(refused.reason, 0) + 1
+            self._refuse(db, refused, received, done)
+
+    def _refuse(
+        self, db: StationDatabase, refused: Refused, received: Received, done: Committed
+    ) -> None:
+        quarantine(db, refused, received.at_ms, self._settings.quarantine_rows_max)
+        done.refused[refused.reason] = done.refused.get(refused.reason, 0) + 1
 
     def _store_heard(
-        self, db: StationDatabase, topic: str, heard: Heard, received: Received, done: Committed
+        self,
+        db: StationDatabase,
+        sheaf: Sheaf,
+        arrival: tuple[str, Heard],
+        received: Received,
+        done: Committed,
     ) -> Refused | None:
-        try:
-            with db.atomic():
-                conflicts = self._store_body(db, heard, received, done)
-        except sqlite3.IntegrityError as error:
-            return Refused(Refusal.CONFLICT, topic, heard.raw, f"contradicts the store: {error}")
-        if conflicts:
-            detail = f"stored with other content before: {conflicts[:5]}"
-            return Refused(Refusal.CONFLICT, topic, heard.raw, detail)
+        topic, heard = arrival
+        body = heard.body
+        if isinstance(body, Batch):
+            conflicts = self._store_batch(sheaf, (heard.sha256, heard.raw), body, received, done)
+            if conflicts:
+                detail = f"stored with other content before: {conflicts[:5]}"
+                return Refused(Refusal.CONFLICT, topic, heard.raw, detail)
+        elif isinstance(body, Death):
+            store.store_death(db, body, received)
+        else:
+            store.store_birth(db, body, received)
+            watermark = sheaf.watermark(body.device, body.epoch)
+            if watermark.upto:
+                done.watermarks[body.device] = watermark
         return None
 
     def _store_foreign(
         self,
         db: StationDatabase,
-        topic: str,
-        heard: ForeignHeard,
+        sheaf: Sheaf,
+        arrival: tuple[str, ForeignHeard],
         received: Received,
         done: Committed,
     ) -> Refused | None:
+        topic, heard = arrival
         if self._adapter is None:
             return Refused(Refusal.TOPIC, topic, heard.raw, "no gateway is heard here")
-        with db.atomic():
-            numbered, known_count, conflicts = store_foreign(
-                db, heard, self._adapter, received.at_ms
-            )
-            for one in numbered:
-                self._store_batch(db, (one.sha256, one.raw), one.body, received, done)
-                # Nobody keeps an outbox for it: there is none to be told.
-                done.watermarks.pop(one.body.device, None)
+        sheaf.bind()  # the next number of an epoch is read from the store
+        numbered, known_count, conflicts = store_foreign(db, heard, self._adapter, received.at_ms)
+        for one in numbered:
+            self._store_batch(sheaf, (one.sha256, one.raw), one.body, received, done)
+            # Nobody keeps an outbox for it: there is none to be told.
+            done.watermarks.pop(one.body.device, None)
         done.known_count += known_count
         if conflicts:
             detail = f"heard with other content before: {conflicts[:3]}"
             return Refused(Refusal.CONFLICT, topic, heard.raw, detail)
-        return Refused(Refusal.MALFORMED, topic, heard.raw, heard.fault) if heard.fault else None
-
-    def _store_body(
-        self, db: StationDatabase, heard: Heard, received: Received, done: Committed
-    ) -> tuple[int, ...]:
-        body = heard.body
-        if isinstance(body, Death):
-            store.store_death(db, body, received)
-            return ()
-        if isinstance(body, Birth):
-            store.store_birth(db, body, received)
-            watermark = store.watermark(db, body.device, body.epoch)
-            if watermark.upto:
-                done.watermarks[body.device] = watermark
-            return ()
-        return self._store_batch(db, (heard.sha256, heard.raw), body, received, done)
+        if heard.fault:
+            return Refused(Refusal.MALFORMED, topic, heard.raw, heard.fault)
+        return None
 
     def _store_batch(
         self,
-        db: StationDatabase,
+        sheaf: Sheaf,
         document: tuple[str, bytes],
         batch: Batch,
         received: Received,
         done: Committed,
     ) -> tuple[int, ...]:
-        rows = tuple(self._judged(sample, received) for sample in batch.samples)
-        stored = store.store_batch(db, batch, rows, document, received)
-        new = set(stored.new)
-        done.stale |= {
-            (batch.device, civil_day(row.at_ms, self._settings.utc_offset_ms).isoformat())
-            for row in rows
-            if row.seq in new and any(code == Quality.USABLE for _, _, code in row.readings)
-        }
-        done.samples_count += len(new)
+        rows = [self._judged(sample, received) for sample in batch.samples]
+        stored = sheaf.take(batch, rows, document, received)
+        if len(stored.new) < len(rows):
+            new = set(stored.new)
+            rows = [row for row in rows if row.seq in new]
+        self._mark_stale(batch.device, rows, done)
+        done.samples_count += len(stored.new)
         done.known_count += stored.known_count
         done.watermarks[batch.device] = Watermark(batch.device, batch.epoch, stored.upto)
         return stored.conflicts
+
+    def _mark_stale(self, device: str, rows: Sequence[SampleRow], done: Committed) -> None:
+        """Note the civil days of usable readings: their features must be computed again."""
+        offset_ms = self._settings.utc_offset_ms
+        first_ms = 0  # the day that was noted last
+        for row in rows:
+            if first_ms <= row.at_ms < first_ms + MS_PER_DAY or not _has_usable(row):
+                continue
+            first_ms = (row.at_ms + offset_ms) // MS_PER_DAY * MS_PER_DAY - offset_ms
+            done.stale.add((device, civil_day(row.at_ms, offset_ms).isoformat()))
 
     def _judged(self, sample: Sample, received: Received) -> SampleRow:
         plausible = is_clock_plausible(sample, received.at_ms, self._limits)
@@ -179,7 +231,25 @@ class Committer:
             error_ms=sample.error_ms,
             late=is_late(sample, received.at_ms, self._settings.late_after_ms),
             readings=tuple(
-                (name, value, int(first_look(name, value, clock_plausible=plausible)))
-                for name, value in sample.values.items()
+                [
+                    (name, value, first_look(name, value, clock_plausible=plausible).value)
+                    for name, value in sample.values.items()
+                ]
             ),
         )
+
+
+def _received(
+    db: StationDatabase, arrivals: Sequence[Arrival]
+) -> Iterator[tuple[Arrival, Received]]:
+    """Each arrival and when it came; the latest time that was seen is kept in the end."""
+    seen_ms = store.seen_ms(db)
+    for arrival in arrivals:
+        # A time that was seen is never gone back behind; the row says so.
+        now_ms, seen_ms = arrival.arrived_ms, max(arrival.arrived_ms, seen_ms)
+        yield arrival, Received(seen_ms, now_ms < seen_ms)
+    store.put_seen_ms(db, seen_ms)
+
+
+def _has_usable(row: SampleRow) -> bool:
+    return any(code == Quality.USABLE for _, _, code in row.readings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -321,3 +322,60 @@ def test_sample_that_retention_removed_is_not_taken_for_news(db: StationDatabase
 def test_registry_holds_the_devices(db: StationDatabase):
     rows = db.conn.execute("SELECT device_id, public_key FROM devices ORDER BY 1").fetchall()
     assert rows == [(name, device(name).public_key) for name in ("probe-1", "probe-2")]
+
+
+def test_batch_that_the_store_contradicts_is_refused_alone(db: StationDatabase):
+    store(db, batch("probe-2", 1))
+    odd = heard(batch("probe-1", 1, 2))
+    with db.atomic():
+        db.conn.execute(
+            "INSERT INTO telemetry_documents (sha256, stream_id, first_seq, last_seq,"
+            " received_ms, raw) SELECT ?, stream_id, 1, 2, 0, x'00' FROM streams",
+            (odd.sha256,),
+        )
+    done = store(db, batch("probe-2", 2), odd.body, batch("probe-2", 3), batch("probe-1", 1))
+    assert done.refused == {Refusal.CONFLICT: 1}
+    assert (seqs(db, "probe-2"), seqs(db)) == ([1, 2, 3], [1])
+    assert {name: mark.upto for name, mark in done.watermarks.items()} == {
+        "probe-1": 1, "probe-2": 3,
+    }  # fmt: skip
+    assert done.samples_count == 3
+
+
+def test_one_commit_of_many_stores_what_many_commits_store(tmp_path: Path):
+    folders = [tmp_path / name for name in ("together", "apart")]
+    for folder in folders:
+        folder.mkdir()
+    together, apart = (database(folder, "probe-1", "probe-2") for folder in folders)
+    epochs = itertools.count()
+
+    @given(
+        st.lists(
+            st.tuples(
+                st.sampled_from(("probe-1", "probe-2")),
+                st.sets(st.integers(1, 12), min_size=1, max_size=4),
+                st.integers(1, 12),
+            ),
+            max_size=12,
+        )
+    )
+    @settings(max_examples=40, deadline=None)
+    def holds(sent: list[tuple[str, set[int], int]]) -> None:
+        epoch = f"e{next(epochs)}"
+        bodies = [
+            batch(name, *sorted(s), epoch=epoch, oldest=min(*s, old)) for name, s, old in sent
+        ]
+        at_once = store(together, *bodies)
+        singly = [store(apart, body) for body in bodies]
+        for table in ("streams", "gaps", "telemetry_documents", "samples", "readings"):
+            rows = [
+                db.conn.execute(f"SELECT * FROM {table}").fetchall() for db in (together, apart)
+            ]
+            assert rows[0] == rows[1]
+        told = {name: mark for done in singly for name, mark in done.watermarks.items()}
+        assert at_once.watermarks == told
+        assert at_once.samples_count == sum(done.samples_count for done in singly)
+
+    holds()
+    together.close()
+    apart.close()
