@@ -127,6 +127,13 @@ movements = _table(
     _text("terms"), _text("views"), _text("reasons"), _text("evidence_ids"),
     _text("policy_version"), _text("supported"), _flag("watch"),
 )  # fmt: skip
+agreement_steps = _table(
+    "agreement_steps", ("agreement_id", "seq"), _text("agreement_id"), _count("seq"),
+    _text("line_id"), _text("event"), _text("state"), _text("on_day"), _count("at_ms"),
+    _text("actor"), _text("role"), _text("party"), _text("reason"), _text("detail"),
+    _text("irregular"),
+)  # fmt: skip
+_index(agreement_steps, "line_id")
 leases = _table(
     "leases", ("lease_id",), _text("lease_id"), _text("kind"), _text("station"),
     _text("product_id"), _text("line_id"), _text("currency"), _count("amount_minor"),
@@ -330,4 +337,5 @@ _index(day_roots, "day", unique=True)
 APPEND_ONLY = (
     ledger_entries, ledger_lines, movements, applications, decisions, consents, evidence,
     inbound_records, outbound_records, audit, signed_heads, day_roots, book_rules,
+    agreement_steps,
 )  # fmt: skip

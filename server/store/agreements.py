@@ -1,0 +1,99 @@
+"""The steps of agreements: who, when, why, and where each led. Never changed, never taken away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from core.lending.agreement import AgreementEvent, AgreementReason, AgreementState, Party
+from server.store.engine import Tx
+from server.store.rows import from_json, json_text, read_as
+from server.store.tables import agreement_steps
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a life.
+
+    ``on_day`` is the civil date on which it counts, ``at_ms`` when it was written down;
+    ``irregular`` says what was wrong with a fact that a station reported all the same,
+    and is empty for a step that the table permits. ``line_id`` is empty until there is a line.
+    """
+
+    agreement_id: str
+    seq: int
+    line_id: str
+    event: AgreementEvent
+    state: AgreementState
+    on_day: str
+    at_ms: int
+    actor: str
+    role: str
+    party: Party
+    reason: AgreementReason
+    detail: Mapping[str, Any]
+    irregular: str
+
+
+def add(tx: Tx, step: Step) -> None:
+    """Add a step; it can never be changed."""
+    tx.insert(
+        agreement_steps,
+        agreement_id=step.agreement_id,
+        seq=step.seq,
+        line_id=step.line_id,
+        event=step.event.value,
+        state=step.state.value,
+        on_day=step.on_day,
+        at_ms=step.at_ms,
+        actor=step.actor,
+        role=step.role,
+        party=step.party.value,
+        reason=step.reason.value,
+        detail=json_text(dict(step.detail)),
+        irregular=step.irregular,
+    )
+
+
+def last(tx: Tx, agreement_id: str) -> Step | None:
+    """The latest step of an agreement, if it has any."""
+    where = (
+        agreement_steps.c.tenant_id == tx.tenant_id,
+        agreement_steps.c.agreement_id == agreement_id,
+    )
+    row = tx.row(select(agreement_steps).where(*where).order_by(agreement_steps.c.seq.desc()))
+    return _step(row) if row else None
+
+
+def life(tx: Tx, agreement_id: str) -> tuple[Step, ...]:
+    """Every step of an agreement, oldest first."""
+    where = (
+        agreement_steps.c.tenant_id == tx.tenant_id,
+        agreement_steps.c.agreement_id == agreement_id,
+    )
+    rows = tx.rows(select(agreement_steps).where(*where).order_by(agreement_steps.c.seq))
+    return tuple(_step(row) for row in rows)
+
+
+def every(tx: Tx) -> tuple[Step, ...]:
+    """Every step of every agreement, by agreement and in order."""
+    question = (
+        select(agreement_steps)
+        .where(agreement_steps.c.tenant_id == tx.tenant_id)
+        .order_by(agreement_steps.c.agreement_id, agreement_steps.c.seq)
+    )
+    return tuple(_step(row) for row in tx.rows(question))
+
+
+def _step(row: Mapping[str, Any]) -> Step:
+    read = {
+        "event": AgreementEvent(row["event"]),
+        "state": AgreementState(row["state"]),
+        "party": Party(row["party"]),
+        "reason": AgreementReason(row["reason"]),
+        "detail": from_json(row["detail"]),
+    }
+    return read_as(Step, {**row, **read})
