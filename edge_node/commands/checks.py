@@ -13,6 +13,7 @@ from core.lending.clock import Reading, estimate
 from core.lending.lease import Clock
 from core.units import MS_PER_DAY
 from edge_node.authority import certificate_end_ms
+from edge_node.commands.file_systems import file_system
 from edge_node.commands.findings import Finding, Verdict, good, judged
 from edge_node.commands.standing import Backlog, backlog, counts
 from edge_node.config import Settings
@@ -33,7 +34,6 @@ CERTIFICATE_WARN_MS = 25 * MS_PER_DAY  # a running station renews at 30
 LEASE_WARN_MS = 10 * MS_PER_DAY
 DISK_SPARE_MIB = 256
 CONNECT_S = 2.0
-SYNCHRONOUS_FULL = 2
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -61,7 +61,7 @@ def inside(patient: Patient) -> Mapping[str, Callable[[], Finding]]:
         "disk": lambda: disk(patient),
         "ballast": lambda: ballast(patient),
         "schema": lambda: schema(patient),
-        "pragmas": lambda: pragmas(patient),
+        "file_system": lambda: file_system(patient.settings.folder),
         "broker": lambda: broker(patient),
         "broker_open": lambda: broker_open(patient),
         "backlog": lambda: waiting(patient),
@@ -170,19 +170,6 @@ def schema(patient: Patient) -> Finding:
             (bool(altered), Verdict.BAD, "install the release that the database is of, or newer"),
             (len(applied) < len(wanted), Verdict.WARN, "it is brought up when the station starts"),
         ],
-    )  # fmt: skip
-
-
-def pragmas(patient: Patient) -> Finding:
-    """Whether SQLite makes durable what it says is committed."""
-    names = ("journal_mode", "synchronous", "foreign_keys")
-    read = [patient.db.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
-    mode, sync, keys_on = read
-    return judged(
-        "pragmas", "journal_mode wal, synchronous 2 (FULL), foreign_keys 1",
-        f"journal_mode {mode}, synchronous {sync}, foreign_keys {keys_on}",
-        [((mode, sync, keys_on) != ("wal", SYNCHRONOUS_FULL, 1), Verdict.BAD,
-          "do not let other programs open the database; install the station anew")],
     )  # fmt: skip
 
 

@@ -19,7 +19,6 @@ class Backlog:
     log: str
     records_count: int
     size_bytes: int
-    oldest_at_ms: int
     age_ms: int
 
 
@@ -48,9 +47,8 @@ def _of_log(db: StationDatabase, log: LogClass, clock: Clock) -> Backlog:
         "SELECT at_ms FROM log_records WHERE log = ? AND seq > ? ORDER BY seq LIMIT 1",
         [log.value, delivered],
     ).fetchone()
-    oldest_ms = row[0] if row else 0
-    age_ms = max(0, clock.at_ms - oldest_ms) if row else 0
-    return Backlog(log.value, count, size_bytes, oldest_ms, age_ms)
+    age_ms = max(0, clock.at_ms - row[0]) if row else 0
+    return Backlog(log.value, count, size_bytes, age_ms)
 
 
 def counts(db: StationDatabase, clock: Clock) -> Counts:

@@ -219,13 +219,13 @@ def _carried(
     coverage = share_ppm(min(one.feature.coverage_ppm for one in basis), CARRIED_PPM)
     if coverage < DAY_COVERAGE_PPM_MIN:
         return None
-    day = step(
+    depletion_um = step(
         standing.zone(reference),
         before[0].feature.value,
         infiltrated_um(rain, reference),
         standing.use_um(reference),
     )
-    return day.depletion_um, coverage, basis
+    return depletion_um, coverage, basis
 
 
 def crop_day(

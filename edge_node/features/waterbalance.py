@@ -34,16 +34,6 @@ class RootZone:
         return divide_half_even(self.taw_um * self.p_ppm, PPM)
 
 
-@dataclass(frozen=True, slots=True)
-class WaterDay:
-    """One day's balance [um]: depletion at its end, what the crop used, what drained."""
-
-    depletion_um: int
-    stress_ppm: int
-    crop_use_um: int
-    drained_um: int
-
-
 def total_available_um(soil: Soil, root_mm: int) -> int:
     """Total available water of a root zone (eq. 82) [um]."""
     return divide_half_even((soil.field_capacity_ppm - soil.wilting_point_ppm) * root_mm, 1000)
@@ -69,8 +59,8 @@ def coefficient_ppm(zone: RootZone, depletion_um: int) -> int:
     return divide_half_even(left * PPM, max(zone.taw_um - zone.raw_um, 1))
 
 
-def step(zone: RootZone, before_um: int, wetting_um: int, crop_use_um: int) -> WaterDay:
-    """One day: wetted early, what is above field capacity drains, the crop uses the rest.
+def step(zone: RootZone, before_um: int, wetting_um: int, crop_use_um: int) -> int:
+    """The depletion after a day: wetted early, the excess drains, the crop uses the rest [um].
 
     That order is the one of FAO-56's Example 38 (rain early in the day); eq. 88 would let
     the crop drink of the water that drains.
@@ -89,8 +79,7 @@ def step(zone: RootZone, before_um: int, wetting_um: int, crop_use_um: int) -> W
     wetted = max(before_um - wetting_um, 0)
     stress = coefficient_ppm(zone, wetted)
     used = divide_half_even(crop_use_um * stress, PPM)
-    drained = max(wetting_um - before_um, 0)
-    return WaterDay(min(wetted + used, zone.taw_um), stress, used, drained)  # eq. 85, 86
+    return min(wetted + used, zone.taw_um)  # eq. 85, 86
 
 
 def crop_coefficient_ppm(crop: Crop, age_days: int) -> int:

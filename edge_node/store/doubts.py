@@ -64,16 +64,6 @@ def put_doubts(db: StationDatabase, doubts: Iterable[Doubt]) -> int:
     return fresh
 
 
-def doubts_of(db: StationDatabase, device_id: str) -> tuple[Doubt, ...]:
-    """What is doubted of a device, oldest first."""
-    rows = db.conn.execute(
-        "SELECT device_id, day, metric, kind, kept_ppm FROM doubts WHERE device_id = ?"
-        " ORDER BY day, metric, kind",
-        (device_id,),
-    )
-    return tuple(Doubt(*row) for row in rows)
-
-
 def put_print(db: StationDatabase, device_id: str, metric: str, day: str, sha256: str) -> None:
     """Keep the hash of what a device said of a metric on a day."""
     db.conn.execute(
@@ -97,6 +87,11 @@ def same_days(db: StationDatabase, from_day: str, rows_max: int) -> tuple[SameDa
         (from_day, rows_max),
     )
     return tuple(SameDay(*row) for row in rows)
+
+
+def forget_doubts(db: StationDatabase, before_day: str) -> None:
+    """Let go of doubts about days before one; what was computed with them stays as it is."""
+    db.conn.execute("DELETE FROM doubts WHERE day < ?", (before_day,))
 
 
 def forget_prints(db: StationDatabase, before_day: str) -> None:

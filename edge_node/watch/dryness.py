@@ -70,7 +70,7 @@ def outlook(
         if ahead:
             use_um = standing.use_um(reference_um)
             wetting = infiltrated_um(rain, reference_um)
-            depletion_um = step(zone, depletion_um, wetting, use_um).depletion_um
+            depletion_um = step(zone, depletion_um, wetting, use_um)
         stress = coefficient_ppm(zone, depletion_um)
         if stress < PPM and stress_days is None:
             stress_days = ahead

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 
-from core.units import MS_PER_DAY, day_start_ms, divide_half_even
+from core.units import MS_PER_DAY, civil_day, day_start_ms, divide_half_even
 from core.wire.registry import Subject, SubjectKind
 from edge_node.config import Settings
 from edge_node.features.crops import CROPS, Soil
@@ -39,7 +39,6 @@ _DOUBTED_COVERAGE_PPM_MIN = 100_000  # the watch still looks at what it doubts
 _WEEK_DAYS = 7
 _MACHINE_DAYS = 60
 _ROWS_MAX = 10_000
-_EPOCH = date(1970, 1, 1)
 _METRIC_OF_KIND: Mapping[str, tuple[str, ...]] = {
     "soil_probe": ("soil_moisture_ppm",),
     "weather_station": ("rain_um", "air_temperature_mdeg_c"),
@@ -209,7 +208,7 @@ def _steps(today: Today, device: str, days: int) -> list[int | None]:
     span, offset = today.span_ms(days), today.settings.utc_offset_ms
     found = notices.day_sums(today.db, device, "activity_steps", span, offset)
     most = max((count for _, count in found.values()), default=0)
-    last = (today.day - _EPOCH).days
+    last = day_start_ms(today.day) // MS_PER_DAY
     told = [found.get(last - back) for back in range(days - 1, -1, -1)]
     return [None if one is None or 2 * one[1] < most else one[0] for one in told]
 
@@ -299,12 +298,8 @@ def _tags(today: Today) -> Iterator[Look]:
         devices = set(daily.subject_devices(today.db, herd.subject_id))
         own = [pair for pair in pairs if devices & {pair[0].device_id, pair[1].device_id}]
         judgement = twins.judge_tags(own, herd.name or herd.subject_id)
-        offset = today.settings.utc_offset_ms
         days = {
-            (
-                one.device_id,
-                (_EPOCH + timedelta(days=(one.at_ms + offset) // MS_PER_DAY)).isoformat(),
-            )
+            (one.device_id, civil_day(one.at_ms, today.settings.utc_offset_ms).isoformat())
             for pair in own
             for one in pair
             if one.device_id in devices

@@ -60,7 +60,7 @@ def watch(db: StationDatabase, settings: Settings, now_ms: int) -> tuple[Notice,
         with db.atomic():
             began += _watch_day(Today(db, settings, land, day), now_ms)
             notices.put_watched(db, day.isoformat())
-            _forget(db, day)
+            _forget(db, settings, day)
     return tuple(began)
 
 
@@ -155,8 +155,11 @@ def _tell(today: Today, told: tuple[str, str, int], evidence: Sequence[str], now
     daily.put_feature(today.db, feature, now_ms)
 
 
-def _forget(db: StationDatabase, day: date) -> None:
+def _forget(db: StationDatabase, settings: Settings, day: date) -> None:
     notices.forget_judgements(db, (day - timedelta(days=JUDGEMENTS_DAYS)).isoformat())
+    # A day whose readings are gone is never computed again.
+    oldest = day - timedelta(days=settings.raw_age_days_max)
+    doubts.forget_doubts(db, oldest.isoformat())
     doubts.forget_prints(db, (day - timedelta(days=PRINTS_DAYS)).isoformat())
     notices.forget_notices(db, (day - timedelta(days=notices.ENDED_KEPT_DAYS)).isoformat())
 

@@ -20,7 +20,7 @@ from edge_node.faces.carrier import ALERTS_PATH, Beside, Cargo, Door, carrier
 from edge_node.store import foreign, village
 from edge_node.store.daily import daily_features
 from edge_node.store.devices import put_device
-from edge_node.store.doubts import doubts_of
+from edge_node.store.doubts import Doubt, kept_ppm, put_doubts
 from edge_node.store.forecasts import keep_forecast, newest_forecast
 from edge_node.watch.notices import Notice, NoticeKind
 from edge_node.watch.rounds import notices_of_farmer, open_notices, watch
@@ -222,7 +222,8 @@ def test_a_day_that_another_probe_said_is_a_flag_and_counts_nothing(farm):
     farm.close_day(3)
     (copied,) = daily_features(farm.db, "plot-2", (farm.day(2),) * 2, ("soil_moisture_ppm",))
     assert copied.coverage_ppm == 0
-    assert doubts_of(farm.db, "probe-1") == ()
+    assert kept_ppm(farm.db, "probe-2", farm.day(2)) == {"soil_moisture_ppm": 0}
+    assert not any(kept_ppm(farm.db, "probe-1", farm.day(n)) for n in range(4))
 
 
 def test_an_engine_that_stands_is_a_flag(farm):
@@ -237,7 +238,18 @@ def test_an_engine_that_stands_is_a_flag(farm):
         farm.say("engine-1", number, {**counts, "engine_s": engine}, 1, late_ms=DAY_MS // 2)
         began += [(number, one.kind) for one in farm.close_day(number)]
     assert began == [(2, NoticeKind.ENGINE_STANDS)]
-    assert {one.metric for one in doubts_of(farm.db, "engine-1")} == {"engine_s"}
+    doubted = [kept_ppm(farm.db, "engine-1", farm.day(n)) for n in range(5)]
+    assert {metric for each in doubted for metric in each} == {"engine_s"}
+
+
+def test_doubts_about_days_whose_readings_are_gone_are_forgotten(farm):
+    age_days = farm.settings.raw_age_days_max
+    old, young = (farm.day(10 - age_days - gone) for gone in (1, 0))
+    with farm.db.atomic():
+        put_doubts(farm.db, [Doubt("probe-1", on, "rain_um", "stuck", 0) for on in (old, young)])
+    farm.close_day(10)
+    assert kept_ppm(farm.db, "probe-1", old) == {}
+    assert kept_ppm(farm.db, "probe-1", young) == {"rain_um": 0}
 
 
 TOKEN = "carrier-token-of-station-kijani-0001"
