@@ -3,8 +3,10 @@
 An agreement is in one state; an *event* takes it to the next. Which events a state
 permits, who may bring one about, for which reasons and under what condition stands in
 :data:`TRANSITIONS` and nowhere else; ``docs/agreement.md`` shows the same table. What
-is not in it is refused by name. Money that was paid out is a fact and no event: a draw
-that a dark station reports on a closed agreement is booked, and *reopens* it.
+is not in it is refused by name. The farmer agrees by the first drawdown, whose whole
+price was told before consent; until then the line is an offer, and costs nothing. Money
+that was paid out is a fact: a draw that a dark station reports late is booked, and
+*reopens* an agreement that had ended.
 """
 
 from __future__ import annotations
@@ -24,9 +26,10 @@ class AgreementState(Enum):
     REFERRED = "referred"  # a person is to decide
     DECLINED = "declined"
     ABANDONED = "abandoned"  # the applicant did not want it
-    OFFERED = "offered"  # with the whole price
+    OFFERED = "offered"  # a line is open, nothing was drawn: each draw tells its whole price
+    HELD = "held"  # an offer of which nothing may be drawn for now
     LAPSED = "lapsed"  # the offer ran out
-    ACTIVE = "active"
+    ACTIVE = "active"  # a price was told, consent given, money drawn
     FROZEN = "frozen"  # nothing more is drawn; what is owed stays as it was agreed
     IN_RELIEF = "in_relief"  # after a verified loss
     WITHDRAWN = "withdrawn"  # left within the cooling-off period; what was drawn is to be repaid
@@ -157,8 +160,15 @@ _DOUBTS = (
     AgreementReason.STATION_IN_DOUBT,
     AgreementReason.EVIDENCE_STALE,
 )
+_THAWS = (AgreementReason.CLEARED, AgreementReason.EVIDENCE_FRESH)
 _LIVE = (AgreementState.ACTIVE, AgreementState.FROZEN, AgreementState.IN_RELIEF)
-_ENDED = (AgreementState.CLOSED, AgreementState.RENEWED)
+_ENDED = (
+    AgreementState.ABANDONED,
+    AgreementState.LAPSED,
+    AgreementState.RENEWED,
+    AgreementState.CLOSED,
+)
+_WAITS = (AgreementState.OFFERED, AgreementState.HELD)
 
 
 def _before() -> tuple[Transition, ...]:
@@ -166,20 +176,29 @@ def _before() -> tuple[Transition, ...]:
     s, e, r = AgreementState, AgreementEvent, AgreementReason
     card, reviewed, asked = (r.DECISION_CARD,), (r.REVIEWED,), (r.ASKED,)
     everyone = (Party.FARMER, Party.STATION)
-    offers = (*card, r.KNOWN_FARMER)
-    return (
-        Transition(None, e.APPLY, s.APPLIED, (*everyone, Party.OFFICER), (*asked, r.KNOWN_FARMER)),
+    known = (r.ASKED, r.KNOWN_FARMER)
+    stop = (*_PEOPLE, Party.RULE)
+    told = (r.TOLD_AND_CONSENTED,)
+    found = [
+        Transition(None, e.APPLY, s.APPLIED, (*everyone, *_PEOPLE), known),
         Transition(s.APPLIED, e.REFER, s.REFERRED, _DECIDERS, card),
         Transition(s.APPLIED, e.DECLINE, s.DECLINED, _DECIDERS, card),
-        Transition(s.APPLIED, e.OFFER, s.OFFERED, _DECIDERS, offers),
+        Transition(s.APPLIED, e.OFFER, s.OFFERED, _DECIDERS, card),
         Transition(s.APPLIED, e.ABANDON, s.ABANDONED, everyone, asked),
         Transition(s.REFERRED, e.DECLINE, s.DECLINED, _PEOPLE, reviewed),
         Transition(s.REFERRED, e.OFFER, s.OFFERED, _PEOPLE, reviewed),
         Transition(s.REFERRED, e.ABANDON, s.ABANDONED, everyone, asked),
-        Transition(s.OFFERED, e.ABANDON, s.ABANDONED, everyone, asked),
-        Transition(s.OFFERED, e.LAPSE, s.LAPSED, (Party.RULE,), (r.TIME_PASSED,), _RAN_OUT),
-        Transition(s.OFFERED, e.AGREE, s.ACTIVE, everyone, (r.TOLD_AND_CONSENTED,), _AGREED),
-    )
+        Transition(s.OFFERED, e.FREEZE, s.HELD, stop, _DOUBTS),
+        Transition(s.HELD, e.THAW, s.OFFERED, stop, _THAWS),
+        Transition(s.OFFERED, e.AGREE, s.ACTIVE, everyone, told, _AGREED),
+        Transition(s.HELD, e.AGREE, s.FROZEN, everyone, told, _AGREED),  # at a dark station
+    ]
+    for state in _WAITS:
+        found += [
+            Transition(state, e.ABANDON, s.ABANDONED, (*everyone, *_PEOPLE), asked),
+            Transition(state, e.LAPSE, s.LAPSED, (Party.RULE,), (r.TIME_PASSED,), _RAN_OUT),
+        ]
+    return tuple(found)
 
 
 def _while() -> tuple[Transition, ...]:
@@ -187,10 +206,9 @@ def _while() -> tuple[Transition, ...]:
     s, e, r = AgreementState, AgreementEvent, AgreementReason
     stop, anyone = (*_PEOPLE, Party.RULE), (Party.FARMER, *_PEOPLE)
     easier = (r.HARDSHIP, r.ASKED, r.LOSS_VERIFIED)
-    thawed = (r.CLEARED, r.EVIDENCE_FRESH)
     found = [
         Transition(s.ACTIVE, e.FREEZE, s.FROZEN, stop, _DOUBTS),
-        Transition(s.FROZEN, e.THAW, s.ACTIVE, stop, thawed),
+        Transition(s.FROZEN, e.THAW, s.ACTIVE, stop, _THAWS),
         Transition(s.IN_RELIEF, e.END_RELIEF, s.ACTIVE, stop, (r.TIME_PASSED, r.REPAID)),
     ]
     for state in _LIVE:

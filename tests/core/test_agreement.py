@@ -22,7 +22,7 @@ from core.lending.agreement import (
 S, E, R = AgreementState, AgreementEvent, AgreementReason
 TODAY = date(2026, 3, 1)
 TOLD = Standing(TODAY, consent_id="c1", apr_ppm=182_500, offered_until=date(2026, 3, 1))
-FINAL = {S.DECLINED, S.ABANDONED, S.LAPSED}  # nobody drew, nobody ever will
+FINAL = {S.DECLINED}  # no line, so no station can have paid out
 
 # Whole lives, written down by hand: event, who, why, what is owed, and where it leads.
 Step = tuple[AgreementEvent, Party, AgreementReason, int, AgreementState]
@@ -57,6 +57,17 @@ LIVES: dict[str, tuple[Step, ...]] = {
         (E.RECOVER, Party.RULE, R.MONEY_CAME, 500, S.WRITTEN_OFF),
         (E.RECOVER, Party.RULE, R.MONEY_CAME, 0, S.WRITTEN_OFF),
         (E.CLOSE, Party.RULE, R.REPAID, 0, S.CLOSED),
+    ),
+    "an offer is held, drawn on by a dark station, thawed": (
+        *BEGUN[:2],
+        (E.FREEZE, Party.OFFICER, R.VISIT_PENDING, 0, S.HELD),
+        (E.AGREE, Party.FARMER, R.TOLD_AND_CONSENTED, 0, S.FROZEN),
+        (E.THAW, Party.SUPERVISOR, R.CLEARED, 300, S.ACTIVE),
+    ),
+    "nothing is ever drawn, or so it seems": (
+        *BEGUN[:2],
+        (E.ABANDON, Party.FARMER, R.ASKED, 0, S.ABANDONED),
+        (E.REOPEN, Party.STATION, R.DRAWN_IN_THE_DARK, 300, S.ACTIVE),
     ),
     "a dark station's draw comes after the closure": (
         *BEGUN,
@@ -137,7 +148,7 @@ def test_a_farmer_may_leave_up_to_the_last_day_of_cooling_off() -> None:
     assert advance(S.ACTIVE, E.WITHDRAW, (Party.FARMER, R.ASKED), last_day) is S.WITHDRAWN
 
 
-def test_every_state_is_reached_and_only_three_are_final() -> None:
+def test_every_state_is_reached_and_only_a_no_is_final() -> None:
     reached: set[AgreementState] = set()
     ahead: list[AgreementState | None] = [None]
     while ahead:
