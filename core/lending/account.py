@@ -2,55 +2,23 @@
 
 No nightly batch and no running balance: facts are put in the order of their effective days
 and replayed, so the order in which they arrived leaves no trace. A fact that comes late
-changes how the repayments after it were split; :func:`corrections` says which splits are
-to be reversed in the books, and what replaces each.
+changes how the repayments after it were split; :mod:`core.lending.books` says what is to be
+reversed in the ledger, and what replaces it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from datetime import date, timedelta
-from enum import Enum
 
 from core.errors import LedgerImbalanceError
 from core.lending.accrual import Meter
+from core.lending.facts import Fact, FactKind, standing_facts
+from core.lending.ledger import EntryKind
 from core.lending.schedule import Due, capitalising_days
 from core.lending.terms import Part, RepaymentTerms
-
-
-class FactKind(Enum):
-    """What happened; on one day in this order."""
-
-    DRAWDOWN = "drawdown"
-    FEE = "fee"
-    REPAYMENT = "repayment"
-    REVERSAL = "reversal"  # of another fact, as if that had never been
-
-
-_ORDER = {kind: place for place, kind in enumerate(FactKind)}
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """Something that happened to a line on a day [minor units]; ``reverses`` is a fact's id."""
-
-    fact_id: str
-    kind: FactKind
-    on: date
-    amount_minor: int
-    reverses: str = ""
-
-    def __post_init__(self) -> None:
-        if self.kind is FactKind.REVERSAL:
-            fits = bool(self.reverses) and self.amount_minor == 0
-        else:
-            fits = not self.reverses and self.amount_minor > 0
-        if not fits:
-            raise LedgerImbalanceError(
-                f"fact {self.fact_id}: expected a positive amount, or for a reversal none and the "
-                f"fact that it reverses, got {self.amount_minor} and {self.reverses!r}"
-            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +63,36 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """Interest or penalty since the step before, or interest that became principal or came back.
+
+    ``kind`` is INTEREST, PENALTY, CAPITALISATION or REBATE; the amount [minor units] is the
+    difference of rounded cumulative amounts, so that steps sum to what was earned.
+    """
+
+    kind: EntryKind
+    on: date
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be paid on a day if all is paid as planned [minor units]."""
+
+    on: date
+    parts: Amounts
+    is_late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """A line on a day [minor units].
 
     ``earned_interest_minor`` and ``earned_penalty_minor`` are all that ever ran;
     ``capitalised_minor`` the interest that became principal. ``late_minor`` of what the
     plan asked is not paid, the oldest of it due on ``late_since``; the grace only spares the
-    penalty. ``rebate_minor`` is given back once all is repaid and nothing ever was late.
+    penalty. ``rebate_minor`` is given back when all is repaid and nothing ever was late.
+    ``steps`` are taken at repayments, at capitalisation and on the days that are looked at.
     """
 
     on: date
@@ -114,6 +105,20 @@ class Account:
     late_since: date | None
     rebate_minor: int
     splits: tuple[Split, ...]
+    steps: tuple[Step, ...] = ()
+
+    def split_of(self, fact_id: str) -> Split:
+        """Where one repayment went.
+
+        Raises
+        ------
+        LedgerImbalanceError
+            If it is not among the facts that count.
+        """
+        for split in self.splits:
+            if split.fact_id == fact_id:
+                return split
+        raise LedgerImbalanceError(f"expected a repayment that counts, got {fact_id}")
 
     @property
     def late_days(self) -> int:
@@ -122,7 +127,11 @@ class Account:
 
 
 def account(
-    terms: RepaymentTerms, facts: Iterable[Fact], on: date, dues: Sequence[Due] = ()
+    terms: RepaymentTerms,
+    facts: Iterable[Fact],
+    on: date,
+    dues: Sequence[Due] = (),
+    looks: AbstractSet[date] = frozenset(),
 ) -> Account:
     """What a line owes at the end of a day, interest up to and not including the day.
 
@@ -132,42 +141,58 @@ def account(
         In any order; the same fact twice counts once; those after ``on`` do not count yet.
     dues
         The plan that was agreed, against which being late is measured.
+    looks
+        Days besides on which the books were brought up; they change nothing but the steps.
 
     Raises
     ------
     LedgerImbalanceError
         If two facts have one id and different content.
     """
+    return _replayed(terms, facts, on, dues, looks).seen(on)
+
+
+def ahead(
+    terms: RepaymentTerms, facts: Iterable[Fact], on: date, dues: Sequence[Due]
+) -> tuple[Asked, ...]:
+    """What is still to be paid, day by day, if nothing more is drawn and all is paid as planned.
+
+    What is late is asked at once; what was paid ahead is asked no more; the last day takes
+    all that is then owed, so a line that was repaid early asks for less interest.
+    """
+    replay = _replayed(terms, facts, on, dues, frozenset())
+    asking = {due.on for due in dues if due.on > on}
+    found = [replay.ask(on, is_last=not asking)] if replay.late(on)[0] or not asking else []
+    for day in sorted(asking | {each for each in replay.capitalising if each > on}):
+        replay.run_to(day)
+        if day in asking:
+            found.append(replay.ask(day, is_last=day == max(asking)))
+        replay.close(day)
+    return tuple(each for each in found if each.parts.total_minor)
+
+
+def _replayed(
+    terms: RepaymentTerms,
+    facts: Iterable[Fact],
+    on: date,
+    dues: Sequence[Due],
+    looks: AbstractSet[date],
+) -> _Replay:
     counted = [fact for fact in standing_facts(facts) if fact.on <= on]
     replay = _Replay(terms, dues, _capitalising(terms, counted))
     by_day: dict[date, list[Fact]] = {}
     for fact in counted:
         by_day.setdefault(fact.on, []).append(fact)
-    events = {*by_day, *replay.penalised, *replay.capitalising, *(due.on for due in dues)}
+    events = {*by_day, *replay.penalised, *replay.capitalising, *(due.on for due in dues), *looks}
     for day in sorted(each for each in events if each <= on):
         replay.run_to(day)
+        if day in looks:
+            replay.step(day)
         for fact in by_day.get(day, ()):
             replay.take(fact)
         replay.close(day)
     replay.run_to(on)
-    return replay.seen(on)
-
-
-def standing_facts(facts: Iterable[Fact]) -> tuple[Fact, ...]:
-    """The facts that count, in the order in which they took effect.
-
-    Raises
-    ------
-    LedgerImbalanceError
-        If two facts have one id and different content.
-    """
-    found: dict[str, Fact] = {}
-    for fact in facts:
-        if found.setdefault(fact.fact_id, fact) != fact:
-            raise LedgerImbalanceError(f"fact {fact.fact_id} exists with other content")
-    reversed_ids = {fact.reverses for fact in found.values() if fact.reverses}
-    standing = [f for f in found.values() if not f.reverses and f.fact_id not in reversed_ids]
-    return tuple(sorted(standing, key=lambda f: (f.on, _ORDER[f.kind], f.fact_id)))
+    return replay
 
 
 def split_by(waterfall: Sequence[Part], owed: Amounts, paid_minor: int) -> tuple[Amounts, int]:
@@ -180,30 +205,6 @@ def split_by(waterfall: Sequence[Part], owed: Amounts, paid_minor: int) -> tuple
         taken[part] = min(left, max(0, owed.of(part)))
         left -= taken[part]
     return Amounts(*(taken[part] for part in Part)), left
-
-
-@dataclass(frozen=True, slots=True)
-class Correction:
-    """A repayment whose split changed because of a fact that came late.
-
-    The books reverse ``was`` and post ``now``, both effective on the repayment's own day,
-    recorded when the late fact was, naming it as their cause.
-    """
-
-    fact_id: str
-    cause_id: str
-    was: Split
-    now: Split | None  # nothing where the repayment itself was reversed
-
-
-def corrections(before: Account, after: Account, cause_id: str) -> tuple[Correction, ...]:
-    """What a late fact changes in the books: each split to reverse, and its replay."""
-    now = {split.fact_id: split for split in after.splits}
-    return tuple(
-        Correction(split.fact_id, cause_id, split, now.get(split.fact_id))
-        for split in before.splits
-        if now.get(split.fact_id) != split
-    )
 
 
 def _capitalising(terms: RepaymentTerms, facts: Sequence[Fact]) -> frozenset[date]:
@@ -226,11 +227,13 @@ class _Replay:
         for due in self.dues:
             self.penalised[due.on + grace] += due.principal_minor
         self.fee_minor = self.principal_minor = self.surplus_minor = 0
-        self.capitalised_minor = self.drawn_minor = 0
+        self.capitalised_minor = 0
         self.asked_principal_minor = self.repaid_principal_minor = 0
         self.settled_minor = 0  # what was paid of the plan: all but penalties
         self.is_prompt, self.since = True, date.min
         self.splits: list[Split] = []
+        self.steps: list[Step] = []
+        self.stepped = {EntryKind.INTEREST: 0, EntryKind.PENALTY: 0}
 
     def run_to(self, day: date) -> None:
         """Let interest and penalty run up to and not including a day."""
@@ -245,13 +248,26 @@ class _Replay:
         """Let a fact count."""
         if fact.kind is FactKind.DRAWDOWN:
             self.principal_minor += fact.amount_minor
-            self.drawn_minor += fact.amount_minor
         elif fact.kind is FactKind.FEE:
             self.fee_minor += fact.amount_minor
         else:
             self._repay(fact)
 
+    def step(self, day: date) -> None:
+        """Write down what ran since the step before."""
+        earned = {
+            EntryKind.INTEREST: self.interest.earned_minor,
+            EntryKind.PENALTY: self.penalty.earned_minor,
+        }
+        self.steps += [
+            Step(kind, day, total - self.stepped[kind])
+            for kind, total in earned.items()
+            if total != self.stepped[kind]
+        ]
+        self.stepped = earned
+
     def _repay(self, fact: Fact) -> None:
+        self.step(fact.on)
         parts, surplus = split_by(self.terms.waterfall, self.owed(), fact.amount_minor)
         self.penalty.taken_minor += parts.penalty_minor
         self.interest.taken_minor += parts.interest_minor
@@ -261,17 +277,32 @@ class _Replay:
         self.settled_minor += parts.total_minor - parts.penalty_minor
         self.surplus_minor += surplus
         self.splits.append(Split(fact.fact_id, fact.on, parts, surplus))
+        back = self.rebate.owed_minor
+        if back and self.is_prompt and self.dues and not self.owed().total_minor:
+            self.rebate.taken_minor += back
+            self.steps.append(Step(EntryKind.REBATE, fact.on, back))
 
     def close(self, day: date) -> None:
         """End a day: what was due and what is to be capitalised."""
         self.asked_principal_minor += self.penalised.get(day, 0)
         if self.late(day)[0]:
             self.is_prompt = False
-        if day in self.capitalising:
-            grown = self.interest.owed_minor
+        if day in self.capitalising and (grown := self.interest.owed_minor):
+            self.step(day)
             self.interest.taken_minor += grown
             self.principal_minor += grown
             self.capitalised_minor += grown
+            self.steps.append(Step(EntryKind.CAPITALISATION, day, grown))
+
+    def ask(self, day: date, *, is_last: bool) -> Asked:
+        """Pay what a day asks for, and say what it was."""
+        owed, (missing_minor, since) = self.owed(), self.late(day)
+        wanted = owed.total_minor if is_last else missing_minor + owed.penalty_minor
+        parts, _ = split_by(self.terms.waterfall, owed, wanted)
+        is_late = since is not None and since < day
+        if wanted:
+            self.take(Fact(f"asked/{day}", FactKind.REPAYMENT, day, wanted))
+        return Asked(day, parts, is_late)
 
     def owed(self) -> Amounts:
         """What is owed now."""
@@ -297,28 +328,21 @@ class _Replay:
 
     def seen(self, on: date) -> Account:
         """The account as it stands."""
-        owed, (late_minor, late_since) = self.owed(), self.late(on)
-        is_repaid = self.drawn_minor > 0 and owed.total_minor == 0
-        earns = is_repaid and self.is_prompt and bool(self.dues)
+        late_minor, late_since = self.late(on)
         return Account(
             on=on,
-            owed=owed,
+            owed=self.owed(),
             surplus_minor=self.surplus_minor,
             earned_interest_minor=self.interest.earned_minor,
             earned_penalty_minor=self.penalty.earned_minor,
             capitalised_minor=self.capitalised_minor,
             late_minor=late_minor,
             late_since=late_since,
-            rebate_minor=self.rebate.earned_minor if earns else 0,
+            rebate_minor=self.rebate.taken_minor,
             splits=tuple(self.splits),
+            steps=tuple(self.steps),
         )
 
 
 def _on(due: Due) -> date:
     return due.on
-
-
-def reversal_of(fact: Fact, fact_id: str) -> Fact:
-    """The fact that undoes another, effective on the same day."""
-    return replace(fact, fact_id=fact_id, kind=FactKind.REVERSAL, amount_minor=0,
-                   reverses=fact.fact_id)  # fmt: skip

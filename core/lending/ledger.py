@@ -101,32 +101,3 @@ def balance(lines: Iterable[EntryLine], account: str, currency: str) -> int:
 def transfer(debit: str, credit: str, currency: str, amount_minor: int) -> tuple[EntryLine, ...]:
     """Two lines that move an amount from the credited to the debited account."""
     return (EntryLine(debit, currency, amount_minor), EntryLine(credit, currency, -amount_minor))
-
-
-@dataclass(frozen=True, slots=True)
-class Owed:
-    """What a line owes [minor units]."""
-
-    fee_minor: int
-    interest_minor: int
-    principal_minor: int
-
-    @property
-    def total_minor(self) -> int:
-        """All of it [minor units]."""
-        return self.fee_minor + self.interest_minor + self.principal_minor
-
-
-def split_repayment(owed: Owed, paid_minor: int) -> tuple[Owed, int]:
-    """The waterfall fee, then interest, then principal; and what is left over.
-
-    Returns
-    -------
-    tuple
-        How much of the payment goes to each, and the surplus that belongs to the
-        farmer [minor units].
-    """
-    fee = min(paid_minor, owed.fee_minor)
-    interest = min(paid_minor - fee, owed.interest_minor)
-    principal = min(paid_minor - fee - interest, owed.principal_minor)
-    return Owed(fee, interest, principal), paid_minor - fee - interest - principal

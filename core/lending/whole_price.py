@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from core.lending.account import Fact, FactKind, account
+from core.lending.account import account
+from core.lending.facts import Fact, FactKind
 from core.lending.price import Flow, apr_ppm
 from core.lending.product import Product
 from core.lending.schedule import Due, plan

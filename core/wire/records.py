@@ -18,6 +18,7 @@ from core.lending.lease import DrawState
 from core.lending.limit import Movement
 from core.reasons import Reason
 from core.wire.evidence import PictureRef
+from core.wire.linefacts import LineFacts
 from core.wire.registry import Device
 
 
@@ -201,7 +202,8 @@ class LineStatus:
     Amounts [minor units]; interest is accrued to ``as_of`` and goes on at
     ``rate_ppm`` on the principal. ``counted_seq`` is the number of the station's
     money log up to which its draws are in these amounts, so that none is shown
-    twice or not at all.
+    twice or not at all. ``facts`` are what the amounts rest on, so that the station
+    reckons them itself, on any day; absent from older centres.
     """
 
     line_id: str
@@ -221,6 +223,7 @@ class LineStatus:
     evidence_ids: tuple[str, ...]
     open: bool
     counted_seq: int | None = None
+    facts: LineFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from core.reasons import Reason, ReasonCode
 from core.shape import encode
 from core.units import format_money
 from core.wire.records import Consent, ConsentAction, Drawdown, Up
+from edge_node.decide.debt import priced
 from edge_node.decide.desk import Desk
 from edge_node.decide.room import Room, rooms
 from edge_node.store import decisions, leases, lines, logs, village
@@ -62,7 +63,7 @@ def quote_draw(
 ) -> Quote | Reason:
     """The whole price of drawing an amount today, or why it cannot be drawn."""
     line = lines.line(db, line_id)
-    product = village.product(db, line.product_id)
+    product = priced(line, village.product(db, line.product_id))
     refusal = _refuse_amount(product, amount_minor)
     if refusal is not None:
         return refusal
@@ -87,7 +88,7 @@ def begin(db: StationDatabase, desk: Desk, ask: DrawAsk, clock: Clock) -> Receip
         if known is not None:
             return _repeat(db, known, ask)
         line = lines.line(db, ask.line_id)
-        product = village.product(db, line.product_id)
+        product = priced(line, village.product(db, line.product_id))
         refusal = _refuse_amount(product, ask.amount_minor)
         if refusal is not None:
             return refusal
@@ -159,7 +160,8 @@ def give_up_abandoned(db: StationDatabase, desk: Desk, clock: Clock) -> tuple[Dr
 
 def receipt(db: StationDatabase, drawdown: Drawdown) -> Receipt:
     """A draw with its price, as it was told."""
-    product = village.product(db, lines.line(db, drawdown.line_id).product_id)
+    line = lines.line(db, drawdown.line_id)
+    product = priced(line, village.product(db, line.product_id))
     drawn_on = date.fromisoformat(drawdown.effective_on)
     return Receipt(drawdown, quote(product, drawdown.amount_minor, drawn_on))
 

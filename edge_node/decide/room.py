@@ -8,9 +8,7 @@ and to what a line was opened with under an onboarding lease.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date
 
-from core.lending.accrual import PrincipalChange, simple_interest
 from core.lending.lease import (
     Clock,
     DrawState,
@@ -19,8 +17,6 @@ from core.lending.lease import (
     available_minor,
     refuse_draw,
 )
-from core.lending.ledger import Owed
-from core.lending.product import Product
 from core.reasons import ReasonCode
 from core.wire.envelope import LogClass
 from edge_node.store import leases, logs
@@ -50,23 +46,6 @@ def uncounted_draws(db: StationDatabase, line: KeptLine) -> tuple[KeptDraw, ...]
         for kept in leases.draws_of_line(db, line.line_id)
         if kept.drawdown.state is not DrawState.VOIDED and not _counted(db, line, kept)
     )
-
-
-def owed(line: KeptLine, uncounted: tuple[KeptDraw, ...], product: Product, today: date) -> Owed:
-    """What a line owes today: the centre's word, carried on, and the draws since."""
-    posted = [k.drawdown for k in uncounted if k.drawdown.state is DrawState.POSTED]
-    changes = [PrincipalChange(date.fromisoformat(d.effective_on), d.amount_minor) for d in posted]
-    fee_minor = sum(d.fee_minor for d in posted)
-    principal_minor = sum(d.amount_minor for d in posted)
-    rate_ppm, interest_minor = product.credit.rate_ppm, 0
-    if line.status is not None:
-        status = line.status
-        changes.append(PrincipalChange(date.fromisoformat(status.as_of), status.principal_minor))
-        fee_minor += status.fee_minor
-        principal_minor += status.principal_minor
-        rate_ppm, interest_minor = status.rate_ppm, status.interest_minor
-    accrued = simple_interest(changes, rate_ppm, today, product.credit.day_count)
-    return Owed(fee_minor, interest_minor + accrued, principal_minor)
 
 
 def undrawn_minor(line: KeptLine, uncounted: tuple[KeptDraw, ...]) -> int:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 from core.wire.registry import SubjectKind
 from server.services.centre import Work
-from server.services.standing import fee_account, interest_account, principal_account
 from server.store import evidence, leases, ledger, lines, places, registry
 from server.store.lines import Line
 
@@ -41,10 +40,6 @@ def read_lines(work: Work, found: Sequence[Line]) -> None:
     places.learn_guests(tx, line_ids)
     onboarding = sorted({line.onboarding_lease_id for line in found} - {""})
     leases.learn_leases(tx, line_ids, onboarding)
-    accounts = (principal_account, interest_account, fee_account)
-    ledger.learn_accounts(
-        tx, [(account(line.line_id), line.currency) for line in found for account in accounts]
-    )
     ledger.learn_repayments(tx, line_ids)
 
 

@@ -15,10 +15,11 @@ from core.scoring.features import FeatureValue
 from core.shape import encode
 from core.wire.envelope import LogClass, LogName
 from core.wire.evidence import PictureRef
+from core.wire.linefacts import line_facts
 from core.wire.records import Down, EvidenceDigest, Freeze, LineStatus
 from core.wire.registry import Subject, SubjectKind
 from server.services.centre import Work
-from server.services.standing import LineStanding, priced_by, standing, zone_minutes
+from server.services.standing import LineStanding, facts_of, priced_by, standing, zone_minutes
 from server.store import destroyed, lines, logs, models, moves, places, products, registry
 from server.store.evidence import KeptEvidence
 from server.store.lines import Line
@@ -64,6 +65,7 @@ def send_guest(work: Work, line: Line, station: str) -> None:
 def line_status(work: Work, stands: LineStanding, station: str) -> LineStatus:
     """A line as its farmer may see it at a station, with the reasons of its latest movement."""
     line = stands.line
+    priced = priced_by(work.tx, line)
     moved = lines.last_movement(work.tx, line.line_id)
     if moved is None:
         raise AssertionError(f"line {line.line_id} was opened without a movement")
@@ -74,10 +76,10 @@ def line_status(work: Work, stands: LineStanding, station: str) -> LineStatus:
         subject_ids=line.subject_ids,
         currency=line.currency,
         limit_minor=line.limit_minor,
-        principal_minor=stands.owed.principal_minor,
+        principal_minor=stands.outstanding_minor,
         interest_minor=stands.owed.interest_minor,
         fee_minor=stands.owed.fee_minor,
-        rate_ppm=priced_by(work.tx, line).credit.rate_ppm,
+        rate_ppm=priced.credit.rate_ppm,
         due_on=line.due_on,
         as_of=stands.on.isoformat(),
         movement=moved.movement,
@@ -85,6 +87,7 @@ def line_status(work: Work, stands: LineStanding, station: str) -> LineStatus:
         evidence_ids=moved.evidence_ids,
         open=line.is_open,
         counted_seq=logs.high_water(work.tx, LogName(station, LogClass.MONEY)),
+        facts=line_facts(priced, facts_of(work.tx, line)),
     )
 
 

@@ -94,7 +94,7 @@ def _issue(work: Work, stands: LineStanding, product: Product, place: Place) -> 
         limit_minor=line.limit_minor,
     )
     basis = Basis(
-        line.limit_minor, stands.owed.principal_minor, stands.pending_minor, stands.leased_minor
+        line.limit_minor, stands.outstanding_minor, stands.pending_minor, stands.leased_minor
     )
     _sign(work, lease, basis)
     return lease
@@ -127,7 +127,7 @@ def _need(work: Work, product: Product, stands: LineStanding) -> Need:
     since = stands.on - timedelta(days=PACE_DAYS)
     draws = leases.draws_of_line(work.tx, stands.line.line_id)
     lately = [draw for draw in draws if draw.effective_on > since.isoformat()]
-    undrawn = stands.line.limit_minor - stands.owed.principal_minor - stands.pending_minor
+    undrawn = stands.line.limit_minor - stands.outstanding_minor - stands.pending_minor
     return Need(
         undrawn_minor=undrawn,
         drawn_minor=stands.drawn_minor,

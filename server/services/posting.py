@@ -1,8 +1,9 @@
-"""What reaches the ledger: drawdowns and their fees, repayments, interest.
+"""What reaches the ledger: drawdowns and their fees, repayments, interest and the like.
 
-Each posting names its cause, so that one operation can never post twice. Interest
-is posted when it is paid, as the difference between the rounded cumulative amount
-and what was posted before.
+Each posting names its cause, so that one operation can never post twice. What a
+repayment brings about - interest and penalty since the last, interest that becomes
+principal, the split, a rebate - is posted with it; a fact that comes late reverses and
+replays what it changes (:mod:`core.lending.books`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,20 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from core.canonical import canonical_hash
-from core.lending.ledger import Entry, EntryKind, EntryLine, Owed, split_repayment, transfer
+from core.lending.agreed import draw_fact
+from core.lending.books import (
+    Books,
+    Posting,
+    fee_account,
+    line_accounts,
+    posted_slots,
+    postings,
+    principal_account,
+    repayment_fact,
+    wanted_slots,
+)
+from core.lending.facts import Fact, FactKind
+from core.lending.ledger import Entry, EntryKind, EntryLine, transfer
 from core.shape import encode
 from core.units import civil_date
 from core.wire.evidence import Stage
@@ -20,17 +34,9 @@ from server.services.centre import Centre, RequestError, Work
 from server.services.downlink import send_freeze, send_status
 from server.services.leasing import issue_for_line
 from server.services.outlook import seen_last
-from server.services.standing import (
-    fee_account,
-    interest_account,
-    interest_earned,
-    owed,
-    principal_account,
-    suspense_account,
-    zone_minutes,
-)
+from server.services.standing import account_of, owed, suspense_account, zone_minutes
 from server.store import ledger, lines, people, registry
-from server.store.engine import ConflictError
+from server.store.engine import ConflictError, Tx
 from server.store.leases import Drawing
 from server.store.ledger import Repayment
 from server.store.lines import Line
@@ -61,12 +67,15 @@ def post_drawdown(work: Work, drawing: Drawing) -> int:
     """
     currency, suspended = drawing.currency, _suspended(work, drawing)
     source = suspense_account(drawing.line_id) if suspended else f"cash/{drawing.writer}"
-    when = (drawing.effective_on, f"draw/{drawing.draw_id}")
+    when = (drawing.effective_on, draw_fact(drawing.draw_id))
     drawn = transfer(principal_account(drawing.line_id), source, currency, drawing.amount_minor)
     _post(work, drawing.writer, EntryKind.DRAWDOWN, when, drawn)
     if drawing.fee_minor:
         fee = transfer(fee_account(drawing.line_id), "income/fee", currency, drawing.fee_minor)
         _post(work, drawing.writer, EntryKind.FEE, when, fee)
+    repaid = ledger.repayments_of(work.tx, drawing.line_id)
+    if any(each.effective_on >= drawing.effective_on for each in repaid):
+        square(work, lines.get(work.tx, drawing.line_id), draw_fact(drawing.draw_id))
     return drawing.amount_minor if suspended else 0
 
 
@@ -117,13 +126,8 @@ def _take_repayment(
             raise ConflictError(f"repayment {request.repayment_id} exists with other content")
         return known, False
     on = _require_possible(work, request, line)
-    posted_until = _interest_posted_until(work, line)
-    _post_interest(work, line, max(on, posted_until), f"repayment/{request.repayment_id}")
-    parts, surplus = split_repayment(owed(work.tx, line, on), request.amount_minor)
-    kept = _write_down(work, request, (parts, surplus, content), cashier)
-    if on < posted_until:
-        # Money that came earlier than what was posted: the interest since then is less.
-        _post_interest(work, line, posted_until, f"backdated/{request.repayment_id}")
+    kept = _keep(work, request, (content, on), cashier)
+    square(work, line, repayment_fact(request.repayment_id))
     people.record(
         work.tx, work.at_ms, cashier, "repayment_taken", ("repayment", request.repayment_id),
         {"line_id": request.line_id, "amount_minor": request.amount_minor},
@@ -160,56 +164,54 @@ def _days_of_repayment(work: Work, line: Line) -> tuple[date, date]:
     return first, today + timedelta(days=REPAID_AHEAD_DAYS_MAX)
 
 
-def _interest_posted_until(work: Work, line: Line) -> date:
-    found = ledger.repayments_of(work.tx, line.line_id)
-    days = [date.fromisoformat(each.effective_on) for each in found]
-    return max(days, default=date.min + timedelta(days=1))
-
-
-def _post_interest(work: Work, line: Line, upto: date, cause: str) -> None:
-    """Post what has been earned up to a day and was not posted yet; it may be negative."""
-    paid = sum(each.interest_minor for each in ledger.repayments_of(work.tx, line.line_id))
-    account = interest_account(line.line_id)
-    posted = ledger.account_balance(work.tx, account, line.currency) + paid
-    change = interest_earned(work.tx, line, upto) - posted
-    if change == 0:
-        return
-    kind = EntryKind.INTEREST if change > 0 else EntryKind.REVERSAL
-    moved = transfer(account, "income/interest", line.currency, change)
-    _post(work, work.settings.name, kind, (upto.isoformat(), cause), moved)
-
-
-def _write_down(
-    work: Work, request: RepaymentRequest, split: tuple[Owed, int, str], cashier: Actor
+def _keep(
+    work: Work, request: RepaymentRequest, told: tuple[str, date], cashier: Actor
 ) -> Repayment:
-    parts, surplus, content = split
-    shares = (
-        (fee_account(request.line_id), parts.fee_minor),
-        (interest_account(request.line_id), parts.interest_minor),
-        (principal_account(request.line_id), parts.principal_minor),
-        (f"payable/{request.line_id}", surplus),
-    )
-    cash = EntryLine(f"cash/{work.settings.name}", request.currency, request.amount_minor)
-    booked = tuple(EntryLine(name, request.currency, -part) for name, part in shares if part)
-    cause = f"repayment/{request.repayment_id}"
-    when = (request.effective_on, cause)
-    _post(work, work.settings.name, EntryKind.REPAYMENT, when, (cash, *booked))
+    """Write down a repayment, and how it is used by what is known at the till."""
+    content, on = told
+    line = lines.get(work.tx, request.line_id)
+    paid = Fact(repayment_fact(request.repayment_id), FactKind.REPAYMENT, on, request.amount_minor)
+    split = account_of(work.tx, line, on, also=(paid,)).split_of(paid.fact_id)
     kept = Repayment(
         repayment_id=request.repayment_id,
         line_id=request.line_id,
         amount_minor=request.amount_minor,
         currency=request.currency,
-        effective_on=request.effective_on,
-        fee_minor=parts.fee_minor,
-        interest_minor=parts.interest_minor,
-        principal_minor=parts.principal_minor,
-        surplus_minor=surplus,
+        effective_on=on.isoformat(),
+        fee_minor=split.parts.fee_minor,
+        interest_minor=split.parts.interest_minor,
+        principal_minor=split.parts.principal_minor,
+        surplus_minor=split.surplus_minor,
         content_sha256=content,
         received_by=cashier.name,
         at_ms=work.at_ms,
     )
     ledger.add_repayment(work.tx, kept)
     return kept
+
+
+def square(work: Work, line: Line, cause: str) -> int:
+    """Bring the ledger to what the line's facts say; how many entries that took.
+
+    The days on which interest was posted before stay such days, so nothing is undone that
+    has not changed; and up to the latest of them the ledger and the account are the same.
+    """
+    wanted = unsquared(work.tx, line, f"cash/{work.settings.name}", cause)
+    for each in wanted:
+        when = (each.on.isoformat(), each.cause_id)
+        _post(work, work.settings.name, each.kind, when, each.lines)
+    return len(wanted)
+
+
+def unsquared(tx: Tx, line: Line, till: str, cause: str) -> tuple[Posting, ...]:
+    """What the ledger lacks, or holds too much of, by the facts of a line."""
+    entries = ledger.entries_for(tx, line_accounts(line.line_id))
+    posted = posted_slots(each.entry for each in entries)
+    looks = frozenset(slot.on for slot in posted.values())
+    repaid = ledger.repayments_of(tx, line.line_id)
+    days = [*looks, *(date.fromisoformat(each.effective_on) for each in repaid)]
+    found = account_of(tx, line, max(days, default=date.min), looks=looks)
+    return postings(posted, wanted_slots(Books(line.line_id, line.currency, till), found), cause)
 
 
 def settle(work: Work, line: Line) -> None:

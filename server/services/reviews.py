@@ -135,7 +135,7 @@ def _looked_on(as_of: str, views: Sequence[PlotView | HerdView]) -> str:
 def _core_standing(stands: LineStanding, earlier: tuple[Support, ...]) -> Standing:
     return Standing(
         limit_minor=stands.line.limit_minor,
-        outstanding_minor=stands.owed.principal_minor + stands.pending_minor,
+        outstanding_minor=stands.outstanding_minor + stands.pending_minor,
         leased_unspent_minor=stands.leased_minor,
         frozen=stands.line.frozen,
         supported_minor=tuple(support.limit_minor for support in earlier),
@@ -177,7 +177,7 @@ def _write(
         at_ms=work.at_ms,
         limit_before_minor=line.limit_minor,
         limit_minor=found.limit_minor,
-        outstanding_minor=stands.owed.principal_minor,
+        outstanding_minor=stands.outstanding_minor,
         leased_unspent_minor=stands.leased_minor,
         terms=encode(found.terms) if found.terms else {},
         views=case.outlook.views,

@@ -1,35 +1,26 @@
 """How a line stands: owed, drawn, pending, leased, and what headroom is left.
 
-Interest is never posted overnight: it follows from dated facts on every reading.
+Interest is never posted overnight: what is owed follows from dated facts on every reading,
+by the account of :mod:`core.lending.account`, which the stations call too.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from datetime import date
 
-from core.lending.accrual import PrincipalChange, simple_interest
-from core.lending.lease import LeaseBook, headroom_minor
-from core.lending.ledger import Owed
+from core.lending.account import Account, Amounts, Asked, account, ahead
+from core.lending.agreed import agreed, draw_facts
+from core.lending.books import repayment_fact
+from core.lending.facts import Fact, FactKind
+from core.lending.lease import DrawState, LeaseBook, headroom_minor
 from core.lending.product import Product
+from core.lending.terms import RepaymentTerms
 from server.store import leases, ledger, lines, products, registry
 from server.store.engine import Tx
 from server.store.lines import Line
-
-
-def principal_account(line_id: str) -> str:
-    """What the farmer owes of what was drawn."""
-    return f"loan/principal/{line_id}"
-
-
-def interest_account(line_id: str) -> str:
-    """Interest that was posted and not yet paid."""
-    return f"loan/interest/{line_id}"
-
-
-def fee_account(line_id: str) -> str:
-    """Fees that were posted and not yet paid."""
-    return f"loan/fee/{line_id}"
 
 
 def suspense_account(line_id: str) -> str:
@@ -41,13 +32,15 @@ def suspense_account(line_id: str) -> str:
 class LineStanding:
     """A line on a day [minor units].
 
-    ``owed.principal_minor`` is what is drawn and not repaid; ``drawn_minor`` what was
-    ever posted; ``leased_minor`` the unspent part of leases that are out, with the
-    share of the onboarding lease.
+    ``owed.principal_minor`` is what is drawn and not repaid, and interest that became
+    principal; ``dated_ahead_minor`` what stations posted on a later day than this one;
+    ``drawn_minor`` what was ever posted; ``leased_minor`` the unspent part of leases that
+    are out, with the share of the onboarding lease.
     """
 
     line: Line
-    owed: Owed
+    owed: Amounts
+    dated_ahead_minor: int
     drawn_minor: int
     pending_minor: int
     onboarding_unspent_minor: int
@@ -60,12 +53,15 @@ class LineStanding:
         return sum(book.unspent_minor for book in self.books) + self.onboarding_unspent_minor
 
     @property
+    def outstanding_minor(self) -> int:
+        """The principal that counts against the limit, on whatever day it was drawn."""
+        return self.owed.principal_minor + self.dated_ahead_minor
+
+    @property
     def headroom_minor(self) -> int:
         """What may still be leased under the limit in force [minor units]."""
         reserved = self.pending_minor + self.onboarding_unspent_minor
-        return headroom_minor(
-            self.line.limit_minor, self.owed.principal_minor, reserved, self.books
-        )
+        return headroom_minor(self.line.limit_minor, self.outstanding_minor, reserved, self.books)
 
 
 def standing(tx: Tx, line: Line, on: date) -> LineStanding:
@@ -74,6 +70,9 @@ def standing(tx: Tx, line: Line, on: date) -> LineStanding:
     return LineStanding(
         line=line,
         owed=owed(tx, line, on),
+        dated_ahead_minor=leases.posted_minor(
+            draw for draw in draws if draw.effective_on > on.isoformat()
+        ),
         drawn_minor=leases.posted_minor(draws),
         pending_minor=leases.pending_minor(draws),
         onboarding_unspent_minor=onboarding_unspent(tx, line),
@@ -82,24 +81,57 @@ def standing(tx: Tx, line: Line, on: date) -> LineStanding:
     )
 
 
-def owed(tx: Tx, line: Line, on: date) -> Owed:
+def owed(tx: Tx, line: Line, on: date) -> Amounts:
     """What a line owes on a day, interest accrued up to and not including it."""
-    paid = sum(each.interest_minor for each in ledger.repayments_of(tx, line.line_id))
-    return Owed(
-        fee_minor=ledger.account_balance(tx, fee_account(line.line_id), line.currency),
-        interest_minor=max(0, interest_earned(tx, line, on) - paid),
-        principal_minor=ledger.account_balance(tx, principal_account(line.line_id), line.currency),
+    return account_of(tx, line, on).owed
+
+
+def account_of(
+    tx: Tx,
+    line: Line,
+    on: date,
+    *,
+    also: tuple[Fact, ...] = (),
+    looks: AbstractSet[date] = frozenset(),
+) -> Account:
+    """The account of a line at the end of a day, from all facts that are known and some more."""
+    terms, facts = terms_of(tx, line), (*facts_of(tx, line), *also)
+    return account(terms, facts, on, agreed(terms, facts), looks)
+
+
+def ahead_of(tx: Tx, line: Line, on: date) -> tuple[Asked, ...]:
+    """What is still to be paid on which day, if nothing more is drawn."""
+    terms, facts = terms_of(tx, line), facts_of(tx, line)
+    counted = [fact for fact in facts if fact.on <= on]
+    return ahead(terms, counted, on, agreed(terms, counted))
+
+
+def terms_of(tx: Tx, line: Line) -> RepaymentTerms:
+    """How a line is repaid: the terms it was opened with, and its own due date."""
+    terms, due_on = priced_by(tx, line).repayment(), date.fromisoformat(line.due_on)
+    return terms if terms.due_on == due_on else replace(terms, due_on=due_on)
+
+
+def facts_of(tx: Tx, line: Line) -> tuple[Fact, ...]:
+    """What happened to a line: posted draws with their fees, and repayments."""
+    drawn: list[Fact] = []
+    for draw in leases.draws_of_line(tx, line.line_id):
+        if draw.state is DrawState.POSTED:
+            on = date.fromisoformat(draw.effective_on)
+            drawn += draw_facts(draw.draw_id, on, draw.amount_minor, draw.fee_minor)
+    return (*drawn, *_repaid(ledger.repayments_of(tx, line.line_id)))
+
+
+def _repaid(found: Sequence[ledger.Repayment]) -> tuple[Fact, ...]:
+    return tuple(
+        Fact(
+            repayment_fact(each.repayment_id),
+            FactKind.REPAYMENT,
+            date.fromisoformat(each.effective_on),
+            each.amount_minor,
+        )
+        for each in found
     )
-
-
-def interest_earned(tx: Tx, line: Line, on: date) -> int:
-    """All interest that a line has earned up to and not including a day [minor units]."""
-    credit = priced_by(tx, line).credit
-    changes = [
-        PrincipalChange(date.fromisoformat(day), amount)
-        for day, amount in ledger.principal_changes(tx, principal_account(line.line_id))
-    ]
-    return simple_interest(changes, credit.rate_ppm, on, credit.day_count)
 
 
 def priced_by(tx: Tx, line: Line) -> Product:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from core.canonical import parse_canonical, sha256_hex
 from core.errors import HarvestlineError, LedgerImbalanceError
+from core.lending.books import principal_account
+from core.lending.facts import FactKind
 from core.lending.lease import LEASE, Lease, LeaseKind
 from core.lending.ledger import check_entry, entry_hash
 from core.lending.limit import Movement
@@ -21,7 +23,8 @@ from core.wire.envelope import GENESIS, LogClass, LogName, record_hash
 from server.keys import KeyRing
 from server.services.cards import judge_card
 from server.services.centre import Centre
-from server.services.standing import suspense_account
+from server.services.posting import unsquared
+from server.services.standing import facts_of, suspense_account
 from server.store import (
     evidence,
     leases,
@@ -91,13 +94,17 @@ def _ledger_chains(_: Centre, tx: Tx) -> Found:
             yield f"{writer}/{posted.seq}", "" if whole else "does not follow the entry before it"
 
 
-def _ledger_matches_draws(_: Centre, tx: Tx) -> Found:
+def _ledger_matches_facts(centre: Centre, tx: Tx) -> Found:
+    """What the ledger holds of each line is what its draws and repayments come to."""
+    till = f"cash/{centre.settings.name}"
     for line in lines.every(tx):
-        drawn = leases.posted_minor(leases.draws_of_line(tx, line.line_id))
-        paid = sum(each.principal_minor for each in ledger.repayments_of(tx, line.line_id))
-        booked = ledger.account_balance(tx, f"loan/principal/{line.line_id}", line.currency)
-        wrong = f"booked {booked}, drawn {drawn} less repaid {paid}"
-        yield line.line_id, "" if booked == drawn - paid else wrong
+        facts = {fact.fact_id: fact for fact in facts_of(tx, line)}
+        drawn = sum(f.amount_minor for f in facts.values() if f.kind is FactKind.DRAWDOWN)
+        booked = ledger.drawn_minor(tx, principal_account(line.line_id))
+        yield line.line_id, "" if booked == drawn else f"booked {booked} drawn, facts say {drawn}"
+        wrong = unsquared(tx, line, till, "verifier")
+        told = ", ".join(each.cause_id for each in wrong)
+        yield line.line_id, f"the ledger and the facts differ: {told}" if wrong else ""
 
 
 def _suspense_matches_draws(_: Centre, tx: Tx) -> Found:
@@ -243,7 +250,7 @@ def _safely(check: Callable[[Centre, Tx], Found]) -> Callable[[Centre, Tx], Foun
 _CHECKS = {
     "ledger entries balance": _safely(_ledger_entries),
     "ledger chains hold": _safely(_ledger_chains),
-    "ledger agrees with draws and repayments": _safely(_ledger_matches_draws),
+    "ledger agrees with draws and repayments": _safely(_ledger_matches_facts),
     "suspense agrees with draws": _safely(_suspense_matches_draws),
     "inbound chains hold": _safely(_inbound_chains),
     "movements have evidence and reasons": _safely(_movements),

@@ -18,11 +18,9 @@ from core.lending.ledger import (
     Entry,
     EntryKind,
     EntryLine,
-    Owed,
     balance,
     check_entry,
     entry_hash,
-    split_repayment,
     transfer,
 )
 from core.lending.price import Flow, apr_ppm, effective_rate
@@ -142,16 +140,6 @@ def test_the_chain_notices_any_change() -> None:
     other = entry(*transfer("a", "b", "KES", 6))
     assert entry_hash(one, "0") != entry_hash(other, "0")
     assert entry_hash(one, "0") != entry_hash(one, "1")
-
-
-@pytest.mark.parametrize(
-    ("paid", "fee", "interest", "principal", "over"),
-    [(3, 3, 0, 0, 0), (12, 5, 7, 0, 0), (112, 5, 10, 97, 0), (120, 5, 10, 100, 5)],
-)
-def test_the_waterfall(paid: int, fee: int, interest: int, principal: int, over: int) -> None:
-    split, surplus = split_repayment(Owed(5, 10, 100), paid)
-    assert (split, surplus) == (Owed(fee, interest, principal), over)
-    assert split.total_minor + surplus == paid
 
 
 def test_products_are_read_and_cited_by_content() -> None:

@@ -12,17 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import LedgerImbalanceError
-from core.lending.account import (
-    Account,
-    Amounts,
-    Fact,
-    FactKind,
-    account,
-    corrections,
-    reversal_of,
-    split_by,
-)
+from core.lending.account import Account, Amounts, account, split_by
 from core.lending.accrual import DayCount, PrincipalChange, simple_interest
+from core.lending.books import Books, Slot, posted_slots, postings, wanted_slots
+from core.lending.facts import Fact, FactKind, reversal_of
+from core.lending.ledger import Entry, EntryKind, check_entry
 from core.lending.schedule import Due, plan
 from core.lending.terms import (
     WATERFALL,
@@ -89,22 +83,59 @@ def test_days_past_due_count_from_the_oldest_unpaid_due_date() -> None:
     assert account(terms, [drawn, ahead], date(2026, 6, 14), dues).late_minor == 0
 
 
-def test_a_late_fact_is_booked_by_reversal_and_replay() -> None:
+BOOKS = Books("line-1", "KES", "cash/centre")
+
+
+class Ledger:
+    """The entries that were written, in order, as the centre writes them."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+
+    def square(self, found: Account, cause: str) -> list[Entry]:
+        wanted = postings(posted_slots(self.entries), wanted_slots(BOOKS, found), cause)
+        new = [
+            check_entry(Entry(f"e{n}", p.kind, p.on.isoformat(), 1, p.cause_id, p.lines))
+            for n, p in enumerate(wanted, len(self.entries))
+        ]
+        self.entries += new
+        return new
+
+    def slots(self) -> dict[str, Slot]:
+        return posted_slots(self.entries)
+
+    def balances(self) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for line in (line for entry in self.entries for line in entry.lines):
+            found[line.account] = found.get(line.account, 0) + line.amount_minor
+        return found
+
+
+def test_a_late_fact_is_booked_by_reversal_and_replay_and_names_the_cause() -> None:
     drawn = Fact("d", FactKind.DRAWDOWN, DRAWN, 1_000_000)
-    june = Fact("june", FactKind.REPAYMENT, date(2026, 6, 18), 300_000)
-    july = Fact("july", FactKind.REPAYMENT, date(2026, 7, 18), 300_000)
-    may = Fact("may", FactKind.REPAYMENT, date(2026, 5, 19), 400_000)  # arrives last
-    before = account(PLAIN, [drawn, june, july], july.on)
-    after = account(PLAIN, [may, drawn, june, july], july.on)
-    found = corrections(before, after, "may")
-    assert [each.fact_id for each in found] == ["june", "july"]
-    assert [each.was.parts.interest_minor for each in found] == [34_521, 8_452]
-    assert [each.now and each.now.parts.interest_minor for each in found] == [7_169, 3_799]
-    for each in found:
-        assert each.cause_id == "may"
-        assert each.now is not None
-        assert each.was.parts.total_minor == each.now.parts.total_minor == 300_000
-        assert each.was.parts.negated().total_minor == -300_000
+    june = Fact("repayment/june", FactKind.REPAYMENT, date(2026, 6, 18), 300_000)
+    july = Fact("repayment/july", FactKind.REPAYMENT, date(2026, 7, 18), 300_000)
+    may = Fact("repayment/may", FactKind.REPAYMENT, date(2026, 5, 19), 400_000)  # arrives last
+    books = Ledger()
+    books.square(account(PLAIN, [drawn, june], june.on), "repayment/june")
+    books.square(account(PLAIN, [drawn, june, july], july.on), "repayment/july")
+    written = books.square(account(PLAIN, [may, drawn, june, july], july.on), "repayment/may")
+    assert [(e.kind.value, e.effective_on, e.cause_id) for e in written] == [
+        ("reversal", "2026-07-18", "repayment/may/undoes/repayment/july"),
+        ("reversal", "2026-07-18", "repayment/may/undoes/interest/2026-07-18"),
+        ("reversal", "2026-06-18", "repayment/may/undoes/repayment/june"),
+        ("reversal", "2026-06-18", "repayment/may/undoes/interest/2026-06-18"),
+        ("interest", "2026-05-19", "repayment/may/posts/interest/2026-05-19"),
+        ("repayment", "2026-05-19", "repayment/may"),
+        ("interest", "2026-06-18", "repayment/may/replays/interest/2026-06-18"),
+        ("repayment", "2026-06-18", "repayment/may/replays/repayment/june"),
+        ("interest", "2026-07-18", "repayment/may/replays/interest/2026-07-18"),
+        ("repayment", "2026-07-18", "repayment/may/replays/repayment/july"),
+    ]
+    interest = [e.lines[0].amount_minor for e in written if e.kind is EntryKind.INTEREST]
+    assert interest == [23_014, 7_169, 3_799]
+    assert sum(books.balances().values()) == 0
+    assert books.square(account(PLAIN, [july, june, may, drawn], july.on), "again") == []
 
 
 def test_a_reversed_repayment_is_as_if_it_had_never_been() -> None:
@@ -113,8 +144,10 @@ def test_a_reversed_repayment_is_as_if_it_had_never_been() -> None:
     undone = reversal_of(bounced, "x")
     without = account(PLAIN, [drawn], DUE)
     assert account(PLAIN, [undone, bounced, drawn], DUE) == without
-    before = account(PLAIN, [drawn, bounced], DUE)
-    assert corrections(before, without, "x")[0].now is None
+    books = Ledger()
+    books.square(account(PLAIN, [drawn, replace(bounced, fact_id="repayment/r")], DUE), "r")
+    assert books.square(without, "x") != []
+    assert set(books.balances().values()) == {0}
 
 
 def test_a_fact_counts_once_and_never_with_other_content() -> None:
@@ -230,19 +263,55 @@ def test_reversal_and_replay_bring_the_books_to_where_a_fresh_replay_stands(
     terms, facts, dues = life
     late = facts[which % len(facts)]
     on = DRAWN + timedelta(days=days)
-    before = account(terms, [fact for fact in facts if fact != late], on, dues)
-    after = account(terms, facts, on, dues)
-    books = {split.fact_id: split for split in before.splits}
-    for each in corrections(before, after, late.fact_id):
-        assert books.pop(each.fact_id) == each.was
-        if each.now is not None:
-            books[each.fact_id] = each.now
-    fresh = {split.fact_id: split for split in after.splits}
-    if late.fact_id in fresh:
-        books.setdefault(late.fact_id, fresh[late.fact_id])
-    for split in after.splits:  # a repayment whose reversal had come before it did
-        books.setdefault(split.fact_id, split)
-    assert books == fresh
+    facts = [_named(fact) for fact in facts]
+    early = [fact for fact in facts if fact.fact_id != _named(late).fact_id]
+    books = Ledger()
+    books.square(account(terms, early, on, dues), "early")
+    looks = frozenset(slot.on for slot in books.slots().values())
+    after = account(terms, facts, on, dues, looks)
+    books.square(after, _named(late).fact_id)
+    assert {n: _amounts(s) for n, s in books.slots().items()} == {
+        n: _amounts(s) for n, s in wanted_slots(BOOKS, after).items()
+    }
+    assert replace(account(terms, facts, on, dues), steps=()) == replace(after, steps=())
+    _agree(books, after, facts)
+
+
+def _named(fact: Fact) -> Fact:
+    if fact.kind is FactKind.REPAYMENT:
+        return replace(fact, fact_id=f"repayment/{fact.fact_id}")
+    if fact.reverses:
+        return replace(fact, reverses=f"repayment/{fact.reverses}")
+    return fact
+
+
+def _amounts(slot: Slot) -> dict[str, int]:
+    return {line.account: line.amount_minor for line in slot.lines}
+
+
+def _agree(books: Ledger, found: Account, facts: list[Fact]) -> None:
+    """The ledger's balances and what is owed: up to what ran since the last step."""
+    balances, undone = books.balances(), {fact.reverses for fact in facts}
+    came = dict.fromkeys(FactKind, 0)
+    for fact in facts:
+        if fact.on <= found.on and fact.fact_id not in undone:
+            came[fact.kind] += fact.amount_minor
+    ran = dict.fromkeys((EntryKind.INTEREST, EntryKind.PENALTY), 0)
+    for step in found.steps:
+        if step.kind in ran:
+            ran[step.kind] += step.amount_minor
+    since_interest = found.earned_interest_minor - ran[EntryKind.INTEREST]
+    since_penalty = found.earned_penalty_minor - ran[EntryKind.PENALTY]
+    held = {name: balances.get(f"loan/{name}/line-1", 0) for name in
+            ("principal", "fee", "interest", "penalty")}  # fmt: skip
+    assert found.owed == Amounts(
+        penalty_minor=held["penalty"] + since_penalty,
+        fee_minor=held["fee"] + came[FactKind.FEE],
+        interest_minor=held["interest"] + since_interest,
+        principal_minor=held["principal"] + came[FactKind.DRAWDOWN],
+    )
+    assert balances.get("payable/line-1", 0) == -found.surplus_minor - found.rebate_minor
+    assert sum(balances.values()) == 0
 
 
 @given(

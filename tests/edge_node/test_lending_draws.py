@@ -18,6 +18,7 @@ from core.units import MS_PER_DAY
 from core.wire.envelope import LogClass
 from core.wire.records import Down
 from edge_node.decide.closing import RENEWAL_MS, close_given_back, give_back_expiring
+from edge_node.decide.debt import debt
 from edge_node.decide.draws import (
     PENDING_MS_MAX,
     DrawAsk,
@@ -30,7 +31,7 @@ from edge_node.decide.draws import (
     recover,
     void,
 )
-from edge_node.decide.room import owed, rooms, uncounted_draws
+from edge_node.decide.room import rooms, uncounted_draws
 from edge_node.faces.kiosk.standing import standing_of
 from edge_node.store import leases, lines, logs, village
 from edge_node.store.database import open_database
@@ -281,7 +282,7 @@ def test_what_is_owed_counts_each_draw_once(leased):
 
     def principal():
         line = lines.line(leased.db, "line-1")
-        return owed(line, uncounted_draws(leased.db, line), product, today).principal_minor
+        return debt(line, uncounted_draws(leased.db, line), product, today).owed.principal_minor
 
     assert principal() == 300_000
     last = logs.tail(leased.db, LogClass.MONEY).seq

@@ -113,13 +113,30 @@ def test_repayment_of_a_day_that_cannot_be_is_refused(kit: Kit, drawn: str, on: 
     assert kit.read(ledger.repayments_of, drawn) == ()
 
 
-def test_backdated_repayment_takes_interest_back(kit: Kit, drawn: str):
+def test_backdated_repayment_is_booked_by_reversal_and_replay(kit: Kit, drawn: str):
     kit.clock.set_day(day(74))
-    repay(kit, "r1", drawn, 143_000, day(74))  # fee, 280 of interest, 1,000 of principal
+    first, _ = repay(kit, "r1", drawn, 143_000, day(74))  # fee, 280 of interest, 1,000 of principal
+    assert (first.fee_minor, first.interest_minor, first.principal_minor) == (
+        15_000,
+        28_000,
+        100_000,
+    )
     repay(kit, "r2", drawn, 500_000, day(1))  # it had come on the first day already
-    # 5,000 × 14 % × 73 / 365 = 140: half of what was paid.
-    assert kit.read(ledger.account_balance, "income/interest", "KES") == -14_000
-    assert owed(kit, drawn, day(74))[2] == 400_000
+    # The fee and 4,850 of principal on the first day; then 5,150 × 14 % × 73 / 365 = 144.20.
+    assert kit.read(ledger.account_balance, "income/interest", "KES") == -14_420
+    assert owed(kit, drawn, day(74)) == (0, 0, 1_000_000 - 485_000 - (143_000 - 14_420))
+    assert kit.read(ledger.account_balance, f"loan/principal/{drawn}", "KES") == 386_420
+    entries = [posted.entry for posted in kit.read(ledger.entries)]
+    written = [entry for entry in entries if entry.cause_id.startswith("repayment/r2")]
+    late = day(74).isoformat()
+    assert {(e.kind.value, e.effective_on, e.cause_id) for e in written} == {
+        ("reversal", late, "repayment/r2/undoes/repayment/r1"),
+        ("reversal", late, f"repayment/r2/undoes/interest/{late}"),
+        ("repayment", day(1).isoformat(), "repayment/r2"),
+        ("interest", late, f"repayment/r2/replays/interest/{late}"),
+        ("repayment", late, "repayment/r2/replays/repayment/r1"),
+    }
+    assert sum(kit.read(ledger.trial_balance).values()) == 0
     assert verify(kit.centre).faults == ()
 
 
@@ -163,8 +180,11 @@ def test_draw_that_arrives_after_closing_is_booked_and_reopens_the_line(kit: Kit
     assert not kit.read(lines.get, drawn).is_open
     deliver(kit)
     assert kit.read(lines.get, drawn).is_open
-    assert owed(kit, drawn, date(2026, 9, 20))[2] == 100_000
+    # Its fee and its interest since that day were due before the principal that was paid.
+    interest = 100_000 * 140_000 * (date(2026, 9, 20) - day(1)).days // 365_000_000
+    assert owed(kit, drawn, date(2026, 9, 20)) == (0, 0, 100_000 + 1_500 + interest)
     assert flags(kit) == []
+    assert verify(kit.centre).faults == ()
 
 
 def wheat() -> Product:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.lending.account import Amounts, Asked
 from core.lending.lease import Clock
-from core.lending.ledger import Owed
 from core.lending.product import Product
 from core.reasons import Reason, ReasonCode
 from core.wire.evidence import PictureRef
 from core.wire.registry import Farmer, Subject
+from edge_node.decide.debt import debt, priced
 from edge_node.decide.desk import Desk
 from edge_node.decide.inputs import fits
-from edge_node.decide.room import owed, rooms, uncounted_draws
+from edge_node.decide.room import rooms, uncounted_draws
 from edge_node.store import decisions, lines, pictures, village
 from edge_node.store.database import StationDatabase
 from edge_node.store.decisions import KeptCard
@@ -51,7 +52,8 @@ class LineStanding:
     limit_minor: int
     drawable_minor: int
     refusal: Reason | None
-    owed: Owed
+    owed: Amounts
+    ahead: tuple[Asked, ...]
     due_on: str
     movement: str
     reasons: tuple[Reason, ...]
@@ -106,7 +108,7 @@ def line_standing(db: StationDatabase, desk: Desk, line_id: str, clock: Clock) -
 
 
 def _line(db: StationDatabase, desk: Desk, line: KeptLine, clock: Clock) -> LineStanding:
-    product = village.product(db, line.product_id)
+    product = priced(line, village.product(db, line.product_id))
     uncounted = uncounted_draws(db, line)
     found = rooms(db, line, clock)
     drawable = found[0].drawable_minor if found else 0
@@ -114,6 +116,7 @@ def _line(db: StationDatabase, desk: Desk, line: KeptLine, clock: Clock) -> Line
     told = line.status or line.opened
     reasons = line.status.reasons if line.status else (Reason(ReasonCode.LIMIT_OPENED),)
     as_of, until = line.status.as_of if line.status else "", desk.accrual_day(clock)
+    owes = debt(line, uncounted, product, until)
     return LineStanding(
         line_id=line.line_id,
         product_id=product.product_id,
@@ -123,8 +126,9 @@ def _line(db: StationDatabase, desk: Desk, line: KeptLine, clock: Clock) -> Line
         limit_minor=line.limit_minor,
         drawable_minor=drawable - drawable % product.credit.draw_step_minor,
         refusal=None if drawable else _refusal(line, found[0].refusal if found else None),
-        owed=owed(line, uncounted, product, until),
-        due_on=line.status.due_on if line.status else product.due_on,
+        owed=owes.owed,
+        ahead=owes.ahead,
+        due_on=product.due_on,
         movement=line.status.movement.value if line.status else "opened",
         reasons=(*line.freeze_reasons, *reasons) if line.frozen else reasons,
         subjects=tuple(_subject(db, one) for one in (told.subject_ids if told else ())),

@@ -6,19 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from core.lending.account import Asked
+from core.lending.books import principal_account
 from core.lending.lease import DrawState, Lease
-from core.lending.ledger import Owed
 from core.lending.product import Product
-from core.lending.schedule import Due, bullet
 from core.units import civil_day
 from core.wire.registry import Farmer, Subject
 from server.console.figures.limit import LimitStory, Marker, Step
 from server.services.freezing import frozen_by_people
 from server.services.standing import (
     LineStanding,
-    interest_earned,
+    ahead_of,
     priced_by,
-    principal_account,
     standing,
 )
 from server.store import evidence, leases, ledger, lines, people, registry, reports
@@ -87,7 +86,7 @@ class LinePage:
     draws: tuple[Drawing, ...]
     repayments: tuple[Repayment, ...]
     leases: tuple[LeaseRow, ...]
-    due: Due
+    dues: tuple[Asked, ...]
     consents: Mapping[str, str]
     acts: tuple[AuditRow, ...]
     frozen_by_people: bool
@@ -121,7 +120,7 @@ def read_line(tx: Tx, line_id: str, today: date, now_ms: int) -> LinePage:
         draws=leases.draws_of_line(tx, line_id),
         repayments=ledger.repayments_of(tx, line_id),
         leases=_leases(tx, line, stands, now_ms),
-        due=_due(tx, line, stands.owed),
+        dues=ahead_of(tx, line, today),
         consents=reports.granted_purposes(tx, line.farmer_id),
         acts=people.trail_of(tx, "line", line_id),
         frozen_by_people=frozen_by_people(tx, line),
@@ -227,11 +226,3 @@ def _leases(tx: Tx, line: Line, stands: LineStanding, now_ms: int) -> tuple[Leas
         closed, expired = first.closed_at_ms is not None, first.lease.expires_at_ms <= now_ms
         rows.append(LeaseRow(first.lease, used, stands.onboarding_unspent_minor, closed, expired))
     return tuple(sorted(rows, key=lambda row: row.lease.signed_at_ms, reverse=True))
-
-
-def _due(tx: Tx, line: Line, owed: Owed) -> Due:
-    """What falls due, if nothing more is drawn or repaid until then."""
-    on = date.fromisoformat(line.due_on)
-    paid = sum(each.interest_minor for each in ledger.repayments_of(tx, line.line_id))
-    interest = max(0, interest_earned(tx, line, on) - paid)
-    return bullet(on, owed.principal_minor, interest, owed.fee_minor)

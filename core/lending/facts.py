@@ -1,0 +1,67 @@
+"""What happened to a line, dated: the only thing from which what is owed follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import Enum
+
+from core.errors import LedgerImbalanceError
+
+
+class FactKind(Enum):
+    """What happened; on one day in this order."""
+
+    DRAWDOWN = "drawdown"
+    FEE = "fee"
+    REPAYMENT = "repayment"
+    REVERSAL = "reversal"  # of another fact, as if that had never been
+
+
+_ORDER = {kind: place for place, kind in enumerate(FactKind)}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that happened to a line on a day [minor units]; ``reverses`` is a fact's id."""
+
+    fact_id: str
+    kind: FactKind
+    on: date
+    amount_minor: int
+    reverses: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind is FactKind.REVERSAL:
+            fits = bool(self.reverses) and self.amount_minor == 0
+        else:
+            fits = not self.reverses and self.amount_minor > 0
+        if not fits:
+            raise LedgerImbalanceError(
+                f"fact {self.fact_id}: expected a positive amount, or for a reversal none and the "
+                f"fact that it reverses, got {self.amount_minor} and {self.reverses!r}"
+            )
+
+
+def standing_facts(facts: Iterable[Fact]) -> tuple[Fact, ...]:
+    """The facts that count, in the order in which they took effect.
+
+    Raises
+    ------
+    LedgerImbalanceError
+        If two facts have one id and different content.
+    """
+    found: dict[str, Fact] = {}
+    for fact in facts:
+        if found.setdefault(fact.fact_id, fact) != fact:
+            raise LedgerImbalanceError(f"fact {fact.fact_id} exists with other content")
+    reversed_ids = {fact.reverses for fact in found.values() if fact.reverses}
+    standing = [f for f in found.values() if not f.reverses and f.fact_id not in reversed_ids]
+    return tuple(sorted(standing, key=lambda f: (f.on, _ORDER[f.kind], f.fact_id)))
+
+
+def reversal_of(fact: Fact, fact_id: str) -> Fact:
+    """The fact that undoes another, effective on the same day."""
+    return replace(fact, fact_id=fact_id, kind=FactKind.REVERSAL, amount_minor=0,
+                   reverses=fact.fact_id)  # fmt: skip
