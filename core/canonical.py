@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
+from collections.abc import Iterable
 from typing import Any
 
 from core.errors import CanonicalError
@@ -17,6 +18,10 @@ from core.units import SAFE_INTEGER_MAX
 
 DEPTH_MAX = 16
 JsonValue = bool | int | str | list[Any] | dict[str, Any]
+# A value that holds itself nests too deep and is refused before it is written.
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False
+)
 
 
 def canonical_bytes(value: object) -> bytes:
@@ -30,7 +35,7 @@ def canonical_bytes(value: object) -> bytes:
     """
     if not _is_plain(value, DEPTH_MAX):
         _check(value, "$", DEPTH_MAX)
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def sha256_hex(data: bytes) -> str:
@@ -73,23 +78,32 @@ def parse_canonical(data: bytes, bytes_max: int) -> dict[str, Any]:
     return value
 
 
-def _is_plain(value: object, depth_left: int) -> bool:
-    """Whether a value certainly passes :func:`_check`, which names the path and is slower."""
-    if depth_left == 0:
+def _is_plain(value: Any, depth_left: int) -> bool:
+    """Whether a list or map certainly passes :func:`_check`, which names the path and is slower."""
+    members = value if type(value) is list else _members(value)
+    if members is None or depth_left <= 1:
         return False
-    kind = type(value)
-    if kind is int:
-        return -SAFE_INTEGER_MAX <= value <= SAFE_INTEGER_MAX  # type: ignore[operator]
-    if kind is str:
-        return value.isascii()  # type: ignore[attr-defined, no-any-return]
-    if kind is dict:
-        return all(
-            type(key) is str and key.isascii() and _is_plain(inner, depth_left - 1)
-            for key, inner in value.items()  # type: ignore[attr-defined]
-        )
-    if kind is list:
-        return all(_is_plain(inner, depth_left - 1) for inner in value)  # type: ignore[attr-defined]
-    return kind is bool
+    for inner in members:
+        kind = type(inner)
+        if kind is int:
+            plain = -SAFE_INTEGER_MAX <= inner <= SAFE_INTEGER_MAX
+        elif kind is str:
+            plain = inner.isascii()
+        else:
+            plain = kind is bool or _is_plain(inner, depth_left - 1)
+        if not plain:
+            return False
+    return True
+
+
+def _members(value: Any) -> Iterable[Any] | None:
+    """The values of a map whose keys are ASCII; None of anything else."""
+    if type(value) is not dict:
+        return None
+    for key in value:
+        if type(key) is not str or not key.isascii():
+            return None
+    return value.values()
 
 
 def _check(value: object, path: str, depth_left: int) -> None:

@@ -84,7 +84,10 @@ def _decode_dataclass(cls: type, body: object, path: str) -> object:
     found = {}
     for name, hint, required in _fields(cls):
         if name in body:
-            found[name] = _decode(hint, body[name], f"{path}.{name}")
+            value = body[name]
+            found[name] = (
+                value if _is_sound(hint, value) else _decode(hint, value, f"{path}.{name}")
+            )
         elif required:
             raise ShapeError(f"expected {cls.__name__}.{name} at {path}, got no such field")
     try:
@@ -132,7 +135,10 @@ def _decode_list(args: tuple[Any, ...], value: object, path: str) -> tuple[objec
 def _decode_map(hint: Any, value: object, path: str) -> dict[str, object]:
     if not isinstance(value, dict) or len(value) > ITEMS_MAX:
         raise ShapeError(f"expected a map of at most {ITEMS_MAX} at {path}, got {_say(value)}")
-    return {key: _decode(hint, v, f"{path}.{key}") for key, v in value.items()}
+    return {
+        key: v if _is_sound(hint, v) else _decode(hint, v, f"{path}.{key}")
+        for key, v in value.items()
+    }
 
 
 def _decode_enum(hint: type[Enum], value: object, path: str) -> Enum:
@@ -141,6 +147,15 @@ def _decode_enum(hint: type[Enum], value: object, path: str) -> Enum:
     except ValueError as error:
         known = ", ".join(str(member.value) for member in hint)
         raise ShapeError(f"expected one of {known} at {path}, got {_say(value)}") from error
+
+
+def _is_sound(hint: Any, value: Any) -> bool:
+    """Whether a scalar certainly passes :func:`_decode_scalar`, whose errors name a path."""
+    if type(value) is not hint:
+        return False
+    if hint is int:
+        return bool(-SAFE_INTEGER_MAX <= value <= SAFE_INTEGER_MAX)
+    return hint is str and len(value) <= TEXT_MAX
 
 
 def _decode_scalar(hint: Any, value: object, path: str) -> object:

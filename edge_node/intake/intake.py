@@ -23,7 +23,7 @@ from pathlib import Path
 
 from core.shape import encode
 from core.signing import Signer, sign_document
-from core.wire.telemetry import WATERMARK, Batch, Watermark, parse_topic
+from core.wire.telemetry import WATERMARK, Batch, Watermark
 from edge_node.config import Settings
 from edge_node.intake.adapters import Adapters, is_foreign_topic
 from edge_node.intake.adapters.arriving import ForeignHeard
@@ -190,13 +190,13 @@ class Intake:
             self._shed_since_commit = True
 
     def _read(self, delivery: Delivery) -> Heard | ForeignHeard | Refused:
-        topic, payload, registry = delivery.topic, delivery.payload, self._registry
+        topic, payload, view = delivery.topic, delivery.payload, self._registry.view()
         if self._adapters is not None and is_foreign_topic(topic):
             message: Heard | ForeignHeard | Refused
-            message = self._adapters.read(topic, payload, registry.known)
+            message = self._adapters.read(topic, payload, view.known)
         else:
-            message = read_message(self._settings.site, topic, payload, registry.known)
-        held = [name for name in _speakers(message, topic) if registry.is_held(name)]
+            message = read_message(self._settings.site, topic, payload, view.known)
+        held = [name for name in _speakers(message) if view.is_held(name)]
         if held:
             detail = f"{held[0]} is in quarantine: release it, and it will send again"
             return Refused(Refusal.HELD, topic, payload, detail)
@@ -336,13 +336,13 @@ def _is_suspect(error: DiskFullError | StoreError | None) -> bool:
     return isinstance(error, StoreError) and not isinstance(error, StoreBusyError)
 
 
-def _speakers(message: Heard | ForeignHeard | Refused, topic: str) -> tuple[str, ...]:
+def _speakers(message: Heard | ForeignHeard | Refused) -> tuple[str, ...]:
     """Every device and gateway in whose name a message speaks; none of a refused one."""
     if isinstance(message, Refused):
         return ()
     if isinstance(message, ForeignHeard):
         return (message.gateway, *(sample.device for sample in message.samples))
-    return (parse_topic(topic)[1],)
+    return (message.body.device,)
 
 
 def _samples_count(message: Heard | ForeignHeard | Refused) -> int:

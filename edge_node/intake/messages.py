@@ -21,6 +21,7 @@ from core.wire.telemetry import (
     BIRTH,
     DEATH,
     MESSAGE_BYTES_MAX,
+    METRICS,
     Batch,
     Birth,
     Death,
@@ -32,6 +33,7 @@ from edge_node.store.devices import UnknownDeviceError
 from edge_node.store.quarantine import Refusal, Refused
 
 DEVICES_MAX = 4_096  # devices whose key is kept parsed
+TOPICS_MAX = 4_096  # topics whose parts are kept
 _METRIC = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _KINDS: dict[str, tuple[DocumentType, type[Batch | Birth | Death]]] = {
     "t": (BATCH, Batch),
@@ -86,7 +88,7 @@ def _sender(
 ) -> Device | tuple[Refusal, str]:
     """The registered device in whose topic a message of a sane size stands, or what is wrong."""
     try:
-        found_site, name, leaf = parse_topic(topic)
+        found_site, name, leaf = _parts(topic)
     except ShapeError as error:
         return Refusal.TOPIC, str(error)
     if found_site != site or leaf not in _KINDS:
@@ -106,9 +108,14 @@ def _body(document: SignedDocument, shape: type[Batch | Birth | Death]) -> Batch
     if isinstance(body, Batch):
         for sample in body.samples:
             for name in sample.values:
-                if not _METRIC.fullmatch(name):
+                if name not in METRICS and not _METRIC.fullmatch(name):
                     raise ShapeError(f"expected a metric of a-z, 0-9 and '_', got {name[:80]!r}")
     return body
+
+
+@lru_cache(maxsize=TOPICS_MAX)
+def _parts(topic: str) -> tuple[str, str, str]:
+    return parse_topic(topic)
 
 
 @lru_cache(maxsize=DEVICES_MAX)

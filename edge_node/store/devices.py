@@ -79,15 +79,38 @@ def devices(db: StationDatabase) -> tuple[Device, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class _View:
+class View:
     """Everything about devices and gateways, as of one version of the database."""
 
+    station: str
     devices: Mapping[str, Device]
     gateways: frozenset[str]
     credentials: Mapping[str, tuple[Credential, ...]]
     standings: Mapping[str, Standing]
     revoked: tuple[tuple[str, int], ...]
     ends_ms: tuple[int, ...]  # when overlaps of rotations end, in order
+
+    def known(self, device_id: str) -> Device:
+        """The device.
+
+        Raises
+        ------
+        UnknownDeviceError
+            If it is not registered at this station, or revoked.
+        """
+        device = self.devices.get(device_id)
+        if device is None and self.standings.get(device_id) is Standing.REVOKED:
+            raise UnknownDeviceError(f"device {device_id} is revoked: invite and enrol it again")
+        if device is None:
+            raise UnknownDeviceError(
+                f"device {device_id} is not registered at {self.station}: register it at the "
+                "centre, or move it to its own station"
+            )
+        return device
+
+    def is_held(self, user: str) -> bool:
+        """Whether a device or gateway is in quarantine."""
+        return self.standings.get(user) is Standing.QUARANTINED
 
 
 class DeviceRegistry:
@@ -111,11 +134,11 @@ class DeviceRegistry:
         self._lock = threading.Lock()
         self._data_version = -1
         self._version = -1
-        self._view = _View({}, frozenset(), {}, {}, (), ())
+        self._view = View(station, {}, frozenset(), {}, {}, (), ())
 
     def device(self, device_id: str) -> Device | None:
         """The device, if it is registered here and not revoked."""
-        return self._current().devices.get(device_id)
+        return self.view().devices.get(device_id)
 
     def known(self, device_id: str) -> Device:
         """The device.
@@ -125,36 +148,27 @@ class DeviceRegistry:
         UnknownDeviceError
             If it is not registered here, or revoked.
         """
-        view = self._current()
-        device = view.devices.get(device_id)
-        if device is None and view.standings.get(device_id) is Standing.REVOKED:
-            raise UnknownDeviceError(f"device {device_id} is revoked: invite and enrol it again")
-        if device is None:
-            raise UnknownDeviceError(
-                f"device {device_id} is not registered at {self._station}: register it at the "
-                "centre, or move it to its own station"
-            )
-        return device
+        return self.view().known(device_id)
 
     def all_devices(self) -> tuple[Device, ...]:
         """Every device that is registered here and not revoked, by id."""
-        return tuple(self._current().devices.values())
+        return tuple(self.view().devices.values())
 
     def all_gateways(self) -> tuple[str, ...]:
         """Every gateway that is not revoked, by id."""
-        return tuple(sorted(self._current().gateways))
+        return tuple(sorted(self.view().gateways))
 
     def is_gateway(self, user: str) -> bool:
         """Whether a user is a gateway and not revoked."""
-        return user in self._current().gateways
+        return user in self.view().gateways
 
     def is_held(self, user: str) -> bool:
         """Whether a device or gateway is in quarantine."""
-        return self._current().standings.get(user) is Standing.QUARANTINED
+        return self.view().is_held(user)
 
     def credentials_of(self, user: str) -> tuple[Credential, ...]:
         """What was given out here that a device or gateway may log in with now."""
-        view, now_ms = self._current(), self._now_ms()
+        view, now_ms = self.view(), self._now_ms()
         if user not in view.devices and user not in view.gateways:
             return ()
         found = view.credentials.get(user, ())
@@ -162,7 +176,7 @@ class DeviceRegistry:
 
     def password_hashes(self, user: str) -> tuple[str, ...]:
         """The hashes of every password that a device or gateway may log in with now."""
-        view = self._current()
+        view = self.view()
         device = view.devices.get(user)
         if device is not None and user not in view.credentials:
             return (device.password_sha256,)
@@ -170,11 +184,11 @@ class DeviceRegistry:
 
     def revoked_certificates(self) -> tuple[tuple[str, int], ...]:
         """Serial and time of every revoked client certificate [hex, ms UTC]."""
-        return self._current().revoked
+        return self.view().revoked
 
     def version(self) -> int:
         """A number that rises with every change, and with every end of an overlap."""
-        view = self._current()
+        view = self.view()
         now_ms = self._now_ms()
         return self._version * (_ENDS_MAX + 1) + min(
             _ENDS_MAX, sum(end_ms <= now_ms for end_ms in view.ends_ms)
@@ -185,7 +199,8 @@ class DeviceRegistry:
         with self._lock:
             self._db.close()
 
-    def _current(self) -> _View:
+    def view(self) -> View:
+        """Who is registered now, for several looks that must agree."""
         with self._lock, storage_errors():
             # data_version tells in a microsecond whether anyone has committed since.
             data_version = self._db.conn.execute("PRAGMA data_version").fetchone()[0]
@@ -196,13 +211,14 @@ class DeviceRegistry:
                 self._data_version, self._version = data_version, row[0]
             return self._view
 
-    def _read(self) -> _View:
+    def _read(self) -> View:
         found = devices(self._db)
         standing = standings(self._db)
         gone = {name for name, word in standing.items() if word is Standing.REVOKED}
         given = credentials(self._db)
         ends = [one.until_ms for all_of in given.values() for one in all_of]
-        return _View(
+        return View(
+            station=self._station,
             devices={
                 d.device_id: d
                 for d in found
