@@ -8,8 +8,9 @@ import click
 
 from core.shape import encode
 from server.commands.hands import centre_of, config_option, json_option, read_input, show
-from server.commands.officers import officer_of, officer_options, proof_of, proof_options, told
+from server.commands.officers import officer_of, officer_options, proof_options, told
 from server.services.boxes import REQUEST_BYTES_MAX, Replacement, declare_box_gone, replace_box
+from server.services.destruction import Proof
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -47,6 +48,12 @@ def _replaced(done: Replacement) -> str:
 @click.command("box-gone")
 @config_option
 @click.argument("name")
+@click.option(
+    "--box",
+    "generation",
+    type=click.IntRange(min=1),
+    help="Which box before, if leases are held for more than one.",
+)
 @proof_options
 @officer_options
 @json_option
@@ -54,20 +61,23 @@ def box_gone(
     *,
     config: Path,
     name: str,
-    proof: Path,
-    receipts: Path | None,
+    generation: int | None,
+    brought: Proof,
     username: str,
     password_file: Path | None,
     as_json: bool,
 ) -> None:
     """Declare that the box before of station NAME is gone; a second officer confirms.
 
-    The receipts are booked into the leases that are held, and what these held unspent is
-    released. The old box's own list, from `harvestline-edge retire`, is as good.
+    The receipts are booked into the leases that are held for it, and what these held unspent
+    is released; what another box may have drawn stays held. The old box's own list, from
+    `harvestline-edge retire`, is as good. If a box before it was handed over to it, bring the
+    receipts of both: its leases went along.
     """
     centre = centre_of(click.get_current_context(), config)
     by = officer_of(centre, username, password_file)
-    found = declare_box_gone(centre, name, proof_of(proof, receipts), by)
-    box = f"The box before of {found.told.station}"
+    found = declare_box_gone(centre, name, brought, by, generation)
+    after = int(found.told.station.rpartition("/")[2])
+    box = f"Box {after - 1} of {name}"
     sentence = told(found, f"{box} is declared gone", f"{box} is gone")
     show(encode(found) | {"confirmed": found.confirmed}, sentence, as_json=as_json)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -24,25 +25,25 @@ def officer_options(command: F) -> F:
 
 
 def proof_options(command: F) -> F:
-    """Add ``--proof`` and ``--receipts``."""
+    """Add ``--proof`` and ``--receipts``; the command is given what they hold as ``brought``."""
+
+    @functools.wraps(command)
+    def with_proof(*, proof: Path, receipts: Path | None, **others: Any) -> Any:
+        found = read_input(receipts) if receipts is not None else b"[]"
+        return command(brought=Proof(read_input(proof), found), **others)
+
     receipts = click.option(
         "--receipts", type=_FILE, help="JSON list of the drawdowns that people can show."
     )
     proof = click.option(
         "--proof", type=_FILE, required=True, help="Whatever shows it; its hash is kept."
     )
-    return proof(receipts(command))
+    return cast("F", proof(receipts(with_proof)))
 
 
 def officer_of(centre: Centre, username: str, password_file: Path | None) -> Actor:
     """The officer, whose password is in a file or asked for."""
     return officer(centre, username, read_password(password_file))
-
-
-def proof_of(proof: Path, receipts: Path | None) -> Proof:
-    """What was brought: something that shows it, and the receipts that people hold."""
-    brought = read_input(receipts) if receipts is not None else b"[]"
-    return Proof(read_input(proof), brought)
 
 
 def told(found: Declared, declared: str, confirmed: str) -> str:

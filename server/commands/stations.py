@@ -8,8 +8,8 @@ import click
 
 from core.shape import encode
 from server.commands.hands import OPERATOR, centre_of, config_option, json_option, show
-from server.commands.officers import officer_of, officer_options, proof_of, proof_options, told
-from server.services.destruction import declare_destroyed
+from server.commands.officers import officer_of, officer_options, proof_options, told
+from server.services.destruction import Proof, declare_destroyed
 from server.services.roaming import roam as let_roam
 from server.store.places import Place
 
@@ -24,8 +24,7 @@ def station_destroyed(
     *,
     config: Path,
     name: str,
-    proof: Path,
-    receipts: Path | None,
+    brought: Proof,
     username: str,
     password_file: Path | None,
     as_json: bool,
@@ -37,7 +36,7 @@ def station_destroyed(
     """
     centre = centre_of(click.get_current_context(), config)
     by = officer_of(centre, username, password_file)
-    found = declare_destroyed(centre, name, proof_of(proof, receipts), by)
+    found = declare_destroyed(centre, name, brought, by)
     station = found.told.station
     sentence = told(found, f"{station} is declared destroyed", f"{station} is gone for good")
     show(encode(found) | {"confirmed": found.confirmed}, sentence, as_json=as_json)

@@ -11,7 +11,7 @@ then nothing is held.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from core.canonical import sha256_hex
@@ -28,8 +28,8 @@ from core.wire.boxes import (
     Replaced,
 )
 from core.wire.envelope import LogClass, LogName
-from core.wire.records import Down
-from server.keys import KeyRing
+from core.wire.records import Down, Drawdown
+from server.keys import KeyFileError, KeyRing, public_key_bytes
 from server.services.centre import Centre, RequestError, SenderError, Work
 from server.services.destruction import (
     Declared,
@@ -121,7 +121,7 @@ def _require_fit(
 ) -> None:
     station = request.station
     reason = logs.quarantine_reason(work.tx, station)
-    key_id = key_id_of(bytes.fromhex(request.public_key))
+    key_id = _key_ids(request)[0]
     faults = [
         (bool(reason), f"it is in quarantine ({reason}): release it first"),
         (request.generation > now, f"expected a backup of box {now} or before"),
@@ -138,6 +138,15 @@ def _require_fit(
             raise RequestError(f"box of {station}: {words}")
 
 
+def _key_ids(request: BoxRequest) -> tuple[str, str]:
+    """The ids of its link keys: one that is no key would break the pulls of every station."""
+    try:
+        keys = (public_key_bytes(request.public_key), public_key_bytes(request.seal_key))
+    except KeyFileError as error:
+        raise RequestError(f"box of {request.station}: {error}") from error
+    return key_id_of(keys[0]), key_id_of(keys[1])
+
+
 def _is_at_the_end(work: Work, request: BoxRequest) -> bool:
     """Whether the centre has nothing of the money log beyond what was handed over."""
     has = max((end.seq for end in request.logs if end.log is LogClass.MONEY), default=0)
@@ -148,13 +157,14 @@ def _box(
     request: BoxRequest, generation: int, sha256: str, approved: tuple[Actor, int], *,
     handed_over: bool,
 ) -> ConfirmedBox:  # fmt: skip
+    key_id, seal_key_id = _key_ids(request)
     return ConfirmedBox(
         station=request.station,
         generation=generation,
         public_key=request.public_key,
-        key_id=key_id_of(bytes.fromhex(request.public_key)),
+        key_id=key_id,
         seal_key=request.seal_key,
-        seal_key_id=key_id_of(bytes.fromhex(request.seal_key)),
+        seal_key_id=seal_key_id,
         handed_over=handed_over,
         request_sha256=sha256,
         approved_by=approved[0].name,
@@ -210,33 +220,46 @@ def replaced_keys(tx: Tx) -> dict[str, tuple[Station, str]]:
     }
 
 
-def declare_box_gone(centre: Centre, name: str, proof: Proof, by: Actor) -> Declared:
-    """Declare that the box before is gone for good, or confirm what another officer declared.
+def declare_box_gone(
+    centre: Centre, name: str, proof: Proof, by: Actor, generation: int | None = None
+) -> Declared:
+    """Declare that a box before is gone for good, or confirm what another officer declared.
 
-    The receipts are booked into the held leases, what was pending is void, and what they
-    held unspent is released.
+    The receipts are booked into the leases that are held for this box, what was pending is
+    void, and what they held unspent is released. What another box may have drawn stays held.
+
+    Parameters
+    ----------
+    generation
+        Which box is gone; it may be left out where leases are held for one alone.
 
     Raises
     ------
     RequestError
-        If nothing is held, the proof is empty or another one than was declared, or the same
-        officer confirms.
+        If nothing is held for that box, it is not said which of several, the proof is empty
+        or another one than was declared, or the same officer confirms.
     ShapeError
         If the receipts are not a JSON list of drawdowns.
     """
     if not proof.proof:
         raise RequestError("expected a proof, got an empty file")
-    return centre.write(lambda work: _declare(work, name, proof, by))
-
-
-def _declare(work: Work, name: str, proof: Proof, by: Actor) -> Declared:
-    station = registry.station(work.tx, name)
-    found, held = boxes.of_station(work.tx, name), boxes.held(work.tx, name)
-    if not found or not held:
-        raise RequestError(f"expected leases of {name} that are held for a box before, got none")
-    key = f"{name}/{found[-1].generation}"
+    receipts = tuple(read_receipts(proof.receipts))
     hashes = (sha256_hex(proof.proof), sha256_hex(proof.receipts))
-    detail = {"proof_sha256": hashes[0], "receipts_sha256": hashes[1]}
+    return centre.write(lambda work: _declare(work, (name, generation), hashes, receipts, by))
+
+
+def _declare(
+    work: Work,
+    box: tuple[str, int | None],
+    hashes: tuple[str, str],
+    receipts: tuple[Drawdown, ...],
+    by: Actor,
+) -> Declared:
+    name = box[0]
+    station = registry.station(work.tx, name)
+    generation = _which(boxes.held_by(work.tx, name), *box)
+    key = f"{name}/{generation + 1}"  # the box that took its place
+    detail = {"box": generation, "proof_sha256": hashes[0], "receipts_sha256": hashes[1]}
     known = destroyed.find(work.tx, key)
     if known is None:
         told = Destruction(key, *hashes, by.name, work.at_ms)
@@ -247,23 +270,37 @@ def _declare(work: Work, name: str, proof: Proof, by: Actor) -> Declared:
     told = replace(known, confirmed_by=by.name, confirmed_at_ms=work.at_ms)
     destroyed.put(work.tx, told)
     people.record(work.tx, work.at_ms, by, "box_gone_confirmed", ("station", name), detail)
-    return _release(work, station, told, (held, proof))
+    return _release(work, station, (told, generation), receipts)
+
+
+def _which(held: Mapping[str, int], name: str, generation: int | None) -> int:
+    """The box that is meant: proof that one is gone says nothing of another."""
+    boxes_before = sorted(set(held.values()))
+    if not boxes_before or (generation is not None and generation not in boxes_before):
+        which = "a box before" if generation is None else f"box {generation}"
+        raise RequestError(f"expected leases of {name} that are held for {which}, got none")
+    if generation is None and len(boxes_before) > 1:
+        each = ", ".join(str(number) for number in boxes_before)
+        raise RequestError(f"leases of {name} are held for boxes {each}: say which one is gone")
+    return boxes_before[0] if generation is None else generation
 
 
 def _release(
-    work: Work, station: Station, told: Destruction, brought: tuple[frozenset[str], Proof]
+    work: Work, station: Station, gone: tuple[Destruction, int], receipts: tuple[Drawdown, ...]
 ) -> Declared:
-    held, touched, released = brought[0], set[str](), 0
-    receipts = tuple(read_receipts(brought[1].receipts))
+    told, generation = gone
+    touched, released = set[str](), 0
     flags = [flag for each in receipts if (flag := book_receipt(work, station, each, touched))]
-    for lease_id in sorted(held):
+    by_box = boxes.held_by(work.tx, station.name)
+    held = sorted(lease_id for lease_id, box in by_box.items() if box == generation)
+    for lease_id in held:
         signed = leases.find(work.tx, lease_id)
         if signed is not None and signed.closed_at_ms is None:
             released += leases.book(work.tx, signed).unspent_minor
             release_lease(work, lease_id)
             touched |= {signed.lease.line_id} - {""}
         boxes.release(work.tx, lease_id)
-    send(work, station.name, Down.LEASES_RELEASED, LeasesReleased(tuple(sorted(held))))
+    send(work, station.name, Down.LEASES_RELEASED, LeasesReleased(tuple(held)))
     for line_id in sorted(touched):
         if lines.find(work.tx, line_id) is not None:
             issue_for_line(work, line_id)

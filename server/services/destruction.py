@@ -110,7 +110,7 @@ def declare_destroyed(centre: Centre, name: str, proof: Proof, by: Actor) -> Dec
         If there is no such station.
     RequestError
         If the proof is empty or another one than was declared, the same officer confirms,
-        or it was confirmed before; the message says which.
+        it was confirmed before, or leases are held for a box before; the message says which.
     ShapeError
         If the receipts are not a JSON list of drawdowns.
     """
@@ -125,6 +125,11 @@ def _declare(
 ) -> Declared:
     station = registry.station(work.tx, name)
     hashes = (sha256_hex(proof.proof), sha256_hex(proof.receipts))
+    if boxes.held(work.tx, name):
+        raise RequestError(
+            f"leases of {name} are held for a box before: a proof that this one is destroyed says "
+            "nothing of that one; declare each box before gone first (box-gone)"
+        )
     known = destroyed.find(work.tx, name)
     detail = {"proof_sha256": hashes[0], "receipts_sha256": hashes[1]}
     if known is None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 from core.canonical import canonical_bytes, sha256_hex
 from core.errors import HarvestlineError, LeaseError, ShapeError, SignatureError
+from core.lending.agreement import AgreementReason
 from core.lending.lease import LeaseKind, close
 from core.scoring.features import DailyFeature
 from core.shape import decode
@@ -31,6 +32,7 @@ from core.wire.records import (
 from core.wire.telemetry import BATCH, MESSAGE_BYTES_MAX, Batch
 from core.wire.update import UpdateAct, UpdateEvent
 from server.keys import KeyRing
+from server.services.agreements import applied, decided
 from server.services.cards import fault_of_purposes, take_card
 from server.services.centre import Work
 from server.services.drawing import apply_drawdown
@@ -72,6 +74,8 @@ def _application(work: Work, reported: Reported) -> str:
     application = decode(Application, reported.record.body)
     kept = KeptApplication(application, reported.writer, reported.record.at_ms)
     reports.add_application(work.tx, kept)
+    by = Actor(reported.writer, "station")
+    applied(work, application, by, AgreementReason.ASKED)
     return "" if registry.find_farmer(work.tx, application.farmer_id) else "farmer is not known"
 
 
@@ -82,6 +86,7 @@ def _decision(work: Work, reported: Reported) -> str:
     document = canonical_bytes(body.card)
     keys = (reported.station.public_key,)
     kept = take_card(work, document, reported.writer, keys, reported.record.at_ms)
+    decided(work, kept, Actor(reported.writer, "station"))
     if kept.replay is not Replay.SAME:
         return f"{kept.replay.value}: {kept.replay_detail}"
     return fault_of_purposes(work, document)
@@ -154,6 +159,11 @@ def _lease_closed(work: Work, reported: Reported) -> str:
         raise NotKnownError(f"expected a lease of {reported.writer}, got {closed.lease_id}")
     if signed.closed_at_ms is not None:
         return ""
+    if closed.lease_id in boxes.held(work.tx, reported.writer):
+        raise LeaseError(
+            f"lease {closed.lease_id} is held: a box before may have drawn on it; nothing is "
+            "released until two officers say that this box is gone"
+        )
     book = leases.book(work.tx, signed)
     close(book)
     if book.posted_minor != closed.posted_minor:
@@ -162,7 +172,6 @@ def _lease_closed(work: Work, reported: Reported) -> str:
             f"{book.posted_minor}; nothing is released"
         )
     leases.close(work.tx, closed.lease_id, work.at_ms)
-    boxes.release(work.tx, closed.lease_id)
     if not leases.onboarding_of(work.tx, reported.writer):
         complete_from(work, reported.writer)
     return ""

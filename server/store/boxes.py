@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from sqlalchemy import select
@@ -70,14 +71,20 @@ def hold(tx: Tx, lease_id: str, station: str, generation: int) -> None:
     tx.insert_new(held_leases, lease_id=lease_id, station=station, generation=generation)
 
 
-def held(tx: Tx, station: str) -> frozenset[str]:
-    """The leases of a station on which its box of today must not draw."""
+def held_by(tx: Tx, station: str) -> Mapping[str, int]:
+    """The leases on which a station's box of today must not draw, and which box of it may have."""
 
-    def ask() -> frozenset[str]:
+    def ask() -> Mapping[str, int]:
         where = (held_leases.c.tenant_id == tx.tenant_id, held_leases.c.station == station)
-        return frozenset(row["lease_id"] for row in tx.rows(select(held_leases).where(*where)))
+        rows = tx.rows(select(held_leases).where(*where))
+        return {row["lease_id"]: row["generation"] for row in rows}
 
     return tx.recall(held_leases, station, ask)
+
+
+def held(tx: Tx, station: str) -> frozenset[str]:
+    """The leases of a station on which its box of today must not draw."""
+    return frozenset(held_by(tx, station))
 
 
 def release(tx: Tx, lease_id: str) -> None:

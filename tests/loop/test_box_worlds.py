@@ -41,6 +41,8 @@ class Ghosts:
         self.backups: dict[str, Path] = {}
         self.ghosts: list[SimulatedStation] = []
         self.gone: list[SimulatedStation] = []
+        self.number: dict[SimulatedStation, int] = {}
+        self.handed_over: list[SimulatedStation] = []
         self.replaced = 0
 
     def step(self) -> None:
@@ -63,7 +65,10 @@ class Ghosts:
         if path is None or old.name in {self.world.lost, self.world.destroyed}:
             return
         told, new = self.boxes.put_back(path)
-        self.boxes.confirm(told)
+        done = self.boxes.confirm(told).box
+        self.number[old] = done.generation - 1
+        if done.handed_over:
+            self.handed_over.append(old)
         old.fuse.disarm()
         self.ghosts.append(old)
         self.world.stations[old.name] = new
@@ -85,17 +90,23 @@ class Ghosts:
             assert self.boxes.sync(self.chance.choice(self.ghosts), 1), "a ghost is not heard"
 
     def declare_gone(self) -> None:
-        """Every ghost of a station is destroyed; people bring what they were shown."""
+        """One ghost is destroyed; people bring what they were shown. Others live on.
+
+        Its leases may have come to it from a box that was handed over, with draws that the
+        centre has not heard of: people bring these receipts too.
+        """
         name = self._station().name
-        mine = [ghost for ghost in self.ghosts if ghost.name == name]
         with self.world.centre.store.reading() as tx:
-            held = centre_boxes.held(tx, name)
-        if not mine or not held or name in {self.world.lost, self.world.destroyed}:
+            held = set(centre_boxes.held_by(tx, name).values())
+        mine = [each for each in self.ghosts if each.name == name and self.number[each] in held]
+        if not mine or name in {self.world.lost, self.world.destroyed}:
             return
-        for ghost in mine:
-            self.ghosts.remove(ghost)
-        self.boxes.gone(name, [each for ghost in mine for each in receipts_of(ghost)])
-        self.gone += mine
+        ghost = self.chance.choice(mine)
+        self.ghosts.remove(ghost)
+        shown_at = [each for each in self.handed_over if each.name == name] + [ghost]
+        receipts = {r["draw_id"]: r for each in shown_at for r in receipts_of(each)}
+        self.boxes.gone(name, list(receipts.values()), self.number[ghost])
+        self.gone.append(ghost)
 
     def faults(self) -> Iterator[str]:
         """What is over a lease or a limit, all boxes of a station taken together."""

@@ -84,11 +84,13 @@ class Boxes:
         document = Path(told.request).read_bytes()
         return replace_box(self.world.centre, document, OFFICERS[0])
 
-    def gone(self, station: str, receipts: list[dict[str, Any]]) -> Declared:
-        """Two officers declare that the box before is gone."""
+    def gone(
+        self, station: str, receipts: list[dict[str, Any]], generation: int | None = None
+    ) -> Declared:
+        """Two officers declare that a box before is gone."""
         proof = Proof(b"a photograph", json.dumps(receipts).encode())
         for officer in OFFICERS:
-            told = declare_box_gone(self.world.centre, station, proof, officer)
+            told = declare_box_gone(self.world.centre, station, proof, officer, generation)
         return told
 
     def sync(self, station: SimulatedStation, rounds: int = 4) -> str:
