@@ -93,6 +93,9 @@ class Settings:
         TOML: each plot's soil and weather station; without it probes tell their soil.
     server_url, server_identity_file
         The centre, and its public identity (``core.wire.registry.Identity``).
+    server_authority_file
+        PEM: the lender's own authority that an https centre's certificate is held against;
+        without it the public ones.
     sync_every_s
         Pause between two looks at the centre when nothing is urgent [s].
     uplink_bytes_a_day_max
@@ -167,6 +170,7 @@ class Settings:
     plots_file: Path = Path()
     server_url: str = ""
     server_identity_file: Path = Path()
+    server_authority_file: Path = Path()
     sync_every_s: int = 60
     uplink_bytes_a_day_max: int = 0
     uplink_reserve_bytes: int = 256 * 1024

@@ -56,8 +56,8 @@ FILES_MAX = 64
 COMPRESSION = 6
 SMALL_BYTES_MAX = 16 * 1024 * 1024  # of any file but the database
 _FILE_SETTINGS = (
-    "server_identity_file", "adapters_file", "carrier_token_file", "device_passwords_file",
-    "broker_password_file", "plots_file", "update_root_file",
+    "server_identity_file", "server_authority_file", "adapters_file", "carrier_token_file",
+    "device_passwords_file", "broker_password_file", "plots_file", "update_root_file",
 )  # fmt: skip
 _UP_LOGS = (LogClass.MONEY, LogClass.FEATURES, LogClass.RAW)
 

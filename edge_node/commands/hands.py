@@ -18,6 +18,7 @@ from edge_node.store.database import StationDatabase, open_database
 from edge_node.store.schema import migrate
 from edge_node.sync.metering import Allowance
 from edge_node.sync.peers import Centre, Ends
+from edge_node.sync.wires import CentreClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,11 @@ def ends_of(hands: Hands, settings: Settings, keys: StationKeys) -> Ends:
 def ballast_of(settings: Settings) -> Ballast:
     """What money, consents and retention may fall back on when the disk is full."""
     return Ballast(settings.ballast_path, settings.ballast_mib)
+
+
+def client_of(settings: Settings, elapsed_ms: Callable[[], int]) -> CentreClient:
+    """Who speaks with the centre that the settings name."""
+    return CentreClient(settings.server_url, elapsed_ms, authority=settings.server_authority_file)
 
 
 def allowance_of(settings: Settings) -> Allowance:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from core.shape import encode
-from edge_node.commands.hands import Bench, Hands, allowance_of, bench
+from edge_node.commands.hands import Bench, Hands, allowance_of, bench, client_of
 from edge_node.config import SettingError
 from edge_node.sync.rounds import Round, sync_once
 from edge_node.sync.stick import export_file, import_file
@@ -33,7 +33,7 @@ def sync(hands: Hands, config: Path) -> None:
     with bench(hands, config) as station:
         if not station.settings.server_url:
             raise SettingError("expected server_url in the settings: say where the centre is")
-        client = CentreClient(station.settings.server_url, hands.elapsed_ms)
+        client = client_of(station.settings, hands.elapsed_ms)
         try:
             done = _synced(station, client)
         finally:

@@ -159,6 +159,8 @@ class Running:
             ended = [thread.name for thread in self._threads if not thread.is_alive()]
             if not self._intake.is_running:
                 ended.append("intake")
+            if not self._broker.is_running:
+                ended.append("broker")
             if ended:
                 raise PartEndedError(f"expected every part to run, {ended} ended: see the log")
             watchdog.look(self._station.hands.elapsed_ms())
@@ -293,9 +295,7 @@ class Running:
 
     def _sync(self) -> None:
         db, hands = self._connect(), self._station.hands
-        client = TurningCentreClient(
-            self._settings.server_url, hands.elapsed_ms, self._turns["sync"]
-        )
+        client = TurningCentreClient(self._settings, hands.elapsed_ms, self._turns["sync"])
         pace = Pace(self._settings.sync_every_s, self._settings.retry_s_max)
         rhythm = Rhythm(pace, allowance_of(self._settings), hands.entropy)
         try:

@@ -16,13 +16,12 @@ from core.errors import CATALOGUE
 from core.shape import encode
 from core.units import civil_day
 from core.wire.update import Message, PromptsPack, Slot
-from edge_node.commands.hands import Bench, Hands, bench
+from edge_node.commands.hands import Bench, Hands, bench, client_of
 from edge_node.commands.link import CONFIG
 from edge_node.commands.updating import channel_of, look_over_link
 from edge_node.config import SettingError
 from edge_node.faces.kiosk.words import LANGUAGES, needed, spoken
 from edge_node.store import models, updates
-from edge_node.sync.wires import CentreClient
 from edge_node.updates.rounds import Channel, Looked, look, roll_back, watch
 from edge_node.updates.source import FolderSource
 
@@ -45,7 +44,7 @@ def fetch(hands: Hands, config: Path) -> None:
     with _channel(hands, config) as (station, channel):
         if not station.settings.server_url:
             raise SettingError("expected server_url in the settings: say where the centre is")
-        client = CentreClient(station.settings.server_url, hands.elapsed_ms)
+        client = client_of(station.settings, hands.elapsed_ms)
         with contextlib.closing(client):
             looked = look_over_link(channel, station, client)
     _told(looked)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.lending.lease import Clock
-from edge_node.commands.hands import Bench, allowance_of
+from edge_node.commands.hands import Bench, allowance_of, client_of
 from edge_node.config import SettingError, Settings
 from edge_node.faces.kiosk.words import LANGUAGES, needed
 from edge_node.store import updates
@@ -116,9 +116,7 @@ class Updating:
     def run(self, stop: threading.Event) -> None:
         """Look for updates, and watch them, until told to stop."""
         hands, settings = self._station.hands, self._station.settings
-        client = (
-            CentreClient(settings.server_url, hands.elapsed_ms) if settings.server_url else None
-        )
+        client = client_of(settings, hands.elapsed_ms) if settings.server_url else None
         began_ms = hands.elapsed_ms()
         try:
             while not stop.wait(min(settings.sync_every_s, STEADY_S)):

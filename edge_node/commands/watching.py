@@ -36,8 +36,8 @@ _EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104  (asked on the loopback, not b
 class TurningCentreClient(CentreClient):
     """Counts its exchanges as turns: a slow link is not a stuck thread."""
 
-    def __init__(self, url: str, elapsed_ms: Callable[[], int], turns: Turns) -> None:
-        super().__init__(url, elapsed_ms)
+    def __init__(self, settings: Settings, elapsed_ms: Callable[[], int], turns: Turns) -> None:
+        super().__init__(settings.server_url, elapsed_ms, authority=settings.server_authority_file)
         self._turns = turns
 
     def post(self, path: str, content: bytes, content_type: str) -> Answer:

@@ -7,9 +7,10 @@ waits for the next day. Every attempt that reached the centre's door counts whol
 one that broke off, with an allowance for what HTTP adds.
 
 A run that was answered within ``QUICK_MS`` and left more behind lets the next one be
-twice as large; one that took longer than ``SLOW_MS``, or broke off, halves it. So
-nothing urgent waits long behind a large envelope, and a link that is cut every few
-seconds still carries the small ones. The sizes outlive a restart.
+twice as large; one that took longer than ``SLOW_MS`` is followed by what would have taken
+``AIM_MS``, and one that broke off halves it. So nothing urgent waits long behind a large
+envelope, and a link that is cut every few seconds still carries the small ones. The sizes
+outlive a restart; over a new connection the client's window bounds them at first.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from edge_node.sync.wires import Answer, CentreClient, CentreUnreachableError, L
 RUN_BYTES_MIN = 1024  # before compression; a run has at least one record
 RUN_BYTES_MAX = 512 * 1024
 QUICK_MS = 8_000
+AIM_MS = 12_000
 SLOW_MS = 20_000
 REQUEST_OVERHEAD_BYTES = 512  # of headers, both ways, beside every body
 RAW_SHARE_PPM = 750_000
@@ -127,7 +129,7 @@ class Meter:
             answer = self.client.post(path, content, content_type)
         except LinkCutError:
             self._count(purpose, len(content))
-            self._resize(purpose, lambda size: size // 2)
+            self._resize(purpose, lambda size: min(size, self.client.window_bytes) // 2)
             raise
         except CentreUnreachableError:
             self._count(purpose, self.client.sent_bytes - before)
@@ -155,15 +157,28 @@ class Meter:
         self._count(Purpose.PULL, self.client.sent_bytes - before)
         return answer
 
-    def went(self, purpose: Purpose, took_ms: int, *, more: bool) -> None:
-        """Judge the size of a run by how long its exchange took [ms]."""
-        if took_ms > SLOW_MS:
-            self._resize(purpose, lambda size: size // 2)
-        elif took_ms < QUICK_MS and more:
-            self._resize(purpose, lambda size: size * 2)
+    def went(self, purpose: Purpose, answer: Answer, run_bytes: int, *, more: bool) -> None:
+        """Judge the size of a run by how long its exchange took.
+
+        Parameters
+        ----------
+        run_bytes
+            How large it was [bytes before compression].
+        more
+            Whether it left anything behind.
+        """
+        if answer.took_ms > SLOW_MS:
+            self._resize(purpose, lambda size: min(size, run_bytes) * AIM_MS // answer.took_ms)
+        elif answer.took_ms < QUICK_MS and more:
+            if run_bytes * 2 > self.run_bytes(purpose):
+                self._resize(purpose, lambda size: size * 2)
+            self.client.widen()
 
     def run_bytes(self, purpose: Purpose) -> int:
         """How large the next run for a purpose may be [bytes before compression]."""
+        return min(self._learnt_bytes(purpose), self.client.window_bytes)
+
+    def _learnt_bytes(self, purpose: Purpose) -> int:
         found = uplink.pace(self.db)
         return found.down_bytes if purpose is Purpose.PULL else found.up_bytes
 
@@ -172,7 +187,7 @@ class Meter:
             uplink.note_sent(self.db, self.day, purpose, count_bytes + REQUEST_OVERHEAD_BYTES)
 
     def _resize(self, purpose: Purpose, change: Callable[[int], int]) -> None:
-        before = self.run_bytes(purpose)
+        before = self._learnt_bytes(purpose)
         size_bytes = min(max(change(before), RUN_BYTES_MIN), RUN_BYTES_MAX)
         if size_bytes == before:
             return

@@ -8,7 +8,7 @@ from core.errors import ChainBrokenError
 from core.lending.lease import Clock
 from core.shape import encode
 from core.signing import sign_document
-from core.wire.envelope import PULL, Pull
+from core.wire.envelope import PULL, Pull, peek
 from edge_node.store import logs, uplink
 from edge_node.store.box import BoxNotConfirmedError
 from edge_node.store.database import StationDatabase
@@ -62,7 +62,7 @@ def pull(ends: Ends, meter: Meter, clock: Clock) -> Pulled:
                 f"expected the next run of the centre's log, it was {applied.fate.value}: "
                 f"{applied.problem or 'it does not follow'}"
             )
-        meter.went(Purpose.PULL, answer.took_ms, more=True)
+        meter.went(Purpose.PULL, answer, peek(answer.body).raw_bytes, more=True)
         records += applied.records_count
         refusals += applied.refusals
     return Pulled(records, tuple(refusals), more=True)

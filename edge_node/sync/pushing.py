@@ -162,7 +162,9 @@ def _push_one(ends: Ends, meter: Meter, log: LogClass, data: bytes, clock: Clock
     receipt = take_receipt(meter.db, ends, answer.body, clock)
     if receipt.log is not log:
         raise ChainBrokenError(f"expected a receipt for {log.value}, got {receipt.log.value}")
-    meter.went(purpose, answer.took_ms, more=peek(data).last < logs.tail(meter.db, log).seq)
+    sent = peek(data)
+    more = sent.last < logs.tail(meter.db, log).seq
+    meter.went(purpose, answer, sent.raw_bytes, more=more)
     return receipt
 
 

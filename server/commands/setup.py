@@ -20,6 +20,9 @@ from server.store.schema import migrate as bring_up
 SETTINGS_FILE = "server.toml"
 SECRET_BYTES = 32
 SHUTDOWN_S_MAX = 10
+# On a link of 2 kbit/s an answer is under way for many seconds after it was written, and a
+# station that syncs every minute should not shake hands anew each time.
+KEEP_ALIVE_S = 120
 
 
 @click.command("init")
@@ -118,6 +121,7 @@ def run(context: click.Context, *, config: Path, port: int | None) -> None:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=SHUTDOWN_S_MAX,
+            timeout_keep_alive=KEEP_ALIVE_S,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             # uvicorn raises the signal again once it has stopped; that is the clean end.

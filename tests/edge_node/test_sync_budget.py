@@ -11,6 +11,7 @@ from edge_node.store import logs, outbox, uplink
 from edge_node.store.database import open_database
 from edge_node.store.uplink import Purpose
 from edge_node.sync.metering import (
+    AIM_MS,
     QUICK_MS,
     REQUEST_OVERHEAD_BYTES,
     RUN_BYTES_MAX,
@@ -22,7 +23,14 @@ from edge_node.sync.metering import (
     uplink_state,
 )
 from edge_node.sync.rounds import sync_once
-from edge_node.sync.wires import Answer, CentreClient, CentreUnreachableError, LinkCutError
+from edge_node.sync.wires import (
+    WINDOW_BYTES_MIN,
+    WINDOW_GROWTH,
+    Answer,
+    CentreClient,
+    CentreUnreachableError,
+    LinkCutError,
+)
 from tests.support.centre import Served, elapsed_ms
 from tests.support.lending_station import Station, farmer
 
@@ -166,26 +174,48 @@ def test_a_break_in_the_middle_counts_and_halves_the_next_run(station, error, co
     sync_once(station.db, station.ends, Broken(error("gone")), station.clock)
     after = sent_today(station)
     assert (sum(after.sent_bytes.values()) > sum(before.sent_bytes.values())) is counted
-    assert (after.up_run_bytes == before.up_run_bytes // 2) is counted
+    assert after.up_run_bytes == (WINDOW_BYTES_MIN // 2 if counted else before.up_run_bytes)
+
+
+def took(ms):
+    return Answer(200, b"", ms)
 
 
 def test_runs_shrink_to_the_least_and_grow_to_the_most(station):
     meter = Meter.of(station.db, station.ends, Broken(None), station.clock)
     for _ in range(20):
-        meter.went(Purpose.RAW, SLOW_MS + 1, more=True)
+        meter.went(Purpose.RAW, took(SLOW_MS + 1), RUN_BYTES_MAX, more=True)
     assert meter.run_bytes(Purpose.RAW) == RUN_BYTES_MIN
     for _ in range(20):
-        meter.went(Purpose.RAW, QUICK_MS - 1, more=True)
+        meter.went(Purpose.RAW, took(QUICK_MS - 1), meter.run_bytes(Purpose.RAW), more=True)
     assert meter.run_bytes(Purpose.RAW) == RUN_BYTES_MAX
-    meter.went(Purpose.RAW, SLOW_MS, more=True)
+    meter.went(Purpose.RAW, took(SLOW_MS), RUN_BYTES_MAX, more=True)
     assert meter.run_bytes(Purpose.RAW) == RUN_BYTES_MAX
     assert uplink.pace(station.db).down_bytes < RUN_BYTES_MAX  # the other way is judged apart
+
+
+def test_a_run_that_took_long_is_followed_by_one_that_fits(station):
+    """Half a megabyte learnt over Wi-Fi must not cost a village an hour, one halving a time."""
+    uplink.keep_up_bytes(station.db, RUN_BYTES_MAX)
+    meter = Meter.of(station.db, station.ends, Broken(None), station.clock)
+    meter.went(Purpose.RAW, took(10 * AIM_MS), 160 * 1024, more=True)
+    assert uplink.pace(station.db).up_bytes == 16 * 1024
+
+
+def test_a_new_connection_starts_small_whatever_was_learnt(station):
+    uplink.keep_up_bytes(station.db, RUN_BYTES_MAX)
+    meter = Meter.of(station.db, station.ends, Broken(None), station.clock)
+    sizes = []
+    for _ in range(4):
+        sizes.append(meter.run_bytes(Purpose.RAW))
+        meter.went(Purpose.RAW, took(QUICK_MS - 1), sizes[-1], more=True)
+    assert sizes == [2**14, 2**16, 2**18, RUN_BYTES_MAX]
 
 
 def test_a_small_envelope_that_held_all_there_was_says_nothing_of_the_link(station):
     meter = Meter.of(station.db, station.ends, Broken(None), station.clock)
     before = meter.run_bytes(Purpose.MONEY)
-    meter.went(Purpose.MONEY, 10, more=False)
+    meter.went(Purpose.MONEY, took(10), 500, more=False)
     assert meter.run_bytes(Purpose.MONEY) == before
 
 
@@ -220,6 +250,13 @@ class Watched:
     @property
     def received_bytes(self):
         return self._client.received_bytes
+
+    @property
+    def window_bytes(self):
+        return self._client.window_bytes
+
+    def widen(self):
+        self._client.widen()
 
     def post(self, path, content, content_type) -> Answer:
         if path.endswith("envelopes"):

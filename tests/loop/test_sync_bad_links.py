@@ -103,7 +103,7 @@ def test_a_peer_that_vanishes_is_given_up_and_what_was_cut_is_sent_smaller(linke
     assert uplink.pace(station.db).down_bytes < before.down_bytes
     station.money()
     assert "HL-EDGE-005" in station.sync(client).problem
-    assert uplink.pace(station.db).up_bytes == before.up_bytes // 2
+    assert uplink.pace(station.db).up_bytes < before.up_bytes
     linked.link.drop_connections()
     linked.link.mend()
     patient = linked.client()  # a busy machine is no dead link

@@ -11,7 +11,12 @@ from random import Random
 from typing import Any
 
 from core.errors import HarvestlineError
-from edge_node.sync.wires import Answer, CentreUnreachableError
+from edge_node.sync.wires import (
+    WINDOW_BYTES_MIN,
+    WINDOW_GROWTH,
+    Answer,
+    CentreUnreachableError,
+)
 
 
 class ProcessDiedError(BaseException):
@@ -164,10 +169,15 @@ class Link:
         self._weather, self._chance, self._limbo = weather, chance, limbo
         self.sent_bytes = 0
         self.received_bytes = 0
+        self.window_bytes = WINDOW_BYTES_MIN
         self.befell: Counter[str] = Counter()
 
     def close(self) -> None:
         """Nothing to close."""
+
+    def widen(self) -> None:
+        """As ``CentreClient`` does."""
+        self.window_bytes *= WINDOW_GROWTH
 
     def post(self, path: str, content: bytes, content_type: str) -> Answer:
         del content_type

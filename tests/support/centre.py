@@ -27,8 +27,10 @@ from core.wire.modelfile import MODEL, Model
 from core.wire.records import Down
 from core.wire.registry import Identity
 from edge_node.keys import KeyRing, PeerSealer, StationOpener, StationSigner
+from tests.support.tls import Certificate
 
 ENVELOPES_AT_ONCE_MAX = 4096
+KEEP_ALIVE_S = 120
 
 
 def elapsed_ms() -> int:
@@ -184,7 +186,7 @@ class Centre:
 class Served:
     """An application on a free port of the loopback, in a thread, until closed.
 
-    It keeps connections as long as the centre does (``server.commands.setup.KEEP_ALIVE_S``).
+    It keeps connections as long as the centre does (``server/commands/setup.py``).
     """
 
     def __init__(self, app: Any, certificate: Certificate | None = None) -> None:

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from core.canonical import parse_canonical
+from core.decision.quote import Quote
 from core.lending.lease import Clock
 from core.scoring.features import DailyFeature
 from core.wire.envelope import LogClass, LogName
 from core.wire.records import Up
 from core.wire.telemetry import Batch
 from edge_node.decide.desk import Desk
+from edge_node.decide.draws import DrawAsk, Receipt, begin, confirm_payout, quote_draw, quote_sha256
 from edge_node.keys import KeyRing, PeerSealer, create_key_file
 from edge_node.store import logs, outbox
 from edge_node.store.database import StationDatabase, open_database
@@ -23,7 +25,7 @@ from edge_node.store.schema import migrate
 from edge_node.sync import peers
 from edge_node.sync.metering import UNMETERED, Allowance
 from edge_node.sync.rounds import Round, sync_once
-from edge_node.sync.wires import CentreClient, Patience
+from edge_node.sync.wires import NO_FILE, CentreClient, Patience
 from firmware_sim.links.tcp import HOST, LinkShape, TcpLink
 from server.app import create_app
 from server.config import Settings
@@ -35,6 +37,7 @@ from tests.support.centre import Served, elapsed_ms, entropy
 from tests.support.centre_kit import STATION, Kit, build_kit
 from tests.support.edge_station import sample, signed_batch
 from tests.support.lending_station import consent
+from tests.support.tls import Certificate
 
 UP_LOGS = (LogClass.MONEY, LogClass.FEATURES, LogClass.RAW)
 
@@ -68,6 +71,18 @@ class RealStation:
             with self.db.atomic():
                 given = consent(f"consent-{self._written}", "farmer-a", "terms")
                 logs.append(self.db, STATION, Up.CONSENT, given, self.clock)
+
+    def draw(self, line_id: str, farmer_id: str, amount_minor: int) -> None:
+        """A posted draw of a farmer, as the desk makes it: quoted, consented to, paid out."""
+        self._written += 1
+        price = quote_draw(self.db, self.desk, line_id, amount_minor, self.clock)
+        assert isinstance(price, Quote), price
+        shown, number = quote_sha256(price), self._written
+        given = consent(f"consent-{number}", farmer_id, shown, purposes=("drawdown",))
+        ask = DrawAsk(f"draw-{number}", line_id, amount_minor, given)
+        begun = begin(self.db, self.desk, ask, self.clock)
+        assert isinstance(begun, Receipt), begun
+        confirm_payout(self.db, self.desk, begun.drawdown.draw_id, self.clock)
 
     def features(self, count: int) -> None:
         """Daily features of a plot."""
@@ -105,12 +120,19 @@ class RealStation:
 class Linked:
     """Both, and the link between them."""
 
-    def __init__(self, kit: Kit, station: RealStation, link: TcpLink) -> None:
+    def __init__(
+        self, kit: Kit, station: RealStation, link: TcpLink, certificate: Certificate | None = None
+    ) -> None:
         self.kit, self.station, self.link = kit, station, link
+        self._certificate = certificate
         self._clients: list[CentreClient] = []
 
     def client(self, patience: Patience | None = None) -> CentreClient:
-        client = CentreClient(f"http://{HOST}:{self.link.port}", elapsed_ms, patience)
+        scheme, authority = "http", NO_FILE
+        if self._certificate is not None:
+            scheme, authority = "https", self._certificate.cert
+        url = f"{scheme}://{HOST}:{self.link.port}"
+        client = CentreClient(url, elapsed_ms, patience, authority)
         self._clients.append(client)
         return client
 
@@ -129,8 +151,13 @@ class Linked:
 
 
 @contextmanager
-def linked_station(folder: Path, shape: LinkShape | None = None) -> Any:
-    """A station and a centre on SQLite with a link of some shape between them."""
+def linked_station(
+    folder: Path, shape: LinkShape | None = None, certificate: Certificate | None = None
+) -> Any:
+    """A station and a centre on SQLite with a link of some shape between them.
+
+    With a certificate they speak TLS through it.
+    """
     store: Store = open_store(f"sqlite:///{folder / 'centre.sqlite'}", "lender")
     migrate_centre(store)
     write_secret(folder / "session.secret", b"5" * 64)
@@ -141,11 +168,11 @@ def linked_station(folder: Path, shape: LinkShape | None = None) -> Any:
     )
     kit = build_kit(store, settings)
     station = RealStation(folder / "station", kit)
-    served = Served(create_app(kit.centre))
+    served = Served(create_app(kit.centre), certificate)
     port = int(served.url.rpartition(":")[2])
     try:
         with TcpLink(HOST, port, np.random.default_rng(7), shape) as link:
-            linked = Linked(kit, station, link)
+            linked = Linked(kit, station, link, certificate)
             try:
                 yield linked
             finally:
