@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from sqlite_utils import Database
 
 from core.errors import HarvestlineError
 from edge_node.store.ballast import Ballast
-from edge_node.store.turns import in_turn, turn_of
+from edge_node.store.turns import Turn, turn_of
 
 BUSY_WAIT_MS = 10_000
 FILE_MODE = 0o600  # it holds names, debts and consents
@@ -53,11 +52,13 @@ class StationDatabase(Database):  # type: ignore[misc]  # the library is untyped
 
     ``ballast`` is the space that its transactions may fall back on when the disk is
     nearly full; None for a connection that has no right to it. ``turn`` lets the threads
-    of this process write one after the other without asking SQLite again and again.
+    of this process write one after the other without asking SQLite again and again;
+    ``patient`` is the intake's, which lets the others go first.
     """
 
     ballast: Ballast | None = None
-    turn: threading.Lock | None = None
+    turn: Turn
+    patient: bool = False
 
     @property
     def has_room(self) -> bool:
@@ -99,7 +100,7 @@ class StationDatabase(Database):  # type: ignore[misc]  # the library is untyped
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
-        with in_turn(self.turn, BUSY_WAIT_MS / 1000):
+        with self.turn.held(BUSY_WAIT_MS / 1000, patient=self.patient):
             self.conn.execute("BEGIN IMMEDIATE")
             try:
                 yield

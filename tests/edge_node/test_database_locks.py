@@ -9,8 +9,9 @@ import threading
 from pathlib import Path
 
 from edge_node.store.database import open_database
-from edge_node.store.turns import in_turn
+from edge_node.store.turns import Turn
 
+WAIT_S = 60.0
 _COUNT = """
 import sqlite3, sys
 db = sqlite3.connect(sys.argv[1])
@@ -63,6 +64,42 @@ def test_writers_of_one_process_take_turns_and_a_lost_turn_stops_nobody(tmp_path
         thread.join()
         assert order == ["first", "second"]
         assert counted_by_another_process(path) == 2
-        with first.turn, in_turn(first.turn, wait_s=0.01):
+        with first.turn.held(WAIT_S) as had, first.turn.held(0.01) as missed:
             order.append("without a turn")
+        assert (had, missed) == (True, False)
     assert order[-1] == "without a turn"
+
+
+def test_patient_writer_lets_those_who_wait_go_first() -> None:
+    """However long the intake has been in line, a farmer who comes is served before it."""
+    turn, waiting, pause = Turn(), threading.Barrier(3), threading.Event()
+    order: list[str] = []
+
+    def write(name: str, *, patient: bool) -> None:
+        waiting.wait(WAIT_S)
+        with turn.held(WAIT_S, patient=patient) as taken:
+            assert taken
+            order.append(name)
+
+    threads = [
+        threading.Thread(target=write, args=("intake",), kwargs={"patient": True}),
+        threading.Thread(target=write, args=("farmer",), kwargs={"patient": False}),
+    ]
+    for thread in threads:
+        thread.start()
+    with turn.held(WAIT_S):
+        waiting.wait(WAIT_S)
+        while turn.hurried_count < 2:
+            pause.wait(0.001)
+    for thread in threads:
+        thread.join(WAIT_S)
+    assert order == ["farmer", "intake"]
+
+
+def test_reading_stands_back_for_a_bounded_time_only() -> None:
+    turn = Turn()
+    turn.stand_back()
+    with turn.held(WAIT_S):
+        turn.stand_back()  # comes back although the writer is not done
+    with turn.held(WAIT_S, patient=True):
+        turn.stand_back()
