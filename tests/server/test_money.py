@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from core.canonical import canonical_hash
 from core.lending.lease import LeaseKind
 from core.lending.product import Product
+from core.units import divide_half_even
 from core.wire.evidence import Stage
 from core.wire.registry import Subject, SubjectKind
 from server.config import Settings
@@ -181,7 +182,7 @@ def test_draw_that_arrives_after_closing_is_booked_and_reopens_the_line(kit: Kit
     deliver(kit)
     assert kit.read(lines.get, drawn).is_open
     # Its fee and its interest since that day were due before the principal that was paid.
-    interest = 100_000 * 140_000 * (date(2026, 9, 20) - day(1)).days // 365_000_000
+    interest = divide_half_even(100_000 * 14 * (date(2026, 9, 20) - day(1)).days, 36_500)
     assert owed(kit, drawn, date(2026, 9, 20)) == (0, 0, 100_000 + 1_500 + interest)
     assert flags(kit) == []
     assert verify(kit.centre).faults == ()

@@ -16,6 +16,7 @@ from server.console.figures.limit import LimitStory, Marker, Step
 from server.services.freezing import frozen_by_people
 from server.services.standing import (
     LineStanding,
+    account_of,
     ahead_of,
     priced_by,
     standing,
@@ -87,10 +88,16 @@ class LinePage:
     repayments: tuple[Repayment, ...]
     leases: tuple[LeaseRow, ...]
     dues: tuple[Asked, ...]
+    late_days: int
     consents: Mapping[str, str]
     acts: tuple[AuditRow, ...]
     frozen_by_people: bool
     today: date
+
+    @property
+    def has_penalty(self) -> bool:
+        """Whether being late costs anything, now or on a day to come."""
+        return any(due.parts.penalty_minor for due in self.dues)
 
 
 def read_line(tx: Tx, line_id: str, today: date, now_ms: int) -> LinePage:
@@ -121,6 +128,7 @@ def read_line(tx: Tx, line_id: str, today: date, now_ms: int) -> LinePage:
         repayments=ledger.repayments_of(tx, line_id),
         leases=_leases(tx, line, stands, now_ms),
         dues=ahead_of(tx, line, today),
+        late_days=account_of(tx, line, today).late_days,
         consents=reports.granted_purposes(tx, line.farmer_id),
         acts=people.trail_of(tx, "line", line_id),
         frozen_by_people=frozen_by_people(tx, line),
