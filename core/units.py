@@ -14,7 +14,8 @@ from core.errors import UnitError
 
 PPM = 1_000_000
 SAFE_INTEGER_MAX = 2**53 - 1  # the largest integer that every JSON reader keeps exact
-MS_PER_DAY = 86_400_000
+MS_PER_HOUR = 3_600_000
+MS_PER_DAY = 24 * MS_PER_HOUR
 
 # ISO 4217 currencies whose minor unit is not a hundredth.
 _NO_DECIMALS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"

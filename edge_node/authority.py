@@ -9,7 +9,6 @@ that clock is before this software. Statements S1–S6 of docs/devices.md.
 from __future__ import annotations
 
 import ipaddress
-import os
 import ssl
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from core.errors import HarvestlineError
 from core.units import MS_PER_DAY
+from edge_node.files import write_whole
 
 AUTHORITY_DAYS = 20 * 365
 STATION_DAYS = 397
@@ -294,13 +294,7 @@ def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:
-    temporary = path.with_name(path.name + ".new")
     try:
-        temporary.unlink(missing_ok=True)
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        temporary.replace(path)
+        write_whole(path, data, mode)
     except OSError as error:
         raise AuthorityError(f"expected to write {path}: {error}") from error

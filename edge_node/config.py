@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import HarvestlineError
-from core.units import MS_PER_DAY
+from core.units import MS_PER_DAY, MS_PER_HOUR
 from core.wire.telemetry import require_name
 
 ENVIRONMENT_PREFIX = "HARVESTLINE_EDGE_"
 BROKERS = ("amqtt", "mosquitto", "external")
 TLS_MODES = ("off", "server", "mutual")
+LOOPBACK_ADDRESS = "127.0.0.1"
+LOOPBACK_NAMES = frozenset({LOOPBACK_ADDRESS, "localhost", "::1"})
+DATABASE_FILE = "station.db"
 METRICS_TO = ("off", "loopback", "network")
 
 
@@ -154,14 +157,14 @@ class Settings:
     database_mib_max: int = 16_384
     ballast_mib: int = 16
     retry_s_max: int = 60
-    late_after_ms: int = 3_600_000
+    late_after_ms: int = MS_PER_HOUR
     clock_ahead_ms_max: int = MS_PER_DAY
     clock_error_ms_max: int = MS_PER_DAY // 2
     stuck_samples_min: int = 24
     raw_retention_days: int = 400
     raw_age_days_max: int = 1_200
     raw_waiting_max: int = 50_000
-    day_grace_ms: int = 6 * 3_600_000
+    day_grace_ms: int = 6 * MS_PER_HOUR
     soil_stress_moisture_ppm: int = 140_000
     rain_normal_um_per_day: int = 4_000
     latitude_mdeg: int = -1_050
@@ -195,7 +198,7 @@ class Settings:
     @property
     def database_path(self) -> Path:
         """The one database of the station."""
-        return self.folder / "station.db"
+        return self.folder / DATABASE_FILE
 
     @property
     def key_path(self) -> Path:

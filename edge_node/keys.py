@@ -8,7 +8,6 @@ seeds and the source of ephemeral keys. Keeps the protocols of :mod:`core.signin
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from core.errors import HarvestlineError, ShapeError, SignatureError
 from core.shape import decode, encode
 from core.signing import key_id_of
 from core.wire.registry import Identity
+from edge_node.files import new_file, write_whole
 
 SEED_BYTES = 32
 SCRYPT_N = 2**15
@@ -207,11 +207,8 @@ def create_key_file(path: Path, name: str, sign_seed: bytes, seal_seed: bytes) -
     text = json.dumps({"sign": sign_seed.hex(), "seal": seal_seed.hex()}) + "\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, KEY_FILE_MODE)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        with new_file(path, KEY_FILE_MODE) as file:
+            file.write(text.encode())
         write_identity(public_path(path), keys.identity)
     except OSError as error:
         raise KeyFileError(f"expected to create a key file at {path}: {error}") from error
@@ -240,9 +237,7 @@ def load_key_file(path: Path, name: str) -> StationKeys:
 
 def write_identity(path: Path, identity: Identity) -> None:
     """Write a public identity by rename, so that no reader sees half of it."""
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_text(json.dumps(encode(identity), indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    write_whole(path, (json.dumps(encode(identity), indent=1) + "\n").encode())
 
 
 def read_identity(path: Path) -> Identity:

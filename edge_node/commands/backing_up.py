@@ -38,7 +38,8 @@ from edge_node.commands.sealed_file import (
     fresh_salt,
     read_header,
 )
-from edge_node.config import Settings, load_settings
+from edge_node.config import DATABASE_FILE, Settings, load_settings
+from edge_node.files import PRIVATE, new_file, whole_file, write_whole
 from edge_node.keys import SEED_BYTES, create_key_file, load_key_file
 from edge_node.store import box, leases, logs
 from edge_node.store.box import BoxState
@@ -51,7 +52,7 @@ from edge_node.store.database import (
 )
 from edge_node.store.schema import migrate, schema_files
 
-DATABASE, CONFIG, REQUEST = "station.db", "station.toml", "box-request.json"
+DATABASE, CONFIG, REQUEST = DATABASE_FILE, "station.toml", "box-request.json"
 FILES_MAX = 64
 COMPRESSION = 6
 SMALL_BYTES_MAX = 16 * 1024 * 1024  # of any file but the database
@@ -115,7 +116,7 @@ def make_backup(station: Bench, path: Path, passphrase: str, config: Path) -> Ma
     DiskFullError
         If there is no room for the copy of the database that is sealed.
     """
-    settings, temporary = station.settings, path.with_name(path.name + ".new")
+    settings = station.settings
     header = BackupHeader(
         station=settings.station,
         key_id=station.keys.signer.key_id,
@@ -125,15 +126,11 @@ def make_backup(station: Bench, path: Path, passphrase: str, config: Path) -> Ma
         salt=fresh_salt(station.hands.entropy),
     )
     try:
-        with _snapshot(settings) as copy, _private(temporary) as file:
+        with _snapshot(settings) as copy, whole_file(path, PRIVATE) as file:
             writer = SealingWriter(file, header, passphrase)
             _write_all(writer, copy, settings, config)
             writer.finish()
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise BackupError(f"expected to write {path}: {error}") from error
     handed_over = box.standing(station.db).state is BoxState.RETIRED
     return Made(settings.station, header.at_ms, path.stat().st_size, handed_over)
@@ -165,11 +162,6 @@ def _copy_database(source: Path, copy: Path) -> None:
         found = written.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
             raise StoreError(f"expected a sound database to back up, SQLite says: {found}")
-
-
-def _private(path: Path) -> IO[bytes]:
-    path.unlink(missing_ok=True)
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
 def _write_all(writer: SealingWriter, copy: Path, settings: Settings, config: Path) -> None:
@@ -267,11 +259,9 @@ def _safe(entry: tarfile.TarInfo) -> PurePosixPath:
 
 def _put(source: IO[bytes] | None, path: Path) -> None:
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    with _private(path) as file:
+    with new_file(path) as file:
         if source is not None:
             shutil.copyfileobj(source, file)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _prepare(hands: Hands, header: BackupHeader, work: Path, folder: Path) -> PutBack:
@@ -294,7 +284,7 @@ def _prepare(hands: Hands, header: BackupHeader, work: Path, folder: Path) -> Pu
     finally:
         db.close()
     document = sign_document(BOX_REQUEST, encode(request), keys.signer)
-    (work / REQUEST).write_bytes(document)
+    write_whole(work / REQUEST, document)
     return PutBack(
         header.station, str(folder / CONFIG), str(folder / REQUEST), header.at_ms,
         request.handed_over,

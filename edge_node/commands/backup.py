@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from edge_node.commands.link import CONFIG, FILE
 from edge_node.commands.sealed_file import BackupError, require_passphrase
 from edge_node.config import read_secret
 from edge_node.decide.draws import recover
+from edge_node.files import write_whole
 from edge_node.store import box, leases, logs, outbox
 from edge_node.store.box import BoxState
 
@@ -99,20 +99,15 @@ def retire(hands: Hands, config: Path, file: Path) -> None:
         with station.db.atomic():
             recover(station.db, station.ends.desk, station.clock())
             found = _unreported(station)
-            _write_whole(file, json.dumps(found) + "\n")
+            _write(file, json.dumps(found) + "\n")
             box.move(station.db, BoxState.REPLACED, station.clock().at_ms)
         amount = sum(int(each["amount_minor"]) for each in found)
         click.echo(json.dumps({"receipts": len(found), "amount_minor": amount}))
 
 
-def _write_whole(file: Path, text: str) -> None:
-    part = file.with_name(f"{file.name}.part")
+def _write(file: Path, text: str) -> None:
     try:
-        with part.open("w", encoding="utf-8") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        part.replace(file)
+        write_whole(file, text.encode())
     except OSError as error:
         raise BackupError(f"expected to write {file}: {error}") from error
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from core.lending.clock import Reading, estimate
 from core.lending.lease import Clock
-from core.units import MS_PER_DAY
+from core.units import MS_PER_DAY, MS_PER_HOUR
 from edge_node.authority import certificate_end_ms
 from edge_node.commands.file_systems import file_system
 from edge_node.commands.findings import Finding, Verdict, good, judged
 from edge_node.commands.standing import Backlog, backlog, counts
-from edge_node.config import Settings
+from edge_node.config import LOOPBACK_NAMES, Settings
 from edge_node.keys import load_key_file, read_identity
 from edge_node.store import box, leases, outbox
 from edge_node.store.ballast import Ballast
@@ -26,7 +26,6 @@ from edge_node.store.database import StationDatabase
 from edge_node.store.schema import schema_files
 
 BYTES_PER_MIB = 1024 * 1024
-MS_PER_HOUR = 3_600_000
 CLOCK_ERROR_WARN_MS = MS_PER_HOUR
 BACKLOG_WARN_MS = 7 * MS_PER_DAY
 BACKLOG_BAD_MS = 40 * MS_PER_DAY  # leases last 45 days
@@ -34,7 +33,6 @@ CERTIFICATE_WARN_MS = 25 * MS_PER_DAY  # a running station renews at 30
 LEASE_WARN_MS = 10 * MS_PER_DAY
 DISK_SPARE_MIB = 256
 CONNECT_S = 2.0
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +174,7 @@ def schema(patient: Patient) -> Finding:
 def broker(patient: Patient) -> Finding:
     """How the broker is set: nothing may rest on its memory, and nobody listen in."""
     settings = patient.settings
-    bare = settings.broker_tls == "off" and settings.broker_host not in _LOOPBACK
+    bare = settings.broker_tls == "off" and settings.broker_host not in LOOPBACK_NAMES
     tls_off = (bare, Verdict.WARN, "set broker_tls: passwords cross the village in the clear")
     if settings.broker == "external":
         return Finding(

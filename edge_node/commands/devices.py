@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from core.units import MS_PER_HOUR
 from core.wire.telemetry import DeviceKind
 from edge_node.commands.certificates import authority_of
 from edge_node.commands.hands import Bench, Hands, bench
@@ -19,7 +20,6 @@ from edge_node.intake.enrolment import Registrar
 from edge_node.store.credentials import Standing, credentials, gateways, standings
 from edge_node.store.devices import devices as registered
 
-_MS_PER_HOUR = 3_600_000
 _KIND = click.option(
     "--kind", required=True, type=click.Choice([kind.value for kind in DeviceKind])
 )
@@ -194,7 +194,7 @@ def rotate(hands: Hands, config: Path, name: str, overlap_hours: int, out: Path 
     device keeps what it has to say until it has the new one.
     """
     with _registrar(hands, config) as (registrar, _):
-        password = registrar.rotate(name, overlap_hours * _MS_PER_HOUR)
+        password = registrar.rotate(name, overlap_hours * MS_PER_HOUR)
         _hand_over({"user": name, "password": password}, out)
 
 

@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.lending.lease import Clock
 from edge_node.commands.standing import Backlog, backlog, counts
-from edge_node.config import Settings
+from edge_node.config import LOOPBACK_NAMES, Settings
 from edge_node.intake.intake import IntakeState
 from edge_node.store import outbox
 from edge_node.store.database import StationDatabase
@@ -31,7 +31,6 @@ from edge_node.store.database import StationDatabase
 PATH = "/metrics"
 PREFIX = "harvestline_edge_"
 MS_PER_S = 1_000
-LOOPBACK = ("127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,8 @@ class StationCollector(Collector):
         settings = self._sources.settings
         free = shutil.disk_usage(settings.folder).free
         yield _gauge("disk_free_bytes", "Free where the database is.", free)
-        size = sum(_size(settings.folder / name) for name in ("station.db", "station.db-wal"))
+        database = settings.database_path
+        size = _size(database) + _size(database.with_name(f"{database.name}-wal"))
         yield _gauge("database_bytes", "Database with its write-ahead log.", size)
         yield _gauge("ballast_bytes", "Space set aside.", _size(settings.ballast_path))
         end_ms = self._sources.certificate_end_ms()
@@ -181,7 +181,7 @@ class MetricsDoor:
             await self._pages(scope, receive, send)
             return
         response: Response = PlainTextResponse("metrics are shown to this machine only\n", 403)
-        if not self._loopback_only or (scope.get("client") or ("",))[0] in LOOPBACK:
+        if not self._loopback_only or (scope.get("client") or ("",))[0] in LOOPBACK_NAMES:
             text = await run_in_threadpool(generate_latest, self._registry)
             response = Response(text, media_type=CONTENT_TYPE_LATEST)
         await response(scope, receive, send)

@@ -39,12 +39,12 @@ from edge_node.commands.watching import (
     probe_pages,
     sync_quiet_s,
 )
-from edge_node.config import read_secret
+from edge_node.config import LOOPBACK_NAMES, read_secret
 from edge_node.decide.draws import recover
 from edge_node.decide.telemetry import telemetry_of
 from edge_node.faces.basemap import BasemapDoor
 from edge_node.faces.carrier import Beside, Cargo, Door, carrier
-from edge_node.faces.kiosk.application import LOOPBACK, kiosk
+from edge_node.faces.kiosk.application import kiosk
 from edge_node.faces.kiosk.front import Front
 from edge_node.faces.kiosk.station_page import IntakeHealth, StationState, station_state
 from edge_node.faces.kiosk.teller import Sources, Teller
@@ -189,7 +189,7 @@ class Running:
         teller = Teller(db, desk, Sources(now, hands.mint), telemetry)
         visits = Visits(hands.elapsed_ms, hands.entropy)
         front = Front(teller, visits, self._state_of(self._connect()))
-        hosts = LOOPBACK | {settings.page_host} | names_of(settings)
+        hosts = LOOPBACK_NAMES | {settings.page_host} | names_of(settings)
         app = self._with_metrics(self._with_carriers(self._with_map(
             kiosk(front, settings.utc_offset_ms, hosts)
         )))  # fmt: skip

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from edge_node.commands.heart import Turns
-from edge_node.config import Settings
+from edge_node.config import LOOPBACK_ADDRESS, Settings
+from edge_node.files import write_whole
 from edge_node.sync.wires import Answer, CentreClient
 
 QUIET_S_MAX = 60.0  # of a thread that turns every second, on a busy board
@@ -79,7 +80,7 @@ def page_alive(host: str, port: int, authority: Path | None) -> bool:
 
 def ask_pages(path: str, host: str, port: int, authority: Path | None) -> dict[str, Any]:
     """What the pages say, as JSON; empty if they do not answer within a time."""
-    address = "127.0.0.1" if host in _EVERYWHERE else host
+    address = LOOPBACK_ADDRESS if host in _EVERYWHERE else host
     connection: http.client.HTTPConnection
     if authority is None:
         connection = http.client.HTTPConnection(address, port, timeout=PROBE_S_MAX)
@@ -100,9 +101,7 @@ def ask_pages(path: str, host: str, port: int, authority: Path | None) -> dict[s
 
 def write_runtime(folder: Path, ready: Mapping[str, object]) -> None:
     """Leave word of where a running station is reached, for `doctor`; by rename."""
-    temporary = folder / f"{RUNTIME}.new"
-    temporary.write_text(json.dumps(dict(ready)) + "\n", encoding="utf-8")
-    temporary.replace(folder / RUNTIME)
+    write_whole(folder / RUNTIME, (json.dumps(dict(ready)) + "\n").encode())
 
 
 def ask_running(settings: Settings, path: str = ALIVE) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 
 from core.canonical import canonical_hash
 from core.scoring.features import DailyFeature
-from core.units import MS_PER_DAY, PPM, civil_day, day_start_ms, share_ppm
+from core.units import MS_PER_DAY, MS_PER_HOUR, PPM, civil_day, day_start_ms, share_ppm
 from core.wire.telemetry import METRICS
 from edge_node.config import Settings
 from edge_node.features.daily import (
@@ -41,7 +41,7 @@ from edge_node.store.database import StationDatabase
 
 DAYS_AT_ONCE_MAX = 500
 REACH_MS = 30 * MS_PER_DAY  # how far back a counter's last value is looked for
-SAMPLE_MS_UNKNOWN = 3_600_000  # what to expect of a device that has said too little
+SAMPLE_MS_UNKNOWN = MS_PER_HOUR  # what to expect of a device that has said too little
 # A day of these with so many readings, of so many values, is never said twice by chance.
 PRINTED_METRICS = frozenset({"soil_moisture_ppm", "air_temperature_mdeg_c", "activity_steps"})
 PRINT_READINGS_MIN = 6

@@ -14,11 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from core.units import PPM
+from core.units import MS_PER_HOUR, PPM
 from core.wire.telemetry import METRICS, Metric, MetricKind, Sample
 
 CLOCK_MS_MIN = 1_577_836_800_000  # 2020-01-01: no device of ours was made before
-MS_PER_HOUR = 3_600_000
 RATE_INTERVAL_MS_MIN = 60_000  # closer readings are judged as if a minute apart
 # A herd that is complete every day, and a battery on the mains, stand still by right.
 STEADY_METRICS = frozenset({"animals_seen_count", "battery_mv"})

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from core.canonical import sha256_hex
 from core.errors import HarvestlineError
 from core.lending.lease import Clock
+from core.units import MS_PER_HOUR
 from core.wire.records import DeviceAct, DeviceEvent, Up
 from core.wire.registry import Device
 from core.wire.telemetry import DeviceKind, require_name
@@ -28,7 +29,7 @@ from edge_node.store.devices import devices, put_device
 CODE_CHARACTERS = 10  # of 5 bits each
 CODE_HOURS = 24
 FAILURES_MAX = 5  # wrong codes within FAILURE_MS; then nobody enrols for a while
-FAILURE_MS = 3_600_000
+FAILURE_MS = MS_PER_HOUR
 PASSWORD_BYTES = 32
 REASON_CHARACTERS_MAX = 200
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U
@@ -95,7 +96,7 @@ class Registrar:
         self._require_subject(subject_id)
         self._require_no_gateway(device_id)
         code = "".join(_ALPHABET[byte % 32] for byte in self.entropy(CODE_CHARACTERS))
-        until_ms = self.clock.at_ms + CODE_HOURS * 3_600_000
+        until_ms = self.clock.at_ms + CODE_HOURS * MS_PER_HOUR
         with self.db.atomic():
             self.db.conn.execute(
                 "INSERT OR REPLACE INTO invitations VALUES (?, ?, ?, ?, ?, ?)",

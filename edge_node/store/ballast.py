@@ -16,7 +16,7 @@ import os
 import threading
 from pathlib import Path
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what a file system says that is full
 _BYTES_PER_MIB = 1024 * 1024
 _ALLOCATING = threading.Lock()
 _SHORT_PART = 4  # less than a quarter of it free beside it: give it up
@@ -82,7 +82,7 @@ class Ballast:
             os.posix_fallocate(handle, 0, self._size_bytes)
         except OSError as error:
             temporary.unlink()
-            if error.errno in _NO_ROOM:
+            if error.errno in NO_ROOM:
                 return False
             raise
         finally:

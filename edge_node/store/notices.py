@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.canonical import canonical_bytes
+from core.units import MS_PER_HOUR
 from edge_node.store.database import StationDatabase
 from edge_node.store.foreign import is_foreign
 
 ENDED_KEPT_DAYS = 400
-_HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ def epoch_hours(
     rows = db.conn.execute(
         "SELECT DISTINCT s.epoch, p.at_ms / ? FROM streams s JOIN samples p USING (stream_id)"
         " WHERE s.device_id = ? AND p.at_ms >= ? AND p.at_ms < ? ORDER BY 1, 2",
-        (_HOUR_MS, device_id, *span_ms),
+        (MS_PER_HOUR, device_id, *span_ms),
     )
     found: dict[str, list[int]] = {}
     for epoch, hour in rows:

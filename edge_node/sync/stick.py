@@ -7,7 +7,6 @@ most. What is bad in a file is refused by name; the rest of it goes on.
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from core.errors import EnvelopeDamagedError, HarvestlineError
 from core.lending.lease import Clock
 from core.wire.carrier import DOCUMENTS_MAX, MAGIC, documents_in, framed
 from core.wire.envelope import peek
+from edge_node.files import whole_file
 from edge_node.store import logs, outbox
 from edge_node.store.box import may_write
 from edge_node.store.database import DiskFullError, StationDatabase, StoreError
@@ -63,14 +63,9 @@ def export_file(db: StationDatabase, ends: Ends, path: Path, clock: Clock) -> Ex
     StickError
         If the file cannot be written.
     """
-    temporary = path.with_name(path.name + ".new")
     try:
-        with temporary.open("wb") as file:
+        with whole_file(path) as file:
             exported = export_to(db, ends, file, clock)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _settle(path.parent)
     except OSError as error:
         raise StickError(f"expected to write {path}: {error}") from error
     return exported
@@ -141,15 +136,6 @@ def import_from(
         receipts_count=receipts,
         refused=tuple(refused),
     )
-
-
-def _settle(folder: Path) -> None:
-    """Let the new name survive a stick that is pulled out."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _unsent(db: StationDatabase, ends: Ends) -> Iterator[bytes]:

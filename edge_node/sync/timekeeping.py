@@ -12,6 +12,7 @@ from core.errors import CanonicalError, ShapeError, SignatureError, UnknownDocum
 from core.lending.clock import Anchor, Reading, anchor_of
 from core.shape import decode, encode
 from core.signing import open_document, sign_document
+from core.units import MS_PER_HOUR
 from core.wire.times import TIME, TIME_REQUEST, TimeAnswer, TimeRequest
 from edge_node.store.clocks import CENTRE, newest_anchor, take_anchor
 from edge_node.store.database import StationDatabase
@@ -20,7 +21,7 @@ from edge_node.sync.peers import Ends
 from edge_node.sync.wires import DOCUMENT_TYPE, CentreClient, CentreUnreachableError
 
 NONCE_BYTES = 16
-ASK_EVERY_MS = 6 * 3_600_000  # a crystal drifts four seconds in it
+ASK_EVERY_MS = 6 * MS_PER_HOUR  # a crystal drifts four seconds in it
 LOG = logging.getLogger("harvestline.edge.sync")
 
 

@@ -7,11 +7,11 @@ fetched once more before anybody is accused.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from tuf.api.exceptions import LengthOrHashMismatchError
 
+from edge_node.files import settle
 from edge_node.updates.errors import TargetAlteredError, UpdateEndlessError, UpdateSourceError
 from edge_node.updates.source import Source, disk_error
 from edge_node.updates.trust import Offer
@@ -70,9 +70,9 @@ def _fetch(folder: Path, offer: Offer, source: Source) -> Path:
             f"{offer.note.path}: expected {offer.size_bytes} bytes of hash {offer.sha256[:16]}…, "
             f"got {size_bytes} bytes of another"
         )
-    _settle(part)
+    settle(part)
     part.replace(done)
-    _settle(done.parent)
+    settle(done.parent)
     return done
 
 
@@ -111,11 +111,3 @@ def _is_whole(path: Path, offer: Offer) -> bool:
     except LengthOrHashMismatchError:
         return False
     return True
-
-
-def _settle(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

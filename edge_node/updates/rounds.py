@@ -13,6 +13,7 @@ from pathlib import Path
 
 from core.errors import HarvestlineError, ModelRefusedError
 from core.lending.lease import Clock
+from core.units import MS_PER_HOUR
 from core.wire.update import Rollout, TargetNote
 from edge_node.store import models, updates
 from edge_node.store.box import may_write
@@ -44,7 +45,6 @@ from edge_node.updates.trust import Offer, Trusted, refresh
 
 STARTS_MAX = 5  # that neither ran steadily nor ended in order, while a version is watched
 METADATA_KEPT = "trusted"
-MS_PER_HOUR = 3_600_000
 _PASSED_OVER = (
     TargetAlteredError, UpdateEndlessError, UpdateSourceError, UpdateMisfitError, ContentLostError,
 )  # fmt: skip

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+from edge_node.store.ballast import NO_ROOM
 from edge_node.store.database import DiskFullError, StoreError
 from edge_node.updates.errors import UpdateSourceError
 
@@ -54,6 +54,6 @@ class FolderSource:
 
 def disk_error(error: OSError) -> StoreError | DiskFullError:
     """A fault of the station's own disk, by the catalogue."""
-    if error.errno == errno.ENOSPC:
+    if error.errno in NO_ROOM:
         return DiskFullError(f"expected room for an update: {error}")
     return StoreError(f"expected a disk that can be written: {error}")

@@ -13,10 +13,11 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.units import MS_PER_HOUR
 from edge_node.store.doubts import SameDay
 from edge_node.watch.notices import EVIDENCE_ROWS_MAX, Judgement, Level
 
-WALK_MS_MIN = 3_600_000  # between farms, with animals
+WALK_MS_MIN = MS_PER_HOUR  # between farms, with animals
 CONFLICTS_MIN = 2
 SWITCHES_MIN = 3
 _MINUTE_MS = 60_000

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import httpx
 from starlette.types import ASGIApp
 
-from edge_node.faces.kiosk.application import LOOPBACK, kiosk
+from edge_node.faces.kiosk.application import kiosk
 from edge_node.faces.kiosk.front import Front
 from edge_node.faces.kiosk.station_page import IntakeHealth, station_state
 from edge_node.faces.kiosk.teller import Sources, Teller
@@ -39,7 +39,7 @@ def kiosk_of(station: Station, elapsed: Elapsed) -> ASGIApp:
         )
 
     front = Front(teller, visits, state)
-    return kiosk(front, station.settings.utc_offset_ms, LOOPBACK)
+    return kiosk(front, station.settings.utc_offset_ms)
 
 
 @contextlib.contextmanager

@@ -28,7 +28,7 @@ from core.wire.records import Down
 from core.wire.registry import Farmer
 from edge_node.config import Settings
 from edge_node.decide.telemetry import telemetry_of
-from edge_node.faces.kiosk.application import LOOPBACK, kiosk
+from edge_node.faces.kiosk.application import kiosk
 from edge_node.faces.kiosk.front import Front
 from edge_node.faces.kiosk.station_page import IntakeHealth, station_state
 from edge_node.faces.kiosk.teller import Sources, Teller
@@ -129,4 +129,4 @@ def kiosk_over(station: RealStation) -> ASGIApp:
             station.db, station.desk.station, station.clock, lambda: IntakeHealth(connected=True)
         )
 
-    return kiosk(Front(teller, visits, state), station.desk.utc_offset_ms, LOOPBACK)
+    return kiosk(Front(teller, visits, state), station.desk.utc_offset_ms)

@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from core.errors import HarvestlineError
+from edge_node.config import LOOPBACK_NAMES
 from edge_node.decide.desk import RequestError
 from edge_node.faces.kiosk.front import COOKIE, Front
 from edge_node.faces.kiosk.guard import Guard
@@ -21,11 +22,10 @@ from edge_node.faces.kiosk.rendering import Rendering
 from edge_node.faces.kiosk.visits import VisitEndedError
 from edge_node.store.village import UnknownRecordError
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _NOT_FOUND = 404
 
 
-def kiosk(front: Front, utc_offset_ms: int, hosts: frozenset[str] = LOOPBACK) -> ASGIApp:
+def kiosk(front: Front, utc_offset_ms: int, hosts: frozenset[str] = LOOPBACK_NAMES) -> ASGIApp:
     """The kiosk of a running station.
 
     Parameters

@@ -18,11 +18,10 @@ from typing import Protocol
 from core.canonical import sha256_hex
 from core.errors import HarvestlineError
 from core.wire.telemetry import topic
-from edge_node.config import Settings
+from edge_node.config import LOOPBACK_ADDRESS, Settings
 
 PACKET_BYTES_MAX = 256 * 1024  # a larger packet ends the connection
 CONNECTIONS_MAX = 1_024
-LOOPBACK = "127.0.0.1"
 DEVICE_LEAVES = ("t", "b", "d")
 ACK_LEAF = "ack"
 FOREIGN_PREFIX = "f1"
@@ -75,7 +74,7 @@ class Broker(Protocol):
 
 def plain_host(settings: Settings) -> str:
     """Where the plain listener is: on the loopback only, once devices come over TLS."""
-    return settings.broker_host if settings.broker_tls == "off" else LOOPBACK
+    return settings.broker_host if settings.broker_tls == "off" else LOOPBACK_ADDRESS
 
 
 def station_user(station: str) -> str:

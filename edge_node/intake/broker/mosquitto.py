@@ -27,6 +27,7 @@ from typing import Any
 from core.wire.registry import Device
 from edge_node.authority import Authority
 from edge_node.config import SettingError, Settings
+from edge_node.files import PRIVATE, write_whole
 from edge_node.intake.broker.access import (
     CONNECTIONS_MAX,
     DEVICE_LEAVES,
@@ -351,10 +352,7 @@ class MosquittoBroker:
         )
 
     def _write(self, name: str, text: str) -> None:
-        temporary = self._folder / f"{name}.new"
-        temporary.touch(mode=0o600)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(self._folder / name)
+        write_whole(self._folder / name, text.encode(), PRIVATE)
 
     def _end_orphan(self) -> None:
         """End the child of a station that was killed: it still holds the port.
