@@ -164,19 +164,6 @@ class RepaymentTerms:
     waterfall: tuple[Part, ...] = WATERFALL
     calendar: CalendarTerms | None = None
 
-    def beyond_simple_books(self) -> list[str]:
-        """What books cannot keep that know fees, simple interest and principal, in this order."""
-        order = [part for part in self.waterfall if part is not Part.PENALTY]
-        capitalised = self.schedule.moratorium_interest is MoratoriumInterest.CAPITALISED
-        lacking = (
-            (self.schedule.interest is InterestKind.CAPITALISING, "capitalising interest"),
-            (self.schedule.moratorium_months > 0 and capitalised, "a capitalised moratorium"),
-            (self.arrears.penalty_rate_ppm > 0, "a penalty"),
-            (self.rebate.rate_ppm > 0, "a rebate"),
-            (order != [Part.FEE, Part.INTEREST, Part.PRINCIPAL], "another waterfall"),
-        )
-        return [words for lacks, words in lacking if lacks]
-
 
 def waterfall_faults(waterfall: Sequence[Part]) -> list[str]:
     """What an order of payments lacks, in words."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from core.canonical import canonical_hash, sha256_hex
-from core.errors import ProductError, ShapeError
+from core.errors import ShapeError
 from core.lending.product import Product
 from core.shape import decode
 from core.wire.records import Down
@@ -25,6 +25,7 @@ from server.services.centre import Centre, RequestError, Work
 from server.services.downlink import send_once, stock_station
 from server.services.leasing import issue_for_station
 from server.services.moving import move_home
+from server.services.offering import require_openable
 from server.store import logs, people, products, registry
 from server.store.people import Actor, Role
 from server.store.registry import Site
@@ -220,13 +221,9 @@ def add_product(centre: Centre, product: Product, actor: Actor) -> bool:
     Raises
     ------
     ProductError
-        If it asks for what the books cannot post: they would charge something else than
-        the price that was told.
+        If no line of it can be opened today.
     """
-    if lacking := product.repayment().beyond_simple_books():
-        raise ProductError(
-            f"{product.product_id}: expected terms that the books post, got {', '.join(lacking)}"
-        )
+    require_openable(product)
 
     def act(work: Work) -> bool:
         new = products.add(work.tx, product, work.at_ms)
