@@ -56,7 +56,7 @@ DATABASE, CONFIG, REQUEST = DATABASE_FILE, "station.toml", "box-request.json"
 FILES_MAX = 64
 COMPRESSION = 6
 SMALL_BYTES_MAX = 16 * 1024 * 1024  # of any file but the database
-_FILE_SETTINGS = (
+FILE_SETTINGS = (
     "server_identity_file", "server_authority_file", "adapters_file", "carrier_token_file",
     "device_passwords_file", "broker_password_file", "plots_file", "update_root_file",
 )  # fmt: skip
@@ -185,7 +185,7 @@ def _files_of(settings: Settings, config: Path) -> Iterator[tuple[str, Path]]:
         for path in sorted(settings.tls_folder.iterdir()):
             if path.is_file():
                 yield f"tls/{path.name}", path
-    for name in _FILE_SETTINGS:
+    for name in FILE_SETTINGS:
         path = getattr(settings, name)
         if path != Path():
             yield f"files/{name}", path
@@ -314,7 +314,7 @@ def _settle_settings(work: Path, folder: Path) -> Settings:
     config = work / CONFIG
     found: dict[str, Any] = tomllib.loads(config.read_text(encoding="utf-8"))
     found["folder"] = str(folder)
-    for name in _FILE_SETTINGS:
+    for name in FILE_SETTINGS:
         if (work / "files" / name).is_file():
             found[name] = str(folder / "files" / name)
     lines = [f"{name} = {json.dumps(value)}" for name, value in found.items()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import os
@@ -16,7 +17,7 @@ from click.testing import CliRunner
 from core.errors import HarvestlineError
 from core.wire.envelope import LogClass
 from edge_node.app import main
-from edge_node.commands.backing_up import make_backup, put_back
+from edge_node.commands.backing_up import FILE_SETTINGS, make_backup, put_back
 from edge_node.commands.hands import Bench, Hands
 from edge_node.commands.sealed_file import (
     PIECE_BYTES,
@@ -27,8 +28,9 @@ from edge_node.commands.sealed_file import (
     SealingWriter,
     read_header,
 )
+from edge_node.config import Settings
 from edge_node.keys import load_key_file, write_identity
-from edge_node.store import box, logs
+from edge_node.store import box, leases, logs
 from edge_node.store.box import BoxState
 from edge_node.store.database import open_database
 from edge_node.store.schema import schema_files
@@ -189,6 +191,30 @@ def test_a_backup_of_a_newer_release_is_refused(station: Station, tmp_path: Path
     raw.close()
     with pytest.raises(HarvestlineError, match="install the newer release"):
         put_back(hands(), backed_up(station, tmp_path / "c.hlb"), tmp_path / "new", SECRET)
+
+
+def test_a_backup_holds_every_file_that_a_setting_names():
+    """Else a restored box would look for it where the old one had it."""
+    named = {field.name for field in dataclasses.fields(Settings) if field.type == "Path"}
+    assert named - {"folder", "log_file"} == set(FILE_SETTINGS)
+
+
+def test_a_paid_out_draw_that_nobody_could_write_down_is_among_the_receipts(
+    station: Station, tmp_path: Path
+):
+    """The money went over the counter; then the box was replaced before it was posted."""
+    line = station.opened_line()
+    begun = station.begin(line, 100_000)
+    leases.mark_paid_out(station.db, begun.drawdown.draw_id, station.at_ms)
+    unpaid = station.begin(line, 50_000)
+    box.move(station.db, BoxState.REPLACED, station.at_ms, 2)
+    receipts = tmp_path / "receipts.json"
+    config = str(write_settings(station.settings))
+    done = CliRunner().invoke(main, ["retire", "--config", config, str(receipts)])
+    assert json.loads(done.stdout) == {"receipts": 1, "amount_minor": 100_000}
+    (told,) = json.loads(receipts.read_text())
+    assert (told["draw_id"], told["state"]) == (begun.drawdown.draw_id, "posted")
+    assert unpaid.drawdown.draw_id not in receipts.read_text(), "nobody was paid for it"
 
 
 def test_the_commands_write_restore_and_retire(station: Station, tmp_path: Path):

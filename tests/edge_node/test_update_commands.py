@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from click.testing import CliRunner
 from fastapi import FastAPI
 
-from core.timeline import CLOCK_SETTING, DEMO_SETTING, clock_text
+from core.timeline import CLOCK_SETTING, DEMO_SETTING, clock_text, parse_clock_text
 from core.units import MS_PER_DAY
 from edge_node.app import main, make_hands
-from edge_node.commands.hands import Bench, ends_of
+from edge_node.commands.hands import Bench, bench, ends_of
+from edge_node.commands.running import Running
 from edge_node.commands.updating import Updating, basemap_of, is_due
 from edge_node.config import load_settings
 from edge_node.faces.basemap import BASEMAP_PATH, BasemapDoor
 from edge_node.faces.kiosk.words import needed, spoken, words_in
 from edge_node.keys import create_key_file, load_key_file, public_path
-from edge_node.store import updates
+from edge_node.store import box, updates
 from edge_node.store.database import open_database
 from edge_node.updates.rounds import STARTS_MAX
 from tests.support.asgi_client import AppClient
@@ -230,3 +234,47 @@ def test_the_map_in_use_is_served_by_ranges_and_nothing_else_changes(shell):
     assert (found.status_code, found.content) == (206, basemap_bytes()[:127])
     assert found.headers["content-type"] == "application/vnd.pmtiles"
     db.close()
+
+
+def test_a_box_that_was_put_back_starts_without_its_map_and_fetches_it_again(shell, tmp_path):
+    """A backup holds no basemap: it may be half a gigabyte, and there is always another."""
+    shell.repository.add(*basemap_target(basemap_bytes()))
+    shell.repository.publish()
+    shell.carry()
+    secret, backup, out = tmp_path / "secret", tmp_path / "kijani.hlb", tmp_path / "new"
+    secret.write_text("correct horse battery")
+    with_secret = ("--passphrase-file", str(secret))
+    shell.run("backup", "--config", str(shell.config), str(backup), *with_secret)
+    shell.run("restore", str(backup), "--out", str(out), *with_secret)
+    shell.config = out / "station.toml"
+    assert not list(out.glob("**/store/*"))
+    for confirmed in (False, True):
+        with started(shell, confirmed=confirmed) as page:
+            assert httpx.get(page + BASEMAP_PATH, trust_env=False).status_code == 404
+            assert httpx.get(page + "/", trust_env=False, follow_redirects=True).is_success
+    assert shell.carry()["activated"] == ["basemap/1.pmtiles"]
+    with started(shell) as page:
+        found = httpx.get(page + BASEMAP_PATH, trust_env=False)
+        assert found.content == basemap_bytes()
+
+
+@contextlib.contextmanager
+def started(shell, *, confirmed: bool = True):
+    """A running station; where its pages are."""
+    settings = {f"HARVESTLINE_EDGE_{name}": "0" for name in ("PAGE_PORT", "BROKER_PORT")}
+    hands = replace(make_hands_of(shell), environment=settings)
+    with bench(hands, shell.config) as station:
+        if confirmed:
+            box.move(station.db, box.BoxState.ACTIVE, NOW_MS)
+        running = Running(station)
+        try:
+            yield running.start().page
+        finally:
+            running.stop()
+
+
+def make_hands_of(shell):
+    """The hands of a command, by the test's clock."""
+    clock = shell.folder / "clock"
+    hands = make_hands()
+    return replace(hands, now_ms=lambda: parse_clock_text(clock.read_text()), boot_id="")
