@@ -6,7 +6,7 @@ permits, who may bring one about, for which reasons and under what condition sta
 is not in it is refused by name. The farmer agrees by the first drawdown, whose whole
 price was told before consent; until then the line is an offer, and costs nothing. Money
 that was paid out is a fact: a draw that a dark station reports late is booked, and
-*reopens* an agreement that had ended.
+*reopens* an agreement that had ended; nothing more is drawn until a person has looked.
 """
 
 from __future__ import annotations
@@ -244,7 +244,7 @@ def _after() -> tuple[Transition, ...]:
         Transition(s.WRITTEN_OFF, e.CLOSE, s.CLOSED, closers, (r.REPAID,), _CLEAR),
     ]
     late = (r.DRAWN_IN_THE_DARK,)
-    found += [Transition(x, e.REOPEN, s.ACTIVE, (Party.STATION,), late) for x in _ENDED]
+    found += [Transition(x, e.REOPEN, s.FROZEN, (Party.STATION,), late) for x in _ENDED]
     return tuple(found)
 
 

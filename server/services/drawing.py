@@ -15,6 +15,7 @@ from core.lending.lease import CLOCK_ERROR_MS_MAX, DrawState, LeaseKind
 from core.shape import decode
 from core.units import Money, civil_date, civil_day, share_ppm
 from core.wire.records import Drawdown
+from server.services.agreements import drawn
 from server.services.centre import Work
 from server.services.posting import post_drawdown, post_suspense
 from server.services.reported import Reported
@@ -22,6 +23,7 @@ from server.store import leases, lines, products
 from server.store.engine import ConflictError
 from server.store.leases import Drawing
 from server.store.lines import Line
+from server.store.people import Actor
 
 
 def apply_drawdown(work: Work, reported: Reported) -> str:
@@ -39,6 +41,8 @@ def apply_drawdown(work: Work, reported: Reported) -> str:
     leases.put_draw(work.tx, drawing)
     if draw.state is DrawState.POSTED:
         _book(work, drawing, line)
+        if line is not None:
+            drawn(work, line, drawing, Actor(reported.writer, "station"))
     if line is not None:
         reported.touched.add(line.line_id)
     return drawing.flag

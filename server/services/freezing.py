@@ -8,13 +8,17 @@ lifts it. The reason is a code: the audit trail holds no words about people.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from enum import Enum
 
+from core.lending.agreement import AgreementEvent, AgreementReason, Standing
 from core.lending.limit import Movement
 from core.reasons import Reason, ReasonCode
+from server.services.agreements import Event, bring_about
 from server.services.centre import Centre, RequestError, Work
 from server.services.downlink import send_freeze
 from server.services.leasing import issue_for_line
+from server.services.standing import zone_minutes
 from server.store import lines, people
 from server.store.engine import Tx
 from server.store.lines import Line
@@ -103,11 +107,19 @@ def _open_line(work: Work, line_id: str) -> Line:
     return line
 
 
+def _today(work: Work, line: Line) -> date:
+    return work.today(zone_minutes(work.tx, line.farmer_id))
+
+
 def _set(
     work: Work, line: Line, action: str, said: tuple[FreezeReason, Actor], *, frozen: bool
 ) -> Line:
     reason, actor = said
     after = replace(line, frozen=frozen)
+    if frozen != line.frozen:
+        event = AgreementEvent.FREEZE if frozen else AgreementEvent.THAW
+        told = Event(event, actor, AgreementReason(reason.value))
+        bring_about(work, line, told, Standing(_today(work, line)))
     lines.save(work.tx, after)
     detail = {"reason": reason.value}
     people.record(work.tx, work.at_ms, actor, action, ("line", line.line_id), detail)

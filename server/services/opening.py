@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.lending.agreement import AgreementReason
 from core.lending.limit import Movement
 from core.reasons import Reason, ReasonCode
 from core.shape import encode
+from server.services.agreements import frozen_changed, offered
 from server.services.centre import Work
 from server.services.downlink import send_freeze
 from server.services.freezing import FROZE, FreezeReason
@@ -14,6 +16,7 @@ from server.services.outlook import look
 from server.services.standing import zone_minutes
 from server.store import lines, people, products
 from server.store.lines import Line, LineMovement
+from server.store.people import Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ def open_line(work: Work, new: NewLine, *, frozen: bool = False) -> Line:
         subject_ids=tuple(sorted(new.subject_ids)),
     )
     lines.add(work.tx, line)
+    offered(work, line, Actor(new.station, "station") if new.onboarding_lease_id else work.myself)
     outlook = look(work, line, product, today)
     opened = LineMovement(
         line_id=line.line_id,
@@ -92,6 +96,8 @@ def open_line(work: Work, new: NewLine, *, frozen: bool = False) -> Line:
     lines.add_movement(work.tx, opened)
     if frozen:
         _freeze(work, line, opened.reasons)
+        doubt = AgreementReason.STATION_IN_DOUBT
+        frozen_changed(work, line, work.myself, doubt, today)
     return line
 
 

@@ -13,6 +13,7 @@ from functools import partial
 from core.canonical import canonical_hash, sha256_hex
 from core.decision.card import CARD, DecisionCard
 from core.decision.policy import DecisionInputs, Verdict, decide
+from core.lending.agreement import AgreementReason
 from core.lending.limit import HerdView, PlotView, Terms, herd_terms, sowing_terms
 from core.lending.product import Product, ProductKind
 from core.scoring.features import FeatureValue
@@ -22,6 +23,7 @@ from core.units import PPM, floor_to_unit, share_ppm
 from core.wire.modelfile import Model, ModelState, state
 from core.wire.records import Application, Consent, ConsentAction
 from core.wire.registry import Dossier, Farmer, Subject, SubjectKind
+from server.services.agreements import applied, decided
 from server.services.cards import read_model, take_card
 from server.services.centre import Centre, RequestError, Work
 from server.services.downlink import send_status
@@ -124,7 +126,7 @@ def _open(
     asked = floor_to_unit(
         min(limit, case.product.decision.authority_minor_max), case.product.credit.draw_step_minor
     )
-    application = _apply(work, case, asked)
+    application = _apply(work, case, asked, actor)
     consent_id = _consent(work, case, purposes)
     card = _decide(work, case, application, (consent_id, purposes, limit))
     outcome = card.outcome
@@ -190,7 +192,7 @@ def opening_terms(product: Product, subjects: tuple[Subject, ...], today: date) 
     return sowing_terms(product, plots)
 
 
-def _apply(work: Work, case: _Case, asked_minor: int) -> Application:
+def _apply(work: Work, case: _Case, asked_minor: int, by: Actor) -> Application:
     application = Application(
         application_id=work.new_id(),
         farmer_id=case.farmer.farmer_id,
@@ -200,6 +202,7 @@ def _apply(work: Work, case: _Case, asked_minor: int) -> Application:
         currency=case.product.currency,
     )
     reports.add_application(work.tx, KeptApplication(application, work.settings.name, work.at_ms))
+    applied(work, application, by, AgreementReason.KNOWN_FARMER)
     return application
 
 
@@ -245,7 +248,8 @@ def _decide(
     card = DecisionCard(work.new_id(), inputs, decide(inputs, case.model, case.product))
     document = sign_document(CARD, encode(card), work.keys)
     own_key = work.keys.identity().public_key
-    take_card(work, document, work.settings.name, (own_key,), work.at_ms)
+    kept = take_card(work, document, work.settings.name, (own_key,), work.at_ms)
+    decided(work, kept, work.myself)
     return card
 
 

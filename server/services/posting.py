@@ -13,6 +13,7 @@ from datetime import date, timedelta
 
 from core.canonical import canonical_hash
 from core.lending.agreed import draw_fact
+from core.lending.agreement import AgreementEvent, AgreementReason, Standing
 from core.lending.books import (
     Books,
     Posting,
@@ -30,6 +31,7 @@ from core.shape import encode
 from core.units import civil_date
 from core.wire.evidence import Stage
 from core.wire.registry import SubjectKind
+from server.services.agreements import Event, report
 from server.services.centre import Centre, RequestError, Work
 from server.services.downlink import send_freeze, send_status
 from server.services.leasing import issue_for_line
@@ -228,6 +230,8 @@ def close_if_over(work: Work, line_id: str) -> bool:
         return False
     closed = replace(line, is_open=False, frozen=True, closed_at_ms=work.at_ms)
     lines.save(work.tx, closed)
+    done = Event(AgreementEvent.CLOSE, work.myself, AgreementReason.REPAID)
+    report(work, line.application_id, done, Standing(work.today()), line_id)
     send_status(work, closed)
     send_freeze(work, closed, ())
     return True

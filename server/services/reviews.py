@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
+from core.lending.agreement import AgreementReason
 from core.lending.limit import (
     HerdView,
     Household,
@@ -25,6 +26,7 @@ from core.lending.limit import (
 )
 from core.lending.product import Product
 from core.shape import encode
+from server.services.agreements import frozen_changed
 from server.services.centre import Work
 from server.services.downlink import send_freeze, send_status
 from server.services.freezing import frozen_by_people
@@ -207,6 +209,9 @@ def _apply(work: Work, line: Line, moved: LineMovement) -> None:
     send_status(work, after)
     if frozen != line.frozen:
         send_freeze(work, after, moved.reasons)
+        fresh, stale = AgreementReason.EVIDENCE_FRESH, AgreementReason.EVIDENCE_STALE
+        why = stale if frozen else fresh
+        frozen_changed(work, after, work.myself, why, _today(work, line))
 
 
 def household(work: Work, line: Line) -> Household:

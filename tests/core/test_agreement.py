@@ -67,12 +67,12 @@ LIVES: dict[str, tuple[Step, ...]] = {
     "nothing is ever drawn, or so it seems": (
         *BEGUN[:2],
         (E.ABANDON, Party.FARMER, R.ASKED, 0, S.ABANDONED),
-        (E.REOPEN, Party.STATION, R.DRAWN_IN_THE_DARK, 300, S.ACTIVE),
+        (E.REOPEN, Party.STATION, R.DRAWN_IN_THE_DARK, 300, S.FROZEN),
     ),
     "a dark station's draw comes after the closure": (
         *BEGUN,
         (E.CLOSE, Party.FARMER, R.ASKED, 0, S.CLOSED),
-        (E.REOPEN, Party.STATION, R.DRAWN_IN_THE_DARK, 300, S.ACTIVE),
+        (E.REOPEN, Party.STATION, R.DRAWN_IN_THE_DARK, 300, S.FROZEN),
     ),
 }
 
