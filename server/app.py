@@ -33,6 +33,7 @@ TOKEN_BYTES = 32
 # name: (module, attribute, what `--help` says of it)
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "apr": ("server.commands.price", "apr_group", "the annual percentage rate of a case"),
+    "audit": ("server.commands.ledger", "audit", "check the books, name the first bad record"),
     "box-gone": ("server.commands.boxes", "box_gone", "release what a lost box held, by two"),
     "enroll-satellite": ("server.commands.village", "enroll_satellite", "register a satellite key"),
     "enroll-station": ("server.commands.village", "enroll_station", "enrol a base station"),
@@ -41,12 +42,13 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "import": ("server.commands.village", "import_village", "register a village from its files"),
     "import-envelopes": ("server.commands.carrying", "import_envelopes", "take a carrier's file"),
     "init": ("server.commands.setup", "init", "make a new centre: keys, settings, database"),
+    "ledger": ("server.commands.ledger", "ledger", "the books' rules, and the day's root"),
     "map": ("server.commands.maps", "map_", "district maps that the console shows"),
     "migrate": ("server.commands.setup", "migrate", "bring the database to this version"),
     "model": ("server.commands.lending", "model", "register compact models"),
     "open-lines": ("server.commands.lending", "open_lines", "open lines for known farmers"),
     "price": ("server.commands.price", "price", "the whole price of drawing a product"),
-    "product": ("server.commands.village", "product", "put products in force"),
+    "product": ("server.commands.products", "product", "explain, play and offer products"),
     "suspense": ("server.commands.suspense", "suspense", "money on lines that are not known"),
     "release-station": ("server.commands.village", "release_station", "end a quarantine"),
     "replace-box": ("server.commands.boxes", "replace_box_", "confirm a station's new box"),

@@ -124,6 +124,20 @@ def lines_without_entry(tx: Tx) -> Iterator[tuple[str, int]]:
         yield row["entry_id"], row["line_no"]
 
 
+def causes_posted_twice(tx: Tx) -> Iterator[tuple[str, str, int]]:
+    """Causes with more than one entry of a kind, which the unique index does not let be."""
+    many = func.count(_E.entry_id)
+    question = (
+        select(_E.cause_id, _E.kind, many.label("many"))
+        .where(_E.tenant_id == tx.tenant_id)
+        .group_by(_E.cause_id, _E.kind)
+        .having(many > 1)
+        .order_by(_E.cause_id, _E.kind)
+    )
+    for row in tx.stream(question):
+        yield row["cause_id"], row["kind"], row["many"]
+
+
 def heads(tx: Tx) -> tuple[Head, ...]:
     """The last entry of every writer's chain."""
     last = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,6 +95,14 @@ def document_bytes(tx: Tx, evidence_id: str) -> bytes:
     if found is None:
         raise NotKnownError(f"expected known evidence, got {evidence_id!r}")
     return bytes(found)
+
+
+def stream_documents(tx: Tx) -> Iterator[tuple[str, str, bytes]]:
+    """Every document by id, with the hash with which it was received; read one by one."""
+    columns = (evidence.c.evidence_id, evidence.c.sha256, evidence.c.document)
+    question = select(*columns).where(evidence.c.tenant_id == tx.tenant_id)
+    for row in tx.stream(question.order_by(evidence.c.evidence_id), 200):
+        yield row["evidence_id"], row["sha256"], bytes(row["document"])
 
 
 def latest(tx: Tx, subject_id: str, season_id: str = "") -> KeptEvidence | None:

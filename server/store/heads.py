@@ -10,7 +10,14 @@ from sqlalchemy import select
 from core.lending.dayroot import Head
 from server.store.engine import Tx
 from server.store.rows import read_as
-from server.store.tables import audit, day_roots, inbound_logs, outbound_logs, signed_heads
+from server.store.tables import (
+    audit,
+    day_roots,
+    inbound_logs,
+    outbound_logs,
+    outbound_records,
+    signed_heads,
+)
 
 AUDIT = "audit"  # the log that a head of the centre's trail names
 DOWN = "down"
@@ -77,6 +84,13 @@ def trail_hash_at(tx: Tx, seq: int) -> str | None:
     where = (audit.c.tenant_id == tx.tenant_id, audit.c.seq == seq)
     found = tx.scalar(select(audit.c.hash).where(*where))
     return None if found is None else str(found)
+
+
+def outbound_hashes(tx: Tx, station: str, span: tuple[int, int]) -> dict[int, str]:
+    """The hashes of a run of the centre's log for a station, by number."""
+    c = outbound_records.c
+    where = (c.tenant_id == tx.tenant_id, c.station == station, c.seq.between(*span))
+    return {row["seq"]: row["hash"] for row in tx.rows(select(c.seq, c.hash).where(*where))}
 
 
 def lock_roots(tx: Tx) -> None:

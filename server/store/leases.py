@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,6 +85,13 @@ def find(tx: Tx, lease_id: str) -> SignedLease | None:
 def every(tx: Tx) -> tuple[SignedLease, ...]:
     """All leases, by id."""
     return _leases(tx)
+
+
+def stream(tx: Tx) -> Iterator[SignedLease]:
+    """All leases by line, read one by one."""
+    question = select(leases).where(leases.c.tenant_id == tx.tenant_id)
+    for row in tx.stream(question.order_by(leases.c.line_id, leases.c.lease_id), 500):
+        yield _signed(row)
 
 
 def of_line(tx: Tx, line_id: str) -> tuple[SignedLease, ...]:

@@ -182,7 +182,7 @@ def lock_many(tx: Tx, subject_ids: Sequence[str]) -> tuple[Line, ...]:
         subjects.setdefault(row["line_id"], []).append(row["subject_id"])
     where = (lines.c.tenant_id == tx.tenant_id, lines.c.line_id.in_(ids))
     rows = tx.rows(select(lines).where(*where).order_by(lines.c.line_id).with_for_update())
-    found = tuple(_build(row, tuple(sorted(subjects[row["line_id"]]))) for row in rows)
+    found = tuple(build_line(row, tuple(sorted(subjects[row["line_id"]]))) for row in rows)
     for line in found:
         tx.learn(lines, ("line", line.line_id), line)
     for subject_id, line_ids in by_subject.items():
@@ -196,7 +196,7 @@ def every(tx: Tx, *, open_only: bool = False) -> tuple[Line, ...]:
     if open_only:
         question = question.where(lines.c.is_open)
     rests = _subjects_by_line(tx)
-    return tuple(_build(row, rests.get(row["line_id"], ())) for row in tx.rows(question))
+    return tuple(build_line(row, rests.get(row["line_id"], ())) for row in tx.rows(question))
 
 
 def of_station(tx: Tx, station: str) -> tuple[str, ...]:
@@ -254,10 +254,11 @@ def _line(tx: Tx, row: Mapping[str, Any]) -> Line:
         line_subjects.c.line_id == row["line_id"],
     )
     found = tx.rows(select(line_subjects.c.subject_id).where(*where))
-    return _build(row, tuple(sorted(each["subject_id"] for each in found)))
+    return build_line(row, tuple(sorted(each["subject_id"] for each in found)))
 
 
-def _build(row: Mapping[str, Any], subject_ids: tuple[str, ...]) -> Line:
+def build_line(row: Mapping[str, Any], subject_ids: tuple[str, ...]) -> Line:
+    """A row as a line."""
     supported = _supports(row["supported"])
     return read_as(Line, {**row, "supported": supported, "subject_ids": subject_ids})
 
@@ -298,7 +299,7 @@ def movements_of(tx: Tx, line_id: str) -> tuple[LineMovement, ...]:
     """Every movement of a line, oldest first."""
     where = (movements.c.tenant_id == tx.tenant_id, movements.c.line_id == line_id)
     rows = tx.rows(select(movements).where(*where).order_by(movements.c.seq))
-    return tuple(_movement(row) for row in rows)
+    return tuple(build_movement(row) for row in rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,7 +344,7 @@ def learn_movements(tx: Tx, line_ids: Sequence[str]) -> None:
         tx.learn(movements, ("last", line_id), None)
         tx.learn(movements, ("policy", line_id), rows[0]["policy_version"] if rows else "")
     for row in tx.rows(last):
-        tx.learn(movements, ("last", row["line_id"]), _movement(row))
+        tx.learn(movements, ("last", row["line_id"]), build_movement(row))
 
 
 def _seen(tx: Tx, which: ColumnElement[bool]) -> Select[Any]:
@@ -373,12 +374,13 @@ def last_movement(tx: Tx, line_id: str) -> LineMovement | None:
     def ask() -> LineMovement | None:
         where = (movements.c.tenant_id == tx.tenant_id, movements.c.line_id == line_id)
         row = tx.row(select(movements).where(*where).order_by(movements.c.seq.desc()))
-        return _movement(row) if row else None
+        return build_movement(row) if row else None
 
     return tx.recall(movements, ("last", line_id), ask)
 
 
-def _movement(row: Mapping[str, Any]) -> LineMovement:
+def build_movement(row: Mapping[str, Any]) -> LineMovement:
+    """A row as a movement."""
     read = {
         "movement": Movement(row["movement"]),
         "terms": from_json(row["terms"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -155,6 +155,13 @@ def every_decision(tx: Tx) -> tuple[KeptDecision, ...]:
     question = select(decisions).where(decisions.c.tenant_id == tx.tenant_id)
     rows = tx.rows(question.order_by(decisions.c.at_ms.desc(), decisions.c.card_id))
     return tuple(_decision(row) for row in rows)
+
+
+def stream_decisions(tx: Tx) -> Iterator[KeptDecision]:
+    """All cards by id, read one by one."""
+    question = select(decisions).where(decisions.c.tenant_id == tx.tenant_id)
+    for row in tx.stream(question.order_by(decisions.c.card_id), 200):
+        yield _decision(row)
 
 
 def _decision(row: Mapping[str, Any]) -> KeptDecision:
