@@ -28,9 +28,9 @@ from edge_node.features.derive import derive_until
 from edge_node.features.land import read_land
 from edge_node.features.quality import (
     Quality,
-    QualityLimits,
     Reading,
     coverage_ppm,
+    limits_of,
     sampling_interval_ms,
     second_look,
 )
@@ -58,13 +58,6 @@ class _Day:
     @property
     def end_ms(self) -> int:
         return self.start_ms + MS_PER_DAY
-
-
-def limits_of(settings: Settings) -> QualityLimits:
-    """The bounds of quality control that are settings."""
-    return QualityLimits(
-        settings.clock_ahead_ms_max, settings.clock_error_ms_max, settings.stuck_samples_min
-    )
 
 
 def compute_daily_features(db: StationDatabase, settings: Settings, now_ms: int) -> int:

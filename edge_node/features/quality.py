@@ -16,6 +16,7 @@ from enum import IntEnum
 
 from core.units import MS_PER_HOUR, PPM
 from core.wire.telemetry import METRICS, Metric, MetricKind, Sample
+from edge_node.config import Settings
 
 CLOCK_MS_MIN = 1_577_836_800_000  # 2020-01-01: no device of ours was made before
 RATE_INTERVAL_MS_MIN = 60_000  # closer readings are judged as if a minute apart
@@ -62,6 +63,13 @@ class Reading:
     epoch: str
     seq: int
     value: int
+
+
+def limits_of(settings: Settings) -> QualityLimits:
+    """The bounds of quality control that are settings."""
+    return QualityLimits(
+        settings.clock_ahead_ms_max, settings.clock_error_ms_max, settings.stuck_samples_min
+    )
 
 
 def is_clock_plausible(sample: Sample, received_ms: int, limits: QualityLimits) -> bool:

@@ -15,8 +15,13 @@ from core.signing import Signer
 from core.units import MS_PER_DAY, civil_day
 from core.wire.telemetry import Batch, Death, Sample, Watermark
 from edge_node.config import Settings
-from edge_node.features.compute import limits_of
-from edge_node.features.quality import Quality, first_look, is_clock_plausible, is_late
+from edge_node.features.quality import (
+    Quality,
+    first_look,
+    is_clock_plausible,
+    is_late,
+    limits_of,
+)
 from edge_node.intake.adapters.arriving import ForeignHeard
 from edge_node.intake.foreign import store_foreign
 from edge_node.intake.messages import Heard

@@ -51,8 +51,11 @@ from edge_node.store.turns import turn_of
 RETRY_S_MIN = 0.2
 FULL_QUEUE_S_MAX = 1.0  # how long the network thread waits for room, its keepalive in mind
 STOP_S_MAX = 30.0
-# Who decides at the kiosk waits for the transaction that is under way: it stays short.
+# Who decides at the kiosk waits for the transaction that is under way: it stays short while
+# others write now and then, and is worth its sync when nobody does.
 COMMIT_SAMPLES_MAX = 200
+COMMIT_SAMPLES_ALONE_MAX = 1_000
+ALONE_S_MIN = 2.0  # how long nobody else has written
 # Python's own 5 ms are long for a farmer whose decision asks the store a hundred times, and
 # gets the interpreter back from verifying threads each time.
 SWITCH_S = 0.0005
@@ -222,6 +225,8 @@ class Intake:
     def _opened(self) -> StationDatabase:
         db = open_database(self._database_path)
         db.patient = True
+        # What a statement of many rows could undo is kept in memory, not in a file beside.
+        db.conn.execute("PRAGMA temp_store=MEMORY")
         limit_size(db, self._settings.database_mib_max)
         return db
 
@@ -229,7 +234,9 @@ class Intake:
         """The next messages, at least one; none when the intake is to stop and all is done."""
         batch: list[tuple[Delivery, Arrival]] = []
         closes_s, samples_count = 0.0, 0
-        while len(batch) < self._settings.batch_messages_max and samples_count < COMMIT_SAMPLES_MAX:
+        while (
+            len(batch) < self._settings.batch_messages_max and samples_count < self._samples_max()
+        ):
             self._turns_count += 1
             if self._stopping.is_set():
                 wait_s = 0.0
@@ -246,6 +253,10 @@ class Intake:
                 batch.append(entry)
                 samples_count += _samples_count(entry[1].message)
         return batch
+
+    def _samples_max(self) -> int:
+        alone = self._turn.calm_s() >= ALONE_S_MIN
+        return COMMIT_SAMPLES_ALONE_MAX if alone else COMMIT_SAMPLES_MAX
 
     def _committed(
         self, db: StationDatabase, batch: list[tuple[Delivery, Arrival]]

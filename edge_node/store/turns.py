@@ -14,6 +14,7 @@ Python has one interpreter for all of them.
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ class Turn:
         self._changed = threading.Condition()
         self._taken = False
         self._hurried_count = 0  # writers that are not patient, waiting or writing
-        self._hurried_since_s = 0.0
+        self._hurried_since_s = -math.inf
 
     @contextlib.contextmanager
     def held(self, wait_s: float, *, patient: bool = False) -> Iterator[bool]:
@@ -48,6 +49,12 @@ class Turn:
             yield taken
         finally:
             self._give_back(taken=taken, patient=patient)
+
+    def calm_s(self) -> float:
+        """For how long nobody in a hurry has waited or written [s]."""
+        if self._hurried_count:
+            return 0.0
+        return time.monotonic() - self._hurried_since_s
 
     def stand_back(self) -> None:
         """Wait while somebody in a hurry waits or writes, for a bounded time."""

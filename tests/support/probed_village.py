@@ -20,11 +20,17 @@ from core.units import MS_PER_DAY, day_start_ms
 from core.wire.registry import Device, Subject, SubjectKind
 from core.wire.telemetry import METRICS, DeviceKind
 from edge_node.config import Settings
-from edge_node.features.compute import limits_of
 from edge_node.features.daily import DAILY, DeviceDay, day_value
 from edge_node.features.derive import derive_until
 from edge_node.features.land import read_land
-from edge_node.features.quality import Quality, Reading, coverage_ppm, first_look, second_look
+from edge_node.features.quality import (
+    Quality,
+    Reading,
+    coverage_ppm,
+    first_look,
+    limits_of,
+    second_look,
+)
 from edge_node.store import daily, village
 from edge_node.store.database import StationDatabase
 from edge_node.store.devices import put_device

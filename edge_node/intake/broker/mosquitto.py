@@ -22,10 +22,9 @@ import subprocess
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.wire.registry import Device
-from edge_node.authority import Authority
 from edge_node.config import SettingError, Settings
 from edge_node.files import PRIVATE, write_whole
 from edge_node.intake.broker.access import (
@@ -45,6 +44,9 @@ from edge_node.intake.broker.access import (
 )
 from edge_node.intake.events import OnEvent
 from edge_node.store.devices import DeviceRegistry
+
+if TYPE_CHECKING:
+    from edge_node.authority import Authority
 
 START_S_MAX = 10.0
 STOP_S_MAX = 5.0
