@@ -41,6 +41,9 @@ class ReasonCode(Enum):
     LIMIT_WORK = "limit_work"
     LIMIT_STOCK = "limit_stock"
     LIMIT_YEAR = "limit_year"
+    LIMIT_HERD = "limit_herd"
+    LIMIT_THIN = "limit_thin"
+    LIMIT_SILENT_FROZEN = "limit_silent_frozen"
     # An application was decided.
     DECISION_APPROVED = "decision_approved"
     DECISION_CONSENT_MISSING = "decision_consent_missing"
@@ -98,6 +101,9 @@ SENTENCES: Mapping[ReasonCode, str] = {
     ReasonCode.LIMIT_WORK: "The work that the machine's counters show sets this limit.",
     ReasonCode.LIMIT_STOCK: "What lies dry in the store sets this limit.",
     ReasonCode.LIMIT_YEAR: "The year's scale of finance sets this limit.",
+    ReasonCode.LIMIT_HERD: "What the counted and fed herd costs sets this limit.",
+    ReasonCode.LIMIT_THIN: "Too little was reported, so the limit stays.",
+    ReasonCode.LIMIT_SILENT_FROZEN: "Nothing was reported for {days} days, so new draws wait.",
     ReasonCode.DECISION_APPROVED: "Your application is approved.",
     ReasonCode.DECISION_CONSENT_MISSING: "Your agreement to use the data is missing.",
     ReasonCode.DECISION_PD_HIGH: "The risk that it cannot be repaid is too high.",

@@ -70,7 +70,7 @@ def estimate(
     against another's.
     """
     parts = [(plot.area_m2, plot.yield_p10_kg_per_ha) for plot in plots]
-    parts += [(herd.heads, herd.forage_p10_ppm) for herd in herds]
+    parts += [(herd.standing_heads, herd.forage_p10_ppm) for herd in herds]
     parts += [(1, each.area_m2 if isinstance(each, MachineView) else each.level_kg)
               for each in others]  # fmt: skip
     if any(part is None for _, part in parts):
@@ -123,11 +123,12 @@ def review(
     found = _Verdict(product, standing, tuple(evidence_ids), tuple(context))
     if standing.season_over:
         return found.hold(Movement.HELD, terms, (Reason(ReasonCode.LIMIT_SEASON_OVER),))
+    is_silent = product.kind.pledge in ("machine", "store")  # no cloud hides these
     if age_days > product.movement.stale_days_max:
-        stale = Reason(ReasonCode.LIMIT_STALE_FROZEN, {"days": str(age_days)})
+        stale = Reason(_UNSEEN[is_silent][0], {"days": str(age_days)})
         return found.hold(Movement.FROZEN, terms, (stale,))
     if terms is None or age_days > product.movement.fresh_days_max:
-        return found.hold(Movement.HELD, terms, (Reason(ReasonCode.LIMIT_NOT_SEEN),))
+        return found.hold(Movement.HELD, terms, (Reason(_UNSEEN[is_silent][1]),))
     target = _target(product, standing, terms)
     change = target - standing.limit_minor
     held = _too_little(product, standing, change)
@@ -245,7 +246,13 @@ _BOUND = {
     "collateral": ReasonCode.LIMIT_HARVEST,
     "stage_cost": ReasonCode.LIMIT_STAGE_COST,
 }
+_UNSEEN = {
+    False: (ReasonCode.LIMIT_STALE_FROZEN, ReasonCode.LIMIT_NOT_SEEN),
+    True: (ReasonCode.LIMIT_SILENT_FROZEN, ReasonCode.LIMIT_THIN),
+}
 _PLAIN = {
+    (ProductKind.LIVESTOCK, "collateral"): ReasonCode.LIMIT_HERD,
+    (ProductKind.LIVESTOCK, "stage_cost"): ReasonCode.LIMIT_HERD,
     (ProductKind.MACHINERY, "collateral"): ReasonCode.LIMIT_SECURITY,
     (ProductKind.MACHINERY, "stage_cost"): ReasonCode.LIMIT_WORK,
     (ProductKind.RECEIPT, "collateral"): ReasonCode.LIMIT_STOCK,

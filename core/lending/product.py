@@ -15,6 +15,7 @@ from typing import Any
 
 from core.canonical import canonical_hash
 from core.errors import ProductError
+from core.lending.bounds import bound_faults
 from core.lending.dated import (
     DatedCap,
     DatedPrice,
@@ -271,6 +272,8 @@ def _table_faults(product: Product) -> list[str]:
                 f"apr_caps: expected a cap up to due_on {product.due_on}, got none after "
                 f"{last.until_on}: add a row"
             )
+    if product.bounds is not None:
+        faults += bound_faults(encode(product), product.bounds)
     if product.subsidies is not None:
         faults += subsidy_faults(product.subsidies)
     return faults

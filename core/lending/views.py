@@ -51,6 +51,12 @@ class HerdView:
     feed_bought_minor: int | None = None
     sources: tuple[str, ...] | None = None
 
+    @property
+    def standing_heads(self) -> int:
+        """The animals that were read, as far as tags were, and were not settled since."""
+        tagged = self.heads if self.tags_read is None else min(self.heads, self.tags_read)
+        return max(0, tagged - (self.settled_heads or 0))
+
 
 @dataclass(frozen=True, slots=True)
 class MachineView:

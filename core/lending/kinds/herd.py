@@ -46,8 +46,7 @@ def heads_that_count(terms: HerdTerms, herd: HerdView) -> int | None:
     """The animals that are lent on; None where tags are asked for and none was ever read."""
     if terms.tags_required and herd.tags_read is None:
         return None
-    tagged = herd.heads if herd.tags_read is None else min(herd.heads, herd.tags_read)
-    return max(0, tagged - (herd.settled_heads or 0))
+    return herd.standing_heads
 
 
 def _carried(terms: HerdTerms, herd: HerdView, heads: int) -> int:

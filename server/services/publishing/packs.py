@@ -13,7 +13,8 @@ from typing import Any
 
 from core.canonical import canonical_bytes, parse_canonical
 from core.errors import ProductError, ShapeError
-from core.lending.product import Product, parse_product
+from core.lending.product import Product
+from core.lending.product import read_product as checked_product
 from core.shape import decode, encode
 from core.wire.modelfile import MODEL_BYTES_MAX, Model
 from core.wire.tiles import HEADER_BYTES, ROOT_BYTES_MAX, read_basemap, require_root
@@ -30,6 +31,7 @@ from core.wire.update import (
     golden_vectors,
 )
 from server.services.centre import RequestError
+from server.services.offering import require_openable
 
 _NOBODY = Rollout()
 
@@ -55,12 +57,14 @@ def read_product(data: bytes) -> Product:
     Raises
     ------
     ProductError
-        If it is not TOML, or contradicts itself.
+        If it is not TOML, contradicts itself, or no line of it can be opened today.
     """
     try:
-        return parse_product(tomllib.loads(data.decode("utf-8")))
+        found = checked_product(tomllib.loads(data.decode("utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProductError(f"expected a product in TOML: {error}") from error
+    require_openable(found)
+    return found
 
 
 def product_pack(product: Product) -> Pack:

@@ -1,0 +1,1 @@
+"""A product played through a season before anybody borrows by it."""
