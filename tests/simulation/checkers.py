@@ -9,15 +9,30 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import cache
 
+from core.lending.books import (
+    line_accounts,
+    payable_account,
+    posted_slots,
+    principal_account,
+    slot_of,
+)
 from core.lending.lease import DrawState, LeaseKind
+from core.lending.ledger import Entry, EntryKind, EntryLine
 from core.lending.limit import Movement
+from core.units import civil_day
 from core.wire.envelope import LogClass, LogName
+from edge_node.decide.debt import debt
+from edge_node.decide.room import uncounted_draws
 from edge_node.store import leases as station_leases
+from edge_node.store import lines as station_lines
 from edge_node.store import logs as station_logs
+from edge_node.store import village
+from server.services.standing import owed
 from server.services.verifying import verify
-from server.store import leases, ledger, lines, logs
+from server.store import leases, ledger, lines, logs, places
 from server.store.engine import Tx
 from tests.simulation.station import SimulatedStation
 from tests.simulation.village import PRODUCT
@@ -29,11 +44,20 @@ _LEASES = "SELECT lease_id, kind, amount_minor, per_line_minor, closed_at_ms FRO
 _LINES = """
 SELECT l.line_id, l.due_on, l.watch, m.movement, m.limit_minor, m.outstanding_minor,
        m.reasons, m.evidence_ids,
-       (SELECT max(limit_minor) FROM movements WHERE line_id = l.line_id) AS highest_minor,
-       (SELECT coalesce(sum(principal_minor), 0) FROM repayments WHERE line_id = l.line_id)
-           AS paid_minor
+       (SELECT max(limit_minor) FROM movements WHERE line_id = l.line_id) AS highest_minor
 FROM lines l JOIN movements m ON m.line_id = l.line_id
 WHERE m.seq = (SELECT max(seq) FROM movements WHERE line_id = l.line_id)
+"""
+
+# The most principal that repayments ever stood for: a fact that comes late may lower it again.
+_REPAID = """
+SELECT account, max(running) AS paid_minor FROM (
+    SELECT l.account, sum(-l.amount_minor) OVER (
+        PARTITION BY l.account ORDER BY e.seq, l.line_no) AS running
+    FROM ledger_lines l JOIN ledger_entries e ON e.entry_id = l.entry_id
+    WHERE l.account LIKE 'loan/principal/%' AND e.kind IN ('repayment', 'reversal')
+      AND e.cause_id NOT LIKE '%/undoes/capitalised/%'
+) GROUP BY account
 """
 
 
@@ -56,7 +80,10 @@ def at_the_end(world: World) -> None:
     found = verify(world.centre)
     assert not found.faults, found.faults
     with world.looked_at(), world.centre.store.reading() as tx:
-        faults = [*_books_agree(world, tx), *_once_is_once(tx), *_price_was_told(world)]
+        faults = [
+            *_books_agree(world, tx), *_ledger_holds(tx), *_one_figure(world, tx),
+            *_price_was_told(world),
+        ]  # fmt: skip
     assert not faults, faults
 
 
@@ -103,10 +130,12 @@ def _within_the_highest_limit(by_line: dict[tuple[str, str], int], tx: Tx) -> It
     drawn: dict[str, int] = defaultdict(int)
     for (_, line_id), used in by_line.items():
         drawn[line_id] += used
+    repaid = {row.account: row.paid_minor for row in tx.connection.exec_driver_sql(_REPAID)}
     for line in tx.connection.exec_driver_sql(_LINES):
-        if drawn[line.line_id] - line.paid_minor > line.highest_minor:
+        paid_minor = repaid.get(principal_account(line.line_id), 0)
+        if drawn[line.line_id] - paid_minor > line.highest_minor:
             yield (
-                f"1: {drawn[line.line_id]} drawn less {line.paid_minor} repaid under "
+                f"1: {drawn[line.line_id]} drawn less {paid_minor} repaid under "
                 f"{line.line_id}, the highest limit ever was {line.highest_minor}"
             )
 
@@ -171,14 +200,63 @@ def _books_agree(world: World, tx: Tx) -> Iterator[str]:
                 yield f"3: draw {draw_id} is {state} {amount} at {station.name}, centre: {kept}"
 
 
-def _once_is_once(tx: Tx) -> Iterator[str]:
-    """Invariants 3 and 4: what is owed is what was drawn less what came back, per line."""
+def _ledger_holds(tx: Tx) -> Iterator[str]:
+    """Invariants 3 and 4: all sums to zero, nothing is negative, what is undone was done."""
+    if any(sum(balances) for balances in _by_currency(tx).values()):
+        yield f"4: the trial balance sums to {_by_currency(tx)}"
     for line in lines.every(tx):
         posted = leases.posted_minor(leases.draws_of_line(tx, line.line_id))
-        paid = sum(each.principal_minor for each in ledger.repayments_of(tx, line.line_id))
-        booked = ledger.account_balance(tx, f"loan/principal/{line.line_id}", line.currency)
-        if booked != posted - paid:
-            yield f"4: {line.line_id} owes {booked}, drawn {posted} less repaid {paid}"
+        booked = ledger.drawn_minor(tx, principal_account(line.line_id))
+        if booked != posted:
+            yield f"3: {line.line_id} has {booked} drawn in the ledger, its draws are {posted}"
+        for account in line_accounts(line.line_id):
+            held = ledger.account_balance(tx, account, line.currency)
+            if held * (-1 if account == payable_account(line.line_id) else 1) < 0:
+                yield f"4: {account} holds {held}"
+    held: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+    for entry in sorted((each.entry for each in ledger.entries(tx)), key=_written):
+        owner = next((x.account.rpartition("/")[2] for x in entry.lines if _of_line(x)), "")
+        before = posted_slots(held[owner, slot_of(entry)]).get(slot_of(entry))
+        undone = {(x.account, -x.amount_minor) for x in entry.lines}
+        was = {(x.account, x.amount_minor) for x in before.lines} if before else set()
+        if slot_of(entry) and (entry.kind is EntryKind.REVERSAL) != bool(before):
+            yield f"4: {entry.cause_id} {entry.kind.value} of what held {was}"
+        if entry.kind is EntryKind.REVERSAL and undone != was:
+            yield f"4: {entry.cause_id} undoes {undone}, there stood {was}"
+        held[owner, slot_of(entry)].append(entry)
+
+
+def _by_currency(tx: Tx) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = defaultdict(list)
+    for (_, currency), total in ledger.trial_balance(tx).items():
+        found[currency].append(total)
+    return found
+
+
+def _written(entry: Entry) -> str:
+    return entry.entry_id  # identifiers of a world rise
+
+
+def _of_line(line: EntryLine) -> bool:
+    return line.account.startswith(("loan/", "payable/"))
+
+
+def _one_figure(world: World, tx: Tx) -> Iterator[str]:
+    """What a station tells of its lines is what the centre tells, to the unit, on any day."""
+    today = civil_day(world.now_ms)
+    for line in lines.every(tx):
+        for station in world.alive:
+            kept = station_lines.find(station.db, line.line_id)
+            at_home = station.name in {each.station for each in places.of_line(tx, line)}
+            if kept is None or not at_home:
+                continue
+            offered = village.product(station.db, line.product_id)
+            uncounted = uncounted_draws(station.db, kept)
+            for later in (2, 40, 300):
+                on = today + timedelta(days=later)
+                here, there = debt(kept, uncounted, offered, on).owed, owed(tx, line, on)
+                if here != there:
+                    yield f"5: {line.line_id} owes {here} at {station.name}, {there} at the centre"
 
 
 def _price_was_told(world: World) -> Iterator[str]:

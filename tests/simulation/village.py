@@ -6,6 +6,7 @@ import atexit
 import json
 import shutil
 import sqlite3
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,16 @@ from typing import Any
 
 from sqlalchemy import event
 
+from core.lending.product import Product
+from core.lending.terms import (
+    ArrearsTerms,
+    CashMonth,
+    InterestKind,
+    Part,
+    RebateTerms,
+    ScheduleKind,
+    ScheduleTerms,
+)
 from core.shape import encode
 from core.units import day_start_ms
 from core.wire.registry import Dossier, Farmer, Registry, Subject, SubjectKind
@@ -36,6 +47,28 @@ FARMERS = ("farmer-a", "farmer-b", "farmer-c", "farmer-d")
 PRODUCT = "crop-season"
 SEASON_START = date(2026, 3, 15)
 START_MS = day_start_ms(SEASON_START) + 9 * 3_600_000
+# How the one product is repaid, by world: the books must hold whatever a lender offers.
+REPAID: dict[str, dict[str, Any]] = {
+    "bullet": {},
+    "instalments": {
+        "schedule": ScheduleTerms(ScheduleKind.EQUAL_INSTALMENTS, every_months=1),
+        "arrears": ArrearsTerms(5, 60_000),
+        "waterfall": (Part.PRINCIPAL, Part.INTEREST, Part.FEE, Part.PENALTY),
+    },
+    "capitalising": {
+        "schedule": ScheduleTerms(
+            ScheduleKind.BULLET, interest=InterestKind.CAPITALISING, capitalise_months=1
+        ),
+        "rebate": RebateTerms(20_000),
+    },
+    "cash months": {
+        "schedule": ScheduleTerms(
+            ScheduleKind.CASH_MONTHS, cash=(CashMonth(5, 1), CashMonth(9, 2))
+        ),
+        "arrears": ArrearsTerms(0, 120_000),
+        "rebate": RebateTerms(30_000),
+    },
+}
 PURPOSES = ("automated_decision", "satellite_images")
 PLOT_OF = {
     "farmer-a": "plot-a1",
@@ -89,8 +122,13 @@ def station_settings(folder: Path, name: str) -> EdgeSettings:
     return EdgeSettings(station=name, site="village-one", folder=folder / name)
 
 
+def product(repaid: str) -> Product:
+    """The one product, repaid in one of the ways."""
+    return replace(product_of(PRODUCT), **REPAID[repaid])
+
+
 @cache
-def template() -> Path:
+def template(repaid: str = "bullet") -> Path:
     """A folder with a stocked centre and two new stations; half the farmers have a line."""
     folder = scratch()
     settings = centre_settings(folder)
@@ -100,8 +138,7 @@ def template() -> Path:
     ids = Counter()
     keys = centre_keys(settings)
     centre = Centre(settings, store, keys, lambda: START_MS, ids.next_id, ids.next_token)
-    terms = product_of(PRODUCT)
-    enrolment.add_product(centre, terms, TESTER)
+    enrolment.add_product(centre, product(repaid), TESTER)
     register_model(centre, json.dumps(encode(model())).encode(), TESTER)
     for name in STATIONS:
         enrolment.enroll_station(centre, _new_station(folder, name).identity, TESTER)

@@ -14,7 +14,7 @@ from collections import Counter as Tally
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -240,13 +240,15 @@ class World:
             return "nobody owes"
         line, debt = self.chance.choice(debts)
         amount = max(1, round(debt * self.chance.choice((0.1, 0.5, 1.0, 1.1))))
+        sooner = timedelta(days=self.chance.choice((0, 0, 0, 2, 20)))
+        on = max(day - sooner, date.fromisoformat(line.opened_on))
         asked = RepaymentRequest(
-            self._ids.next_id(), line.line_id, amount, line.currency, day.isoformat()
+            self._ids.next_id(), line.line_id, amount, line.currency, on.isoformat()
         )
         take_repayment(self.centre, asked, TESTER)
         _, new = take_repayment(self.centre, asked, TESTER)
         assert not new, "the same repayment counted twice"
-        return f"{line.line_id} {amount}"
+        return f"{line.line_id} {amount} of {on}"
 
     def hold_line(self) -> str:
         known = self.lines()
@@ -427,16 +429,17 @@ class Start:
 
 def _drawn_start(chance: Random) -> Start:
     """Most stations are stocked over a good link before they are left alone."""
+    repaid = chance.choice(tuple(village.REPAID))
     if chance.random() >= 0.8:
-        return Start(village.template())
-    return _stocked(with_lines=chance.random() < 0.8)
+        return Start(village.template(repaid))
+    return _stocked(repaid, with_lines=chance.random() < 0.8)
 
 
 @cache
-def _stocked(*, with_lines: bool) -> Start:
+def _stocked(repaid: str, *, with_lines: bool) -> Start:
     """A world that began well, built once: nothing of it is by chance."""
     folder = village.scratch()
-    world = World(0, folder, Start(village.template()))
+    world = World(0, folder, Start(village.template(repaid)))
     try:
         return Start(folder, world.begin_well(with_lines=with_lines))
     finally:
