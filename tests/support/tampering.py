@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+from sqlalchemy import Connection
+
 from core.wire.evidence import Stage
 from server.services.evidence import accept_evidence
 from server.services.posting import RepaymentRequest, take_repayment
@@ -53,7 +55,7 @@ def changed(kit: Kit, statement: str, *tables: str) -> Iterator[Tx]:
         transaction = connection.begin()
         try:
             for table in tables:
-                _unguard(connection.dialect.name, connection, table)
+                _unguard(connection, table)
             count = connection.exec_driver_sql(statement).rowcount
             assert count > 0, f"nothing was changed by {statement}"
             yield Tx(connection, kit.centre.store.tenant_id)
@@ -61,11 +63,11 @@ def changed(kit: Kit, statement: str, *tables: str) -> Iterator[Tx]:
             transaction.rollback()
 
 
-def _unguard(dialect: str, connection: object, table: str) -> None:
-    run = connection.exec_driver_sql  # type: ignore[attr-defined]
-    if dialect == "postgresql":
+def _unguard(connection: Connection, table: str) -> None:
+    run = connection.exec_driver_sql
+    if connection.dialect.name == "postgresql":
         run(f"ALTER TABLE {table} DISABLE TRIGGER USER")
         return
-    question = f"SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = '{table}'"
-    for (name,) in run(question).fetchall():
+    question = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?"
+    for (name,) in run(question, (table,)).fetchall():
         run(f"DROP TRIGGER {name}")
