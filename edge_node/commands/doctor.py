@@ -17,7 +17,7 @@ from edge_node.commands.checks import Patient, inside
 from edge_node.commands.findings import Finding, Verdict, judged, looked_at
 from edge_node.commands.hands import Hands
 from edge_node.commands.link import CONFIG
-from edge_node.commands.watching import ask_running, read_runtime
+from edge_node.commands.watching import STATUS, ask_running, read_runtime
 from edge_node.config import Settings
 from edge_node.store.database import StationDatabase, StoreError, open_database
 
@@ -112,10 +112,13 @@ def _running(settings: Settings, runs: Mapping[str, object]) -> Finding:
             f"systemctl start {UNIT}, or `run`",
         )  # fmt: skip
     alive = bool(ask_running(settings))
-    to_do = "look at the log for parts_stuck; the watchdog restarts it under systemd"
+    stuck = ", ".join(ask_running(settings, STATUS).get("stuck_parts", ())) if alive else ""
+    said = f"stuck: {stuck}" if stuck else "answers" if alive else "does not answer"
+    to_do = "start it anew, if systemd's watchdog does not; send in the log before parts_stuck"
     return judged(
-        "running", "pages that answer", f"pid {runs.get('pid')}, {page}, "
-        f"{'answers' if alive else 'does not answer'}", [(not alive, Verdict.BAD, to_do)],
+        "running", "pages that answer, and every part turning",
+        f"pid {runs.get('pid')}, {page}, {said}",
+        [(not alive or bool(stuck), Verdict.BAD, to_do)],
     )  # fmt: skip
 
 

@@ -46,8 +46,12 @@ def status(hands: Hands, config: Path, as_json: bool) -> None:  # noqa: FBT001  
 
 
 def _health(said: Mapping[str, Any]) -> IntakeHealth:
-    """What only the running station knows of its intake."""
-    return IntakeHealth(bool(said.get("intake_connected")), bool(said.get("storage_blocked")))
+    """What only the running station knows of itself."""
+    return IntakeHealth(
+        bool(said.get("intake_connected")),
+        bool(said.get("storage_blocked")),
+        tuple(said.get("stuck_parts", ())),
+    )
 
 
 @click.command()

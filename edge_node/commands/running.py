@@ -280,7 +280,7 @@ class Running:
 
     def _health(self) -> IntakeHealth:
         found = self._intake.state()
-        return IntakeHealth(found.connected, found.storage_blocked)
+        return IntakeHealth(found.connected, found.storage_blocked, self.heart.stuck())
 
     def _compute_features(self) -> None:
         db, hands = self._connect(), self._station.hands

@@ -23,6 +23,7 @@ from core.units import MS_PER_DAY
 from core.wire.records import Down
 from core.wire.telemetry import topic
 from edge_node.app import main
+from edge_node.commands.journal import BYTES_PER_MIB, FILES_KEPT
 from edge_node.keys import write_identity
 from edge_node.store.devices import put_device
 from tests.conftest import REPOSITORY
@@ -38,6 +39,7 @@ AS_AT_THE_EDGE = """
 import sys
 sys.modules["numpy"] = sys.modules["pandas"] = None
 from edge_node.app import main
+from edge_node.commands.journal import BYTES_PER_MIB, FILES_KEPT
 main()
 """
 PERSONAL = ("wanjiku", "achieng", "722 000", "722000", "plot-1", "farmer", *CARDS.values())
@@ -79,8 +81,10 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         station.settings, broker_port=0, page_port=0, ballast_mib=1, sync_every_s=1,
         retry_s_max=1, batch_ms_max=20, server_url="http://127.0.0.1:9",
         server_identity_file=folder / "centre.pub.json", log_file=folder / "station.log",
+        log_file_mib_max=1,
     )  # fmt: skip
     config = write_settings(settings)
+    _fill_logs(settings.log_file)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
         supervisor.bind(str(folder / "notify"))
         supervisor.settimeout(30)
@@ -99,6 +103,27 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         process.kill()
         process.wait(30)
         process.stdout.close()
+
+
+def _fill_logs(path: Path) -> None:
+    """A log that has no room for another line, and all the older ones that are kept."""
+    line = json.dumps({"at": "2026-03-01", "level": "info", "event": "old"}) + "\n"
+    path.write_text(line * (BYTES_PER_MIB // len(line)) + "\n", encoding="utf-8")
+    for number in range(1, FILES_KEPT + 1):
+        path.with_name(f"{path.name}.{number}").write_text(f"older {number}\n", encoding="utf-8")
+
+
+def test_a_full_log_rolls_over_and_the_oldest_goes(live: Live):
+    eventually(lambda: any(line["event"] == "intake_connected" for line in live.lines()))
+    folder, name = live.log.parent, live.log.name
+    older = {path.name: path for path in folder.glob(f"{name}.*")}
+    assert older.keys() == {f"{name}.{number}" for number in range(1, FILES_KEPT + 1)}
+    assert older[f"{name}.1"].read_text().startswith('{"at": "2026-03-01"')
+    for number in range(1, FILES_KEPT):
+        assert older[f"{name}.{number + 1}"].read_text() == f"older {number}\n"
+    sizes = [path.stat().st_size for path in (live.log, *older.values())]
+    assert max(sizes) <= BYTES_PER_MIB
+    assert not any(line["event"] == "old" for line in live.lines()), "it goes on in a fresh one"
 
 
 def test_the_supervisor_hears_that_it_is_ready_and_well(live: Live):

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
+import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from core.units import MS_PER_HOUR
 from core.wire.telemetry import topic
+from edge_node.commands.doctor import diagnose
+from edge_node.commands.findings import Verdict
+from edge_node.commands.hands import Bench, Hands
 from edge_node.commands.heart import Heart, Turns, Watchdog, notifier, watchdog_ms
-from edge_node.commands.watching import page_alive, probe_pages
+from edge_node.commands.running import Running
+from edge_node.commands.watching import STATUS, ask_running, page_alive, probe_pages, write_runtime
 from edge_node.config import SettingError
 from edge_node.intake import Intake, make_broker
+from edge_node.keys import write_identity
 from edge_node.store.devices import DeviceRegistry
 from tests.support.edge_device import EdgeDevice
 from tests.support.edge_station import (
@@ -25,6 +34,7 @@ from tests.support.edge_station import (
     eventually,
     settings_for,
 )
+from tests.support.lending_station import APRIL_1, Station
 
 SECOND_MS = 1_000
 
@@ -201,3 +211,60 @@ def test_a_broker_whose_look_at_revocations_died_is_not_taken_for_running(tmp_pa
         broker.stop()
         registry.close()
     assert not broker.is_running
+
+
+class Hanging:
+    """A clock that one thread waits for in vain, as for a device that answers no more."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor, self._began_ns = supervisor, time.monotonic_ns()
+        self.name, self.caught, self.released = "", threading.Event(), threading.Event()
+
+    def now_ms(self) -> int:
+        if threading.current_thread().name == self.name and not self.released.is_set():
+            self.caught.set()
+            self.released.wait()
+        return APRIL_1
+
+    def elapsed_ms(self) -> int:
+        passed_ms = (time.monotonic_ns() - self._began_ns) // 1_000_000
+        return self._supervisor.now_ms + passed_ms
+
+
+@pytest.mark.parametrize("part", ["sync", "features"])
+def test_a_part_that_hangs_is_named_and_systemd_hears_no_more(
+    tmp_path: Path, supervisor: Supervisor, part: str
+):
+    """The whole station runs; one of its threads waits for ever, alive."""
+    station = Station(tmp_path)
+    write_identity(tmp_path / "centre.pub.json", station.centre.identity)
+    station.settings = replace(
+        station.settings, broker_port=0, page_port=0, ballast_mib=0, sync_every_s=1, retry_s_max=1,
+        server_url="http://127.0.0.1:9", server_identity_file=tmp_path / "centre.pub.json",
+    )  # fmt: skip
+    hanging = Hanging(supervisor)
+    hands = Hands({}, hanging.now_ms, hanging.elapsed_ms, lambda: "minted", os.urandom)
+    running = Running(Bench(hands, station.settings, station.keys, station.db, station.ends))
+    watchdog = Watchdog(running.heart, supervisor.tell, SECOND_MS, lambda _: None)
+    try:
+        where = running.start()
+        write_runtime(tmp_path, {"page": where.page, "pid": os.getpid()})
+        hanging.name = part
+        assert hanging.caught.wait(WAIT_S)
+        running.heart.stuck()  # from here on its count stands still
+        supervisor.now_ms += 2 * MS_PER_HOUR
+        eventually(lambda: running.heart.stuck() == (part,))  # the others have turned again
+        watchdog.look(hanging.elapsed_ms())
+        assert supervisor.heard() == f"STATUS=stuck: {part}", "no WATCHDOG=1 beside it"
+        found = diagnose(hands, station.settings).findings
+        (said,) = [each for each in found if each.name == "running"]
+        assert (said.verdict, said.found.rpartition(", ")[2]) == (Verdict.BAD, f"stuck: {part}")
+        assert ask_running(station.settings, STATUS)["stuck_parts"] == [part]
+        hanging.released.set()
+        eventually(lambda: running.heart.stuck() == ())
+        watchdog.look(hanging.elapsed_ms() + SECOND_MS)
+        assert supervisor.heard().startswith("WATCHDOG=1")
+    finally:
+        hanging.released.set()
+        running.stop()
+        station.close()

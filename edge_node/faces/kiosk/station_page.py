@@ -78,14 +78,16 @@ class StationState:
     refusals: tuple[str, ...]
     storage_blocked: bool
     intake_connected: bool
+    stuck_parts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class IntakeHealth:
-    """What only the running intake knows."""
+    """What only the running station knows: its intake, and parts that do not turn any more."""
 
     connected: bool = False
     storage_blocked: bool = False
+    stuck_parts: tuple[str, ...] = ()
 
 
 def station_state(
@@ -113,6 +115,7 @@ def station_state(
         refusals=reasons[:REFUSALS_SHOWN_MAX],
         storage_blocked=health.storage_blocked,
         intake_connected=health.connected,
+        stuck_parts=health.stuck_parts,
     )
 
 
