@@ -15,8 +15,8 @@ from core.wire.blob import (
 )
 from server.keys import KeyRing
 from server.services.centre import Centre, RequestError, SenderError
-from server.services.destruction import heard_stations
 from server.services.downlink import stations_of
+from server.services.senders import open_request
 from server.store import blobs, evidence, registry
 from server.store.blobs import Blob
 from server.store.engine import NotKnownError
@@ -92,14 +92,9 @@ def get_for_station(centre: Centre, sha256: str, request: bytes) -> Blob:
         If the request is damaged, not by an enrolled station, in another's name, for
         another blob, or for a picture of ground that is not the station's.
     """
-    with centre.store.reading() as tx:
-        stations = {one.key_id: one for one in heard_stations(tx)}
-    ring = KeyRing(one.public_key for one in stations.values())
-    signed = open_document(request, BLOB_REQUEST, ring, CLAIM_BYTES_MAX)
-    asked = decode(BlobRequest, signed.body)
-    name = stations[signed.key_id].name
-    if asked.station != name or asked.sha256 != sha256:
-        raise SenderError(f"expected a request of {name} for {sha256[:70]}, got another")
+    asked = open_request(centre, request, BLOB_REQUEST, BlobRequest, CLAIM_BYTES_MAX).asked
+    if asked.sha256 != sha256:
+        raise SenderError(f"expected a request of {asked.station} for {sha256[:70]}, got another")
     _require_own(centre, asked)
     return get_blob(centre, sha256)
 

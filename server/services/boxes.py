@@ -15,9 +15,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from core.canonical import sha256_hex
-from core.errors import SignatureError
-from core.shape import decode, encode
-from core.signing import key_id_of, open_document, sign_document
+from core.shape import encode
+from core.signing import key_id_of, sign_document
 from core.wire.boxes import (
     BOX_REQUEST,
     REPLACED,
@@ -29,19 +28,19 @@ from core.wire.boxes import (
 )
 from core.wire.envelope import LogClass, LogName
 from core.wire.records import Down, Drawdown
-from server.keys import KeyFileError, KeyRing, public_key_bytes
-from server.services.centre import Centre, RequestError, SenderError, Work
+from server.keys import KeyFileError, public_key_bytes
+from server.services.centre import Centre, RequestError, Work
 from server.services.destruction import (
     Declared,
     Proof,
     book_receipt,
-    heard_stations,
     read_receipts,
     release_lease,
     require_second,
 )
 from server.services.downlink import send
 from server.services.leasing import issue_for_line, issue_for_station
+from server.services.senders import is_anybodys, open_as_enrolled
 from server.store import boxes, destroyed, leases, lines, logs, people, registry
 from server.store.boxes import ConfirmedBox
 from server.store.destroyed import Destruction
@@ -52,12 +51,6 @@ from server.store.registry import Station
 REQUEST_BYTES_MAX = 16 * 1024
 RECORDS_AT_ONCE_MAX = 1_000
 _GIVEN_BACK_WHOLE = (LogClass.MONEY, LogClass.FEATURES)
-
-
-class BoxReplacedError(SenderError):
-    """Another box was confirmed in place of the one that sends."""
-
-    code = "HL-SRV-014"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +68,12 @@ def replace_box(centre: Centre, document: bytes, by: Actor) -> Replacement:
 
     Raises
     ------
-    SignatureError
-        If no enrolled station signed it.
+    SignatureError, SenderError
+        If no enrolled station signed it with its own key, in its own name.
     RequestError
         If its backup is of another history, or of a later box than the centre knows.
     """
-    with centre.store.reading() as tx:
-        known = {
-            one.key_id: one
-            for one in registry.all_stations(tx)
-            if not destroyed.is_gone(tx, one.name)
-        }
-    ring = KeyRing(one.public_key for one in known.values())
-    signed = open_document(document, BOX_REQUEST, ring, REQUEST_BYTES_MAX)
-    request, name = decode(BoxRequest, signed.body), known[signed.key_id].name
-    if request.station != name:
-        raise SignatureError(f"expected a request for {name}, got one for {request.station[:64]!r}")
+    request = open_as_enrolled(centre, document, BOX_REQUEST, BoxRequest, REQUEST_BYTES_MAX)
     sha256 = sha256_hex(document)
     return centre.write(lambda work: _replace(work, request, sha256, by))
 
@@ -126,6 +109,7 @@ def _require_fit(
         (bool(reason), f"it is in quarantine ({reason}): release it first"),
         (request.generation > now, f"expected a backup of box {now} or before"),
         (key_id in {box.key_id for box in found}, "another request of this box was approved"),
+        (is_anybodys(work.tx, key_id), "its link key is another's"),
     ]
     for end in request.logs:
         name = LogName(station, end.log)
@@ -200,24 +184,12 @@ def _own_records(tx: Tx, name: LogName, after: int) -> Iterator[Own]:
         after = run[-1].record.seq
 
 
-def answer_replaced(centre: Centre, key_id: str, station: Station) -> bytes:
-    """The centre's signed word to a box that was replaced."""
+def answer_replaced(centre: Centre, name: str) -> bytes:
+    """The centre's signed word to a box of a station that was replaced."""
     with centre.store.reading() as tx:
-        box = boxes.of_station(tx, station.name)[-1]
-    told = Replaced(station.name, box.generation, box.approved_at_ms)
-    if key_id == box.key_id:
-        raise AssertionError(f"{station.name}: its box of today was not replaced")
+        box = boxes.of_station(tx, name)[-1]
+    told = Replaced(name, box.generation, box.approved_at_ms)
     return sign_document(REPLACED, encode(told), centre.keys)
-
-
-def replaced_keys(tx: Tx) -> dict[str, tuple[Station, str]]:
-    """Of every key that was replaced: its station, and the public key."""
-    enrolled = {one.name: one for one in registry.all_stations(tx)}
-    return {
-        key_id: (enrolled[each.name], public_key)
-        for each in heard_stations(tx)
-        for key_id, public_key in boxes.keys_before(tx, enrolled[each.name]).items()
-    }
 
 
 def declare_box_gone(

@@ -24,7 +24,6 @@ from server.services.centre import (
     LoginRequiredError,
     RequestError,
     RoleError,
-    SenderError,
     Work,
 )
 from server.services.drawing import apply_drawdown
@@ -33,7 +32,6 @@ from server.services.moving import complete_from
 from server.services.reported import Reported
 from server.store import boxes, destroyed, leases, lines, people, registry
 from server.store.destroyed import Destruction
-from server.store.engine import Tx
 from server.store.people import Actor, Role
 from server.store.registry import Station
 
@@ -61,25 +59,6 @@ class Declared:
     def confirmed(self) -> bool:
         """Whether a second officer has confirmed it: then it is for good."""
         return self.told.confirmed_at_ms is not None
-
-
-def heard_stations(tx: Tx) -> tuple[Station, ...]:
-    """The stations whose keys still count, each with the keys of its box of today."""
-    known = registry.all_stations(tx)
-    return tuple(boxes.linked(tx, each) for each in known if not destroyed.is_gone(tx, each.name))
-
-
-def require_heard(centre: Centre, station: str) -> None:
-    """Refuse a station that was declared destroyed.
-
-    Raises
-    ------
-    SenderError
-        If it was: whoever sends has kept or copied a key that should be no more.
-    """
-    with centre.store.reading() as tx:
-        if destroyed.is_gone(tx, station):
-            raise SenderError(f"{station} was declared destroyed: its key is revoked for good")
 
 
 def officer(centre: Centre, username: str, password: str) -> Actor:

@@ -33,14 +33,13 @@ from core.wire.envelope import (
     unpack,
 )
 from server.keys import KeyRing
-from server.services.boxes import BoxReplacedError
 from server.services.centre import Centre, SenderError, Work
 from server.services.dayroots import sign_day
-from server.services.destruction import require_heard
 from server.services.downlink import send_status
 from server.services.leasing import issue_for_station
 from server.services.records import apply_record
 from server.services.reported import Reported
+from server.services.senders import require_now
 from server.store import boxes, heads, lines, logs, registry
 from server.store.engine import Tx
 from server.store.heads import SignedHead
@@ -99,24 +98,18 @@ def _sender(centre: Centre, name: LogName, key_id: str) -> tuple[Station, Statio
     """The station, and the same with the keys of its box of today."""
     with centre.store.reading() as tx:
         station = registry.find_station(tx, name.writer)
-        linked = boxes.linked(tx, station) if station is not None else None
-        before = boxes.keys_before(tx, station) if station is not None else {}
-    if station is None or linked is None:
-        raise SenderError(
-            f"expected an enrolled station, got writer {name.writer[:NAME_CHARACTERS_MAX]!r}"
-        )
-    require_heard(centre, station.name)
-    if name.log not in _UP_LOGS or name.stream:
-        raise SenderError(f"expected one of a station's own logs, got {name.log.value}")
-    if key_id in before:
-        raise BoxReplacedError(
-            f"the box that sends for {station.name} was replaced by another: take it out of use"
-        )
-    return station, linked
+        if station is None:
+            raise SenderError(
+                f"expected an enrolled station, got writer {name.writer[:NAME_CHARACTERS_MAX]!r}"
+            )
+        if name.log not in _UP_LOGS or name.stream:
+            raise SenderError(f"expected one of a station's own logs, got {name.log.value}")
+        return station, require_now(tx, station, key_id)
 
 
 def _take(work: Work, station: Station, envelope: Envelope, data: bytes) -> Answer:
     name = envelope.header.name
+    require_now(work.tx, station, envelope.header.key_id)
     state = logs.lock_inbound(work.tx, name)
     reason = logs.quarantine_reason(work.tx, station.name)
     if reason:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from core.errors import ChainBrokenError, SignatureError
-from core.shape import decode
-from core.signing import open_document
+from core.errors import ChainBrokenError
 from core.wire.envelope import PULL, LogClass, LogName, Pull, pack
-from server.keys import KeyRing, Seals
-from server.services.boxes import answer_replaced, replaced_keys
-from server.services.centre import Centre, SenderError, Work
-from server.services.destruction import heard_stations
+from server.keys import Seals
+from server.services.boxes import answer_replaced
+from server.services.centre import Centre, Work
 from server.services.leasing import issue_for_station
 from server.services.posting import close_if_over
 from server.services.reviews import review_waiting
+from server.services.senders import BoxReplacedError, Request, open_request, require_now
 from server.store import boxes, lines, logs, registry
 from server.store.registry import Station
 
@@ -29,13 +27,10 @@ def answer_pull(centre: Centre, data: bytes) -> bytes | None:
         the station follows another log than the centre's.
     """
     try:
-        pull = _verified(centre, data)
-    except SignatureError:
-        replaced = _of_replaced_box(centre, data)
-        if replaced is None:
-            raise
-        return replaced
-    return centre.write(lambda work: _answer(work, pull))
+        request = _verified(centre, data)
+        return centre.write(lambda work: _answer(work, request))
+    except BoxReplacedError as replaced:
+        return answer_replaced(centre, replaced.station)
 
 
 def acknowledge_pull(centre: Centre, data: bytes) -> str:
@@ -46,45 +41,25 @@ def acknowledge_pull(centre: Centre, data: bytes) -> str:
     Raises
     ------
     HarvestlineError
-        As ``answer_pull``.
+        As ``answer_pull``; also if a box brought it that was replaced.
     """
-    pull = _verified(centre, data)
-    return centre.write(lambda work: _acknowledged(work, pull, None).name)
+    request = _verified(centre, data)
+    return centre.write(lambda work: _acknowledged(work, request, None).name)
 
 
-def _of_replaced_box(centre: Centre, data: bytes) -> bytes | None:
-    """The centre's word to a box that was replaced, if that is who asks."""
-    with centre.store.reading() as tx:
-        before = replaced_keys(tx)
-    if not before:
-        return None
-    try:
-        ring = KeyRing(public_key for _, public_key in before.values())
-        signed = open_document(data, PULL, ring, centre.settings.document_bytes_max)
-    except SignatureError:
-        return None  # by a box of today, or by nobody: the ordinary way says which
-    station, _ = before[signed.key_id]
-    return answer_replaced(centre, signed.key_id, station)
+def _verified(centre: Centre, data: bytes) -> Request[Pull]:
+    return open_request(centre, data, PULL, Pull, centre.settings.document_bytes_max)
 
 
-def _verified(centre: Centre, data: bytes) -> Pull:
-    with centre.store.reading() as tx:
-        stations = {one.key_id: one for one in heard_stations(tx)}
-    ring = KeyRing(one.public_key for one in stations.values())
-    signed = open_document(data, PULL, ring, centre.settings.document_bytes_max)
-    pull = decode(Pull, signed.body)
-    if stations[signed.key_id].name != pull.station:
-        raise SenderError(f"expected {stations[signed.key_id].name}, got a pull for {pull.station}")
-    return pull
-
-
-def _answer(work: Work, pull: Pull) -> bytes | None:
-    station = _acknowledged(work, pull, pull.at_ms - work.at_ms)
+def _answer(work: Work, request: Request[Pull]) -> bytes | None:
+    pull = request.asked
+    station = _acknowledged(work, request, pull.at_ms - work.at_ms)
     return next_down(work, station, pull.after, pull.bytes_max)
 
 
-def _acknowledged(work: Work, pull: Pull, skew_ms: int | None) -> Station:
-    station = registry.station(work.tx, pull.station)
+def _acknowledged(work: Work, request: Request[Pull], skew_ms: int | None) -> Station:
+    station, pull = registry.station(work.tx, request.station.name), request.asked
+    require_now(work.tx, station, request.key_id)
     logs.lock_outbound(work.tx, station.name)
     if logs.outbound_hash(work.tx, station.name, pull.after) != pull.head:
         raise ChainBrokenError(

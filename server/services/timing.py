@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from core.errors import ShapeError
-from core.shape import decode, encode
-from core.signing import open_document, sign_document
+from core.shape import encode
+from core.signing import sign_document
 from core.wire.times import NONCE_CHARACTERS, TIME, TIME_REQUEST, TimeAnswer, TimeRequest
-from server.keys import KeyRing
-from server.services.centre import Centre, SenderError
-from server.services.destruction import heard_stations
+from server.services.centre import Centre
+from server.services.senders import open_request
 
 
 def answer_time(centre: Centre, data: bytes) -> bytes:
@@ -19,13 +18,8 @@ def answer_time(centre: Centre, data: bytes) -> bytes:
     HarvestlineError
         If the question is damaged, or not by an enrolled station in its own name.
     """
-    with centre.store.reading() as tx:
-        stations = {one.key_id: one for one in heard_stations(tx)}
-    ring = KeyRing(one.public_key for one in stations.values())
-    signed = open_document(data, TIME_REQUEST, ring, centre.settings.document_bytes_max)
-    asked = decode(TimeRequest, signed.body)
-    if stations[signed.key_id].name != asked.station:
-        raise SenderError(f"expected {stations[signed.key_id].name}, got one for {asked.station}")
+    bytes_max = centre.settings.document_bytes_max
+    asked = open_request(centre, data, TIME_REQUEST, TimeRequest, bytes_max).asked
     if len(asked.nonce) != NONCE_CHARACTERS:
         raise ShapeError(f"expected a nonce of {NONCE_CHARACTERS} characters")
     told = TimeAnswer(asked.station, asked.nonce, centre.now_ms())

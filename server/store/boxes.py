@@ -41,6 +41,13 @@ def of_station(tx: Tx, station: str) -> tuple[ConfirmedBox, ...]:
     return tx.recall(station_boxes, station, ask)
 
 
+def of_key(tx: Tx, key_id: str) -> ConfirmedBox | None:
+    """The box that was confirmed with that link key, if any."""
+    where = (station_boxes.c.tenant_id == tx.tenant_id, station_boxes.c.key_id == key_id)
+    row = tx.row(select(station_boxes).where(*where))
+    return read_as(ConfirmedBox, row) if row else None
+
+
 def linked(tx: Tx, station: Station) -> Station:
     """The station with the keys by which its box of today signs and opens what travels."""
     found = of_station(tx, station.name)

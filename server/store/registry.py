@@ -113,6 +113,13 @@ def find_station(tx: Tx, name: str) -> Station | None:
     return tx.recall(stations, name, ask)
 
 
+def station_of_key(tx: Tx, key_id: str) -> Station | None:
+    """The station that was enrolled with that key, if any."""
+    where = (stations.c.tenant_id == tx.tenant_id, stations.c.key_id == key_id)
+    row = tx.row(select(stations).where(*where))
+    return read_as(Station, row) if row else None
+
+
 def station(tx: Tx, name: str) -> Station:
     """The station of that name.
 

@@ -19,9 +19,9 @@ from edge_node.decide.draws import Receipt
 from edge_node.store import box, leases, logs
 from edge_node.store import village as edge_village
 from edge_node.store.box import BoxNotConfirmedError, BoxState
-from server.services.boxes import BoxReplacedError
 from server.services.centre import RequestError
 from server.services.envelopes import accept_envelope
+from server.services.senders import BoxReplacedError
 from server.services.verifying import verify
 from server.store import boxes as centre_boxes
 from server.store import logs as centre_logs
