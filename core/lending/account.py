@@ -37,13 +37,8 @@ class Amounts:
 
     def of(self, part: Part) -> int:
         """One part of it [minor units]."""
-        amounts = {
-            Part.PENALTY: self.penalty_minor,
-            Part.FEE: self.fee_minor,
-            Part.INTEREST: self.interest_minor,
-            Part.PRINCIPAL: self.principal_minor,
-        }
-        return amounts[part]
+        amount: int = getattr(self, f"{part.value}_minor")
+        return amount
 
     def negated(self) -> Amounts:
         """The same, the other way."""
@@ -237,11 +232,13 @@ class _Replay:
 
     def run_to(self, day: date) -> None:
         """Let interest and penalty run up to and not including a day."""
-        overdue = self.asked_principal_minor - self.repaid_principal_minor
-        if self.since < day and self.since > date.min:
+        owing = min(self.asked_principal_minor - self.repaid_principal_minor, self.principal_minor)
+        if date.min < self.since < day and self.principal_minor:
             self.interest.run(self.principal_minor, self.since, day)
-            self.rebate.run(self.principal_minor, self.since, day)
-            self.penalty.run(min(max(0, overdue), self.principal_minor), self.since, day)
+            if self.rebate.rate_ppm:
+                self.rebate.run(self.principal_minor, self.since, day)
+            if owing > 0:
+                self.penalty.run(owing, self.since, day)
         self.since = day
 
     def take(self, fact: Fact) -> None:
@@ -315,6 +312,8 @@ class _Replay:
 
     def late(self, day: date) -> tuple[int, date | None]:
         """How much that was due by a day is not paid, and since when."""
+        if not self.dues or self.dues[0].on > day:
+            return 0, None
         owed = self.owed()
         asked, oldest = 0, None
         for due in self.dues:

@@ -164,6 +164,15 @@ class RepaymentTerms:
     waterfall: tuple[Part, ...] = WATERFALL
     calendar: CalendarTerms | None = None
 
+    @property
+    def capitalises(self) -> bool:
+        """Whether interest may ever become principal."""
+        after_moratorium = (
+            self.schedule.moratorium_months > 0
+            and self.schedule.moratorium_interest is MoratoriumInterest.CAPITALISED
+        )
+        return self.schedule.interest is InterestKind.CAPITALISING or after_moratorium
+
 
 def waterfall_faults(waterfall: Sequence[Part]) -> list[str]:
     """What an order of payments lacks, in words."""

@@ -19,7 +19,7 @@ from core.wire.linefacts import line_facts
 from core.wire.records import Down, EvidenceDigest, Freeze, LineStatus
 from core.wire.registry import Subject, SubjectKind
 from server.services.centre import Work
-from server.services.standing import LineStanding, facts_of, priced_by, standing, zone_minutes
+from server.services.standing import LineStanding, priced_by, standing, zone_minutes
 from server.store import destroyed, lines, logs, models, moves, places, products, registry
 from server.store.evidence import KeptEvidence
 from server.store.lines import Line
@@ -64,7 +64,7 @@ def send_guest(work: Work, line: Line, station: str) -> None:
 
 def line_status(work: Work, stands: LineStanding, station: str) -> LineStatus:
     """A line as its farmer may see it at a station, with the reasons of its latest movement."""
-    line = stands.line
+    line, owed = stands.line, stands.owed
     priced = priced_by(work.tx, line)
     moved = lines.last_movement(work.tx, line.line_id)
     if moved is None:
@@ -77,8 +77,8 @@ def line_status(work: Work, stands: LineStanding, station: str) -> LineStatus:
         currency=line.currency,
         limit_minor=line.limit_minor,
         principal_minor=stands.outstanding_minor,
-        interest_minor=stands.owed.interest_minor,
-        fee_minor=stands.owed.fee_minor,
+        interest_minor=owed.interest_minor,
+        fee_minor=owed.fee_minor,
         rate_ppm=priced.credit.rate_ppm,
         due_on=line.due_on,
         as_of=stands.on.isoformat(),
@@ -87,7 +87,7 @@ def line_status(work: Work, stands: LineStanding, station: str) -> LineStatus:
         evidence_ids=moved.evidence_ids,
         open=line.is_open,
         counted_seq=logs.high_water(work.tx, LogName(station, LogClass.MONEY)),
-        facts=line_facts(priced, facts_of(work.tx, line)),
+        facts=line_facts(priced, stands.facts),
     )
 
 

@@ -32,15 +32,14 @@ def suspense_account(line_id: str) -> str:
 class LineStanding:
     """A line on a day [minor units].
 
-    ``owed.principal_minor`` is what is drawn and not repaid, and interest that became
-    principal; ``dated_ahead_minor`` what stations posted on a later day than this one;
-    ``drawn_minor`` what was ever posted; ``leased_minor`` the unspent part of leases that
-    are out, with the share of the onboarding lease.
+    ``terms`` and ``facts`` are what is owed follows from; ``drawn_minor`` what was ever
+    posted; ``leased_minor`` the unspent part of leases that are out, with the share of the
+    onboarding lease.
     """
 
     line: Line
-    owed: Amounts
-    dated_ahead_minor: int
+    terms: RepaymentTerms
+    facts: tuple[Fact, ...]
     drawn_minor: int
     pending_minor: int
     onboarding_unspent_minor: int
@@ -53,9 +52,19 @@ class LineStanding:
         return sum(book.unspent_minor for book in self.books) + self.onboarding_unspent_minor
 
     @property
+    def owed(self) -> Amounts:
+        """What is owed on the day."""
+        return account(self.terms, self.facts, self.on, agreed(self.terms, self.facts)).owed
+
+    @property
     def outstanding_minor(self) -> int:
         """The principal that counts against the limit, on whatever day it was drawn."""
-        return self.owed.principal_minor + self.dated_ahead_minor
+        drawn = [fact for fact in self.facts if fact.kind is FactKind.DRAWDOWN]
+        all_stands = not any(fact.kind is FactKind.REPAYMENT for fact in self.facts)
+        if all_stands and not self.terms.capitalises:
+            return sum(fact.amount_minor for fact in drawn)
+        ahead_minor = sum(fact.amount_minor for fact in drawn if fact.on > self.on)
+        return self.owed.principal_minor + ahead_minor
 
     @property
     def headroom_minor(self) -> int:
@@ -69,10 +78,8 @@ def standing(tx: Tx, line: Line, on: date) -> LineStanding:
     draws = leases.draws_of_line(tx, line.line_id)
     return LineStanding(
         line=line,
-        owed=owed(tx, line, on),
-        dated_ahead_minor=leases.posted_minor(
-            draw for draw in draws if draw.effective_on > on.isoformat()
-        ),
+        terms=terms_of(tx, line),
+        facts=facts_of(tx, line),
         drawn_minor=leases.posted_minor(draws),
         pending_minor=leases.pending_minor(draws),
         onboarding_unspent_minor=onboarding_unspent(tx, line),

@@ -8,8 +8,10 @@ from typing import Any
 from core.canonical import canonical_bytes
 from core.decision.card import CARD, DecisionCard
 from core.decision.policy import DecisionInputs, decide
+from core.lending.accrual import DayCount
 from core.lending.lease import LEASE, DrawState, Lease, LeaseKind
 from core.lending.limit import Movement
+from core.lending.terms import ScheduleKind, ScheduleTerms
 from core.reasons import Reason, ReasonCode
 from core.scoring.features import DailyFeature, FeatureValue
 from core.shape import encode
@@ -20,6 +22,7 @@ from core.wire import evidence as ev
 from core.wire import records as rec
 from core.wire import registry as reg
 from core.wire import telemetry as tel
+from core.wire.linefacts import LineDraw, LineFacts, LinePaid, LineTerms
 from core.wire.modelfile import MODEL
 from tests.support.models import model_hash, small_model
 from tests.support.products import crop_product
@@ -99,6 +102,13 @@ def _records() -> dict[str, tuple[rec.Up | rec.Down, Any]]:
             "line-1", "f-1", "wheat", ("plot-1",), "KES", 1_500_000, 100_000, 320, 1_500,
             140_000, "2026-09-15", "2026-05-20", Movement.RAISED, reasons, ("0f5c",),
             open=True)),
+        "line-facts": (rec.Down.LINE, rec.LineStatus(
+            "line-2", "f-1", "wheat", ("plot-1",), "KES", 1_500_000, 60_000, 320, 1_500,
+            140_000, "2026-09-15", "2026-06-20", Movement.RAISED, reasons, ("0f5c",),
+            open=True, facts=LineFacts(
+                LineTerms(DayCount.ACT_365F, ScheduleTerms(ScheduleKind.INTEREST_ONLY, 1)),
+                (LineDraw("d-1", "2026-05-20", 100_000, 1_500),),
+                (LinePaid("2026-06-15", 42_000),)))),
         "freeze": (rec.Down.FREEZE, rec.Freeze("line-1", frozen=True, reasons=reasons)),
         "evidence": (rec.Down.EVIDENCE, rec.EvidenceDigest(
             "0f5c", "ab" * 32, "plot-1", "2026-05-20", "vegetative",
