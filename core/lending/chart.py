@@ -23,6 +23,7 @@ ANY = "*"
 REQUIRED = (
     "loan/principal/*", "loan/interest/*", "loan/fee/*", "loan/penalty/*", "cash/*",
     "income/interest", "income/fee", "income/penalty", "income/rebate", "payable/*", "suspense/*",
+    "loan/written-off/*", "income/recovery", "expense/write-off",
 )  # fmt: skip
 
 

@@ -3,8 +3,8 @@
 An entry is sealed by the store (lines first, header last); here stands what makes
 one valid and what its bytes are. Debits are positive, credits negative. Accounts
 are paths: ``loan/principal/<line>``, ``loan/interest/<line>``, ``loan/fee/<line>``,
-``loan/penalty/<line>`` (what the farmer owes), ``payable/<line>`` (what is owed to the
-farmer), ``cash/<station>``, ``income/interest``, ``income/fee``, ``income/penalty``, and
+``loan/penalty/<line>`` (what the farmer owes), ``loan/written-off/<line>`` (how much of that is not
+expected any more, in credit), ``payable/<line>`` (what is owed to the farmer), ``cash/<station>``, ``income/interest``, ``income/fee``, ``income/penalty``, and
 ``income/rebate``, which lessens it.
 """
 
@@ -34,6 +34,8 @@ class EntryKind(Enum):
     PENALTY = "penalty"
     CAPITALISATION = "capitalisation"  # interest that became principal
     REBATE = "rebate"  # interest given back to who paid promptly
+    WRITE_OFF = "write_off"  # not expected any more; still owed
+    RECOVERY = "recovery"  # money that came after all
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,19 @@ class StageTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class AgreementTerms:
+    """What the farmer may still do after agreeing.
+
+    Up to ``cooling_off_days`` after the day of the first drawdown the agreement may be left
+    without a reason; what was drawn is then due ``withdrawn_repay_days`` after that, with
+    interest up to the day of its repayment and nothing on top.
+    """
+
+    cooling_off_days: int
+    withdrawn_repay_days: int
+
+
+@dataclass(frozen=True, slots=True)
 class PriceTerms:
     """Farm-gate price, with its date and source, and what is taken off it."""
 

@@ -37,6 +37,7 @@ from core.lending.kind_terms import (
 )
 from core.lending.lease import TERM_DAYS_MAX, TERM_DAYS_MIN
 from core.lending.offer import (
+    AgreementTerms,
     CapacityTerms,
     CreditTerms,
     DecisionTerms,
@@ -106,6 +107,7 @@ class Product:
     machine: MachineTerms | None = None
     voucher: VoucherTerms | None = None
     receipt: ReceiptTerms | None = None
+    agreement: AgreementTerms | None = None
 
     def on(self, day: date) -> Product:
         """The product with the price and the cap that hold on a day.
