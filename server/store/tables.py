@@ -162,6 +162,10 @@ station_boxes = _table(
     _text("public_key"), _text("key_id"), _text("seal_key"), _text("seal_key_id"),
     _flag("handed_over"), _text("request_sha256"), _text("approved_by"), _count("approved_at_ms"),
 )  # fmt: skip
+box_requests = _table(
+    "box_requests", ("station", "key_id"), _text("station"), _text("key_id"),
+    _count("generation"), _flag("handed_over"), _count("came_at_ms"), _bytes("document"),
+)  # fmt: skip
 held_leases = _table(
     "held_leases", ("lease_id",), _text("lease_id"), _text("station"), _count("generation"),
 )  # fmt: skip
