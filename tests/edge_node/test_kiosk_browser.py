@@ -13,7 +13,7 @@ from edge_node.store.notices import begin
 from tests.support.centre import Served
 from tests.support.chromium import chromium
 from tests.support.kiosk import Elapsed, kiosk_of
-from tests.support.lending_station import CARDS, Station, evidence, lease, status
+from tests.support.lending_station import CARDS, Station, evidence, lease, monthly, status
 
 DRIVER = "the browser's driver is not installed: it is no part of a station"
 api = pytest.importorskip("playwright.sync_api", reason=DRIVER)
@@ -59,7 +59,7 @@ def station(tmp_path_factory):
         reasons = (Reason(ReasonCode.LIMIT_HARVEST_LOWER, {"kg_per_ha": "1500"}),)
         told = status(
             line_id, limit, movement, as_of=as_of, reasons=reasons, principal_minor=300_000,
-            counted_seq=99,
+            counted_seq=99, facts=monthly(("d-1", "2026-04-02", 300_000)),
         )  # fmt: skip
         say(Down.LINE, told, station.at_ms)
     ends_ms = station.at_ms + 60 * MS_PER_DAY

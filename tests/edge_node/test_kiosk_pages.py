@@ -22,7 +22,7 @@ from edge_node.faces.kiosk.words import words_in
 from edge_node.store import logs
 from edge_node.store.lines import LimitStep
 from tests.support.kiosk import Elapsed, visiting
-from tests.support.lending_station import CARDS, Station, freeze, lease, status
+from tests.support.lending_station import CARDS, Station, freeze, lease, monthly, status
 
 TEMPLATES = Path(kiosk_package.__file__).parent / "templates"
 
@@ -308,6 +308,26 @@ def test_the_farmer_is_spoken_to_in_swahili(client, station):
     csrf = Forms(page.text).fields["/language"]["csrf"]
     page = client.post("/language", data={"csrf": csrf, "language": "en"})
     assert "You can draw here now" in page.text
+
+
+def test_a_farmer_sees_what_to_pay_and_when_in_both_languages(client, station):
+    facts = monthly(("d-1", "2026-04-02", 600_000), paid=[("2026-04-15", 100_000)])
+    told = status("line-1", 2_000_000, Movement.OPENED, principal_minor=500_000, facts=facts)
+    station.centre.say(Down.LINE, told, station.at_ms)
+    station.take_down()
+    page = client.post("/identify", data={"card": CARDS["f-1"], "language": "sw"})
+    assert "Utakacholipa, na lini" in page.text
+    [line] = client.get("/api/v1/kiosk/home").json()["lines"]
+    asked = [(each["on"], each["amount_minor"]) for each in line["ahead"]]
+    assert [on for on, _ in asked] == [f"2026-{month:02}-15" for month in range(4, 10)]
+    station.at_ms += 40 * MS_PER_DAY  # the payments of April and May are late by then
+    page = client.get("/home")
+    assert "Umechelewa: lipa hiki sasa" in page.text
+    csrf = Forms(page.text).fields["/language"]["csrf"]
+    page = client.post("/language", data={"csrf": csrf, "language": "en"})
+    assert "What you pay, and when" in page.text
+    assert "Late: pay this now" in page.text
+    assert page.text.count('class="late"') == 1
 
 
 def test_an_unknown_language_falls_back_to_english():

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from core.canonical import sha256_hex
 from core.decision.quote import Quote
+from core.lending.accrual import DayCount
 from core.lending.lease import Clock, Lease, LeaseKind
 from core.lending.limit import Movement
 from core.lending.product import Product, parse_product
+from core.lending.terms import ArrearsTerms, ScheduleKind, ScheduleTerms
 from core.reasons import Reason, ReasonCode
 from core.units import MS_PER_DAY, day_start_ms
+from core.wire.linefacts import LineDraw, LineFacts, LinePaid, LineTerms
 from core.wire.records import (
     Application,
     Consent,
@@ -120,6 +124,17 @@ def status(line_id: str, limit_minor: int, movement: Movement, **changes: Any) -
         "counted_seq": 0,
     }
     return LineStatus(**{**fields, **changes})
+
+
+def monthly(*drawn: tuple[str, str, int], paid: Sequence[tuple[str, int]] = ()) -> LineFacts:
+    """Facts of a line that is repaid month by month, with a penalty for being late."""
+    terms = LineTerms(
+        DayCount.ACT_365F,
+        ScheduleTerms(ScheduleKind.EQUAL_PRINCIPAL, every_months=1),
+        ArrearsTerms(0, 60_000),
+    )
+    draws = tuple(LineDraw(name, on, amount, amount * 15 // 1000) for name, on, amount in drawn)
+    return LineFacts(terms, draws, tuple(LinePaid(*each) for each in paid))
 
 
 class Station:

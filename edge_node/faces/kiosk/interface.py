@@ -178,6 +178,10 @@ def _line(one: LineStanding, words: Words) -> dict[str, Any]:
     return {
         **encode(one),
         "owed_minor": one.owed.total_minor,
+        "ahead": [
+            {"on": due.on.isoformat(), "amount_minor": due.parts.total_minor, "late": due.is_late}
+            for due in one.ahead
+        ],
         "sentences": [words.reason(reason) for reason in one.reasons],
     }
 
