@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from server.services.publishing.signing import ONLINE_ROLES, Listed, Publisher, 
 from server.services.publishing.status import updates_status
 
 PPM_PER_PERCENT = PPM // 100
+_ROOT_KEY = re.compile(r"root-([0-9]{1,9})\.key")
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _slot = click.argument("slot")
@@ -70,10 +72,14 @@ def init(
     publisher = desk.publisher
     if publisher.folder.exists:
         raise RepositoryError(f"{publisher.folder.path} holds a repository: it is not overwritten")
-    seeds = _new_root_keys(hands_of(context), root_keys_out, count)
-    write_update_seeds(publisher.online_key_file, _new_online(hands_of(context)))
+    seeds, online = _new_seeds(hands_of(context), count), _new_online(hands_of(context))
+
+    def write_keys() -> None:
+        _write_root_keys(root_keys_out, seeds)
+        write_update_seeds(publisher.online_key_file, online)
+
     with publisher.folder.held():
-        publisher.create(seeds, threshold)
+        publisher.create(seeds, threshold, write_keys)
     root = publisher.folder.metadata / "1.root.json"
     result = {"root": str(root), "root_keys": count, "threshold": threshold}
     sentence = (
@@ -138,7 +144,7 @@ def add_basemap(
 @_slot
 @_version
 @click.option("--station", "stations", multiple=True, help="A station that goes first.")
-@click.option("--percent", type=click.IntRange(0, 100), default=0, show_default=True)
+@click.option("--percent", type=click.IntRange(0, 100), help="Absent: as many as have it.")
 @json_option
 @click.pass_context
 def stage(
@@ -148,17 +154,21 @@ def stage(
     slot: str,
     version: int,
     stations: tuple[str, ...],
-    percent: int,
+    percent: int | None,
     as_json: bool,
 ) -> None:
-    """Let named stations, or a share of all, have a version.
+    """Let more named stations, or a greater share of all, have a version.
 
     SLOT is model, basemap, product/ID or prompts/LANGUAGE. Which stations are in a share
     follows from their names: a larger share keeps those that were in a smaller one.
     """
-    rollout = Rollout(stations, percent * PPM_PER_PERCENT)
-    found = _desk(context, config).stage(slot, version, rollout)
-    told = f"is staged to {', '.join(stations) or 'no station by name'} and {percent} %"
+    desk = _desk(context, config)
+    running_ppm = desk.share_ppm(slot, version)
+    share_ppm = running_ppm if percent is None else percent * PPM_PER_PERCENT
+    found = desk.stage(slot, version, Rollout(stations, share_ppm))
+    rollout = found.note.rollout
+    named = ", ".join(rollout.stations) or "no station by name"
+    told = f"is staged to {named} and {rollout.share_ppm / PPM_PER_PERCENT:g} %"
     _show(found, told, as_json=as_json)
 
 
@@ -248,9 +258,14 @@ def rotate_root(
     """
     publisher = _desk(context, config).publisher
     old = [root_seed(path) for path in root_keys]
-    new = _new_root_keys(hands_of(context), root_keys_out, count) if root_keys_out else []
+    new = _new_seeds(hands_of(context), count) if root_keys_out else []
+
+    def write_keys() -> None:
+        if root_keys_out is not None:
+            _write_root_keys(root_keys_out, new)
+
     with publisher.folder.held():
-        publisher.rotate_root(old, new, threshold)
+        publisher.rotate_root(old, new, threshold, write_keys)
     _say_root(publisher, as_json=as_json)
 
 
@@ -280,16 +295,20 @@ def _desk(context: click.Context, config: Path) -> Desk:
     return Desk(centre_of(context, config), OPERATOR)
 
 
-def _new_root_keys(hands: Hands, out: Path, count: int) -> list[bytes]:
-    seeds = [hands.random_bytes(SEED_BYTES) for _ in range(count)]
+def _new_seeds(hands: Hands, count: int) -> list[bytes]:
+    return [hands.random_bytes(SEED_BYTES) for _ in range(count)]
+
+
+def _write_root_keys(out: Path, seeds: Sequence[bytes]) -> None:
+    """Write root keys beside those that are there, numbered from the highest on."""
     try:
         out.mkdir(parents=True, exist_ok=True)
+        found = [_ROOT_KEY.fullmatch(path.name) for path in out.iterdir()]
     except OSError as error:
         raise RequestError(f"expected to write into {out}: {error}") from error
-    taken = len(list(out.glob("root-*.key")))
+    taken = max((int(match[1]) for match in found if match is not None), default=0)
     for number, seed in enumerate(seeds, start=taken + 1):
         write_update_seeds(out / f"root-{number}.key", {"root": seed})
-    return seeds
 
 
 def _new_online(hands: Hands) -> dict[str, bytes]:

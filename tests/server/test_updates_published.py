@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import stat
 from datetime import date
@@ -17,9 +18,10 @@ from core.shape import decode, encode
 from core.timeline import CLOCK_SETTING, DEMO_SETTING, clock_text
 from core.units import MS_PER_DAY, day_start_ms
 from core.wire.modelfile import Model
-from core.wire.update import ModelPack, ProductPack, vectors_that_differ
+from core.wire.update import ModelPack, ProductPack, Rollout, vectors_that_differ
 from server.app import main
 from server.services.publishing.files import VERSIONS_KEPT, Folder
+from server.services.publishing.rollout import VERSIONS_LISTED_MAX
 from server.services.publishing.signing import Publisher
 from tests.support.centre_kit import PRODUCTS, model
 from tests.support.update_repository import basemap_bytes
@@ -32,6 +34,7 @@ class Shell:
     """Runs the commands on one centre in a folder, by a clock that a test turns."""
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
         self.folder = folder
         self.config = folder / "centre" / "server.toml"
         self.at_ms = SEASON_MS
@@ -171,6 +174,65 @@ def test_a_product_waits_too_and_comes_into_force_when_it_is_promoted(shell):
     assert [p["version"] for p in shell.on("product list")["products"]] == [2]
 
 
+def test_a_roll_out_grows_and_never_shrinks_by_itself(shell):
+    shell.on("updates add-model", write_model(shell, 1))
+    shell.on("updates stage", "model", "1", "--station", "st-one", "--percent", "10")
+    assert "expected at least as many" in shell.refused(
+        "updates stage", "model", "1", "--percent", "5"
+    )
+    more = shell.on("updates stage", "model", "1", "--station", "st-two")
+    assert more["note"]["rollout"] == {"stations": ["st-one", "st-two"], "share_ppm": 100_000}
+    shell.on("updates promote", "model", "1")
+    assert "expected at least as many" in shell.refused(
+        "updates stage", "model", "1", "--percent", "10"
+    )
+    assert "is in force at this centre" in shell.refused("updates withdraw", "model", "1")
+    shell.on("updates add-model", write_model(shell, 2))
+    shell.on("updates promote", "model", "2")
+    withdrawn = shell.on("updates withdraw", "model", "1")["note"]
+    assert withdrawn["withdrawn"], "what was in force and is no more may be taken back"
+    assert "was withdrawn" in shell.refused("updates stage", "model", "1")
+
+
+def test_a_product_that_is_in_force_is_not_withdrawn_whatever_its_share(shell):
+    shell.on("updates add-product", PRODUCT)
+    shell.on("updates promote", "product/crop-season", "1")
+    desk = Publisher(
+        Folder(shell.folder / "centre" / "updates"), shell.folder / "centre" / "updates.key", 0
+    )
+    (one,) = dataclasses.replace(desk, at_ms=shell.at_ms).listed()
+    small = dataclasses.replace(one, note=dataclasses.replace(one.note, rollout=Rollout()))
+    dataclasses.replace(desk, at_ms=shell.at_ms).publish([small])  # as a crash may leave it
+    refusal = shell.refused("updates withdraw", "product/crop-season", "1")
+    assert "is in force at this centre" in refusal
+
+
+def test_versions_go_up_and_what_runs_everywhere_stays_listed(shell):
+    shell.on("updates add-model", write_model(shell, 3))
+    shell.on("updates promote", "model", "3")
+    for version in range(4, 4 + VERSIONS_LISTED_MAX + 1):
+        shell.on("updates add-model", write_model(shell, version))
+    targets = shell.on("updates status")["repository"]["targets"]
+    assert [one["note"]["version"] for one in targets] == [3, *range(5, 11)]
+    assert "expected a version above 10" in shell.refused(
+        "updates add-model", write_model(shell, 4)
+    )
+    states = {m["version"]: m["state"] for m in shell.on("model list")["models"]}
+    assert states[3] == "active"
+
+
+def test_targets_that_nobody_can_ask_for_any_more_are_removed(shell):
+    path = shell.folder / "map.pmtiles"
+    for version in range(1, VERSIONS_LISTED_MAX + 3):
+        path.write_bytes(basemap_bytes(tiles=version))
+        shell.on("updates add-basemap", path, "--version", str(version))
+    folder = shell.folder / "centre" / "updates" / "targets"
+    assert len(list(folder.rglob("*.pmtiles"))) == VERSIONS_LISTED_MAX + 2, "some may be asked for"
+    for _ in range(VERSIONS_KEPT):
+        shell.on("updates renew")
+    assert len(list(folder.rglob("*.pmtiles"))) == VERSIONS_LISTED_MAX
+
+
 def test_there_is_one_way_to_the_stations(shell):
     assert "this centre publishes updates" in shell.refused("model add", write_model(shell, 1))
     assert "this centre publishes updates" in shell.refused("product add", PRODUCT)
@@ -248,6 +310,33 @@ def test_the_root_s_keys_sign_by_threshold_and_rotate(shell):
         )
         old.signed.verify_delegate("root", found.signed_bytes, found.signatures)
         found.signed.verify_delegate("root", found.signed_bytes, found.signatures)
+
+
+@pytest.mark.parametrize("words", [("--root-keys", "2", "--threshold", "3"), ("--threshold", "0")])
+def test_a_threshold_that_cannot_be_met_leaves_no_key_behind(tmp_path, shell, words):
+    bare = Shell(tmp_path / "bare")
+    bare.run("init", "--out", bare.folder / "centre")
+    before = sorted(bare.folder.rglob("*"))
+    refusal = bare.refused("updates init", "--root-keys-out", bare.folder / "roots", *words, code=4)
+    assert "expected a threshold of 1 to the number of keys" in refusal
+    after = sorted(path for path in bare.folder.rglob("*") if path.name != ".lock")
+    assert [path for path in after if path.is_file()] == [p for p in before if p.is_file()]
+    bare.on("updates init", "--root-keys-out", bare.folder / "roots")
+    new = ["--root-keys-out", str(shell.folder / "new"), *words]
+    shell.refused("updates rotate-root", *root_keys(shell, 1, 2), *new, code=4)
+    strangers = root_keys(bare, 1, 2)
+    shell.refused("updates rotate-root", *strangers, *new[:2], code=4)
+    assert not (shell.folder / "new").exists()
+
+
+def test_new_root_keys_are_numbered_from_the_highest(shell):
+    roots = shell.folder / "roots"
+    (roots / "root-1.key").rename(shell.folder / "carried-away.key")
+    (roots / "root-note.key").write_text("no number")
+    keys = ["--root-key", str(shell.folder / "carried-away.key"), *root_keys(shell, 3)]
+    shell.on("updates rotate-root", *keys, "--root-keys-out", roots)
+    found = sorted(path.name for path in roots.iterdir())
+    assert found == [*(f"root-{n}.key" for n in (2, 3, 4, 5, 6)), "root-note.key"]
 
 
 def test_keys_that_the_root_does_not_trust_publish_nothing(shell):

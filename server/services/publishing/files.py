@@ -11,7 +11,7 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,10 @@ class Folder:
         names = [path.name for path in self.metadata.glob(f"*.{role}.json")]
         return max((int(name.partition(".")[0]) for name in names), default=0)
 
+    def versions(self, role: str) -> tuple[str, ...]:
+        """The names of a numbered role's metadata that are still here."""
+        return tuple(path.name for path in self.metadata.glob(f"*.{role}.json"))
+
     def read(self, name: str) -> bytes:
         """A metadata file.
 
@@ -79,6 +83,15 @@ class Folder:
         for path in self.metadata.glob(f"*.{role}.json"):
             if int(path.name.partition(".")[0]) <= last:
                 path.unlink()
+
+    def forget_targets(self, needed: Collection[Path]) -> None:
+        """Remove the targets that no metadata name that are still here."""
+        try:
+            for path in self.targets.rglob("*"):
+                if path.is_file() and path not in needed:
+                    path.unlink()
+        except OSError as error:
+            raise RepositoryError(f"expected to tidy {self.targets}: {error}") from error
 
     def add_target(self, path: str, source: Path) -> str:
         """Copy a target under its path and hash, and return the hash.

@@ -23,6 +23,7 @@ from core.wire.update import (
     ProductPack,
     Rollout,
     Slot,
+    TargetNote,
     UpdateKind,
 )
 from server.services import enrolment
@@ -33,7 +34,7 @@ from server.services.publishing.errors import RepositoryError
 from server.services.publishing.files import Folder
 from server.services.publishing.packs import Pack
 from server.services.publishing.signing import Listed, Publisher
-from server.store import people, products
+from server.store import models, people, products
 from server.store.people import Actor
 from server.store.products import ProductUse
 
@@ -62,17 +63,23 @@ class Desk:
         """Add a model file, signed by this centre or not yet signed, for nobody so far."""
         self._require_repository()
         model, document = read_model_file(self.centre, data)
-        register_candidate(self.centre, model, document, self.actor)
-        return self._add(packs.model_pack(model, document))
+
+        def know() -> None:
+            register_candidate(self.centre, model, document, self.actor)
+
+        return self._add(packs.model_pack(model, document), know)
 
     def add_product(self, data: bytes) -> Listed:
         """Add a product's TOML file, for nobody so far."""
         self._require_repository()
         product = packs.read_product(data)
-        self.centre.write(
-            lambda work: products.add(work.tx, product, work.at_ms, ProductUse.CANDIDATE)
-        )
-        return self._add(packs.product_pack(product))
+
+        def know() -> None:
+            self.centre.write(
+                lambda work: products.add(work.tx, product, work.at_ms, ProductUse.CANDIDATE)
+            )
+
+        return self._add(packs.product_pack(product), know)
 
     def add_prompts(self, data: bytes, version: int) -> Listed:
         """Add a language's sentences, for nobody so far."""
@@ -85,16 +92,40 @@ class Desk:
         return self._add(packs.basemap_pack(file, version))
 
     def stage(self, slot: str, version: int, rollout: Rollout) -> Listed:
-        """Let some stations have a version; a share that was given never shrinks by itself."""
-        return self._change(slot, version, "update_staged", rollout=rollout)
+        """Let more stations have a version; those that were named before go on having it.
+
+        Raises
+        ------
+        RequestError
+            If it was withdrawn, or its share would shrink: whoever has it goes on with it,
+            unless it is withdrawn.
+        """
+
+        def more(found: Listed) -> dict[str, object]:
+            running = self._offered(found).rollout
+            if rollout.share_ppm < running.share_ppm:
+                raise RequestError(
+                    f"{found.note.path} is for {running.share_ppm} ppm of the stations: expected "
+                    f"at least as many, got {rollout.share_ppm}; withdraw it to take it back"
+                )
+            stations = tuple(dict.fromkeys((*running.stations, *rollout.stations)))
+            return {"rollout": Rollout(stations, rollout.share_ppm)}
+
+        return self._change(slot, version, "update_staged", more)
+
+    def share_ppm(self, slot: str, version: int) -> int:
+        """The share of the stations that may have a version today."""
+        return self._one(slot, version).note.rollout.share_ppm
 
     def promote(self, slot: str, version: int) -> Listed:
         """Let every station have a version, and put a model or product in force here."""
-        found = self._one(slot, version)
-        if found.note.withdrawn:
-            raise RequestError(f"{found.note.path} was withdrawn: add a higher version")
-        self._put_in_force(found)
-        return self._change(slot, version, "update_promoted", rollout=Rollout(share_ppm=PPM))
+
+        def all_of_them(found: Listed) -> dict[str, object]:
+            self._offered(found)
+            self._put_in_force(found)
+            return {"rollout": Rollout(share_ppm=PPM)}
+
+        return self._change(slot, version, "update_promoted", all_of_them)
 
     def withdraw(self, slot: str, version: int) -> Listed:
         """Take a version back: stations that run it go back to what they had before.
@@ -104,12 +135,16 @@ class Desk:
         RequestError
             If it is a model or product that is in force at this centre.
         """
-        found = self._one(slot, version)
-        if found.note.rollout.share_ppm == PPM and found.note.place.kind in _IN_FORCE:
-            raise RequestError(
-                f"{found.note.path} is in force at this centre: promote a higher version instead"
-            )
-        return self._change(slot, version, "update_withdrawn", withdrawn=True)
+
+        def none_of_them(found: Listed) -> dict[str, object]:
+            if found.note.version == self._version_in_force(found.note.place):
+                raise RequestError(
+                    f"{found.note.path} is in force at this centre: promote a higher version "
+                    "instead"
+                )
+            return {"withdrawn": True}
+
+        return self._change(slot, version, "update_withdrawn", none_of_them)
 
     def renew(self) -> None:
         """Publish the same again with new last days."""
@@ -140,11 +175,17 @@ class Desk:
     def _require_repository(self) -> None:
         self.publisher.listed()
 
-    def _add(self, pack: Pack) -> Listed:
+    def _add(self, pack: Pack, know: Callable[[], None] | None = None) -> Listed:
+        """Publish a version for nobody; ``know`` makes it known at the centre before."""
         note = pack.note
         with self.folder.held():
             listed = list(self.publisher.listed())
             same = [one for one in listed if one.note.path == note.path]
+            last = max((o.note.version for o in listed if o.note.slot == note.slot), default=0)
+            if note.version <= last and not same:
+                raise RequestError(f"{note.slot}: expected a version above {last}")
+            if know is not None:
+                know()
             sha256 = (
                 self.folder.add_pack(note.path, pack.data)
                 if pack.file is None
@@ -156,14 +197,17 @@ class Desk:
             if same:
                 return same[0]
             added = Listed(note, sha256, size_bytes)
-            self.publisher.publish(_kept([*listed, added], note.slot))
+            in_force = self._version_in_force(note.place)
+            self.publisher.publish(_kept([*listed, added], note.slot, in_force))
         self._record("update_added", note.path)
         return added
 
-    def _change(self, slot: str, version: int, action: str, **changes: object) -> Listed:
+    def _change(
+        self, slot: str, version: int, action: str, change: Callable[[Listed], dict[str, object]]
+    ) -> Listed:
         with self.folder.held():
             found = self._one(slot, version)
-            note = dataclasses.replace(found.note, **changes)  # type: ignore[arg-type]
+            note = dataclasses.replace(found.note, **change(found))  # type: ignore[arg-type]
             changed = dataclasses.replace(found, note=note)
             others = [one for one in self.publisher.listed() if one != found]
             self.publisher.publish([*others, changed])
@@ -176,6 +220,22 @@ class Desk:
         if not found:
             raise RequestError(f"expected a version that was added, got {path}")
         return found[0]
+
+    def _offered(self, found: Listed) -> TargetNote:
+        if found.note.withdrawn:
+            raise RequestError(f"{found.note.path} was withdrawn: add a higher version")
+        return found.note
+
+    def _version_in_force(self, place: Slot) -> int:
+        """The version of a slot that this centre itself goes by; 0 if it goes by none."""
+        with self.centre.store.reading() as tx:
+            if place.kind is UpdateKind.MODEL:
+                active = models.active(tx)
+                return active.version if active is not None else 0
+            if place.kind is UpdateKind.PRODUCT:
+                found = {each.product_id: each.version for each in products.in_force(tx)}
+                return found.get(place.name, 0)
+        return 0
 
     def _put_in_force(self, found: Listed) -> None:
         put = _IN_FORCE.get(found.note.place.kind)
@@ -202,10 +262,18 @@ def require_no_updates(centre: Centre, instead: str) -> None:
         raise RequestError(f"this centre publishes updates: {instead}")
 
 
-def _kept(listed: Sequence[Listed], slot: str) -> list[Listed]:
-    """All other slots, and of this one the newest versions."""
+def _kept(listed: Sequence[Listed], slot: str, in_force: int) -> list[Listed]:
+    """All other slots; of this one the newest versions, and what most stations go by.
+
+    That is the version in force here, and the newest that was promoted.
+    """
     own = sorted((o for o in listed if o.note.slot == slot), key=lambda o: -o.note.version)
-    return [o for o in listed if o.note.slot != slot] + own[:VERSIONS_LISTED_MAX]
+    everywhere = [o for o in own if o.note.rollout.share_ppm == PPM and not o.note.withdrawn]
+    held = [o for o in own if o.note.version == in_force] + everywhere[:1]
+    newest = own[:VERSIONS_LISTED_MAX]
+    return [
+        *(o for o in listed if o.note.slot != slot), *newest, *(o for o in held if o not in newest)
+    ]  # fmt: skip
 
 
 def _unfinished(_folder: str, names: list[str]) -> list[str]:

@@ -71,8 +71,15 @@ class Publisher:
     online_key_file: Path
     at_ms: int
 
-    def create(self, root_seeds: Sequence[bytes], threshold: int) -> None:
+    def create(
+        self, root_seeds: Sequence[bytes], threshold: int, write_keys: Callable[[], None]
+    ) -> None:
         """Sign the first root, and publish no targets.
+
+        Parameters
+        ----------
+        write_keys
+            Puts the root's and the online keys in their places, once all else is known good.
 
         Raises
         ------
@@ -81,6 +88,8 @@ class Publisher:
         """
         if self.folder.exists:
             raise RepositoryError(f"{self.folder.path} holds a repository: it is not overwritten")
+        _require_threshold(len(root_seeds), threshold)
+        write_keys()
         root = Root(version=1, expires=self._in_days(ROOT_DAYS), consistent_snapshot=True)
         self._key_root(root, root_seeds, threshold)
         self._write_root(root, root_seeds)
@@ -120,14 +129,21 @@ class Publisher:
         self.publish(listed)
 
     def rotate_root(
-        self, old_seeds: Sequence[bytes], new_seeds: Sequence[bytes], threshold: int
+        self,
+        old_seeds: Sequence[bytes],
+        new_seeds: Sequence[bytes],
+        threshold: int,
+        write_keys: Callable[[], None],
     ) -> None:
         """Sign a root with new root keys; both the old and the new ones must sign it.
 
-        Without new seeds the same keys go on until a later day.
+        Without new seeds the same keys go on until a later day. ``write_keys`` puts the new
+        ones where they are carried away from, once all else is known good.
         """
         root = self._next_root(old_seeds)
         if new_seeds:
+            _require_threshold(len(new_seeds), threshold)
+            write_keys()
             for keyid in list(root.roles[Root.type].keyids):
                 root.revoke_key(keyid, Root.type)
             self._key_root(root, new_seeds, threshold)
@@ -167,17 +183,21 @@ class Publisher:
         self.folder.write(TIMESTAMP, self._signed(timestamp, "timestamp"))
         for role in ("targets", "snapshot"):
             self.folder.forget_old(role)
+        self.folder.forget_targets(self._needed())
+
+    def _needed(self) -> set[Path]:
+        """The files that some targets metadata name which a station may be in the middle of."""
+        return {
+            self.folder.path_of(path, target.hashes["sha256"])
+            for name in self.folder.versions("targets")
+            for path, target in self._load(Targets, name).targets.items()
+        }
 
     def _timestamp_version(self) -> int:
         known = (self.folder.metadata / TIMESTAMP).is_file()
         return int(self._load(Timestamp, TIMESTAMP).version) if known else 0
 
     def _key_root(self, root: Root, seeds: Sequence[bytes], threshold: int) -> None:
-        if not 1 <= threshold <= len(seeds) <= ROOT_KEYS_MAX:
-            raise RepositoryError(
-                f"expected a threshold of 1 to the number of keys ({len(seeds)}, at most "
-                f"{ROOT_KEYS_MAX}), got {threshold}"
-            )
         for signer in _signers(seeds):
             root.add_key(signer.public_key, Root.type)
         root.roles[Root.type].threshold = threshold
@@ -246,6 +266,14 @@ class Publisher:
     def _in_days(self, days: int) -> datetime:
         now = datetime.fromtimestamp(self.at_ms // MS_PER_S, UTC)
         return now + timedelta(days=days)
+
+
+def _require_threshold(keys_count: int, threshold: int) -> None:
+    if not 1 <= threshold <= keys_count <= ROOT_KEYS_MAX:
+        raise RepositoryError(
+            f"expected a threshold of 1 to the number of keys ({keys_count}, at most "
+            f"{ROOT_KEYS_MAX}), got {threshold}"
+        )
 
 
 def root_seed(path: Path) -> bytes:

@@ -85,7 +85,12 @@ def updates_status(desk: Desk) -> UpdatesStatus:
 
 def _in_use(words: list[StationVersion]) -> InUse:
     last = words[-1]
-    bad = [one for one in words if one.act != UpdateAct.ACTIVATED.value]
+    # A version below the one in use is history: the station has gone past it.
+    bad = [
+        one
+        for one in words
+        if one.act != UpdateAct.ACTIVATED.value and one.version > last.in_use_version
+    ]
     refused = bad[-1] if bad else None
     return InUse(
         station=last.station,
