@@ -55,3 +55,4 @@ def test_a_package_without_a_wheel_is_noticed(tmp_path: Path):
     require_the_index(done)
     assert done.returncode != 0
     assert "rpi-gpio" in done.stderr.lower().replace(".", "-")
+    assert "no usable wheels" in done.stderr

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import time
 import tracemalloc
 import unicodedata
 import zlib
@@ -45,7 +44,6 @@ KEYS = KnownKeys.of(STATION)
 NAME = LogName("kijani", LogClass.MONEY)
 RECORDS = tuple(Record(i, "consent", 1000 + i, 5, {"n": i, "text": "ü" * i}) for i in range(1, 6))
 GOOD = pack(NAME, GENESIS, RECORDS, STATION)
-SECONDS_MAX = 20.0  # under tracemalloc, on a busy machine
 # A bomb is refused before it is parsed; what it is inflated to may be there twice (the
 # inflater's pieces and the whole), and one record of it parsed and written again.
 MEMORY_BYTES_MAX = 3 * RAW_BYTES_MAX
@@ -95,7 +93,6 @@ BOMBS = {
 
 @pytest.mark.parametrize("name", sorted(BOMBS))
 def test_a_signed_bomb_is_refused_soon_and_in_little_memory(name: str) -> None:
-    began_s = time.perf_counter()
     tracemalloc.start()
     try:
         with pytest.raises(HarvestlineError):
@@ -103,7 +100,6 @@ def test_a_signed_bomb_is_refused_soon_and_in_little_memory(name: str) -> None:
         peak_bytes = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert time.perf_counter() - began_s < SECONDS_MAX
     assert peak_bytes < MEMORY_BYTES_MAX
 
 

@@ -12,27 +12,13 @@ from core.wire.carrier import MAGIC, documents_in, framed
 from core.wire.envelope import MAGIC as ENVELOPE_MAGIC
 from core.wire.envelope import LogClass
 from edge_node.decide.desk import RequestError
-from edge_node.faces.carrier import FAILURES_MAX, PATH, REST_MS, Beside, Cargo, Door, carrier
+from edge_node.faces.carrier import FAILURES_MAX, PATH, REST_MS, Cargo, Door
 from edge_node.store import logs, outbox
 from edge_node.sync.stick import export_to, import_from
-from tests.support.centre import Served
+from tests.support.carrier_door import RIGHT, TOKEN, Turned, served_door
 from tests.support.lending_station import Down, Station, farmer
 
-TOKEN = "carrier-token-of-station-kijani-0001"
-RIGHT = {"authorization": f"Bearer {TOKEN}"}
 BYTES_MAX = 200_000
-
-
-class Turned:
-    at_ms = 1_000
-
-    def __call__(self):
-        return self.at_ms
-
-
-async def _pages(scope, receive, send):
-    await send({"type": "http.response.start", "status": 418, "headers": []})
-    await send({"type": "http.response.body", "body": b"pages"})
 
 
 @pytest.fixture
@@ -58,11 +44,11 @@ def device(station, elapsed):
     def take_in(file):
         return encode(import_from(station.db, station.ends, file, "carrier", station.clock))
 
-    app = Beside(_pages, carrier(Door(TOKEN, elapsed), Cargo(hand_out, take_in, BYTES_MAX)))
-    served = Served(app)
-    with httpx.Client(base_url=served.url, trust_env=False) as client:
+    with (
+        served_door(Cargo(hand_out, take_in, BYTES_MAX), elapsed) as url,
+        httpx.Client(base_url=url, trust_env=False) as client,
+    ):
         yield client
-    served.close()
 
 
 def test_a_device_carries_envelopes_up_and_the_answer_down(station, device):

@@ -13,17 +13,16 @@ from core.shape import encode
 from core.wire.carrier import MAGIC, documents_in, framed
 from core.wire.envelope import MAGIC as ENVELOPE_MAGIC
 from core.wire.envelope import LogClass
-from edge_node.faces.carrier import PATH, Cargo, Door, carrier
+from edge_node.faces.carrier import PATH, Cargo
 from edge_node.store import logs, outbox, village
 from edge_node.store.database import open_database
 from edge_node.store.outbox import trust_clock
 from edge_node.sync.applying import apply_envelope
 from edge_node.sync.stick import export_to, import_file, import_from
-from tests.support.centre import Served, elapsed_ms
+from tests.support.carrier_door import RIGHT, served_door
+from tests.support.centre import elapsed_ms
 from tests.support.lending_station import Down, Station, farmer
 
-TOKEN = "carrier-token-of-station-kijani-0001"
-RIGHT = {"authorization": f"Bearer {TOKEN}"}
 FARMERS = range(10, 16)
 
 
@@ -76,9 +75,8 @@ def parts(station):
 @pytest.fixture
 def url(parts):
     cargo = Cargo(parts[0].hand_out, parts[0].take_in, 1_000_000)
-    served = Served(carrier(Door(TOKEN, elapsed_ms), cargo))
-    yield served.url
-    served.close()
+    with served_door(cargo, elapsed_ms) as found:
+        yield found
 
 
 def device(url, content):

@@ -39,11 +39,13 @@ AS_AT_THE_EDGE = """
 import sys
 sys.modules["numpy"] = sys.modules["pandas"] = None
 from edge_node.app import main
-from edge_node.commands.journal import BYTES_PER_MIB, FILES_KEPT
 main()
 """
-PERSONAL = ("wanjiku", "achieng", "722 000", "722000", "plot-1", "farmer", *CARDS.values())
-FARMERS = re.compile(r"(?<![0-9a-z])f-[12]\b")  # a hash or a number may hold such letters within
+# Whole words and numbers: a hash, a count or a time may hold such letters and digits within.
+WORDS = ("wanjiku", "achieng", r"(?:\+?254|0)? ?722 ?000 ?111", "plot-1", "farmer", "f-[12]")
+PERSONAL = re.compile(
+    rf"(?<![0-9a-z.])(?:{'|'.join((*WORDS, *map(re.escape, CARDS.values())))})(?![0-9a-z])"
+)
 
 
 @dataclass
@@ -216,4 +218,16 @@ def test_a_station_that_is_told_to_stop_says_so_and_leaves_no_word(live: Live):
 
 
 def _personal(text: str) -> list[str]:
-    return [each for each in PERSONAL if each in text.lower()] + FARMERS.findall(text.lower())
+    return PERSONAL.findall(text.lower())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [NAME, PHONE, PHONE.replace(" ", ""), "0722000111", "f-1", "x=plot-1,", *CARDS.values()],
+)
+def test_the_guard_above_finds_whoever_is_named(text: str):
+    assert _personal(f'{{"a": "{text}"}}')
+
+
+def test_the_guard_above_finds_nobody_in_counts_and_hashes():
+    assert not _personal("bytes 1.722000111e+09 97220001115 sum 0.722000111 9f-12ab plot-10")

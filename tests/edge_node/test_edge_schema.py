@@ -18,6 +18,7 @@ from edge_node.store.database import (
     open_database,
 )
 from edge_node.store.schema import SchemaFile, migrate, schema_files
+from edge_node.store.turns import Turn
 from tests.support.edge_station import NOW_MS
 
 RELEASED = schema_files()[:1]
@@ -139,6 +140,7 @@ def test_second_writer_waits_instead_of_failing_on_a_stale_snapshot(tmp_path: Pa
     first, second = open_database(tmp_path / "s.db"), open_database(tmp_path / "s.db")
     migrate(first, NOW_MS)
     second.conn.execute("PRAGMA busy_timeout=1")
+    second.turn = Turn()  # as in another process, which knows nothing of the turn here
     with first.atomic():
         first.execute("INSERT INTO streams (device_id, epoch) VALUES ('a', 'b')")
         # Refused at its beginning, when nothing is lost by trying again.

@@ -6,12 +6,15 @@ from dataclasses import replace
 
 import pytest
 
+from core.decision.policy import Verdict, decide
+from core.reasons import Reason, ReasonCode
 from core.wire.envelope import GENESIS
+from core.wire.records import Application
 from server.services import enrolment
 from server.services.verifying import verify
 from server.store import leases, lines
-from tests.support.centre_kit import TESTER, Kit, StationKit, keys_of
-from tests.support.kiosk_kit import deliver, draw, flags, open_at_kiosk
+from tests.support.centre_kit import TESTER, Kit, StationKit, keys_of, model
+from tests.support.kiosk_kit import card_of, deliver, draw, flags, open_at_kiosk
 
 
 @pytest.fixture
@@ -60,6 +63,14 @@ def test_the_home_rule_bounds_a_person_to_one_first_line(kit: Kit, guest: Statio
     line_id = borrow(kit, kit.station, 1)
     deliver(kit)
     assert not kit.read(lines.get, line_id).frozen
+    homes = {body["farmer_id"]: body["home_station"] for body in kit.station.bodies("farmer")}
+    assert homes["farmer-c"] == "st-one"
     guest.pull(kit.centre)
-    homes = {body["farmer_id"]: body["home_station"] for body in guest.bodies("farmer")}
-    assert homes.get("farmer-c", "st-one") == "st-one"  # there the desk sends them home
+    assert "farmer-c" not in {body["farmer_id"] for body in guest.bodies("farmer")}
+    # A guest's desk that knows them all the same, from an agent's list, sends them home.
+    asked = Application("app-2", "farmer-c", kit.product.product_id, ("plot-c1",), 500_000, "KES")
+    at_home = card_of(kit, asked, 500_000)
+    assert at_home.outcome.verdict is Verdict.APPROVE
+    outcome = decide(replace(at_home.inputs, station="st-two"), model(), kit.product)
+    assert outcome.verdict is Verdict.DECLINE
+    assert outcome.reasons == (Reason(ReasonCode.DECISION_OTHER_STATION),)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ShapeError
+from core.units import MS_PER_DAY
 from firmware_sim.adversaries import (
     Adversary,
     Bucket,
@@ -22,10 +23,14 @@ from firmware_sim.adversaries import (
 )
 from firmware_sim.adversaries.kinds import adversary_of
 from firmware_sim.config import SettingError
+from firmware_sim.device.machine import BATTERY_METRIC
 from firmware_sim.device.models import SAMPLE_MS
+from firmware_sim.fleet.flash import FlashInMemory
 from firmware_sim.fleet.fleet import Fleet
 from firmware_sim.fleet.member import Member
-from firmware_sim.fleet.village import Habits
+from firmware_sim.fleet.station import uplink_to
+from firmware_sim.fleet.unit import Unit
+from firmware_sim.fleet.village import Habits, season_start_ms
 from firmware_sim.sensors.faults import NO_FAULTS
 from tests.support.edge_station import eventually
 from tests.support.requirements import require
@@ -61,6 +66,26 @@ def members(adversary: Adversary, *devices: str) -> tuple[Member, ...]:
     district, _ = season()
     everyone = enlisted(season(), secrets_of(district), [adversary], HABITS)
     return tuple(m for m in everyone if m.spec.device in devices)
+
+
+def measured(member: Member, day: float) -> list[dict[str, int]]:
+    """What a device measures until a day of the season where nobody hears it.
+
+    But for its battery, which every message empties.
+    """
+    uplink = uplink_to("nowhere", "127.0.0.1:1", "00" * 32)
+    start_ms = season_start_ms(season()[1])
+    unit = Unit(member, uplink, FlashInMemory(), "alone", start_ms)
+    unit.live(start_ms + round((day + SLACK_DAYS) * MS_PER_DAY))
+    return [without_battery(sample.values) for sample in unit.device.memory.outbox]
+
+
+def without_battery(values: Mapping[str, int]) -> dict[str, int]:
+    return {metric: value for metric, value in values.items() if metric != BATTERY_METRIC}
+
+
+def stored(village: VillageStation, device: str) -> list[dict[str, int]]:
+    return [without_battery(values) for values in village.told(device).values()]
 
 
 def lived(village: VillageStation, fleet: Fleet, days: Sequence[float]) -> None:
@@ -113,21 +138,26 @@ def test_stolen_password_without_the_key_is_a_wrong_signature(embedded: VillageS
 def test_replayed_bytes_change_nothing(embedded: VillageStation) -> None:
     crowd = members(Replay("soil-05", ReplayWay.SAME), "soil-05")
     with embedded.fleet(crowd) as fleet:
-        lived(embedded, fleet, (1, 2, 3))
+        lived(embedded, fleet, (1,))
+        before = embedded.told("soil-05")
+        lived(embedded, fleet, (2, 3))
         eventually(lambda: embedded.station.intake.state().known_count == 2 * SAMPLES_A_DAY)
-    assert len(embedded.told("soil-05")) == 3 * SAMPLES_A_DAY
+    told = embedded.told("soil-05")
+    assert (len(before), len(told)) == (SAMPLES_A_DAY, 3 * SAMPLES_A_DAY)
+    assert before.items() <= told.items()
     assert embedded.refused() == {}
 
 
 def test_replayed_counters_with_other_values_are_held_apart(embedded: VillageStation) -> None:
-    honest = members(Replay("soil-06", ReplayWay.SAME), "soil-05")
     crowd = members(Replay("soil-05", ReplayWay.ALTERED), "soil-05")
     with embedded.fleet(crowd) as fleet:
-        lived(embedded, fleet, (1, 2))
+        lived(embedded, fleet, (1,))
+        before = embedded.told("soil-05")
+        lived(embedded, fleet, (2,))
         eventually(lambda: embedded.refused() == {"conflict": 1})
-    before = embedded.told("soil-05")
-    assert len(before) == 2 * SAMPLES_A_DAY
-    assert honest[0].mischief is None
+    told = embedded.told("soil-05")
+    assert (len(before), len(told)) == (SAMPLES_A_DAY, 2 * SAMPLES_A_DAY)
+    assert before.items() <= told.items()  # no value is one more than it was
 
 
 def test_clone_shows_as_a_second_epoch_of_one_device(embedded: VillageStation) -> None:
@@ -138,9 +168,12 @@ def test_clone_shows_as_a_second_epoch_of_one_device(embedded: VillageStation) -
         assert fleet.wait_acknowledged(PATIENCE_S), fleet.reasons()
         assert fleet.counts().sessions > 2  # each throws the other out of the broker
     told = embedded.told("soil-01")
-    epochs = {epoch for epoch, _ in told}
-    assert len(epochs) == 2
-    assert len(told) == 2 * SAMPLES_A_DAY
+    by_epoch = [
+        [without_battery(values) for (epoch, _), values in told.items() if epoch == one]
+        for one in sorted({epoch for epoch, _ in told})
+    ]
+    # The clone measures where it stands, in the name of the true one.
+    assert sorted(by_epoch, key=str) == sorted((measured(one, 1) for one in crowd), key=str)
 
 
 def test_clone_with_copied_flash_contradicts_the_stored_numbers(embedded: VillageStation) -> None:
@@ -151,7 +184,7 @@ def test_clone_with_copied_flash_contradicts_the_stored_numbers(embedded: Villag
         eventually(lambda: embedded.refused().get("conflict", 0) > 0, timeout_s=PATIENCE_S)
     told = embedded.told("soil-01")
     assert len({epoch for epoch, _ in told}) == 1
-    assert len(told) == SAMPLES_A_DAY
+    assert stored(embedded, "soil-01") in [measured(one, 1) for one in crowd]
 
 
 def test_idle_tractor_gathers_hours_and_no_ground(embedded: VillageStation) -> None:
@@ -194,9 +227,16 @@ def test_rerun_says_old_weeks_as_new(embedded: VillageStation) -> None:
 
 def test_honest_devices_of_the_village_read_the_same_beside_adversaries() -> None:
     district, _ = season()
+    adversaries = [
+        Clone("soil-01", "soil-09"), Bucket("soil-02", 380_000, 0), Replay("soil-05"),
+        Spoof("soil-03", "soil-04", SpoofWay.PASSWORD),
+    ]  # fmt: skip
     plain = enlisted(season(), secrets_of(district), [], HABITS)
-    crowd = enlisted(season(), secrets_of(district), [Clone("soil-01", "soil-09")], HABITS)
-    assert [m.name for m in crowd] == [*(m.name for m in plain), "soil-01@clone"]
+    crowd = enlisted(season(), secrets_of(district), adversaries, HABITS)
+    assert [m.name for m in crowd[len(plain) :]] == ["soil-01@clone", "soil-04@spoof"]
+    told = {member.name: measured(member, 2) for member in crowd[: len(plain)]}
+    honest = {member.name: measured(member, 2) for member in plain}
+    assert {name for name in honest if told[name] != honest[name]} == {"soil-02"}
 
 
 @pytest.mark.parametrize(
