@@ -296,5 +296,5 @@ def test_a_forecast_comes_down_with_the_centres_log(tmp_path):
      ("2026-04-01", (0,) * 31)],
 )  # fmt: skip
 def test_a_forecast_that_cannot_be_is_refused(issued_on, rain_um):
-    with pytest.raises((ShapeError, UnitError), match="expected|must be a date"):
+    with pytest.raises((ShapeError, UnitError), match=r"expected|must be a date"):
         Forecast("", issued_on, rain_um)
