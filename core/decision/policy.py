@@ -150,8 +150,9 @@ def _set_amount(base: Outcome, inputs: DecisionInputs, product: Product) -> Outc
     if amount == 0:
         reasons = (Reason(ReasonCode.DECISION_CAPACITY),)
         return replace(base, verdict=Verdict.DECLINE, reasons=reasons)
-    price = quote(product, amount, date.fromisoformat(inputs.decided_on))
-    if price.apr_ppm > product.credit.apr_cap_ppm:
+    decided_on = date.fromisoformat(inputs.decided_on)
+    price = quote(product, amount, decided_on)
+    if price.apr_ppm > product.apr_cap_ppm_on(decided_on):
         reasons = (Reason(ReasonCode.DECISION_PRICE_CAP),)
         return replace(base, verdict=Verdict.DECLINE, reasons=reasons)
     less = (Reason(ReasonCode.DECISION_CAPACITY),) if amount < asked else ()

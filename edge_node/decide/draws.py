@@ -198,7 +198,7 @@ def _price(product: Product, amount_minor: int, today: date) -> Quote | Reason:
     if today >= date.fromisoformat(product.due_on):
         return Reason(ReasonCode.DRAW_SEASON_OVER)
     price = quote(product, amount_minor, today)
-    if price.apr_ppm > product.credit.apr_cap_ppm:
+    if price.apr_ppm > product.apr_cap_ppm_on(today):
         return Reason(ReasonCode.DRAW_PRICE_CAP)
     return price
 

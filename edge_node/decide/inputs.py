@@ -17,9 +17,10 @@ from core.lending.limit import (
     HerdView,
     Household,
     PlotView,
+    Seen,
     Terms,
     crop_terms,
-    herd_terms,
+    limit_terms,
     sowing_terms,
 )
 from core.lending.product import Product, ProductKind
@@ -69,9 +70,9 @@ def pledged(
 
 def fits(subject: Subject, product: Product) -> bool:
     """Whether a product lends against such a subject."""
-    if product.kind is ProductKind.LIVESTOCK:
-        return subject.kind is SubjectKind.HERD
-    in_season = subject.season_id in ("", product.season_id)
+    if product.kind.pledge != SubjectKind.PLOT.value:
+        return subject.kind.value == product.kind.pledge
+    in_season = not product.season_id or subject.season_id in ("", product.season_id)
     return subject.kind is SubjectKind.PLOT and subject.crop == product.crop and in_season
 
 
@@ -106,7 +107,7 @@ def capacity_minor(
     if terms is not None:
         return terms.limit(product.credit.rounding_unit_minor)
     first_minor = product.lease.onboarding_minor_per_line
-    if product.kind is ProductKind.LIVESTOCK:
+    if not product.stages:
         return first_minor
     sown = sowing_terms(product, [_plot_view(one, today) for one in subjects])
     return min(first_minor, sown.limit(product.credit.rounding_unit_minor))
@@ -120,10 +121,14 @@ def evidence_ids(subjects: Sequence[Pledged]) -> tuple[str, ...]:
 def _terms(
     product: Product, farmer: Farmer, subjects: Sequence[Pledged], today: date
 ) -> Terms | None:
-    if product.kind is ProductKind.LIVESTOCK:
-        return herd_terms(product, [_herd_view(one, today) for one in subjects])
     household = Household(farmer.household_size)
-    return crop_terms(product, [_plot_view(one, today) for one in subjects], household)
+    if product.kind is ProductKind.LIVESTOCK:
+        herds = tuple(_herd_view(one, today) for one in subjects)
+        return limit_terms(product, Seen(herds=herds), household, today)
+    plots = tuple(_plot_view(one, today) for one in subjects)
+    if product.kind is ProductKind.CROP:
+        return crop_terms(product.on(today), plots, household)
+    return limit_terms(product, Seen(plots), household, today)
 
 
 def _plot_view(one: Pledged, today: date) -> PlotView:
@@ -147,6 +152,7 @@ def _herd_view(one: Pledged, today: date) -> HerdView:
         herd_id=one.subject.subject_id,
         heads=one.subject.heads,
         age_days=_age_days(evidence, today),
+        tags_read=one.subject.heads,  # read at registration; the centre holds them to the reader
         forage_p10_ppm=evidence.yield_p10_kg_per_ha if evidence else None,
         forage_p50_ppm=evidence.yield_p50_kg_per_ha if evidence else None,
         evidence_id=evidence.evidence_id if evidence else "",

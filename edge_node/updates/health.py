@@ -18,8 +18,8 @@ from core.canonical import canonical_bytes, canonical_hash, parse_canonical
 from core.decision.policy import DecisionInputs, decide
 from core.decision.quote import quote
 from core.errors import HarvestlineError
-from core.lending.limit import HerdView, Household, PlotView, crop_terms, herd_terms, sowing_terms
-from core.lending.product import Product, ProductKind, parse_product
+from core.lending.limit import HerdView, Household, PlotView, Seen, limit_terms
+from core.lending.product import Product, parse_product
 from core.scoring.features import FeatureValue
 from core.shape import decode
 from core.signing import Verifier, open_document
@@ -151,12 +151,12 @@ def _product(note: TargetNote, data: bytes, measure: Measure) -> Found:
 def _simulate(note: TargetNote, product: Product, measure: Measure) -> None:
     """Price, limit and decide with it, as the kiosk would."""
     credit, drawn_on = product.credit, _first_day(product)
+    cap_ppm = product.apr_cap_ppm_on(drawn_on)
     for amount in (credit.draw_step_minor, credit.limit_max_minor):
         price = quote(product, amount, drawn_on)
         _require(
-            price.apr_ppm <= credit.apr_cap_ppm, note,
-            f"a draw of {amount} costs {price.apr_ppm} ppm a year, the cap is "
-            f"{credit.apr_cap_ppm}",
+            price.apr_ppm <= cap_ppm, note,
+            f"a draw of {amount} costs {price.apr_ppm} ppm a year, the cap is {cap_ppm}",
         )  # fmt: skip
     for limit in _limits(product):
         _require(0 <= limit <= credit.limit_max_minor, note, f"it leads to a limit of {limit}")
@@ -175,18 +175,20 @@ def _first_day(product: Product) -> date:
 
 def _limits(product: Product) -> list[int]:
     unit = product.credit.rounding_unit_minor
-    if product.kind is ProductKind.LIVESTOCK:
-        forages = [HerdView("herd", _HEADS, 0, ppm, ppm) for ppm in (0, PPM // 2, PPM)]
-        terms = [herd_terms(product, [view]) for view in forages]
-        return [one.limit(unit) for one in terms if one is not None]
-    limits = []
-    for stage in product.stages:
-        for kg in _YIELDS_KG_PER_HA:
-            view = PlotView("plot", _HECTARE_M2, stage.stage, stage.stage, 0, kg, kg, "simulated")
-            found = crop_terms(product, [view], Household(5))
-            limits += [found.limit(unit)] if found is not None else []
-    first = PlotView("plot", _HECTARE_M2, product.stages[0].stage, product.stages[0].stage, 0)
-    return [*limits, sowing_terms(product, [first]).limit(unit)]
+    seen = [Seen(herds=(HerdView("herd", _HEADS, 0, ppm, ppm, tags_read=_HEADS),))
+            for ppm in (0, PPM // 2, PPM)]  # fmt: skip
+    if product.kind.pledge == "plot":
+        stages = [stage.stage for stage in product.stages] or [""]
+        seen = [_plot(stage, kg) for stage in stages for kg in _YIELDS_KG_PER_HA]
+        seen.append(_plot(stages[0], None))
+    on, home = _first_day(product), Household(5)
+    terms = [limit_terms(product, each, home, on) for each in seen]
+    return [one.limit(unit) for one in terms if one is not None]
+
+
+def _plot(stage: str, yield_kg_per_ha: int | None) -> Seen:
+    kg = yield_kg_per_ha
+    return Seen((PlotView("plot", _HECTARE_M2, stage, stage, 0, kg, kg, "simulated"),))
 
 
 def _inputs(product: Product, measure: Measure) -> DecisionInputs:

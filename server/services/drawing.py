@@ -149,12 +149,16 @@ def _fault_of_price(work: Work, draw: Drawdown) -> str:
     line = lines.find(work.tx, draw.line_id)
     if line is None or draw.state is DrawState.VOIDED:
         return ""
-    known = [each.credit for each in products.every_version(work.tx, line.product_id)]
-    fees = {share_ppm(draw.amount_minor, credit.fee_ppm) for credit in known}
+    known = products.every_version(work.tx, line.product_id)
+    fees = {share_ppm(draw.amount_minor, each.credit.fee_ppm) for each in known}
     if draw.fee_minor not in fees:
         told = " or ".join(str(fee) for fee in sorted(fees))
         return f"draw {draw.draw_id}: its fee is {draw.fee_minor}, the product's is {told}"
-    cap_ppm = max(credit.apr_cap_ppm for credit in known)
+    drawn_on = civil_date(draw.effective_on)
+    cap_ppm = max(
+        each.credit.apr_cap_ppm if drawn_on is None else each.apr_cap_ppm_on(drawn_on)
+        for each in known
+    )
     if not 0 <= draw.apr_ppm <= cap_ppm:
         return f"draw {draw.draw_id}: its rate is {draw.apr_ppm} ppm, the cap is {cap_ppm}"
     return ""

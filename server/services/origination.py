@@ -14,8 +14,8 @@ from core.canonical import canonical_hash, sha256_hex
 from core.decision.card import CARD, DecisionCard
 from core.decision.policy import DecisionInputs, Verdict, decide
 from core.lending.agreement import AgreementReason
-from core.lending.limit import HerdView, PlotView, Terms, herd_terms, sowing_terms
-from core.lending.product import Product, ProductKind
+from core.lending.limit import HerdView, Household, PlotView, Seen, Terms, limit_terms
+from core.lending.product import Product
 from core.scoring.features import FeatureValue
 from core.shape import encode
 from core.signing import sign_document
@@ -63,6 +63,14 @@ class _Case:
     today: date
 
 
+@dataclass(frozen=True, slots=True)
+class _Consented:
+    """The consents that a decision may rest on, and for which purposes."""
+
+    consent_ids: tuple[str, ...]
+    purposes: tuple[str, ...]
+
+
 def open_lines(
     centre: Centre, product_id: str, lines_share_ppm: int, purposes: tuple[str, ...], actor: Actor
 ) -> tuple[Opened, ...]:
@@ -83,8 +91,33 @@ def open_lines(
     with centre.store.reading() as tx:
         eligible = _eligible(centre.work(tx, centre.now_ms()), product_id)
     chosen = eligible[: share_ppm(len(eligible), lines_share_ppm)]
-    opening = partial(_open, product_id=product_id, purposes=purposes, actor=actor)
+    opening = partial(_open_enrolled, product_id=product_id, purposes=purposes, actor=actor)
     return tuple(centre.write(partial(opening, farmer_id=each)) for each in sorted(chosen))
+
+
+def open_for(work: Work, farmer_id: str, product_id: str, actor: Actor) -> Opened:
+    """Decide for one farmer on what they have consented to before, and open if approved.
+
+    Raises
+    ------
+    RequestError
+        If there is no model in use, no dossier, nothing to lend against, or an open line.
+    """
+    product = products.newest(work.tx, product_id)
+    farmer = registry.farmer(work.tx, farmer_id)
+    taken = any(
+        line.is_open and line.product_id == product_id
+        for line in lines.of_farmer(work.tx, farmer_id)
+    )
+    if taken or not _pledged(work, farmer, product):
+        raise RequestError(
+            f"expected that farmer {farmer_id} has no open line of {product_id} and something "
+            f"that it lends against, got {'an open line' if taken else 'nothing to lend against'}"
+        )
+    given = reports.granted_purposes(work.tx, farmer_id)
+    wanted = {each: given[each] for each in product.decision.purposes if each in given}
+    consented = _Consented(tuple(sorted(set(wanted.values()))), tuple(sorted(wanted)))
+    return _open(work, _case(work, farmer_id, product_id), consented, actor)
 
 
 def _eligible(work: Work, product_id: str) -> list[str]:
@@ -106,29 +139,33 @@ def _eligible(work: Work, product_id: str) -> list[str]:
 def _pledged(work: Work, farmer: Farmer, product: Product) -> tuple[Subject, ...]:
     """What of a farmer's a product lends against."""
     owned = registry.subjects_of(work.tx, farmer.farmer_id)
-    if product.kind is ProductKind.LIVESTOCK:
+    if product.kind.pledge == SubjectKind.HERD.value:
         return tuple(each for each in owned if each.kind is SubjectKind.HERD)
     return tuple(
         each
         for each in owned
         if each.kind is SubjectKind.PLOT
         and each.crop == product.crop
-        and each.season_id in ("", product.season_id)
+        and (not product.season_id or each.season_id in ("", product.season_id))
     )
 
 
-def _open(
+def _open_enrolled(
     work: Work, *, farmer_id: str, product_id: str, purposes: tuple[str, ...], actor: Actor
 ) -> Opened:
     case = _case(work, farmer_id, product_id)
+    consented = _Consented((_consent(work, case, purposes),), purposes)
+    return _open(work, case, consented, actor)
+
+
+def _open(work: Work, case: _Case, consented: _Consented, actor: Actor) -> Opened:
     terms = opening_terms(case.product, case.subjects, case.today)
     limit = terms.limit(case.product.credit.rounding_unit_minor)
     asked = floor_to_unit(
         min(limit, case.product.decision.authority_minor_max), case.product.credit.draw_step_minor
     )
     application = _apply(work, case, asked, actor)
-    consent_id = _consent(work, case, purposes)
-    card = _decide(work, case, application, (consent_id, purposes, limit))
+    card = _decide(work, case, application, (consented, limit))
     outcome = card.outcome
     line_id = ""
     if outcome.verdict is Verdict.APPROVE:
@@ -136,8 +173,8 @@ def _open(
             line_id=work.new_id(),
             application_id=application.application_id,
             card_id=card.card_id,
-            farmer_id=farmer_id,
-            product_id=product_id,
+            farmer_id=case.farmer.farmer_id,
+            product_id=case.product.product_id,
             station=case.farmer.home_station,
             subject_ids=application.subject_ids,
             limit_minor=outcome.amount_minor,
@@ -151,7 +188,7 @@ def _open(
     detail = {"verdict": outcome.verdict.value}
     people.record(work.tx, work.at_ms, actor, "centre_decided", ("card", card.card_id), detail)
     limit_minor = outcome.amount_minor if line_id else 0
-    return Opened(farmer_id, card.card_id, outcome.verdict.value, line_id, limit_minor)
+    return Opened(case.farmer.farmer_id, card.card_id, outcome.verdict.value, line_id, limit_minor)
 
 
 def _case(work: Work, farmer_id: str, product_id: str) -> _Case:
@@ -175,21 +212,33 @@ def _case(work: Work, farmer_id: str, product_id: str) -> _Case:
 def opening_terms(product: Product, subjects: tuple[Subject, ...], today: date) -> Terms:
     """The rule's terms at opening: the sowing share of the cost, or the herd's.
 
-    Until its pasture has been seen, a herd is lent as much as at the forage floor.
+    Until its pasture has been seen, a herd is lent as much as at the forage floor; its tags
+    are read at registration.
+
+    Raises
+    ------
+    RequestError
+        If the product's prices or years have ended.
     """
     if product.herd is not None:
         floor = product.herd.forage_floor_ppm
-        herds = [HerdView(s.subject_id, s.heads, 0, floor, floor) for s in subjects]
-        terms = herd_terms(product, herds)
-        if terms is None:
-            raise AssertionError("herds with a forage have terms")
-        return terms
-    first = product.stages[0].stage
-    plots = [
-        PlotView(s.subject_id, s.area_m2, first, usual_stage(product, s.sown_on, today), 0)
-        for s in subjects
-    ]
-    return sowing_terms(product, plots)
+        herds = tuple(
+            HerdView(s.subject_id, s.heads, 0, floor, floor, tags_read=s.heads) for s in subjects
+        )
+        terms = limit_terms(product, Seen(herds=herds), Household(0), today)
+    else:
+        first = product.stages[0].stage if product.stages else ""
+        plots = tuple(
+            PlotView(s.subject_id, s.area_m2, first, usual_stage(product, s.sown_on, today), 0)
+            for s in subjects
+        )
+        terms = limit_terms(product, Seen(plots), Household(0), today)
+    if terms is None:
+        raise RequestError(
+            f"{product.product_id}: expected a price and a year that hold on {today}, got none: "
+            "put a newer version in force"
+        )
+    return terms
 
 
 def _apply(work: Work, case: _Case, asked_minor: int, by: Actor) -> Application:
@@ -223,16 +272,16 @@ def _consent(work: Work, case: _Case, purposes: tuple[str, ...]) -> str:
 
 
 def _decide(
-    work: Work, case: _Case, application: Application, given: tuple[str, tuple[str, ...], int]
+    work: Work, case: _Case, application: Application, given: tuple[_Consented, int]
 ) -> DecisionCard:
-    consent_id, purposes, limit_minor = given
+    consented, limit_minor = given
     inputs = DecisionInputs(
         application=application,
         station=case.farmer.home_station,
         home_station=case.farmer.home_station,
         features=_features(case),
-        purposes=tuple(sorted(purposes)),
-        consent_ids=(consent_id,),
+        purposes=tuple(sorted(consented.purposes)),
+        consent_ids=consented.consent_ids,
         evidence_ids=(),
         readings=(),
         available_minor=limit_minor,

@@ -16,10 +16,9 @@ from core.lending.limit import (
     HerdView,
     Household,
     PlotView,
+    Seen,
     Terms,
-    crop_terms,
-    herd_terms,
-    sowing_terms,
+    limit_terms,
 )
 from core.lending.product import Product, ProductKind
 from core.reasons import Reason, ReasonCode
@@ -114,15 +113,9 @@ def seen_last(work: Work, subject: Subject) -> KeptEvidence | None:
     return evidence.latest(work.tx, subject.subject_id, subject.season_id)
 
 
-def terms_of(product: Product, outlook: Outlook, household: Household) -> Terms | None:
+def terms_of(product: Product, outlook: Outlook, household: Household, today: date) -> Terms | None:
     """The terms of the limit rule on an outlook; None while too little is known."""
-    if product.kind is ProductKind.LIVESTOCK:
-        return herd_terms(product, outlook.herds)
-    if all(plot.stage == product.stages[0].stage for plot in outlook.plots) and all(
-        plot.yield_p10_kg_per_ha is None for plot in outlook.plots
-    ):
-        return sowing_terms(product, outlook.plots)
-    return crop_terms(product, outlook.plots, household)
+    return limit_terms(product, Seen(outlook.plots, outlook.herds), household, today)
 
 
 def _age_days(kept: KeptEvidence | None, opened_on: str, today: date) -> int:
@@ -147,7 +140,9 @@ def _plot_view(
 
 
 def usual_stage(product: Product, sown_on: str, today: date) -> str:
-    """The stage that the product's calendar expects today."""
+    """The stage that the product's calendar expects today; empty where it has no stages."""
+    if not product.stages:
+        return ""
     if not sown_on:
         return product.stages[0].stage
     days = (today - date.fromisoformat(sown_on)).days
@@ -168,6 +163,7 @@ def _herd_view(
         forage_p10_ppm=kept.yield_p10 if kept else None,
         forage_p50_ppm=kept.yield_p50 if kept else None,
         evidence_id=kept.evidence_id if kept else "",
+        tags_read=counted.value if counted else None,
     )
 
 
@@ -198,6 +194,8 @@ def explain(
     """
     if product.kind is ProductKind.LIVESTOCK:
         return _explain_herd(outlook, before, direction)
+    if not product.stages:
+        return ()  # a line by scale of finance follows no stage and no harvest
     return _explain_crop(product, outlook, before, direction)
 
 

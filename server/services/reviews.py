@@ -82,7 +82,7 @@ class _Case:
 def _review(work: Work, case: _Case) -> LineMovement:
     line = case.line
     stands = standing(work.tx, line, case.today)
-    terms = terms_of(case.product, case.outlook, household(work, line))
+    terms = terms_of(case.product, case.outlook, household(work, line), case.today)
     before = lines.last_movement(work.tx, line.line_id)
     # Looks are counted by the date of the picture, not of the run that read it: the same
     # picture again, under cloud or computed anew, stands in its own place.
@@ -111,6 +111,8 @@ def _is_over(case: _Case) -> bool:
     if herd is not None:
         return herd.grazing_to is not None and case.outlook.as_of > herd.grazing_to
     plots = case.outlook.plots
+    if not stages:
+        return False  # no harvest ends a line by scale of finance
     return bool(plots) and all(plot.stage == stages[-1].stage for plot in plots)
 
 
