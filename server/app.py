@@ -50,6 +50,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "price": ("server.commands.price", "price", "the whole price of drawing a product"),
     "product": ("server.commands.products", "product", "explain, play and offer products"),
     "suspense": ("server.commands.suspense", "suspense", "money on lines that are not known"),
+    "report": ("server.commands.reports", "report", "the books and the loans as of any day"),
     "release-station": ("server.commands.village", "release_station", "end a quarantine"),
     "replace-box": ("server.commands.boxes", "replace_box_", "confirm a station's new box"),
     "replay": ("server.commands.lending", "replay", "decide a card again"),

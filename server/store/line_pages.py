@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import case, func, select
 
 from core.lending.lease import DrawState
+from core.lending.limit import Movement
 from server.store.engine import Tx
 from server.store.lines import Line, LineMovement, build_line, build_movement
 from server.store.tables import (
@@ -56,6 +58,49 @@ def movements_of(tx: Tx, line_ids: Sequence[str]) -> dict[str, list[LineMovement
     found: dict[str, list[LineMovement]] = {each: [] for each in line_ids}
     for row in tx.stream(question.order_by(c.line_id, c.seq)):
         found[row["line_id"]].append(build_movement(row))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class LimitThen:
+    """A line's limit as it stood, whether it was watched, and whether it could be drawn."""
+
+    limit_minor: int
+    watch: bool
+    may_draw: bool
+
+
+def limits_at(tx: Tx, line_ids: Sequence[str], upto_ms: int) -> dict[str, LimitThen]:
+    """How the limits of some lines stood at an instant [ms UTC]."""
+    c = movements.c
+    where = (c.tenant_id == tx.tenant_id, c.line_id.in_(line_ids), c.at_ms <= upto_ms)
+    question = select(c.line_id, c.limit_minor, c.watch, c.movement).where(*where)
+    found: dict[str, LimitThen] = {}
+    for row in tx.stream(question.order_by(c.line_id, c.seq)):
+        may_draw = row["movement"] != Movement.FROZEN.value
+        found[row["line_id"]] = LimitThen(row["limit_minor"], bool(row["watch"]), may_draw)
+    return found
+
+
+def learn_opening(tx: Tx, line_ids: Sequence[str]) -> None:
+    """Remember under which policy lines were opened, read in one question."""
+    c = movements.c
+    where = (c.tenant_id == tx.tenant_id, c.line_id.in_(line_ids), c.seq == 1)
+    found = dict.fromkeys(line_ids, "")
+    for row in tx.rows(select(c.line_id, c.policy_version).where(*where)):
+        found[row["line_id"]] = row["policy_version"]
+    for line_id, policy in found.items():
+        tx.learn(movements, ("policy", line_id), policy)
+
+
+def lines_of_farmers(tx: Tx, farmer_ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+    """Every line of some farmers as day of opening and id, oldest first."""
+    c = lines.c
+    where = (c.tenant_id == tx.tenant_id, c.farmer_id.in_(farmer_ids))
+    found: dict[str, list[tuple[str, str]]] = {each: [] for each in farmer_ids}
+    question = select(c.farmer_id, c.opened_on, c.line_id).where(*where)
+    for row in tx.rows(question.order_by(c.opened_on, c.line_id)):
+        found[row["farmer_id"]].append((row["opened_on"], row["line_id"]))
     return found
 
 
