@@ -56,6 +56,11 @@ def payable_account(line_id: str) -> str:
     return f"payable/{line_id}"
 
 
+def written_off_account(line_id: str) -> str:
+    """How much of what the farmer owes is not expected any more, in credit."""
+    return f"loan/written-off/{line_id}"
+
+
 def line_accounts(line_id: str) -> tuple[str, ...]:
     """Every account that only one line moves."""
     named = (principal_account, interest_account, fee_account, penalty_account, payable_account)

@@ -4,8 +4,9 @@ An entry is sealed by the store (lines first, header last); here stands what mak
 one valid and what its bytes are. Debits are positive, credits negative. Accounts
 are paths: ``loan/principal/<line>``, ``loan/interest/<line>``, ``loan/fee/<line>``,
 ``loan/penalty/<line>`` (what the farmer owes), ``loan/written-off/<line>`` (how much of that is not
-expected any more, in credit), ``payable/<line>`` (what is owed to the farmer), ``cash/<station>``, ``income/interest``, ``income/fee``, ``income/penalty``, and
-``income/rebate``, which lessens it.
+expected any more, in credit), ``payable/<line>`` (what is owed to the farmer),
+``cash/<station>``, ``income/interest``, ``income/fee``, ``income/penalty``,
+``income/rebate``, which lessens it, ``expense/write-off`` and ``income/recovery``.
 """
 
 from __future__ import annotations

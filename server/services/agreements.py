@@ -60,6 +60,7 @@ _VERDICTS = {
     Verdict.DECLINE.value: AgreementEvent.DECLINE,
     Verdict.REFER.value: AgreementEvent.REFER,
 }
+FROZEN_FOR_GOOD = (AgreementState.WITHDRAWN, AgreementState.WRITTEN_OFF)
 OPEN_STATES = frozenset({AgreementState.OFFERED, AgreementState.HELD, *_DRAWN})
 
 

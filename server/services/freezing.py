@@ -14,7 +14,7 @@ from enum import Enum
 from core.lending.agreement import AgreementEvent, AgreementReason, Standing
 from core.lending.limit import Movement
 from core.reasons import Reason, ReasonCode
-from server.services.agreements import Event, bring_about
+from server.services.agreements import FROZEN_FOR_GOOD, Event, bring_about, state_of_line
 from server.services.centre import Centre, RequestError, Work
 from server.services.downlink import send_freeze
 from server.services.leasing import issue_for_line
@@ -66,7 +66,11 @@ def thaw(centre: Centre, line_id: str, reason: FreezeReason, actor: Actor) -> Li
 
 def frozen_by_people(tx: Tx, line: Line) -> bool:
     """Whether a line is frozen for another cause than the rule's."""
-    return line.frozen and (not frozen_by_rule(tx, line) or _frozen_by_hand(tx, line.line_id))
+    return line.frozen and (
+        not frozen_by_rule(tx, line)
+        or _frozen_by_hand(tx, line.line_id)
+        or state_of_line(tx, line) in FROZEN_FOR_GOOD
+    )
 
 
 def frozen_by_rule(tx: Tx, line: Line) -> bool:

@@ -8,7 +8,7 @@ replays what it changes (:mod:`core.lending.books`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from core.canonical import canonical_hash
@@ -33,10 +33,12 @@ from core.wire.evidence import Stage
 from core.wire.registry import SubjectKind
 from server.services.agreements import Event, report
 from server.services.centre import Centre, RequestError, Work
-from server.services.downlink import send_freeze, send_status
+from server.services.downlink import send_status
+from server.services.ending import lapse, shut
 from server.services.leasing import issue_for_line
 from server.services.outlook import seen_last
 from server.services.standing import account_of, owed, suspense_account, zone_minutes
+from server.services.writing_off import recover
 from server.store import ledger, lines, people, registry
 from server.store.engine import ConflictError, Tx
 from server.store.leases import Drawing
@@ -130,6 +132,7 @@ def _take_repayment(
     on = _require_possible(work, request, line)
     kept = _keep(work, request, (content, on), cashier)
     square(work, line, repayment_fact(request.repayment_id))
+    recover(work, line, on)
     people.record(
         work.tx, work.at_ms, cashier, "repayment_taken", ("repayment", request.repayment_id),
         {"line_id": request.line_id, "amount_minor": request.amount_minor},
@@ -224,16 +227,15 @@ def settle(work: Work, line: Line) -> None:
 
 
 def close_if_over(work: Work, line_id: str) -> bool:
-    """Close a line whose season has ended and whose debt is paid; whether it was closed."""
+    """Close a line whose season has ended and whose debt is paid, or that nobody ever used."""
     line = lines.lock(work.tx, line_id)
+    if lapse(work, line):
+        return True
     if not (line.is_open and _is_repaid(work, line) and _is_over(work, line, work.today())):
         return False
-    closed = replace(line, is_open=False, frozen=True, closed_at_ms=work.at_ms)
-    lines.save(work.tx, closed)
     done = Event(AgreementEvent.CLOSE, work.myself, AgreementReason.REPAID)
     report(work, line.application_id, done, Standing(work.today()), line_id)
-    send_status(work, closed)
-    send_freeze(work, closed, ())
+    shut(work, line)
     return True
 
 

@@ -1,0 +1,96 @@
+"""Writing off what is not expected any more; it stays owed, and what comes is a recovery.
+
+The line's own accounts are not touched, so that its account goes on from its facts;
+``loan/written-off/<line>`` stands against them, in credit.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from core.lending.agreement import (
+    AgreementEvent,
+    AgreementReason,
+    AgreementState,
+    Standing,
+)
+from core.lending.books import (
+    fee_account,
+    interest_account,
+    penalty_account,
+    principal_account,
+    written_off_account,
+)
+from core.lending.ledger import Entry, EntryKind, EntryLine, transfer
+from server.services.agreements import Event, bring_about, report, state_of_line
+from server.services.centre import Centre, Work
+from server.services.ending import Said, event_of, freeze_for_good, stands
+from server.store import ledger, lines
+from server.store.agreements import Step
+from server.store.lines import Line
+
+LOSS, RECOVERED = "expense/write-off", "income/recovery"
+
+
+def write_off(centre: Centre, line_id: str, said: Said) -> Step:
+    """Say that what is owed is not expected any more; it stays owed.
+
+    Raises
+    ------
+    NotKnownError
+        If there is no such line.
+    AgreementError
+        If nothing is owed, or who says it is no supervisor.
+    """
+    return centre.write(lambda work: _write_off(work, line_id, said))
+
+
+def recover(work: Work, line: Line, on: date) -> int:
+    """Book what came in for a line that was written off; how much [minor units].
+
+    What is still written off is what the books still hold of the line.
+    """
+    if state_of_line(work.tx, line) is not AgreementState.WRITTEN_OFF:
+        return 0
+    held, lost_minor = _held(work, line), _written_off(work, line)
+    came = lost_minor - held
+    if came > 0:
+        lost = transfer(written_off_account(line.line_id), RECOVERED, line.currency, came)
+        _post(work, EntryKind.RECOVERY, on, f"recovery/{work.new_id()}", lost)
+        event = Event(
+            AgreementEvent.RECOVER, work.myself, AgreementReason.MONEY_CAME, None,
+            {"amount_minor": came},
+        )  # fmt: skip
+        report(work, line.application_id, event, Standing(on, owed_minor=held), line.line_id)
+    return max(0, came)
+
+
+def _write_off(work: Work, line_id: str, said: Said) -> Step:
+    line = lines.lock(work.tx, line_id)
+    standing = stands(work, line)
+    lost = _held(work, line)
+    event = event_of(AgreementEvent.WRITE_OFF, said, {"amount_minor": lost})
+    step = bring_about(work, line, event, standing)
+    moved = transfer(LOSS, written_off_account(line_id), line.currency, lost)
+    _post(work, EntryKind.WRITE_OFF, standing.on, f"write_off/{line_id}/{step.seq}", moved)
+    freeze_for_good(work, line)
+    return step
+
+
+def _held(work: Work, line: Line) -> int:
+    """What the books hold as owed: interest that was not posted yet is not lost."""
+    named = (principal_account, interest_account, fee_account, penalty_account)
+    accounts = [account(line.line_id) for account in named]
+    return sum(ledger.account_balance(work.tx, each, line.currency) for each in accounts)
+
+
+def _written_off(work: Work, line: Line) -> int:
+    account = written_off_account(line.line_id)
+    return -ledger.account_balance(work.tx, account, line.currency)
+
+
+def _post(
+    work: Work, kind: EntryKind, on: date, cause_id: str, moved: tuple[EntryLine, ...]
+) -> None:
+    entry = Entry(work.new_id(), kind, on.isoformat(), work.at_ms, cause_id, moved)
+    ledger.post(work.tx, work.settings.name, entry)
