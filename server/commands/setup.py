@@ -14,6 +14,7 @@ from server.commands.hands import Hands, centre_of, config_option, hands_of, jso
 from server.config import SettingError, Settings, load_settings, settings_text
 from server.keys import SEED_BYTES, write_key_pair, write_secret
 from server.services.centre import RequestError
+from server.services.restating import restate_once
 from server.store.engine import open_store
 from server.store.schema import migrate as bring_up
 
@@ -110,6 +111,12 @@ def run(context: click.Context, *, config: Path, port: int | None) -> None:
     When ready, one JSON line says where: {"url": "http://127.0.0.1:8080"}.
     """
     centre = centre_of(context, config)
+    for each in restate_once(centre):
+        click.echo(
+            f"Line {each.line_id} was reckoned anew from its facts: {each.before.total_minor} "
+            f"before, {each.now.total_minor} now; see the audit trail.",
+            err=True,
+        )
     settings = centre.settings
     listener = _listen(settings.host, settings.port if port is None else port)
     with listener:

@@ -285,6 +285,13 @@ def repayments_of(tx: Tx, line_id: str) -> tuple[Repayment, ...]:
     return tx.recall(repayments, line_id, ask)
 
 
+def lines_repaid(tx: Tx) -> tuple[str, ...]:
+    """The lines on which anything was repaid, in order of id."""
+    where = repayments.c.tenant_id == tx.tenant_id
+    rows = tx.rows(select(repayments.c.line_id).where(where).distinct())
+    return tuple(sorted(row["line_id"] for row in rows))
+
+
 def learn_repayments(tx: Tx, line_ids: Sequence[str]) -> None:
     """Remember the repayments of lines, read in one question."""
     found: dict[str, list[Repayment]] = {each: [] for each in line_ids}
