@@ -206,6 +206,11 @@ class Settings:
         return self.folder / f"{self.station}.json"
 
     @property
+    def box_request_path(self) -> Path:
+        """The request of a box that was put back from a backup."""
+        return self.folder / "box-request.json"
+
+    @property
     def link_key_path(self) -> Path:
         """The link keys of a box that took the station over; its first box has none."""
         return self.folder / f"{self.station}.link.json"

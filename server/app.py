@@ -34,6 +34,7 @@ TOKEN_BYTES = 32
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "apr": ("server.commands.price", "apr_group", "the annual percentage rate of a case"),
     "audit": ("server.commands.ledger", "audit", "check the books, name the first bad record"),
+    "box-requests": ("server.commands.boxes", "box_requests", "restored boxes that wait"),
     "box-gone": ("server.commands.boxes", "box_gone", "release what a lost box held, by two"),
     "enroll-satellite": ("server.commands.village", "enroll_satellite", "register a satellite key"),
     "enroll-station": ("server.commands.village", "enroll_station", "enrol a base station"),

@@ -3,7 +3,7 @@
 A station keeps its name and key for life; the devices know it by that key. Each box that a
 backup is put back on makes link keys of its own, asks under the station's key to be the
 station's box from now on, and writes nothing until the centre has said so. From then on
-the centre hears and answers those link keys alone. Statements B1–B7 of docs/wire.md.
+the centre hears and answers those link keys alone. Statements B1–B8 of docs/wire.md.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ from edge_node.commands.sealed_file import (
 from edge_node.config import DATABASE_FILE, Settings, load_settings
 from edge_node.files import PRIVATE, new_file, whole_file, write_whole
 from edge_node.keys import SEED_BYTES, create_key_file, load_key_file
-from edge_node.store import box, leases, logs
+from edge_node.store import box, leases, logs, uplink
 from edge_node.store.box import BoxState
 from edge_node.store.database import (
     DiskFullError,
@@ -52,7 +52,7 @@ from edge_node.store.database import (
 )
 from edge_node.store.schema import migrate, schema_files
 
-DATABASE, CONFIG, REQUEST = DATABASE_FILE, "station.toml", "box-request.json"
+DATABASE, CONFIG = DATABASE_FILE, "station.toml"
 FILES_MAX = 64
 COMPRESSION = 6
 SMALL_BYTES_MAX = 16 * 1024 * 1024  # of any file but the database
@@ -75,13 +75,17 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class PutBack:
-    """A station that was put back, and the request that an officer must confirm."""
+    """A station that was put back, and the request that an officer must confirm.
+
+    ``link_key`` is the id by which the officer tells it from any other.
+    """
 
     station: str
     config: str
     request: str
     backup_at_ms: int
     handed_over: bool
+    link_key: str = ""
 
 
 def hand_over(station: Bench, clock: Clock) -> None:
@@ -284,10 +288,10 @@ def _prepare(hands: Hands, header: BackupHeader, work: Path, folder: Path) -> Pu
     finally:
         db.close()
     document = sign_document(BOX_REQUEST, encode(request), keys.signer)
-    write_whole(work / REQUEST, document)
+    write_whole(work / settings.box_request_path.name, document)
     return PutBack(
-        header.station, str(folder / CONFIG), str(folder / REQUEST), header.at_ms,
-        request.handed_over,
+        header.station, str(folder / CONFIG), str(settings.box_request_path), header.at_ms,
+        request.handed_over, link.signer.key_id,
     )  # fmt: skip
 
 
@@ -297,6 +301,7 @@ def _wait(db: StationDatabase, whose: tuple[BackupHeader, str, str], hands: Hand
     found = box.standing(db)
     with db.atomic():
         box.move(db, BoxState.RESTORED, hands.now_ms())
+        uplink.note_asked(db, 0)  # it asks at its first round, however young the backup
     tails = [(log, logs.tail(db, log)) for log in _UP_LOGS]
     return BoxRequest(
         station=header.station,

@@ -107,7 +107,9 @@ def ends_of(hands: Hands, settings: Settings, keys: StationKeys) -> Ends:
     desk = Desk(settings.station, keys.signer, settings.utc_offset_ms)
     if settings.link_key_path.exists():
         link = load_key_file(settings.link_key_path, settings.station)
-        return Ends(desk, link.opener, centre, link.signer)
+        asked = settings.box_request_path
+        request = asked.read_bytes() if asked.is_file() else b""
+        return Ends(desk, link.opener, centre, link.signer, request)
     return Ends(desk, keys.opener, centre)
 
 

@@ -32,12 +32,13 @@ class Centre:
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """Both ends of the link."""
+    """Both ends of the link; ``box_request`` is what a box that was put back asks with."""
 
     desk: Desk
     opener: Opener
     centre: Centre
     link_signer: Signer | None = None
+    box_request: bytes = b""
 
     @property
     def signer(self) -> Signer:

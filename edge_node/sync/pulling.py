@@ -23,6 +23,10 @@ ENVELOPES_A_PULL_MAX = 8  # then what is urgent here has its turn
 _NOTHING_NEW = 204
 
 
+class PullRefusedError(CentreUnreachableError):
+    """The centre was reached, and does not answer who asks."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pulled:
     """How much one pull brought, what of it was passed over, and whether more may wait."""
@@ -89,7 +93,7 @@ def _ask(ends: Ends, meter: Meter, clock: Clock) -> Answer | None:
         return None
     answer = meter.post(Purpose.PULL, "/api/v1/pull", document, DOCUMENT_TYPE)
     if answer.refused:
-        raise CentreUnreachableError(f"the centre refuses a pull: {answer.problem()}")
+        raise PullRefusedError(f"the centre refuses a pull: {answer.problem()}")
     if answer.status != _NOTHING_NEW:
         return answer
     uplink.note_asked(meter.db, clock.at_ms)

@@ -20,13 +20,14 @@ from core.wire.envelope import LogClass
 from edge_node.decide.closing import close_given_back, give_back_expiring
 from edge_node.decide.draws import give_up_abandoned
 from edge_node.store import logs, outbox
-from edge_node.store.box import may_write
+from edge_node.store.box import BoxState, may_write, standing
 from edge_node.store.database import DiskFullError, StationDatabase, StoreError
+from edge_node.sync.asking import ask_to_be_the_box, waits
 from edge_node.sync.daily import log_settled_features
 from edge_node.sync.metering import UNMETERED, Allowance, Meter
 from edge_node.sync.peers import Ends
 from edge_node.sync.pictures import fetch_pictures
-from edge_node.sync.pulling import Pulled, pull, pull_is_due
+from edge_node.sync.pulling import Pulled, PullRefusedError, pull, pull_is_due
 from edge_node.sync.pushing import UP_LOGS, SenderRefusedError, push
 from edge_node.sync.wires import CentreClient
 
@@ -129,8 +130,20 @@ def _round(ends: Ends, meter: Meter, clock: Clock, before_asking: Sequence[LogCl
 
 
 def _round_of_waiting_box(ends: Ends, meter: Meter, clock: Clock) -> Round:
-    """Only ask: a box that waits to be confirmed, or was replaced, sends nothing."""
-    pulled = pull(ends, meter, clock)
+    """Only ask: a box that waits to be confirmed, or was replaced, sends nothing else.
+
+    Raises
+    ------
+    BoxNotConfirmedError
+        If this box has asked to be the station's, and no officer has answered.
+    """
+    asks = bool(ends.box_request) and standing(meter.db).state is BoxState.RESTORED
+    if asks:
+        ask_to_be_the_box(ends, meter, clock)
+    try:
+        pulled = pull(ends, meter, clock)
+    except PullRefusedError as error:
+        raise (waits(ends) if asks else error) from error
     return Round(0, pulled.records_count, pulled.refusals, more=pulled.more or may_write(meter.db))
 
 

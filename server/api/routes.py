@@ -13,6 +13,7 @@ from core.units import SAFE_INTEGER_MAX
 from core.wire.envelope import Placement
 from server.api.blobs import add_blobs
 from server.api.body import read_body
+from server.api.boxes import add_boxes
 from server.api.problems import PROBLEM_TYPE
 from server.api.updates import add_updates
 from server.services.access import require_role
@@ -51,6 +52,7 @@ def router(centre: Centre) -> APIRouter:
     _add_evidence(found, centre)
     add_blobs(found, centre)
     add_updates(found, centre)
+    add_boxes(found, centre)
     _add_money(found, centre)
     return found
 

@@ -175,6 +175,7 @@ def test_openapi_describes_every_endpoint(client: AppClient):
         "/api/v1/status",
         "/api/v1/envelopes",
         "/api/v1/pull",
+        "/api/v1/box-requests",
         "/api/v1/evidence",
         "/api/v1/evidence:batch",
         "/api/v1/blobs/{sha256}",

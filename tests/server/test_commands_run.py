@@ -257,3 +257,12 @@ def test_virtual_clock_is_refused_outside_demo_mode(shell: Shell):
     found = shell.run("product", "add", "--config", shell.config, PRODUCTS / "livestock.toml")
     assert found.exit_code == 3
     assert DEMO_SETTING in found.stderr
+
+
+def test_boxes_that_wait_are_listed_and_one_is_named_to_confirm_it(shell: Shell):
+    assert shell.on("box-requests") == {"waiting": []}
+    assert shell.run("box-requests", "--config", shell.config).stdout == "No box waits.\n"
+    for words in ((), ("request.json", "--link-key", "ab")):
+        refused = shell.run("replace-box", "--config", shell.config, "--officer", "a", *words)
+        assert refused.exit_code == 2
+        assert "REQUEST, or --link-key" in refused.stderr
