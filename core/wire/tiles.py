@@ -3,7 +3,7 @@
 The layout is that of https://github.com/protomaps/PMTiles/blob/main/spec/v3/spec.md:
 127 bytes of header, then directories and tiles by offset and length. What is read here
 is what proves that a map opens: sizes that fit the file, bounds on the globe, and a
-root directory whose entries lie inside the tiles.
+root directory whose entries lie inside the tiles, or inside the leaf directories.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ ZOOM_MAX = 24
 LON_E7_MAX, LAT_E7_MAX = 1_800_000_000, 900_000_000
 _MAGIC = b"PMTiles\x03"
 _GZIP, _PLAIN = 2, 1
+_VARINT_BITS_MAX = 63
 _GZIP_WINDOW = 31  # zlib reads gzip's own header and trailer
 _FIELDS = struct.Struct("<8Q3Q6B4iB2i")
 
@@ -30,14 +31,18 @@ _FIELDS = struct.Struct("<8Q3Q6B4iB2i")
 class Basemap:
     """What a map says of itself.
 
-    ``bounds_e7`` are west, south, east, north [degrees × 10⁷].
+    ``bounds_e7`` are west, south, east, north [degrees × 10⁷]; ``tile_type`` is the
+    specification's number: 1 vector, 2 PNG, 3 JPEG, 4 WebP.
     """
 
     root_offset: int
     root_bytes: int
+    leaves_offset: int
+    leaves_bytes: int
     tiles_offset: int
     tiles_bytes: int
     gzipped: bool
+    tile_type: int
     min_zoom: int
     max_zoom: int
     bounds_e7: tuple[int, int, int, int]
@@ -54,13 +59,10 @@ def read_basemap(header: bytes, file_bytes: int) -> Basemap:
     if len(header) < HEADER_BYTES or not header.startswith(_MAGIC):
         raise ShapeError("expected a PMTiles file of version 3, got other bytes")
     values = _FIELDS.unpack_from(header, len(_MAGIC))
-    root_offset, root_bytes, *_ = values
-    tiles_offset, tiles_bytes = values[6], values[7]
-    compression, min_zoom, max_zoom = values[12], values[15], values[16]
-    west, south, east, north = values[17:21]
+    compression, (west, south, east, north) = values[12], values[17:21]
     found = Basemap(
-        root_offset, root_bytes, tiles_offset, tiles_bytes, compression == _GZIP,
-        min_zoom, max_zoom, (west, south, east, north),
+        *values[0:2], *values[4:8], compression == _GZIP, *values[14:17],
+        (west, south, east, north),
     )  # fmt: skip
     faults = [words for words, broken in _faults(found, compression, file_bytes) if broken]
     if faults:
@@ -77,6 +79,10 @@ def _faults(found: Basemap, compression: int, file_bytes: int) -> Iterator[tuple
         "no tiles, or a file that is cut off",
         (found.tiles_bytes == 0 or found.tiles_offset + found.tiles_bytes > file_bytes),
     )
+    yield (
+        "leaf directories outside the file",
+        found.leaves_bytes > 0 and found.leaves_offset + found.leaves_bytes > file_bytes,
+    )
     yield "zooms that make no range", not found.min_zoom <= found.max_zoom <= ZOOM_MAX
     on_globe = -LON_E7_MAX <= west < east <= LON_E7_MAX and (
         -LAT_E7_MAX <= south < north <= LAT_E7_MAX
@@ -85,12 +91,13 @@ def _faults(found: Basemap, compression: int, file_bytes: int) -> Iterator[tuple
 
 
 def require_root(found: Basemap, root: bytes) -> int:
-    """How many entries the root directory has; each lies inside the tiles or the leaves.
+    """Refuse a root directory of which an entry lies nowhere; how many entries it has.
 
     Raises
     ------
     ShapeError
-        If it cannot be read, is empty, or points outside the file.
+        If it cannot be read or is empty, or an entry lies outside the tiles, or outside the
+        leaf directories if it is one of those.
     """
     numbers = _varints(_inflated(found, root))
     try:
@@ -106,8 +113,9 @@ def require_root(found: Basemap, root: bytes) -> int:
     at = 0
     for run, length, offset in zip(runs, lengths, offsets, strict=True):
         at = offset - 1 if offset else at
-        if run and at + length > found.tiles_bytes:
-            raise ShapeError("expected tiles inside the file, an entry points outside")
+        inside, there = ("tiles", found.tiles_bytes) if run else ("leaves", found.leaves_bytes)
+        if at + length > there:
+            raise ShapeError(f"expected entries inside the {there} bytes of {inside}, got another")
         at += length
     return count
 
@@ -130,6 +138,8 @@ def _inflated(found: Basemap, root: bytes) -> bytes:
 def _varints(data: bytes) -> Iterator[int]:
     value = shift = 0
     for byte in data:
+        if shift > _VARINT_BITS_MAX:
+            raise ShapeError("expected numbers of at most 64 bits in a directory, got a longer one")
         value |= (byte & 0x7F) << shift
         shift += 7
         if not byte & 0x80:

@@ -18,6 +18,7 @@ from pathlib import Path
 from core.canonical import sha256_hex
 from core.wire.update import METADATA_FOLDER, TARGETS_FOLDER
 from server.services.publishing.errors import RepositoryError
+from server.services.whole_files import whole
 
 TIMESTAMP = "timestamp.json"
 VERSIONS_KEPT = 16  # of snapshot and targets metadata, for stations in the middle of a fetch
@@ -147,21 +148,8 @@ class Folder:
 
 @contextlib.contextmanager
 def _writing(path: Path) -> Iterator[Path]:
-    """A file beside another that takes its place when it is whole and on the disk."""
-    part = path.with_name(f".{path.name}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        _settle(part)
-        part.replace(path)
-        _settle(path.parent)
+        with whole(path) as part:
+            yield part
     except OSError as error:
         raise RepositoryError(f"expected to write {path}: {error}") from error
-
-
-def _settle(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -17,7 +17,6 @@ from core.lending.product import Product
 from core.lending.product import read_product as checked_product
 from core.shape import decode, encode
 from core.wire.modelfile import MODEL_BYTES_MAX, Model
-from core.wire.tiles import HEADER_BYTES, ROOT_BYTES_MAX, read_basemap, require_root
 from core.wire.update import (
     BASEMAP_BYTES_MAX,
     PACK_BYTES_MAX,
@@ -31,6 +30,7 @@ from core.wire.update import (
     golden_vectors,
 )
 from server.services.centre import RequestError
+from server.services.maps import open_map
 from server.services.offering import require_openable
 
 _NOBODY = Rollout()
@@ -98,16 +98,7 @@ def basemap_pack(file: Path, version: int) -> Pack:
     ShapeError
         If it is no PMTiles that opens.
     """
-    try:
-        size_bytes = file.stat().st_size
-        with file.open("rb") as read:
-            found = read_basemap(read.read(HEADER_BYTES), size_bytes)
-            read.seek(found.root_offset)
-            require_root(found, read.read(min(found.root_bytes, ROOT_BYTES_MAX)))
-    except OSError as error:
-        raise RequestError(f"expected a readable file at {file}: {error}") from error
-    if size_bytes > BASEMAP_BYTES_MAX:
-        raise RequestError(f"expected at most {BASEMAP_BYTES_MAX} bytes, got {size_bytes}")
+    found, _ = open_map(file, BASEMAP_BYTES_MAX)
     note = TargetNote(UpdateKind.BASEMAP.value, version, _NOBODY, bounds_e7=found.bounds_e7)
     return Pack(note, b"", file)
 

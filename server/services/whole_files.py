@@ -1,0 +1,33 @@
+"""Files that a reader meets whole, and a power cut leaves whole: the old one or the new."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A file beside another that takes its place when it is written and on the disk.
+
+    Raises
+    ------
+    OSError
+        If the folder or the file cannot be written.
+    """
+    part = path.with_name(f".{path.name}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    yield part
+    _settle(part)
+    part.replace(path)
+    _settle(path.parent)
+
+
+def _settle(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
