@@ -59,10 +59,13 @@ def read_basemap(header: bytes, file_bytes: int) -> Basemap:
     if len(header) < HEADER_BYTES or not header.startswith(_MAGIC):
         raise ShapeError("expected a PMTiles file of version 3, got other bytes")
     values = _FIELDS.unpack_from(header, len(_MAGIC))
-    compression, (west, south, east, north) = values[12], values[17:21]
+    root_offset, root_bytes = values[:2]
+    leaves_offset, leaves_bytes, tiles_offset, tiles_bytes = values[4:8]
+    compression, tile_type, min_zoom, max_zoom = values[12], *values[14:17]
+    west, south, east, north = values[17:21]
     found = Basemap(
-        *values[0:2], *values[4:8], compression == _GZIP, *values[14:17],
-        (west, south, east, north),
+        root_offset, root_bytes, leaves_offset, leaves_bytes, tiles_offset, tiles_bytes,
+        compression == _GZIP, tile_type, min_zoom, max_zoom, (west, south, east, north),
     )  # fmt: skip
     faults = [words for words, broken in _faults(found, compression, file_bytes) if broken]
     if faults:
