@@ -37,7 +37,7 @@ from server.services.centre import Centre, SenderError, Work
 from server.services.dayroots import sign_day
 from server.services.downlink import send_status
 from server.services.leasing import issue_for_station
-from server.services.records import apply_record
+from server.services.records import apply_run
 from server.services.reported import Reported
 from server.services.senders import require_now
 from server.store import boxes, heads, lines, logs, registry
@@ -154,11 +154,14 @@ def _hold(work: Work, envelope: Envelope, data: bytes) -> None:
 def _apply(work: Work, station: Station, envelope: Envelope, state: InboundLog) -> InboundLog:
     name, head = envelope.header.name, state.head
     touched: set[str] = set()
-    for record in fresh_records(envelope, state.high_water, state.head):
+    run = fresh_records(envelope, state.high_water, state.head)
+    flags = apply_run(work, [Reported(station, record, touched) for record in run])
+    kept = []
+    for record, flag in zip(run, flags, strict=True):
         head = record_hash(name, head, record)
-        flag = apply_record(work, Reported(station, record, touched))
-        kept = InboundRecord(record, head, work.at_ms, without_nul(flag)[:DETAIL_CHARACTERS_MAX])
-        logs.add_inbound(work.tx, name, kept)
+        told = without_nul(flag)[:DETAIL_CHARACTERS_MAX]
+        kept.append(InboundRecord(record, head, work.at_ms, told))
+    logs.add_inbound(work.tx, name, kept)
     logs.move_inbound(work.tx, name, envelope.header.last, head)
     for line_id in sorted(touched):
         line = lines.find(work.tx, line_id)

@@ -7,15 +7,15 @@ and shown to people.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 
-from core.canonical import canonical_bytes, sha256_hex
-from core.errors import HarvestlineError, LeaseError, ShapeError, SignatureError
+from core.canonical import canonical_bytes
+from core.errors import HarvestlineError, LeaseError, ShapeError
 from core.lending.agreement import AgreementReason
 from core.lending.lease import LeaseKind, close
 from core.scoring.features import DailyFeature
 from core.shape import decode
-from core.signing import open_document
 from core.wire.boxes import BoxRetired
 from core.wire.records import (
     Application,
@@ -29,29 +29,46 @@ from core.wire.records import (
     LineOpened,
     Up,
 )
-from core.wire.telemetry import BATCH, MESSAGE_BYTES_MAX, Batch
 from core.wire.update import UpdateAct, UpdateEvent
-from server.keys import KeyRing
 from server.services.agreements import applied, decided
 from server.services.cards import fault_of_purposes, take_card
 from server.services.centre import Work
 from server.services.drawing import apply_drawdown
 from server.services.moving import complete_from, farmer_left
 from server.services.opening import NewLine, open_line
+from server.services.readings import HOLDS_NUL, apply_readings
 from server.services.reported import Reported
 from server.store import boxes, leases, lines, people, registry, reports, versions
-from server.store.engine import NotKnownError
+from server.store.engine import NotKnownError, StoreError
 from server.store.people import Actor
-from server.store.reports import KeptApplication, KeptConsent, KeptReadings, Replay
+from server.store.reports import KeptApplication, KeptConsent, Replay
 from server.store.rows import holds_nul
 
-TELEMETRY_BYTES_MAX = 2 * MESSAGE_BYTES_MAX
+_RAW = Up.TELEMETRY.value
+
+
+def apply_run(work: Work, run: Sequence[Reported]) -> list[str]:
+    """Apply records in order; of each what was wrong with it, or nothing."""
+    flags: list[str] = []
+    for raw, group in itertools.groupby(run, key=lambda each: each.record.kind == _RAW):
+        if raw:
+            flags += _readings(work, list(group))
+        else:
+            flags += [apply_record(work, one) for one in group]
+    return flags
+
+
+def _readings(work: Work, run: Sequence[Reported]) -> list[str]:
+    try:
+        return apply_readings(work, run)
+    except StoreError:
+        return [apply_record(work, one) for one in run]  # one of them fits no column: which
 
 
 def apply_record(work: Work, reported: Reported) -> str:
     """Apply one record; what was wrong with it, or nothing."""
     if holds_nul(reported.record.kind) or holds_nul(reported.record.body):
-        return "it holds a NUL, which no column can keep; kept as it came"
+        return HOLDS_NUL
     try:
         kind = Up(reported.record.kind)
     except ValueError:
@@ -203,36 +220,8 @@ def _daily_feature(work: Work, reported: Reported) -> str:
 
 
 def _telemetry(work: Work, reported: Reported) -> str:
-    body = reported.record.body
-    if not isinstance(body, dict):
-        raise ShapeError(f"expected a signed telemetry document, got {type(body).__name__}")
-    batch = decode(Batch, body.get("body"))
-    document = canonical_bytes(body)
-    flag = _fault_of_readings(work, document, batch)
-    kept = KeptReadings(
-        sha256=sha256_hex(document),
-        device_id=batch.device,
-        epoch=batch.epoch,
-        first_seq=batch.samples[0].seq,
-        last_seq=batch.samples[-1].seq,
-        writer=reported.writer,
-        at_ms=reported.record.at_ms,
-        verified=not flag,
-        document=document,
-    )
-    reports.add_readings(work.tx, kept)
+    (flag,) = apply_readings(work, [reported])
     return flag
-
-
-def _fault_of_readings(work: Work, document: bytes, batch: Batch) -> str:
-    device = registry.find_device(work.tx, batch.device)
-    if device is None:
-        return f"device {batch.device} is not registered"
-    try:
-        open_document(document, BATCH, KeyRing((device.public_key,)), TELEMETRY_BYTES_MAX)
-    except SignatureError as error:
-        return f"device {batch.device}: {error}"
-    return ""
 
 
 def _box_retired(work: Work, reported: Reported) -> str:

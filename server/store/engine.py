@@ -224,6 +224,14 @@ class Tx:
         insert = self._insert(table).values(tenant_id=self.tenant_id, **values)
         return bool(self.connection.execute(insert.on_conflict_do_nothing()).rowcount)
 
+    def insert_many_new(self, table: Table, rows: list[Row]) -> None:
+        """Add rows of this tenant at once, but for those whose key is taken."""
+        if rows:
+            self._touch(table)
+            tenant = {"tenant_id": self.tenant_id}
+            insert = self._insert(table).on_conflict_do_nothing()
+            self.connection.execute(insert, [{**tenant, **row} for row in rows])
+
     def upsert(self, table: Table, **values: Any) -> None:
         """Add one row, or replace what stands under its key."""
         self._touch(table)

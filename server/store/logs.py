@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -138,22 +138,19 @@ def inbound(tx: Tx) -> tuple[InboundLog, ...]:
     return tuple(read_as(InboundLog, row) for row in rows)
 
 
-def add_inbound(tx: Tx, name: LogName, kept: InboundRecord) -> None:
-    """Keep a record as received; it can never be changed."""
-    tx.insert(
-        inbound_records,
-        writer=name.writer,
-        log=name.log.value,
-        stream=name.stream,
-        seq=kept.record.seq,
-        kind=kept_text(kept.record.kind),
-        at_ms=kept.record.at_ms,
-        error_ms=kept.record.error_ms,
-        hash=kept.hash,
-        body=json_text(kept.record.body),
-        received_at_ms=kept.received_at_ms,
-        flag=kept.flag,
-    )
+def add_inbound(tx: Tx, name: LogName, run: Sequence[InboundRecord]) -> None:
+    """Keep records as received; they can never be changed."""
+    log = {"writer": name.writer, "log": name.log.value, "stream": name.stream}
+    tx.insert_many(inbound_records, [{**log, **_inbound_row(kept)} for kept in run])
+
+
+def _inbound_row(kept: InboundRecord) -> dict[str, Any]:
+    record = kept.record
+    written = {"kind": kept_text(record.kind), "body": json_text(record.body)}
+    return written | {
+        "seq": record.seq, "at_ms": record.at_ms, "error_ms": record.error_ms,
+        "hash": kept.hash, "received_at_ms": kept.received_at_ms, "flag": kept.flag,
+    }  # fmt: skip
 
 
 def inbound_hash(tx: Tx, name: LogName, seq: int) -> str:

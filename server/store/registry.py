@@ -328,6 +328,12 @@ def find_device(tx: Tx, device_id: str) -> Device | None:
     return decode(Device, dict(row)) if row else None
 
 
+def find_devices(tx: Tx, device_ids: Sequence[str]) -> tuple[Device, ...]:
+    """Those of some devices that are registered."""
+    where = (devices.c.tenant_id == tx.tenant_id, devices.c.device_id.in_(device_ids))
+    return tuple(decode(Device, dict(row)) for row in tx.rows(select(devices).where(*where)))
+
+
 def all_devices(tx: Tx) -> tuple[Device, ...]:
     """Every device, by id."""
     where = devices.c.tenant_id == tx.tenant_id

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -253,9 +253,9 @@ def highest_feature(
     return decode(DailyFeature, row) if row else None
 
 
-def add_readings(tx: Tx, kept: KeptReadings) -> bool:
-    """Add a telemetry document; False if the same bytes are known."""
-    return tx.insert_new(telemetry, **{**encode(kept), "document": kept.document})
+def add_readings(tx: Tx, kept: Sequence[KeptReadings]) -> None:
+    """Add telemetry documents, but for those whose very bytes are known."""
+    tx.insert_many_new(telemetry, [{**encode(one), "document": one.document} for one in kept])
 
 
 def find_readings(tx: Tx, sha256: str) -> KeptReadings | None:
