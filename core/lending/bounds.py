@@ -52,12 +52,12 @@ def bound_faults(table: Mapping[str, Any], bounds: Sequence[Bound]) -> list[str]
     return found
 
 
-def outside(bound: Bound, own: int, asked: object) -> str | None:
+def outside(path: str, bound: Bound, own: int, asked: object) -> str | None:
     """Why a bank may not set a number so, in words; None if it may."""
     low, high = _low(bound, own), _high(bound, own)
     if isinstance(asked, int) and not isinstance(asked, bool) and low <= asked <= high:
         return None
-    return f"{bound.path}: expected {low:,} to {high:,}, which the policy allows, got {asked!r}"
+    return f"{path}: expected {low:,} to {high:,}, which the policy allows, got {asked!r}"
 
 
 def _low(bound: Bound, own: int) -> int:

@@ -71,7 +71,7 @@ def _change_faults(base: Product, table: Mapping[str, Any]) -> list[str]:
         if bound is None:
             known = ", ".join(sorted(bounds)) or "nothing"
             found.append(f"{path}: expected what the policy lets a bank set ({known})")
-        elif fault := outside(bound, own[path], asked):
+        elif fault := outside(path, bound, own[path], asked):
             found.append(fault)
     return found
 
