@@ -32,6 +32,7 @@ TOKEN_BYTES = 32
 
 # name: (module, attribute, what `--help` says of it)
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "agreement": ("server.commands.agreements", "agreement", "the life of agreements"),
     "apr": ("server.commands.price", "apr_group", "the annual percentage rate of a case"),
     "audit": ("server.commands.ledger", "audit", "check the books, name the first bad record"),
     "box-requests": ("server.commands.boxes", "box_requests", "restored boxes that wait"),
@@ -44,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "import-envelopes": ("server.commands.carrying", "import_envelopes", "take a carrier's file"),
     "init": ("server.commands.setup", "init", "make a new centre: keys, settings, database"),
     "ledger": ("server.commands.ledger", "ledger", "the books' rules, and the day's root"),
+    "line": ("server.commands.line", "line", "a line's statement as of any day"),
     "map": ("server.commands.maps", "map_", "district maps that the console shows"),
     "migrate": ("server.commands.setup", "migrate", "bring the database to this version"),
     "model": ("server.commands.lending", "model", "register compact models"),

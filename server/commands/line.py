@@ -1,0 +1,132 @@
+"""``line``: one credit line, as of today or of any day before."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+
+from core.lending.account import Amounts
+from core.shape import encode
+from core.units import civil_date, civil_day, format_money
+from server.commands.hands import centre_of, config_option
+from server.services.centre import MS_PER_MINUTE, Centre, RequestError
+from server.services.standing import zone_minutes
+from server.services.statements import Statement, statement
+from server.store import lines
+
+FORMS = ("text", "json", "csv")
+HEADINGS = (
+    "on", "recorded_on", "what", "amount_minor", "penalty_minor", "fee_minor", "interest_minor",
+    "principal_minor", "owed_minor",
+)  # fmt: skip
+
+
+@click.group("line")
+def line() -> None:
+    """One credit line and its account."""
+
+
+@line.command("statement")
+@config_option
+@click.argument("line_id")
+@click.option("--on", "on_text", default="", help="As of this day, YYYY-MM-DD; else today.")
+@click.option(
+    "--known", "known_text", default="",
+    help="By what was written down up to this day, YYYY-MM-DD; else all that is known.",
+)  # fmt: skip
+@click.option("--form", type=click.Choice(FORMS), default="text", help="How to print it.")
+@click.pass_context
+def statement_(  # the command's own options
+    context: click.Context,
+    /,
+    *,
+    config: Path,
+    line_id: str,
+    on_text: str,
+    known_text: str,
+    form: str,
+) -> None:
+    """What happened on a line, what is owed, and what is to be paid when.
+
+    A past statement can be had again: --on counts what had taken effect by a day, --known
+    what had been written down by one, so that a fact that came late shows as what it is.
+    """
+    found = _statement(centre_of(context, config), line_id, on_text, known_text)
+    written = {"text": _text, "json": _json, "csv": _csv}[form](found)
+    click.echo(written, nl=not written.endswith("\n"))
+
+
+def _statement(centre: Centre, line_id: str, on_text: str, known_text: str) -> Statement:
+    with centre.store.reading() as tx:
+        kept = lines.get(tx, line_id)
+        offset_ms = zone_minutes(tx, kept.farmer_id) * MS_PER_MINUTE
+        today = civil_day(centre.now_ms(), offset_ms)
+        on, known = (_day(text, today) for text in (on_text, known_text))
+        return statement(tx, kept, on, known)
+
+
+def _day(text: str, today: date) -> date:
+    if not text:
+        return today
+    found = civil_date(text)
+    if found is None or found > today:
+        raise RequestError(f"expected a day as YYYY-MM-DD, at most {today}, got {text[:40]!r}")
+    return found
+
+
+def _text(found: Statement) -> str:
+    told = [f"Line {found.line_id} as of {found.on}, by what was known on {found.known_on}"]
+    if found.rows_left_out:
+        told.append(f"  ({found.rows_left_out} older rows are left out)")
+    told += [
+        f"  {row.on}  {row.what:<7}{format_money(row.amount_minor, found.currency):>20}"
+        f"  owed {format_money(row.owed.total_minor, found.currency):>18}"
+        + (f"  written down {row.recorded_on}" if row.recorded_on > row.on else "")
+        for row in found.rows
+    ]
+    told.append(f"Owed: {_parts(found.owed, found.currency)}")
+    if found.late_days:
+        late = format_money(found.late_minor, found.currency)
+        told.append(f"Late: {late}, for {found.late_days} days")
+    if found.surplus_minor or found.rebate_minor:
+        back = format_money(found.surplus_minor + found.rebate_minor, found.currency)
+        told.append(f"Belongs to the farmer: {back}")
+    told += [
+        f"  {'at once' if each.is_late else each.on}  {_parts(each.parts, found.currency)}"
+        for each in found.ahead
+    ]
+    return "\n".join(told)
+
+
+def _parts(owed: Amounts, currency: str) -> str:
+    named = (
+        ("principal", owed.principal_minor), ("interest", owed.interest_minor),
+        ("fee", owed.fee_minor), ("penalty", owed.penalty_minor),
+    )  # fmt: skip
+    parts = ", ".join(f"{name} {format_money(part, currency)}" for name, part in named if part)
+    return format_money(owed.total_minor, currency) + (f" ({parts})" if parts else "")
+
+
+def _json(found: Statement) -> str:
+    return json.dumps(encode(found), sort_keys=True, default=str)  # dates
+
+
+def _csv(found: Statement) -> str:
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow(HEADINGS)
+    for row in found.rows:
+        table.writerow(_cells(row.on, row.recorded_on, (row.what, row.amount_minor), row.owed))
+    table.writerow(_cells(found.on, found.known_on, ("owed", found.owed.total_minor), found.owed))
+    return out.getvalue()
+
+
+def _cells(on: date, recorded: date, what: tuple[str, int], owed: Amounts) -> list[Any]:
+    parts = (owed.penalty_minor, owed.fee_minor, owed.interest_minor, owed.principal_minor)
+    return [on, recorded, *what, *parts, owed.total_minor]

@@ -1,0 +1,129 @@
+"""A line's statement as of any past day: what was in force then, by what was known then.
+
+Two days are asked: up to which day facts count (effective), and up to which day they had
+been written down (recorded). So the same statement can be had again after a fact came
+late, and beside it what the fact changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from core.lending.account import Amounts, Asked, account, ahead
+from core.lending.agreed import agreed, fee_fact
+from core.lending.books import line_accounts, repayment_fact
+from core.lending.facts import Fact, FactKind, standing_facts
+from core.lending.ledger import EntryKind
+from core.lending.terms import RepaymentTerms
+from core.units import civil_day
+from server.services.centre import MS_PER_MINUTE
+from server.services.standing import facts_of, terms_of, zone_minutes
+from server.store import ledger
+from server.store.engine import Tx
+from server.store.lines import Line
+
+ROWS_MAX = 500  # the newest; what came before them is in the balance of the first
+
+
+@dataclass(frozen=True, slots=True)
+class StatementRow:
+    """A fact, when it was written down, and what was owed after it [minor units]."""
+
+    on: date
+    recorded_on: date
+    what: str
+    amount_minor: int
+    owed: Amounts
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A line as of a day, by what was known on another [minor units].
+
+    ``surplus_minor`` and ``rebate_minor`` belong to the farmer; ``ahead`` is what was then
+    to be paid when. ``rows_left_out`` are older than those that are shown.
+    """
+
+    line_id: str
+    currency: str
+    on: date
+    known_on: date
+    rows: tuple[StatementRow, ...]
+    rows_left_out: int
+    owed: Amounts
+    late_minor: int
+    late_days: int
+    surplus_minor: int
+    rebate_minor: int
+    ahead: tuple[Asked, ...]
+
+
+def statement(tx: Tx, line: Line, on: date, known_on: date) -> Statement:
+    """The statement of a line at the end of a day, by the facts recorded up to another.
+
+    Parameters
+    ----------
+    on
+        Facts that took effect later do not count.
+    known_on
+        Facts that were written down later do not either [the farmer's civil day].
+    """
+    terms, recorded = terms_of(tx, line), _recorded(tx, line)
+    facts = [
+        fact
+        for fact in standing_facts(facts_of(tx, line))
+        if fact.on <= on and recorded[fact.fact_id] <= known_on
+    ]
+    dues = agreed(terms, facts)
+    found = account(terms, facts, on, dues)
+    rows = _rows(terms, facts, recorded)
+    return Statement(
+        line_id=line.line_id,
+        currency=line.currency,
+        on=on,
+        known_on=known_on,
+        rows=rows,
+        rows_left_out=len(facts) - len(rows),
+        owed=found.owed,
+        late_minor=found.late_minor,
+        late_days=found.late_days,
+        surplus_minor=found.surplus_minor,
+        rebate_minor=found.rebate_minor,
+        ahead=ahead(terms, facts, on, dues),
+    )
+
+
+def _recorded(tx: Tx, line: Line) -> dict[str, date]:
+    """On which civil day each fact of a line was written down."""
+    offset_ms = zone_minutes(tx, line.farmer_id) * MS_PER_MINUTE
+    found = {
+        repayment_fact(each.repayment_id): civil_day(each.at_ms, offset_ms)
+        for each in ledger.repayments_of(tx, line.line_id)
+    }
+    for posted in ledger.entries_for(tx, line_accounts(line.line_id)):
+        if posted.entry.kind is EntryKind.DRAWDOWN:
+            cause, day = posted.entry.cause_id, civil_day(posted.entry.recorded_at_ms, offset_ms)
+            found[cause] = found[fee_fact(cause.removeprefix("draw/"))] = day
+    return found
+
+
+def _rows(
+    terms: RepaymentTerms, facts: Sequence[Fact], recorded: dict[str, date]
+) -> tuple[StatementRow, ...]:
+    rows = []
+    for number in range(max(0, len(facts) - ROWS_MAX), len(facts)):
+        fact, upto = facts[number], facts[: number + 1]
+        owed = account(terms, upto, fact.on, agreed(terms, upto)).owed
+        rows.append(
+            StatementRow(fact.on, recorded[fact.fact_id], _WHAT[fact.kind], fact.amount_minor, owed)
+        )
+    return tuple(rows)
+
+
+_WHAT = {
+    FactKind.DRAWDOWN: "drawn",
+    FactKind.FEE: "fee",
+    FactKind.REPAYMENT: "repaid",
+}
