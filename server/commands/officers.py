@@ -12,7 +12,7 @@ import click
 from server.commands.hands import password_option, read_input, read_password
 from server.services.centre import Centre
 from server.services.destruction import Declared, Proof, officer
-from server.store.people import Actor
+from server.store.people import Actor, Role
 
 F = TypeVar("F", bound=Callable[..., Any])
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -20,7 +20,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 def officer_options(command: F) -> F:
     """Add ``--officer`` and ``--password-file``."""
-    name = click.option("--officer", "username", required=True, help="A supervisor's name.")
+    name = click.option("--officer", "username", required=True, help="An officer's name.")
     return name(password_option(command))
 
 
@@ -41,9 +41,14 @@ def proof_options(command: F) -> F:
     return cast("F", proof(receipts(with_proof)))
 
 
-def officer_of(centre: Centre, username: str, password_file: Path | None) -> Actor:
+def officer_of(
+    centre: Centre,
+    username: str,
+    password_file: Path | None,
+    roles: tuple[Role, ...] = (Role.SUPERVISOR,),
+) -> Actor:
     """The officer, whose password is in a file or asked for."""
-    return officer(centre, username, read_password(password_file))
+    return officer(centre, username, read_password(password_file), roles)
 
 
 def told(found: Declared, declared: str, confirmed: str) -> str:

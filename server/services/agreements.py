@@ -104,9 +104,30 @@ def bring_about(work: Work, line: Line, event: Event, standing: Standing) -> Ste
     AgreementError
         If the table does not permit it; nothing is written.
     """
-    before = state_of_line(work.tx, line)
+    named = (line.application_id, line.line_id)
+    return _advance(work, named, event, (state_of_line(work.tx, line), standing))
+
+
+def bring_about_for(work: Work, named: tuple[str, str], event: Event, standing: Standing) -> Step:
+    """The same for an application that has no line yet: its id, and the line's that it gets.
+
+    Raises
+    ------
+    AgreementError
+        If the table does not permit it; nothing is written.
+    """
+    return _advance(work, named, event, (state_of(work.tx, named[0]), standing))
+
+
+def _advance(
+    work: Work,
+    named: tuple[str, str],
+    event: Event,
+    stands: tuple[AgreementState | None, Standing],
+) -> Step:
+    before, standing = stands
     after = advance(before, event.event, event.by, standing)
-    return _write(work, (line.application_id, line.line_id), event, (after, standing.on, ""))
+    return _write(work, named, event, (after, standing.on, ""))
 
 
 def report(
@@ -163,6 +184,9 @@ def decided(work: Work, kept: KeptDecision, by: Actor) -> None:
 
 def offered(work: Work, line: Line, by: Actor) -> None:
     """A line was opened: an offer, of which nothing is owed until the first draw."""
+    last = agreements.last(work.tx, line.application_id)
+    if last is not None and (last.event, last.line_id) == (AgreementEvent.OFFER, line.line_id):
+        return  # by a person, who said so before
     detail = {"card_id": line.card_id, "limit_minor": line.limit_minor}
     event = Event(AgreementEvent.OFFER, by, AgreementReason.DECISION_CARD, None, detail)
     standing = Standing(date.fromisoformat(line.opened_on))

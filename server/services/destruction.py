@@ -61,22 +61,25 @@ class Declared:
         return self.told.confirmed_at_ms is not None
 
 
-def officer(centre: Centre, username: str, password: str) -> Actor:
-    """A supervisor, by name and password.
+def officer(
+    centre: Centre, username: str, password: str, roles: tuple[Role, ...] = (Role.SUPERVISOR,)
+) -> Actor:
+    """A supervisor, or a person of one of the roles, by name and password.
 
     Raises
     ------
     LoginRequiredError
         If they do not match.
     RoleError
-        If the user is no supervisor.
+        If the user's role is none of them.
     """
     with centre.store.reading() as tx:
         user = people.user(tx, username)
     if user is None or user.disabled or not password_matches(user.password_hash, password):
         raise LoginRequiredError(f"expected the name and password of an officer, got {username!r}")
-    if user.role is not Role.SUPERVISOR:
-        raise RoleError(f"expected a supervisor, {username} is {user.role.value}")
+    if user.role not in roles:
+        wanted = " or ".join(each.value for each in roles)
+        raise RoleError(f"expected a {wanted}, {username} is {user.role.value}")
     return Actor(user.username, user.role.value)
 
 

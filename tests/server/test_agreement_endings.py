@@ -11,20 +11,31 @@ from core.errors import AgreementError
 from core.lending.agreement import AgreementReason, AgreementState
 from core.lending.offer import AgreementTerms
 from core.units import civil_day
+from core.wire.records import Application
 from server.services import enrolment
 from server.services.agreements import state_of_line
 from server.services.centre import RequestError
 from server.services.ending import Said, abandon, close, withdraw
 from server.services.freezing import FreezeReason, thaw
 from server.services.posting import RepaymentRequest, close_if_over, take_repayment
+from server.services.referred import decline_referred, offer_referred
 from server.services.renewing import renew
 from server.services.standing import owed
 from server.services.verifying import verify
 from server.services.writing_off import write_off
 from server.store import agreements, ledger, lines
+from server.store.engine import NotKnownError
 from server.store.people import Actor
 from tests.support.centre_kit import TESTER, Kit, open_known
-from tests.support.kiosk_kit import deliver, draw, leases_at_station, open_at_kiosk
+from tests.support.kiosk_kit import (
+    MONEY,
+    card_of,
+    deliver,
+    draw,
+    leases_at_station,
+    open_at_kiosk,
+    write_card,
+)
 
 S, R = AgreementState, AgreementReason
 SUPERVISOR, LENDER = Actor("wanjiru", "supervisor"), Actor("otieno", "lender")
@@ -172,3 +183,45 @@ def test_a_renewal_that_cannot_be_leaves_the_line_as_it_was(kit: Kit):
     with pytest.raises(RequestError, match="nothing to lend against"):
         renew(kit.centre, line_id, "livestock", Said(LENDER, R.ASKED))
     assert (state(kit, line_id), kit.read(lines.get, line_id).is_open) == (S.ACTIVE, True)
+
+
+def referred(kit: Kit) -> Application:
+    """An application that a station's card refers to a person."""
+    kit.station.pull(kit.centre)
+    lease = next(x for x in leases_at_station(kit, "onboarding") if x.product_id == "crop-season")
+    application = Application("app-r", "farmer-c", "crop-season", ("plot-c1",), 500_000, "KES")
+    kit.station.write(MONEY, "application", application, kit.clock.at_ms)
+    # Consented to nothing: so a person decides.
+    write_card(kit, card_of(kit, application, lease.per_line_minor, purposes=()))
+    deliver(kit)
+    return application
+
+
+def test_a_person_offers_on_a_referred_application_within_what_the_rule_carries(kit: Kit):
+    application = referred(kit)
+    for amount_minor, told in ((500_001, "as was asked"), (499_000_000, "at most 500000")):
+        with pytest.raises(RequestError, match=told):
+            offer_referred(kit.centre, application.application_id, amount_minor, LENDER)
+    line = offer_referred(kit.centre, application.application_id, 400_000, LENDER)
+    steps = kit.read(agreements.life, application.application_id)
+    assert [(x.event.value, x.state.value, x.party.value, x.reason.value) for x in steps] == [
+        ("apply", "applied", "farmer", "asked"),
+        ("refer", "referred", "station", "decision_card"),
+        ("offer", "offered", "officer", "reviewed"),
+    ]
+    assert {x.line_id for x in steps} == {"", line.line_id}
+    kit.station.pull(kit.centre)
+    lease = next(x for x in leases_at_station(kit) if x.line_id == line.line_id)
+    assert 0 < lease.amount_minor <= 400_000
+    with pytest.raises(AgreementError, match="offer: an agreement that is offered knows"):
+        offer_referred(kit.centre, application.application_id, 100_000, LENDER)
+    assert verify(kit.centre).faults == ()
+
+
+def test_a_person_declines_once_and_what_no_card_referred_is_not_theirs(kit: Kit):
+    application = referred(kit)
+    assert decline_referred(kit.centre, application.application_id, LENDER).state is S.DECLINED
+    with pytest.raises(AgreementError, match="decline: an agreement that is declined knows"):
+        decline_referred(kit.centre, application.application_id, LENDER)
+    with pytest.raises(NotKnownError, match="expected an application"):
+        decline_referred(kit.centre, "app-none", LENDER)

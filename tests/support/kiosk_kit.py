@@ -57,7 +57,12 @@ def grant(kit: Kit, farmer_id: str, consent_id: str) -> None:
     kit.station.write(MONEY, "consent", consent, kit.clock.at_ms)
 
 
-def card_of(kit: Kit, application: Application, available_minor: int) -> DecisionCard:
+def card_of(
+    kit: Kit,
+    application: Application,
+    available_minor: int,
+    purposes: tuple[str, ...] = ("automated_decision",),
+) -> DecisionCard:
     """The card that a station would make, with the registered model."""
     registered = kit.read(models.active)
     inputs = DecisionInputs(
@@ -68,8 +73,8 @@ def card_of(kit: Kit, application: Application, available_minor: int) -> Decisio
             FeatureValue(name, 5)
             for name in ("area_m2", "household_size_count", "past_seasons_repaid_count")
         ),
-        purposes=("automated_decision",),
-        consent_ids=("consent-1",),
+        purposes=purposes,
+        consent_ids=("consent-1",) if purposes else (),
         evidence_ids=(),
         readings=(),
         available_minor=available_minor,
