@@ -25,7 +25,7 @@ from bench.decision import agreed_by, applicants, form_of, percentiles, teller_a
 from bench.report import Effort, Figure, Report
 from bench.village import BIN, StationCopy, copied_station, told_village
 from edge_node.intake import Intake, make_broker
-from edge_node.store.database import open_database
+from edge_node.store.database import leave_journal, open_database
 from edge_node.store.decisions import KeptCard
 from edge_node.store.devices import DeviceRegistry
 from tests.support.edge_station import Events
@@ -112,9 +112,11 @@ def _flood(station: StationCopy, port: int, days: int | None) -> Iterator[None]:
 def _decisions(station: StationCopy, path: Path) -> list[float]:
     took_ms, pause = [], threading.Event()
     with contextlib.closing(open_database(path)) as db:
+        leave_journal(db)
         teller = teller_at(station, db)
         asks = applicants(db, teller)
         gc.collect()
+        gc.freeze()  # as `harvestline-edge run` does
         for farmer_id, possible in asks:
             form, agreed = form_of(teller, possible), agreed_by(teller, possible)
             pause.wait(BETWEEN_S)

@@ -54,7 +54,13 @@ from edge_node.intake.broker import make_broker
 from edge_node.intake.intake import Intake
 from edge_node.store.box import BoxNotConfirmedError, may_write
 from edge_node.store.clocks import newest_anchor, read_clock
-from edge_node.store.database import DiskFullError, StationDatabase, StoreError, open_database
+from edge_node.store.database import (
+    DiskFullError,
+    StationDatabase,
+    StoreError,
+    leave_journal,
+    open_database,
+)
 from edge_node.store.devices import DeviceRegistry
 from edge_node.store.outbox import clock_floor_ms
 from edge_node.sync.daily import tend_readings
@@ -183,6 +189,7 @@ class Running:
     def _serve_pages(self) -> str:
         hands, settings = self._station.hands, self._settings
         db = self._connect()
+        leave_journal(db)
         telemetry = telemetry_of(settings)
         desk = self._station.ends.desk
         now = partial(_estimate, db, hands)

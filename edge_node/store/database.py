@@ -23,6 +23,7 @@ BUSY_WAIT_MS = 10_000
 FILE_MODE = 0o600  # it holds names, debts and consents
 CACHE_KIB = 8 * 1024
 JOURNAL_BYTES_MAX = 16 * 1024 * 1024  # what the write-ahead log is cut back to
+LEFT_PAGES_MAX = 3_000  # of journal, before a connection in a hurry brings it into the file
 _BYTES_PER_MIB = 1024 * 1024
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _PRIMARY_CODE = 0xFF  # extended result codes carry the primary one in their low byte
@@ -212,6 +213,15 @@ def give_back_journal(db: StationDatabase) -> None:
     """Bring the journal's content into the file and return its room to the disk."""
     with storage_errors():
         db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def leave_journal(db: StationDatabase) -> None:
+    """Let this connection's commits leave the journal to others for a while.
+
+    Whoever's commit makes the journal longer than 1,000 pages brings all of it into the
+    file (SQLite's default): a farmer would wait for what devices have said.
+    """
+    db.conn.execute(f"PRAGMA wal_autocheckpoint={LEFT_PAGES_MAX}")
 
 
 def give_back_pages(db: StationDatabase, pages_max: int) -> None:

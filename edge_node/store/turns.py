@@ -58,12 +58,15 @@ class Turn:
 
     def stand_back(self) -> None:
         """Wait while somebody in a hurry waits or writes, for a bounded time."""
-        if not self._hurried_count:
-            return
-        with self._changed:
-            left_s = self._hurried_since_s + STAND_BACK_S - time.monotonic()
-            if left_s > 0:
+        if (left_s := self.stand_back_s()) > 0:
+            with self._changed:
                 self._changed.wait_for(self._is_calm, left_s)
+
+    def stand_back_s(self) -> float:
+        """How much longer to stand back now [s]; 0 or less if nobody is in a hurry."""
+        if not self._hurried_count:
+            return 0.0
+        return self._hurried_since_s + STAND_BACK_S - time.monotonic()
 
     @property
     def hurried_count(self) -> int:

@@ -44,6 +44,7 @@ from edge_node.intake.broker.secure import SecureDoorway, shows_own_certificate
 from edge_node.intake.events import OnEvent
 from edge_node.store.database import StoreError
 from edge_node.store.devices import DeviceRegistry
+from edge_node.store.turns import turn_of
 
 START_S_MAX = 10
 STOP_S_MAX = 10
@@ -183,6 +184,7 @@ class EmbeddedBroker:
         authority: Authority | None = None,
     ) -> None:
         self._settings = settings
+        self._turn = turn_of(settings.database_path)
         self._doorway = None
         if authority is not None and settings.broker_tls != "off":
             self._doorway = SecureDoorway(settings, authority, on_event)
@@ -298,7 +300,9 @@ class EmbeddedBroker:
             return
         self._connections[writer] = None
         try:
-            reader = await admitted(stream, writer, lambda login: self._enters(writer, login))
+            reader = await admitted(
+                stream, writer, lambda login: self._enters(writer, login), self._turn
+            )
             if reader is not None:
                 await self._take_over(writer)
                 await self._amqtt.external_connected(reader, StreamWriterAdapter(writer), _LISTENER)

@@ -17,9 +17,11 @@ from amqtt.errors import AMQTTError
 from amqtt.mqtt.connect import ConnectPacket
 
 from edge_node.intake.broker.access import PACKET_BYTES_MAX
+from edge_node.store.turns import Turn
 
 CONNECT_S_MAX = 10
 CONNECT_BYTES_MAX = 128 * 1024  # a will of 64 KiB and its strings
+STAND_BACK_STEP_S = 0.005
 _CONNECT = 0x10
 _LENGTH_BYTES_MAX = 4
 _REFUSED = bytes([0x20, 2, 0, 5])  # CONNACK, not authorised (MQTT 3.1.1, 3.2.2.3)
@@ -50,11 +52,16 @@ class BoundedReader(ReaderAdapter):  # type: ignore[misc]  # the library is unty
         The rest of the connection.
     keepalive_s
         What the client promised [s]; 0 for no promise.
+    turn
+        Whoever is in a hurry to write goes before the reading of messages.
     """
 
-    def __init__(self, first: bytes, stream: asyncio.StreamReader, keepalive_s: int) -> None:
+    def __init__(
+        self, first: bytes, stream: asyncio.StreamReader, keepalive_s: int, turn: Turn
+    ) -> None:
         self._first = first
         self._stream = stream
+        self._turn = turn
         self._silence_s_max = 1.5 * keepalive_s
         self._heard_s = asyncio.get_running_loop().time()
         self._ended = False
@@ -65,6 +72,8 @@ class BoundedReader(ReaderAdapter):  # type: ignore[misc]  # the library is unty
             self._ended = True
         if self._ended:
             return b""
+        while (left_s := self._turn.stand_back_s()) > 0:
+            await asyncio.sleep(min(left_s, STAND_BACK_STEP_S))
         taken, self._first = self._first[:n], self._first[n:]
         if len(taken) < n:
             try:
@@ -89,6 +98,7 @@ async def admitted(
     stream: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     may_enter: Callable[[Login], bool],
+    turn: Turn,
 ) -> BoundedReader | None:
     """A reader of the whole connection if its client may enter; else None, and it is closed.
 
@@ -98,6 +108,8 @@ async def admitted(
         The connection.
     may_enter
         Judges the login.
+    turn
+        Whose turn it is to write at this station.
     """
     try:
         async with asyncio.timeout(CONNECT_S_MAX):
@@ -106,7 +118,7 @@ async def admitted(
     except (TimeoutError, asyncio.IncompleteReadError, OSError):
         login, raw = None, b""
     if login is not None and may_enter(login):
-        return BoundedReader(raw, stream, login.keepalive_s)
+        return BoundedReader(raw, stream, login.keepalive_s, turn)
     if login is not None:
         writer.write(_REFUSED)
     writer.close()
