@@ -40,12 +40,6 @@ class Amounts:
         amount: int = getattr(self, f"{part.value}_minor")
         return amount
 
-    def negated(self) -> Amounts:
-        """The same, the other way."""
-        return Amounts(
-            -self.penalty_minor, -self.fee_minor, -self.interest_minor, -self.principal_minor
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Split:
@@ -101,6 +95,11 @@ class Account:
     rebate_minor: int
     splits: tuple[Split, ...]
     steps: tuple[Step, ...] = ()
+
+    @property
+    def splits_total_minor(self) -> int:
+        """What was paid of the plan so far: all but penalties and surplus [minor units]."""
+        return sum(each.parts.total_minor - each.parts.penalty_minor for each in self.splits)
 
     def split_of(self, fact_id: str) -> Split:
         """Where one repayment went.

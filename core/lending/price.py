@@ -41,8 +41,9 @@ def apr_ppm(flows: Sequence[Flow], days_in_year: int = 365) -> int:
     SeveralRatesError
         If more than one does.
     """
-    timed = [(Decimal(f.days) / Decimal(days_in_year), Decimal(f.amount_minor)) for f in flows]
-    return int(rounded(effective_rate(timed), 6) * PPM)
+    with localcontext(CONTEXT):  # else the caller's precision would move the rate
+        timed = [(Decimal(f.days) / Decimal(days_in_year), Decimal(f.amount_minor)) for f in flows]
+        return int(rounded(effective_rate(timed), 6) * PPM)
 
 
 def effective_rate(flows: Sequence[tuple[Decimal, Decimal]]) -> Decimal:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -22,7 +21,7 @@ from core.lending.terms import (
     RepaymentTerms,
     ScheduleKind,
 )
-from core.lending.workdays import CalendarTerms, Roll, rolled
+from core.lending.workdays import rolled
 from core.units import allocate, floor_to_unit, share_ppm
 
 DUES_MAX = 600
@@ -44,30 +43,6 @@ class Due:
     def total_minor(self) -> int:
         """All that is due on the day [minor units]."""
         return self.principal_minor + self.interest_minor + self.fee_minor
-
-
-def next_working_day(
-    on: date, rest_weekdays: AbstractSet[int], holidays: AbstractSet[date]
-) -> date:
-    """The same day, or the next that is neither a rest day nor a holiday.
-
-    Parameters
-    ----------
-    rest_weekdays
-        Weekdays without business, 0 is Monday.
-
-    Raises
-    ------
-    ProductError
-        If there is no working day within ``SHIFT_DAYS_MAX`` days.
-    """
-    closed = tuple(sorted(day.isoformat() for day in holidays))
-    return rolled(on, CalendarTerms(Roll.FOLLOWING, tuple(sorted(rest_weekdays)), closed))
-
-
-def bullet(on: date, principal_minor: int, interest_minor: int, fee_minor: int = 0) -> Due:
-    """Everything once, after harvest."""
-    return Due(on, principal_minor, interest_minor, fee_minor)
 
 
 def plan(

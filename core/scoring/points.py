@@ -64,6 +64,8 @@ class PairTable:
         rows, columns = len(self.first_edges) + 2, len(self.second_edges) + 2
         if len(self.points) != rows or any(len(row) != columns for row in self.points):
             raise ShapeError(f"table {self.first} × {self.second}: expected {rows} × {columns}")
+        if any(list(each) != sorted(set(each)) for each in (self.first_edges, self.second_edges)):
+            raise ShapeError(f"table {self.first} × {self.second}: expected rising edges")
 
     def lookup(self, first: int | None, second: int | None) -> int:
         """The points of two values, either of which may be missing."""

@@ -35,7 +35,7 @@ def join(records: Sequence[bytes], records_max: int) -> bytes:
     Raises
     ------
     EnvelopeDamagedError
-        If they are more, or larger, than a reader takes.
+        If they are more, larger, or of more values than a reader takes.
     """
     raw = OPENING + b",".join(records) + CLOSING
     longest = max(len(record) for record in records)
@@ -45,6 +45,7 @@ def join(records: Sequence[bytes], records_max: int) -> bytes:
             f"{RECORD_BYTES_MAX} each, got {len(records)}, {len(raw)} and {longest}: "
             "send fewer at once"
         )
+    _require_few_values(raw)
     return raw
 
 
@@ -76,9 +77,7 @@ def records_in(raw: bytes, records_max: int) -> Iterator[dict[str, Any]]:
     EnvelopeDamagedError
         If they are too many, hold too many values, or are not canonical.
     """
-    values = sum(raw.count(mark) for mark in (b",", b"[", b"{"))
-    if values > VALUES_MAX:
-        raise EnvelopeDamagedError(f"expected at most {VALUES_MAX} values, got about {values}")
+    _require_few_values(raw)
     if not (raw.startswith(OPENING) and raw.endswith(CLOSING)):
         raise EnvelopeDamagedError(f"expected {OPENING.decode()}…{CLOSING.decode()}, got another")
     for count, (start, end) in enumerate(_places(raw), start=1):
@@ -88,6 +87,14 @@ def records_in(raw: bytes, records_max: int) -> Iterator[dict[str, Any]]:
             yield parse_canonical(raw[start:end], RECORD_BYTES_MAX)
         except CanonicalError as error:
             raise EnvelopeDamagedError(f"record {count} cannot be read: {error}") from error
+
+
+def _require_few_values(raw: bytes) -> None:
+    values = sum(raw.count(mark) for mark in (b",", b"[", b"{"))
+    if values > VALUES_MAX:
+        raise EnvelopeDamagedError(
+            f"expected at most {VALUES_MAX} values, got about {values}: send fewer at once"
+        )
 
 
 def _places(raw: bytes) -> Iterator[tuple[int, int]]:

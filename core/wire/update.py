@@ -246,7 +246,11 @@ def require_path(path: str) -> str:
 
 
 def golden_vectors(model: Model) -> tuple[GoldenVector, ...]:
-    """Vectors that meet every bin of every table at both of its ends, and what is missing."""
+    """Vectors by which a runtime shows that it reckons as we do.
+
+    In them every input is met at both ends of each of its bins, and missing, as far as
+    ``GOLDEN_VECTORS_MAX`` rows go. Of a pair's cells they meet some, not all.
+    """
     ends = {one.name: _ends(model.table, one.name, one.low, one.high) for one in model.features}
     rows: list[dict[str, int]] = [{}]
     longest = max((len(values) for values in ends.values()), default=0)

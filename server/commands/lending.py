@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from core.scoring.header import c_header
 from core.shape import encode
 from core.units import PPM
 from core.wire.modelfile import MODEL_BYTES_MAX
@@ -22,6 +21,7 @@ from server.services.status import status as read_status
 from server.services.verifying import verify as verify_books
 from server.store import models, products, registry, reports
 from server.store.reports import Replay
+from server.training.header import c_header
 
 EXIT_FAULTS = 4
 _FILE = click.Path(path_type=Path, dir_okay=False)

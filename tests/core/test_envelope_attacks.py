@@ -36,7 +36,7 @@ from core.wire.envelope import (
     peek,
     unpack,
 )
-from core.wire.payload import RAW_BYTES_MAX, RECORD_BYTES_MAX
+from core.wire.payload import RAW_BYTES_MAX, RECORD_BYTES_MAX, VALUES_MAX
 from tests.support.signing import KnownKeys, NumberSigner
 
 STATION = NumberSigner(3)
@@ -136,6 +136,9 @@ def test_no_writer_packs_what_no_reader_takes() -> None:
     large = Record(1, "model", 1, 0, {"text": "x" * RECORD_BYTES_MAX})
     with pytest.raises(EnvelopeDamagedError, match="send fewer"):
         pack(NAME, GENESIS, [large], STATION)
+    many = [Record(n, "x", 1, 0, {"all": [0] * 60_000}) for n in range(1, 10)]
+    with pytest.raises(EnvelopeDamagedError, match=f"at most {VALUES_MAX} values.*send fewer"):
+        pack(NAME, GENESIS, many, STATION)
 
 
 WRITTEN = b",".join(canonical_bytes(encode(one)) for one in RECORDS[:2])

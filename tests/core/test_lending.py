@@ -25,7 +25,6 @@ from core.lending.ledger import (
 )
 from core.lending.price import Flow, apr_ppm, effective_rate
 from core.lending.product import parse_product
-from core.lending.schedule import bullet, next_working_day
 from tests.support.products import CROP, HERD, crop_product
 from tests.support.requirements import oracle, require
 
@@ -97,14 +96,6 @@ def test_the_whole_price_is_told() -> None:
 def test_a_quote_after_the_due_date_is_refused() -> None:
     with pytest.raises(PriceError, match="before the due date"):
         quote(crop_product(), 10_000, date(2026, 9, 15))
-
-
-def test_a_due_date_moves_to_a_working_day() -> None:
-    saturday = date(2026, 9, 12)
-    assert next_working_day(saturday, {5, 6}, {date(2026, 9, 14)}) == date(2026, 9, 15)
-    with pytest.raises(ProductError, match="working day"):
-        next_working_day(saturday, set(range(7)), set())
-    assert bullet(saturday, 100, 7, 3).total_minor == 110
 
 
 def entry(*lines: EntryLine) -> Entry:

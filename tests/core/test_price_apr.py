@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Any
 
@@ -339,3 +339,11 @@ def test_a_line_that_is_drawn_and_repaid_at_will_has_its_one_rate(
         owed += amount
     owed *= Decimal("1.2") ** (Decimal(30) / 365)
     assert apr_ppm([*flows, Flow(day + 30, -round(owed))]) == 200_000
+
+
+def test_a_rate_does_not_hang_on_the_caller_s_precision() -> None:
+    flows = [Flow(0, 1_000_000), Flow(61, -333_333), Flow(179, -750_001)]
+    told = apr_ppm(flows)
+    with localcontext() as context:
+        context.prec = 4
+        assert apr_ppm(flows) == told

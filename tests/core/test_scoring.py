@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from core.errors import ModelRefusedError, ShapeError
 from core.scoring.features import FeatureValue, admissible
-from core.scoring.points import FeatureTable, PdStep, lost_points, pd_ppm, score
+from core.scoring.points import FeatureTable, PairTable, PdStep, lost_points, pd_ppm, score
 from core.shape import decode, encode
 from core.wire.modelfile import Model, ModelState, admit, state
 from tests.support.models import FEATURES, TABLE, small_model
@@ -117,3 +117,12 @@ def test_an_expired_model_is_stale_not_gone() -> None:
     assert [state(model, at) for at in (9, 10, 19, 20)] == [
         ModelState.STALE, ModelState.CURRENT, ModelState.CURRENT, ModelState.STALE,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("edges", [(2, 1), (1, 1)])
+def test_a_pair_whose_edges_do_not_rise_is_refused(edges: tuple[int, ...]) -> None:
+    rows = ((0, 0),) * 4
+    with pytest.raises(ShapeError, match="expected rising edges"):
+        PairTable("a", "b", edges, (), rows, 0)
+    with pytest.raises(ShapeError, match="expected rising edges"):
+        PairTable("a", "b", (), edges, ((0, 0, 0, 0),) * 2, 0)

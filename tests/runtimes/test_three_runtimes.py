@@ -19,9 +19,9 @@ from playwright.sync_api import Page
 
 from core.canonical import sha256_hex
 from core.errors import ShapeError
-from core.scoring.header import c_header
 from core.scoring.points import (
     FeatureTable,
+    PairTable,
     PdStep,
     PointsTable,
     lost_points,
@@ -29,12 +29,14 @@ from core.scoring.points import (
     score,
 )
 from core.shape import encode
+from server.training.header import c_header
 from tests.support.chromium import chromium
 from tests.support.models import TABLE
 from tests.support.points_tables import applications_of, table_of
 from tests.support.requirements import require
 
 TABLES, EACH = 20, 500
+MANY_EDGES = PairTable("x", "y", tuple(range(256)), (), ((0, 0),) * 258, 0)
 SMALL_POINTS, LARGE_POINTS = 300, 1_000_000  # the latter do not fit 16 bits
 # Of what Python says of all of them: it must not change by the way.
 ANSWERS_SHA256 = "3e531df3ef44bdb293f87bcad263f7b9873e0b466709df1143d73e905eaa5d52"
@@ -204,12 +206,14 @@ def test_c_needs_no_library_no_memory_and_no_floating_point(tmp_path: Path):
         (0, [], "got 0"),
         (2**30, [FeatureTable("a", (), (2**30,), 0, 0)], "fit 32 bits"),
         (0, [FeatureTable("a", (2**31,), (1, 2), 0, 0)], "fit 32 bits"),
+        (0, [TABLE.features[0]], "at most 255 edges of a feature, got 256"),
     ],
 )
 def test_header_is_refused_for_what_c_could_not_say(
     base: int, features: list[FeatureTable], said: str
 ):
-    table = PointsTable(base, tuple(features), (), (PdStep(0, 1),), 0, 0)
+    pairs = (MANY_EDGES,) if "255 edges" in said else ()
+    table = PointsTable(base, tuple(features), pairs, (PdStep(0, 1),), 0, 0)
     with pytest.raises(ShapeError, match=said):
         c_header("test", 1, "0" * 64, table)
 

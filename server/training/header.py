@@ -19,6 +19,7 @@ INT32_MAX = 2**31 - 1
 INT32_MIN = -(2**31)
 INPUTS_MAX = 255
 TABLE_CELLS_MAX = 2**16 - 1
+EDGES_MAX = 2**8 - 1  # of one axis: their number is a byte in the header
 A_LINE = 12  # numbers
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _TEXT = re.compile(r"[\w .:-]*\Z", re.ASCII)
@@ -35,8 +36,8 @@ def c_header(name: str, version: int, sha256: str, table: PointsTable) -> str:
     Raises
     ------
     ShapeError
-        If a feature's name is no C identifier in lower case, or a sum of points might
-        leave 32 bits.
+        If a feature's name is no C identifier in lower case, a sum of points might leave
+        32 bits, or a feature has more than ``EDGES_MAX`` edges.
     """
     if not _TEXT.match(name) or not re.fullmatch(r"[0-9a-f]{64}", sha256):
         raise ShapeError(f"expected a plain model name and a SHA-256, got {name!r}, {sha256!r}")
@@ -78,6 +79,8 @@ class _Cells:
 
     def add_edges(self, edges: tuple[int, ...]) -> str:
         """Where they begin and how many they are, as C."""
+        if len(edges) > EDGES_MAX:
+            raise ShapeError(f"expected at most {EDGES_MAX} edges of a feature, got {len(edges)}")
         if edges not in self.known:
             self.known[edges] = len(self.edges)
             self.edges += edges
