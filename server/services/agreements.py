@@ -35,6 +35,7 @@ from server.store.lines import Line
 from server.store.people import Actor
 from server.store.reports import KeptDecision
 
+STEP_ACTION = "agreement_step"  # in the trail
 _PARTIES = {
     "lender": Party.OFFICER,
     "supervisor": Party.SUPERVISOR,
@@ -251,7 +252,16 @@ def _write(
         irregular=led[2],
     )
     agreements.add(work.tx, step)
-    told = {"event": step.event.value, "state": step.state.value, "reason": step.reason.value}
     subject = ("agreement", agreement_id)
-    people.record(work.tx, work.at_ms, event.actor, "agreement_step", subject, told)
+    people.record(work.tx, work.at_ms, event.actor, STEP_ACTION, subject, told_of(step))
     return step
+
+
+def told_of(step: Step) -> dict[str, str]:
+    """What the trail keeps of a step."""
+    return {
+        "event": step.event.value,
+        "state": step.state.value,
+        "reason": step.reason.value,
+        "on": step.on_day,
+    }

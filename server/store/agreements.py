@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,14 +78,14 @@ def life(tx: Tx, agreement_id: str) -> tuple[Step, ...]:
     return tuple(_step(row) for row in rows)
 
 
-def every(tx: Tx) -> tuple[Step, ...]:
-    """Every step of every agreement, by agreement and in order."""
+def stream(tx: Tx) -> Iterator[Step]:
+    """Every step of every agreement, by agreement and in order, one by one."""
     question = (
         select(agreement_steps)
         .where(agreement_steps.c.tenant_id == tx.tenant_id)
         .order_by(agreement_steps.c.agreement_id, agreement_steps.c.seq)
     )
-    return tuple(_step(row) for row in tx.rows(question))
+    return (_step(row) for row in tx.stream(question))
 
 
 def _step(row: Mapping[str, Any]) -> Step:

@@ -6,7 +6,7 @@ row that was changed or taken away shows. It holds ids, never names or words.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -186,6 +186,16 @@ def trail(tx: Tx, after: int = 0, rows_max: int = 200) -> tuple[AuditRow, ...]:
     )
     found = tx.rows(question, rows_max)
     return tuple(read_as(AuditRow, {**row, "detail": from_json(row["detail"])}) for row in found)
+
+
+def stream_trail(tx: Tx, action: str) -> Iterator[AuditRow]:
+    """What was done of one kind, oldest first, one by one."""
+    where = (audit.c.tenant_id == tx.tenant_id, audit.c.action == action)
+    question = select(audit).where(*where).order_by(audit.c.seq)
+    return (
+        read_as(AuditRow, {**row, "detail": from_json(row["detail"])})
+        for row in tx.stream(question)
+    )
 
 
 def trail_of(tx: Tx, object_kind: str, object_id: str) -> tuple[AuditRow, ...]:

@@ -150,6 +150,25 @@ CHANGES = {
         "UPDATE evidence SET sha256 = 'x' WHERE evidence_id = 'ev-0002'",
         ("evidence",), "evidence", "evidence", "that was received",
     ),
+    "a step of an agreement": (
+        "UPDATE agreement_steps SET state = 'closed' WHERE event = 'agree'",
+        ("agreement_steps",), "agreements", "agreement_steps", "that the table permits",
+    ),
+    "why an agreement took a step": (
+        "UPDATE agreement_steps SET reason = 'reviewed' WHERE event = 'offer'",
+        ("agreement_steps",), "agreements", "agreement_steps", "a party and a reason",
+    ),
+    "when an agreement took a step": (
+        "UPDATE agreement_steps SET on_day = '2026-01-01' WHERE event = 'agree'",
+        ("agreement_steps",), "agreements", "agreement_steps", "that the trail tells",
+    ),
+    "an agreement's last step": (
+        "DELETE FROM agreement_steps WHERE event = 'agree'",
+        ("agreement_steps",), "agreements", "agreement_steps", "that the trail tells",
+    ),
+    "a line against its agreement": (
+        "UPDATE lines SET frozen = NOT frozen", (), "agreements", "lines", "a line as",
+    ),
     "who did it": (
         "UPDATE audit SET actor = 'mallory' WHERE seq = 2", ("audit",), "trail", "audit",
         "of what it says",
