@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import date
 from itertools import groupby
 
 from core.errors import HarvestlineError
@@ -22,7 +21,7 @@ from server.services.chunks import read_lines
 from server.services.outlook import read_views
 from server.services.posting import unsquared
 from server.services.reviews import household
-from server.services.standing import facts_of, suspense_account
+from server.services.standing import facts_of, suspense_account, zone_minutes
 from server.store import leases, ledger, line_pages, products, registry, suspense
 from server.store.engine import Tx
 from server.store.leases import SignedLease
@@ -239,8 +238,11 @@ def _terms(
     plots, herds = read_views(moved.views)
     if moved.movement is Movement.OPENED:
         return None  # an opening lends on what was declared, before anything was seen
-    seen, on = Seen(plots=plots, herds=herds), date.fromisoformat(moved.as_of)
-    return limit_terms(product, seen, household(centre.work(tx, moved.at_ms), line), on)
+    if len(plots) + len(herds) != len(moved.views):
+        return None  # views of a kind that only its own review reads
+    work = centre.work(tx, moved.at_ms)
+    on = work.today(zone_minutes(tx, line.farmer_id))
+    return limit_terms(product, Seen(plots=plots, herds=herds), household(work, line), on)
 
 
 def _differing(recorded: Terms, wanted: Terms) -> str:

@@ -1,0 +1,64 @@
+"""A stress test in pictures: limits, and what may be expected to fail, by crop and village."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from markupsafe import Markup
+
+from core.units import PPM, format_money
+from server.console.figures.bars import Bar, BarRow, bars_picture
+from server.services.stress.run import Cell, Outcome, Side
+
+ROWS_MAX = 14
+# A picture that stands alone cannot ask the console's tokens: the same colours, spelled out.
+STYLE = (
+    "text{font-family:'Noto Sans','Liberation Sans','DejaVu Sans',sans-serif;font-size:14px;"
+    "fill:#1d2119}.axis-text{font-size:13px;fill:#474a3c}.label-text{font-size:14px}"
+    ".bar-before{fill:#8d8163}.bar-after{fill:#b3301d}"
+)
+_LEGEND = (("bar-before", "as it stands"), ("bar-after", "after the shock"))
+
+
+def risk_picture(outcome: Outcome, *, alone: bool = False) -> Markup:
+    """Principal that is late by 90 days, or may be expected to fail, before and after."""
+    title = f"{outcome.scenario.title}: principal at risk by crop and village"
+    return _picture(outcome, title, lambda side: side.at_risk_minor, alone=alone)
+
+
+def limit_picture(outcome: Outcome, *, alone: bool = False) -> Markup:
+    """Limits before and after."""
+    title = f"{outcome.scenario.title}: limits by crop and village"
+    return _picture(outcome, title, lambda side: side.limit_minor, alone=alone)
+
+
+def worst_cells(outcome: Outcome) -> tuple[Cell, ...]:
+    """The crops and villages that lose most, at most as many as a picture holds."""
+    ranked = sorted(
+        outcome.cells,
+        key=lambda cell: (cell.before.at_risk_minor - cell.after.at_risk_minor, cell.crop),
+    )
+    return tuple(ranked[:ROWS_MAX])
+
+
+def _picture(outcome: Outcome, title: str, amount: Callable[[Side], int], *, alone: bool) -> Markup:
+    rows = [_row(cell, amount) for cell in worst_cells(outcome)]
+    return bars_picture(rows, _LEGEND, title, STYLE if alone else "")
+
+
+def _row(cell: Cell, amount: Callable[[Side], int]) -> BarRow:
+    sides: Sequence[tuple[str, int]] = (
+        ("bar-before", amount(cell.before)),
+        ("bar-after", amount(cell.after)),
+    )
+    bars = tuple(Bar(((css, value),), _words(value, cell.currency)) for css, value in sides)
+    return BarRow(f"{cell.crop}, {cell.village}" if cell.village else cell.crop, bars)
+
+
+def _words(value: int, currency: str) -> str:
+    return format_money(value, currency).removesuffix(".00")
+
+
+def percent(part: int, whole: int) -> str:
+    """A share of a whole as people read it."""
+    return f"{100 * (part * PPM // whole) / PPM:.1f} %" if whole else "–"
