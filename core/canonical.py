@@ -100,10 +100,10 @@ def _members(value: Any) -> Iterable[Any] | None:
     """The values of a map whose keys are ASCII; None of anything else."""
     if type(value) is not dict:
         return None
-    for key in value:
-        if type(key) is not str or not key.isascii():
-            return None
-    return value.values()
+    try:
+        return value.values() if "".join(value).isascii() else None
+    except TypeError:
+        return None
 
 
 def _check(value: object, path: str, depth_left: int) -> None:

@@ -21,6 +21,7 @@ from core.units import SAFE_INTEGER_MAX
 
 T = TypeVar("T")
 _SCALARS = (bool, int, str)
+_AS_IT_IS = (int, str)
 TEXT_MAX = 4096  # characters in any one string of a document
 ITEMS_MAX = 20_000  # members in any one list or map of a document
 
@@ -40,19 +41,17 @@ def decode(cls: type[T], body: object, path: str = "$") -> T:
 def encode(value: object) -> Any:
     """A dataclass as plain lists, maps and scalars; absent (None) fields are left out."""
     kind: Any = type(value)  # mypy takes no type for a cache key
-    if kind is str or kind is int:
+    if kind in _AS_IT_IS:
         return value
     names = _names(kind)
     if names is not None:
         pairs = [(name, getattr(value, name)) for name in names]
         return {name: encode(inner) for name, inner in pairs if inner is not None}
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, Mapping):
-        return {key: encode(inner) for key, inner in value.items()}
+    if kind is dict or isinstance(value, Mapping):
+        return {k: v if type(v) in _AS_IT_IS else encode(v) for k, v in value.items()}  # type: ignore[attr-defined]
     if isinstance(value, list | tuple):
         return [encode(inner) for inner in value]
-    return value
+    return value.value if isinstance(value, Enum) else value
 
 
 @cache
