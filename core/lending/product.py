@@ -47,6 +47,7 @@ from core.lending.offer import (
     PriceTerms,
     StageTerms,
 )
+from core.lending.relief import ReliefBand
 from core.lending.terms import (
     WATERFALL,
     ArrearsTerms,
@@ -100,6 +101,7 @@ class Product:
     prices: tuple[DatedPrice, ...] | None = None
     apr_caps: tuple[DatedCap, ...] | None = None
     subsidies: tuple[Subsidy, ...] | None = None
+    relief: tuple[ReliefBand, ...] | None = None
     bounds: tuple[Bound, ...] | None = None
     cycle: CycleTerms | None = None
     cash: tuple[CashNeed, ...] | None = None
@@ -131,6 +133,11 @@ class Product:
     def apr_cap_ppm_on(self, day: date) -> int:
         """The highest annual percentage rate that may be charged on a day [ppm]."""
         return self.on(day).credit.apr_cap_ppm
+
+    @property
+    def pays(self) -> str:
+        """The supplier that a voucher's draws are paid to; empty where they are paid in cash."""
+        return self.voucher.suppliers[0] if self.voucher is not None else ""
 
     def subsidies_here(self) -> tuple[Subsidy, ...]:
         """The subsidies of the product's own region."""
@@ -314,6 +321,7 @@ def _repayment_faults(product: Product) -> list[str]:
         faults += waterfall_faults(product.waterfall)
     if product.calendar is not None:
         faults += product.calendar.faults()
+    faults += [fault for band in product.relief or () for fault in band.faults()]
     return faults
 
 

@@ -15,6 +15,7 @@ from core.lending.accrual import DayCount
 from core.lending.agreed import draw_fact, draw_facts, fee_fact
 from core.lending.facts import Fact, FactKind, standing_facts
 from core.lending.product import Product
+from core.lending.relief import Relief
 from core.lending.terms import ArrearsTerms, Part, RebateTerms, ScheduleTerms
 from core.lending.workdays import CalendarTerms
 
@@ -58,6 +59,7 @@ class LineFacts:
     terms: LineTerms
     drawn: tuple[LineDraw, ...]
     paid: tuple[LinePaid, ...]
+    relief: Relief | None = None
 
     def as_facts(self) -> tuple[Fact, ...]:
         """What happened, for the account."""
@@ -90,7 +92,9 @@ class LineFacts:
         )
 
 
-def line_facts(priced_by: Product, facts: Iterable[Fact]) -> LineFacts | None:
+def line_facts(
+    priced_by: Product, facts: Iterable[Fact], relief: Relief | None = None
+) -> LineFacts | None:
     """What a station is told of a line; nothing if there are more than ``FACTS_MAX`` facts."""
     standing = standing_facts(facts)
     fees = {fact.fact_id: fact.amount_minor for fact in standing if fact.kind is FactKind.FEE}
@@ -105,9 +109,8 @@ def line_facts(priced_by: Product, facts: Iterable[Fact]) -> LineFacts | None:
             paid[on] = paid.get(on, 0) + fact.amount_minor
     if len(drawn) + len(paid) > FACTS_MAX:
         return None
-    return LineFacts(
-        _terms(priced_by), tuple(drawn), tuple(LinePaid(*each) for each in paid.items())
-    )
+    told = tuple(LinePaid(*each) for each in paid.items())
+    return LineFacts(_terms(priced_by), tuple(drawn), told, relief)
 
 
 def _terms(product: Product) -> LineTerms:

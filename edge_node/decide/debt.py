@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from core.lending.account import Account, Amounts, Asked, account, ahead
-from core.lending.agreed import agreed, draw_facts
+from core.lending.agreed import draw_facts
 from core.lending.facts import Fact, FactKind
 from core.lending.lease import DrawState
 from core.lending.product import Product
+from core.lending.relief import planned
 from core.wire.records import LineStatus
 from edge_node.store.leases import KeptDraw
 from edge_node.store.lines import KeptLine
@@ -59,7 +60,7 @@ def debt(line: KeptLine, uncounted: tuple[KeptDraw, ...], product: Product, toda
     spoken = [date.fromisoformat(status.as_of)] if status else []
     on = max([today, *spoken, *(fact.on for fact in here)])
     terms = priced(line, product).repayment()
-    dues = agreed(terms, facts)
+    dues = planned(terms, facts, status.facts.relief if status and status.facts else None)
     found = account(terms, facts, on, dues)
     return Debt(_with_carried(found.owed, carried_minor), found, ahead(terms, facts, on, dues))
 

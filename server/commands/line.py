@@ -12,10 +12,12 @@ from typing import Any
 import click
 
 from core.lending.account import Amounts
+from core.lending.relief import LossSeen, LossSource
 from core.shape import encode
-from core.units import civil_date, civil_day, format_money
-from server.commands.hands import centre_of, config_option
+from core.units import PPM, civil_date, civil_day, format_money
+from server.commands.hands import OPERATOR, centre_of, config_option, json_option, show
 from server.services.centre import MS_PER_MINUTE, Centre, RequestError
+from server.services.relief import grant_relief
 from server.services.standing import zone_minutes
 from server.services.statements import Statement, statement
 from server.store import lines
@@ -130,3 +132,48 @@ def _csv(found: Statement) -> str:
 def _cells(on: date, recorded: date, what: tuple[str, int], owed: Amounts) -> list[Any]:
     parts = (owed.penalty_minor, owed.fee_minor, owed.interest_minor, owed.principal_minor)
     return [on, recorded, *what, *parts, owed.total_minor]
+
+
+@line.command("relief")
+@config_option
+@click.argument("line_id")
+@click.option(
+    "--seen", "seen_texts", multiple=True, required=True, metavar="SOURCE=REFERENCE=PERCENT",
+    help="What saw the loss: imagery, weather_index or visit; what finds it; how much is lost.",
+)  # fmt: skip
+@json_option
+@click.pass_context
+def relief(
+    context: click.Context,
+    /,
+    *,
+    config: Path,
+    line_id: str,
+    seen_texts: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Put off what a line owes after a verified loss, by the bands of its product.
+
+    A visit counts by itself; else imagery and a weather index must both speak, and the lower
+    loss counts. The farmer sees the new days at the kiosk with the station's next link.
+    """
+    seen = [_seen(text) for text in seen_texts]
+    _, granted = grant_relief(centre_of(context, config), line_id, seen, OPERATOR)
+    result = {**encode(granted), "due_on": granted.due_on.isoformat()}
+    sentence = (
+        f"Line {line_id}: nothing of what was put off is due before {granted.grace_until}, "
+        f"all of it by {granted.due_on} (before: {granted.due_before})."
+    )
+    show(result, sentence, as_json=as_json)
+
+
+def _seen(text: str) -> LossSeen:
+    source, _, rest = text.partition("=")
+    reference, _, percent = rest.rpartition("=")
+    known = {each.value: each for each in LossSource}
+    if source not in known or not reference or not percent.isdecimal() or len(percent) > 3:
+        raise RequestError(
+            "expected SOURCE=REFERENCE=PERCENT such as visit=v-17=45, the source one of "
+            f"{', '.join(known)}, got {text[:80]!r}"
+        )
+    return LossSeen(known[source], reference, int(percent) * PPM // 100)

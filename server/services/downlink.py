@@ -87,7 +87,7 @@ def line_status(work: Work, stands: LineStanding, station: str) -> LineStatus:
         evidence_ids=moved.evidence_ids,
         open=line.is_open,
         counted_seq=logs.high_water(work.tx, LogName(station, LogClass.MONEY)),
-        facts=line_facts(priced, stands.facts),
+        facts=line_facts(priced, stands.facts, stands.relief),
     )
 
 

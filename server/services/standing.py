@@ -12,13 +12,16 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from core.lending.account import Account, Amounts, Asked, account, ahead
-from core.lending.agreed import agreed, draw_facts
+from core.lending.agreed import draw_facts
+from core.lending.agreement import AgreementEvent
 from core.lending.books import repayment_fact
 from core.lending.facts import Fact, FactKind
 from core.lending.lease import DrawState, LeaseBook, headroom_minor
 from core.lending.product import Product
+from core.lending.relief import Relief, planned
 from core.lending.terms import RepaymentTerms
-from server.store import leases, ledger, lines, products, registry
+from core.shape import decode
+from server.store import agreements, leases, ledger, lines, products, registry
 from server.store.engine import Tx
 from server.store.lines import Line
 
@@ -40,6 +43,7 @@ class LineStanding:
     line: Line
     terms: RepaymentTerms
     facts: tuple[Fact, ...]
+    relief: Relief | None
     drawn_minor: int
     pending_minor: int
     onboarding_unspent_minor: int
@@ -54,7 +58,8 @@ class LineStanding:
     @property
     def owed(self) -> Amounts:
         """What is owed on the day."""
-        return account(self.terms, self.facts, self.on, agreed(self.terms, self.facts)).owed
+        dues = planned(self.terms, self.facts, self.relief)
+        return account(self.terms, self.facts, self.on, dues).owed
 
     @property
     def outstanding_minor(self) -> int:
@@ -80,6 +85,7 @@ def standing(tx: Tx, line: Line, on: date) -> LineStanding:
         line=line,
         terms=terms_of(tx, line),
         facts=facts_of(tx, line),
+        relief=relief_of(tx, line),
         drawn_minor=leases.posted_minor(draws),
         pending_minor=leases.pending_minor(draws),
         onboarding_unspent_minor=onboarding_unspent(tx, line),
@@ -103,20 +109,29 @@ def account_of(
 ) -> Account:
     """The account of a line at the end of a day, from all facts that are known and some more."""
     terms, facts = terms_of(tx, line), (*facts_of(tx, line), *also)
-    return account(terms, facts, on, agreed(terms, facts), looks)
+    return account(terms, facts, on, planned(terms, facts, relief_of(tx, line)), looks)
 
 
 def ahead_of(tx: Tx, line: Line, on: date) -> tuple[Asked, ...]:
     """What is still to be paid on which day, if nothing more is drawn."""
     terms, facts = terms_of(tx, line), facts_of(tx, line)
     counted = [fact for fact in facts if fact.on <= on]
-    return ahead(terms, counted, on, agreed(terms, counted))
+    return ahead(terms, counted, on, planned(terms, counted, relief_of(tx, line)))
 
 
 def terms_of(tx: Tx, line: Line) -> RepaymentTerms:
     """How a line is repaid: the terms it was opened with, and its own due date."""
     terms, due_on = priced_by(tx, line).repayment(), date.fromisoformat(line.due_on)
     return terms if terms.due_on == due_on else replace(terms, due_on=due_on)
+
+
+def relief_of(tx: Tx, line: Line) -> Relief | None:
+    """The relief that a line was granted, if any; a step of its agreement says it."""
+    if line.due_on == priced_by(tx, line).due_on:
+        return None
+    steps = agreements.life(tx, line.application_id)
+    granted = [each for each in steps if each.event is AgreementEvent.GRANT_RELIEF]
+    return decode(Relief, dict(granted[-1].detail["relief"])) if granted else None
 
 
 def facts_of(tx: Tx, line: Line) -> tuple[Fact, ...]:

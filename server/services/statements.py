@@ -8,18 +8,19 @@ late, and beside it what the fact changed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from core.lending.account import Amounts, Asked, account, ahead
-from core.lending.agreed import agreed, fee_fact
+from core.lending.agreed import fee_fact
 from core.lending.books import line_accounts, repayment_fact
 from core.lending.facts import Fact, FactKind, standing_facts
 from core.lending.ledger import EntryKind
+from core.lending.relief import Relief, planned
 from core.lending.terms import RepaymentTerms
 from core.units import civil_day
 from server.services.centre import MS_PER_MINUTE
-from server.services.standing import facts_of, terms_of, zone_minutes
+from server.services.standing import facts_of, relief_of, terms_of, zone_minutes
 from server.store import ledger
 from server.store.engine import Tx
 from server.store.lines import Line
@@ -76,9 +77,12 @@ def statement(tx: Tx, line: Line, on: date, known_on: date) -> Statement:
         for fact in standing_facts(facts_of(tx, line))
         if fact.on <= on and recorded[fact.fact_id] <= known_on
     ]
-    dues = agreed(terms, facts)
+    relief = _relief(tx, line, on, known_on)
+    if relief is None and (before := relief_of(tx, line)) is not None:
+        terms = replace(terms, due_on=date.fromisoformat(before.due_before))
+    dues = planned(terms, facts, relief)
     found = account(terms, facts, on, dues)
-    rows = _rows(terms, facts, recorded)
+    rows = _rows(terms, facts, recorded, relief)
     return Statement(
         line_id=line.line_id,
         currency=line.currency,
@@ -93,6 +97,13 @@ def statement(tx: Tx, line: Line, on: date, known_on: date) -> Statement:
         rebate_minor=found.rebate_minor,
         ahead=ahead(terms, facts, on, dues),
     )
+
+
+def _relief(tx: Tx, line: Line, on: date, known_on: date) -> Relief | None:
+    """The relief that was granted, and known, by then: it is written down when it is granted."""
+    found = relief_of(tx, line)
+    granted = date.fromisoformat(found.granted_on) if found else date.max
+    return found if granted <= min(on, known_on) else None
 
 
 def _recorded(tx: Tx, line: Line) -> dict[str, date]:
@@ -110,12 +121,12 @@ def _recorded(tx: Tx, line: Line) -> dict[str, date]:
 
 
 def _rows(
-    terms: RepaymentTerms, facts: Sequence[Fact], recorded: dict[str, date]
+    terms: RepaymentTerms, facts: Sequence[Fact], recorded: dict[str, date], relief: Relief | None
 ) -> tuple[StatementRow, ...]:
     rows = []
     for number in range(max(0, len(facts) - ROWS_MAX), len(facts)):
         fact, upto = facts[number], facts[: number + 1]
-        owed = account(terms, upto, fact.on, agreed(terms, upto)).owed
+        owed = account(terms, upto, fact.on, planned(terms, upto, relief)).owed
         rows.append(
             StatementRow(fact.on, recorded[fact.fact_id], _WHAT[fact.kind], fact.amount_minor, owed)
         )

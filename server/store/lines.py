@@ -97,7 +97,6 @@ def add(tx: Tx, line: Line) -> bool:
         currency=line.currency,
         opened_on=line.opened_on,
         opened_at_ms=line.opened_at_ms,
-        due_on=line.due_on,
         onboarding_lease_id=line.onboarding_lease_id,
         onboarding_minor=line.onboarding_minor,
         **_standing(line),
@@ -117,6 +116,7 @@ def save(tx: Tx, line: Line) -> None:
 def _standing(line: Line) -> dict[str, Any]:
     return {
         "limit_minor": line.limit_minor,
+        "due_on": line.due_on,
         "frozen": line.frozen,
         "watch": line.watch,
         "is_open": line.is_open,

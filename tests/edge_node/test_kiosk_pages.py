@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import edge_node.faces.kiosk as kiosk_package
 from core.canonical import sha256_hex
 from core.lending.limit import Movement
+from core.lending.relief import Relief
 from core.units import MS_PER_DAY
 from core.wire.envelope import LogClass
 from core.wire.records import Down
@@ -328,6 +330,26 @@ def test_a_farmer_sees_what_to_pay_and_when_in_both_languages(client, station):
     assert "What you pay, and when" in page.text
     assert "Late: pay this now" in page.text
     assert page.text.count('class="late"') == 1
+
+
+def test_a_farmer_sees_relief_before_the_due_date_in_both_languages(client, station):
+    relief = Relief("2026-04-01", "2026-09-15", 24, 12, 410_000)
+    facts = replace(monthly(("d-1", "2026-04-01", 600_000)), relief=relief)
+    told = status(
+        "line-1", 2_000_000, Movement.CUT, principal_minor=600_000, facts=facts,
+        due_on="2028-09-15",
+    )  # fmt: skip
+    station.centre.say(Down.LINE, told, station.at_ms)
+    station.take_down()
+    page = client.post("/identify", data={"card": CARDS["f-1"], "language": "sw"})
+    assert "Umepoteza asilimia 41 ya mavuno yako." in page.text
+    [line] = client.get("/api/v1/kiosk/home").json()["lines"]
+    assert [each["on"] for each in line["ahead"]] == ["2028-09-15"]
+    csrf = Forms(page.text).fields["/language"]["csrf"]
+    page = client.post("/language", data={"csrf": csrf, "language": "en"})
+    assert "nothing of it is due before 15 September 2027, all of it by 15 September" in page.text
+    station.at_ms += 200 * MS_PER_DAY  # the due date of before has passed
+    assert 'class="late"' not in client.get("/home").text
 
 
 def test_an_unknown_language_falls_back_to_english():

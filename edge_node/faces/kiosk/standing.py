@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from core.lending.account import Amounts, Asked
 from core.lending.lease import Clock
 from core.lending.product import Product
+from core.lending.relief import Relief
 from core.reasons import Reason, ReasonCode
 from core.wire.evidence import PictureRef
 from core.wire.registry import Farmer, Subject
@@ -41,7 +42,8 @@ class LineStanding:
 
     ``drawable_minor`` is the most that one draw may take here now; if it is 0,
     ``refusal`` says why. ``counted_to`` is the day up to which interest is counted where
-    the clock is not known; else empty: it is today.
+    the clock is not known; else empty: it is today. ``pays`` is the supplier to whom a
+    voucher's draws go; empty where they are paid in cash.
     """
 
     line_id: str
@@ -54,6 +56,7 @@ class LineStanding:
     refusal: Reason | None
     owed: Amounts
     ahead: tuple[Asked, ...]
+    relief: Relief | None
     due_on: str
     movement: str
     reasons: tuple[Reason, ...]
@@ -61,6 +64,7 @@ class LineStanding:
     history: tuple[LimitStep, ...]
     as_of: str
     counted_to: str = ""
+    pays: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,7 @@ def _line(db: StationDatabase, desk: Desk, line: KeptLine, clock: Clock) -> Line
         line_id=line.line_id,
         product_id=product.product_id,
         product_name=product.name,
+        pays=product.pays,
         currency=product.currency,
         draw_step_minor=product.credit.draw_step_minor,
         limit_minor=line.limit_minor,
@@ -128,6 +133,7 @@ def _line(db: StationDatabase, desk: Desk, line: KeptLine, clock: Clock) -> Line
         refusal=None if drawable else _refusal(line, found[0].refusal if found else None),
         owed=owes.owed,
         ahead=owes.ahead,
+        relief=line.status.facts.relief if line.status and line.status.facts else None,
         due_on=product.due_on,
         movement=line.status.movement.value if line.status else "opened",
         reasons=(*line.freeze_reasons, *reasons) if line.frozen else reasons,
