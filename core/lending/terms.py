@@ -13,7 +13,7 @@ from datetime import date
 from enum import Enum
 
 from core.lending.accrual import DayCount
-from core.lending.workdays import CalendarTerms
+from core.lending.workdays import CalendarTerms, rolled
 from core.units import PPM
 
 GRACE_DAYS_MAX = 180
@@ -163,6 +163,19 @@ class RepaymentTerms:
     rebate: RebateTerms = RebateTerms(0)
     waterfall: tuple[Part, ...] = WATERFALL
     calendar: CalendarTerms | None = None
+
+    @property
+    def ends_on(self) -> date:
+        """The working day on which the last payment is due."""
+        return rolled(self.due_on, self.calendar)
+
+    @property
+    def drawn_before(self) -> date:
+        """From this day on nothing is drawn any more: no plan could ask for it back.
+
+        It is the due date, or the working day before it on which the last payment is due.
+        """
+        return min(self.due_on, self.ends_on)
 
     @property
     def capitalises(self) -> bool:

@@ -195,7 +195,7 @@ def _reason(code: ReasonCode, found: tuple[Room, ...], product: Product) -> Reas
 
 
 def _price(product: Product, amount_minor: int, today: date) -> Quote | Reason:
-    if today >= date.fromisoformat(product.due_on):
+    if today >= product.repayment().drawn_before:
         return Reason(ReasonCode.DRAW_SEASON_OVER)
     price = quote(product, amount_minor, today)
     if price.apr_ppm > product.apr_cap_ppm_on(today):

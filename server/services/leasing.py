@@ -27,7 +27,7 @@ from core.units import MS_PER_DAY, floor_to_unit, share_ppm
 from core.wire.records import Down
 from server.services.centre import Work
 from server.services.downlink import send
-from server.services.standing import LineStanding, standing, zone_minutes
+from server.services.standing import LineStanding, standing, terms_of, zone_minutes
 from server.store import boxes, destroyed, leases, lines, logs, places, products, registry
 from server.store.leases import SignedLease
 from server.store.lines import Line
@@ -58,8 +58,8 @@ def issue_for_line(work: Work, line_id: str) -> tuple[Lease, ...]:
     """Lease a line's free headroom to the stations where it is drawn, if worth a draw."""
     line = lines.lock(work.tx, line_id)
     on = work.today(zone_minutes(work.tx, line.farmer_id))
-    if not line.is_open or line.frozen or on >= date.fromisoformat(line.due_on):
-        return ()  # nothing more can be priced after the due date
+    if not line.is_open or line.frozen or on >= terms_of(work.tx, line).drawn_before:
+        return ()
     product = products.newest(work.tx, line.product_id)
     found = []
     for place in places.of_line(work.tx, line):
@@ -148,7 +148,7 @@ def _ground(work: Work, line: Line) -> tuple[Planted, ...]:
 def _renew_onboarding(work: Work, station: str, product: Product) -> None:
     """Give a station leave to open new lines, unless it has leave that is still good."""
     terms = product.lease
-    if work.today() >= date.fromisoformat(product.due_on) or terms.onboarding_lines_max == 0:
+    if work.today() >= product.repayment().drawn_before or terms.onboarding_lines_max == 0:
         return
     renew_ms = work.settings.lease_renew_days * MS_PER_DAY
     held = boxes.held(work.tx, station)

@@ -269,3 +269,24 @@ def test_instalments_are_equal_and_the_last_is_no_greater(
     dues = plan(replace(terms, schedule=level), amount, DRAWN)
     assert len({due.total_minor for due in dues[:-1]}) <= 1
     assert all(dues[-1].total_minor <= due.total_minor for due in dues)
+
+
+@pytest.mark.parametrize(
+    ("roll", "ends_on", "drawn_before"),
+    [
+        (Roll.STAY, "2026-09-20", "2026-09-20"),  # a Sunday
+        (Roll.FOLLOWING, "2026-09-21", "2026-09-20"),
+        (Roll.PRECEDING, "2026-09-19", "2026-09-19"),
+    ],
+)
+def test_nothing_is_drawn_that_no_plan_could_ask_back(
+    roll: Roll, ends_on: str, drawn_before: str
+) -> None:
+    product = replace(crop_product(), due_on="2026-09-20", calendar=CalendarTerms(roll, (6,)))
+    terms = product.repayment()
+    assert (terms.ends_on.isoformat(), terms.drawn_before.isoformat()) == (ends_on, drawn_before)
+    last = terms.drawn_before - timedelta(days=1)
+    assert whole_price(product, 500_000, last).payments[-1].on == terms.ends_on
+    if roll is not Roll.FOLLOWING:
+        with pytest.raises(PriceError):
+            whole_price(product, 500_000, terms.drawn_before)

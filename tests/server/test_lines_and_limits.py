@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
 from core.errors import CanonicalError, SignatureError
 from core.lending.limit import Movement
+from core.lending.workdays import CalendarTerms, Roll
 from core.reasons import ReasonCode
 from core.wire.envelope import LogClass
 from core.wire.evidence import Stage
+from server.services import enrolment
 from server.services.centre import RequestError
 from server.services.evidence import accept_evidence
 from server.services.standing import standing
 from server.services.verifying import verify
 from server.store import leases, lines
 from server.store.engine import ConflictError, NotKnownError
-from tests.support.centre_kit import SEASON_START, Kit, keys_of, open_known
+from tests.support.centre_kit import SEASON_START, STATION, TESTER, Kit, keys_of, open_known
 from tests.support.kiosk_kit import deliver
 
 
@@ -297,3 +300,13 @@ def test_evidence_of_a_day_to_come_is_refused(kit: Kit, field: str):
     see(kit, 10, Stage.EMERGENCE, 1500, "plot-b1")
     moved = kit.read(lines.last_movement, line_of(kit, "farmer-b").line_id)
     assert moved.as_of == day(10).isoformat()
+
+
+def test_no_lease_is_signed_when_the_last_payment_would_be_due_already(kit: Kit):
+    sunday = date(2026, 9, 20)
+    calendar = CalendarTerms(Roll.PRECEDING, (6,))
+    product = replace(kit.product, version=2, due_on=sunday.isoformat(), calendar=calendar)
+    kit.clock.set_day(sunday - timedelta(days=1))
+    signed = len(kit.read(leases.of_station, STATION))
+    enrolment.add_product(kit.centre, product, TESTER)
+    assert len(kit.read(leases.of_station, STATION)) == signed

@@ -198,7 +198,7 @@ class Season:
                 amount > most,
                 Reason(ReasonCode.DRAW_ABOVE_LEASE, {"available": format_money(most, currency)}),
             ),
-            (on >= date.fromisoformat(product.due_on), Reason(ReasonCode.DRAW_SEASON_OVER)),
+            (on >= product.repayment().drawn_before, Reason(ReasonCode.DRAW_SEASON_OVER)),
         )
         first = next((reason for stops, reason in checks if stops), None)
         if first is not None:
