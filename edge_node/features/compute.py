@@ -44,8 +44,10 @@ REACH_MS = 30 * MS_PER_DAY  # how far back a counter's last value is looked for
 SAMPLE_MS_UNKNOWN = MS_PER_HOUR  # what to expect of a device that has said too little
 # A day of these with so many readings, of so many values, is never said twice by chance.
 PRINTED_METRICS = frozenset({"soil_moisture_ppm", "air_temperature_mdeg_c", "activity_steps"})
-PRINT_READINGS_MIN = 6
-PRINT_VALUES_MIN = 4
+# With fewer, honest days meet: a herd that sleeps, walks out and comes home says five
+# values in eight readings, and each herd of the village says much the same.
+PRINT_READINGS_MIN, PRINT_VALUES_MIN = 8, 8
+PRINT_READINGS_MANY, PRINT_VALUES_OF_MANY_MIN = 20, 4
 _JUDGED_AT_ARRIVAL = (Quality.RANGE, Quality.CLOCK, Quality.UNKNOWN)
 
 
@@ -184,8 +186,15 @@ def _print(
     """Keep a hash of what the device said on the day, where chance cannot repeat it."""
     for metric in PRINTED_METRICS & by_metric.keys():
         values = [r.value for r in by_metric[metric] if r.at_ms >= day.start_ms]
-        if len(values) >= PRINT_READINGS_MIN and len(set(values)) >= PRINT_VALUES_MIN:
+        if _tells(len(values), len(set(values))):
             doubts.put_print(db, device, metric, day.day.isoformat(), canonical_hash(values))
+
+
+def _tells(readings_count: int, values_count: int) -> bool:
+    """Whether a day has so much to say that no honest day says the same."""
+    if readings_count >= PRINT_READINGS_MANY:
+        return values_count >= PRINT_VALUES_OF_MANY_MIN
+    return readings_count >= PRINT_READINGS_MIN and values_count >= PRINT_VALUES_MIN
 
 
 def _device_day(

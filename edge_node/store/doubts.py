@@ -76,7 +76,7 @@ def put_print(db: StationDatabase, device_id: str, metric: str, day: str, sha256
 def same_days(db: StationDatabase, from_day: str, rows_max: int) -> tuple[SameDay, ...]:
     """Device-days since a day that repeat an earlier one, or another device's.
 
-    Of two devices on one day, the one that the station heard later is named first.
+    Of two devices on one day, the later by name comes first: ``heard_at_ms`` says who followed.
     """
     rows = db.conn.execute(
         "SELECT a.metric, a.device_id, a.day, b.device_id, b.day FROM day_prints a"
@@ -87,6 +87,16 @@ def same_days(db: StationDatabase, from_day: str, rows_max: int) -> tuple[SameDa
         (from_day, rows_max),
     )
     return tuple(SameDay(*row) for row in rows)
+
+
+def heard_at_ms(db: StationDatabase, device_id: str, span_ms: tuple[int, int]) -> int:
+    """When the station heard a device's samples of a span, in the mean [ms UTC]; 0 for none."""
+    row = db.conn.execute(
+        "SELECT CAST(avg(p.received_ms) AS INTEGER) FROM samples p JOIN streams s USING (stream_id)"
+        " WHERE s.device_id = ? AND p.at_ms >= ? AND p.at_ms < ?",
+        (device_id, *span_ms),
+    ).fetchone()
+    return int(row[0] or 0)
 
 
 def forget_doubts(db: StationDatabase, before_day: str) -> None:

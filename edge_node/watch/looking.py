@@ -25,7 +25,7 @@ from edge_node.features.derive import (
 from edge_node.features.land import Land
 from edge_node.store import daily, notices, village
 from edge_node.store.database import StationDatabase
-from edge_node.store.doubts import Doubt, SameDay, same_days
+from edge_node.store.doubts import Doubt, SameDay, heard_at_ms, same_days
 from edge_node.store.forecasts import newest_forecast
 from edge_node.watch import animals, dryness, grain, machines, probes, twins
 from edge_node.watch.machines import MachineDay
@@ -314,7 +314,8 @@ def _tags(today: Today) -> Iterator[Look]:
 def _counters(today: Today) -> Iterator[Look]:
     week = today.back(_WEEK_DAYS)
     same: dict[str, list[SameDay]] = {}
-    for one in same_days(today.db, week[0], _ROWS_MAX):
+    for told in same_days(today.db, week[0], _ROWS_MAX):
+        one = _copier_first(today, told)
         same.setdefault(one.device_id, []).append(one)
     span = today.span_ms(_WEEK_DAYS)
     for device, subject_id, device_kind in notices.registered(today.db):
@@ -341,6 +342,20 @@ def _counters(today: Today) -> Iterator[Look]:
         )
         repeated = twins.judge_repeats(own, params) if spans or own else None
         yield Look(kind, device, subject_id, repeated, copies)
+
+
+def _copier_first(today: Today, one: SameDay) -> SameDay:
+    """Of two devices that said one day, the one that was heard later: only it can have copied."""
+    if one.day != one.other_day:
+        return one
+    start_ms = day_start_ms(date.fromisoformat(one.day), today.settings.utc_offset_ms)
+    span = (start_ms, start_ms + MS_PER_DAY)
+    own, other = (
+        heard_at_ms(today.db, name, span) for name in (one.device_id, one.other_device_id)
+    )
+    if own >= other:
+        return one
+    return SameDay(one.metric, one.other_device_id, one.day, one.device_id, one.day)
 
 
 def _mostly_seen(days: list[int | None]) -> bool:

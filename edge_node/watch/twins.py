@@ -19,6 +19,7 @@ from edge_node.watch.notices import EVIDENCE_ROWS_MAX, Judgement, Level
 
 WALK_MS_MIN = MS_PER_HOUR  # between farms, with animals
 CONFLICTS_MIN = 2
+REPEATED_DAYS_MIN = 2  # within the week; one may be two honest herds that walked alike
 SWITCHES_MIN = 3
 _MINUTE_MS = 60_000
 
@@ -106,13 +107,18 @@ def judge_counter(
 
 
 def judge_repeats(same: Sequence[SameDay], params: dict[str, str]) -> Judgement:
-    """Whether a device says days again."""
+    """Whether a device says days again: its own of before, or one other device's."""
     if not same:
         return Judgement(Level.CLEAR)
-    last = same[-1]
+    days: dict[str, set[str]] = {}
+    for one in same:
+        days.setdefault(one.other_device_id, set()).add(one.day)
+    whom = max(sorted(days), key=lambda name: len(days[name]))
+    repeated = len(days[whom]) >= REPEATED_DAYS_MIN
+    last = [one for one in same if one.other_device_id == whom][-1]
     told = {**params, "other": last.other_device_id, "day": last.other_day}
     rows = tuple(
         f"{one.metric}: {one.device_id} {one.day} = {one.other_device_id} {one.other_day}"
         for one in same[-EVIDENCE_ROWS_MAX:]
     )
-    return Judgement(Level.RAISE, told, rows)
+    return Judgement(Level.RAISE if repeated else Level.HOLD, told, rows)

@@ -294,7 +294,12 @@ def test_two_that_speak_as_one(conflicts, spans, boots_back, level):
 
 
 def test_a_day_that_is_said_again_names_whose_day_it_was():
-    same = [SameDay("soil_moisture_ppm", "p2", "2026-05-02", "p1", "2026-05-02")]
+    same = [
+        SameDay("soil_moisture_ppm", "p2", day, "p1", day) for day in ("2026-05-01", "2026-05-02")
+    ]
+    assert twins.judge_repeats(same[:1], {}).level is HOLD  # one day may be chance
+    chances = [same[0], SameDay("soil_moisture_ppm", "p2", "2026-05-02", "p3", "2026-05-02")]
+    assert twins.judge_repeats(chances, {}).level is HOLD  # of two others, a day each
     found = twins.judge_repeats(same, {"name": "Juu", "device": "p2"})
     assert (found.level, found.params["other"], found.params["day"]) == (RAISE, "p1", "2026-05-02")
     assert twins.judge_repeats([], {}).level is CLEAR

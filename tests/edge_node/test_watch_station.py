@@ -214,8 +214,10 @@ def test_a_day_that_another_probe_said_is_a_flag_and_counts_nothing(farm):
             Subject("plot-2", SubjectKind.PLOT, "f-2", "Chini", "maize", "s", "", 4_000),
         )
     put_device(farm.db, device("probe-2", "plot-2"))
-    farm.probe(1, 213_700)
-    farm.say("probe-2", 2, {"soil_moisture_ppm": 213_700})
+    for number in (1, 2):
+        assert farm.close_day(number - 1) == ()  # one such day may be chance
+        farm.probe(number - 1, 213_700 - number)
+        farm.say("probe-2", number, {"soil_moisture_ppm": 213_700 - number})
     began = farm.close_day(2)
     assert [(one.kind, one.about) for one in began] == [(NoticeKind.READINGS_REPEATED, "probe-2")]
     assert (began[0].params["other"], began[0].params["day"]) == ("probe-1", farm.day(1))
@@ -224,6 +226,21 @@ def test_a_day_that_another_probe_said_is_a_flag_and_counts_nothing(farm):
     assert copied.coverage_ppm == 0
     assert kept_ppm(farm.db, "probe-2", farm.day(2)) == {"soil_moisture_ppm": 0}
     assert not any(kept_ppm(farm.db, "probe-1", farm.day(n)) for n in range(4))
+
+
+def test_of_two_that_say_one_day_the_one_that_was_heard_later_is_flagged(farm):
+    """Who copies must have heard it first, whatever its name."""
+    with farm.db.atomic():
+        plot = Subject("plot-2", SubjectKind.PLOT, "f-2", "Chini", "maize", "s", "", 4_000)
+        village.keep_subject(farm.db, plot)
+    put_device(farm.db, device("a-probe", "plot-2"))
+    began = []
+    for number in (1, 2):
+        moisture = {"soil_moisture_ppm": 213_700 - number}
+        farm.say("probe-1", number, moisture)
+        farm.say("a-probe", number, moisture, late_ms=60_000)
+        began += farm.close_day(number)
+    assert [(one.kind, one.about) for one in began] == [(NoticeKind.READINGS_REPEATED, "a-probe")]
 
 
 def test_an_engine_that_stands_is_a_flag(farm):
