@@ -43,7 +43,7 @@ def encode(value: object) -> Any:
     kind: Any = type(value)  # mypy takes no type for a cache key
     if kind in _AS_IT_IS:
         return value
-    names = _names(kind)
+    names = None if kind is dict else _names(kind)
     if names is not None:
         pairs = [(name, getattr(value, name)) for name in names]
         return {name: encode(inner) for name, inner in pairs if inner is not None}

@@ -21,7 +21,7 @@ from edge_node.store.turns import Turn, turn_of
 
 BUSY_WAIT_MS = 10_000
 FILE_MODE = 0o600  # it holds names, debts and consents
-CACHE_KIB = 8 * 1024
+CACHE_KIB = 2 * 1024
 JOURNAL_BYTES_MAX = 16 * 1024 * 1024  # what the write-ahead log is cut back to
 LEFT_PAGES_MAX = 3_000  # of journal, before a connection in a hurry brings it into the file
 _BYTES_PER_MIB = 1024 * 1024
