@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.signing import key_id_of
 from core.wire.boxes import BOX_REQUEST, BoxRequest
-from server.services.boxes import REQUEST_BYTES_MAX, Replacement, replace_box
+from server.services.boxes import REQUEST_BYTES_MAX, Replacement, key_ids, replace_box
 from server.services.centre import Centre, RequestError, Work
 from server.services.senders import open_as_enrolled
 from server.store import box_requests, boxes, people
@@ -37,13 +36,10 @@ def take_box_request(centre: Centre, document: bytes) -> Asked:
     HarvestlineError
         If it is damaged, or not signed by an enrolled station's own key in its own name.
     RequestError
-        If its link key is no key.
+        If one of its link keys is no key.
     """
     request = open_as_enrolled(centre, document, BOX_REQUEST, BoxRequest, REQUEST_BYTES_MAX)
-    try:
-        key_id = key_id_of(bytes.fromhex(request.public_key))
-    except ValueError as error:
-        raise RequestError(f"box of {request.station}: expected a link key in hex") from error
+    key_id, _ = key_ids(request)
     return centre.write(lambda work: _take(work, request, key_id, document))
 
 

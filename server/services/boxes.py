@@ -104,7 +104,7 @@ def _require_fit(
 ) -> None:
     station = request.station
     reason = logs.quarantine_reason(work.tx, station)
-    key_id = _key_ids(request)[0]
+    key_id = key_ids(request)[0]
     faults = [
         (bool(reason), f"it is in quarantine ({reason}): release it first"),
         (request.generation > now, f"expected a backup of box {now} or before"),
@@ -122,7 +122,7 @@ def _require_fit(
             raise RequestError(f"box of {station}: {words}")
 
 
-def _key_ids(request: BoxRequest) -> tuple[str, str]:
+def key_ids(request: BoxRequest) -> tuple[str, str]:
     """The ids of its link keys: one that is no key would break the pulls of every station."""
     try:
         keys = (public_key_bytes(request.public_key), public_key_bytes(request.seal_key))
@@ -141,7 +141,7 @@ def _box(
     request: BoxRequest, generation: int, sha256: str, approved: tuple[Actor, int], *,
     handed_over: bool,
 ) -> ConfirmedBox:  # fmt: skip
-    key_id, seal_key_id = _key_ids(request)
+    key_id, seal_key_id = key_ids(request)
     return ConfirmedBox(
         station=request.station,
         generation=generation,
