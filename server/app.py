@@ -44,6 +44,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "import": ("server.commands.village", "import_village", "register a village from its files"),
     "import-envelopes": ("server.commands.carrying", "import_envelopes", "take a carrier's file"),
     "init": ("server.commands.setup", "init", "make a new centre: keys, settings, database"),
+    "key-facts": ("server.commands.price", "key_facts_sheet", "the sheet before consent"),
     "ledger": ("server.commands.ledger", "ledger", "the books' rules, and the day's root"),
     "line": ("server.commands.line", "line", "a line's statement, and relief"),
     "map": ("server.commands.maps", "map_", "district maps that the console shows"),

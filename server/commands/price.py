@@ -15,14 +15,18 @@ from typing import Any
 import click
 
 from core.errors import PriceError, ProductError, ShapeError
+from core.lending.keyfacts import KeyFacts, key_facts, percent
 from core.lending.price import effective_rate
-from core.lending.product import parse_product
+from core.lending.product import Product, parse_product
 from core.lending.regz import Transfer, UnitKind, UnitPeriod, apr
 from core.lending.roots import rounded
 from core.lending.schedule import Due
 from core.lending.whole_price import WholePrice, whole_price
+from core.shape import encode
 from core.units import civil_date, format_money
 from server.commands.hands import json_option, read_input, show
+from server.console.key_facts_sheet import Lender, as_html, as_pdf
+from server.services.centre import RequestError
 
 CASE_BYTES_MAX = 4 * 1024 * 1024
 _DECIMALS = 8  # of the rate as a share: six of the percentage
@@ -93,12 +97,47 @@ def apr_regz(file: Path, *, as_json: bool) -> None:
 @json_option
 def price(file: Path, *, amount_minor: int, drawn_on: str, as_json: bool) -> None:
     """The whole price of a drawdown: rates, cost in money, every payment with its day."""
+    told = whole_price(_product(file), amount_minor, _day(drawn_on, "--on"))
+    show(_told(told), "\n".join(_sentences(told)), as_json=as_json)
+
+
+@click.command("key-facts")
+@click.argument("file", metavar="PRODUCT.toml", type=_FILE)
+@click.option("--amount-minor", type=click.IntRange(1), required=True, help="What is drawn.")
+@click.option("--on", "drawn_on", required=True, help="The day of the drawdown, YYYY-MM-DD.")
+@click.option("--lender", required=True, help="Who lends, as the sheet names it.")
+@click.option("--contact", default="", help="Where a farmer can complain, in words.")
+@click.option("--out", type=_FILE, required=True, help="Write the sheet: FILE.html or FILE.pdf.")
+@json_option
+def key_facts_sheet(file: Path, *, out: Path, as_json: bool, **asked: Any) -> None:
+    """Write the sheet of key facts that a farmer is given before consent.
+
+    Refused where the price is above the cap in force on that day; the message says by how
+    much.
+    """
+    facts = key_facts(_product(file), asked["amount_minor"], _day(asked["drawn_on"], "--on"))
+    page = _sheet(facts, Lender(asked["lender"], asked["contact"]), out.suffix.lower())
     try:
-        table = tomllib.loads(read_input(file, CASE_BYTES_MAX).decode("utf-8"))
+        out.write_bytes(page)
+    except OSError as error:
+        raise RequestError(f"expected a file that can be written at {out}: {error}") from error
+    sentence = f"{out}: {percent(facts.apr_ppm)} a year, {facts.sha256()}."
+    show({**encode(facts), "sha256": facts.sha256()}, sentence, as_json=as_json)
+
+
+def _sheet(facts: KeyFacts, lender: Lender, suffix: str) -> bytes:
+    if suffix == ".pdf":
+        return as_pdf(facts, lender)
+    if suffix == ".html":
+        return as_html(facts, lender).encode()
+    raise RequestError(f"expected --out with a name in .html or .pdf, got {suffix or 'neither'}")
+
+
+def _product(file: Path) -> Product:
+    try:
+        return parse_product(tomllib.loads(read_input(file, CASE_BYTES_MAX).decode("utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProductError(f"expected a product in TOML at {file}: {error}") from error
-    told = whole_price(parse_product(table), amount_minor, _day(drawn_on, "--on"))
-    show(_told(told), "\n".join(_sentences(told)), as_json=as_json)
 
 
 def _told(told: WholePrice) -> dict[str, Any]:
