@@ -42,6 +42,7 @@ from server.services.reports.portfolio import Group
 @click.pass_context
 def report(
     context: click.Context,
+    /,
     *,
     config: Path,
     name: str,
