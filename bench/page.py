@@ -13,10 +13,10 @@ HEAD = """# Figures
 Written by `make bench ARGS="--json FILE --page docs/figures.md"`. Each figure stands
 beside a peer or a limit that was measured in the same run.
 
-Measured on a shared machine of two cores while other work ran on it: **trust the
-ratios, not the absolute values**, which moved by a factor of two to three. Values are
-medians of several repeats, `×` the median of the ratios of runs made in turns. No ARM
-board was at hand.
+Measured on a machine of two cores that other work shares at times; the load before the
+first bench stands under each table. **Trust the ratios, not the absolute values**, which
+moved by a factor of two to three. Values are medians of several repeats, `×` the median of
+the ratios of runs made in turns. No ARM board was at hand.
 """
 
 
@@ -36,7 +36,10 @@ def readme_block(found: Mapping[str, Any]) -> str:
     figures = [figure for entry in entries for figure in report_of(entry["report"]).figures]
     rows = [(figure.what, figure.value, figure.beside) for figure in figures]
     last = max(entries, key=lambda entry: entry["on"])
-    stamp = f"{last['on']}, {_words(last['machine'], short=True)}; shared machine, medians."
+    stamp = (
+        f"{last['on']}, {_words(last['machine'], short=True)}; medians, "
+        f"load {last['machine']['load']}."
+    )
     return (
         f"{MARK_BEGIN}\n{table(('what', 'measured', 'beside it'), rows)}\n\n{stamp}\n{MARK_END}\n"
     )

@@ -29,3 +29,16 @@ def test_probe_refuses_an_environment_with_the_science_stack():
 def test_probe_refuses_what_the_lock_does_not_name():
     with pytest.raises(SystemExit, match=r"expected [a-z0-9-]+ not at all, got "):
         refuse_unlocked("click==8.0.0\n")
+
+
+def test_a_station_loads_only_the_broker_that_it_runs():
+    """amqtt and X.509 take ten megabytes each of a small board's memory."""
+    script = (
+        "import sys; sys.modules['numpy'] = sys.modules['pandas'] = None\n"
+        "import edge_node.intake\n"
+        "print(sorted({'amqtt', 'asyncio', 'cryptography.x509', 'websockets'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import subprocess
 import sys
 import threading
@@ -99,7 +100,10 @@ def test_patient_writer_lets_those_who_wait_go_first() -> None:
 def test_reading_stands_back_for_a_bounded_time_only() -> None:
     turn = Turn()
     turn.stand_back()
+    assert turn.calm_s() == math.inf
     with turn.held(WAIT_S):
+        assert turn.calm_s() == 0.0
         turn.stand_back()  # comes back although the writer is not done
+        assert turn.stand_back_s() <= 0
     with turn.held(WAIT_S, patient=True):
         turn.stand_back()
