@@ -17,11 +17,13 @@ from random import Random
 import pytest
 
 from core.errors import HarvestlineError
+from core.lending.books import principal_account
 from core.lending.lease import DrawState
 from edge_node.store import leases as box_leases
 from server.services.verifying import verify
 from server.store import boxes as centre_boxes
-from server.store import leases, ledger, lines
+from server.store import leases, lines
+from tests.simulation.checkers import most_repaid
 from tests.simulation.events import step
 from tests.simulation.faults import ProcessDiedError
 from tests.simulation.station import SimulatedStation
@@ -129,11 +131,12 @@ class Ghosts:
                     most = leases.book(tx, kept).used_minor
                 if used > most:
                     yield f"{used} was paid out under {lease_id}, the centre counts {most}"
+            repaid = most_repaid(tx)
             for line in lines.every(tx):
                 used = sum(
                     amount for _, line_id, amount in paid.values() if line_id == line.line_id
                 )
-                back = sum(r.principal_minor for r in ledger.repayments_of(tx, line.line_id))
+                back = repaid.get(principal_account(line.line_id), 0)
                 highest = max(each.limit_minor for each in lines.movements_of(tx, line.line_id))
                 if used - back > highest:
                     yield f"{used} less {back} was paid out under {line.line_id}, limit {highest}"

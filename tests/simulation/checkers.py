@@ -61,6 +61,11 @@ SELECT account, max(running) AS paid_minor FROM (
 """
 
 
+def most_repaid(tx: Tx) -> dict[str, int]:
+    """By principal account, the most that repayments ever stood for [minor units]."""
+    return {row.account: row.paid_minor for row in tx.connection.exec_driver_sql(_REPAID)}
+
+
 @cache
 def _due_on() -> str:
     return product_of(PRODUCT).due_on
@@ -130,7 +135,7 @@ def _within_the_highest_limit(by_line: dict[tuple[str, str], int], tx: Tx) -> It
     drawn: dict[str, int] = defaultdict(int)
     for (_, line_id), used in by_line.items():
         drawn[line_id] += used
-    repaid = {row.account: row.paid_minor for row in tx.connection.exec_driver_sql(_REPAID)}
+    repaid = most_repaid(tx)
     for line in tx.connection.exec_driver_sql(_LINES):
         paid_minor = repaid.get(principal_account(line.line_id), 0)
         if drawn[line.line_id] - paid_minor > line.highest_minor:
@@ -252,7 +257,7 @@ def _one_figure(world: World, tx: Tx) -> Iterator[str]:
                 continue
             offered = village.product(station.db, line.product_id)
             uncounted = uncounted_draws(station.db, kept)
-            for later in (2, 40, 300):
+            for later in (2, 300):
                 on = today + timedelta(days=later)
                 here, there = debt(kept, uncounted, offered, on).owed, owed(tx, line, on)
                 if here != there:
