@@ -20,6 +20,10 @@ def cannot_open(product: Product) -> list[str]:
     found = [_CLOSED[product.kind]] if product.kind in _CLOSED else []
     if (product.movement.raise_sources_min or 1) > 1:
         found.append("pictures and counts are one source each, so a rise would wait for ever")
+    if product.voucher is not None and len(product.voucher.suppliers) > 1:
+        found.append(
+            "a draw does not say which of several suppliers it pays: offer one product of each"
+        )
     return found
 
 

@@ -37,7 +37,13 @@ from server.services.downlink import send_status
 from server.services.ending import lapse, shut
 from server.services.leasing import issue_for_line
 from server.services.outlook import seen_last
-from server.services.standing import account_of, owed, suspense_account, zone_minutes
+from server.services.standing import (
+    account_of,
+    owed,
+    priced_by,
+    suspense_account,
+    zone_minutes,
+)
 from server.services.writing_off import recover
 from server.store import ledger, lines, people, registry
 from server.store.engine import ConflictError, Tx
@@ -70,7 +76,7 @@ def post_drawdown(work: Work, drawing: Drawing) -> int:
         What left ``suspense/<line>`` for the line by it [minor units].
     """
     currency, suspended = drawing.currency, _suspended(work, drawing)
-    source = suspense_account(drawing.line_id) if suspended else f"cash/{drawing.writer}"
+    source = suspense_account(drawing.line_id) if suspended else _paid_from(work, drawing)
     when = (drawing.effective_on, draw_fact(drawing.draw_id))
     drawn = transfer(principal_account(drawing.line_id), source, currency, drawing.amount_minor)
     _post(work, drawing.writer, EntryKind.DRAWDOWN, when, drawn)
@@ -81,6 +87,13 @@ def post_drawdown(work: Work, drawing: Drawing) -> int:
     if any(each.effective_on >= drawing.effective_on for each in repaid):
         square(work, lines.get(work.tx, drawing.line_id), draw_fact(drawing.draw_id))
     return drawing.amount_minor if suspended else 0
+
+
+def _paid_from(work: Work, drawing: Drawing) -> str:
+    """The till that paid a draw out; a voucher's is owed to its supplier, and no till's."""
+    product = priced_by(work.tx, lines.get(work.tx, drawing.line_id))
+    pays = product.pays
+    return f"payable/supplier/{pays}" if pays else f"cash/{drawing.writer}"
 
 
 def post_suspense(work: Work, drawing: Drawing) -> None:

@@ -200,7 +200,7 @@ def plot(area_m2: int = 10_000) -> PlotView:
 
 
 def order(goods: str = "seed", amount: int = 100_000, **changes: Any) -> OrderView:
-    return replace(OrderView("o", "lake-seed", goods, amount, OrderState.PAID, 0), **changes)
+    return replace(OrderView("o", "migori-agrovet", goods, amount, OrderState.PAID, 0), **changes)
 
 
 @pytest.mark.parametrize(

@@ -165,8 +165,9 @@ class _Pages:
         receipt = self._teller.draw(visit.farmer_id, draw_id)
         if receipt.drawdown.state.value != "pending":
             return _go(f"/receipt/{draw_id}")
+        line = self._teller.line(visit.farmer_id, receipt.drawdown.line_id)
         notes = notes_of(receipt.drawdown.amount_minor, receipt.drawdown.currency)
-        return self._page("payout.html", visit, receipt=receipt, notes=notes)
+        return self._page("payout.html", visit, receipt=receipt, line=line, notes=notes)
 
     def settle(self, request: Request, draw_id: str, csrf: Text, confirmed: Text = "") -> Response:
         visit = self._form(request, csrf)
