@@ -37,6 +37,7 @@ BENCHES = (
     "month",
     "rules",
     "price",
+    "ledger",
     "overlap",
     "smoothing",
     "scale",

@@ -18,7 +18,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from core.errors import HarvestlineError
 from server.console import render
 from server.console.desk import Desk
-from server.console.pages import applications, door, fields, line, portfolio, stations, visits
+from server.console.pages import (
+    applications,
+    door,
+    fields,
+    health,
+    line,
+    portfolio,
+    stations,
+    visits,
+)
 from server.console.session import Seals, Throttle, load_secret
 from server.services.centre import Centre, LoginRequiredError
 
@@ -85,6 +94,7 @@ def console(desk: Desk) -> ASGIApp:
             Mount("/static", StaticFiles(directory=render.STATIC)),
             *door.routes(desk),
             *portfolio.routes(desk),
+            *health.routes(desk),
             *fields.routes(desk),
             *line.routes(desk),
             *applications.routes(desk),

@@ -93,6 +93,7 @@ def addresses(book: Book) -> dict[str, str]:
         card = next(d for d in reports.every_decision(tx) if d.verdict == "decline")
     return {
         "portfolio": "/",
+        "health": "/health",
         "map": "/map",
         "plot": "/plots/plot-002",
         "pasture": "/plots/pasture-1",

@@ -103,7 +103,8 @@ def _loans(tx: Tx, page: Sequence[Line], then: AsOf) -> Iterator[Loan]:
     for line in page:
         product = priced_by(tx, line)
         limit = limits.get(line.line_id, LimitThen(0, watch=False, may_draw=False))
-        if line.closed_at_ms is not None and line.closed_at_ms <= upto_ms:
+        is_closed = line.closed_at_ms is not None and line.closed_at_ms <= upto_ms
+        if is_closed or then.on >= line.due_on:
             limit = LimitThen(limit.limit_minor, limit.watch, may_draw=False)
         yield Loan(
             line=line,
