@@ -1,8 +1,13 @@
-"""The centre on both of its databases: SQLite, and a throwaway PostgreSQL."""
+"""The centre on both of its databases: SQLite, and a throwaway PostgreSQL.
+
+The lender's kit comes with its village: it is built once a session on each of the two,
+and every test writes into a copy of its own.
+"""
 
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +17,8 @@ from server.config import Settings
 from server.keys import write_secret
 from server.store.engine import Store, open_store
 from server.store.schema import migrate
-from tests.support.centre_kit import Kit, build_kit
-from tests.support.postgres import Postgres, running_postgres
+from tests.support.centre_kit import BuiltVillage, Kit, take_kit
+from tests.support.postgres import EMPTY, Postgres, running_postgres
 
 _NUMBERS = itertools.count(1)
 
@@ -24,14 +29,46 @@ def postgres() -> Iterator[Postgres]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def village_on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> BuiltVillage:
+    path = str(tmp_path_factory.mktemp("village") / "centre.sqlite")
+    return BuiltVillage.at(path, f"sqlite:///{path}")
+
+
+@pytest.fixture(scope="session")
+def village_on_postgresql(postgres: Postgres) -> BuiltVillage:
+    return BuiltVillage.at("village", postgres.create("village"))
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'centre.sqlite'}"
+def engine_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def built_village(request: pytest.FixtureRequest, engine_name: str) -> BuiltVillage:
+    found: BuiltVillage = request.getfixturevalue(f"village_on_{engine_name}")
+    return found
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, engine_name: str, tmp_path: Path) -> Iterator[str]:
+    """An empty database; for a test of the lender's kit, one with its village."""
+    village = request.getfixturevalue("built_village") if has_kit(request) else None
+    if engine_name == "sqlite":
+        path = tmp_path / "centre.sqlite"
+        if village is not None:
+            shutil.copyfile(village.database, path)
+        yield f"sqlite:///{path}"
+        return
     server: Postgres = request.getfixturevalue("postgres")
-    schema = f"test_{next(_NUMBERS)}"
-    server.execute(f"CREATE SCHEMA {schema}")
-    return server.url(schema)
+    database = f"test_{next(_NUMBERS)}"
+    yield server.create(database, EMPTY if village is None else village.database)
+    server.drop(database)
+
+
+def has_kit(request: pytest.FixtureRequest) -> bool:
+    return "kit" in request.fixturenames
 
 
 @pytest.fixture
@@ -42,13 +79,15 @@ def empty_store(database_url: str) -> Iterator[Store]:
 
 
 @pytest.fixture
-def store(empty_store: Store) -> Store:
-    migrate(empty_store)
+def store(request: pytest.FixtureRequest, empty_store: Store) -> Store:
+    if not has_kit(request):
+        migrate(empty_store)
     return empty_store
 
 
 @pytest.fixture
-def kit(store: Store, tmp_path: Path) -> Kit:
+def kit(store: Store, built_village: BuiltVillage, tmp_path: Path) -> Kit:
     secret = tmp_path / "session.secret"
     write_secret(secret, b"5" * 64)
-    return build_kit(store, Settings(session_secret_file=str(secret)))
+    settings = Settings(session_secret_file=str(secret))
+    return take_kit(store, settings, built_village.ids_last)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -25,16 +26,15 @@ from server.services.verifying import verify
 from server.store import leases, ledger, lines
 from server.store.engine import ConflictError, NotKnownError, Store, open_store
 from server.store.people import Actor
-from server.store.schema import migrate
 from tests.support.centre_kit import (
     SEASON_START,
     TESTER,
     Kit,
-    build_kit,
     open_known,
     polygons,
     product_of,
     ring_of,
+    take_kit,
     village,
 )
 from tests.support.kiosk_kit import deliver, draw, flags, give_back, leases_at_station
@@ -278,13 +278,14 @@ def template(tmp_path_factory: pytest.TempPathFactory):
 
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(EVENTS)
-def test_posted_and_leased_never_exceed_the_limit_when_a_lease_is_signed(template, events):
+def test_posted_and_leased_never_exceed_the_limit_when_a_lease_is_signed(
+    template, village_on_sqlite, events
+):
     path = template / f"{canonical_hash(repr(events))}.sqlite"
-    path.unlink(missing_ok=True)
+    shutil.copyfile(village_on_sqlite.database, path)
     store = open_store(f"sqlite:///{path}", "lender")
     try:
-        migrate(store)
-        kit = build_kit(store, Settings())
+        kit = take_kit(store, Settings(), village_on_sqlite.ids_last)
         _play(kit, events)
         _check(kit, store)
     finally:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from core.canonical import canonical_hash
 from core.lending.product import Product, parse_product
@@ -50,8 +50,9 @@ from server.services.centre import Centre
 from server.services.modelling import register_model
 from server.services.origination import open_lines
 from server.services.pulls import answer_pull
-from server.store.engine import Store
+from server.store.engine import Store, open_store
 from server.store.people import Actor
+from server.store.schema import migrate
 
 TESTER = Actor("tester", "operator")
 STATION = "st-one"
@@ -300,7 +301,26 @@ def model(version: int = 1) -> Model:
 
 def build_kit(store: Store, settings: Settings) -> Kit:
     """A centre with a village, enrolled and stocked."""
-    clock, ids = Clock(), Counter()
+    kit = take_kit(store, settings)
+    centre = kit.centre
+    for name in ("crop-season", "livestock"):
+        enrolment.add_product(centre, product_of(name), TESTER)
+    register_model(centre, json.dumps(encode(model())).encode(), TESTER)
+    enrolment.enroll_station(centre, kit.station.keys.identity(), TESTER)
+    enrolment.enroll_satellite(centre, kit.satellite.identity(), TESTER)
+    enrolment.import_village(centre, village(), polygons(), TESTER)
+    return kit
+
+
+def take_kit(store: Store, settings: Settings, ids_last: int = 0) -> Kit:
+    """The same with a database that holds the village: a copy of one that was built.
+
+    Parameters
+    ----------
+    ids_last
+        How many identifiers were given while it was built.
+    """
+    clock, ids = Clock(), Counter(ids_last)
     keys = keys_of(settings.name, 1)
     centre = Centre(settings, store, keys, clock.now_ms, ids.next_id, ids.next_token)
     station = StationKit(
@@ -309,14 +329,28 @@ def build_kit(store: Store, settings: Settings) -> Kit:
         centre_seal_key_id=keys.seal_key_id,
         centre_public_key=keys.identity().public_key,
     )
-    satellite = keys_of("sat-one", 3)
-    for name in ("crop-season", "livestock"):
-        enrolment.add_product(centre, product_of(name), TESTER)
-    register_model(centre, json.dumps(encode(model())).encode(), TESTER)
-    enrolment.enroll_station(centre, station.keys.identity(), TESTER)
-    enrolment.enroll_satellite(centre, satellite.identity(), TESTER)
-    enrolment.import_village(centre, village(), polygons(), TESTER)
-    return Kit(centre, clock, ids, station, satellite, product_of("crop-season"))
+    return Kit(centre, clock, ids, station, keys_of("sat-one", 3), product_of("crop-season"))
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltVillage:
+    """A database with the village, to be copied and never written to.
+
+    Building it anew for every test took a third of the time of the centre's tests.
+    """
+
+    database: str
+    ids_last: int
+
+    @classmethod
+    def at(cls, database: str, url: str) -> Self:
+        """Build it in an empty database."""
+        store = open_store(url, Settings().tenant_id)
+        try:
+            migrate(store)
+            return cls(database, build_kit(store, Settings()).ids.last)
+        finally:
+            store.close()
 
 
 def open_known(kit: Kit, product_id: str = "crop-season") -> Sequence[Any]:
