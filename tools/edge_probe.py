@@ -74,12 +74,19 @@ def refuse_unlocked(lock: str) -> None:
 def state_size(folder: Path) -> None:
     """Print what the installed packages take on the disk [MB]; exit if it is too much."""
     files = [path for path in folder.rglob("*") if path.is_file()]
-    taken_mb = sum(path.stat().st_blocks * BYTES_PER_BLOCK for path in files) / BYTES_PER_MB
+    taken_mb = _blocks_mb(files)
+    pip = [path for path in files if path.relative_to(folder).parts[0].startswith("pip")]
     sys.stdout.write(
-        f"harvestline[edge] takes {taken_mb:.1f} MB with bytecode (below {INSTALLED_MB_MAX:.0f})\n"
+        f"harvestline[edge] takes {taken_mb:.1f} MB with bytecode (below {INSTALLED_MB_MAX:.0f}), "
+        f"{_blocks_mb(pip):.1f} of them pip\n"
     )
     if taken_mb >= INSTALLED_MB_MAX:
         sys.exit(f"expected under {INSTALLED_MB_MAX:.0f} MB installed, got {taken_mb:.1f} MB")
+
+
+def _blocks_mb(files: list[Path]) -> float:
+    """What files take on the disk [MB]."""
+    return sum(path.stat().st_blocks * BYTES_PER_BLOCK for path in files) / BYTES_PER_MB
 
 
 if __name__ == "__main__":
