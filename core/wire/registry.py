@@ -8,7 +8,7 @@ loads a village (``harvestline-server import``). Statements R1–R5 of docs/wire
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -53,6 +53,10 @@ def read_identity(data: bytes) -> Identity:
     return decode(Identity, body)
 
 
+OUTLINE_POINTS_MIN, OUTLINE_POINTS_MAX = 3, 64
+LON_E7_MAX, LAT_E7_MAX = 1_800_000_000, 900_000_000
+
+
 class SubjectKind(Enum):
     """What a device measures, a picture shows, or a line is lent against."""
 
@@ -87,6 +91,8 @@ class Subject:
     ``area_m2`` belongs to plots and pastures, ``heads`` (declared animals) to
     herds, ``pasture_id`` to the herd that grazes there. ``polygon_sha256`` is the
     hash of the canonical CRS84 ring in nanodegrees, the same that evidence cites.
+    ``outline_e7`` is that ring as it is drawn, longitude and latitude [degrees × 10⁷],
+    without its closing point and with at most ``OUTLINE_POINTS_MAX``.
     """
 
     subject_id: str
@@ -100,8 +106,11 @@ class Subject:
     heads: int = 0
     pasture_id: str = ""
     polygon_sha256: str = ""
+    outline_e7: tuple[tuple[int, int], ...] | None = None
 
     def __post_init__(self) -> None:
+        if self.outline_e7 is not None:
+            require_outline(self.outline_e7, self.subject_id)
         if self.kind in (SubjectKind.PLOT, SubjectKind.PASTURE) and self.area_m2 <= 0:
             raise ShapeError(f"expected a positive area_m2 for {self.subject_id}")
         if self.kind is SubjectKind.HERD and self.heads <= 0:
@@ -149,6 +158,39 @@ class Registry:
     subjects: tuple[Subject, ...]
     devices: tuple[Device, ...]
     dossiers: tuple[Dossier, ...]
+
+
+def require_outline(outline_e7: Sequence[tuple[int, int]], subject_id: str) -> None:
+    """Refuse what is no outline on the globe.
+
+    Raises
+    ------
+    ShapeError
+        If it has too few or too many points, or one lies nowhere.
+    """
+    if not OUTLINE_POINTS_MIN <= len(outline_e7) <= OUTLINE_POINTS_MAX:
+        raise ShapeError(
+            f"expected {OUTLINE_POINTS_MIN} to {OUTLINE_POINTS_MAX} points in the outline of "
+            f"{subject_id}, got {len(outline_e7)}"
+        )
+    for lon, lat in outline_e7:
+        if abs(lon) > LON_E7_MAX or abs(lat) > LAT_E7_MAX:
+            raise ShapeError(f"expected an outline of {subject_id} on the globe, got {lon}, {lat}")
+
+
+def outline_of(ring: Sequence[tuple[float, float]]) -> tuple[tuple[int, int], ...] | None:
+    """A polygon's outer ring as it is drawn, thinned evenly; None if it is no area.
+
+    Parameters
+    ----------
+    ring
+        Longitude and latitude [degrees] of each vertex, in order, closed or not.
+    """
+    points = list(dict.fromkeys((round(lon * 1e7), round(lat * 1e7)) for lon, lat in ring))
+    if len(points) < OUTLINE_POINTS_MIN:
+        return None
+    kept = min(len(points), OUTLINE_POINTS_MAX)
+    return tuple(points[n * len(points) // kept] for n in range(kept))
 
 
 def ring_sha256_input(ring: list[tuple[float, float]]) -> list[list[int]]:

@@ -8,9 +8,11 @@ root directory whose entries lie inside the tiles, or inside the leaf directorie
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from core.errors import ShapeError
@@ -19,6 +21,7 @@ HEADER_BYTES = 127
 ROOT_BYTES_MAX = 16_384 - HEADER_BYTES  # so says the specification
 ROOT_INFLATED_BYTES_MAX = 1024 * 1024
 ZOOM_MAX = 24
+DIRECTORIES_DEEP_MAX = 4  # so says the specification: the root, and leaves below it
 LON_E7_MAX, LAT_E7_MAX = 1_800_000_000, 900_000_000
 _MAGIC = b"PMTiles\x03"
 _GZIP, _PLAIN = 2, 1
@@ -93,6 +96,83 @@ def _faults(found: Basemap, compression: int, file_bytes: int) -> Iterator[tuple
     yield "bounds that are no part of the globe", not on_globe
 
 
+def tile_at(
+    found: Basemap, read: Callable[[int, int], bytes], z: int, x: int, y: int
+) -> tuple[int, int] | None:
+    """Where a tile lies in the file: offset and length [bytes]; None if the map has none.
+
+    Parameters
+    ----------
+    read
+        Gives so many bytes from an offset of the file.
+
+    Raises
+    ------
+    ShapeError
+        If a directory cannot be read.
+    """
+    wanted = tile_id(z, x, y)
+    start, length = found.root_offset, found.root_bytes
+    for _ in range(DIRECTORIES_DEEP_MAX):
+        entry = _entry_for(_entries(found, read(start, length), length), wanted)
+        if entry is None:
+            return None
+        first, run, length, offset = entry
+        if run:
+            return (found.tiles_offset + offset, length) if wanted < first + run else None
+        start = found.leaves_offset + offset
+    raise ShapeError(f"expected at most {DIRECTORIES_DEEP_MAX} directories to a tile, got more")
+
+
+def tile_id(z: int, x: int, y: int) -> int:
+    """A tile's number: all zooms below it, then its place on the Hilbert curve of its own.
+
+    Raises
+    ------
+    ShapeError
+        If there is no such tile.
+    """
+    if not (0 <= z <= ZOOM_MAX and 0 <= x < 2**z and 0 <= y < 2**z):
+        raise ShapeError(f"expected a tile on the globe, got {z}/{x}/{y}")
+    number = ((1 << 2 * z) - 1) // 3
+    half = (1 << z) >> 1
+    while half:
+        right, low = int(x & half > 0), int(y & half > 0)
+        number += half * half * ((3 * right) ^ low)
+        if not low:
+            if right:
+                x, y = half - 1 - (x & (half - 1)), half - 1 - (y & (half - 1))
+            x, y = y, x
+        half //= 2
+    return number
+
+
+def _entries(found: Basemap, data: bytes, length: int) -> list[tuple[int, int, int, int]]:
+    """A directory's entries: first tile, run of tiles (0 for a leaf), length, offset."""
+    numbers = _varints(_inflated(found, data, length))
+    try:
+        count = next(numbers)
+        ids = list(itertools.accumulate(next(numbers) for _ in range(count)))
+        runs = [next(numbers) for _ in range(count)]
+        lengths = [next(numbers) for _ in range(count)]
+        told = [next(numbers) for _ in range(count)]
+    except (StopIteration, RuntimeError) as error:
+        raise ShapeError("expected a whole directory, it is cut off") from error
+    offsets: list[int] = []
+    for n, offset in enumerate(told):
+        follows = offsets[-1] + lengths[n - 1] if n else 0
+        offsets.append(offset - 1 if offset else follows)
+    return list(zip(ids, runs, lengths, offsets, strict=True))
+
+
+def _entry_for(
+    entries: list[tuple[int, int, int, int]], wanted: int
+) -> tuple[int, int, int, int] | None:
+    """The last entry that begins at a tile or before it."""
+    place = bisect.bisect_right(entries, wanted, key=lambda entry: entry[0])
+    return entries[place - 1] if place else None
+
+
 def require_root(found: Basemap, root: bytes) -> int:
     """Refuse a root directory of which an entry lies nowhere; how many entries it has.
 
@@ -102,7 +182,7 @@ def require_root(found: Basemap, root: bytes) -> int:
         If it cannot be read or is empty, or an entry lies outside the tiles, or outside the
         leaf directories if it is one of those.
     """
-    numbers = _varints(_inflated(found, root))
+    numbers = _varints(_inflated(found, root, found.root_bytes))
     try:
         count = next(numbers)
         _ids = [next(numbers) for _ in range(count)]
@@ -123,9 +203,9 @@ def require_root(found: Basemap, root: bytes) -> int:
     return count
 
 
-def _inflated(found: Basemap, root: bytes) -> bytes:
-    if len(root) != found.root_bytes:
-        raise ShapeError(f"expected {found.root_bytes} bytes of root, got {len(root)}")
+def _inflated(found: Basemap, root: bytes, size_bytes: int) -> bytes:
+    if len(root) != size_bytes:
+        raise ShapeError(f"expected {size_bytes} bytes of a directory, got {len(root)}")
     if not found.gzipped:
         return root
     inflating = zlib.decompressobj(_GZIP_WINDOW)

@@ -197,9 +197,9 @@ class Running:
         visits = Visits(hands.elapsed_ms, hands.entropy)
         front = Front(teller, visits, self._state_of(self._connect()))
         hosts = LOOPBACK_NAMES | {settings.page_host} | names_of(settings)
-        app = self._with_metrics(self._with_carriers(self._with_map(
-            kiosk(front, settings.utc_offset_ms, hosts)
-        )))  # fmt: skip
+        basemap = basemap_of(settings, self._connect())
+        shown = BasemapDoor(kiosk(front, settings.utc_offset_ms, hosts, basemap), basemap)
+        app = self._with_metrics(self._with_carriers(shown))
         listener = socket.create_server((settings.page_host, settings.page_port))
         certificate, key = self._page_files()
         config = uvicorn.Config(
@@ -213,10 +213,6 @@ class Running:
         scheme = "http" if settings.page_tls == "off" else "https"
         self._page_port = int(listener.getsockname()[1])
         return f"{scheme}://{settings.page_host}:{self._page_port}"
-
-    def _with_map(self, pages: ASGIApp) -> ASGIApp:
-        """The pages, and the district's map that updates brought beside them."""
-        return BasemapDoor(pages, basemap_of(self._settings, self._connect()))
 
     def _page_authority(self) -> Path | None:
         """What the pages' certificate is held against, if they have one."""

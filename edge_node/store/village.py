@@ -107,6 +107,12 @@ def subjects_of_kind(db: StationDatabase, kind: SubjectKind) -> tuple[Subject, .
     return tuple(decode(Subject, json.loads(row[0])) for row in rows)
 
 
+def find_subject(db: StationDatabase, subject_id: str) -> Subject | None:
+    """A plot, pasture, herd, machine or store, if the station knows it."""
+    row = db.execute("SELECT body FROM subjects WHERE subject_id = ?", [subject_id]).fetchone()
+    return decode(Subject, _known(row, "subject", subject_id)) if row else None
+
+
 def subject(db: StationDatabase, subject_id: str) -> Subject:
     """A plot, pasture, herd, machine or store.
 

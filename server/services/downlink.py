@@ -57,9 +57,9 @@ def send_guest(work: Work, line: Line, station: str) -> None:
     if farmer is not None:
         send_once(work, station, Down.FARMER, farmer)
     for subject_id in line.subject_ids:
-        subject = registry.find_subject(work.tx, subject_id)
-        if subject is not None:
-            send_once(work, station, Down.SUBJECT, subject)
+        placed = registry.placed_subject(work.tx, subject_id)
+        if placed is not None:
+            send_once(work, station, Down.SUBJECT, placed.drawn())
 
 
 def line_status(work: Work, stands: LineStanding, station: str) -> LineStatus:
@@ -164,10 +164,10 @@ def stock_station(work: Work, station: str) -> None:
 
 def _subjects(work: Work, home: frozenset[str], measured: frozenset[str]) -> list[Subject]:
     """What the farmers own, what devices measure, and the pastures that herds graze."""
-    known = [placed.subject for placed in registry.all_subjects(work.tx)]
-    grazed = {s.pasture_id for s in known if s.farmer_id in home and s.kind is SubjectKind.HERD}
+    known = [(placed.subject, placed) for placed in registry.all_subjects(work.tx)]
+    grazed = {s.pasture_id for s, _ in known if s.farmer_id in home and s.kind is SubjectKind.HERD}
     wanted = measured | grazed
-    return [s for s in known if s.farmer_id in home or s.subject_id in wanted]
+    return [placed.drawn() for s, placed in known if s.farmer_id in home or s.subject_id in wanted]
 
 
 def stations_of(work: Work, subject_ids: tuple[str, ...]) -> frozenset[str]:

@@ -158,7 +158,7 @@ def _with_ring(subject: Subject, polygon: Mapping[str, Any] | None) -> Subject:
     if polygon is None:
         if subject.kind in (SubjectKind.PLOT, SubjectKind.PASTURE):
             raise RequestError(f"expected a polygon for {subject.subject_id} in the plots file")
-        return subject
+        return replace(subject, outline_e7=None)
     ring = [(float(lon), float(lat)) for lon, lat, *_ in polygon["coordinates"][0]]
     found = canonical_hash(ring_sha256_input(ring))
     if subject.polygon_sha256 and subject.polygon_sha256 != found:
@@ -166,7 +166,7 @@ def _with_ring(subject: Subject, polygon: Mapping[str, Any] | None) -> Subject:
             f"{subject.subject_id}: the plots file's polygon is not the one that the registry "
             "names; use the files that were written together"
         )
-    return replace(subject, polygon_sha256=found)
+    return replace(subject, polygon_sha256=found, outline_e7=None)  # drawn from the polygon
 
 
 def enroll_station(centre: Centre, identity: Identity, actor: Actor) -> bool:

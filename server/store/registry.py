@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import select
 
 from core.shape import decode, encode
-from core.wire.registry import Device, Dossier, Farmer, Identity, Subject
+from core.wire.registry import Device, Dossier, Farmer, Identity, Subject, outline_of
 from server.keys import seal_key_id, sign_key_id
 from server.store.engine import ConflictError, NotKnownError, Tx
 from server.store.rows import from_json, json_text, read_as
@@ -60,6 +60,14 @@ class PlacedSubject:
 
     subject: Subject
     geojson: str | None
+
+    def drawn(self) -> Subject:
+        """The subject with the outline that a station draws."""
+        if self.geojson is None:
+            return self.subject
+        ring = from_json(self.geojson)["coordinates"][0]
+        outline_e7 = outline_of([(float(lon), float(lat)) for lon, lat, *_ in ring])
+        return replace(self.subject, outline_e7=outline_e7)
 
 
 def put_site(tx: Tx, site: Site) -> None:
@@ -243,6 +251,13 @@ def find_subject(tx: Tx, subject_id: str) -> Subject | None:
         return _subject(row) if row else None
 
     return tx.recall(subjects, ("subject", subject_id), ask)
+
+
+def placed_subject(tx: Tx, subject_id: str) -> PlacedSubject | None:
+    """The subject with that id and its polygon, if registered."""
+    where = (subjects.c.tenant_id == tx.tenant_id, subjects.c.subject_id == subject_id)
+    row = tx.row(select(subjects).where(*where))
+    return PlacedSubject(_subject(row), row["geojson"]) if row else None
 
 
 def subject(tx: Tx, subject_id: str) -> Subject:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 from starlette.types import ASGIApp
@@ -27,7 +28,9 @@ class Elapsed:
         return self.ms
 
 
-def kiosk_of(station: Station, elapsed: Elapsed) -> ASGIApp:
+def kiosk_of(
+    station: Station, elapsed: Elapsed, basemap: Callable[[], Path | None] = lambda: None
+) -> ASGIApp:
     """The kiosk's application over a station."""
     sources = Sources(lambda: (station.at_ms, station.error_ms), station.mint)
     teller = Teller(station.db, station.desk, sources, station.telemetry_of)
@@ -39,7 +42,7 @@ def kiosk_of(station: Station, elapsed: Elapsed) -> ASGIApp:
         )
 
     front = Front(teller, visits, state)
-    return kiosk(front, station.settings.utc_offset_ms)
+    return kiosk(front, station.settings.utc_offset_ms, basemap=basemap)
 
 
 @contextlib.contextmanager

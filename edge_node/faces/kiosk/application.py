@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import resources
+from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -25,7 +27,12 @@ from edge_node.store.village import UnknownRecordError
 _NOT_FOUND = 404
 
 
-def kiosk(front: Front, utc_offset_ms: int, hosts: frozenset[str] = LOOPBACK_NAMES) -> ASGIApp:
+def kiosk(
+    front: Front,
+    utc_offset_ms: int,
+    hosts: frozenset[str] = LOOPBACK_NAMES,
+    basemap: Callable[[], Path | None] = lambda: None,
+) -> ASGIApp:
     """The kiosk of a running station.
 
     Parameters
@@ -34,9 +41,11 @@ def kiosk(front: Front, utc_offset_ms: int, hosts: frozenset[str] = LOOPBACK_NAM
         The site's zone [ms].
     hosts
         The names by which the server may be addressed.
+    basemap
+        Where the map of the district lies, if there is one.
     """
     app = FastAPI(openapi_url=None)
-    rendering = Rendering(utc_offset_ms, front.teller.words)
+    rendering = Rendering(utc_offset_ms, front.teller.words, basemap)
     answers = _Answers(front, rendering)
     app.include_router(interface(front))
     app.include_router(pages(front, rendering))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, partial
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from fastapi.responses import HTMLResponse
@@ -15,7 +16,9 @@ from markupsafe import Markup
 from core.canonical import sha256_hex
 from core.errors import HarvestlineError
 from core.units import format_money, minor_digits
+from edge_node.faces.district import district_of
 from edge_node.faces.kiosk.drawings import limit_curve
+from edge_node.faces.kiosk.plot_map import plot_map
 from edge_node.faces.kiosk.visits import GRACE_MS, IDLE_MS_MAX
 from edge_node.faces.kiosk.words import LANGUAGES, Words, words_in
 
@@ -50,9 +53,16 @@ class Rendering:
         The site's zone, for days that are shown [ms].
     spoken
         A language's words.
+    basemap
+        Where the map of the district lies, if there is one.
     """
 
-    def __init__(self, utc_offset_ms: int, spoken: Callable[[str], Words] = words_in) -> None:
+    def __init__(
+        self,
+        utc_offset_ms: int,
+        spoken: Callable[[str], Words] = words_in,
+        basemap: Callable[[], Path | None] = lambda: None,
+    ) -> None:
         self._offset_ms, self._spoken = utc_offset_ms, spoken
         self._environment = Environment(
             loader=PackageLoader("edge_node.faces.kiosk", "templates"),
@@ -66,6 +76,7 @@ class Rendering:
             money=money,
             percent=percent,
             limit_curve=limit_curve,
+            plot_map=partial(_plot_map, basemap),
             stages=STAGE_ICONS,
             movement_icons=MOVEMENT_ICONS,
             notice_icons=NOTICE_ICONS,
@@ -120,6 +131,13 @@ def percent(ppm: int) -> str:
     """A rate with one decimal, e.g. ``18.1 %``."""
     tenths = (ppm + 500) // 1000
     return f"{tenths // 10}.{tenths % 10} %"
+
+
+def _plot_map(
+    basemap: Callable[[], Path | None], outline_e7: Sequence[tuple[int, int]], said: str
+) -> Markup:
+    found = district_of(basemap)
+    return plot_map(outline_e7, found.map if found is not None else None, said)
 
 
 @cache

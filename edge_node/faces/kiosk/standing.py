@@ -27,13 +27,15 @@ from edge_node.watch.rounds import notices_of_farmer
 class SubjectStanding:
     """A plot or herd with the stage that was last seen, and when.
 
-    ``pictures`` are those that are here, of a herd those of its pasture.
+    ``pictures`` are those that are here, of a herd those of its pasture; ``outline_e7``
+    likewise is its own, or its pasture's [degrees × 10⁷].
     """
 
     subject: Subject
     stage: str
     seen_on: str
     pictures: tuple[PictureRef, ...] = ()
+    outline_e7: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,10 @@ def _subject(db: StationDatabase, subject_id: str) -> SubjectStanding:
     evidence = village.evidence_of(db, seen_id)
     stage = evidence.stage if evidence else "sowing"
     seen_on = evidence.as_of if evidence else ""
-    return SubjectStanding(subject, stage, seen_on, pictures.of_subject(db, seen_id))
+    place = village.find_subject(db, seen_id)
+    outline_e7 = (place.outline_e7 if place else None) or ()
+    seen = pictures.of_subject(db, seen_id)
+    return SubjectStanding(subject, stage, seen_on, seen, outline_e7)
 
 
 def _possible(db: StationDatabase, farmer_id: str, found: list[KeptLine]) -> tuple[Possible, ...]:
