@@ -192,6 +192,7 @@ class Served:
     def __init__(self, app: Any, certificate: Certificate | None = None) -> None:
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
+        self._socket.listen()  # who comes before the thread turns waits, and is not refused
         scheme = "https" if certificate else "http"
         self.url = f"{scheme}://127.0.0.1:{self._socket.getsockname()[1]}"
         config = uvicorn.Config(
