@@ -9,6 +9,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from firmware_sim.district import grass
+from firmware_sim.district.crop import Stand
 from firmware_sim.district.growth import (
     SPIN_UP_DAYS,
     CropRun,
@@ -20,10 +21,11 @@ from firmware_sim.district.growth import (
     season_weather,
 )
 from firmware_sim.district.perils import Peril, Perils, draw_perils
-from firmware_sim.district.places import District
+from firmware_sim.district.places import District, Soil
 from firmware_sim.district.season import (
     Cover,
     DroughtSpec,
+    Floats,
     Ints,
     SeasonSpec,
     SeasonTruth,
@@ -83,18 +85,11 @@ def simulate_season(
     perils
         Hazards that are planted besides, see :func:`draw_perils`.
     """
-    if perils is not None and perils.drought is not None:
-        spec = dataclasses.replace(spec, drought=perils.drought)
-    weather = season_weather(spec, len(district.zones), season_rng(seed, spec, "weather"))
-    zone = np.array([plot.zone for plot in district.plots])
-    soils = tuple(plot.soil for plot in district.plots)
-    sowing = draw_sowing(spec, _skills(district), season_rng(seed, spec, "sowing"))
-    if perils is not None:
-        sowing = _sown_with(sowing, perils, spec)
-    stand = draw_stand(sowing, soils, _skills(district), season_rng(seed, spec, "crop"))
-    run = grow_crops(weather, zone, soils, stand, None if perils is None else perils.torn)
-    pastures = _grow_pastures(district, weather)
-    season = _season_part(weather)
+    sown = _sown(district, spec, seed, perils)
+    spec, sowing = sown.spec, sown.sowing
+    run = sown.grown(sown.weather)
+    pastures = _grow_pastures(district, sown.weather)
+    season = _season_part(sown.weather)
     seen, steps = _herds(district, pastures, season_rng(seed, spec, "herds"))
     work_rng = season_rng(seed, spec, "work")
     wanted = wanted_ha(
@@ -126,17 +121,44 @@ def watered_crops(
     What they bear more than :func:`simulate_season` tells is what thirst took. The
     arguments are the same; light and warmth stay as they were.
     """
+    sown = _sown(district, spec, seed, perils)
+    rain_mm = sown.weather.rain_mm + _NO_THIRST_MM
+    return sown.grown(dataclasses.replace(sown.weather, rain_mm=rain_mm))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Sown:
+    """A season up to its crops: what the weather will be, what was sown, what may come up."""
+
+    spec: SeasonSpec
+    weather: Weather
+    zone: Ints
+    soils: tuple[Soil, ...]
+    sowing: Sowing
+    stand: Stand
+    torn: Floats | None
+
+    def grown(self, weather: Weather) -> CropRun:
+        """The crops under a weather: the season's own, or another."""
+        return grow_crops(weather, self.zone, self.soils, self.stand, self.torn)
+
+
+def _sown(district: District, spec: SeasonSpec, seed: int, perils: Perils | None) -> _Sown:
     if perils is not None and perils.drought is not None:
         spec = dataclasses.replace(spec, drought=perils.drought)
-    weather = season_weather(spec, len(district.zones), season_rng(seed, spec, "weather"))
-    wet = dataclasses.replace(weather, rain_mm=weather.rain_mm + _NO_THIRST_MM)
-    sowing = draw_sowing(spec, _skills(district), season_rng(seed, spec, "sowing"))
+    soils, skills = tuple(plot.soil for plot in district.plots), _skills(district)
+    sowing = draw_sowing(spec, skills, season_rng(seed, spec, "sowing"))
     if perils is not None:
         sowing = _sown_with(sowing, perils, spec)
-    zone = np.array([plot.zone for plot in district.plots])
-    soils = tuple(plot.soil for plot in district.plots)
-    stand = draw_stand(sowing, soils, _skills(district), season_rng(seed, spec, "crop"))
-    return grow_crops(wet, zone, soils, stand, None if perils is None else perils.torn)
+    return _Sown(
+        spec=spec,
+        weather=season_weather(spec, len(district.zones), season_rng(seed, spec, "weather")),
+        zone=np.array([plot.zone for plot in district.plots]),
+        soils=soils,
+        sowing=sowing,
+        stand=draw_stand(sowing, soils, skills, season_rng(seed, spec, "crop")),
+        torn=None if perils is None else perils.torn,
+    )
 
 
 def _sown_with(sowing: Sowing, perils: Perils, spec: SeasonSpec) -> Sowing:
