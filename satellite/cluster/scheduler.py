@@ -27,7 +27,7 @@ from satellite.cluster import remote
 from satellite.cluster.work import O, R, Task
 
 SCHEMES = ("tcp://", "tls://")
-CONNECT_S_MAX = 10.0
+CONNECT_S = 10.0  # a scheduler that is being started again may take that long
 WORKERS_S_MAX = 20.0  # without any worker: long enough for one to be started again
 POLL_S = 0.5
 UNDER_WAY_A_THREAD = 3  # one that runs, one that is ready, one that may come back early
@@ -48,13 +48,22 @@ class ClusterError(HarvestlineError):
 
 
 class Cluster:
-    """The workers behind one scheduler; closes with the block."""
+    """The workers behind one scheduler; closes with the block.
 
-    def __init__(self, address: str) -> None:
+    Parameters
+    ----------
+    address
+        The scheduler's, ``tcp://HOST:PORT`` or ``tls://HOST:PORT``.
+    connect_s
+        How long to wait for it [s].
+    """
+
+    def __init__(self, address: str, connect_s: float = CONNECT_S) -> None:
         if not address.startswith(SCHEMES):
             raise ClusterError(f"expected tcp://HOST:PORT or tls://HOST:PORT, got {address!r}")
         self._address = address
-        self._client = _connected(address)
+        self._connect_s = connect_s
+        self._client = _connected(address, connect_s)
         self._number = 0
         try:
             self._require_workers()
@@ -71,7 +80,7 @@ class Cluster:
 
     def close(self) -> None:
         """Leave the cluster as it is, without our orders."""
-        self._client.close(timeout=CONNECT_S_MAX)
+        self._client.close(timeout=self._connect_s)
 
     def map(self, task: Task[O, R], orders: Iterable[O]) -> Iterator[R]:
         """The result of each order, in the orders' order.
@@ -204,12 +213,12 @@ class Cluster:
 _END: Any = object()
 
 
-def _connected(address: str) -> Client:
+def _connected(address: str, connect_s: float) -> Client:
     try:
         with warnings.catch_warnings():
             # Versions are compared below, and by more than Dask's own.
             warnings.filterwarnings("ignore", message="(?s).*Mismatched versions")
-            return Client(address, timeout=CONNECT_S_MAX, set_as_default=False)
+            return Client(address, timeout=connect_s, set_as_default=False)
     except (*LOST, ValueError, TypeError) as error:
         raise ClusterError(
             f"expected a Dask scheduler at {address}, got: {str(error)[:300]}; start one with: "

@@ -180,7 +180,7 @@ def test_scheduler_that_is_not_there_is_named():
         taken.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(ClusterError, match=f"expected a Dask scheduler at {address}"):
-            Cluster(address)
+            Cluster(address, connect_s=0.5)
     with pytest.raises(ClusterError, match="expected tcp://HOST:PORT"):
         Cluster("http://127.0.0.1:1")
 
