@@ -29,6 +29,7 @@ from server.store.people import Role
 ENVELOPE_TYPE = "application/vnd.harvestline.envelope"
 DOCUMENT_TYPE = "application/json"
 _PROBLEM = {"description": "A problem from the catalogue", "content": {PROBLEM_TYPE: {}}}
+_PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 _Authorization = Annotated[str | None, Header(description="Bearer TOKEN")]
 
 
@@ -37,8 +38,8 @@ class RepaymentBody(BaseModel):
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
-    repayment_id: str = Field(min_length=1, max_length=64)
-    line_id: str = Field(min_length=1, max_length=64)
+    repayment_id: str = Field(min_length=1, max_length=64, pattern=_PRINTABLE)
+    line_id: str = Field(min_length=1, max_length=64, pattern=_PRINTABLE)
     amount_minor: int = Field(gt=0, le=SAFE_INTEGER_MAX)
     currency: str = Field(pattern="^[A-Z]{3}$")
     effective_on: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")

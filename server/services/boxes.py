@@ -34,6 +34,7 @@ from server.services.destruction import (
     Declared,
     Proof,
     book_receipt,
+    is_corrected,
     read_receipts,
     release_lease,
     require_second,
@@ -233,7 +234,7 @@ def _declare(
     key = f"{name}/{generation + 1}"  # the box that took its place
     detail = {"box": generation, "proof_sha256": hashes[0], "receipts_sha256": hashes[1]}
     known = destroyed.find(work.tx, key)
-    if known is None:
+    if known is None or is_corrected(known, hashes, by):
         told = Destruction(key, *hashes, by.name, work.at_ms)
         destroyed.put(work.tx, told)
         people.record(work.tx, work.at_ms, by, "box_gone_declared", ("station", name), detail)

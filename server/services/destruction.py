@@ -114,7 +114,7 @@ def _declare(
         )
     known = destroyed.find(work.tx, name)
     detail = {"proof_sha256": hashes[0], "receipts_sha256": hashes[1]}
-    if known is None:
+    if known is None or is_corrected(known, hashes, by):
         told = Destruction(name, *hashes, by.name, work.at_ms)
         destroyed.put(work.tx, told)
         people.record(work.tx, work.at_ms, by, "destruction_declared", ("station", name), detail)
@@ -123,6 +123,16 @@ def _declare(
     told = replace(known, confirmed_by=by.name, confirmed_at_ms=work.at_ms)
     people.record(work.tx, work.at_ms, by, "destruction_confirmed", ("station", name), detail)
     return _carry_out(work, station, told, receipts)
+
+
+def is_corrected(known: Destruction, hashes: tuple[str, str], by: Actor) -> bool:
+    """Whether an officer brings other files for what they declared, and nobody confirmed.
+
+    Receipts that cannot be booked could else never be set right: a confirmation needs the
+    files that were declared.
+    """
+    told = (known.proof_sha256, known.receipts_sha256)
+    return known.confirmed_at_ms is None and known.declared_by == by.name and told != hashes
 
 
 def require_second(known: Destruction, hashes: tuple[str, str], by: Actor) -> None:

@@ -25,6 +25,9 @@ from server.store.leases import Drawing
 from server.store.lines import Line
 from server.store.people import Actor
 
+DRAW_MINOR_MAX = 10**12  # [minor units]; far above any line, far below 2^53
+LINE_MINOR_MAX = 10**14  # of all draws under a line, so that its interest stays exact too
+
 
 def apply_drawdown(work: Work, reported: Reported) -> str:
     """Book a draw that a station reports; what is wrong with it, or nothing."""
@@ -33,6 +36,8 @@ def apply_drawdown(work: Work, reported: Reported) -> str:
     line = lines.lock(work.tx, draw.line_id) if found is not None else None
     _require_money(draw, line.currency if line is not None else draw.currency)
     known = leases.find_draw(work.tx, draw.draw_id)
+    if known is None:
+        _require_sum(work, draw)
     if known is not None and known.writer != reported.writer:
         raise ConflictError(f"draw {draw.draw_id} is {known.writer}'s: another cannot settle it")
     if known is not None and _is_repeat(known, draw):
@@ -49,9 +54,24 @@ def apply_drawdown(work: Work, reported: Reported) -> str:
 
 
 def _require_money(draw: Drawdown, currency: str) -> None:
-    if draw.amount_minor <= 0 or draw.fee_minor < 0 or draw.currency != currency:
-        raise ShapeError(f"draw {draw.draw_id}: expected a positive amount in {currency}")
+    """Refuse what no station can have paid out; sums of it would leave what JSON keeps exact."""
+    if draw.currency != currency or not 0 < draw.amount_minor <= DRAW_MINOR_MAX:
+        raise ShapeError(
+            f"draw {draw.draw_id}: expected a positive amount in {currency}, at most "
+            f"{DRAW_MINOR_MAX}"
+        )
+    if not 0 <= draw.fee_minor <= draw.amount_minor:
+        raise ShapeError(f"draw {draw.draw_id}: expected a fee from 0 to the amount")
     Money(draw.currency, draw.amount_minor)
+
+
+def _require_sum(work: Work, draw: Drawdown) -> None:
+    before = leases.posted_minor(leases.draws_of_line(work.tx, draw.line_id))
+    if before + draw.amount_minor > LINE_MINOR_MAX:
+        raise ShapeError(
+            f"draw {draw.draw_id}: expected at most {LINE_MINOR_MAX} under a line, "
+            f"{before} are drawn"
+        )
 
 
 def _book(work: Work, drawing: Drawing, line: Line | None) -> None:

@@ -27,7 +27,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.sql import Executable, Select
 
-from core.errors import HarvestlineError
+from core.errors import HarvestlineError, UnitError
 from server.store.memory import Memory, Row
 
 T = TypeVar("T")
@@ -44,6 +44,10 @@ class StoreError(HarvestlineError):
     """The database cannot be opened, is not of this version, or refused a change."""
 
     code = "HL-SRV-002"
+
+
+class UnfitValueError(UnitError):
+    """A value does not fit its column, as a text with a NUL: its sender is wrong, not the store."""
 
 
 class NotKnownError(HarvestlineError):
@@ -172,8 +176,10 @@ class Tx:
 
         Raises
         ------
+        UnfitValueError
+            If a value does not fit its column.
         StoreError
-            If a value does not fit its column or breaks a constraint.
+            If it breaks a constraint.
         """
         self.flush()
         try:
@@ -352,7 +358,9 @@ def _met_another(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", "") in _RETRY_SQLSTATES
 
 
-def _translated(error: SQLAlchemyError) -> StoreError:
+def _translated(error: SQLAlchemyError) -> StoreError | UnfitValueError:
     # The driver's message alone: SQLAlchemy's own would show the parameters.
     cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(error, DataError):
+        return UnfitValueError(f"the database cannot keep it: {cause}")
     return StoreError(f"the database refused: {cause}")

@@ -11,11 +11,12 @@ import pytest
 from core.units import SAFE_INTEGER_MAX
 from server.app import create_app
 from server.services import enrolment
-from server.store import lines
+from server.services.drawing import DRAW_MINOR_MAX, LINE_MINOR_MAX
+from server.store import leases, lines
 from server.store.people import Role
 from tests.support.asgi_client import AppClient
 from tests.support.centre_kit import SEASON_START, TESTER, Kit, keys_of, open_known
-from tests.support.kiosk_kit import MONEY, draw, open_at_kiosk
+from tests.support.kiosk_kit import MONEY, draw, flags, open_at_kiosk
 
 PROBLEM = "application/problem+json"
 
@@ -184,3 +185,84 @@ def test_openapi_describes_every_endpoint(client: AppClient):
         "/api/v1/updates/{path}",
     }
     assert all(each["summary"] for path in ours.values() for each in path.values())
+
+
+@pytest.mark.parametrize("field", ["repayment_id", "line_id"])
+@pytest.mark.parametrize("text", ["\0", "r\0001", "r1\n"])
+def test_an_id_that_no_column_keeps_is_the_senders_fault(
+    kit: Kit, client: AppClient, field: str, text: str
+):
+    body = {
+        "repayment_id": "r1", "line_id": "line-1", "amount_minor": 500, "currency": "KES",
+        "effective_on": SEASON_START.isoformat(), field: text,
+    }  # fmt: skip
+    answer = client.post("/api/v1/repayments", json=body, headers=token(kit, Role.CASHIER))
+    assert problem(answer) == (422, "HL-SRV-011")
+
+
+def test_a_nul_in_evidence_is_the_senders_fault_and_costs_nobody_else(
+    kit: Kit, client: AppClient, engine_name: str
+):
+    bad = [kit.evidence("plot-b1\0", SEASON_START, evidence_id=f"ev-{n}\0") for n in range(4)]
+    good = kit.evidence("plot-b1", SEASON_START, evidence_id="ev-good")
+    expected = {"sqlite": (404, "HL-SRV-004"), "postgresql": (422, "HL-CORE-001")}[engine_name]
+    assert problem(client.post("/api/v1/evidence", content=bad[0])) == expected
+    told = client.post("/api/v1/evidence:batch", content=b"\n".join([*bad, good]))
+    assert told.status_code == 200
+    statuses = [each["status"] for each in told.json()["results"]]
+    assert statuses == [expected[0]] * 4 + [201]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"fee_minor": SAFE_INTEGER_MAX}, {"fee_minor": 100_001}, {"amount_minor": SAFE_INTEGER_MAX}],
+)
+def test_a_draw_that_cannot_be_stops_neither_its_log_nor_its_line(
+    kit: Kit, client: AppClient, change: dict[str, int]
+):
+    kit.station.pull(kit.centre)
+    opening = open_at_kiosk(kit)
+    draw(kit, "draw-1", opening.line_id, opening.lease.lease_id, 100_000, "posted")
+    lie = {**kit.station.records[MONEY][-1].body, "draw_id": "draw-2", **change}
+    kit.station.write(MONEY, "drawdown", lie, kit.clock.at_ms)
+    answer = client.post("/api/v1/envelopes", content=kit.station.envelope(MONEY))
+    assert answer.status_code == 200
+    assert any(flag.startswith("HL-CORE-003: draw draw-2: expected") for flag in flags(kit))
+    kit.clock.add_days(1)
+    pulled = client.post("/api/v1/pull", content=kit.station.pull_bytes(kit.clock.at_ms))
+    assert pulled.status_code == 200
+    drawn = kit.read(leases.draws_of_line, opening.line_id)
+    assert [each.draw_id for each in drawn] == ["draw-1"]
+
+
+def test_many_draws_of_one_line_do_not_pass_what_is_exact(kit: Kit, client: AppClient):
+    kit.station.pull(kit.centre)
+    opening = open_at_kiosk(kit)
+    draw(kit, "draw-1", opening.line_id, opening.lease.lease_id, 100_000, "posted")
+    body = kit.station.records[MONEY][-1].body
+    for number in range(2, 110):
+        most = {**body, "draw_id": f"draw-{number}", "amount_minor": DRAW_MINOR_MAX}
+        kit.station.write(MONEY, "drawdown", most, kit.clock.at_ms)
+    answer = client.post("/api/v1/envelopes", content=kit.station.envelope(MONEY))
+    assert answer.status_code == 200
+    assert leases.posted_minor(kit.read(leases.draws_of_line, opening.line_id)) <= LINE_MINOR_MAX
+    assert any("under a line" in flag for flag in flags(kit))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "data", "status"),
+    [
+        ("GET", "/api/v1/nothing", b"", 404),
+        ("DELETE", "/api/v1/health", b"", 405),
+        ("POST", "/api/v1/repayments", b"\xff\xfe", 422),
+        ("POST", "/api/v1/repayments", b"{", 422),
+    ],
+)
+def test_what_the_framework_refuses_is_a_problem_too(
+    kit: Kit, client: AppClient, method: str, path: str, data: bytes, status: int
+):
+    headers = {"Content-Type": "application/json", **token(kit, Role.CASHIER)}
+    found = client.request(method, path, content=data, headers=headers)
+    assert (found.status_code, found.headers["content-type"]) == (status, PROBLEM)
+    assert found.json()["status"] == status
+    assert found.json()["detail"]

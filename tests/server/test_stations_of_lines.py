@@ -155,6 +155,21 @@ def test_a_confirmation_that_confirms_nothing_is_refused(kit: Kit, proof, by, to
         declare_destroyed(kit.centre, "st-one", Proof(b"x", b"{}"), SECOND)
 
 
+def test_an_officer_sets_right_what_nobody_has_confirmed(kit: Kit, opened):
+    """Receipts that cannot be booked would else stand in the way for ever."""
+    wrong = [{"draw_id": "d", "line_id": opened.line_id, "lease_id": "l", "state": "posted",
+              "amount_minor": -5, "fee_minor": 0, "currency": "KES", "consent_id": "c",
+              "apr_ppm": 1, "effective_on": "2026-03-20"}]  # fmt: skip
+    bad = Proof(PROOF.proof, json.dumps(wrong).encode())
+    declare_destroyed(kit.centre, "st-one", bad, FIRST)
+    with pytest.raises(ShapeError, match="expected a positive amount"):
+        declare_destroyed(kit.centre, "st-one", bad, SECOND)
+    assert not declare_destroyed(kit.centre, "st-one", PROOF, FIRST).confirmed
+    with pytest.raises(RequestError, match="same proof"):
+        declare_destroyed(kit.centre, "st-one", bad, SECOND)
+    assert declare_destroyed(kit.centre, "st-one", PROOF, SECOND).confirmed
+
+
 def test_only_a_supervisor_with_the_password_is_an_officer(kit: Kit):
     enrolment.add_user(kit.centre, "ada", "a long password", Role.SUPERVISOR, TESTER)
     enrolment.add_user(kit.centre, "ben", "a long password", Role.LENDER, TESTER)
