@@ -1,0 +1,83 @@
+"""The API keeps to its own description, whatever is sent: requests made from the description.
+
+Schemathesis reads ``/api/v1/openapi.json`` of the running application and sends what it allows and
+what it does not; no answer may be a fault of ours, undocumented, or of another shape. That
+whatever fits the description is taken cannot be asked: a document that nobody signed fits
+it, and so does an amount written as 2.0.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import positive_data_acceptance
+
+from server.app import create_app
+from server.config import Settings
+from server.keys import write_secret
+from server.services import enrolment
+from server.store.engine import open_store
+from server.store.people import Role
+from server.store.schema import migrate
+from tests.support.centre_kit import TESTER, Kit, build_kit, open_known
+
+EXAMPLES = 6  # of each endpoint, mode and role
+OPERATIONS_MIN = 8
+ROLES = (Role.CASHIER, Role.AUDITOR)
+
+
+@pytest.fixture(scope="module")
+def api_kit(tmp_path_factory: pytest.TempPathFactory) -> Kit:
+    folder = tmp_path_factory.mktemp("api")
+    store = open_store(f"sqlite:///{folder / 'centre.sqlite'}", "lender")
+    migrate(store)
+    secret = Path(folder / "session.secret")
+    write_secret(secret, b"5" * 64)
+    kit = build_kit(store, Settings(session_secret_file=str(secret)))
+    open_known(kit)
+    return kit
+
+
+@pytest.fixture(scope="module")
+def tokens(api_kit: Kit) -> dict[Role, str]:
+    return {role: enrolment.add_token(api_kit.centre, role.value, role, TESTER) for role in ROLES}
+
+
+@pytest.mark.timeout(600)
+def test_answers_are_as_described(
+    api_kit: Kit, tokens: dict[Role, str], subtests: pytest.Subtests
+) -> None:
+    path = "/api/v1/openapi.json"
+    schema = schemathesis.openapi.from_asgi(path, create_app(api_kit.centre))
+    operations = [each.ok() for each in schema.get_all_operations()]
+    assert len(operations) >= OPERATIONS_MIN
+    for operation in operations:
+        modes = [GenerationMode.POSITIVE]
+        if operation.body:
+            modes.append(GenerationMode.NEGATIVE)
+        for mode in modes:
+            with subtests.test(operation.label, mode=mode.value):
+                _try(operation, mode, tokens)
+
+
+def _try(
+    operation: schemathesis.APIOperation, mode: GenerationMode, tokens: dict[Role, str]
+) -> None:
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=True,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(operation.as_strategy(generation_mode=mode))
+    def tried(case: schemathesis.Case) -> None:
+        for role in (None, *ROLES):
+            headers = {"Authorization": f"Bearer {tokens[role]}"} if role else {}
+            case.call_and_validate(headers=headers, excluded_checks=[positive_data_acceptance])
+
+    tried()
