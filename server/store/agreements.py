@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from core.lending.agreement import AgreementEvent, AgreementReason, AgreementState, Party
 from server.store.engine import Tx
@@ -40,7 +40,7 @@ class Step:
 
 def add(tx: Tx, step: Step) -> None:
     """Add a step; it can never be changed."""
-    tx.insert(
+    tx.append(
         agreement_steps,
         agreement_id=step.agreement_id,
         seq=step.seq,
@@ -56,16 +56,48 @@ def add(tx: Tx, step: Step) -> None:
         detail=json_text(dict(step.detail)),
         irregular=step.irregular,
     )
+    tx.learn(agreement_steps, step.agreement_id, step)
 
 
 def last(tx: Tx, agreement_id: str) -> Step | None:
     """The latest step of an agreement, if it has any."""
-    where = (
+
+    def ask() -> Step | None:
+        where = (
+            agreement_steps.c.tenant_id == tx.tenant_id,
+            agreement_steps.c.agreement_id == agreement_id,
+        )
+        row = tx.row(select(agreement_steps).where(*where).order_by(agreement_steps.c.seq.desc()))
+        return _step(row) if row else None
+
+    return tx.recall(agreement_steps, agreement_id, ask)
+
+
+def learn_last(tx: Tx, agreement_ids: Sequence[str]) -> None:
+    """Remember the latest step of each agreement."""
+    mine = (
         agreement_steps.c.tenant_id == tx.tenant_id,
-        agreement_steps.c.agreement_id == agreement_id,
+        agreement_steps.c.agreement_id.in_(agreement_ids),
     )
-    row = tx.row(select(agreement_steps).where(*where).order_by(agreement_steps.c.seq.desc()))
-    return _step(row) if row else None
+    newest = (
+        select(agreement_steps.c.agreement_id, func.max(agreement_steps.c.seq).label("seq"))
+        .where(*mine)
+        .group_by(agreement_steps.c.agreement_id)
+        .subquery()
+    )
+    found: dict[str, Step | None] = dict.fromkeys(agreement_ids)
+    for row in tx.rows(
+        select(agreement_steps)
+        .where(*mine)
+        .join(
+            newest,
+            (newest.c.agreement_id == agreement_steps.c.agreement_id)
+            & (newest.c.seq == agreement_steps.c.seq),
+        )
+    ):
+        found[row["agreement_id"]] = _step(row)
+    for agreement_id, step in found.items():
+        tx.learn(agreement_steps, agreement_id, step)
 
 
 def life(tx: Tx, agreement_id: str) -> tuple[Step, ...]:
