@@ -206,7 +206,8 @@ def put_back(hands: Hands, path: Path, folder: Path, passphrase: str, station: s
         If it was altered or cut off, or the passphrase is another.
     """
     if folder.exists() and any(folder.iterdir()):
-        raise BackupError(f"expected an empty folder, {folder} is in use: name another")
+        new = folder / (station or "restored")
+        raise BackupError(f"expected an empty folder, {folder} is in use: name another, as {new}")
     work = folder.with_name(folder.name + ".restoring")
     shutil.rmtree(work, ignore_errors=True)
     try:

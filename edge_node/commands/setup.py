@@ -9,7 +9,10 @@ import click
 
 from core.wire.telemetry import require_name
 from edge_node.commands.hands import Hands
+from edge_node.config import load_settings
 from edge_node.keys import SEED_BYTES, create_key_file, public_path
+from edge_node.store.database import open_database
+from edge_node.store.schema import migrate
 
 SKELETON = """# Settings of this station. `harvestline-edge run --config` reads them;
 # HARVESTLINE_EDGE_<NAME> overrules one. All names and bounds: docs and edge_node/config.py.
@@ -35,7 +38,7 @@ server_identity_file = {identity}
 def init(
     hands: Hands, name: str, site: str, out: Path, server_url: str, server_identity: str
 ) -> None:
-    """Make a new station: keys (mode 0600), public identity and station.toml."""
+    """Make a new station: keys (mode 0600), public identity, station.toml and its database."""
     require_name(name, "station")
     require_name(site, "site")
     folder = out.resolve()
@@ -52,6 +55,11 @@ def init(
     )
     kept = [line for line in text.splitlines() if not line.endswith('= ""')]
     config.write_text("\n".join(kept) + "\n", encoding="utf-8")
+    db = open_database(load_settings(config, {}).database_path)
+    try:
+        migrate(db, hands.now_ms())
+    finally:
+        db.close()
     made = {
         "station": name,
         "config": str(config),
