@@ -21,9 +21,9 @@ ACCOUNTS_MAX = 500
 ANY = "*"
 # What the program posts to; an entry on anything else could only come from elsewhere.
 REQUIRED = (
-    "loan/principal/*", "loan/interest/*", "loan/fee/*", "loan/penalty/*", "cash/*",
-    "income/interest", "income/fee", "income/penalty", "income/rebate", "payable/*", "suspense/*",
-    "loan/written-off/*", "income/recovery", "expense/write-off",
+    "loan/principal/*", "loan/interest/*", "loan/fee/*", "loan/penalty/*",
+    "loan/written-off/*", "cash/*", "income/interest", "income/fee", "income/penalty",
+    "income/rebate", "income/recovery", "expense/write-off", "payable/*", "suspense/*",
 )  # fmt: skip
 
 

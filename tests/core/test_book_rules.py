@@ -13,6 +13,7 @@ import pytest
 
 from core.canonical import canonical_bytes
 from core.errors import ChartError, ProvisioningError, ShapeError
+from core.lending.books import line_accounts, written_off_account
 from core.lending.chart import AccountKind, parse_chart
 from core.lending.dayroot import HEADS_MAX, Head, leads_to, leaf_hash, ordered, proof_of, root_of
 from core.lending.provisioning import (
@@ -150,3 +151,11 @@ def test_heads_stand_in_one_order_and_are_bounded():
     assert ordered(found[::-1]) == tuple(found)
     with pytest.raises(ShapeError, match="at most"):
         ordered([found[0]] * (HEADS_MAX + 1))
+
+
+def test_every_account_that_the_program_posts_to_is_in_the_chart():
+    chart = parse_chart(table("chart"))
+    posted = (*line_accounts("line-1"), written_off_account("line-1"), "payable/supplier/agro",
+              "cash/st-one", "suspense/line-1", "income/recovery", "expense/write-off",
+              "income/rebate", "income/penalty")  # fmt: skip
+    assert [account for account in posted if chart.find(account) is None] == []

@@ -12,7 +12,12 @@ from datetime import date, timedelta
 
 from core.lending.account import Account, account
 from core.lending.agreed import agreed
-from core.lending.books import fee_account, principal_account, repayment_fact
+from core.lending.books import (
+    fee_account,
+    principal_account,
+    repayment_fact,
+    written_off_account,
+)
 from core.lending.facts import Fact, FactKind
 from core.lending.ledger import EntryKind
 from core.lending.provisioning import Risk
@@ -49,6 +54,7 @@ class Loan:
     pd_ppm: int | None
     terms: RepaymentTerms
     facts: tuple[Fact, ...]
+    is_written_off: bool = False
 
     def account(self, on: date) -> Account:
         """What is owed at the end of a day, and how late it is."""
@@ -96,6 +102,7 @@ def _loans(tx: Tx, page: Sequence[Line], then: AsOf) -> Iterator[Loan]:
     line_ids = [line.line_id for line in page]
     line_pages.learn_opening(tx, line_ids)
     facts = facts_of(tx, line_ids, then)
+    written_off = _written_off(tx, line_ids, then)
     upto_ms = min(then.recorded_ms, day_end_ms(date.fromisoformat(then.on)))
     limits = line_pages.limits_at(tx, line_ids, upto_ms)
     scores = line_pages.scores_of(tx, [line.card_id for line in page])
@@ -114,7 +121,18 @@ def _loans(tx: Tx, page: Sequence[Line], then: AsOf) -> Iterator[Loan]:
             pd_ppm=scores.get(line.card_id),
             terms=terms_of(tx, line),
             facts=facts[line.line_id],
+            is_written_off=line.line_id in written_off,
         )
+
+
+def _written_off(tx: Tx, line_ids: Sequence[str], then: AsOf) -> frozenset[str]:
+    """The lines of which something had been written off and not recovered."""
+    owners = {written_off_account(each): each for each in line_ids}
+    sums: dict[str, int] = {}
+    for posting in books.postings_on(tx, then, sorted(owners)):
+        line_id = owners[posting.account]
+        sums[line_id] = sums.get(line_id, 0) + posting.amount_minor
+    return frozenset(line_id for line_id, left in sums.items() if left)
 
 
 def facts_of(tx: Tx, line_ids: Sequence[str], then: AsOf) -> Mapping[str, tuple[Fact, ...]]:

@@ -63,9 +63,11 @@ class _Sums:
 
 
 def _live(tx: Tx, then: AsOf) -> Iterator[tuple[Loan, Account]]:
-    """Loans on which anything is owed, with their account."""
+    """Loans on which anything is owed, with their account; what is written off is none."""
     on = date.fromisoformat(then.on)
     for loan in loans(tx, then):
+        if loan.is_written_off:
+            continue
         found = loan.account(on)
         if found.owed.total_minor > 0:
             yield loan, found
@@ -127,6 +129,8 @@ def provisions(tx: Tx, then: AsOf) -> Iterator[tuple[Loan, Account, Provision]]:
     rules = rulebooks.provisioning_on(tx, then.on)
     on = date.fromisoformat(then.on)
     for loan in loans(tx, then):
+        if loan.is_written_off:
+            continue
         found = loan.account(on)
         made = provision(rules, loan.risk(found))
         if made.ead_minor > 0:
