@@ -163,7 +163,8 @@ def _herd_view(
         forage_p10_ppm=kept.yield_p10 if kept else None,
         forage_p50_ppm=kept.yield_p50 if kept else None,
         evidence_id=kept.evidence_id if kept else "",
-        tags_read=counted.value if counted else None,
+        # Tags are read at registration; where there is a reader, it holds the herd to them.
+        tags_read=counted.value if counted else subject.heads,
     )
 
 
