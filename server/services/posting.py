@@ -39,6 +39,7 @@ from server.services.leasing import issue_for_line
 from server.services.outlook import seen_last
 from server.services.standing import (
     account_of,
+    facts_of,
     owed,
     priced_by,
     suspense_account,
@@ -254,11 +255,11 @@ def close_if_over(work: Work, line_id: str) -> bool:
 
 def _is_repaid(work: Work, line: Line) -> bool:
     """Whether money was drawn, and all of it and its price has come back."""
-    repaid = ledger.repayments_of(work.tx, line.line_id)
-    if not repaid:
+    facts = facts_of(work.tx, line)
+    if {FactKind.DRAWDOWN, FactKind.REPAYMENT} - {fact.kind for fact in facts}:
         return False
-    latest = max(date.fromisoformat(each.effective_on) for each in repaid)
-    return owed(work.tx, line, latest).total_minor == 0
+    # On the day of the last fact: a draw may be dated after the last repayment.
+    return owed(work.tx, line, max(fact.on for fact in facts)).total_minor == 0
 
 
 def _is_over(work: Work, line: Line, on: date) -> bool:

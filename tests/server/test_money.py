@@ -188,6 +188,19 @@ def test_draw_that_arrives_after_closing_is_booked_and_reopens_the_line(kit: Kit
     assert verify(kit.centre).faults == ()
 
 
+def test_a_draw_of_after_the_last_repayment_keeps_the_line_open(kit: Kit, drawn: str):
+    kit.clock.set_day(day(130))
+    _, interest, _ = owed(kit, drawn, day(130))
+    repay(kit, "r1", drawn, 1_015_000 + interest, day(130))
+    kit.clock.set_day(day(132))
+    [lease] = [each for each in leases_at_station(kit) if each.line_id == drawn]
+    draw(kit, "draw-2", drawn, lease.lease_id, 100_000)
+    deliver(kit)
+    kit.clock.set_day(day(140))
+    accept_evidence(kit.centre, kit.evidence("plot-b1", day(140), Stage.HARVESTED, 1500))
+    assert kit.read(lines.get, drawn).is_open
+
+
 def wheat() -> Product:
     """The worked example of the rule: 100 mu of wheat, amounts scaled to one plot."""
     base = product_of("crop-season")
