@@ -169,9 +169,26 @@ def public_key_bytes(text: str) -> bytes:
     return raw
 
 
+def seal_key_bytes(text: str) -> bytes:
+    """The 32 bytes of a public sealing key in hexadecimal.
+
+    Raises
+    ------
+    KeyFileError
+        If it is not 64 hexadecimal digits, or a point of low order (RFC 7748, section 6.1):
+        nothing can be sealed to it.
+    """
+    raw = public_key_bytes(text)
+    try:
+        X25519PrivateKey.generate().exchange(X25519PublicKey.from_public_bytes(raw))
+    except ValueError as error:
+        raise KeyFileError("expected a public key to seal to, got a point of low order") from error
+    return raw
+
+
 def seal_key_id(identity: Identity) -> str:
     """The id of the key that seals to a node."""
-    return key_id_of(public_key_bytes(identity.seal_key))
+    return key_id_of(seal_key_bytes(identity.seal_key))
 
 
 def sign_key_id(identity: Identity) -> str:

@@ -28,7 +28,7 @@ from core.wire.boxes import (
 )
 from core.wire.envelope import LogClass, LogName
 from core.wire.records import Down, Drawdown
-from server.keys import KeyFileError, public_key_bytes
+from server.keys import KeyFileError, public_key_bytes, seal_key_bytes
 from server.services.centre import Centre, RequestError, Work
 from server.services.destruction import (
     Declared,
@@ -126,7 +126,7 @@ def _require_fit(
 def key_ids(request: BoxRequest) -> tuple[str, str]:
     """The ids of its link keys: one that is no key would break the pulls of every station."""
     try:
-        keys = (public_key_bytes(request.public_key), public_key_bytes(request.seal_key))
+        keys = (public_key_bytes(request.public_key), seal_key_bytes(request.seal_key))
     except KeyFileError as error:
         raise RequestError(f"box of {request.station}: {error}") from error
     return key_id_of(keys[0]), key_id_of(keys[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from server.keys import (
     hash_password,
     load_key_pair,
     password_matches,
+    seal_key_id,
     write_key_pair,
 )
 from server.services.verifying import verify
@@ -143,6 +145,8 @@ def test_seal_opens_for_its_reader_in_its_context_only():
             reader.open(text, context)
     with pytest.raises(SignatureError):
         Seals(()).seal(alice.seal_key_id, b"x", b"")
+    with pytest.raises(KeyFileError, match="low order"):
+        seal_key_id(replace(alice.identity(), seal_key="00" * 32))
 
 
 def test_signatures_hold_for_the_registered_key_only():
