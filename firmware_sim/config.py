@@ -30,6 +30,21 @@ class OutputFolderError(HarvestlineError):
     code = "HL-SIM-003"
 
 
+def output_folder(path: Path) -> Path:
+    """A folder to write into, made if it is not there.
+
+    Raises
+    ------
+    OutputFolderError
+        If it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputFolderError(f"expected a writable folder at {path}: {error}") from error
+    return path
+
+
 def read_tables(path: Path, commands: Collection[str]) -> dict[str, Mapping[str, object]]:
     """The tables of a settings file, one a command.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from core.errors import CanonicalError, ShapeError
-from firmware_sim.config import OutputFolderError, SettingError
+from firmware_sim.config import OutputFolderError, SettingError, output_folder
 from firmware_sim.device.memory import FLASH_BYTES_MAX, Flash, flash_bytes, read_flash
 
 _PAGE_HEAD_BYTES = 16  # turn, length, CRC-32
@@ -120,11 +120,7 @@ class FlashFolder:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputFolderError(f"expected a folder for flash at {folder}: {error}") from error
+        self._folder = output_folder(folder)
 
     def load(self, device: str) -> Flash | None:
         """What the device last wrote; None if it never did.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from core.errors import HarvestlineError
-from firmware_sim.config import OutputFolderError
+from firmware_sim.config import OutputFolderError, output_folder
 from firmware_sim.fleet.fleet import Fleet
 
 CONNECT_S_MAX = 120.0
@@ -105,10 +105,9 @@ class Journal:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder = output_folder(folder)
         self._said: set[bytes] = set()
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             for old in folder.glob("*.messages"):
                 old.unlink()
         except OSError as error:

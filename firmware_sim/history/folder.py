@@ -17,7 +17,7 @@ from typing import Any
 from core.canonical import canonical_bytes
 from core.shape import encode
 from core.wire.telemetry import require_name
-from firmware_sim.config import OutputFolderError, SettingError
+from firmware_sim.config import OutputFolderError, SettingError, output_folder
 from firmware_sim.district.imagery import finish_catalog, scene_days, scene_rng, write_item
 from firmware_sim.district.perils import Peril
 from firmware_sim.district.places import District
@@ -109,7 +109,7 @@ def write_district(
     sown_on = declared_sowing(district, spec, district.seed)
     registry = registry_of(district, plan.station, spec.season_id, sown_on, past.dossiers)
     archive = out / ARCHIVE_FOLDER
-    _make_folder(archive)
+    output_folder(archive)
     _write(out / REGISTRY_FILE, canonical_bytes(encode(registry)))
     _write(out / PLOTS_FILE, _json(plots_geojson(district, spec.season_id, sown_on)))
     _write(out / SECRETS_FILE, _json(device_secrets(district, plan.farmers)), mode=0o600)
@@ -159,13 +159,6 @@ def _write_archive(
         write_item(archive, day, truths[spec], district, scene_rng(district.seed, day))
         advance()
     finish_catalog(archive)
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputFolderError(f"expected a writable folder at {path}: {error}") from error
 
 
 def _write(path: Path, data: bytes, mode: int = 0o644) -> None:
