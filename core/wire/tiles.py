@@ -182,25 +182,14 @@ def require_root(found: Basemap, root: bytes) -> int:
         If it cannot be read or is empty, or an entry lies outside the tiles, or outside the
         leaf directories if it is one of those.
     """
-    numbers = _varints(_inflated(found, root, found.root_bytes))
-    try:
-        count = next(numbers)
-        _ids = [next(numbers) for _ in range(count)]
-        runs = [next(numbers) for _ in range(count)]
-        lengths = [next(numbers) for _ in range(count)]
-        offsets = [next(numbers) for _ in range(count)]
-    except (StopIteration, RuntimeError) as error:
-        raise ShapeError("expected a whole root directory, it is cut off") from error
-    if not count:
+    entries = _entries(found, root, found.root_bytes)
+    if not entries:
         raise ShapeError("expected a map with tiles, its root directory is empty")
-    at = 0
-    for run, length, offset in zip(runs, lengths, offsets, strict=True):
-        at = offset - 1 if offset else at
+    for _first, run, length, offset in entries:
         inside, there = ("tiles", found.tiles_bytes) if run else ("leaves", found.leaves_bytes)
-        if at + length > there:
+        if offset + length > there:
             raise ShapeError(f"expected entries inside the {there} bytes of {inside}, got another")
-        at += length
-    return count
+    return len(entries)
 
 
 def _inflated(found: Basemap, root: bytes, size_bytes: int) -> bytes:
