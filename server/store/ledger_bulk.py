@@ -11,7 +11,8 @@ from typing import Any
 
 from psycopg import Connection as PsycopgConnection
 from psycopg.sql import SQL, Identifier
-from sqlalchemy import Table, select
+from sqlalchemy import ARRAY, Table, Text, any_, literal, select
+from sqlalchemy.sql import ColumnElement
 
 from core.errors import LedgerImbalanceError
 from core.lending.ledger import Entry, check_entry
@@ -77,13 +78,20 @@ def _known(tx: Tx, entries: Sequence[Entry]) -> dict[Any, str]:
     for first in range(0, len(entries), _ASK_AT_ONCE):
         run = entries[first : first + _ASK_AT_ONCE]
         for which in (
-            c.entry_id.in_([each.entry_id for each in run]),
-            c.cause_id.in_([each.cause_id for each in run]),
+            _among(tx, c.entry_id, [each.entry_id for each in run]),
+            _among(tx, c.cause_id, [each.cause_id for each in run]),
         ):
             for row in tx.rows(select(*columns).where(c.tenant_id == tx.tenant_id, which)):
                 known[row["entry_id"]] = row["content_sha256"]
                 known[row["cause_id"], row["kind"]] = row["content_sha256"]
     return known
+
+
+def _among(tx: Tx, column: ColumnElement[str], values: list[str]) -> ColumnElement[bool]:
+    """Whether a column is one of many values; PostgreSQL is given one array, not many values."""
+    if tx.connection.dialect.name == "postgresql":
+        return column == any_(literal(values, ARRAY(Text)))
+    return column.in_(values)
 
 
 def _write(tx: Tx, table: Table, rows: list[Row]) -> None:
