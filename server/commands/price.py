@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -14,10 +13,9 @@ from typing import Any
 
 import click
 
-from core.errors import PriceError, ProductError, ShapeError
+from core.errors import PriceError, ShapeError
 from core.lending.keyfacts import KeyFacts, key_facts, percent
 from core.lending.price import effective_rate
-from core.lending.product import Product, parse_product
 from core.lending.regz import Transfer, UnitKind, UnitPeriod, apr
 from core.lending.roots import rounded
 from core.lending.schedule import Due
@@ -25,6 +23,7 @@ from core.lending.whole_price import WholePrice, whole_price
 from core.shape import encode
 from core.units import civil_date, format_money
 from server.commands.hands import json_option, read_input, show
+from server.commands.products import read_product_file
 from server.console.key_facts_sheet import Lender, as_html, as_pdf
 from server.services.centre import RequestError
 
@@ -97,7 +96,7 @@ def apr_regz(file: Path, *, as_json: bool) -> None:
 @json_option
 def price(file: Path, *, amount_minor: int, drawn_on: str, as_json: bool) -> None:
     """The whole price of a drawdown: rates, cost in money, every payment with its day."""
-    told = whole_price(_product(file), amount_minor, _day(drawn_on, "--on"))
+    told = whole_price(read_product_file(file), amount_minor, _day(drawn_on, "--on"))
     show(_told(told), "\n".join(_sentences(told)), as_json=as_json)
 
 
@@ -115,7 +114,8 @@ def key_facts_sheet(file: Path, *, out: Path, as_json: bool, **asked: Any) -> No
     Refused where the price is above the cap in force on that day; the message says by how
     much.
     """
-    facts = key_facts(_product(file), asked["amount_minor"], _day(asked["drawn_on"], "--on"))
+    product, drawn_on = read_product_file(file), _day(asked["drawn_on"], "--on")
+    facts = key_facts(product, asked["amount_minor"], drawn_on)
     page = _sheet(facts, Lender(asked["lender"], asked["contact"]), out.suffix.lower())
     try:
         out.write_bytes(page)
@@ -131,13 +131,6 @@ def _sheet(facts: KeyFacts, lender: Lender, suffix: str) -> bytes:
     if suffix == ".html":
         return as_html(facts, lender).encode()
     raise RequestError(f"expected --out with a name in .html or .pdf, got {suffix or 'neither'}")
-
-
-def _product(file: Path) -> Product:
-    try:
-        return parse_product(tomllib.loads(read_input(file, CASE_BYTES_MAX).decode("utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ProductError(f"expected a product in TOML at {file}: {error}") from error
 
 
 def _told(told: WholePrice) -> dict[str, Any]:
