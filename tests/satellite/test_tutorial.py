@@ -38,6 +38,7 @@ def shows(shown: str, printed: str) -> bool:
     return re.fullmatch("".join(lines), printed) is not None
 
 
+@pytest.mark.timeout(600)  # twenty seconds of an idle machine, two minutes of a busy one
 def test_every_block_of_the_tutorial_does_what_the_page_says(
     data_folder: Path, tmp_path: Path
 ) -> None:
