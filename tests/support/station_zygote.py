@@ -15,6 +15,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+# Brokers are imported when one is made; here they are to be there before the first fork.
+import edge_node.intake.broker.embedded
+import edge_node.intake.broker.mosquitto  # noqa: F401
 from tests.support.edge_station_process import heard
 
 _START = f"""
