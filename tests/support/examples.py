@@ -9,6 +9,7 @@ from core.canonical import canonical_bytes
 from core.decision.card import CARD, DecisionCard
 from core.decision.policy import DecisionInputs, decide
 from core.lending.accrual import DayCount
+from core.lending.dayroot import DAY_ROOT, FIRST, DayRoot, Head, ordered, root_of
 from core.lending.lease import LEASE, DrawState, Lease, LeaseKind
 from core.lending.limit import Movement
 from core.lending.terms import ScheduleKind, ScheduleTerms
@@ -139,6 +140,17 @@ def _lease() -> Lease:
     return Lease("lease-1", LeaseKind.LINE, "kijani", "wheat", "KES", 500_000, 1, 2, "line-1", 9)
 
 
+def _day_root() -> DayRoot:
+    heads = ordered(
+        (
+            Head("money", "kijani", "", 4, "ab" * 32),
+            Head("ledger", "centre", "", 9, "cd" * 32),
+            Head("audit", "centre", "", 12, "ef" * 32),
+        )
+    )
+    return DayRoot(1, "2026-04-01", 1_775_000_000_000, FIRST, root_of(heads), heads)
+
+
 def _documents() -> dict[str, tuple[DocumentType, Any]]:
     """Name of the golden file to type and body of every signed document."""
     birth = tel.Birth(
@@ -182,6 +194,7 @@ def _documents() -> dict[str, tuple[DocumentType, Any]]:
         ),
         "box-replaced": (boxes.REPLACED, boxes.Replaced("kijani", 2, 1_775_000_000_000)),
         "registry": (reg.REGISTRY, _registry()),
+        "day-root": (DAY_ROOT, _day_root()),
     }
 
 
