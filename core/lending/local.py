@@ -8,7 +8,6 @@ region's subsidies may be given as tables. Anything else is refused by name.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import deepcopy
 from typing import Any
 
 from core.errors import ProductError
@@ -78,7 +77,7 @@ def _change_faults(base: Product, table: Mapping[str, Any]) -> list[str]:
 
 def _merged(base: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
     """The base's table with what the local file says in its place."""
-    found = deepcopy(dict(base))
+    found = dict(base)
     for name, value in table.items():
         before = found.get(name)
         if name in _TABLES or not isinstance(before, dict | list):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from core.lending.agreement import AgreementReason
 from core.lending.limit import Movement
+from core.lending.product import Product
 from core.reasons import Reason, ReasonCode
 from core.shape import encode
 from server.services.agreements import frozen_changed, offered
@@ -48,7 +50,21 @@ def open_line(work: Work, new: NewLine, *, frozen: bool = False) -> Line:
         return known
     product = products.newest(work.tx, new.product_id)
     today = work.today(zone_minutes(work.tx, new.farmer_id))
-    line = Line(
+    line = _new_line(work, new, (product, today), frozen=frozen)
+    lines.add(work.tx, line)
+    offered(work, line, Actor(new.station, "station") if new.onboarding_lease_id else work.myself)
+    opened = _first_movement(work, line, (product, today), dict(new.terms))
+    lines.add_movement(work.tx, opened)
+    if frozen:
+        _freeze(work, line, opened.reasons)
+        doubt = AgreementReason.STATION_IN_DOUBT
+        frozen_changed(work, line, work.myself, doubt, today)
+    return line
+
+
+def _new_line(work: Work, new: NewLine, under: tuple[Product, date], *, frozen: bool) -> Line:
+    product, today = under
+    return Line(
         line_id=new.line_id,
         farmer_id=new.farmer_id,
         product_id=new.product_id,
@@ -71,10 +87,14 @@ def open_line(work: Work, new: NewLine, *, frozen: bool = False) -> Line:
         onboarding_minor=new.limit_minor if new.onboarding_lease_id else 0,
         subject_ids=tuple(sorted(new.subject_ids)),
     )
-    lines.add(work.tx, line)
-    offered(work, line, Actor(new.station, "station") if new.onboarding_lease_id else work.myself)
+
+
+def _first_movement(
+    work: Work, line: Line, under: tuple[Product, date], terms: dict[str, int]
+) -> LineMovement:
+    product, today = under
     outlook = look(work, line, product, today)
-    opened = LineMovement(
+    return LineMovement(
         line_id=line.line_id,
         seq=1,
         movement_id=work.new_id(),
@@ -85,7 +105,7 @@ def open_line(work: Work, new: NewLine, *, frozen: bool = False) -> Line:
         limit_minor=line.limit_minor,
         outstanding_minor=0,
         leased_unspent_minor=line.onboarding_minor,
-        terms=dict(new.terms),
+        terms=terms,
         views=outlook.views,
         reasons=(Reason(ReasonCode.LIMIT_OPENED),),
         evidence_ids=outlook.evidence_ids,
@@ -93,12 +113,6 @@ def open_line(work: Work, new: NewLine, *, frozen: bool = False) -> Line:
         supported=(),
         watch=False,
     )
-    lines.add_movement(work.tx, opened)
-    if frozen:
-        _freeze(work, line, opened.reasons)
-        doubt = AgreementReason.STATION_IN_DOUBT
-        frozen_changed(work, line, work.myself, doubt, today)
-    return line
 
 
 def _freeze(work: Work, line: Line, reasons: tuple[Reason, ...]) -> None:

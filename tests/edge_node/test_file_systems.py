@@ -10,13 +10,13 @@ from edge_node.commands.file_systems import MOUNTS, file_system, mount_of
 from edge_node.commands.findings import Verdict
 
 BOARD = """\
-22 1 179:2 / / rw,noatime - ext4 /dev/root rw
+22 1 179:2 / / rw,noatime - ext4 /dev/vda1 rw
 30 22 0:24 / /run rw,nosuid - tmpfs tmpfs rw,size=94508k
 31 22 8:1 / /srv/a\\040stick rw - vfat /dev/sda1 rw
 32 22 0:40 / /srv/share rw - nfs4 centre:/share rw
 33 22 8:2 / /srv/fast rw - ext4 /dev/sdb1 rw,barrier=0
 34 22 8:3 / /srv/quick rw,nobarrier - xfs /dev/sdc1 rw
-35 22 0:41 / /srv/root rw - overlay overlay rw,upperdir=/run/upper
+35 22 0:41 / /srv/base rw - overlay overlay rw,upperdir=/run/upper
 36 22 8:4 / /srv/over rw - tmpfs tmpfs rw
 37 22 8:5 / /srv/over rw - ext4 /dev/sdd1 rw
 not a line of it
@@ -33,7 +33,7 @@ not a line of it
         ("/srv/shares", Verdict.GOOD, "ext4 at /"),
         ("/srv/fast/station", Verdict.BAD, "ext4 at /srv/fast, barrier=0"),
         ("/srv/quick/station", Verdict.BAD, "xfs at /srv/quick, nobarrier"),
-        ("/srv/root/station", Verdict.WARN, "overlay at /srv/root"),
+        ("/srv/base/station", Verdict.WARN, "overlay at /srv/base"),
         ("/srv/over/station", Verdict.GOOD, "ext4 at /srv/over"),
     ],
 )
