@@ -324,5 +324,5 @@ def test_fleet_says_what_it_cannot_do(world: World, tmp_path: Path) -> None:
     (tmp_path / "soil-01.flash").write_bytes(b"torn")
     with pytest.raises(OutputFolderError, match="begin a new epoch"):
         world.fleet(flash=FlashFolder(tmp_path))
-    with pytest.raises(OutputFolderError, match="folder for flash"):
+    with pytest.raises(OutputFolderError, match="a writable folder at"):
         FlashFolder(tmp_path / "soil-01.flash")
