@@ -136,8 +136,10 @@ def renew_(
     """End a repaid agreement, and decide on the next for the same farmer."""
     centre = centre_of(context, config)
     found = renew(centre, given["line_id"], product_id, _said(centre, given, AgreementReason.ASKED))
-    sentence = f"{given['line_id']} is renewed: {found.verdict}" + (
-        f", line {found.line_id}." if found.line_id else "."
+    sentence = (
+        f"{given['line_id']} is renewed by line {found.line_id}."
+        if found.line_id
+        else f"{given['line_id']} stays as it is: the decision on the next was {found.verdict}."
     )
     show(encode(found), sentence, as_json=as_json)
 

@@ -95,8 +95,12 @@ def open_lines(
     return tuple(centre.write(partial(opening, farmer_id=each)) for each in sorted(chosen))
 
 
-def open_for(work: Work, farmer_id: str, product_id: str, actor: Actor) -> Opened:
+def open_for(
+    work: Work, farmer_id: str, product_id: str, actor: Actor, *, instead_of: str = ""
+) -> Opened:
     """Decide for one farmer on what they have consented to before, and open if approved.
+
+    ``instead_of`` is a line that is about to end, and does not stand in the way.
 
     Raises
     ------
@@ -106,7 +110,7 @@ def open_for(work: Work, farmer_id: str, product_id: str, actor: Actor) -> Opene
     product = products.newest(work.tx, product_id)
     farmer = registry.farmer(work.tx, farmer_id)
     taken = any(
-        line.is_open and line.product_id == product_id
+        line.is_open and line.product_id == product_id and line.line_id != instead_of
         for line in lines.of_farmer(work.tx, farmer_id)
     )
     if taken or not _pledged(work, farmer, product):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from core.lending.agreement import AgreementEvent
-from server.services.agreements import bring_about
+from core.lending.agreement import AgreementEvent, advance
+from server.services.agreements import bring_about, state_of_line
 from server.services.centre import Centre, Work
 from server.services.ending import Said, event_of, shut, stands
 from server.services.origination import Opened, open_for
@@ -11,7 +11,7 @@ from server.store import lines
 
 
 def renew(centre: Centre, line_id: str, product_id: str, said: Said) -> Opened:
-    """End a repaid agreement and decide on another for the same farmer.
+    """Decide on another agreement for a farmer who has repaid; if approved, this one ends.
 
     Raises
     ------
@@ -27,7 +27,12 @@ def renew(centre: Centre, line_id: str, product_id: str, said: Said) -> Opened:
 
 def _renew(work: Work, line_id: str, product_id: str, said: Said) -> Opened:
     line = lines.lock(work.tx, line_id)
-    event = event_of(AgreementEvent.RENEW, said, {"product_id": product_id})
-    bring_about(work, line, event, stands(work, line))
-    shut(work, line)
-    return open_for(work, line.farmer_id, product_id, said.actor)
+    standing = stands(work, line)
+    asked = event_of(AgreementEvent.RENEW, said, {"product_id": product_id})
+    advance(state_of_line(work.tx, line), asked.event, asked.by, standing)
+    opened = open_for(work, line.farmer_id, product_id, said.actor, instead_of=line_id)
+    if opened.line_id:
+        detail = {"product_id": product_id, "next_line_id": opened.line_id}
+        bring_about(work, line, event_of(AgreementEvent.RENEW, said, detail), standing)
+        shut(work, line)
+    return opened

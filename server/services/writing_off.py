@@ -71,8 +71,9 @@ def _write_off(work: Work, line_id: str, said: Said) -> Step:
     lost = _held(work, line)
     event = event_of(AgreementEvent.WRITE_OFF, said, {"amount_minor": lost})
     step = bring_about(work, line, event, standing)
-    moved = transfer(LOSS, written_off_account(line_id), line.currency, lost)
-    _post(work, EntryKind.WRITE_OFF, standing.on, f"write_off/{line_id}/{step.seq}", moved)
+    if lost > 0:  # what is owed may all be interest that was never posted
+        moved = transfer(LOSS, written_off_account(line_id), line.currency, lost)
+        _post(work, EntryKind.WRITE_OFF, standing.on, f"write_off/{line_id}/{step.seq}", moved)
     freeze_for_good(work, line)
     return step
 

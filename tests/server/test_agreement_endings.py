@@ -11,7 +11,7 @@ from core.errors import AgreementError
 from core.lending.agreement import AgreementReason, AgreementState
 from core.lending.offer import AgreementTerms
 from core.units import civil_day
-from core.wire.records import Application
+from core.wire.records import Application, Consent, ConsentAction
 from server.services import enrolment
 from server.services.agreements import state_of_line
 from server.services.centre import RequestError
@@ -23,7 +23,7 @@ from server.services.renewing import renew
 from server.services.standing import owed
 from server.services.verifying import verify
 from server.services.writing_off import write_off
-from server.store import agreements, ledger, lines
+from server.store import agreements, ledger, lines, reports
 from server.store.engine import NotKnownError
 from server.store.people import Actor
 from tests.support.centre_kit import TESTER, Kit, open_known
@@ -225,3 +225,20 @@ def test_a_person_declines_once_and_what_no_card_referred_is_not_theirs(kit: Kit
         decline_referred(kit.centre, application.application_id, LENDER)
     with pytest.raises(NotKnownError, match="expected an application"):
         decline_referred(kit.centre, "app-none", LENDER)
+
+
+def test_a_renewal_that_is_not_approved_leaves_the_line_and_keeps_the_card(kit: Kit):
+    line_id = drawn(kit)
+    pay(kit, line_id, 400_000)
+    taken_back = Consent(
+        "consent-back", "farmer-c", ConsentAction.WITHDRAW, ("automated_decision",), "lender",
+        "a" * 64, spoken=True, helped=False,
+    )  # fmt: skip
+    kit.clock.add_days(1)
+    kit.station.write(MONEY, "consent", taken_back, kit.clock.at_ms)
+    deliver(kit)
+    found = renew(kit.centre, line_id, "crop-season", Said(LENDER, R.ASKED))
+    assert (found.verdict, found.line_id) == ("refer", "")
+    assert kit.read(reports.decision, found.card_id).verdict == "refer"
+    assert (state(kit, line_id), kit.read(lines.get, line_id).is_open) == (S.ACTIVE, True)
+    assert verify(kit.centre).faults == ()
