@@ -84,7 +84,7 @@ def measure(effort: Effort) -> Report:
 
 
 def edge_environment(scratch: Path) -> Path:
-    """A fresh environment with the edge's lock and Harvestline, and nothing else."""
+    """A fresh environment with the edge's lock and the station's wheel, and nothing else."""
     folder, dist = scratch / "edge-environment", scratch / "dist"
     uv, python = str(BIN / "uv"), str(folder / "bin" / "python")
     lock = str(REPOSITORY / "requirements" / "edge.txt")
@@ -93,7 +93,9 @@ def edge_environment(scratch: Path) -> Path:
          "--out-dir", str(dist), ".")  # fmt: skip
     install = (uv, "pip", "install", "--quiet", "--python", python, "--compile-bytecode")
     _run(*install, "--require-hashes", "--requirement", lock)
-    _run(*install, "--no-deps", *(str(wheel) for wheel in dist.glob("*.whl")))
+    whole = next(iter(dist.glob("*.whl")))
+    wheel = _run(sys.executable, "-m", "tools.station_wheel", str(whole)).strip()
+    _run(*install, "--no-deps", wheel)
     return folder
 
 
