@@ -167,7 +167,7 @@ def _sentences(told: WholePrice) -> list[str]:
 
     drawn = f"{money(told.amount_minor)} drawn on {told.drawn_on}"
     parts = f"fee {money(told.fee_minor)}, interest {money(told.interest_minor)}"
-    rates = f"{_percent(told.apr_ppm)}, nominal rate {_percent(told.nominal_rate_ppm)}"
+    rates = f"{percent(told.apr_ppm)}, nominal rate {percent(told.nominal_rate_ppm)}"
     said = [
         f"{drawn} costs {money(told.cost_minor)}: {parts}.",
         f"Annual percentage rate {rates}. Paid back in all: {money(told.total_minor)}.",
@@ -177,14 +177,10 @@ def _sentences(told: WholePrice) -> list[str]:
         said.append(f"{money(told.rebate_minor)} comes back if nothing is paid late.")
     if told.penalty_rate_ppm:
         said.append(
-            f"After {told.grace_days} days, what is late costs {_percent(told.penalty_rate_ppm)} "
+            f"After {told.grace_days} days, what is late costs {percent(told.penalty_rate_ppm)} "
             "a year on top."
         )
     return said
-
-
-def _percent(rate_ppm: int) -> str:
-    return f"{Decimal(rate_ppm) / 10_000:.2f} %"
 
 
 def eu_flows(case: Mapping[str, Any]) -> list[tuple[Decimal, Decimal]]:
@@ -304,6 +300,6 @@ def _say(value: object) -> str:
 
 
 def _print(rate: Decimal, words: str, *, as_json: bool) -> None:
-    percent = rounded(rate, _DECIMALS) * 100
+    rate_pct = rounded(rate, _DECIMALS) * 100
     # The shortest float that reads back as these digits prints them unchanged.
-    show({"apr_pct": float(percent)}, f"{percent:.6f} % {words}.", as_json=as_json)
+    show({"apr_pct": float(rate_pct)}, f"{rate_pct:.6f} % {words}.", as_json=as_json)

@@ -19,8 +19,8 @@ from server.services.standing import owed
 from server.services.statements import Statement, statement
 from server.store import lines
 from server.store.people import Actor
-from tests.support.centre_kit import SEASON_START, Kit, open_known
-from tests.support.kiosk_kit import deliver, draw, leases_at_station
+from tests.support.centre_kit import SEASON_START, Kit
+from tests.support.kiosk_kit import drawn_by_farmer_b
 
 CASHIER = Actor("till", "cashier")
 
@@ -32,21 +32,15 @@ def day(number: int) -> date:
 @pytest.fixture
 def told(kit: Kit) -> str:
     """Drawn on day 1, repaid on day 74; on day 80 a repayment of day 10 comes to light."""
-    open_known(kit)
-    kit.station.pull(kit.centre)
-    [line] = kit.read(lines.of_farmer, "farmer-b")
-    [lease] = [each for each in leases_at_station(kit) if each.line_id == line.line_id]
-    kit.clock.set_day(day(1))
-    draw(kit, "draw-1", line.line_id, lease.lease_id, 1_000_000)
-    deliver(kit)
+    line_id = drawn_by_farmer_b(kit, day(1))
     for name, known, on, amount in (
         ("r1", day(74), day(74), 143_000),
         ("late", day(80), day(10), 500_000),
     ):
         kit.clock.set_day(known)
-        request = RepaymentRequest(name, line.line_id, amount, "KES", on.isoformat())
+        request = RepaymentRequest(name, line_id, amount, "KES", on.isoformat())
         take_repayment(kit.centre, request, CASHIER)
-    return line.line_id
+    return line_id
 
 
 def seen(kit: Kit, line_id: str, on: date, known: date) -> Statement:

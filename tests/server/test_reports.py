@@ -22,11 +22,11 @@ from server.services.reports.export import Format, harmless, print_to, write
 from server.services.reports.loans import as_of, day_end_ms
 from server.services.reports.portfolio import Group
 from server.services.reports.table import CellKind, Report, columns
-from server.store import lines, rulebooks
+from server.store import rulebooks
 from server.store.people import Actor
 from server.store.rulebooks import FOLDER, RuleKind
-from tests.support.centre_kit import SEASON_START, Kit, open_known
-from tests.support.kiosk_kit import deliver, draw, leases_at_station
+from tests.support.centre_kit import SEASON_START, Kit
+from tests.support.kiosk_kit import drawn_by_farmer_b
 
 CASHIER = Actor("till", "cashier")
 FOREVER_MS = 2**52
@@ -39,17 +39,11 @@ def day(number: int) -> date:
 @pytest.fixture
 def drawn(kit: Kit) -> str:
     """Farmer B: KES 10,000 drawn on 16 March, KES 2,430 repaid 73 days later; the line's id."""
-    open_known(kit)
-    kit.station.pull(kit.centre)
-    [line] = kit.read(lines.of_farmer, "farmer-b")
-    [lease] = [each for each in leases_at_station(kit) if each.line_id == line.line_id]
-    kit.clock.set_day(day(1))
-    draw(kit, "draw-1", line.line_id, lease.lease_id, 1_000_000)
-    deliver(kit)
+    line_id = drawn_by_farmer_b(kit, day(1))
     kit.clock.set_day(day(74))
-    request = RepaymentRequest("r1", line.line_id, 243_000, "KES", day(74).isoformat())
+    request = RepaymentRequest("r1", line_id, 243_000, "KES", day(74).isoformat())
     take_repayment(kit.centre, request, CASHIER)
-    return line.line_id
+    return line_id
 
 
 def rows(kit: Kit, name: str, on: date, known_ms: int = FOREVER_MS, **asked) -> list[dict]:

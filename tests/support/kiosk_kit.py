@@ -26,8 +26,8 @@ from core.wire.records import (
     LineOpened,
 )
 from server.services.envelopes import Answer, accept_envelope
-from server.store import logs, models
-from tests.support.centre_kit import STATION, Kit, model
+from server.store import lines, logs, models
+from tests.support.centre_kit import STATION, Kit, model, open_known
 
 MONEY = LogClass.MONEY
 
@@ -151,3 +151,16 @@ def deliver(kit: Kit, first: int = 1, last: int | None = None, log: LogClass = M
 
 def flags(kit: Kit) -> list[Any]:
     return [record.flag for _, record in kit.read(logs.flagged)]
+
+
+def drawn_by_farmer_b(kit: Kit, on: date, amount_minor: int = 1_000_000) -> str:
+    """Farmer B's line, opened by the centre and drawn on at the station on a day; its id."""
+    open_known(kit)
+    kit.station.pull(kit.centre)
+    [line] = kit.read(lines.of_farmer, "farmer-b")
+    [lease] = [each for each in leases_at_station(kit) if each.line_id == line.line_id]
+    kit.clock.set_day(on)
+    draw(kit, "draw-1", line.line_id, lease.lease_id, amount_minor)
+    deliver(kit)
+    line_id: str = line.line_id
+    return line_id
