@@ -195,12 +195,6 @@ def _holds(tx: Tx, column: Any, part: bytes) -> Any:
     return func.instr(column, part) > 0
 
 
-def known_ids(tx: Tx) -> frozenset[str]:
-    """The ids of all evidence."""
-    rows = tx.rows(select(evidence.c.evidence_id).where(evidence.c.tenant_id == tx.tenant_id))
-    return frozenset(row["evidence_id"] for row in rows)
-
-
 _COLUMNS = [column for column in evidence.c if column.name != "document"]
 
 

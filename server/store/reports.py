@@ -256,10 +256,3 @@ def highest_feature(
 def add_readings(tx: Tx, kept: Sequence[KeptReadings]) -> None:
     """Add telemetry documents, but for those whose very bytes are known."""
     tx.insert_many_new(telemetry, [{**encode(one), "document": one.document} for one in kept])
-
-
-def find_readings(tx: Tx, sha256: str) -> KeptReadings | None:
-    """The telemetry document with that hash, if it is known."""
-    where = (telemetry.c.tenant_id == tx.tenant_id, telemetry.c.sha256 == sha256)
-    row = tx.row(select(telemetry).where(*where))
-    return read_as(KeptReadings, row) if row else None
