@@ -289,6 +289,11 @@ outbound_records = _table(
     "outbound_records", ("station", "seq"), _text("station"), _count("seq"), _text("kind"),
     _count("at_ms"), _text("hash"), _text("body"),
 )  # fmt: skip
+store_receipts = _table(
+    "store_receipts", ("receipt_id",), _text("receipt_id"), _text("subject_id"), _text("way"),
+    _count("kg"), _text("effective_on"), _text("source"), _count("at_ms"), _text("actor"),
+)  # fmt: skip
+_index(store_receipts, "subject_id")
 
 # Models, people, and who did what.
 models = _table(
@@ -341,5 +346,5 @@ _index(day_roots, "day", unique=True)
 APPEND_ONLY = (
     ledger_entries, ledger_lines, movements, applications, decisions, consents, evidence,
     inbound_records, outbound_records, audit, signed_heads, day_roots, book_rules,
-    agreement_steps,
+    agreement_steps, store_receipts,
 )  # fmt: skip
