@@ -295,6 +295,66 @@ store_receipts = _table(
 )  # fmt: skip
 _index(store_receipts, "subject_id")
 
+# Reviews of the whole book, and how it is spread.
+book_reviews = _table(
+    "book_reviews", ("run_id",), _text("run_id"), _count("at_ms"), _text("started_by"),
+    _count("ended_at_ms", optional=True),
+)  # fmt: skip
+book_review_parts = _table(
+    "book_review_parts", ("run_id", "part"), _text("run_id"), _count("part"),
+    _text("from_station"), _text("until_station"), _text("at_station"), _text("at_line"),
+    _flag("is_done"), _text("counts"),
+)  # fmt: skip
+line_buckets = _table(
+    "line_buckets", ("line_id",), _text("line_id"), _text("crop"), _text("village"), _text("cell"),
+)  # fmt: skip
+exposure_snapshots = _table(
+    "exposure_snapshots", ("seq",), _count("seq"), _count("at_ms"), _text("on_day"),
+    _text("policy_version"), _text("content"), _text("sha256"),
+)  # fmt: skip
+
+# Repayments that bounced, the boxes of cash agents, and plans that were agreed anew.
+repayment_bounces = _table(
+    "repayment_bounces", ("repayment_id",), _text("repayment_id"), _text("line_id"),
+    _count("amount_minor"), _text("reason"), _text("reference"), _text("bounced_on"),
+    _count("at_ms"), _text("actor"),
+    ForeignKeyConstraint(
+        ["tenant_id", "repayment_id"], ["repayments.tenant_id", "repayments.repayment_id"],
+    ),
+)  # fmt: skip
+_index(repayment_bounces, "line_id")
+cash_people = _table(
+    "cash_people", ("person_id",), _text("person_id"), _text("name"), _text("role"),
+    _text("station"), _text("public_key"), _text("card_sha256"), _text("currency"),
+    _count("hold_max_minor"), _count("pay_day_max_minor"), _flag("active"), _count("at_ms"),
+    _text("actor"),
+)  # fmt: skip
+_index(cash_people, "station")
+_index(cash_people, "public_key", unique=True)
+cash_moves = _table(
+    "cash_moves", ("move_id", "person_id"), _text("move_id"), _text("person_id"), _text("kind"),
+    _text("other_id"), _text("station"), _text("shift_id"), _text("line_id"),
+    _count("amount_minor"), _text("currency"), _text("effective_on"), _text("body"),
+    _text("flag"), _count("at_ms"), _count("recorded_at_ms"),
+)  # fmt: skip
+_index(cash_moves, "person_id")
+restructure_proposals = _table(
+    "restructure_proposals", ("proposal_id",), _text("proposal_id"), _text("line_id"),
+    _text("reason"), _text("offer"), _text("offer_sha256"), _text("proposed_by"),
+    _count("at_ms"), UniqueConstraint("tenant_id", "proposal_id", "proposed_by"),
+)  # fmt: skip
+_index(restructure_proposals, "line_id")
+restructure_answers = _table(
+    "restructure_answers", ("proposal_id",), _text("proposal_id"), _text("proposed_by"),
+    _text("answered_by"), _flag("approved"), _text("consent_id"), _count("at_ms"),
+    CheckConstraint("proposed_by <> answered_by", name="two_people"),
+    ForeignKeyConstraint(
+        ["tenant_id", "proposal_id", "proposed_by"],
+        ["restructure_proposals.tenant_id", "restructure_proposals.proposal_id",
+         "restructure_proposals.proposed_by"],
+    ),
+)  # fmt: skip
+
 # Models, people, and who did what.
 models = _table(
     "models", ("sha256",), _text("sha256"), _text("name"), _count("version"), _text("state"),
@@ -323,6 +383,7 @@ _index(products, "product_id", "version", unique=True)
 _index(lines, "farmer_id")
 _index(lines, "application_id")
 _index(lines, "onboarding_lease_id")
+_index(lines, "station", "line_id")
 _index(line_subjects, "subject_id")
 _index(movements, "movement_id", unique=True)
 _index(line_stations, "station")
@@ -346,5 +407,5 @@ _index(day_roots, "day", unique=True)
 APPEND_ONLY = (
     ledger_entries, ledger_lines, movements, applications, decisions, consents, evidence,
     inbound_records, outbound_records, audit, signed_heads, day_roots, book_rules,
-    agreement_steps, store_receipts,
+    agreement_steps, store_receipts, exposure_snapshots,
 )  # fmt: skip
