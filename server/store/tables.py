@@ -9,68 +9,17 @@ the triggers that seal the ledger and the append-only tables.
 
 from __future__ import annotations
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    CheckConstraint,
-    Column,
-    ForeignKeyConstraint,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    PrimaryKeyConstraint,
-    Table,
-    Text,
-)
-from sqlalchemy.schema import SchemaItem
+from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Integer
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-def _text(name: str, *, optional: bool = False) -> Column[str]:
-    return Column(name, Text, nullable=optional)
-
-
-def _count(name: str, *, optional: bool = False) -> Column[int]:
-    return Column(name, BigInteger, nullable=optional)
-
-
-def _flag(name: str) -> Column[bool]:
-    return Column(name, Boolean, nullable=False)
-
-
-def _bytes(name: str, *, optional: bool = False) -> Column[bytes]:
-    return Column(name, LargeBinary, nullable=optional)
-
-
-def _table(name: str, key: tuple[str, ...], *items: SchemaItem) -> Table:
-    """A table with the tenant first in its key and its amounts checked on SQLite."""
-    checks = [
-        CheckConstraint(
-            f"typeof({item.name}) IN ('integer', 'null')", name=f"{item.name}_whole"
-        ).ddl_if(dialect="sqlite")
-        for item in items
-        if isinstance(item, Column) and item.name.endswith("_minor")
-    ]
-    columns = (_text("tenant_id"), *items, PrimaryKeyConstraint("tenant_id", *key), *checks)
-    return Table(name, metadata, *columns)
-
-
-def _index(table: Table, *columns: str, unique: bool = False) -> None:
-    names = ("tenant_id", *columns)
-    prefix = "uq" if unique else "ix"
-    label = f"{prefix}_{table.name}_{'_'.join(columns)}"
-    Index(label, *(table.c[name] for name in names), unique=unique)
-
+from server.store.cash_tables import CASH_APPEND_ONLY
+from server.store.columns import bytes_ as _bytes
+from server.store.columns import count as _count
+from server.store.columns import flag as _flag
+from server.store.columns import index as _index
+from server.store.columns import metadata as metadata
+from server.store.columns import table as _table
+from server.store.columns import text as _text
+from server.store.payout_tables import PAYOUT_APPEND_ONLY
 
 # Who sends and what is registered.
 sites = _table(
@@ -125,7 +74,7 @@ movements = _table(
     _text("movement"), _text("as_of"), _count("at_ms"), _count("limit_before_minor"),
     _count("limit_minor"), _count("outstanding_minor"), _count("leased_unspent_minor"),
     _text("terms"), _text("views"), _text("reasons"), _text("evidence_ids"),
-    _text("policy_version"), _text("supported"), _flag("watch"),
+    _text("policy_version"), _text("supported"), _flag("watch"), _text("consent_ids"),
 )  # fmt: skip
 agreement_steps = _table(
     "agreement_steps", ("agreement_id", "seq"), _text("agreement_id"), _count("seq"),
@@ -192,13 +141,26 @@ decisions = _table(
 consents = _table(
     "consents", ("consent_id",), _text("consent_id"), _text("farmer_id"), _text("action"),
     _text("purposes"), _text("recipient"), _text("shown_sha256"), _flag("spoken"),
-    _flag("helped"), _text("writer"), _count("at_ms"), _count("error_ms"),
+    _flag("helped"), _text("writer"), _count("at_ms"), _count("error_ms"), _text("classes"),
+    _text("recipients"), _text("follows"), _count("received_at_ms"),
+)  # fmt: skip
+data_uses = _table(
+    "data_uses",
+    ("kind", "object_id", "farmer_id", "purpose", "data_class", "recipient"), _text("kind"),
+    _text("object_id"), _text("farmer_id"), _text("purpose"), _text("data_class"),
+    _text("recipient"), _text("basis"), _text("consent_ids"), _count("at_ms"),
+)  # fmt: skip
+accesses = _table(
+    "accesses", ("access_id",), _text("access_id"), _text("farmer_id"), _count("at_ms"),
+    _text("actor"), _text("role"), _text("purpose"), _text("classes"), _text("way"),
+    _text("shown"),
 )  # fmt: skip
 drawdowns = _table(
     "drawdowns", ("draw_id",), _text("draw_id"), _text("line_id"), _text("lease_id"),
     _text("state"), _count("amount_minor"), _count("fee_minor"), _text("currency"),
     _text("consent_id"), _count("apr_ppm"), _text("effective_on"), _text("writer"),
-    _count("at_ms"), _count("settled_at_ms", optional=True), _text("flag"),
+    _count("at_ms"), _count("settled_at_ms", optional=True), _text("flag"), _text("order_id"),
+    _text("supplier"), _text("goods"),
 )  # fmt: skip
 repayments = _table(
     "repayments", ("repayment_id",), _text("repayment_id"), _text("line_id"),
@@ -313,48 +275,6 @@ exposure_snapshots = _table(
     _text("policy_version"), _text("content"), _text("sha256"),
 )  # fmt: skip
 
-# Repayments that bounced, the boxes of cash agents, and plans that were agreed anew.
-repayment_bounces = _table(
-    "repayment_bounces", ("repayment_id",), _text("repayment_id"), _text("line_id"),
-    _count("amount_minor"), _text("reason"), _text("reference"), _text("bounced_on"),
-    _count("at_ms"), _text("actor"),
-    ForeignKeyConstraint(
-        ["tenant_id", "repayment_id"], ["repayments.tenant_id", "repayments.repayment_id"],
-    ),
-)  # fmt: skip
-_index(repayment_bounces, "line_id")
-cash_people = _table(
-    "cash_people", ("person_id",), _text("person_id"), _text("name"), _text("role"),
-    _text("station"), _text("public_key"), _text("card_sha256"), _text("currency"),
-    _count("hold_max_minor"), _count("pay_day_max_minor"), _flag("active"), _count("at_ms"),
-    _text("actor"),
-)  # fmt: skip
-_index(cash_people, "station")
-_index(cash_people, "public_key", unique=True)
-cash_moves = _table(
-    "cash_moves", ("move_id", "person_id"), _text("move_id"), _text("person_id"), _text("kind"),
-    _text("other_id"), _text("station"), _text("shift_id"), _text("line_id"),
-    _count("amount_minor"), _text("currency"), _text("effective_on"), _text("body"),
-    _text("flag"), _count("at_ms"), _count("recorded_at_ms"),
-)  # fmt: skip
-_index(cash_moves, "person_id")
-restructure_proposals = _table(
-    "restructure_proposals", ("proposal_id",), _text("proposal_id"), _text("line_id"),
-    _text("reason"), _text("offer"), _text("offer_sha256"), _text("proposed_by"),
-    _count("at_ms"), UniqueConstraint("tenant_id", "proposal_id", "proposed_by"),
-)  # fmt: skip
-_index(restructure_proposals, "line_id")
-restructure_answers = _table(
-    "restructure_answers", ("proposal_id",), _text("proposal_id"), _text("proposed_by"),
-    _text("answered_by"), _flag("approved"), _text("consent_id"), _count("at_ms"),
-    CheckConstraint("proposed_by <> answered_by", name="two_people"),
-    ForeignKeyConstraint(
-        ["tenant_id", "proposal_id", "proposed_by"],
-        ["restructure_proposals.tenant_id", "restructure_proposals.proposal_id",
-         "restructure_proposals.proposed_by"],
-    ),
-)  # fmt: skip
-
 # Models, people, and who did what.
 models = _table(
     "models", ("sha256",), _text("sha256"), _text("name"), _count("version"), _text("state"),
@@ -366,7 +286,7 @@ users = _table(
 )  # fmt: skip
 api_tokens = _table(
     "api_tokens", ("token_sha256",), _text("token_sha256"), _text("label"), _text("role"),
-    _count("created_at_ms"), _count("revoked_at_ms", optional=True),
+    _count("created_at_ms"), _count("revoked_at_ms", optional=True), _text("bound_to"),
 )  # fmt: skip
 audit = _table(
     "audit", ("seq",), _count("seq"), _count("at_ms"), _text("actor"), _text("role"),
@@ -393,6 +313,8 @@ _index(leases, "station", "product_id")
 _index(applications, "farmer_id")
 _index(decisions, "application_id")
 _index(consents, "farmer_id")
+_index(data_uses, "farmer_id")
+_index(accesses, "farmer_id", "at_ms")
 _index(drawdowns, "line_id")
 _index(drawdowns, "lease_id")
 _index(repayments, "line_id")
@@ -407,5 +329,6 @@ _index(day_roots, "day", unique=True)
 APPEND_ONLY = (
     ledger_entries, ledger_lines, movements, applications, decisions, consents, evidence,
     inbound_records, outbound_records, audit, signed_heads, day_roots, book_rules,
-    agreement_steps, store_receipts, exposure_snapshots,
+    agreement_steps, data_uses, accesses, store_receipts, exposure_snapshots,
+    *CASH_APPEND_ONLY, *PAYOUT_APPEND_ONLY,
 )  # fmt: skip
