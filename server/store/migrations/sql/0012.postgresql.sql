@@ -1,186 +1,51 @@
-CREATE TABLE payees (
+CREATE TABLE book_reviews (
   tenant_id TEXT NOT NULL,
-  payee_kind TEXT NOT NULL,
-  payee_id TEXT NOT NULL,
-  seq BIGINT NOT NULL,
-  event TEXT NOT NULL,
-  rail TEXT NOT NULL,
-  masked TEXT NOT NULL,
-  content_sha256 TEXT NOT NULL,
-  sealed BYTEA NOT NULL,
+  run_id TEXT NOT NULL,
   at_ms BIGINT NOT NULL,
-  actor TEXT NOT NULL,
-  role TEXT NOT NULL,
-  reason TEXT NOT NULL,
-  CONSTRAINT pk_payees PRIMARY KEY (tenant_id, payee_kind, payee_id, seq)
-);
---
-CREATE TABLE payouts (
-  tenant_id TEXT NOT NULL,
-  payout_id TEXT NOT NULL,
-  draw_id TEXT NOT NULL,
-  line_id TEXT NOT NULL,
-  payee_kind TEXT NOT NULL,
-  payee_id TEXT NOT NULL,
-  currency TEXT NOT NULL,
-  amount_minor BIGINT NOT NULL,
-  effective_on TEXT NOT NULL,
-  made_at_ms BIGINT NOT NULL,
-  state TEXT NOT NULL,
-  attempt BIGINT NOT NULL,
-  tries BIGINT NOT NULL,
-  due_at_ms BIGINT NOT NULL,
-  rail TEXT NOT NULL,
-  payee_seq BIGINT NOT NULL,
-  batch_id TEXT NOT NULL,
-  reference TEXT NOT NULL,
-  steps_count BIGINT NOT NULL,
-  CONSTRAINT pk_payouts PRIMARY KEY (tenant_id, payout_id)
-);
---
-CREATE INDEX ix_payouts_batch_id ON payouts (tenant_id, batch_id);
---
-CREATE INDEX ix_payouts_line_id ON payouts (tenant_id, line_id);
---
-CREATE INDEX ix_payouts_state_due_at_ms ON payouts (tenant_id, state, due_at_ms);
---
-CREATE UNIQUE INDEX uq_payouts_draw_id ON payouts (tenant_id, draw_id);
---
-CREATE TABLE payout_steps (
-  tenant_id TEXT NOT NULL,
-  payout_id TEXT NOT NULL,
-  seq BIGINT NOT NULL,
-  event TEXT NOT NULL,
-  state TEXT NOT NULL,
-  at_ms BIGINT NOT NULL,
-  actor TEXT NOT NULL,
-  role TEXT NOT NULL,
-  reason TEXT NOT NULL,
-  attempt BIGINT NOT NULL,
-  rail TEXT NOT NULL,
-  batch_id TEXT NOT NULL,
-  reference TEXT NOT NULL,
-  detail TEXT NOT NULL,
-  CONSTRAINT pk_payout_steps PRIMARY KEY (tenant_id, payout_id, seq)
-);
---
-CREATE TABLE payout_batches (
-  tenant_id TEXT NOT NULL,
-  batch_id TEXT NOT NULL,
-  rail TEXT NOT NULL,
-  currency TEXT NOT NULL,
-  payouts_count BIGINT NOT NULL,
-  sum_minor BIGINT NOT NULL,
-  file_name TEXT NOT NULL,
-  sha256 TEXT NOT NULL,
-  sealed BYTEA NOT NULL,
-  made_at_ms BIGINT NOT NULL,
-  written_at_ms BIGINT,
-  CONSTRAINT pk_payout_batches PRIMARY KEY (tenant_id, batch_id)
-);
---
-CREATE TABLE rail_answers (
-  tenant_id TEXT NOT NULL,
-  rail TEXT NOT NULL,
-  source_sha256 TEXT NOT NULL,
-  item BIGINT NOT NULL,
-  kind TEXT NOT NULL,
-  instruction_id TEXT NOT NULL,
-  outcome TEXT NOT NULL,
-  amount_minor BIGINT,
-  currency TEXT NOT NULL,
-  reference TEXT NOT NULL,
-  reason TEXT NOT NULL,
-  finding TEXT NOT NULL,
-  payout_id TEXT NOT NULL,
-  at_ms BIGINT NOT NULL,
-  actor TEXT NOT NULL,
-  CONSTRAINT pk_rail_answers PRIMARY KEY (tenant_id, rail, source_sha256, item)
-);
---
-CREATE INDEX ix_rail_answers_instruction_id ON rail_answers (tenant_id, instruction_id);
---
-CREATE TABLE hook_subscriptions (
-  tenant_id TEXT NOT NULL,
-  subscription_id TEXT NOT NULL,
-  name TEXT NOT NULL,
-  address TEXT NOT NULL,
-  kinds TEXT NOT NULL,
-  party TEXT NOT NULL,
-  allow_private BOOLEAN NOT NULL,
-  sealed BYTEA NOT NULL,
-  made_at_ms BIGINT NOT NULL,
-  made_by TEXT NOT NULL,
+  started_by TEXT NOT NULL,
   ended_at_ms BIGINT,
-  CONSTRAINT pk_hook_subscriptions PRIMARY KEY (tenant_id, subscription_id)
+  CONSTRAINT pk_book_reviews PRIMARY KEY (tenant_id, run_id)
 );
 --
-CREATE UNIQUE INDEX uq_hook_subscriptions_name ON hook_subscriptions (tenant_id, name);
---
-CREATE TABLE hook_events (
+CREATE TABLE book_review_parts (
   tenant_id TEXT NOT NULL,
-  event_id TEXT NOT NULL,
-  kind TEXT NOT NULL,
-  subject TEXT NOT NULL,
-  party TEXT NOT NULL,
-  payload TEXT NOT NULL,
+  run_id TEXT NOT NULL,
+  part BIGINT NOT NULL,
+  from_station TEXT NOT NULL,
+  until_station TEXT NOT NULL,
+  at_station TEXT NOT NULL,
+  at_line TEXT NOT NULL,
+  is_done BOOLEAN NOT NULL,
+  counts TEXT NOT NULL,
+  CONSTRAINT pk_book_review_parts PRIMARY KEY (tenant_id, run_id, part)
+);
+--
+CREATE TABLE line_buckets (
+  tenant_id TEXT NOT NULL,
+  line_id TEXT NOT NULL,
+  crop TEXT NOT NULL,
+  village TEXT NOT NULL,
+  cell TEXT NOT NULL,
+  CONSTRAINT pk_line_buckets PRIMARY KEY (tenant_id, line_id)
+);
+--
+CREATE TABLE exposure_snapshots (
+  tenant_id TEXT NOT NULL,
+  seq BIGINT NOT NULL,
   at_ms BIGINT NOT NULL,
-  CONSTRAINT pk_hook_events PRIMARY KEY (tenant_id, event_id)
+  on_day TEXT NOT NULL,
+  policy_version TEXT NOT NULL,
+  content TEXT NOT NULL,
+  sha256 TEXT NOT NULL,
+  CONSTRAINT pk_exposure_snapshots PRIMARY KEY (tenant_id, seq)
 );
 --
-CREATE TABLE hook_deliveries (
-  tenant_id TEXT NOT NULL,
-  event_id TEXT NOT NULL,
-  subscription_id TEXT NOT NULL,
-  state TEXT NOT NULL,
-  tries BIGINT NOT NULL,
-  due_at_ms BIGINT NOT NULL,
-  status BIGINT NOT NULL,
-  told TEXT NOT NULL,
-  settled_at_ms BIGINT,
-  CONSTRAINT pk_hook_deliveries PRIMARY KEY (tenant_id, event_id, subscription_id)
-);
+CREATE INDEX ix_lines_station_line_id ON lines (tenant_id, station, line_id);
 --
-CREATE INDEX ix_hook_deliveries_state_due_at_ms ON hook_deliveries (tenant_id, state, due_at_ms);
+ALTER TABLE lines SET (fillfactor = 70);
 --
-CREATE TRIGGER payees_append_only BEFORE UPDATE OR DELETE ON payees
+CREATE TRIGGER exposure_snapshots_append_only BEFORE UPDATE OR DELETE ON exposure_snapshots
 FOR EACH ROW EXECUTE FUNCTION harvestline_append_only();
 --
-CREATE TRIGGER payees_no_truncate BEFORE TRUNCATE ON payees
+CREATE TRIGGER exposure_snapshots_no_truncate BEFORE TRUNCATE ON exposure_snapshots
 FOR EACH STATEMENT EXECUTE FUNCTION harvestline_append_only();
---
-CREATE TRIGGER payout_steps_append_only BEFORE UPDATE OR DELETE ON payout_steps
-FOR EACH ROW EXECUTE FUNCTION harvestline_append_only();
---
-CREATE TRIGGER payout_steps_no_truncate BEFORE TRUNCATE ON payout_steps
-FOR EACH STATEMENT EXECUTE FUNCTION harvestline_append_only();
---
-CREATE TRIGGER rail_answers_append_only BEFORE UPDATE OR DELETE ON rail_answers
-FOR EACH ROW EXECUTE FUNCTION harvestline_append_only();
---
-CREATE TRIGGER rail_answers_no_truncate BEFORE TRUNCATE ON rail_answers
-FOR EACH STATEMENT EXECUTE FUNCTION harvestline_append_only();
---
-CREATE TRIGGER hook_events_append_only BEFORE UPDATE OR DELETE ON hook_events
-FOR EACH ROW EXECUTE FUNCTION harvestline_append_only();
---
-CREATE TRIGGER hook_events_no_truncate BEFORE TRUNCATE ON hook_events
-FOR EACH STATEMENT EXECUTE FUNCTION harvestline_append_only();
---
-CREATE TRIGGER payouts_no_delete BEFORE DELETE ON payouts
-FOR EACH ROW EXECUTE FUNCTION harvestline_append_only();
---
-CREATE TRIGGER payouts_no_truncate BEFORE TRUNCATE ON payouts
-FOR EACH STATEMENT EXECUTE FUNCTION harvestline_append_only();
---
-CREATE TRIGGER payout_batches_no_delete BEFORE DELETE ON payout_batches
-FOR EACH ROW EXECUTE FUNCTION harvestline_append_only();
---
-CREATE TRIGGER payout_batches_no_truncate BEFORE TRUNCATE ON payout_batches
-FOR EACH STATEMENT EXECUTE FUNCTION harvestline_append_only();
---
-CREATE TRIGGER payouts_fixed BEFORE UPDATE OF tenant_id, payout_id, draw_id, line_id, payee_kind, payee_id, currency, amount_minor, effective_on, made_at_ms ON payouts
-FOR EACH ROW EXECUTE FUNCTION harvestline_append_only();
---
-CREATE TRIGGER payout_batches_fixed BEFORE UPDATE OF tenant_id, batch_id, rail, currency, payouts_count, sum_minor, file_name, sha256, sealed, made_at_ms ON payout_batches
-FOR EACH ROW EXECUTE FUNCTION harvestline_append_only();
