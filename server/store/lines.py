@@ -62,7 +62,7 @@ class LineMovement:
     """A review that moved, held or froze a limit, with all that it rests on.
 
     ``terms`` and ``views`` are empty where the rule had none; ``views`` holds what
-    was known of each plot or herd.
+    was known of each plot or herd. ``consent_ids`` admitted what was looked at.
     """
 
     line_id: str
@@ -82,6 +82,7 @@ class LineMovement:
     policy_version: str
     supported: tuple[Support, ...]
     watch: bool
+    consent_ids: tuple[str, ...] = ()
 
 
 def add(tx: Tx, line: Line) -> bool:
@@ -129,8 +130,7 @@ def _standing(line: Line) -> dict[str, Any]:
 
 def find(tx: Tx, line_id: str) -> Line | None:
     """The line with that id, if there is one."""
-    where = (lines.c.tenant_id == tx.tenant_id, lines.c.line_id == line_id)
-    row = tx.row(select(lines).where(*where))
+    row = tx.find_row(lines, line_id=line_id)
     return _line(tx, row) if row else None
 
 
@@ -158,9 +158,7 @@ def lock(tx: Tx, line_id: str) -> Line:
     """
 
     def ask() -> Line:
-        where = (lines.c.tenant_id == tx.tenant_id, lines.c.line_id == line_id)
-        # SQLite has no FOR UPDATE; there BEGIN IMMEDIATE already holds the only writer.
-        row = tx.row(select(lines).where(*where).with_for_update())
+        row = tx.lock_row(lines, line_id=line_id)
         if row is None:
             raise NotKnownError(f"expected a line, got {line_id!r}")
         return _line(tx, row)
@@ -218,8 +216,7 @@ def opened_under(tx: Tx, lease_id: str) -> tuple[str, ...]:
 
 def of_farmer(tx: Tx, farmer_id: str) -> tuple[Line, ...]:
     """A farmer's lines, by id."""
-    where = (lines.c.tenant_id == tx.tenant_id, lines.c.farmer_id == farmer_id)
-    rows = tx.rows(select(lines).where(*where).order_by(lines.c.line_id))
+    rows = tx.find_rows(lines, "line_id", farmer_id=farmer_id)
     return tuple(_line(tx, row) for row in rows)
 
 
@@ -227,11 +224,7 @@ def resting_on(tx: Tx, subject_ids: Sequence[str]) -> tuple[str, ...]:
     """The ids of the lines that rest on any of the subjects, in order."""
 
     def ask(subject_id: str) -> tuple[str, ...]:
-        where = (
-            line_subjects.c.tenant_id == tx.tenant_id,
-            line_subjects.c.subject_id == subject_id,
-        )
-        rows = tx.rows(select(line_subjects.c.line_id).where(*where))
+        rows = tx.find_rows(line_subjects, subject_id=subject_id)
         return tuple(sorted(row["line_id"] for row in rows))
 
     found = [
@@ -249,11 +242,7 @@ def _subjects_by_line(tx: Tx) -> dict[str, tuple[str, ...]]:
 
 
 def _line(tx: Tx, row: Mapping[str, Any]) -> Line:
-    where = (
-        line_subjects.c.tenant_id == tx.tenant_id,
-        line_subjects.c.line_id == row["line_id"],
-    )
-    found = tx.rows(select(line_subjects.c.subject_id).where(*where))
+    found = tx.find_rows(line_subjects, line_id=row["line_id"])
     return build_line(row, tuple(sorted(each["subject_id"] for each in found)))
 
 
@@ -287,6 +276,7 @@ def add_movement(tx: Tx, moved: LineMovement) -> None:
         "policy_version": moved.policy_version,
         "supported": json_text(moved.supported),
         "watch": moved.watch,
+        "consent_ids": json_text(moved.consent_ids),
     }
     tx.append(movements, **row)
     tx.learn(movements, ("last", moved.line_id), moved)
@@ -359,21 +349,18 @@ def _seen(tx: Tx, which: ColumnElement[bool]) -> Select[Any]:
 
 def opening_policy(tx: Tx, line_id: str) -> str:
     """The policy version under which a line was opened; empty while it has no movement."""
-    where = (
-        movements.c.tenant_id == tx.tenant_id,
-        movements.c.line_id == line_id,
-        movements.c.seq == 1,
-    )
-    question = select(movements.c.policy_version).where(*where)
-    return tx.recall(movements, ("policy", line_id), lambda: str(tx.scalar(question) or ""))
+
+    def ask() -> str:
+        return str(tx.find_value(movements, "policy_version", line_id=line_id, seq=1) or "")
+
+    return tx.recall(movements, ("policy", line_id), ask)
 
 
 def last_movement(tx: Tx, line_id: str) -> LineMovement | None:
     """The latest movement of a line."""
 
     def ask() -> LineMovement | None:
-        where = (movements.c.tenant_id == tx.tenant_id, movements.c.line_id == line_id)
-        row = tx.row(select(movements).where(*where).order_by(movements.c.seq.desc()))
+        row = tx.find_row(movements, "-seq", line_id=line_id)
         return build_movement(row) if row else None
 
     return tx.recall(movements, ("last", line_id), ask)
@@ -387,6 +374,7 @@ def build_movement(row: Mapping[str, Any]) -> LineMovement:
         "views": tuple(from_json(row["views"])),
         "reasons": tuple(decode(Reason, each) for each in from_json(row["reasons"])),
         "evidence_ids": tuple(from_json(row["evidence_ids"])),
+        "consent_ids": tuple(from_json(row["consent_ids"])),
         "supported": _supports(row["supported"]),
     }
     return read_as(LineMovement, {**row, **read})
