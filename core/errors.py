@@ -46,6 +46,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-CORE-015": CatalogueEntry("chart of accounts is not valid", 422, EXIT_BAD_INPUT),
     "HL-CORE-016": CatalogueEntry("provisioning rules are not valid", 422, EXIT_BAD_INPUT),
     "HL-CORE-017": CatalogueEntry("agreement does not permit this", 409, EXIT_REFUSED),
+    "HL-CORE-018": CatalogueEntry("order does not permit this", 409, EXIT_REFUSED),
     # edge: the base station
     "HL-EDGE-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
     "HL-EDGE-002": CatalogueEntry("store cannot be written", 503, EXIT_STORAGE),
@@ -125,6 +126,11 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-SRV-013": CatalogueEntry("repository of updates cannot be used", 409, EXIT_REFUSED),
     "HL-SRV-014": CatalogueEntry("station's box was replaced", 403, EXIT_REFUSED),
     "HL-SRV-015": CatalogueEntry("scenario of a stress test is not valid", 422, EXIT_BAD_INPUT),
+    "HL-SRV-016": CatalogueEntry("order is refused", 409, EXIT_REFUSED),
+    "HL-SRV-017": CatalogueEntry("key was used for another request", 409, EXIT_REFUSED),
+    "HL-SRV-018": CatalogueEntry("request with this key is under way", 409, EXIT_UNAVAILABLE),
+    "HL-SRV-019": CatalogueEntry("too many requests", 429, EXIT_UNAVAILABLE),
+    "HL-SRV-020": CatalogueEntry("version of the interface is not served", 404, EXIT_BAD_INPUT),
     # sim: devices in a box
     "HL-SIM-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
     "HL-SIM-002": CatalogueEntry("replay file cannot be used", 422, EXIT_BAD_INPUT),
@@ -259,6 +265,12 @@ class AgreementError(HarvestlineError):
     """An event that an agreement's state, party, reason or condition does not permit."""
 
     code = "HL-CORE-017"
+
+
+class OrderError(HarvestlineError):
+    """An event that an order's state, party, reason or condition does not permit."""
+
+    code = "HL-CORE-018"
 
 
 class ReplayMismatchError(HarvestlineError):

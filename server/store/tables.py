@@ -16,10 +16,13 @@ from server.store.columns import bytes_ as _bytes
 from server.store.columns import count as _count
 from server.store.columns import flag as _flag
 from server.store.columns import index as _index
-from server.store.columns import metadata as metadata
+from server.store.columns import metadata as _metadata
 from server.store.columns import table as _table
 from server.store.columns import text as _text
 from server.store.payout_tables import PAYOUT_APPEND_ONLY
+from server.store.trade_tables import TRADE_APPEND_ONLY
+
+metadata = _metadata
 
 # Who sends and what is registered.
 sites = _table(
@@ -330,5 +333,5 @@ APPEND_ONLY = (
     ledger_entries, ledger_lines, movements, applications, decisions, consents, evidence,
     inbound_records, outbound_records, audit, signed_heads, day_roots, book_rules,
     agreement_steps, data_uses, accesses, store_receipts, exposure_snapshots,
-    *CASH_APPEND_ONLY, *PAYOUT_APPEND_ONLY,
+    *CASH_APPEND_ONLY, *PAYOUT_APPEND_ONLY, *TRADE_APPEND_ONLY,
 )  # fmt: skip
