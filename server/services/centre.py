@@ -6,8 +6,9 @@ The time, identifiers and secrets come in as functions that ``app.py`` makes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from threading import Event
 from typing import TypeVar
 
 from core.errors import HarvestlineError
@@ -47,13 +48,21 @@ class RoleError(HarvestlineError):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One transaction at one instant [ms UTC], with the centre's keys."""
+    """One transaction at one instant [ms UTC], with the centre's keys.
+
+    ``rung`` holds something if what is written here waits to be sent to somebody.
+    """
 
     tx: Tx
     at_ms: int
     new_id: Callable[[], str]
     keys: KeyPair
     settings: Settings
+    rung: list[bool] = field(default_factory=list)
+
+    def ring(self) -> None:
+        """Once this is committed, wake who sends to others."""
+        self.rung.append(True)
 
     @property
     def myself(self) -> Actor:
@@ -70,7 +79,7 @@ class Centre:
     """A centre: its settings, store, keys, and the functions that ``app.py`` makes.
 
     ``now_ms`` gives the time [ms UTC], ``new_id`` a UUIDv7, ``new_token`` a secret of
-    256 bits in hexadecimal.
+    256 bits in hexadecimal. ``bell`` is set when something to be sent was committed.
     """
 
     settings: Settings
@@ -79,12 +88,17 @@ class Centre:
     now_ms: Callable[[], int]
     new_id: Callable[[], str]
     new_token: Callable[[], str]
+    bell: Event = field(default_factory=Event, compare=False)
 
     def write(self, act: Callable[[Work], T]) -> T:
         """Do a piece of work in one transaction, again from its start if it met another."""
-        at_ms = self.now_ms()
-        return self.store.write(lambda tx: act(self.work(tx, at_ms)))
+        at_ms, rung = self.now_ms(), list[bool]()
+        found = self.store.write(lambda tx: act(self.work(tx, at_ms, rung)))
+        if rung:
+            self.bell.set()
+        return found
 
-    def work(self, tx: Tx, at_ms: int) -> Work:
+    def work(self, tx: Tx, at_ms: int, rung: list[bool] | None = None) -> Work:
         """A unit of work in a transaction that is open already."""
-        return Work(tx, at_ms, self.new_id, self.keys, self.settings)
+        kept = [] if rung is None else rung
+        return Work(tx, at_ms, self.new_id, self.keys, self.settings, kept)
