@@ -6,7 +6,8 @@ permits, who may bring one about, for which reasons and under what condition sta
 is not in it is refused by name. The farmer agrees by the first drawdown, whose whole
 price was told before consent; until then the line is an offer, and costs nothing. Money
 that was paid out is a fact: a draw that a dark station reports late is booked, and
-*reopens* an agreement that had ended; nothing more is drawn until a person has looked.
+*reopens* an agreement that had ended, and a repayment that bounced *reinstates* the one that
+it closed; nothing more is drawn until a person has looked.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ class AgreementEvent(Enum):
     RENEW = "renew"
     CLOSE = "close"
     REOPEN = "reopen"
+    REINSTATE = "reinstate"  # what closed it came to nothing
 
 
 class Party(Enum):
@@ -95,6 +97,7 @@ class AgreementReason(Enum):
     FRAUD = "fraud"
     MONEY_CAME = "money_came"
     DRAWN_IN_THE_DARK = "drawn_in_the_dark"  # reported late by a station without a link
+    BOUNCED = "bounced"  # a repayment came to nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +248,10 @@ def _after() -> tuple[Transition, ...]:
     ]
     late = (r.DRAWN_IN_THE_DARK,)
     found += [Transition(x, e.REOPEN, s.FROZEN, (Party.STATION,), late) for x in _ENDED]
+    found += [
+        Transition(x, e.REINSTATE, s.FROZEN, closers, (r.BOUNCED,), _OWING)
+        for x in (s.RENEWED, s.CLOSED)
+    ]
     return tuple(found)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from core.lending.account import Account, Split
@@ -72,6 +72,11 @@ def repayment_fact(repayment_id: str) -> str:
     return f"{_REPAYMENT}{repayment_id}"
 
 
+def bounce_fact(repayment_id: str) -> str:
+    """The fact that a repayment came to nothing."""
+    return f"bounce/{repayment_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
     """One thing in the books of a line: on which day what moved."""
@@ -94,11 +99,15 @@ class Posting:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Whose books: the line, its currency and the account that takes its repayments."""
+    """Whose books: the line, its currency and the account that takes its repayments.
+
+    ``tills`` names the account of a repayment, by its fact, that another till has taken.
+    """
 
     line_id: str
     currency: str
     till: str
+    tills: Mapping[str, str] = field(default_factory=dict)
 
 
 def wanted_slots(books: Books, found: Account) -> dict[str, Slot]:
@@ -176,7 +185,8 @@ def _of_split(books: Books, split: Split) -> Slot:
     booked = (
         EntryLine(account(books.line_id), books.currency, -part) for account, part in shares if part
     )
-    lines = (EntryLine(books.till, books.currency, paid), *booked)
+    till = books.tills.get(split.fact_id, books.till)
+    lines = (EntryLine(till, books.currency, paid), *booked)
     return Slot(split.fact_id, EntryKind.REPAYMENT, split.on, lines)
 
 

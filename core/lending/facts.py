@@ -44,8 +44,8 @@ class Fact:
             )
 
 
-def standing_facts(facts: Iterable[Fact]) -> tuple[Fact, ...]:
-    """The facts that count, in the order in which they took effect.
+def dated_facts(facts: Iterable[Fact]) -> tuple[Fact, ...]:
+    """All facts, those that were undone and what undid them too, as they took effect.
 
     Raises
     ------
@@ -56,9 +56,20 @@ def standing_facts(facts: Iterable[Fact]) -> tuple[Fact, ...]:
     for fact in facts:
         if found.setdefault(fact.fact_id, fact) != fact:
             raise LedgerImbalanceError(f"fact {fact.fact_id} exists with other content")
-    reversed_ids = {fact.reverses for fact in found.values() if fact.reverses}
-    standing = [f for f in found.values() if not f.reverses and f.fact_id not in reversed_ids]
-    return tuple(sorted(standing, key=lambda f: (f.on, _ORDER[f.kind], f.fact_id)))
+    return tuple(sorted(found.values(), key=lambda f: (f.on, _ORDER[f.kind], f.fact_id)))
+
+
+def standing_facts(facts: Iterable[Fact]) -> tuple[Fact, ...]:
+    """The facts that count, in the order in which they took effect.
+
+    Raises
+    ------
+    LedgerImbalanceError
+        If two facts have one id and different content.
+    """
+    found = dated_facts(facts)
+    undone = {fact.reverses for fact in found if fact.reverses}
+    return tuple(f for f in found if not f.reverses and f.fact_id not in undone)
 
 
 def reversal_of(fact: Fact, fact_id: str) -> Fact:

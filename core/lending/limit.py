@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date
 
+from core.lending.cover import with_guarantees, with_insurance
+from core.lending.elsewhere import with_dues, with_told_dues
 from core.lending.kind_terms import ProductKind
 from core.lending.kinds.crop import crop_terms, seen_crop_terms, sowing_terms
 from core.lending.kinds.herd import herd_terms
@@ -23,9 +25,21 @@ from core.lending.kinds.terms import Terms
 from core.lending.kinds.voucher import voucher_terms
 from core.lending.movement import Movement, Review, Standing, estimate, has_worsened, review
 from core.lending.product import Product
-from core.lending.views import HerdView, Household, PlotView, Seen
+from core.lending.risk_price import dearest_ppm
+from core.lending.views import (
+    CoverKind,
+    CoverView,
+    DuesView,
+    HerdView,
+    Household,
+    PlotView,
+    Seen,
+)
 
 __all__ = [
+    "CoverKind",
+    "CoverView",
+    "DuesView",
     "HerdView",
     "Household",
     "Movement",
@@ -55,7 +69,13 @@ def limit_terms(product: Product, seen: Seen, household: Household, on: date) ->
     offered = product.on(on)
     if offered.price is None and product.price is not None:
         return None  # the price list has ended: what it is worth is not known
-    return _RULES[product.kind](offered, seen, household, on)
+    dearest = dearest_ppm(offered.risk_prices, on, offered.credit.rate_ppm)
+    offered = offered.at_rate(dearest)  # a season must repay the line's dearest price
+    home = with_dues(offered, seen, with_insurance(offered, seen, household, on), on)
+    found = _RULES[product.kind](offered, seen, home, on)
+    if found is None:
+        return None
+    return with_told_dues(offered, seen, with_guarantees(offered, seen, found, on), home)
 
 
 _RULES: Mapping[ProductKind, Callable[[Product, Seen, Household, date], Terms | None]] = {

@@ -140,3 +140,52 @@ class LeaseTerms:
     share_of_headroom_ppm: int
     onboarding_lines_max: int
     onboarding_minor_per_line: int
+
+
+@dataclass(frozen=True, slots=True)
+class CoverTerms:
+    """What covers may count for.
+
+    Only the word of ``insurers`` counts; ``insured_counts`` is ``payout_p10``, what would
+    be paid out at the harvest's lower quantile, or ``sum``, the sum insured; both at most
+    ``insured_minor_per_ha``. Guarantors stand for at most ``guaranteed_ppm_max`` of what
+    the stage costs, one of them for at most ``guarantor_minor_max``.
+    """
+
+    insurers: tuple[str, ...]
+    insured_counts: str
+    insured_minor_per_ha: int
+    guaranteed_ppm_max: int
+    guarantor_minor_max: int
+
+    @property
+    def counts_sum(self) -> bool:
+        """Whether the sum insured counts, and not what would be paid out."""
+        return self.insured_counts == "sum"
+
+    def faults(self) -> list[str]:
+        """What cannot be, in words."""
+        if self.insured_counts in ("payout_p10", "sum"):
+            return []
+        got = self.insured_counts[:40]
+        return [f"cover.insured_counts: expected payout_p10 or sum, got {got!r}"]
+
+
+@dataclass(frozen=True, slots=True)
+class BureauTerms:
+    """Whose word on debts elsewhere counts, and for how long.
+
+    An answer is believed for ``answer_days_max`` from the day that it speaks of, then it is
+    unknown. Where it is ``required``, no limit rises without one.
+    """
+
+    bureaus: tuple[str, ...]
+    answer_days_max: int
+    required: bool
+
+    def faults(self) -> list[str]:
+        """What cannot be, in words."""
+        if self.bureaus and self.answer_days_max > 0:
+            return []
+        got = f"{len(self.bureaus)} and {self.answer_days_max}"
+        return [f"bureau: expected at least one bureau and answer_days_max above 0, got {got}"]

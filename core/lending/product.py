@@ -38,7 +38,9 @@ from core.lending.kind_terms import (
 from core.lending.lease import TERM_DAYS_MAX, TERM_DAYS_MIN
 from core.lending.offer import (
     AgreementTerms,
+    BureauTerms,
     CapacityTerms,
+    CoverTerms,
     CreditTerms,
     DecisionTerms,
     HerdTerms,
@@ -48,9 +50,12 @@ from core.lending.offer import (
     StageTerms,
 )
 from core.lending.relief import ReliefBand
+from core.lending.risk_price import RiskPrice, risk_price_faults
 from core.lending.terms import (
     WATERFALL,
     ArrearsTerms,
+    InterestKind,
+    MoratoriumInterest,
     Part,
     RebateTerms,
     RepaymentTerms,
@@ -110,6 +115,10 @@ class Product:
     voucher: VoucherTerms | None = None
     receipt: ReceiptTerms | None = None
     agreement: AgreementTerms | None = None
+    cover: CoverTerms | None = None
+    bureau: BureauTerms | None = None
+    risk_prices: tuple[RiskPrice, ...] | None = None
+    lenders: tuple[str, ...] | None = None
 
     def on(self, day: date) -> Product:
         """The product with the price and the cap that hold on a day.
@@ -155,6 +164,24 @@ class Product:
             waterfall=self.waterfall or WATERFALL,
             calendar=self.calendar,
         )
+
+    @property
+    def repayment_capitalises(self) -> bool:
+        """Whether unpaid interest may become principal."""
+        schedule = self.schedule
+        return schedule is not None and (
+            schedule.interest is InterestKind.CAPITALISING
+            or (
+                schedule.moratorium_months > 0
+                and schedule.moratorium_interest is MoratoriumInterest.CAPITALISED
+            )
+        )
+
+    def at_rate(self, rate_ppm: int | None) -> Product:
+        """The product priced at a line's own rate; itself where there is none."""
+        if rate_ppm is None or rate_ppm == self.credit.rate_ppm:
+            return self
+        return replace(self, credit=replace(self.credit, rate_ppm=rate_ppm))
 
     def stage_terms(self, stage: str) -> StageTerms:
         """The terms of a stage.
@@ -285,6 +312,26 @@ def _table_faults(product: Product) -> list[str]:
         faults += bound_faults(encode(product), product.bounds)
     if product.subsidies is not None:
         faults += subsidy_faults(product.subsidies)
+    if product.cover is not None:
+        faults += product.cover.faults()
+    if product.bureau is not None:
+        faults += product.bureau.faults()
+    return faults + _risk_faults(product)
+
+
+def _risk_faults(product: Product) -> list[str]:
+    """What is wrong with the prices by risk, and with how they fit the rest."""
+    if product.risk_prices is None:
+        return []
+    faults = risk_price_faults(product.risk_prices)
+    if product.repayment_capitalises:
+        faults.append("risk_prices: expected simple interest, got interest that becomes principal")
+    for row in product.risk_prices:
+        if not row.rate_min_ppm <= product.credit.rate_ppm <= row.rate_max_ppm:
+            faults.append(
+                f"risk_prices from {row.from_on[:10]}: expected credit.rate_ppm within the band, "
+                f"got {product.credit.rate_ppm}: it is the price before anything is scored"
+            )
     return faults
 
 

@@ -124,6 +124,65 @@ class AssetView:
     evidence_id: str = ""
 
 
+class CoverKind(Enum):
+    """How somebody else stands in for a harvest or a debt."""
+
+    INSURANCE = "insurance"  # an index pays out
+    GUARANTEE = "guarantee"  # a person or a fund pays
+
+
+@dataclass(frozen=True, slots=True)
+class CoverView:
+    """A cover that stands behind a line [minor units].
+
+    ``party`` is the insurer or the guarantor, ``said_on`` and ``source`` when and by what
+    file they said so; both days of ``from_on`` to ``until_on`` belong to it. A guarantor
+    stands for ``share_ppm`` of ``sum_minor``. An index insurance pays from the trigger down
+    to the exit, where it pays all [kg/ha]. ``counted`` says that it was in force at the
+    review whose record this stands on.
+    """
+
+    cover_id: str
+    kind: CoverKind
+    party: str
+    from_on: str
+    until_on: str
+    currency: str
+    sum_minor: int
+    said_on: str
+    source: str
+    share_ppm: int | None = None
+    trigger_kg_per_ha: int | None = None
+    exit_kg_per_ha: int | None = None
+    counted: bool | None = None
+
+    @property
+    def as_counted(self) -> bool:
+        """Whether it counted at the review whose record this stands on."""
+        return bool(self.counted)
+
+
+@dataclass(frozen=True, slots=True)
+class DuesView:
+    """What a bureau says that a person owes elsewhere [minor units].
+
+    ``dues_minor`` falls due in the season, ``liens_minor`` is charged on the harvest;
+    ``as_of`` is the day that the answer speaks of, ``source`` the hash of the bureau's
+    file, ``consent_id`` the consent under which it was asked. ``stale`` says that it was
+    too old to be believed at the review whose record this stands on.
+    """
+
+    query_id: str
+    bureau: str
+    as_of: str
+    currency: str
+    dues_minor: int
+    liens_minor: int
+    source: str
+    consent_id: str
+    stale: bool | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Household:
     """What the season's cash must first cover [minor units]."""
@@ -145,6 +204,8 @@ class Seen:
     stores: tuple[StoreView, ...] = ()
     orders: tuple[OrderView, ...] = ()
     assets: tuple[AssetView, ...] = ()
+    covers: tuple[CoverView, ...] = ()
+    dues: tuple[DuesView, ...] = ()
 
     @property
     def pledged(self) -> tuple[PlotView | HerdView | MachineView | StoreView, ...]:

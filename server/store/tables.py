@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Integer
 
+from server.store.beside_tables import BESIDE_APPEND_ONLY
 from server.store.cash_tables import CASH_APPEND_ONLY
 from server.store.columns import bytes_ as _bytes
 from server.store.columns import count as _count
@@ -163,7 +164,7 @@ drawdowns = _table(
     _text("state"), _count("amount_minor"), _count("fee_minor"), _text("currency"),
     _text("consent_id"), _count("apr_ppm"), _text("effective_on"), _text("writer"),
     _count("at_ms"), _count("settled_at_ms", optional=True), _text("flag"), _text("order_id"),
-    _text("supplier"), _text("goods"),
+    _text("supplier"), _text("goods"), _count("rate_ppm", optional=True),
 )  # fmt: skip
 repayments = _table(
     "repayments", ("repayment_id",), _text("repayment_id"), _text("line_id"),
@@ -333,5 +334,5 @@ APPEND_ONLY = (
     ledger_entries, ledger_lines, movements, applications, decisions, consents, evidence,
     inbound_records, outbound_records, audit, signed_heads, day_roots, book_rules,
     agreement_steps, data_uses, accesses, store_receipts, exposure_snapshots,
-    *CASH_APPEND_ONLY, *PAYOUT_APPEND_ONLY, *TRADE_APPEND_ONLY,
+    *BESIDE_APPEND_ONLY, *CASH_APPEND_ONLY, *PAYOUT_APPEND_ONLY, *TRADE_APPEND_ONLY,
 )  # fmt: skip

@@ -14,13 +14,22 @@ DAYS_IN_YEAR = 365
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The terms of the rule, each on the record [minor units]; absent ones did not bind."""
+    """The terms of the rule, each on the record [minor units]; absent ones did not bind.
+
+    What covers and debts elsewhere put into them stands beside: ``insured_minor`` is in the
+    harvest's value, ``guaranteed_minor`` under the collateral, ``dues_minor`` out of the
+    capacity and ``liens_minor`` out of the value; absent where there are none.
+    """
 
     collateral_minor: int
     stage_cost_minor: int
     capacity_minor: int
     cap_minor: int
     harvest_value_minor: int
+    insured_minor: int | None = None
+    guaranteed_minor: int | None = None
+    dues_minor: int | None = None
+    liens_minor: int | None = None
 
     @property
     def binding(self) -> str:
