@@ -44,6 +44,8 @@ class ReasonCode(Enum):
     LIMIT_HERD = "limit_herd"
     LIMIT_THIN = "limit_thin"
     LIMIT_SILENT_FROZEN = "limit_silent_frozen"
+    LIMIT_CONSENT_MISSING = "limit_consent_missing"
+    LIMIT_CONSENT_FROZEN = "limit_consent_frozen"
     # An application was decided.
     DECISION_APPROVED = "decision_approved"
     DECISION_CONSENT_MISSING = "decision_consent_missing"
@@ -69,6 +71,8 @@ class ReasonCode(Enum):
     DRAW_PRICE_CAP = "draw_price_cap"
     DRAW_SUPPLIER_ONLY = "draw_supplier_only"
     DRAW_GOODS_ONLY = "draw_goods_only"
+    DRAW_PRICE_ABOVE_CAP = "draw_price_above_cap"
+    DRAW_LEFT = "draw_left"
 
 
 SENTENCES: Mapping[ReasonCode, str] = {
@@ -104,6 +108,12 @@ SENTENCES: Mapping[ReasonCode, str] = {
     ReasonCode.LIMIT_HERD: "What the counted and fed herd costs sets this limit.",
     ReasonCode.LIMIT_THIN: "Too little was reported, so the limit stays.",
     ReasonCode.LIMIT_SILENT_FROZEN: "Nothing was reported for {days} days, so new draws wait.",
+    ReasonCode.LIMIT_CONSENT_MISSING: (
+        "You have not agreed that this is looked at, so the limit stays as it is."
+    ),
+    ReasonCode.LIMIT_CONSENT_FROZEN: (
+        "Without your agreement nothing was looked at for {days} days, so new draws wait."
+    ),
     ReasonCode.DECISION_APPROVED: "Your application is approved.",
     ReasonCode.DECISION_CONSENT_MISSING: "Your agreement to use the data is missing.",
     ReasonCode.DECISION_PD_HIGH: "The risk that it cannot be repaid is too high.",
@@ -133,6 +143,11 @@ SENTENCES: Mapping[ReasonCode, str] = {
     ),
     ReasonCode.DRAW_SUPPLIER_ONLY: "This line pays the lender's suppliers, never cash.",
     ReasonCode.DRAW_GOODS_ONLY: "This line pays for no more {goods} on this land.",
+    ReasonCode.DRAW_PRICE_ABOVE_CAP: (
+        "Today the whole price would be {apr}% a year. The law allows {cap}%: it is {over}% "
+        "too much."
+    ),
+    ReasonCode.DRAW_LEFT: "You have ended this agreement; nothing new can be drawn.",
 }
 
 

@@ -1,10 +1,10 @@
 """What stands in the logs: the bodies of records, by kind.
 
 Up, in a station's ``money`` log: consent, application, decision, line_opened,
-drawdown, lease_closed. In its ``features`` log: daily_feature. In its ``raw`` log:
+drawdown, agreement_left, lease_closed. In its ``features`` log: daily_feature. In its ``raw`` log:
 telemetry (a device's signed document, verbatim). Down, in the centre's log for a
 station: farmer, subject, device, dossier, product, line, lease, freeze, model,
-evidence. Statements C1–C8 of docs/wire.md.
+evidence. Statements C1–C13 of docs/wire.md.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ class Up(Enum):
     TELEMETRY = "telemetry"
     DEVICE_EVENT = "device_event"
     BOX_RETIRED = "box_retired"
+    AGREEMENT_LEFT = "agreement_left"
     UPDATE_EVENT = "update_event"  # its body: core.wire.update.UpdateEvent
+    ORDER_ANSWER = "order_answer"  # its body: core.wire.orders.OrderAnswer
 
 
 class Down(Enum):
@@ -58,6 +60,9 @@ class Down(Enum):
     OWN = "own"
     BOX = "box"
     LEASES_RELEASED = "leases_released"
+    ORDER = "order"  # its body: core.wire.orders.OrderOffer
+    CONSENT = "consent_known"  # its body: core.wire.consents.KnownConsent
+    ACCESSES = "accesses"  # its body: core.wire.consents.Accesses
 
 
 class ConsentAction(Enum):
@@ -72,7 +77,10 @@ class Consent:
     """A farmer's consent: for which purposes, who may read, what was shown.
 
     ``shown_sha256`` is the hash of the terms or words that were on the screen;
-    ``spoken`` that they were played aloud; ``helped`` that someone helped.
+    ``spoken`` that they were played aloud; ``helped`` that someone helped. ``classes`` and
+    ``recipients`` narrow what the purposes stand for to these classes of data and these
+    readers; absent, it is all that the names stand for. ``follows`` are consents of the
+    farmer that the writer knew of: this one is later, whatever clocks say (C1).
     """
 
     consent_id: str
@@ -83,6 +91,9 @@ class Consent:
     shown_sha256: str
     spoken: bool
     helped: bool
+    classes: tuple[str, ...] | None = None
+    recipients: tuple[str, ...] | None = None
+    follows: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +132,11 @@ class LineOpened:
 
 @dataclass(frozen=True, slots=True)
 class Drawdown:
-    """A draw reaches a state; the same draw appears once as pending, once as settled."""
+    """A draw reaches a state; the same draw appears once as pending, once as settled.
+
+    A voucher's draw names the ``supplier`` that it pays and the ``goods``, by the names of
+    the product's terms, and the order that it meets, if a supplier placed one.
+    """
 
     draw_id: str
     line_id: str
@@ -133,6 +148,9 @@ class Drawdown:
     consent_id: str
     apr_ppm: int
     effective_on: str
+    supplier: str | None = None
+    goods: tuple[str, ...] | None = None
+    order_id: str | None = None
 
 
 class DeviceAct(Enum):
@@ -165,6 +183,33 @@ class LeaseClosed:
 
     lease_id: str
     posted_minor: int
+
+
+class Leaving(Enum):
+    """How a farmer ends an agreement at the station: the events of core.lending.agreement."""
+
+    ABANDON = "abandon"
+    WITHDRAW = "withdraw"
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementLeft:
+    """A farmer takes an offer back, or leaves an agreement while it cools (C12).
+
+    ``on`` is the civil day at the site; ``owed_minor`` and ``repay_by`` are what was told
+    is owed, and by when it is to be repaid; ``shown_sha256`` the hash of those words.
+    """
+
+    leaving_id: str
+    line_id: str
+    farmer_id: str
+    event: Leaving
+    on: str
+    owed_minor: int
+    repay_by: str
+    shown_sha256: str
+    spoken: bool
+    helped: bool
 
 
 @dataclass(frozen=True, slots=True)

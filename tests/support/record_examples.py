@@ -12,7 +12,7 @@ from core.decision.card import CARD, DecisionCard
 from core.lending.lease import LEASE, Lease
 from core.shape import encode
 from core.signing import DOCUMENT_BYTES_MAX, DocumentType, Signer, sign_document
-from core.wire import boxes, records, weather
+from core.wire import boxes, consents, records, weather
 from core.wire import registry as reg
 from core.wire.envelope import LogClass
 from core.wire.modelfile import MODEL, Model
@@ -38,6 +38,20 @@ def plain_records() -> dict[str, tuple[Up | Down, Any]]:
             "soil-1", DeviceAct.ENROLLED, "by one-time code", DEVICE)),
         "update_event": (Up.UPDATE_EVENT, UpdateEvent(
             "product/wheat", 3, "ab" * 32, UpdateAct.ROLLED_BACK, 2, "HL-EDGE-001", "no health")),
+        "consent-by_class": (Up.CONSENT, records.Consent(
+            "c-2", "f-1", records.ConsentAction.WITHDRAW, ("satellite_images",), "lender",
+            "ab" * 32, spoken=True, helped=False, classes=("imagery",),
+            recipients=("lender", "station"), follows=("c-1",))),
+        "agreement_left": (Up.AGREEMENT_LEFT, records.AgreementLeft(
+            "al-1", "line-1", "f-1", records.Leaving.WITHDRAW, "2026-05-23", 101_530,
+            "2026-06-22", "ab" * 32, spoken=False, helped=True)),
+        "consent_known": (Down.CONSENT, consents.KnownConsent(
+            records.Consent(
+                "c-3", "f-1", records.ConsentAction.GRANT, ("satellite_images",), "lender",
+                "ab" * 32, spoken=False, helped=True),
+            "centre", 1_775_000_000_000, 1000)),
+        "accesses": (Down.ACCESSES, consents.Accesses("f-1", "2026-05-23", (
+            consents.Access("2026-05-23", "lender", "decision", ("money", "registered"), 3),))),
         "box_retired": (Up.BOX_RETIRED, boxes.BoxRetired(1)),
         "product": (Down.PRODUCT, crop_product()),
         "recall": (Down.RECALL, records.Recall("lease-1")),
