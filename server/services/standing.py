@@ -14,14 +14,15 @@ from datetime import date
 from core.lending.account import Account, Amounts, Asked, account, ahead
 from core.lending.agreed import draw_facts
 from core.lending.agreement import AgreementEvent
-from core.lending.books import repayment_fact
-from core.lending.facts import Fact, FactKind
+from core.lending.books import bounce_fact, repayment_fact
+from core.lending.facts import Fact, FactKind, reversal_of
 from core.lending.lease import DrawState, LeaseBook, headroom_minor
 from core.lending.product import Product
 from core.lending.relief import Relief, planned
 from core.lending.terms import RepaymentTerms
 from core.shape import decode
-from server.store import agreements, leases, ledger, lines, products, registry
+from server.store import agreements, bounces, leases, ledger, lines, products, registry
+from server.store.bounces import KeptBounce
 from server.store.engine import Tx
 from server.store.lines import Line
 
@@ -135,13 +136,14 @@ def relief_of(tx: Tx, line: Line) -> Relief | None:
 
 
 def facts_of(tx: Tx, line: Line) -> tuple[Fact, ...]:
-    """What happened to a line: posted draws with their fees, and repayments."""
+    """What happened to a line: posted draws with their fees, repayments, and what bounced."""
     drawn: list[Fact] = []
     for draw in leases.draws_of_line(tx, line.line_id):
         if draw.state is DrawState.POSTED:
             on = date.fromisoformat(draw.effective_on)
             drawn += draw_facts(draw.draw_id, on, draw.amount_minor, draw.fee_minor)
-    return (*drawn, *_repaid(ledger.repayments_of(tx, line.line_id)))
+    repaid = _repaid(ledger.repayments_of(tx, line.line_id))
+    return (*drawn, *repaid, *_bounced(repaid, bounces.of_line(tx, line.line_id)))
 
 
 def _repaid(found: Sequence[ledger.Repayment]) -> tuple[Fact, ...]:
@@ -152,6 +154,14 @@ def _repaid(found: Sequence[ledger.Repayment]) -> tuple[Fact, ...]:
             date.fromisoformat(each.effective_on),
             each.amount_minor,
         )
+        for each in found
+    )
+
+
+def _bounced(repaid: Sequence[Fact], found: Sequence[KeptBounce]) -> tuple[Fact, ...]:
+    known = {fact.fact_id: fact for fact in repaid}
+    return tuple(
+        reversal_of(known[repayment_fact(each.repayment_id)], bounce_fact(each.repayment_id))
         for each in found
     )
 

@@ -13,15 +13,15 @@ from datetime import date
 
 from core.lending.account import Amounts, Asked, account, ahead
 from core.lending.agreed import fee_fact
-from core.lending.books import line_accounts, repayment_fact
-from core.lending.facts import Fact, FactKind, standing_facts
+from core.lending.books import bounce_fact, line_accounts, repayment_fact
+from core.lending.facts import Fact, FactKind, dated_facts
 from core.lending.ledger import EntryKind
 from core.lending.relief import Relief, planned
 from core.lending.terms import RepaymentTerms
 from core.units import civil_day
 from server.services.centre import MS_PER_MINUTE
 from server.services.standing import facts_of, relief_of, terms_of, zone_minutes
-from server.store import ledger
+from server.store import bounces, ledger
 from server.store.engine import Tx
 from server.store.lines import Line
 
@@ -74,7 +74,7 @@ def statement(tx: Tx, line: Line, on: date, known_on: date) -> Statement:
     terms, recorded = terms_of(tx, line), _recorded(tx, line)
     facts = [
         fact
-        for fact in standing_facts(facts_of(tx, line))
+        for fact in dated_facts(facts_of(tx, line))
         if fact.on <= on and recorded[fact.fact_id] <= known_on
     ]
     relief = _relief(tx, line, on, known_on)
@@ -113,6 +113,8 @@ def _recorded(tx: Tx, line: Line) -> dict[str, date]:
         repayment_fact(each.repayment_id): civil_day(each.at_ms, offset_ms)
         for each in ledger.repayments_of(tx, line.line_id)
     }
+    for each in bounces.of_line(tx, line.line_id):
+        found[bounce_fact(each.repayment_id)] = civil_day(each.at_ms, offset_ms)
     for posted in ledger.entries_for(tx, line_accounts(line.line_id)):
         if posted.entry.kind is EntryKind.DRAWDOWN:
             cause, day = posted.entry.cause_id, civil_day(posted.entry.recorded_at_ms, offset_ms)
@@ -123,12 +125,13 @@ def _recorded(tx: Tx, line: Line) -> dict[str, date]:
 def _rows(
     terms: RepaymentTerms, facts: Sequence[Fact], recorded: dict[str, date], relief: Relief | None
 ) -> tuple[StatementRow, ...]:
-    rows = []
+    rows, amounts = [], {fact.fact_id: fact.amount_minor for fact in facts}
     for number in range(max(0, len(facts) - ROWS_MAX), len(facts)):
         fact, upto = facts[number], facts[: number + 1]
         owed = account(terms, upto, fact.on, planned(terms, upto, relief)).owed
+        amount_minor = amounts[fact.reverses] if fact.reverses else fact.amount_minor
         rows.append(
-            StatementRow(fact.on, recorded[fact.fact_id], _WHAT[fact.kind], fact.amount_minor, owed)
+            StatementRow(fact.on, recorded[fact.fact_id], _WHAT[fact.kind], amount_minor, owed)
         )
     return tuple(rows)
 
@@ -137,4 +140,5 @@ _WHAT = {
     FactKind.DRAWDOWN: "drawn",
     FactKind.FEE: "fee",
     FactKind.REPAYMENT: "repaid",
+    FactKind.REVERSAL: "bounced",
 }

@@ -24,8 +24,8 @@ from core.lending.books import (
 from core.lending.ledger import Entry, EntryKind, EntryLine, transfer
 from server.services.agreements import Event, bring_about, report, state_of_line
 from server.services.centre import Centre, Work
-from server.services.ending import Said, event_of, freeze_for_good, stands
-from server.store import ledger, lines
+from server.services.ending import Said, event_of, freeze_for_good, stands, today_of
+from server.store import agreements, ledger, lines
 from server.store.agreements import Step
 from server.store.lines import Line
 
@@ -63,6 +63,26 @@ def recover(work: Work, line: Line, on: date) -> int:
         )  # fmt: skip
         report(work, line.application_id, event, Standing(on, owed_minor=held), line.line_id)
     return max(0, came)
+
+
+def unrecover(work: Work, line: Line, cause: str) -> int:
+    """Take back what was booked as recovered by money that bounced; how much [minor units].
+
+    Only while the agreement is written off: one that had closed stands on the books as owed
+    again, for people to look at.
+    """
+    if state_of_line(work.tx, line) is not AgreementState.WRITTEN_OFF:
+        return 0
+    steps = agreements.life(work.tx, line.application_id)
+    lost = [each for each in steps if each.event is AgreementEvent.WRITE_OFF]
+    held, lost_minor = _held(work, line), _written_off(work, line)
+    recovered = int(lost[-1].detail["amount_minor"]) - lost_minor if lost else 0
+    back = min(held - lost_minor, recovered)
+    if back > 0:
+        moved = transfer(RECOVERED, written_off_account(line.line_id), line.currency, back)
+        on = today_of(work, line)
+        _post(work, EntryKind.REVERSAL, on, f"{cause}/undoes/recovery", moved)
+    return max(0, back)
 
 
 def _write_off(work: Work, line_id: str, said: Said) -> Step:

@@ -33,6 +33,7 @@ from edge_node.store.leases import KeptDraw
 from edge_node.store.lines import KeptLine
 from server.config import Settings
 from server.services import enrolment
+from server.services.bouncing import BounceReason, BounceRequest, bounce
 from server.services.posting import RepaymentRequest, take_repayment
 from server.services.standing import account_of, ahead_of, owed
 from server.services.verifying import verify
@@ -44,6 +45,7 @@ from tests.support.centre_kit import SEASON_START, TESTER, Kit, build_kit, open_
 from tests.support.kiosk_kit import deliver, draw, flags, leases_at_station
 
 CASHIER = Actor("till", "cashier")
+SUPERVISOR = Actor("wanjiru", "supervisor")
 SCHEDULES: dict[str, ScheduleTerms] = {
     "bullet": ScheduleTerms(ScheduleKind.BULLET),
     "interest only": ScheduleTerms(ScheduleKind.INTEREST_ONLY, every_months=1),
@@ -111,6 +113,19 @@ class Both:
         take_repayment(self.kit.centre, request, CASHIER)
         self.kit.station.pull(self.kit.centre)
 
+    def bounce(self, place: int) -> None:
+        """Let one of the repayments bounce, if there is any, perhaps one that did before."""
+        paid = self.kit.read(ledger.repayments_of, self.line_id)
+        if not paid:
+            return
+        repaid = paid[place % len(paid)]
+        reason, on = BounceReason.CHEQUE_UNPAID, repaid.effective_on
+        for _ in range(2):
+            bounce(
+                self.kit.centre, BounceRequest(repaid.repayment_id, reason, "c-1", on), SUPERVISOR
+            )
+        self.kit.station.pull(self.kit.centre)
+
     def at_station(self, on: date) -> Debt:
         told = [b for b in self.kit.station.bodies("line") if b["line_id"] == self.line_id]
         status = decode(LineStatus, told[-1])
@@ -170,6 +185,7 @@ EVENTS = st.lists(
         st.tuples(st.just("draw"), st.integers(50_000, 600_000), st.just(0)),
         st.tuples(st.just("deliver"), st.just(0), st.just(0)),
         st.tuples(st.just("repay"), st.integers(1, 900_000), st.integers(0, 60)),
+        st.tuples(st.just("bounce"), st.integers(0, 8), st.just(0)),
         st.tuples(st.just("pass"), st.integers(1, 50), st.just(0)),
     ),
     min_size=3,
@@ -212,6 +228,9 @@ def happen(both: Both, number: int, event: tuple[str, int, int]) -> None:
     elif kind == "repay":
         both.deliver()
         both.repay(number, amount, days)
+    elif kind == "bounce":
+        both.deliver()
+        both.bounce(amount)
     else:
         both.pass_to((both.today - day(0)).days + amount)
 

@@ -21,7 +21,7 @@ from server.services.standing import (
     priced_by,
     standing,
 )
-from server.store import evidence, leases, ledger, lines, people, registry, reports
+from server.store import bounces, evidence, leases, ledger, lines, people, registry, reports
 from server.store.engine import Tx
 from server.store.leases import Drawing
 from server.store.ledger import Repayment
@@ -86,6 +86,7 @@ class LinePage:
     story: LimitStory
     draws: tuple[Drawing, ...]
     repayments: tuple[Repayment, ...]
+    bounced: Mapping[str, str]  # by repayment, the day on which it bounced
     leases: tuple[LeaseRow, ...]
     dues: tuple[Asked, ...]
     late_days: int
@@ -126,6 +127,7 @@ def read_line(tx: Tx, line_id: str, today: date, now_ms: int) -> LinePage:
         story=_story(tx, line, moved, today),
         draws=leases.draws_of_line(tx, line_id),
         repayments=ledger.repayments_of(tx, line_id),
+        bounced={each.repayment_id: each.bounced_on for each in bounces.of_line(tx, line_id)},
         leases=_leases(tx, line, stands, now_ms),
         dues=ahead_of(tx, line, today),
         late_days=account_of(tx, line, today).late_days,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from server.services.audit import agreements, documents, entries, lending, logs
+from server.services.audit import agreements, cash, documents, entries, lending, logs
 from server.services.audit.finding import Check, Finding, readable
 from server.services.centre import Centre, RequestError
 from server.store.engine import Tx
@@ -50,6 +50,7 @@ CHECKS: dict[str, tuple[str, str, Check]] = {
     "causes": ("no operation posted twice", "ledger_entries", entries.causes),
     "accounts": ("ledger moves accounts of the chart", "ledger_lines", entries.accounts),
     "books": ("ledger agrees with draws and repayments", "lines", lending.books_match_facts),
+    "bounces": ("what bounced is undone by another person", "repayment_bounces", cash.bounced),
     "suspense": ("suspense agrees with draws", "ledger_lines", lending.suspense_matches_draws),
     "inbound": ("inbound chains hold", "inbound_records", logs.inbound),
     "outbound": ("outbound chains hold", "outbound_records", logs.outbound),

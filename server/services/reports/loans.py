@@ -24,7 +24,7 @@ from core.lending.provisioning import Risk
 from core.lending.terms import RepaymentTerms
 from core.units import MS_PER_DAY, day_start_ms
 from server.services.standing import priced_by, terms_of
-from server.store import books, ledger, line_pages
+from server.store import books, bounces, ledger, line_pages
 from server.store.books import AsOf
 from server.store.engine import Tx
 from server.store.line_pages import LimitThen
@@ -148,9 +148,16 @@ def facts_of(tx: Tx, line_ids: Sequence[str], then: AsOf) -> Mapping[str, tuple[
         on = date.fromisoformat(posting.effective_on)
         found[owners[posting.account]].append(Fact(fact_id, kind, on, posting.amount_minor))
     ledger.learn_repayments(tx, line_ids)
+    bounces.learn(tx, line_ids)
     for line_id in line_ids:
+        came_to_nothing = {
+            each.repayment_id
+            for each in bounces.of_line(tx, line_id)
+            if each.at_ms <= then.recorded_ms
+        }
         for paid in ledger.repayments_of(tx, line_id):
-            if paid.effective_on <= then.on and paid.at_ms <= then.recorded_ms:
+            is_known = paid.effective_on <= then.on and paid.at_ms <= then.recorded_ms
+            if is_known and paid.repayment_id not in came_to_nothing:
                 found[line_id].append(
                     Fact(
                         repayment_fact(paid.repayment_id),

@@ -1,0 +1,64 @@
+"""``repayment``: what came in and came to nothing after all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from core.shape import encode
+from server.commands.hands import centre_of, config_option, json_option, show
+from server.commands.officers import officer_of, officer_options
+from server.services.bouncing import BounceReason, BounceRequest, bounce
+from server.store import bounces
+from server.store.people import Role
+
+
+@click.group("repayment")
+def repayment() -> None:
+    """Repayments that bounced: undone as of their own day, never edited."""
+
+
+@repayment.command("bounce")
+@config_option
+@click.argument("repayment_id")
+@click.option(
+    "--reason", type=click.Choice([each.value for each in BounceReason]), required=True,
+    help="Why it came to nothing.",
+)  # fmt: skip
+@click.option("--reference", required=True, help="Where the word of it is found: a cheque, a code.")
+@click.option("--on", "bounced_on", required=True, help="The day it bounced, YYYY-MM-DD.")
+@officer_options
+@json_option
+@click.pass_context
+def bounce_(context: click.Context, /, *, config: Path, as_json: bool, **given: Any) -> None:
+    """Undo a repayment that came to nothing. For supervisors, but not for who took it."""
+    centre = centre_of(context, config)
+    actor = officer_of(centre, given["username"], given["password_file"], (Role.SUPERVISOR,))
+    asked = BounceRequest(
+        given["repayment_id"], BounceReason(given["reason"]), given["reference"],
+        given["bounced_on"],
+    )  # fmt: skip
+    kept, is_new = bounce(centre, asked, actor)
+    told = "is undone" if is_new else "was undone already"
+    sentence = f"Repayment {kept.repayment_id} of line {kept.line_id} {told}."
+    show({**encode(kept), "new": is_new}, sentence, as_json=as_json)
+
+
+@repayment.command("bounced")
+@config_option
+@json_option
+@click.pass_context
+def bounced_(context: click.Context, /, *, config: Path, as_json: bool) -> None:
+    """Every repayment that bounced, by its id."""
+    centre = centre_of(context, config)
+    with centre.store.reading() as tx:
+        found = tuple(bounces.stream(tx))
+    told = "\n".join(
+        f"{each.bounced_on}  {each.repayment_id}  {each.amount_minor} on {each.line_id}: "
+        f"{each.reason} ({each.reference}), by {each.actor}"
+        for each in found
+    )
+    rows = [encode(each) for each in found]
+    show({"bounced": rows}, told or "No repayment bounced.", as_json=as_json)
