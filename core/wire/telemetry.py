@@ -78,6 +78,7 @@ METRICS: Mapping[str, Metric] = _metrics(
     ("fuel_used_ml", "counter", 0, 10**12, 120_000),
     ("energy_wh", "counter", 0, 10**12, 250_000),
     ("store_temperature_mdeg_c", "gauge", -40_000, 60_000, 30_000),
+    ("store_level_kg", "gauge", 0, 100_000_000, 500_000),
     ("battery_mv", "gauge", 0, 60_000, 60_000),
 )
 
@@ -90,6 +91,7 @@ class DeviceKind(Enum):
     EAR_TAG_READER = "ear_tag_reader"
     MACHINE = "machine"
     ELECTRICITY_METER = "electricity_meter"
+    SILO_SENSOR = "silo_sensor"
 
 
 @dataclass(frozen=True, slots=True)

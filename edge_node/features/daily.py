@@ -56,6 +56,7 @@ DAILY: tuple[DailyDefinition, ...] = (
     DailyDefinition("fuel_used_ml", "fuel_used_ml", Aggregate.RISE),
     DailyDefinition("energy_wh", "energy_wh", Aggregate.RISE),
     DailyDefinition("store_temperature_mdeg_c", "store_temperature_mdeg_c", Aggregate.MEAN),
+    DailyDefinition("store_level_kg", "store_level_kg", Aggregate.MEAN),
 )
 
 
@@ -186,4 +187,6 @@ _ACROSS: Mapping[Aggregate, Callable[[Sequence[int]], int]] = {
 def _of_subject(definition: DailyDefinition) -> Callable[[Sequence[int]], int]:
     if definition.metric == "rain_um":
         return _mean  # two gauges in one place measure the same rain
+    if definition.metric == "store_level_kg":
+        return sum  # each silo of a store has its own
     return _ACROSS[definition.aggregate]

@@ -21,7 +21,7 @@ from edge_node.config import Settings
 CLOCK_MS_MIN = 1_577_836_800_000  # 2020-01-01: no device of ours was made before
 RATE_INTERVAL_MS_MIN = 60_000  # closer readings are judged as if a minute apart
 # A herd that is complete every day, and a battery on the mains, stand still by right.
-STEADY_METRICS = frozenset({"animals_seen_count", "battery_mv"})
+STEADY_METRICS = frozenset({"animals_seen_count", "battery_mv", "store_level_kg"})
 
 
 class Quality(IntEnum):

@@ -45,6 +45,7 @@ _METRIC_OF_KIND: Mapping[str, tuple[str, ...]] = {
     "ear_tag_reader": ("animals_seen_count", "activity_steps"),
     "machine": ("engine_s", "area_worked_m2", "fuel_used_ml"),
     "electricity_meter": ("energy_wh", "store_temperature_mdeg_c"),
+    "silo_sensor": ("store_level_kg", "relative_humidity_ppm"),
 }
 
 

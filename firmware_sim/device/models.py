@@ -32,6 +32,12 @@ METRICS_OF: Mapping[DeviceKind, tuple[str, ...]] = {
     DeviceKind.EAR_TAG_READER: ("animals_seen_count", "activity_steps", "battery_mv"),
     DeviceKind.MACHINE: ("engine_s", "area_worked_m2", "fuel_used_ml", "battery_mv"),
     DeviceKind.ELECTRICITY_METER: ("energy_wh", "store_temperature_mdeg_c", "battery_mv"),
+    DeviceKind.SILO_SENSOR: (
+        "store_level_kg",
+        "relative_humidity_ppm",
+        "store_temperature_mdeg_c",
+        "battery_mv",
+    ),
 }
 
 
@@ -61,6 +67,7 @@ _POWER_OF: Mapping[DeviceKind, PowerSpec] = {
     DeviceKind.EAR_TAG_READER: _power(140, _LEAD, 120_000, 0, 500_000),
     DeviceKind.MACHINE: _power(600, _LEAD, 0, 400_000, 100_000),
     DeviceKind.ELECTRICITY_METER: _power(2, _LITHIUM, 0, 2_000_000, 600_000),
+    DeviceKind.SILO_SENSOR: _power(19, _LITHIUM, 6_000, 0, 3_000),
 }
 # Only the weather station and the tracker pay for a chip that runs on.
 _CLOCK_OF: Mapping[DeviceKind, ClockMemory] = {
@@ -69,6 +76,7 @@ _CLOCK_OF: Mapping[DeviceKind, ClockMemory] = {
     DeviceKind.EAR_TAG_READER: ClockMemory.LAST_KNOWN,
     DeviceKind.MACHINE: ClockMemory.CHIP,
     DeviceKind.ELECTRICITY_METER: ClockMemory.NONE,
+    DeviceKind.SILO_SENSOR: ClockMemory.LAST_KNOWN,
 }
 
 

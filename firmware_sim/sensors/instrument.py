@@ -56,6 +56,7 @@ ACCURACY: Mapping[str, Accuracy] = {
     "fuel_used_ml": Accuracy(gain=0.02, quantum=10),
     "energy_wh": Accuracy(gain=0.01, quantum=10),
     "store_temperature_mdeg_c": Accuracy(150, 300, 50, 0.0, 10),
+    "store_level_kg": Accuracy(40, 60, 20, 0.02, 10),  # a cable that weighs what leans on it
 }
 
 

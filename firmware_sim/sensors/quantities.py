@@ -70,3 +70,12 @@ def electricity_meter(energy_wh: float, store_temperature_c: float) -> Quantitie
         "energy_wh": energy_wh,
         "store_temperature_mdeg_c": store_temperature_c * 1000,
     }
+
+
+def silo_sensor(level_kg: float, humidity: float, store_temperature_c: float) -> Quantities:
+    """A silo's cable: grain [kg], air between the grain [0–1], warmth of the store [°C]."""
+    return {
+        "store_level_kg": level_kg,
+        "relative_humidity_ppm": humidity * PPM,
+        "store_temperature_mdeg_c": store_temperature_c * 1000,
+    }

@@ -9,17 +9,17 @@ from __future__ import annotations
 from core.errors import ProductError
 from core.lending.product import Product, ProductKind
 
-_CLOSED = {
-    ProductKind.MACHINERY: "what a machine worked reaches the centre, but no review reads it yet",
-    ProductKind.RECEIPT: "no device reports a silo's level yet",
-}
+_SOURCES = {ProductKind.RECEIPT: 2}  # the silo's level and the weighbridge's tickets
 
 
 def cannot_open(product: Product) -> list[str]:
     """Why no line of a product can be opened today, in words; nothing if lines can."""
-    found = [_CLOSED[product.kind]] if product.kind in _CLOSED else []
-    if (product.movement.raise_sources_min or 1) > 1:
-        found.append("pictures and counts are one source each, so a rise would wait for ever")
+    found, sources = [], _SOURCES.get(product.kind, 1)
+    if (product.movement.raise_sources_min or 1) > sources:
+        found.append(
+            f"what its limit rests on is known in {sources} way{'s' if sources > 1 else ''}, so a "
+            "rise would wait for ever"
+        )
     if product.voucher is not None and len(product.voucher.suppliers) > 1:
         found.append(
             "a draw does not say which of several suppliers it pays: offer one product of each"

@@ -143,8 +143,8 @@ def _eligible(work: Work, product_id: str) -> list[str]:
 def _pledged(work: Work, farmer: Farmer, product: Product) -> tuple[Subject, ...]:
     """What of a farmer's a product lends against."""
     owned = registry.subjects_of(work.tx, farmer.farmer_id)
-    if product.kind.pledge == SubjectKind.HERD.value:
-        return tuple(each for each in owned if each.kind is SubjectKind.HERD)
+    if product.kind.pledge != SubjectKind.PLOT.value:
+        return tuple(each for each in owned if each.kind.value == product.kind.pledge)
     return tuple(
         each
         for each in owned
@@ -217,7 +217,8 @@ def opening_terms(product: Product, subjects: tuple[Subject, ...], today: date) 
     """The rule's terms at opening: the sowing share of the cost, or the herd's.
 
     Until its pasture has been seen, a herd is lent as much as at the forage floor; its tags
-    are read at registration.
+    are read at registration. A machine or a store opens with what a station would open it
+    with, and moves once it has been looked at.
 
     Raises
     ------
@@ -230,6 +231,9 @@ def opening_terms(product: Product, subjects: tuple[Subject, ...], today: date) 
             HerdView(s.subject_id, s.heads, 0, floor, floor, tags_read=s.heads) for s in subjects
         )
         terms = limit_terms(product, Seen(herds=herds), Household(0), today)
+    elif product.kind.pledge != SubjectKind.PLOT.value:
+        first_minor = product.lease.onboarding_minor_per_line
+        return Terms(first_minor, first_minor, first_minor, product.credit.limit_max_minor, 0)
     else:
         first = product.stages[0].stage if product.stages else ""
         plots = tuple(

@@ -21,6 +21,7 @@ from core.lending.limit import (
     limit_terms,
 )
 from core.lending.product import Product, ProductKind
+from core.lending.views import MachineView, StoreView
 from core.reasons import Reason, ReasonCode
 from core.scoring.features import DailyFeature
 from core.shape import decode, encode
@@ -28,6 +29,7 @@ from core.units import PPM, divide_half_even
 from core.wire.evidence import Stage
 from core.wire.registry import Subject, SubjectKind
 from server.services.centre import Work
+from server.services.counted import looked_on, machine_view, store_view
 from server.store import evidence, registry, reports
 from server.store.evidence import KeptEvidence
 from server.store.lines import Line
@@ -56,16 +58,25 @@ class Outlook:
     age_days: int
     complete: bool
     arrived_at_ms: int
+    machines: tuple[MachineView, ...] = ()
+    stores: tuple[StoreView, ...] = ()
+
+    @property
+    def seen(self) -> Seen:
+        """All of it, as the rule takes it."""
+        return Seen(self.plots, self.herds, self.machines, self.stores)
 
     @property
     def views(self) -> tuple[dict[str, Any], ...]:
         """The views as plain values, for the record."""
-        return tuple(encode(view) for view in (*self.plots, *self.herds))
+        return tuple(encode(view) for view in self.seen.pledged)
 
 
 def look(work: Work, line: Line, product: Product, today: date) -> Outlook:
     """What is known of a line today."""
     subjects = [registry.subject(work.tx, each) for each in line.subject_ids]
+    if product.kind.pledge in (SubjectKind.MACHINE.value, SubjectKind.STORE.value):
+        return _counted_outlook(work, line, product, subjects, today)
     found = {each.subject_id: seen_last(work, each) for each in subjects}
     ages = {
         each.subject_id: _age_days(found[each.subject_id], line.opened_on, today)
@@ -97,13 +108,46 @@ def look(work: Work, line: Line, product: Product, today: date) -> Outlook:
     )
 
 
-def read_views(
-    views: Sequence[Mapping[str, Any]],
-) -> tuple[tuple[PlotView, ...], tuple[HerdView, ...]]:
+def _counted_outlook(
+    work: Work, line: Line, product: Product, subjects: Sequence[Subject], today: date
+) -> Outlook:
+    """What stations counted of machines and stores, by the look of the last full week.
+
+    What was never reported is missing; then nothing is known of the whole.
+    """
+    machines = [machine_view(work, s, product, today) for s in subjects if _is_machine(s)]
+    stores = [store_view(work, s, today) for s in subjects if s.kind is SubjectKind.STORE]
+    known = [each for each in (*machines, *stores) if each is not None]
+    complete = bool(known) and len(known) == len(subjects)
+    age_days = max((each.age_days for each in known), default=0)
+    opened_days = max(0, (today - date.fromisoformat(line.opened_on)).days)
+    as_of = looked_on(today - timedelta(days=age_days)).isoformat() if complete else ""
+    return Outlook(
+        plots=(),
+        herds=(),
+        evidence_ids=tuple(sorted({each.evidence_id for each in known if each.evidence_id})),
+        as_of=as_of,
+        looked_on=as_of,
+        age_days=age_days if complete else opened_days,
+        complete=complete,
+        arrived_at_ms=0,
+        machines=tuple(each for each in machines if each is not None),
+        stores=tuple(each for each in stores if each is not None),
+    )
+
+
+def _is_machine(subject: Subject) -> bool:
+    return subject.kind is SubjectKind.MACHINE
+
+
+def read_seen(views: Sequence[Mapping[str, Any]]) -> Seen:
     """The views of a movement's record, as they were."""
-    plots = tuple(decode(PlotView, dict(view)) for view in views if "plot_id" in view)
-    herds = tuple(decode(HerdView, dict(view)) for view in views if "herd_id" in view)
-    return plots, herds
+    return Seen(
+        plots=tuple(decode(PlotView, dict(view)) for view in views if "plot_id" in view),
+        herds=tuple(decode(HerdView, dict(view)) for view in views if "herd_id" in view),
+        machines=tuple(decode(MachineView, dict(view)) for view in views if "machine_id" in view),
+        stores=tuple(decode(StoreView, dict(view)) for view in views if "store_id" in view),
+    )
 
 
 def seen_last(work: Work, subject: Subject) -> KeptEvidence | None:
@@ -115,7 +159,7 @@ def seen_last(work: Work, subject: Subject) -> KeptEvidence | None:
 
 def terms_of(product: Product, outlook: Outlook, household: Household, today: date) -> Terms | None:
     """The terms of the limit rule on an outlook; None while too little is known."""
-    return limit_terms(product, Seen(outlook.plots, outlook.herds), household, today)
+    return limit_terms(product, outlook.seen, household, today)
 
 
 def _age_days(kept: KeptEvidence | None, opened_on: str, today: date) -> int:

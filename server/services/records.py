@@ -214,6 +214,9 @@ def _clock_set(work: Work, reported: Reported) -> str:
 
 def _daily_feature(work: Work, reported: Reported) -> str:
     feature = decode(DailyFeature, reported.record.body)
+    measured_at = registry.measuring_stations(work.tx, feature.subject_id)
+    if measured_at and reported.writer not in measured_at:
+        return f"{feature.subject_id} is measured at {', '.join(sorted(measured_at))}, not here"
     reports.put_feature(work.tx, feature, reported.writer, reported.record.seq)
     known = registry.find_subject(work.tx, feature.subject_id)
     return "" if known else f"subject {feature.subject_id} is not known"

@@ -17,6 +17,7 @@ from server.store.tables import (
     drawdowns,
     evidence,
     farmers,
+    inbound_records,
     leases,
     line_subjects,
     lines,
@@ -25,6 +26,7 @@ from server.store.tables import (
 )
 
 PAGE_LINES = 500
+_FEATURES = "features"  # the log whose records a machine's or a store's look rests on
 
 
 def pages(tx: Tx, rows_each: int = PAGE_LINES, *, open_only: bool = False) -> Iterator[list[Line]]:
@@ -105,12 +107,25 @@ def lines_of_farmers(tx: Tx, farmer_ids: Sequence[str]) -> dict[str, list[tuple[
 
 
 def known_evidence(tx: Tx, evidence_ids: Sequence[str]) -> frozenset[str]:
-    """Those of some ids that name evidence which is here."""
+    """Those of some ids that name evidence, or a record of a station's log, which is here."""
     c = evidence.c
     question = select(c.evidence_id).where(
         c.tenant_id == tx.tenant_id, c.evidence_id.in_(evidence_ids)
     )
-    return frozenset(row["evidence_id"] for row in tx.rows(question))
+    found = {row["evidence_id"] for row in tx.rows(question)}
+    return frozenset(found | _known_records(tx, [each for each in evidence_ids if "/" in each]))
+
+
+def _known_records(tx: Tx, record_ids: Sequence[str]) -> set[str]:
+    """Those of some ``writer/features/seq`` that were received."""
+    c, found = inbound_records.c, set[str]()
+    for record_id in record_ids:
+        writer, _, seq = record_id.partition("/features/")
+        if seq.isdecimal():
+            where = (c.tenant_id == tx.tenant_id, c.writer == writer, c.log == _FEATURES)
+            question = select(c.seq).where(*where, c.stream == "", c.seq == int(seq))
+            found |= {record_id for _ in tx.rows(question)}
+    return found
 
 
 def scores_of(tx: Tx, card_ids: Sequence[str]) -> dict[str, int]:

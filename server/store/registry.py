@@ -349,6 +349,17 @@ def find_devices(tx: Tx, device_ids: Sequence[str]) -> tuple[Device, ...]:
     return tuple(decode(Device, dict(row)) for row in tx.rows(select(devices).where(*where)))
 
 
+def measuring_stations(tx: Tx, subject_id: str) -> frozenset[str]:
+    """The stations whose registered devices measure a subject."""
+
+    def ask() -> frozenset[str]:
+        where = (devices.c.tenant_id == tx.tenant_id, devices.c.subject_id == subject_id)
+        rows = tx.rows(select(devices.c.station).where(*where).distinct())
+        return frozenset(row["station"] for row in rows)
+
+    return tx.recall(devices, subject_id, ask)
+
+
 def all_devices(tx: Tx) -> tuple[Device, ...]:
     """Every device, by id."""
     where = devices.c.tenant_id == tx.tenant_id

@@ -85,6 +85,20 @@ class KeptReadings:
     document: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class ReportedFeature:
+    """A day's feature and the record of a station's features log that told it."""
+
+    feature: DailyFeature
+    writer: str
+    seq: int
+
+    @property
+    def record_id(self) -> str:
+        """What names that record as evidence: its hash commits to the whole log before it."""
+        return f"{self.writer}/features/{self.seq}"
+
+
 def add_application(tx: Tx, kept: KeptApplication) -> bool:
     """Add an application; False if its id is known."""
     body = encode(kept.application)
@@ -236,6 +250,23 @@ def latest_feature(tx: Tx, subject_id: str, feature: str, upto: str) -> DailyFea
     )
     row = tx.row(select(daily_features).where(*where).order_by(daily_features.c.day.desc()))
     return decode(DailyFeature, row) if row else None
+
+
+def features_between(
+    tx: Tx, subject_id: str, names: Sequence[str], days: tuple[str, str]
+) -> tuple[ReportedFeature, ...]:
+    """A subject's features of some names, from one day to another, by day."""
+    where = (
+        daily_features.c.tenant_id == tx.tenant_id,
+        daily_features.c.subject_id == subject_id,
+        daily_features.c.feature.in_(names),
+        daily_features.c.day.between(*days),
+    )
+    order = (daily_features.c.day, daily_features.c.feature)
+    rows = tx.rows(select(daily_features).where(*where).order_by(*order))
+    return tuple(
+        ReportedFeature(decode(DailyFeature, row), row["writer"], row["seq"]) for row in rows
+    )
 
 
 def highest_feature(

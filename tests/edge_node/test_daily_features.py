@@ -43,6 +43,8 @@ def db(tmp_path: Path) -> Iterator[StationDatabase]:
         ("gate-1", "herd-1", DeviceKind.EAR_TAG_READER),
         ("tractor-1", "machine-1", DeviceKind.MACHINE),
         ("meter-1", "store-1", DeviceKind.ELECTRICITY_METER),
+        ("silo-1", "store-2", DeviceKind.SILO_SENSOR),
+        ("silo-2", "store-2", DeviceKind.SILO_SENSOR),
     ):
         put_device(found, device(name, subject, kind))
     yield found
@@ -136,6 +138,16 @@ def test_counter_rises_over_midnight_and_after_a_reset(db: StationDatabase, diar
     diary.say("tractor-1", [(6, {"engine_s": 10_000}), (8, {"engine_s": 500})])
     compute(db)
     assert values(db, "machine-1") == {"engine_s": 3_000 + 6_000 + 500}
+
+
+def test_the_silos_of_a_store_add_up_and_grain_that_lies_still_is_no_fault(
+    db: StationDatabase, diary: Diary
+):
+    diary.say("silo-1", [(hour, {"store_level_kg": 8_000}) for hour in range(24)])
+    diary.say("silo-2", [(hour, {"store_level_kg": 3_000}) for hour in range(24)])
+    compute(db)
+    assert values(db, "store-2") == {"store_level_kg": 11_000}
+    assert one(db, "store-2", "store_level_kg").coverage_ppm == PPM
 
 
 def test_days_of_a_counter_add_up_to_what_it_counted(db: StationDatabase, diary: Diary):

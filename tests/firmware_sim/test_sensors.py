@@ -33,6 +33,7 @@ TRUTH = {
     DeviceKind.EAR_TAG_READER: quantities.ear_tag_reader(14, 900),
     DeviceKind.MACHINE: quantities.machine(2.5, 1.2, 16),
     DeviceKind.ELECTRICITY_METER: quantities.electricity_meter(5_200, 6.5),
+    DeviceKind.SILO_SENSOR: quantities.silo_sensor(24_000, 0.62, 24.5),
 }
 
 

@@ -10,7 +10,7 @@ from core.errors import HarvestlineError
 from core.lending.books import principal_account
 from core.lending.facts import FactKind
 from core.lending.lease import LEASE, Lease, LeaseKind
-from core.lending.limit import Movement, Seen, Terms, limit_terms
+from core.lending.limit import Movement, Terms, limit_terms
 from core.lending.product import Product
 from core.shape import decode, encode
 from core.signing import open_document
@@ -18,7 +18,7 @@ from server.keys import KeyRing
 from server.services.audit.finding import Look, Looks, first_fault, well
 from server.services.centre import Centre
 from server.services.chunks import read_lines
-from server.services.outlook import read_views
+from server.services.outlook import read_seen
 from server.services.posting import unsquared
 from server.services.reviews import household
 from server.services.standing import facts_of, suspense_account, zone_minutes
@@ -235,14 +235,14 @@ def _replayed(
 def _terms(
     centre: Centre, tx: Tx, line: Line, moved: LineMovement, product: Product
 ) -> Terms | None:
-    plots, herds = read_views(moved.views)
     if moved.movement is Movement.OPENED:
         return None  # an opening lends on what was declared, before anything was seen
-    if len(plots) + len(herds) != len(moved.views):
+    seen = read_seen(moved.views)
+    if len(seen.pledged) != len(moved.views):
         return None  # views of a kind that only its own review reads
     work = centre.work(tx, moved.at_ms)
     on = work.today(zone_minutes(tx, line.farmer_id))
-    return limit_terms(product, Seen(plots=plots, herds=herds), household(work, line), on)
+    return limit_terms(product, seen, household(work, line), on)
 
 
 def _differing(recorded: Terms, wanted: Terms) -> str:

@@ -17,7 +17,7 @@ from core.lending.product import Product
 from core.lending.provisioning import ProvisioningRules, Risk, provision
 from core.units import PPM, civil_date, civil_day
 from server.services.centre import Centre, Work
-from server.services.outlook import read_views
+from server.services.outlook import read_seen
 from server.services.reports.loans import Loan, as_of, loans
 from server.services.reviews import household
 from server.services.standing import onboarding_unspent
@@ -190,8 +190,7 @@ class _Case:
         self.loan, self.found, self.moved, self.on = loan, found, moved, on
         self.product = products.newest(work.tx, loan.line.product_id)
         self.offered = self.product.on(on)
-        plots, herds = read_views(moved.views)
-        self.seen = Seen(plots=plots, herds=herds)
+        self.seen = read_seen(moved.views)
         self.household = household(work, loan.line)
         books = leases.books_of_line(work.tx, loan.line.line_id)
         self.leased_minor = sum(book.unspent_minor for book in books)
