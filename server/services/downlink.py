@@ -42,10 +42,9 @@ def send_once(work: Work, station: str, kind: Down, body: Any) -> None:
         send(work, station, kind, body)
 
 
-def send_status(work: Work, line: Line) -> None:
-    """Tell the stations where a line is drawn how it stands now."""
-    on = work.today(zone_minutes(work.tx, line.farmer_id))
-    stands = standing(work.tx, line, on)
+def send_status(work: Work, line: Line, known: LineStanding | None = None) -> None:
+    """Tell the stations where a line is drawn how it stands now, as far as not ``known``."""
+    stands = known or standing(work.tx, line, work.today(zone_minutes(work.tx, line.farmer_id)))
     for place in places.of_line(work.tx, line):
         send(work, place.station, Down.LINE, line_status(work, stands, place.station))
 

@@ -7,9 +7,10 @@ counts as the same look. A line whose evidence grows stale is reviewed without a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from typing import Any
 
 from core.lending.agreement import AgreementReason
 from core.lending.limit import (
@@ -18,7 +19,6 @@ from core.lending.limit import (
     Movement,
     PlotView,
     Review,
-    Seen,
     Standing,
     Terms,
     estimate,
@@ -31,12 +31,13 @@ from server.services.agreements import frozen_changed
 from server.services.centre import Work
 from server.services.downlink import send_freeze, send_status
 from server.services.freezing import frozen_by_people
-from server.services.outlook import Outlook, explain, look, read_seen, terms_of
+from server.services.outlook import Outlook, explain, look, read_views, terms_of
 from server.services.standing import LineStanding, standing, zone_minutes
 from server.store import lines, products, registry
 from server.store.lines import Line, LineMovement, Support
 
 MS_PER_HOUR = 3_600_000
+_AGEING = ("age_days",)
 _SETTING = (Movement.OPENED, Movement.RAISED, Movement.CUT)
 
 
@@ -50,10 +51,9 @@ def review_for_evidence(work: Work, line_id: str) -> LineMovement | None:
     outlook = look(work, line, product, today)
     if not outlook.as_of or outlook.as_of < line.reviewed_as_of:
         return None
-    waited_ms = work.at_ms - outlook.arrived_at_ms
-    if not outlook.complete and waited_ms < work.settings.evidence_wait_h * MS_PER_HOUR:
+    if _waits(work, outlook):
         return None
-    return _review(work, _Case(line, product, outlook, today))
+    return conclude(work, _case(work, line, product, outlook, today))
 
 
 def review_waiting(work: Work, station: str) -> None:
@@ -67,23 +67,75 @@ def review_waiting(work: Work, station: str) -> None:
             review_for_evidence(work, line_id)
         elif outlook.age_days > product.movement.stale_days_max and not line.frozen:
             stale = replace(outlook, as_of=outlook.as_of or line.opened_on)
-            _review(work, _Case(line, product, stale, today))
+            conclude(work, _case(work, line, product, stale, today))
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
-    """One line under review."""
+class Case:
+    """One line under review, with the rule's terms on what is known of it."""
 
     line: Line
     product: Product
     outlook: Outlook
     today: date
+    terms: Terms | None
+
+    @property
+    def side(self) -> int:
+        """1 if the rule's limit is above the one in force, -1 if below, 0 if equal or unknown."""
+        if self.terms is None:
+            return 0
+        target = self.terms.limit(self.product.credit.rounding_unit_minor)
+        return (target > self.line.limit_minor) - (target < self.line.limit_minor)
 
 
-def _review(work: Work, case: _Case) -> LineMovement:
-    line = case.line
+def review_again(work: Work, line_id: str) -> LineMovement | None:
+    """Review a line on what is known now, as a review of the whole book does each of its lines.
+
+    Returns
+    -------
+    LineMovement | None
+        Its latest movement, new or not; None where there is nothing to review it by yet.
+    """
+    case = prepare(work, line_id)
+    return None if case is None else conclude(work, case)
+
+
+def prepare(work: Work, line_id: str) -> Case | None:
+    """What a review of a line as it is known now would judge; None if it must wait.
+
+    Evidence as old as the latest review's is judged again: a product's terms, a price or
+    the age of the evidence may have changed since.
+    """
+    line = lines.lock(work.tx, line_id)
+    if not line.is_open:
+        return None
+    product = products.newest(work.tx, line.product_id)
+    today = _today(work, line)
+    outlook = look(work, line, product, today)
+    if outlook.as_of and outlook.as_of >= line.reviewed_as_of and not _waits(work, outlook):
+        return _case(work, line, product, outlook, today)
+    if outlook.age_days <= product.movement.stale_days_max or line.frozen:
+        return None
+    stale = replace(outlook, as_of=outlook.as_of or line.opened_on)
+    return _case(work, line, product, stale, today)
+
+
+def _waits(work: Work, outlook: Outlook) -> bool:
+    """Whether a line waits for evidence of all that it rests on."""
+    waited_ms = work.at_ms - outlook.arrived_at_ms
+    return not outlook.complete and waited_ms < work.settings.evidence_wait_h * MS_PER_HOUR
+
+
+def _case(work: Work, line: Line, product: Product, outlook: Outlook, today: date) -> Case:
+    terms = terms_of(product, outlook, household(work, line), today)
+    return Case(line, product, outlook, today, terms)
+
+
+def conclude(work: Work, case: Case) -> LineMovement:
+    """Judge a case by the rule, and write down what came of it unless it says nothing new."""
+    line, terms = case.line, case.terms
     stands = standing(work.tx, line, case.today)
-    terms = terms_of(case.product, case.outlook, household(work, line), case.today)
     before = lines.last_movement(work.tx, line.line_id)
     # Looks are counted by the date of the picture, not of the run that read it: the same
     # picture again, under cloud or computed anew, stands in its own place.
@@ -93,21 +145,20 @@ def _review(work: Work, case: _Case) -> LineMovement:
         case.product,
         replace(
             _core_standing(stands, earlier),
-            sources_count=case.outlook.seen.sources_count,
             season_over=_is_over(case),
-            worsened=_side(case, terms) >= 0 or _has_worsened(work, case),
+            worsened=case.side >= 0 or _has_worsened(work, case),
         ),
         terms,
         case.outlook.age_days,
         case.outlook.evidence_ids,
-        explain(case.product, case.outlook, before.views if before else (), _side(case, terms)),
+        explain(case.product, case.outlook, before.views if before else (), case.side),
     )
     if _same_again(case, found, before):
         return before or _write(work, case, stands, found, earlier)
     return _write(work, case, stands, found, earlier)
 
 
-def _is_over(case: _Case) -> bool:
+def _is_over(case: Case) -> bool:
     """Whether every plot was seen at the product's last stage, or the grazing is over."""
     herd, stages = case.product.herd, case.product.stages
     if herd is not None:
@@ -118,22 +169,25 @@ def _is_over(case: _Case) -> bool:
     return bool(plots) and all(plot.stage == stages[-1].stage for plot in plots)
 
 
-def _has_worsened(work: Work, case: _Case) -> bool:
+def needs_past(case: Case) -> bool:
+    """Whether a case is judged by what was known at earlier movements."""
+    return case.side < 0 and case.product.movement.raise_margin_ppm is not None
+
+
+def _has_worsened(work: Work, case: Case) -> bool:
     """Whether the estimate fell since the limit was last set, or was first known after that."""
+    if not needs_past(case):
+        return True  # without a margin every estimate is taken as it comes
     then, looks = None, dict[str, int | None]()
     for moved in lines.past_views(work.tx, case.line.line_id):
-        views = read_seen(moved.views)
-        seen = _estimate(views)
+        plots, herds = read_views(moved.views)
+        seen = estimate(plots, herds)
         if moved.movement in _SETTING or then is None:
             then, looks = seen, {}
-        looks[_looked_on(moved.as_of, (*views.plots, *views.herds))] = seen
-    looks[case.outlook.looked_on] = _estimate(case.outlook.seen)
+        looks[_looked_on(moved.as_of, (*plots, *herds))] = seen
+    looks[case.outlook.looked_on] = estimate(case.outlook.plots, case.outlook.herds)
     ordered = [looks[each] for each in sorted(looks) if each <= case.outlook.looked_on]
     return has_worsened(case.product, then, ordered)
-
-
-def _estimate(seen: Seen) -> int | None:
-    return estimate(seen.plots, seen.herds, (*seen.machines, *seen.stores))
 
 
 def _looked_on(as_of: str, views: Sequence[PlotView | HerdView]) -> str:
@@ -152,26 +206,25 @@ def _core_standing(stands: LineStanding, earlier: tuple[Support, ...]) -> Standi
     )
 
 
-def _side(case: _Case, terms: Terms | None) -> int:
-    if terms is None:
-        return 0
-    target = terms.limit(case.product.credit.rounding_unit_minor)
-    limit = case.line.limit_minor
-    return (target > limit) - (target < limit)
-
-
-def _same_again(case: _Case, found: Review, before: LineMovement | None) -> bool:
-    """Whether a second review of the same evidence would write the same movement."""
+def _same_again(case: Case, found: Review, before: LineMovement | None) -> bool:
+    """Whether a review would write the movement before again, of evidence that only aged."""
     return (
         before is not None
         and (before.as_of, before.limit_minor) == (case.outlook.as_of, found.limit_minor)
         and before.evidence_ids == found.evidence_ids
-        and (before.movement, before.views) == (found.movement, case.outlook.views)
+        and (before.movement, before.watch) == (found.movement, found.watch)
+        and tuple(each.limit_minor for each in before.supported) == found.supported_minor
+        and _ageless(before.views) == _ageless(case.outlook.views)
     )
 
 
+def _ageless(views: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Views without what passing days alone change in them."""
+    return [{name: v for name, v in view.items() if name not in _AGEING} for view in views]
+
+
 def _write(
-    work: Work, case: _Case, stands: LineStanding, found: Review, earlier: tuple[Support, ...]
+    work: Work, case: Case, stands: LineStanding, found: Review, earlier: tuple[Support, ...]
 ) -> LineMovement:
     line = case.line
     amounts = found.supported_minor
@@ -197,11 +250,12 @@ def _write(
         supported=supported,
         watch=found.watch,
     )
-    _apply(work, line, moved)
+    _apply(work, stands, moved)
     return moved
 
 
-def _apply(work: Work, line: Line, moved: LineMovement) -> None:
+def _apply(work: Work, stands: LineStanding, moved: LineMovement) -> None:
+    line = stands.line
     frozen = moved.movement is Movement.FROZEN or frozen_by_people(work.tx, line)
     after = replace(
         line,
@@ -214,7 +268,7 @@ def _apply(work: Work, line: Line, moved: LineMovement) -> None:
     )
     lines.add_movement(work.tx, moved)
     lines.save(work.tx, after)
-    send_status(work, after)
+    send_status(work, after, replace(stands, line=after))
     if frozen != line.frozen:
         send_freeze(work, after, moved.reasons)
         fresh, stale = AgreementReason.EVIDENCE_FRESH, AgreementReason.EVIDENCE_STALE

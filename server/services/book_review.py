@@ -1,0 +1,133 @@
+"""A review of the whole book: page after page, by the one rule, written in bulk.
+
+A run is as of one instant, so that it says the same however long it takes. Its parts are
+the lines of disjoint stations; any number of workers go through them, each transaction a
+page of one part and the place that was reached. What was interrupted goes on from there,
+and nothing is reviewed twice. The reviews are those of :mod:`server.services.reviews`, line
+by line in the order of their stations; only how their questions are read and their answers
+written is another. Leases follow with each station's next pull, as after any review.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from server.services.centre import Centre, Work
+from server.services.reviews import conclude, needs_past, prepare
+from server.store import book_pages, book_reviews, bulk, people
+from server.store.book_reviews import Part, Run
+from server.store.lines import Line
+from server.store.people import Actor
+
+PAGE_LINES = 2_000  # in one transaction; others wait so long for one of these lines
+PARTS = 16  # of a run: so many workers at most, and their last parts end at about one time
+REVIEWED = "book_review_started"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: lines done, and of these how many per outcome."""
+
+    run_id: str
+    at_ms: int
+    lines_count: int
+    counts: dict[str, int]
+    is_done: bool
+
+
+def begin(centre: Centre, actor: Actor) -> Run:
+    """The run that is open, or else a new one as of now."""
+    return centre.write(lambda work: _begin(work, actor))
+
+
+def _begin(work: Work, actor: Actor) -> Run:
+    people.lock_trail(work.tx)  # two that begin at once begin one run
+    known = book_reviews.open_run(work.tx)
+    if known is not None:
+        return known
+    run = Run(work.new_id(), work.at_ms, actor.name, None)
+    book_reviews.add(work.tx, run, list(_parts(run.run_id, book_reviews.lines_by_station(work.tx))))
+    people.record(work.tx, work.at_ms, actor, REVIEWED, ("book_review", run.run_id))
+    return run
+
+
+def _parts(run_id: str, stations: Sequence[tuple[str, int]]) -> Iterator[Part]:
+    """Disjoint runs of stations with about as many lines each, in order."""
+    total = sum(count for _, count in stations)
+    firsts, before = [""], 0
+    for station, count in stations:
+        if before * PARTS >= total * len(firsts) and before:
+            firsts.append(station)
+        before += count
+    for number, first in enumerate(firsts):
+        until = firsts[number + 1] if number + 1 < len(firsts) else ""
+        yield Part(run_id, number, first, until, "", "", is_done=False, counts={})
+
+
+def work_through(
+    centre: Centre,
+    run: Run,
+    tell: Callable[[Progress], None] = lambda _: None,
+    page_lines: int = PAGE_LINES,
+) -> Progress:
+    """Review page after page until no part is left that nobody works on."""
+    wanted = -1
+    while True:
+        done = centre.store.write(
+            lambda tx, first=wanted: _page(centre.work(tx, run.at_ms), run, first, page_lines)
+        )
+        if done is None:
+            break
+        wanted = done.part
+        tell(progress(centre, run))
+    found = progress(centre, run)
+    if found.is_done:
+        centre.write(lambda work: book_reviews.end(work.tx, run.run_id, work.at_ms))
+    return found
+
+
+def progress(centre: Centre, run: Run) -> Progress:
+    """How far a run is."""
+    with centre.store.reading() as tx:
+        parts = book_reviews.parts_of(tx, run.run_id)
+    counts: Counter[str] = Counter()
+    for part in parts:
+        counts.update(part.counts)
+    done = all(part.is_done for part in parts)
+    return Progress(run.run_id, run.at_ms, sum(counts.values()), dict(sorted(counts.items())), done)
+
+
+def _page(work: Work, run: Run, wanted: int, page_lines: int) -> Part | None:
+    """Review one page, all in one transaction; None if nothing is left to take."""
+    part = book_reviews.take_part(work.tx, run.run_id, wanted)
+    if part is None:
+        return None
+    with work.tx.remembering() as tx:
+        remembering = replace(work, tx=tx)
+        found = book_pages.lock_page(tx, part, page_lines)
+        counts = Counter(part.counts)
+        counts.update(_review(remembering, found))
+        after = replace(part, counts=dict(counts), is_done=len(found) < page_lines)
+        if found:
+            after = replace(after, at_station=found[-1].station, at_line=found[-1].line_id)
+        book_reviews.move(tx, after)
+        bulk.flush(tx)
+    return after
+
+
+def _review(work: Work, found: Sequence[Line]) -> Iterator[str]:
+    """Review lines that are locked, in order; what came of each."""
+    if not found:
+        return
+    book_pages.learn_page(work.tx, found)
+    cases = [prepare(work, line.line_id) for line in found]
+    past = [each.line.line_id for each in cases if each is not None and needs_past(each)]
+    book_pages.learn_past(work.tx, past)
+    for case in cases:
+        if case is None:
+            yield "waiting"
+            continue
+        moved = conclude(work, case)
+        yield moved.movement.value if moved.seq > case.line.movements_count else "unchanged"

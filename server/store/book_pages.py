@@ -1,0 +1,142 @@
+"""Lines in the order of their stations, a page at a time, and all that their reviews ask.
+
+A page is read with one question a table, however many lines it has. Every answer is
+remembered under the key under which the one-line look-ups of the other modules keep it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Table, and_, select, tuple_
+
+from core.shape import decode
+from core.wire.registry import Dossier, Farmer, Subject, SubjectKind
+from server.store.agreements import learn_last
+from server.store.book_reviews import Part
+from server.store.bulk import among
+from server.store.engine import Tx
+from server.store.evidence import learn_evidence
+from server.store.leases import learn_leases
+from server.store.ledger import learn_repayments
+from server.store.lines import Line, build_line, build_movement
+from server.store.places import learn_guests
+from server.store.rows import from_json, read_as
+from server.store.tables import dossiers, farmers, line_subjects, lines, movements, subjects
+
+Row = Mapping[str, Any]
+
+
+def lock_page(tx: Tx, part: Part, rows_max: int) -> tuple[Line, ...]:
+    """The next open lines of a part, locked until the transaction ends, and remembered."""
+    c = lines.c
+    where = [
+        c.tenant_id == tx.tenant_id,
+        c.station >= part.from_station,
+        tuple_(c.station, c.line_id) > tuple_(part.at_station, part.at_line),
+        c.is_open,
+    ]
+    if part.until_station:
+        where.append(c.station < part.until_station)
+    question = select(lines).where(*where).order_by(c.station, c.line_id).with_for_update()
+    rows = tx.rows(question, rows_max)
+    rests = _by(tx, line_subjects, "line_id", [row["line_id"] for row in rows])
+    found = tuple(
+        build_line(row, tuple(sorted(each["subject_id"] for each in rests[row["line_id"]])))
+        for row in rows
+    )
+    for line in found:
+        tx.learn(lines, ("line", line.line_id), line)
+    return found
+
+
+def learn_page(tx: Tx, found: Sequence[Line]) -> None:
+    """Remember what the reviews of lines that are locked will ask."""
+    line_ids = [line.line_id for line in found]
+    _learn_movements(tx, line_ids)
+    _learn_seen_last(tx, _learn_subjects(tx, sorted({s for one in found for s in one.subject_ids})))
+    _learn_farmers(tx, sorted({line.farmer_id for line in found}))
+    learn_guests(tx, line_ids)
+    learn_leases(tx, line_ids, sorted({line.onboarding_lease_id for line in found} - {""}))
+    learn_repayments(tx, line_ids)
+    frozen = [line.application_id for line in found if line.frozen]
+    if frozen:
+        learn_last(tx, frozen)
+
+
+def learn_past(tx: Tx, line_ids: Sequence[str]) -> None:
+    """Remember what was known at every movement of lines, in the order of the movements."""
+    c = movements.c
+    columns = (c.line_id, c.seq, c.movement, c.as_of, c.views, c.policy_version)
+    question = select(*columns).where(c.tenant_id == tx.tenant_id, among(tx, c.line_id, line_ids))
+    found: dict[str, list[Row]] = {line_id: [] for line_id in line_ids}
+    for row in tx.rows(question.order_by(c.line_id, c.seq)) if line_ids else ():
+        found[row["line_id"]].append(row)
+    for line_id, rows in found.items():
+        tx.learn(movements, ("seen", line_id), rows)
+
+
+def _learn_movements(tx: Tx, line_ids: Sequence[str]) -> None:
+    """The latest movement of each line, and the policy under which it was opened."""
+    m = movements.c
+    mine = (m.tenant_id == tx.tenant_id, among(tx, m.line_id, line_ids))
+    newest = and_(
+        lines.c.tenant_id == m.tenant_id,
+        lines.c.line_id == m.line_id,
+        lines.c.movements_count == m.seq,
+    )
+    for line_id in line_ids:
+        tx.learn(movements, ("last", line_id), None)
+        tx.learn(movements, ("policy", line_id), "")
+    for row in tx.rows(select(movements).where(*mine).join(lines, newest)):
+        tx.learn(movements, ("last", row["line_id"]), build_movement(row))
+    first = select(m.line_id, m.policy_version).where(*mine, m.seq == 1)
+    for row in tx.rows(first):
+        tx.learn(movements, ("policy", row["line_id"]), row["policy_version"])
+
+
+def _learn_subjects(tx: Tx, subject_ids: Sequence[str]) -> list[tuple[str, str]]:
+    """Subjects; who speaks for each of them, with the season, where a season counts."""
+    speaking = []
+    for subject_id in subject_ids:
+        tx.learn(subjects, ("subject", subject_id), None)
+    for row in _among(tx, subjects, "subject_id", subject_ids):
+        subject = decode(Subject, dict(row))
+        tx.learn(subjects, ("subject", subject.subject_id), subject)
+        if subject.kind is SubjectKind.HERD:
+            speaking.append((subject.pasture_id, ""))
+        else:
+            speaking.append((subject.subject_id, subject.season_id))
+    return sorted(set(speaking))
+
+
+def _learn_seen_last(tx: Tx, wanted: Sequence[tuple[str, str]]) -> None:
+    learn_evidence(tx, (), wanted)
+
+
+def _learn_farmers(tx: Tx, farmer_ids: Sequence[str]) -> None:
+    for farmer_id in farmer_ids:
+        tx.learn(farmers, ("farmer", farmer_id), None)
+        tx.learn(farmers, ("site", farmer_id), "")
+        tx.learn(dossiers, farmer_id, None)
+    for row in _among(tx, farmers, "farmer_id", farmer_ids):
+        tx.learn(farmers, ("farmer", row["farmer_id"]), read_as(Farmer, row))
+        tx.learn(farmers, ("site", row["farmer_id"]), row["site"])
+    for row in _among(tx, dossiers, "farmer_id", farmer_ids):
+        known = Dossier(row["farmer_id"], row["as_of"], from_json(row["features"]))
+        tx.learn(dossiers, row["farmer_id"], known)
+
+
+def _among(tx: Tx, table: Table, column: str, values: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows of this tenant whose column is among values."""
+    where = (table.c.tenant_id == tx.tenant_id, among(tx, table.c[column], values))
+    return tx.rows(select(table).where(*where))
+
+
+def _by(tx: Tx, table: Table, column: str, values: Sequence[str]) -> dict[str, list[Row]]:
+    """The same, gathered by the column."""
+    found: dict[str, list[Row]] = {value: [] for value in values}
+    for row in _among(tx, table, column, values):
+        found[row[column]].append(row)
+    return found
