@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "agreement": ("server.commands.agreements", "agreement", "the life of agreements"),
     "apr": ("server.commands.price", "apr_group", "the annual percentage rate of a case"),
     "audit": ("server.commands.ledger", "audit", "check the books, name the first bad record"),
+    "bureau": ("server.commands.bureau", "bureau", "what people owe other lenders"),
     "box-requests": ("server.commands.boxes", "box_requests", "restored boxes that wait"),
     "box-gone": ("server.commands.boxes", "box_gone", "release what a lost box held, by two"),
     "enroll-satellite": ("server.commands.village", "enroll_satellite", "register a satellite key"),

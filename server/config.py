@@ -41,6 +41,8 @@ class Settings:
         Secrets, mode 0600.
     maps_folder
         Where the district maps lie that the console shows.
+    bureau_key_file
+        The secret that bureaus share, by which a person is found without a name (mode 0600).
     updates_folder, updates_key_file
         The repository of updates, and the keys that sign what is published (mode 0600).
     host, port
@@ -70,6 +72,7 @@ class Settings:
     database_url: str = "sqlite:///centre.sqlite"
     key_file: str = "centre.key"
     session_secret_file: str = "session.secret"  # noqa: S105 - a file name, no secret
+    bureau_key_file: str = "bureau.key"
     maps_folder: str = "maps"
     updates_folder: str = "updates"
     updates_key_file: str = "updates.key"
@@ -159,6 +162,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         database_url=url,
         key_file=str(folder / settings.key_file),
         session_secret_file=str(folder / settings.session_secret_file),
+        bureau_key_file=str(folder / settings.bureau_key_file),
         maps_folder=str(folder / settings.maps_folder),
         updates_folder=str(folder / settings.updates_folder),
         updates_key_file=str(folder / settings.updates_key_file),

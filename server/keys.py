@@ -8,6 +8,8 @@ HKDF-SHA256(shared secret, info = ``harvestline/seal/v1`` 0 ephemeral recipient)
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -274,6 +276,30 @@ def write_secret(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise KeyFileError(f"expected to write a new file at {path}: {error}") from error
+
+
+def read_secret(path: Path) -> bytes:
+    """A secret in a file of its own, as bytes in hexadecimal.
+
+    Raises
+    ------
+    KeyFileError
+        If it is missing, readable by others, or shorter than ``SEED_BYTES``.
+    """
+    try:
+        if path.stat().st_mode & OTHERS_MASK:
+            raise KeyFileError(f"expected {path} to be readable by its owner alone: chmod 600")
+        found = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except (OSError, ValueError) as error:
+        raise KeyFileError(f"expected a secret in hexadecimal at {path}: {error}") from error
+    if len(found) < SEED_BYTES:
+        raise KeyFileError(f"expected {SEED_BYTES} bytes or more at {path}, got {len(found)}")
+    return found
+
+
+def blind_index(secret: bytes, words: bytes) -> str:
+    """What finds a person again without saying who it is: HMAC-SHA256, in hexadecimal."""
+    return hmac.new(secret, words, hashlib.sha256).hexdigest()
 
 
 def hash_password(password: str) -> str:

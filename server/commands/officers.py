@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
 
-from server.commands.hands import password_option, read_input, read_password
+from server.commands.hands import (
+    centre_of,
+    config_option,
+    password_option,
+    read_input,
+    read_password,
+)
 from server.services.centre import Centre
 from server.services.destruction import Declared, Proof, officer
 from server.store.people import Actor, Role
@@ -22,6 +29,33 @@ def officer_options(command: F) -> F:
     """Add ``--officer`` and ``--password-file``."""
     name = click.option("--officer", "username", required=True, help="An officer's name.")
     return name(password_option(command))
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """The centre that a command works on, and the officer who gives it."""
+
+    centre: Centre
+    by: Actor
+
+
+def acting(*roles: Role) -> Callable[[F], F]:
+    """Add ``--config``, ``--officer`` and ``--password-file``; the command is given ``acting``."""
+
+    def decorate(command: F) -> F:
+        @functools.wraps(command)
+        @click.pass_context
+        def by_officer(
+            context: click.Context, *, config: Path, username: str, password_file: Path | None,
+            **others: Any,
+        ) -> Any:  # fmt: skip
+            centre = centre_of(context, config)
+            by = officer_of(centre, username, password_file, roles or (Role.SUPERVISOR,))
+            return command(acting=Acting(centre, by), **others)
+
+        return cast("F", config_option(officer_options(by_officer)))
+
+    return decorate
 
 
 def proof_options(command: F) -> F:

@@ -18,8 +18,9 @@ bureau_rows = table(
 )  # fmt: skip
 bureau_answers = table(
     "bureau_answers", ("query_id",), text("query_id"), text("farmer_id"), text("bureau"),
-    text("consent_id"), text("purpose"), text("outcome"), text("file_sha256"), text("as_of"),
-    text("currency"), count("dues_minor", optional=True), count("liens_minor", optional=True),
+    text("subject_index"), text("consent_id"), text("outcome"), text("file_sha256"),
+    text("as_of"), text("currency"), count("dues_minor", optional=True),
+    count("liens_minor", optional=True),
     count("lenders_count", optional=True), count("late_days", optional=True), text("asked_by"),
     count("asked_at_ms"),
 )  # fmt: skip
