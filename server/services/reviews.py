@@ -19,6 +19,7 @@ from core.lending.limit import (
     Movement,
     PlotView,
     Review,
+    Seen,
     Standing,
     Terms,
     estimate,
@@ -31,7 +32,7 @@ from server.services.agreements import frozen_changed
 from server.services.centre import Work
 from server.services.downlink import send_freeze, send_status
 from server.services.freezing import frozen_by_people
-from server.services.outlook import Outlook, explain, look, read_views, terms_of
+from server.services.outlook import Outlook, explain, look, read_seen, terms_of
 from server.services.standing import LineStanding, standing, zone_minutes
 from server.store import lines, products, registry
 from server.store.lines import Line, LineMovement, Support
@@ -145,6 +146,7 @@ def conclude(work: Work, case: Case) -> LineMovement:
         case.product,
         replace(
             _core_standing(stands, earlier),
+            sources_count=case.outlook.seen.sources_count,
             season_over=_is_over(case),
             worsened=case.side >= 0 or _has_worsened(work, case),
         ),
@@ -180,14 +182,18 @@ def _has_worsened(work: Work, case: Case) -> bool:
         return True  # without a margin every estimate is taken as it comes
     then, looks = None, dict[str, int | None]()
     for moved in lines.past_views(work.tx, case.line.line_id):
-        plots, herds = read_views(moved.views)
-        seen = estimate(plots, herds)
+        views = read_seen(moved.views)
+        seen = _estimate(views)
         if moved.movement in _SETTING or then is None:
             then, looks = seen, {}
-        looks[_looked_on(moved.as_of, (*plots, *herds))] = seen
-    looks[case.outlook.looked_on] = estimate(case.outlook.plots, case.outlook.herds)
+        looks[_looked_on(moved.as_of, (*views.plots, *views.herds))] = seen
+    looks[case.outlook.looked_on] = _estimate(case.outlook.seen)
     ordered = [looks[each] for each in sorted(looks) if each <= case.outlook.looked_on]
     return has_worsened(case.product, then, ordered)
+
+
+def _estimate(seen: Seen) -> int | None:
+    return estimate(seen.plots, seen.herds, (*seen.machines, *seen.stores))
 
 
 def _looked_on(as_of: str, views: Sequence[PlotView | HerdView]) -> str:
