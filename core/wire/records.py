@@ -40,6 +40,9 @@ class Up(Enum):
     AGREEMENT_LEFT = "agreement_left"
     UPDATE_EVENT = "update_event"  # its body: core.wire.update.UpdateEvent
     ORDER_ANSWER = "order_answer"  # its body: core.wire.orders.OrderAnswer
+    CASH_HANDOVER = "cash_handover"  # the bodies of cash: core.wire.cash
+    CASH_REPAYMENT = "cash_repayment"
+    CASH_COUNT = "cash_count"
 
 
 class Down(Enum):
@@ -63,6 +66,8 @@ class Down(Enum):
     ORDER = "order"  # its body: core.wire.orders.OrderOffer
     CONSENT = "consent_known"  # its body: core.wire.consents.KnownConsent
     ACCESSES = "accesses"  # its body: core.wire.consents.Accesses
+    CASH_PERSON = "cash_person"
+    NEW_PLAN = "new_plan"  # its body: core.wire.newplans.NewPlanOffer
 
 
 class ConsentAction(Enum):
@@ -135,7 +140,8 @@ class Drawdown:
     """A draw reaches a state; the same draw appears once as pending, once as settled.
 
     A voucher's draw names the ``supplier`` that it pays and the ``goods``, by the names of
-    the product's terms, and the order that it meets, if a supplier placed one.
+    the product's terms, and the order that it meets, if a supplier placed one. ``paid_by``
+    is the cash agent whose box pays; absent where nobody's does.
     """
 
     draw_id: str
@@ -151,6 +157,7 @@ class Drawdown:
     supplier: str | None = None
     goods: tuple[str, ...] | None = None
     order_id: str | None = None
+    paid_by: str | None = None
 
 
 class DeviceAct(Enum):
