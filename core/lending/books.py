@@ -29,6 +29,7 @@ _CAUSE = re.compile(
     r"(?P<slot>(?:interest|penalty|capitalised|rebate)/\d{4}-\d\d-\d\d|repayment/.+)"
 )
 _REPAYMENT = "repayment/"
+PAYOUT_CAUSE = "payout/"
 
 
 def principal_account(line_id: str) -> str:
@@ -138,6 +139,8 @@ def slot_of(entry: Entry) -> str:
     named = _CAUSE.fullmatch(entry.cause_id)
     if named is not None:
         return named["slot"]
+    if entry.cause_id.startswith(PAYOUT_CAUSE):
+        return ""  # a draw that is undone has no slot, as it had none when it was posted
     if entry.kind is EntryKind.REPAYMENT:
         return entry.cause_id
     if entry.kind in (EntryKind.INTEREST, EntryKind.REVERSAL):

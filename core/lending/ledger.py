@@ -37,6 +37,7 @@ class EntryKind(Enum):
     REBATE = "rebate"  # interest given back to who paid promptly
     WRITE_OFF = "write_off"  # not expected any more; still owed
     RECOVERY = "recovery"  # money that came after all
+    PAYOUT = "payout"  # a rail paid what was owed to a supplier or to an account
 
 
 @dataclass(frozen=True, slots=True)

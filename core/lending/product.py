@@ -49,6 +49,7 @@ from core.lending.offer import (
     PriceTerms,
     StageTerms,
 )
+from core.lending.payout import PAID_TO_ACCOUNT
 from core.lending.relief import ReliefBand
 from core.lending.risk_price import RiskPrice, risk_price_faults
 from core.lending.terms import (
@@ -76,7 +77,8 @@ class Product:
 
     How it is repaid may be absent, which says a bullet at ``due_on`` with simple interest;
     see :mod:`core.lending.terms`. ``base`` is the policy version that a bank's own product
-    was made from, ``bounds`` what a bank may set.
+    was made from, ``bounds`` what a bank may set. ``to_account`` says that draws go to the
+    farmer's own account by a rail, never in cash.
     """
 
     product_id: str
@@ -119,6 +121,7 @@ class Product:
     bureau: BureauTerms | None = None
     risk_prices: tuple[RiskPrice, ...] | None = None
     lenders: tuple[str, ...] | None = None
+    to_account: bool | None = None
 
     def on(self, day: date) -> Product:
         """The product with the price and the cap that hold on a day.
@@ -145,7 +148,12 @@ class Product:
 
     @property
     def pays(self) -> str:
-        """The supplier that a voucher's draws are paid to; empty where they are paid in cash."""
+        """The supplier that a voucher's draws are paid to; empty where they are paid in cash.
+
+        ``PAID_TO_ACCOUNT`` where a rail brings them to the farmer's own account.
+        """
+        if self.to_account:
+            return PAID_TO_ACCOUNT
         return self.voucher.suppliers[0] if self.voucher is not None else ""
 
     def subsidies_here(self) -> tuple[Subsidy, ...]:
@@ -358,6 +366,8 @@ def _repayment_faults(product: Product) -> list[str]:
     due_on = civil_date(product.due_on)
     if due_on is None:
         faults.append(f"due_on must be a date such as 2026-09-15, got {product.due_on[:40]!r}")
+    if product.to_account and product.voucher is not None:
+        faults.append("to_account: a voucher pays its supplier: remove one of the two")
     if product.schedule is not None:
         faults += product.schedule.faults(due_on)
     if product.arrears is not None:
