@@ -63,11 +63,7 @@ def last(tx: Tx, agreement_id: str) -> Step | None:
     """The latest step of an agreement, if it has any."""
 
     def ask() -> Step | None:
-        where = (
-            agreement_steps.c.tenant_id == tx.tenant_id,
-            agreement_steps.c.agreement_id == agreement_id,
-        )
-        row = tx.row(select(agreement_steps).where(*where).order_by(agreement_steps.c.seq.desc()))
+        row = tx.find_row(agreement_steps, "-seq", agreement_id=agreement_id)
         return _step(row) if row else None
 
     return tx.recall(agreement_steps, agreement_id, ask)

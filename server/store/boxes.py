@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sqlalchemy import select
-
 from core.shape import encode
 from server.store.engine import Tx
 from server.store.registry import Station
@@ -34,8 +32,7 @@ def of_station(tx: Tx, station: str) -> tuple[ConfirmedBox, ...]:
     """The boxes that took a station over, oldest first; none while it has its first."""
 
     def ask() -> tuple[ConfirmedBox, ...]:
-        where = (station_boxes.c.tenant_id == tx.tenant_id, station_boxes.c.station == station)
-        rows = tx.rows(select(station_boxes).where(*where).order_by(station_boxes.c.generation))
+        rows = tx.find_rows(station_boxes, "generation", station=station)
         return tuple(read_as(ConfirmedBox, row) for row in rows)
 
     return tx.recall(station_boxes, station, ask)
@@ -43,8 +40,7 @@ def of_station(tx: Tx, station: str) -> tuple[ConfirmedBox, ...]:
 
 def of_key(tx: Tx, key_id: str) -> ConfirmedBox | None:
     """The box that was confirmed with that link key, if any."""
-    where = (station_boxes.c.tenant_id == tx.tenant_id, station_boxes.c.key_id == key_id)
-    row = tx.row(select(station_boxes).where(*where))
+    row = tx.find_row(station_boxes, key_id=key_id)
     return read_as(ConfirmedBox, row) if row else None
 
 
@@ -82,8 +78,7 @@ def held_by(tx: Tx, station: str) -> Mapping[str, int]:
     """The leases on which a station's box of today must not draw, and which box of it may have."""
 
     def ask() -> Mapping[str, int]:
-        where = (held_leases.c.tenant_id == tx.tenant_id, held_leases.c.station == station)
-        rows = tx.rows(select(held_leases).where(*where))
+        rows = tx.find_rows(held_leases, station=station)
         return {row["lease_id"]: row["generation"] for row in rows}
 
     return tx.recall(held_leases, station, ask)

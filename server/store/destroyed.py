@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
-
 from core.shape import encode
 from server.store.engine import Tx
 from server.store.rows import read_as
@@ -29,9 +27,7 @@ def find(tx: Tx, station: str) -> Destruction | None:
     """What was declared of a station, if anything."""
 
     def ask() -> Destruction | None:
-        table = destroyed_stations
-        where = (table.c.tenant_id == tx.tenant_id, table.c.station == station)
-        row = tx.row(select(table).where(*where))
+        row = tx.find_row(destroyed_stations, station=station)
         return read_as(Destruction, row) if row else None
 
     return tx.recall(destroyed_stations, station, ask)

@@ -16,8 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, bindparam, create_engine, event, make_url
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.exc import (
     ArgumentError,
     DataError,
@@ -29,6 +28,15 @@ from sqlalchemy.sql import Executable, Select
 
 from core.errors import HarvestlineError, UnitError
 from server.store.memory import Memory, Row
+from server.store.questions import (
+    LIMIT,
+    added_or_renewed,
+    added_unless_there,
+    changed_where,
+    equals,
+    rows_where,
+    value_where,
+)
 
 T = TypeVar("T")
 BUSY_TIMEOUT_MS = 20_000
@@ -105,6 +113,11 @@ class Tx:
         else:
             self.memory.keep(table, values)
 
+    def change_row(self, table: Table, key: Row, values: Row) -> None:
+        """Change one row of this tenant at once."""
+        self._touch(table)
+        self._change_many(table, [(key, values)])
+
     def change(self, table: Table, key: Row, values: Row) -> None:
         """Change one row of this tenant, perhaps later; the caller says what it changes."""
         if self.memory is None:
@@ -142,12 +155,50 @@ class Tx:
         StoreError
             If all were asked for and they are more than ``ROWS_MAX``: never a part.
         """
+        return self._answered(statement.limit(rows_max or ROWS_MAX + 1), {}, rows_max)
+
+    def _answered(self, statement: Select[Any], values: Row, rows_max: int) -> list[Row]:
         self.flush()
-        found = self.connection.execute(statement.limit(rows_max or ROWS_MAX + 1)).mappings()
-        rows = [{str(name): value for name, value in row.items()} for row in found]
+        found = self.connection.execute(statement, values)
+        names = [str(name) for name in found.keys()]  # noqa: SIM118  # a result, no mapping
+        rows = [dict(zip(names, row, strict=True)) for row in found]
         if len(rows) > max(rows_max, ROWS_MAX):
             raise StoreError(f"expected at most {ROWS_MAX} rows in one answer, got more")
         return rows
+
+    def find_rows(self, table: Table, *order: str, **equal: Any) -> list[Row]:
+        """The tenant's rows in which columns have values; ``order`` as in ``rows_where``.
+
+        Raises
+        ------
+        StoreError
+            If they are more than ``ROWS_MAX``: never a part.
+        """
+        return self._found(table, order, equal, 0)
+
+    def find_row(self, table: Table, *order: str, **equal: Any) -> Row | None:
+        """The first of this tenant's rows in which columns have values, if there is one."""
+        return next(iter(self._found(table, order, equal, 1)), None)
+
+    def lock_row(self, table: Table, **equal: Any) -> Row | None:
+        """The same, locked until the transaction ends.
+
+        SQLite has no FOR UPDATE; there BEGIN IMMEDIATE already holds the only writer.
+        """
+        return next(iter(self._found(table, (), equal, 1, lock=True)), None)
+
+    def find_value(self, table: Table, column: str, **equal: Any) -> Any:
+        """One column of this tenant's row in which columns have values; None without one."""
+        self.flush()
+        question = value_where(table, column, tuple(equal))
+        return self.connection.execute(question, equals(self.tenant_id, equal)).scalar()
+
+    def _found(
+        self, table: Table, order: tuple[str, ...], equal: Row, rows_max: int, *, lock: bool = False
+    ) -> list[Row]:
+        question = rows_where(table, tuple(equal), order, lock=lock)
+        values = {**equals(self.tenant_id, equal), LIMIT: rows_max or ROWS_MAX + 1}
+        return self._answered(question, values, rows_max)
 
     def stream(
         self, statement: Select[Any], rows_each: int = STREAM_ROWS
@@ -195,7 +246,7 @@ class Tx:
     def insert(self, table: Table, **values: Any) -> None:
         """Add one row of this tenant."""
         self._touch(table)
-        self.connection.execute(table.insert().values(tenant_id=self.tenant_id, **values))
+        self.connection.execute(table.insert(), {"tenant_id": self.tenant_id, **values})
 
     def insert_many(self, table: Table, rows: list[dict[str, Any]]) -> None:
         """Add rows of this tenant at once."""
@@ -210,16 +261,11 @@ class Tx:
     def _change_many(self, table: Table, pairs: list[tuple[Row, Row]]) -> None:
         """Change rows that are found by the same columns and change in the same ones."""
         key, values = pairs[0]
-        where = [table.c[name] == bindparam(f"at_{name}") for name in key]
-        statement = (
-            table.update()
-            .where(table.c.tenant_id == self.tenant_id, *where)
-            .values({name: bindparam(f"to_{name}") for name in values})
-        )
+        statement = changed_where(table, tuple(key), tuple(values))
         self.connection.execute(
             statement,
             [
-                {f"at_{n}": v for n, v in at.items()} | {f"to_{n}": v for n, v in to.items()}
+                equals(self.tenant_id, at) | {f"to_{n}": v for n, v in to.items()}
                 for at, to in pairs
             ],
         )
@@ -227,28 +273,23 @@ class Tx:
     def insert_new(self, table: Table, **values: Any) -> bool:
         """Add one row unless its key is taken; whether it was added."""
         self._touch(table)
-        insert = self._insert(table).values(tenant_id=self.tenant_id, **values)
-        return bool(self.connection.execute(insert.on_conflict_do_nothing()).rowcount)
+        added = added_unless_there(table, self.connection.dialect.name)
+        row = {"tenant_id": self.tenant_id, **values}
+        return bool(self.connection.execute(added, row).rowcount)
 
     def insert_many_new(self, table: Table, rows: list[Row]) -> None:
         """Add rows of this tenant at once, but for those whose key is taken."""
         if rows:
             self._touch(table)
             tenant = {"tenant_id": self.tenant_id}
-            insert = self._insert(table).on_conflict_do_nothing()
-            self.connection.execute(insert, [{**tenant, **row} for row in rows])
+            added = added_unless_there(table, self.connection.dialect.name)
+            self.connection.execute(added, [{**tenant, **row} for row in rows])
 
     def upsert(self, table: Table, **values: Any) -> None:
         """Add one row, or replace what stands under its key."""
         self._touch(table)
-        key = [column.name for column in table.primary_key.columns]
-        insert = self._insert(table).values(tenant_id=self.tenant_id, **values)
-        changed = {name: value for name, value in values.items() if name not in key}
-        self.connection.execute(insert.on_conflict_do_update(index_elements=key, set_=changed))
-
-    def _insert(self, table: Table) -> Any:
-        dialect = postgresql if self.connection.dialect.name == "postgresql" else sqlite
-        return dialect.insert(table)
+        put = added_or_renewed(table, self.connection.dialect.name, tuple(values))
+        self.connection.execute(put, {"tenant_id": self.tenant_id, **values})
 
 
 @dataclass(frozen=True, slots=True)

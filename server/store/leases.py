@@ -78,7 +78,7 @@ def find(tx: Tx, lease_id: str) -> SignedLease | None:
     return tx.recall(
         leases,
         ("lease", lease_id),
-        lambda: next(iter(_leases(tx, leases.c.lease_id == lease_id)), None),
+        lambda: next(iter(_equal(tx, lease_id=lease_id)), None),
     )
 
 
@@ -96,33 +96,24 @@ def stream(tx: Tx) -> Iterator[SignedLease]:
 
 def of_line(tx: Tx, line_id: str) -> tuple[SignedLease, ...]:
     """The leases of one line, onboarding leases aside."""
-    return tx.recall(leases, ("line", line_id), lambda: _leases(tx, leases.c.line_id == line_id))
+    return tx.recall(leases, ("line", line_id), lambda: _equal(tx, line_id=line_id))
 
 
 def onboarding(tx: Tx, station: str, product_id: str) -> tuple[SignedLease, ...]:
     """A station's onboarding leases for a product that were not given back."""
-    return _leases(
-        tx,
-        leases.c.kind == LeaseKind.ONBOARDING.value,
-        leases.c.station == station,
-        leases.c.product_id == product_id,
-        leases.c.closed_at_ms.is_(None),
-    )
+    found = onboarding_of(tx, station)
+    return tuple(each for each in found if each.lease.product_id == product_id)
 
 
 def onboarding_of(tx: Tx, station: str) -> tuple[SignedLease, ...]:
     """A station's onboarding leases that were not given back, for any product."""
-    return _leases(
-        tx,
-        leases.c.kind == LeaseKind.ONBOARDING.value,
-        leases.c.station == station,
-        leases.c.closed_at_ms.is_(None),
-    )
+    found = _equal(tx, kind=LeaseKind.ONBOARDING.value, station=station)
+    return tuple(each for each in found if each.closed_at_ms is None)
 
 
 def of_station(tx: Tx, station: str) -> tuple[SignedLease, ...]:
     """Every lease of a station, by id."""
-    return _leases(tx, leases.c.station == station)
+    return _equal(tx, station=station)
 
 
 def book(tx: Tx, signed: SignedLease) -> LeaseBook:
@@ -130,8 +121,8 @@ def book(tx: Tx, signed: SignedLease) -> LeaseBook:
     lease_id = signed.lease.lease_id
 
     def ask() -> dict[str, Draw]:
-        where = (drawdowns.c.tenant_id == tx.tenant_id, drawdowns.c.lease_id == lease_id)
-        return {row["draw_id"]: _draw(row) for row in tx.rows(select(drawdowns).where(*where))}
+        rows = tx.find_rows(drawdowns, lease_id=lease_id)
+        return {row["draw_id"]: _draw(row) for row in rows}
 
     draws = tx.recall(drawdowns, ("lease", lease_id), ask)
     return LeaseBook(signed.lease, draws, closed=signed.closed_at_ms is not None)
@@ -182,6 +173,10 @@ def _leases(tx: Tx, *where: ColumnElement[bool]) -> tuple[SignedLease, ...]:
     return tuple(_signed(row) for row in tx.rows(question.order_by(leases.c.lease_id)))
 
 
+def _equal(tx: Tx, **equal: str) -> tuple[SignedLease, ...]:
+    return tuple(_signed(row) for row in tx.find_rows(leases, "lease_id", **equal))
+
+
 def _signed(row: Mapping[str, Any]) -> SignedLease:
     return read_as(SignedLease, {**row, "lease": decode(Lease, dict(row))})
 
@@ -193,8 +188,7 @@ def put_draw(tx: Tx, drawing: Drawing) -> None:
 
 def find_draw(tx: Tx, draw_id: str) -> Drawing | None:
     """The drawdown with that id, if there is one."""
-    where = (drawdowns.c.tenant_id == tx.tenant_id, drawdowns.c.draw_id == draw_id)
-    row = tx.row(select(drawdowns).where(*where))
+    row = tx.find_row(drawdowns, draw_id=draw_id)
     return _drawing(row) if row else None
 
 
@@ -202,9 +196,7 @@ def draws_of_line(tx: Tx, line_id: str) -> tuple[Drawing, ...]:
     """A line's drawdowns, oldest first."""
 
     def ask() -> tuple[Drawing, ...]:
-        where = (drawdowns.c.tenant_id == tx.tenant_id, drawdowns.c.line_id == line_id)
-        question = select(drawdowns).where(*where)
-        rows = tx.rows(question.order_by(drawdowns.c.at_ms, drawdowns.c.draw_id))
+        rows = tx.find_rows(drawdowns, "at_ms", "draw_id", line_id=line_id)
         return tuple(_drawing(row) for row in rows)
 
     return tx.recall(drawdowns, ("line", line_id), ask)

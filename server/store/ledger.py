@@ -78,8 +78,7 @@ def post(tx: Tx, writer: str, entry: Entry) -> bool:
 
 def chain_end(tx: Tx, writer: str) -> tuple[int, str]:
     """The number and the hash of a writer's last entry; 0 and ``GENESIS`` if there is none."""
-    where = (ledger_entries.c.tenant_id == tx.tenant_id, ledger_entries.c.writer == writer)
-    last = tx.row(select(ledger_entries).where(*where).order_by(ledger_entries.c.seq.desc()))
+    last = tx.find_row(ledger_entries, "-seq", writer=writer)
     return (last["seq"], last["hash"]) if last else (0, GENESIS)
 
 
@@ -141,12 +140,8 @@ def _known(tx: Tx, entry: Entry, content: str) -> bool:
 
 def has_cause(tx: Tx, cause_id: str, kind: EntryKind) -> bool:
     """Whether an operation has posted an entry of a kind."""
-    where = (
-        ledger_entries.c.tenant_id == tx.tenant_id,
-        ledger_entries.c.cause_id == cause_id,
-        ledger_entries.c.kind == kind.value,
-    )
-    return tx.row(select(ledger_entries.c.entry_id).where(*where)) is not None
+    found = tx.find_value(ledger_entries, "entry_id", cause_id=cause_id, kind=kind.value)
+    return found is not None
 
 
 def entries(tx: Tx) -> tuple[PostedEntry, ...]:
@@ -270,8 +265,7 @@ def add_repayment(tx: Tx, repayment: Repayment) -> None:
 
 def find_repayment(tx: Tx, repayment_id: str) -> Repayment | None:
     """The repayment with that id, if it is known."""
-    where = (repayments.c.tenant_id == tx.tenant_id, repayments.c.repayment_id == repayment_id)
-    row = tx.row(select(repayments).where(*where))
+    row = tx.find_row(repayments, repayment_id=repayment_id)
     return read_as(Repayment, row) if row else None
 
 
@@ -279,7 +273,7 @@ def repayments_of(tx: Tx, line_id: str) -> tuple[Repayment, ...]:
     """A line's repayments, by date of effect."""
 
     def ask() -> tuple[Repayment, ...]:
-        found = tx.rows(_repayments(tx, repayments.c.line_id == line_id))
+        found = tx.find_rows(repayments, "effective_on", "at_ms", line_id=line_id)
         return tuple(read_as(Repayment, row) for row in found)
 
     return tx.recall(repayments, line_id, ask)

@@ -79,16 +79,8 @@ class SetAside:
 
 def lock_inbound(tx: Tx, name: LogName) -> InboundLog:
     """The state of a writer's log, locked until the transaction ends."""
-    tx.insert_new(
-        inbound_logs,
-        writer=name.writer,
-        log=name.log.value,
-        stream=name.stream,
-        high_water=0,
-        head=GENESIS,
-        quarantine_reason="",
-    )
-    row = tx.row(select(inbound_logs).where(*_inbound_key(tx, name)).with_for_update())
+    tx.insert_new(inbound_logs, **_log(name), high_water=0, head=GENESIS, quarantine_reason="")
+    row = tx.lock_row(inbound_logs, **_log(name))
     if row is None:
         raise AssertionError(f"{name} was just written")
     return read_as(InboundLog, row)
@@ -105,8 +97,11 @@ def move_inbound(tx: Tx, name: LogName, high_water: int, head: str) -> None:
 
 def high_water(tx: Tx, name: LogName) -> int:
     """How far a writer's log was received; 0 if nothing was."""
-    question = select(inbound_logs.c.high_water).where(*_inbound_key(tx, name))
-    return tx.recall(inbound_logs, ("high", name), lambda: int(tx.scalar(question) or 0))
+
+    def ask() -> int:
+        return int(tx.find_value(inbound_logs, "high_water", **_log(name)) or 0)
+
+    return tx.recall(inbound_logs, ("high", name), ask)
 
 
 def quarantine_writer(tx: Tx, writer: str, reason: str) -> None:
@@ -117,13 +112,12 @@ def quarantine_writer(tx: Tx, writer: str, reason: str) -> None:
 
 def quarantine_reason(tx: Tx, writer: str) -> str:
     """Why nothing is taken from a writer; empty if all is well."""
-    where = (
-        inbound_logs.c.tenant_id == tx.tenant_id,
-        inbound_logs.c.writer == writer,
-        inbound_logs.c.quarantine_reason != "",
-    )
-    question = select(inbound_logs.c.quarantine_reason).where(*where)
-    return tx.recall(inbound_logs, ("reason", writer), lambda: str(tx.scalar(question) or ""))
+
+    def ask() -> str:
+        found = tx.find_rows(inbound_logs, writer=writer)
+        return next((each for row in found if (each := str(row["quarantine_reason"]))), "")
+
+    return tx.recall(inbound_logs, ("reason", writer), ask)
 
 
 def release_writer(tx: Tx, writer: str) -> None:
@@ -140,7 +134,7 @@ def inbound(tx: Tx) -> tuple[InboundLog, ...]:
 
 def add_inbound(tx: Tx, name: LogName, run: Sequence[InboundRecord]) -> None:
     """Keep records as received; they can never be changed."""
-    log = {"writer": name.writer, "log": name.log.value, "stream": name.stream}
+    log = _log(name)
     tx.insert_many(inbound_records, [{**log, **_inbound_row(kept)} for kept in run])
 
 
@@ -155,8 +149,7 @@ def _inbound_row(kept: InboundRecord) -> dict[str, Any]:
 
 def inbound_hash(tx: Tx, name: LogName, seq: int) -> str:
     """The hash of a received record; ``GENESIS`` for 0."""
-    where = (*_record_key(tx, name), inbound_records.c.seq == seq)
-    return str(tx.scalar(select(inbound_records.c.hash).where(*where)) or GENESIS)
+    return str(tx.find_value(inbound_records, "hash", **_log(name), seq=seq) or GENESIS)
 
 
 def inbound_run(tx: Tx, name: LogName, after: int, rows_max: int) -> tuple[InboundRecord, ...]:
@@ -195,6 +188,10 @@ def _inbound_key(tx: Tx, name: LogName) -> tuple[ColumnElement[bool], ...]:
         inbound_logs.c.log == name.log.value,
         inbound_logs.c.stream == name.stream,
     )
+
+
+def _log(name: LogName) -> dict[str, str]:
+    return {"writer": name.writer, "log": name.log.value, "stream": name.stream}
 
 
 def _record_key(tx: Tx, name: LogName) -> tuple[ColumnElement[bool], ...]:
@@ -304,8 +301,7 @@ def lock_outbound(tx: Tx, station: str) -> OutboundLog:
 
     def ask() -> OutboundLog:
         tx.insert_new(outbound_logs, station=station, high_water=0, head=GENESIS, acknowledged=0)
-        where = (outbound_logs.c.tenant_id == tx.tenant_id, outbound_logs.c.station == station)
-        row = tx.row(select(outbound_logs).where(*where).with_for_update())
+        row = tx.lock_row(outbound_logs, station=station)
         if row is None:
             raise AssertionError(f"the log for {station} was just written")
         return read_as(OutboundLog, row)
@@ -352,12 +348,10 @@ def outbound(tx: Tx) -> tuple[OutboundLog, ...]:
 
 def outbound_hash(tx: Tx, station: str, seq: int) -> str | None:
     """The hash of a record of the centre's log; ``GENESIS`` for 0, None if there is none."""
-    where = (
-        outbound_records.c.tenant_id == tx.tenant_id,
-        outbound_records.c.station == station,
-        outbound_records.c.seq == seq,
-    )
-    return GENESIS if seq == 0 else tx.scalar(select(outbound_records.c.hash).where(*where))
+    if seq == 0:
+        return GENESIS
+    found: str | None = tx.find_value(outbound_records, "hash", station=station, seq=seq)
+    return found
 
 
 def outbound_run(

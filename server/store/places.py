@@ -35,8 +35,7 @@ def of_guests(tx: Tx, line_id: str) -> tuple[Place, ...]:
     """The stations besides its own where a line is drawn, by name."""
 
     def ask() -> tuple[Place, ...]:
-        where = (line_stations.c.tenant_id == tx.tenant_id, line_stations.c.line_id == line_id)
-        rows = tx.rows(select(line_stations).where(*where).order_by(line_stations.c.station))
+        rows = tx.find_rows(line_stations, "station", line_id=line_id)
         return tuple(Place(row["station"], row["share_ppm"]) for row in rows)
 
     return tx.recall(line_stations, line_id, ask)

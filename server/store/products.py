@@ -107,8 +107,7 @@ def by_policy(tx: Tx, policy_version: str) -> Product | None:
     """The product exactly as a decision or a movement cites it, if it is known."""
 
     def ask() -> Product | None:
-        where = (products.c.tenant_id == tx.tenant_id, products.c.policy_version == policy_version)
-        row = tx.row(select(products).where(*where))
+        row = tx.find_row(products, policy_version=policy_version)
         return _parsed(row["content"]) if row else None
 
     return tx.recall(products, ("policy", policy_version), ask)

@@ -77,7 +77,7 @@ def put_site(tx: Tx, site: Site) -> None:
 
 def site(tx: Tx, name: str) -> Site | None:
     """The site of that name, if there is one."""
-    row = tx.row(select(sites).where(sites.c.tenant_id == tx.tenant_id, sites.c.site == name))
+    row = tx.find_row(sites, site=name)
     return read_as(Site, row) if row else None
 
 
@@ -114,8 +114,7 @@ def find_station(tx: Tx, name: str) -> Station | None:
     """The station of that name, if it is enrolled."""
 
     def ask() -> Station | None:
-        where = (stations.c.tenant_id == tx.tenant_id, stations.c.name == name)
-        row = tx.row(select(stations).where(*where))
+        row = tx.find_row(stations, name=name)
         return read_as(Station, row) if row else None
 
     return tx.recall(stations, name, ask)
@@ -123,8 +122,7 @@ def find_station(tx: Tx, name: str) -> Station | None:
 
 def station_of_key(tx: Tx, key_id: str) -> Station | None:
     """The station that was enrolled with that key, if any."""
-    where = (stations.c.tenant_id == tx.tenant_id, stations.c.key_id == key_id)
-    row = tx.row(select(stations).where(*where))
+    row = tx.find_row(stations, key_id=key_id)
     return read_as(Station, row) if row else None
 
 
@@ -151,17 +149,15 @@ def all_stations(tx: Tx) -> tuple[Station, ...]:
 
 def station_seen(tx: Tx, name: str, at_ms: int, clock_offset_ms: int | None) -> None:
     """Note when a station was last heard, and how far its clock was off."""
-    where = (stations.c.tenant_id == tx.tenant_id, stations.c.name == name)
     seen: dict[str, int] = {"seen_at_ms": at_ms}
     if clock_offset_ms is not None:
         seen["clock_offset_ms"] = clock_offset_ms
-    tx.run(stations.update().where(*where).values(**seen))
+    tx.change_row(stations, {"name": name}, seen)
 
 
 def station_swept(tx: Tx, name: str, day: str) -> None:
     """Note the day on which a station's lines were looked through."""
-    where = (stations.c.tenant_id == tx.tenant_id, stations.c.name == name)
-    tx.run(stations.update().where(*where).values(swept_on=day))
+    tx.change_row(stations, {"name": name}, {"swept_on": day})
 
 
 def put_satellite(tx: Tx, identity: Identity, at_ms: int) -> bool:
@@ -201,8 +197,7 @@ def find_farmer(tx: Tx, farmer_id: str) -> Farmer | None:
     """The farmer with that id, if registered."""
 
     def ask() -> Farmer | None:
-        where = (farmers.c.tenant_id == tx.tenant_id, farmers.c.farmer_id == farmer_id)
-        row = tx.row(select(farmers).where(*where))
+        row = tx.find_row(farmers, farmer_id=farmer_id)
         return read_as(Farmer, row) if row else None
 
     return tx.recall(farmers, ("farmer", farmer_id), ask)
@@ -231,9 +226,11 @@ def all_farmers(tx: Tx) -> tuple[Farmer, ...]:
 
 def farmer_site(tx: Tx, farmer_id: str) -> Site | None:
     """The site that a farmer belongs to."""
-    where = (farmers.c.tenant_id == tx.tenant_id, farmers.c.farmer_id == farmer_id)
-    question = select(farmers.c.site).where(*where)
-    name = tx.recall(farmers, ("site", farmer_id), lambda: str(tx.scalar(question) or ""))
+
+    def ask() -> str:
+        return str(tx.find_value(farmers, "site", farmer_id=farmer_id) or "")
+
+    name = tx.recall(farmers, ("site", farmer_id), ask)
     return tx.recall(sites, name, lambda: site(tx, name)) if name else None
 
 
@@ -246,8 +243,7 @@ def find_subject(tx: Tx, subject_id: str) -> Subject | None:
     """The subject with that id, if registered."""
 
     def ask() -> Subject | None:
-        where = (subjects.c.tenant_id == tx.tenant_id, subjects.c.subject_id == subject_id)
-        row = tx.row(select(subjects).where(*where))
+        row = tx.find_row(subjects, subject_id=subject_id)
         return _subject(row) if row else None
 
     return tx.recall(subjects, ("subject", subject_id), ask)
@@ -283,8 +279,7 @@ def all_subjects(tx: Tx) -> tuple[PlacedSubject, ...]:
 
 def subjects_of(tx: Tx, farmer_id: str) -> tuple[Subject, ...]:
     """A farmer's subjects, by id."""
-    where = (subjects.c.tenant_id == tx.tenant_id, subjects.c.farmer_id == farmer_id)
-    rows = tx.rows(select(subjects).where(*where).order_by(subjects.c.subject_id))
+    rows = tx.find_rows(subjects, "subject_id", farmer_id=farmer_id)
     return tuple(_subject(row) for row in rows)
 
 
@@ -292,8 +287,7 @@ def herds_on(tx: Tx, pasture_id: str) -> tuple[Subject, ...]:
     """The herds that graze on a pasture."""
 
     def ask() -> tuple[Subject, ...]:
-        where = (subjects.c.tenant_id == tx.tenant_id, subjects.c.pasture_id == pasture_id)
-        return tuple(_subject(row) for row in tx.rows(select(subjects).where(*where)))
+        return tuple(_subject(row) for row in tx.find_rows(subjects, pasture_id=pasture_id))
 
     return tx.recall(subjects, ("herds", pasture_id), ask)
 
@@ -381,8 +375,7 @@ def find_dossier(tx: Tx, farmer_id: str) -> Dossier | None:
     """What is known of a farmer for scoring, if anything."""
 
     def ask() -> Dossier | None:
-        where = (dossiers.c.tenant_id == tx.tenant_id, dossiers.c.farmer_id == farmer_id)
-        row = tx.row(select(dossiers).where(*where))
+        row = tx.find_row(dossiers, farmer_id=farmer_id)
         return _dossier(row) if row else None
 
     return tx.recall(dossiers, farmer_id, ask)
