@@ -11,7 +11,17 @@ from collections.abc import Sequence
 
 from core.wire.registry import SubjectKind
 from server.services.centre import Work
-from server.store import agreements, bounces, evidence, leases, ledger, lines, places, registry
+from server.store import (
+    agreements,
+    bounces,
+    evidence,
+    leases,
+    ledger,
+    lines,
+    payouts,
+    places,
+    registry,
+)
 from server.store.lines import Line
 
 
@@ -41,6 +51,7 @@ def read_lines(work: Work, found: Sequence[Line]) -> None:
     onboarding = sorted({line.onboarding_lease_id for line in found} - {""})
     leases.learn_leases(tx, line_ids, onboarding)
     ledger.learn_repayments(tx, line_ids)
+    payouts.learn_undone(tx, line_ids)
     bounces.learn(tx, line_ids)
     agreements.learn_last(tx, [line.application_id for line in found])
 

@@ -27,10 +27,12 @@ from core.lending.books import (
 )
 from core.lending.facts import Fact, FactKind
 from core.lending.ledger import Entry, EntryKind, EntryLine, transfer
+from core.lending.payout import PayeeKind
 from core.shape import encode
 from core.units import civil_date
 from core.wire.evidence import Stage
 from core.wire.registry import SubjectKind
+from server.services import paying
 from server.services.agreements import Event, report
 from server.services.centre import Centre, RequestError, Work
 from server.services.downlink import send_status
@@ -77,10 +79,13 @@ def post_drawdown(work: Work, drawing: Drawing) -> int:
         What left ``suspense/<line>`` for the line by it [minor units].
     """
     currency, suspended = drawing.currency, _suspended(work, drawing)
-    source = suspense_account(drawing.line_id) if suspended else _paid_from(work, drawing)
+    payee = _payee(work, drawing)
+    source = suspense_account(drawing.line_id) if suspended else _paid_from(drawing, payee)
     when = (drawing.effective_on, draw_fact(drawing.draw_id))
     drawn = transfer(principal_account(drawing.line_id), source, currency, drawing.amount_minor)
     _post(work, drawing.writer, EntryKind.DRAWDOWN, when, drawn)
+    if payee is not None and not suspended:
+        paying.make(work, drawing, payee)
     if drawing.fee_minor:
         fee = transfer(fee_account(drawing.line_id), "income/fee", currency, drawing.fee_minor)
         _post(work, drawing.writer, EntryKind.FEE, when, fee)
@@ -90,11 +95,17 @@ def post_drawdown(work: Work, drawing: Drawing) -> int:
     return drawing.amount_minor if suspended else 0
 
 
-def _paid_from(work: Work, drawing: Drawing) -> str:
-    """The till that paid a draw out; a voucher's is owed to its supplier, and no till's."""
-    product = priced_by(work.tx, lines.get(work.tx, drawing.line_id))
-    pays = product.pays
-    return f"payable/supplier/{pays}" if pays else f"cash/{drawing.writer}"
+def _payee(work: Work, drawing: Drawing) -> tuple[PayeeKind, str] | None:
+    """Whom a rail pays a draw to; None where a till has paid it out."""
+    line = lines.get(work.tx, drawing.line_id)
+    return paying.payee_of(priced_by(work.tx, line), line.farmer_id)
+
+
+def _paid_from(drawing: Drawing, payee: tuple[PayeeKind, str] | None) -> str:
+    """The till that paid a draw out; what a rail pays is owed to its payee, and no till's."""
+    if payee is None:
+        return f"cash/{drawing.writer}"
+    return paying.owed_account(*payee, drawing.line_id)
 
 
 def post_suspense(work: Work, drawing: Drawing) -> None:
@@ -131,6 +142,11 @@ def take_repayment(
         If the id is known with other content.
     """
     return centre.write(lambda work: _take_repayment(work, request, cashier))
+
+
+def book_repayment(work: Work, request: RepaymentRequest, cashier: Actor) -> tuple[Repayment, bool]:
+    """The same within a transaction that is open."""
+    return _take_repayment(work, request, cashier)
 
 
 def _take_repayment(

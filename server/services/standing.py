@@ -12,19 +12,20 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from core.lending.account import Account, Amounts, Asked, account, ahead
-from core.lending.agreed import draw_facts
+from core.lending.agreed import draw_fact, draw_facts, fee_fact
 from core.lending.agreement import AgreementEvent
-from core.lending.books import bounce_fact, repayment_fact
+from core.lending.books import PAYOUT_CAUSE, bounce_fact, repayment_fact
 from core.lending.facts import Fact, FactKind, reversal_of
 from core.lending.lease import DrawState, LeaseBook, headroom_minor
 from core.lending.product import Product
 from core.lending.relief import Relief, planned
 from core.lending.terms import RepaymentTerms
 from core.shape import decode
-from server.store import agreements, bounces, leases, ledger, lines, products, registry
+from server.store import agreements, bounces, leases, ledger, lines, payouts, products, registry
 from server.store.bounces import KeptBounce
 from server.store.engine import Tx
 from server.store.lines import Line
+from server.store.payouts import Payout
 
 
 def suspense_account(line_id: str) -> str:
@@ -65,7 +66,12 @@ class LineStanding:
     @property
     def outstanding_minor(self) -> int:
         """The principal that counts against the limit, on whatever day it was drawn."""
-        drawn = [fact for fact in self.facts if fact.kind is FactKind.DRAWDOWN]
+        undone = {fact.reverses for fact in self.facts if fact.reverses}
+        drawn = [
+            fact
+            for fact in self.facts
+            if fact.kind is FactKind.DRAWDOWN and fact.fact_id not in undone
+        ]
         all_stands = not any(fact.kind is FactKind.REPAYMENT for fact in self.facts)
         if all_stands and not self.terms.capitalises:
             return sum(fact.amount_minor for fact in drawn)
@@ -136,14 +142,25 @@ def relief_of(tx: Tx, line: Line) -> Relief | None:
 
 
 def facts_of(tx: Tx, line: Line) -> tuple[Fact, ...]:
-    """What happened to a line: posted draws with their fees, repayments, and what bounced."""
+    """What happened to a line: posted draws with their fees, repayments, and what came back."""
     drawn: list[Fact] = []
     for draw in leases.draws_of_line(tx, line.line_id):
         if draw.state is DrawState.POSTED:
             on = date.fromisoformat(draw.effective_on)
             drawn += draw_facts(draw.draw_id, on, draw.amount_minor, draw.fee_minor)
     repaid = _repaid(ledger.repayments_of(tx, line.line_id))
-    return (*drawn, *repaid, *_bounced(repaid, bounces.of_line(tx, line.line_id)))
+    bounced = _bounced(repaid, bounces.of_line(tx, line.line_id))
+    return (*drawn, *repaid, *bounced, *_undone(drawn, payouts.undone_of(tx, line.line_id)))
+
+
+def _undone(drawn: Sequence[Fact], found: Sequence[Payout]) -> tuple[Fact, ...]:
+    """Reversals of the draws, and their fees, whose money came back or never left."""
+    return tuple(
+        reversal_of(fact, f"{PAYOUT_CAUSE}{each.payout_id}/undoes/{fact.fact_id}")
+        for each in found
+        for fact in drawn
+        if fact.fact_id in (draw_fact(each.draw_id), fee_fact(each.draw_id))
+    )
 
 
 def _repaid(found: Sequence[ledger.Repayment]) -> tuple[Fact, ...]:
