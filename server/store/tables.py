@@ -259,7 +259,13 @@ store_receipts = _table(
     "store_receipts", ("receipt_id",), _text("receipt_id"), _text("subject_id"), _text("way"),
     _count("kg"), _text("effective_on"), _text("source"), _count("at_ms"), _text("actor"),
 )  # fmt: skip
+farm_papers = _table(
+    "farm_papers", ("paper_id",), _text("paper_id"), _text("subject_id"), _text("kind"),
+    _count("amount_minor"), _text("currency"), _count("heads"), _text("effective_on"),
+    _text("source"), _text("voids"), _count("at_ms"), _text("actor"),
+)  # fmt: skip
 _index(store_receipts, "subject_id")
+_index(farm_papers, "subject_id")
 
 # Reviews of the whole book, and how it is spread.
 book_reviews = _table(
@@ -333,6 +339,6 @@ _index(day_roots, "day", unique=True)
 APPEND_ONLY = (
     ledger_entries, ledger_lines, movements, applications, decisions, consents, evidence,
     inbound_records, outbound_records, audit, signed_heads, day_roots, book_rules,
-    agreement_steps, data_uses, accesses, store_receipts, exposure_snapshots,
+    agreement_steps, data_uses, accesses, store_receipts, farm_papers, exposure_snapshots,
     *BESIDE_APPEND_ONLY, *CASH_APPEND_ONLY, *PAYOUT_APPEND_ONLY, *TRADE_APPEND_ONLY,
 )  # fmt: skip

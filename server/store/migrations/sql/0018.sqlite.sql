@@ -1,0 +1,28 @@
+CREATE TABLE farm_papers (
+  tenant_id TEXT NOT NULL,
+  paper_id TEXT NOT NULL,
+  subject_id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  amount_minor BIGINT NOT NULL,
+  currency TEXT NOT NULL,
+  heads BIGINT NOT NULL,
+  effective_on TEXT NOT NULL,
+  source TEXT NOT NULL,
+  voids TEXT NOT NULL,
+  at_ms BIGINT NOT NULL,
+  actor TEXT NOT NULL,
+  CONSTRAINT ck_farm_papers_amount_minor_whole CHECK (typeof(amount_minor) IN ('integer', 'null')),
+  CONSTRAINT pk_farm_papers PRIMARY KEY (tenant_id, paper_id)
+);
+--
+CREATE INDEX ix_farm_papers_subject_id ON farm_papers (tenant_id, subject_id);
+--
+CREATE TRIGGER farm_papers_no_update BEFORE UPDATE ON farm_papers
+BEGIN
+  SELECT RAISE(ABORT, 'farm_papers is append-only: UPDATE is refused');
+END;
+--
+CREATE TRIGGER farm_papers_no_delete BEFORE DELETE ON farm_papers
+BEGIN
+  SELECT RAISE(ABORT, 'farm_papers is append-only: DELETE is refused');
+END;
