@@ -1,29 +1,23 @@
-"""The door to interpret-core and scikit-learn: fit, and hand back plain shapes.
+"""The door to interpret-core: fit, and hand back plain shapes.
 
 The model is an explainable boosting machine (Lou et al. 2013, doi:10.1145/2487575.2487579):
-monotone shapes first, then a few surfaces on what they leave. Beside it stand the
-challengers that it is measured against. Both libraries are loaded on first use,
-for a server that only scores never needs them.
+monotone shapes first, then a few surfaces on what they leave. The library is loaded
+on first use, for a server that only scores never needs it.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from core.scoring.features import Direction, FeatureDefinition
+from core.scoring.features import FeatureDefinition
 from server.training.catalogue import TrainingTerms
+from server.training.matrix import RISK_SIGN, Matrix, inputs_of, outcomes_of, weights_of
 from server.training.shapes import Additive, Shape, Surface
 from server.training.table import Loan
 
-Matrix = npt.NDArray[np.float64]
-Ranker = Callable[[Sequence[Loan]], list[float]]
-_SIGN = {Direction.SAFER: -1, Direction.RISKIER: 1, Direction.FREE: 0}
 _ROUNDS_MAX = 4000
 _LEARNING_RATE = 0.05
 _PAIR_LEARNING_RATE = 0.03
@@ -46,14 +40,14 @@ def fit_additive(
         Chooses the bags; the same loans and seed give the same model.
     """
     names = [definition.name for definition in features]
-    inputs, outcome = _matrix(loans, names), _outcomes(loans)
+    inputs, outcome, weights = inputs_of(loans, names), outcomes_of(loans), weights_of(loans)
     mains = _machine(terms, seed, max_bins=terms.bins_max, learning_rate=_LEARNING_RATE)
     mains.set_params(
         feature_names=names,
         interactions=0,
-        monotone_constraints=[_SIGN[definition.direction] for definition in features],
+        monotone_constraints=[RISK_SIGN[definition.direction] for definition in features],
     )
-    _fit(mains, inputs, outcome)
+    _fit(mains, inputs, outcome, weights)
     shapes = tuple(_shape(mains, position, names) for position in range(len(names)))
     intercept = float(mains.intercept_[0])
     if not (with_pairs and terms.pairs_max):
@@ -62,54 +56,9 @@ def fit_additive(
     pairs.set_params(feature_names=names, interactions=terms.pairs_max, exclude="mains")
     # interpret-core fits no surface on a monotone feature; directions are restored
     # on the sum when it is rounded.
-    _fit(pairs, inputs, outcome, mains.decision_function(inputs))
+    _fit(pairs, inputs, outcome, weights, mains.decision_function(inputs))
     surfaces = tuple(_surface(pairs, i, names) for i in range(len(pairs.term_features_)))
     return Additive(intercept + float(pairs.intercept_[0]), shapes, surfaces)
-
-
-def fit_logistic(loans: Sequence[Loan], features: Sequence[FeatureDefinition]) -> Ranker:
-    """A logistic regression on standardised values, medians where one is missing."""
-    from sklearn.impute import SimpleImputer  # noqa: PLC0415 - heavy, and only for training
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
-    from sklearn.pipeline import make_pipeline  # noqa: PLC0415
-    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
-
-    names = [definition.name for definition in features]
-    model = make_pipeline(
-        SimpleImputer(strategy="median", add_indicator=True),
-        StandardScaler(),
-        LogisticRegression(max_iter=500),
-    )
-    model.fit(_matrix(loans, names), _outcomes(loans))
-    return lambda some: [float(x) for x in model.decision_function(_matrix(some, names))]
-
-
-def fit_trees(loans: Sequence[Loan], features: Sequence[FeatureDefinition], seed: int) -> Ranker:
-    """Monotone boosted trees: the challenger that stays at the centre."""
-    from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415 - heavy
-
-    names = [definition.name for definition in features]
-    model = HistGradientBoostingClassifier(
-        learning_rate=0.06,
-        max_iter=200,
-        max_leaf_nodes=8,
-        l2_regularization=1.0,
-        early_stopping=True,
-        monotonic_cst=[_SIGN[definition.direction] for definition in features],
-        random_state=seed,
-    )
-    model.fit(_matrix(loans, names), _outcomes(loans))
-    return lambda some: [float(x) for x in model.decision_function(_matrix(some, names))]
-
-
-def _matrix(loans: Sequence[Loan], names: Sequence[str]) -> Matrix:
-    """(loan, feature) float64; the trainers' own mark for missing is NaN."""
-    rows = [[loan.values.get(name, math.nan) for name in names] for loan in loans]
-    return np.asarray(rows, dtype=np.float64)
-
-
-def _outcomes(loans: Sequence[Loan]) -> npt.NDArray[np.int64]:
-    return np.asarray([loan.defaulted for loan in loans], dtype=np.int64)
 
 
 def _machine(terms: TrainingTerms, seed: int, max_bins: int, learning_rate: float) -> Any:
@@ -130,11 +79,11 @@ def _machine(terms: TrainingTerms, seed: int, max_bins: int, learning_rate: floa
     )
 
 
-def _fit(machine: Any, inputs: Matrix, outcome: Any, before: Any = None) -> None:
+def _fit(machine: Any, inputs: Matrix, outcome: Any, weights: Any, before: Any = None) -> None:
     with warnings.catch_warnings():
         # It warns that its own plots cannot show missing values; ours do.
         warnings.filterwarnings("ignore", message="Missing values detected")
-        machine.fit(inputs, outcome, init_score=before)
+        machine.fit(inputs, outcome, sample_weight=weights, init_score=before)
 
 
 def _integer_cuts(cuts: Sequence[float]) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -8,8 +8,8 @@ from html import escape
 from core.scoring.features import FeatureDefinition
 from core.scoring.points import FeatureTable
 from core.units import PPM
+from server.training.examine import TrainingReport
 from server.training.plots import discrimination, feature_shape, promises
-from server.training.run import TrainingReport
 
 STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;color:#1d2119;background:#faf6ec;margin:0}

@@ -1,11 +1,14 @@
 """The feature catalogue: what a model may look at, and what it must not.
 
 Read from TOML and held against itself before a row of data is touched. A feature
-that reads a column listed under ``[leaks]`` is refused by name and reason.
+that reads a column listed under ``[leaks]`` is refused by name and reason, and so is
+one that says who somebody is: such columns are looked at by the examination for
+fairness alone, under a consent of their own.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +20,13 @@ from core.scoring.points import BINS_MAX, PAIRS_MAX
 from core.shape import decode
 from core.units import PPM
 
+AUDIT_PURPOSE = "fairness_audit"
+# What says who somebody is, whatever else the column's name holds.
+_PROTECTED = re.compile(
+    r"(?:^|_)(?:age|caste|disability|ethnicity|faith|gender|marital|nationality|race|religion|sex"
+    r"|tribe|village)(?:_|$)"
+)
+
 
 class TrainingTableError(HarvestlineError):
     """The table of loans, or the catalogue that describes it, cannot be used."""
@@ -26,10 +36,14 @@ class TrainingTableError(HarvestlineError):
 
 @dataclass(frozen=True, slots=True)
 class TableColumns:
-    """The columns that are not features: the outcome (0 or 1) and the season."""
+    """The columns that are not features: the outcome (0 or 1), the season, and the weight.
+
+    ``weight`` is how many loans a row stands for, empty where each is one.
+    """
 
     outcome: str
     season: str
+    weight: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +53,9 @@ class TrainingTerms:
     ``conformal_alpha_ppm`` is the share of each class that may fall on the wrong
     side of the refer band; ``test_share_ppm`` the share of seasons, the latest,
     that are held out; ``leak_auc_ppm_max`` the discrimination of one column alone
-    above which it must have been written after the outcome.
+    above which it must have been written after the outcome. ``fit_from``,
+    ``fit_until`` and ``test_until`` name seasons and take the place of that share:
+    fitted on the first two and all between, examined on what follows up to the third.
     """
 
     name: str
@@ -50,6 +66,9 @@ class TrainingTerms:
     conformal_alpha_ppm: int
     test_share_ppm: int
     leak_auc_ppm_max: int
+    fit_from: str = ""
+    fit_until: str = ""
+    test_until: str = ""
 
     def __post_init__(self) -> None:
         if not 3 <= self.bins_max <= BINS_MAX or not 0 <= self.pairs_max <= PAIRS_MAX:
@@ -62,6 +81,42 @@ class TrainingTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditColumn:
+    """A column that only the examination for fairness reads, never a model.
+
+    A cell is empty where the person did not consent to ``purpose``. With ``edges`` the
+    cells are whole numbers and a group is the band between two of them; otherwise each
+    text is a group. ``protected`` says who somebody is, so no feature may read it.
+    """
+
+    name: str
+    words: str
+    purpose: str
+    edges: tuple[int, ...] = ()
+    protected: bool = True
+
+    def __post_init__(self) -> None:
+        if list(self.edges) != sorted(set(self.edges)):
+            raise ShapeError(f"audit column {self.name}: expected rising edges")
+        if self.protected and self.purpose != AUDIT_PURPOSE:
+            raise ShapeError(
+                f"audit column {self.name}: expected the consent {AUDIT_PURPOSE!r}, "
+                f"got {self.purpose!r}"
+            )
+
+    def group(self, cell: str) -> str:
+        """The group of a cell, empty if it is."""
+        if not self.edges or not cell:
+            return cell
+        value = int(cell)
+        low = max((edge for edge in self.edges if edge <= value), default=None)
+        high = min((edge for edge in self.edges if edge > value), default=None)
+        if low is None:
+            return f"below {high:,}"
+        return f"{low:,} and more" if high is None else f"{low:,} to {high - 1:,}"
+
+
+@dataclass(frozen=True, slots=True)
 class Catalogue:
     """What may be used, what is refused, and how to train."""
 
@@ -69,6 +124,7 @@ class Catalogue:
     training: TrainingTerms
     feature: tuple[FeatureDefinition, ...]
     leaks: Mapping[str, str]
+    audit: tuple[AuditColumn, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -103,15 +159,23 @@ def check_catalogue(catalogue: Catalogue) -> Catalogue:
         With every fault at once.
     """
     names = catalogue.names
-    reserved = {catalogue.table.outcome, catalogue.table.season}
+    reserved = {catalogue.table.outcome, catalogue.table.season, catalogue.table.weight}
+    protected = {column.name for column in catalogue.audit if column.protected}
     faults = [
         f"{name} is listed twice" for name in sorted({n for n in names if names.count(n) > 1})
     ]
-    faults += [f"{name} is the outcome or the season" for name in names if name in reserved]
+    faults += [
+        f"{name} is the outcome, the season or the weight" for name in names if name in reserved
+    ]
     for definition in catalogue.feature:
         why = definition.leaks or catalogue.leaks.get(definition.name, "")
         if why:
             faults.append(f"{definition.name} may not be a feature: {why}; take it out")
+        if definition.name in protected or _PROTECTED.search(definition.name):
+            faults.append(
+                f"{definition.name} may not be a feature: it says who somebody is; it may be an "
+                "[[audit]] column"
+            )
     if not names:
         faults.append("expected at least one [[feature]], got none")
     if faults:

@@ -5,14 +5,15 @@ All three are read off scores of loans that the scoring fold had not seen.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from core.scoring.points import PdStep, PointsTable, pd_ppm, score
 from core.units import PPM
 from server.training.catalogue import TrainingTerms
 from server.training.isotonic import rising
+from server.training.measure import Weights
 from server.training.table import Loan
 
 STEPS_MAX = 20
@@ -20,14 +21,15 @@ WINDOW_POINTS = 50  # "just above the cut-off"
 WINDOW_LOANS_MIN = 30
 
 
-def pd_steps(scores: Sequence[int], defaulted: Sequence[bool]) -> tuple[PdStep, ...]:
+def pd_steps(
+    scores: Sequence[int], defaulted: Sequence[bool], weights: Weights = None
+) -> tuple[PdStep, ...]:
     """Score → probability of default, falling, at most ``STEPS_MAX`` steps.
 
     Equal shares of the loans, smoothed by half a default (Jeffreys), pooled until
     they fall. Below the first step its probability holds.
     """
-    starts, counts, bads = _equal_groups(scores, defaulted)
-    rates = [(bad + 0.5) / (count + 1) for bad, count in zip(bads, counts, strict=True)]
+    starts, counts, rates = _equal_groups(scores, defaulted, weights)
     falling = [-rate for rate in rising([-rate for rate in rates], counts)]
     steps: list[PdStep] = []
     for start, rate in zip(starts, falling, strict=True):
@@ -38,45 +40,72 @@ def pd_steps(scores: Sequence[int], defaulted: Sequence[bool]) -> tuple[PdStep, 
 
 
 def _equal_groups(
-    scores: Sequence[int], defaulted: Sequence[bool]
-) -> tuple[list[int], list[int], list[int]]:
+    scores: Sequence[int], defaulted: Sequence[bool], weights: Weights
+) -> tuple[list[int], list[float], list[float]]:
+    """Where each group starts, its weight, and its smoothed default rate."""
+    masses = weights or (1.0,) * len(scores)
+    each = sum(masses) / len(masses)  # so that half a default is half a row
     ordered = sorted(scores)
     cuts = sorted({ordered[len(ordered) * i // STEPS_MAX] for i in range(STEPS_MAX)})
-    counts, bads = [0] * len(cuts), [0] * len(cuts)
-    for value, bad in zip(scores, defaulted, strict=True):
-        place = max(i for i, cut in enumerate(cuts) if value >= cut)
-        counts[place] += 1
-        bads[place] += bad
-    return cuts, counts, bads
+    counts, bads = [0.0] * len(cuts), [0.0] * len(cuts)
+    for value, bad, mass in zip(scores, defaulted, masses, strict=True):
+        place = bisect_right(cuts, value) - 1
+        counts[place] += mass / each
+        bads[place] += bad * mass / each
+    rates = [(bad + 0.5) / (count + 1) for bad, count in zip(bads, counts, strict=True)]
+    return cuts, counts, rates
 
 
-def refer_band(scores: Sequence[int], defaulted: Sequence[bool], alpha_ppm: int) -> tuple[int, int]:
+def refer_band(
+    scores: Sequence[int], defaulted: Sequence[bool], alpha_ppm: int, weights: Weights = None
+) -> tuple[int, int]:
     """Scores at which neither outcome can be ruled out: ``low <= score < high`` refers.
 
     Class-conditional conformal prediction (Vovk et al. 2005): at most a share alpha
     of those who repay scores below ``low``, of those who default at or above
     ``high``. Where the classes are that well apart the band is empty.
     """
-    goods = sorted(s for s, bad in zip(scores, defaulted, strict=True) if not bad)
-    bads = sorted(s for s, bad in zip(scores, defaulted, strict=True) if bad)
-    below = alpha_ppm * (len(goods) + 1) // PPM
-    low = goods[max(below - 1, 0)]
-    reach = math.ceil((PPM - alpha_ppm) * (len(bads) + 1) / PPM)
-    high = bads[min(reach, len(bads)) - 1] + 1
+    rows = list(zip(scores, defaulted, weights or (1.0,) * len(scores), strict=True))
+    goods = sorted((s, w) for s, bad, w in rows if not bad)
+    bads = sorted((s, w) for s, bad, w in rows if bad)
+    below = [s for s, rank in _ranked(goods) if rank * PPM <= alpha_ppm * (len(goods) + 1)]
+    reached = [s for s, rank in _ranked(bads) if rank * PPM >= (PPM - alpha_ppm) * (len(bads) + 1)]
+    low = below[-1] if below else goods[0][0]
+    high = (reached[0] if reached else bads[-1][0]) + 1
     return low, max(high, low)
 
 
-def calibrate(
-    table: PointsTable, scores: Sequence[int], defaulted: Sequence[bool], terms: TrainingTerms
-) -> PointsTable:
-    """The table with its steps and band.
+def _ranked(ordered: Sequence[tuple[int, float]]) -> Iterator[tuple[int, float]]:
+    """Each score with the weight up to it, in rows of the mean weight."""
+    each = sum(weight for _, weight in ordered) / len(ordered)
+    reached = 0.0
+    for value, weight in ordered:
+        reached += weight / each
+        yield value, reached
 
-    The band reaches down to the first score that would be approved, so that a
-    higher score is never referred where a lower one is approved.
+
+def calibrate(
+    table: PointsTable,
+    scores: Sequence[int],
+    defaulted: Sequence[bool],
+    terms: TrainingTerms,
+    weights: Weights = None,
+) -> PointsTable:
+    """The table with its steps and band."""
+    steps = pd_steps(scores, defaulted, weights)
+    band = refer_band(scores, defaulted, terms.conformal_alpha_ppm, weights)
+    return with_steps(table, steps, band, terms.approve_pd_ppm_max)
+
+
+def with_steps(
+    table: PointsTable, steps: tuple[PdStep, ...], band: tuple[int, int], approve_pd_ppm: int
+) -> PointsTable:
+    """The table with these steps; the band reaches down to the first score approved.
+
+    A higher score is then never referred where a lower one is approved.
     """
-    steps = pd_steps(scores, defaulted)
-    low, high = refer_band(scores, defaulted, terms.conformal_alpha_ppm)
-    approved = [step.score_min for step in steps if step.pd_ppm <= terms.approve_pd_ppm_max]
+    low, high = band
+    approved = [step.score_min for step in steps if step.pd_ppm <= approve_pd_ppm]
     low = min(low, *approved) if approved and high > low else low
     return replace(table, pd_steps=steps, refer_low=low, refer_high=high)
 

@@ -42,7 +42,7 @@ class _Line:
     cuts: tuple[int, ...]
     points: tuple[float, ...]
     missing: float
-    loans: tuple[int, ...]
+    loans: tuple[float, ...]
     sign: int
 
 
@@ -76,16 +76,16 @@ def _grid_of(shape: Shape, surfaces: Sequence[Surface]) -> tuple[int, ...]:
 def _line(
     shape: Shape, cuts: tuple[int, ...], loans: Sequence[Loan], direction: Mapping[str, int]
 ) -> _Line:
-    counts = [0] * (len(cuts) + 1)
+    counts = [0.0] * (len(cuts) + 1)
     for loan in loans:
         value = loan.values.get(shape.feature)
         if value is not None:
-            counts[bisect_right(cuts, value)] += 1
+            counts[bisect_right(cuts, value)] += loan.weight
     inside = _insides(cuts)
     raw = [-FACTOR * shape.at(value) for value in inside]
     sign = direction[shape.feature]
     points = monotone(raw, counts, sign)
-    known = max(sum(counts), 1)
+    known = sum(counts) or 1.0
     average = sum(p * n for p, n in zip(points, counts, strict=True)) / known
     missing = min(-FACTOR * shape.missing, average)
     return _Line(cuts, tuple(points), missing, tuple(counts), sign)
@@ -167,9 +167,9 @@ def _with_shares(
     ]
 
 
-def _mean(values: Sequence[int], weights: Sequence[int]) -> int:
+def _mean(values: Sequence[int], weights: Sequence[float]) -> int:
     total = sum(v * w for v, w in zip(values, weights, strict=True))
-    return round(total / max(sum(weights), 1))
+    return round(total / (sum(weights) or 1.0))
 
 
 def _add(added: dict[str, list[int]], name: str, points: Sequence[int]) -> None:

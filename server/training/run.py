@@ -3,52 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from core.canonical import canonical_bytes
-from core.scoring.points import PointsTable, score
 from core.shape import encode
 from core.units import MS_PER_DAY, PPM
 from core.wire.modelfile import MODEL_BYTES_MAX, Model, TrainingSummary
-from server.training.booster import fit_additive, fit_logistic, fit_trees
+from server.training.booster import fit_additive
 from server.training.catalogue import Catalogue, TrainingTableError
-from server.training.cutoffs import calibrate, cut_off, promised, with_references
-from server.training.measure import CalibrationBin, auc_ppm, calibration, ks_ppm, roc
+from server.training.cutoffs import calibrate, with_references
+from server.training.examine import Standing, TrainingReport, examine, ranked, standings_of
+from server.training.measure import auc_ppm
 from server.training.release import Release
 from server.training.rounding import integer_table, points_of
-from server.training.shapes import Additive
 from server.training.split import Split, season_folds, split_by_season
 from server.training.table import Loan, LoanTable
 
 PAIRS_GAIN_PPM_MIN = 2_000  # surfaces stay only if they rank unseen seasons better by this
-ROC_POINTS_MAX = 120
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How one model ranks the held-out seasons."""
-
-    name: str
-    auc_ppm: int
-    ks_ppm: int
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingReport:
-    """A model with what its card shows."""
-
-    model: Model
-    model_bytes: int
-    standings: tuple[Standing, ...]
-    calibration: tuple[CalibrationBin, ...]
-    roc: tuple[tuple[float, float], ...]
-    fit_seasons: tuple[str, ...]
-    test_seasons: tuple[str, ...]
-    cut_off: int
-    referred_ppm: int
-    approved_ppm: int
-    pairs_gain_ppm: int = 0
-    unused_columns: tuple[str, ...] = ()
 
 
 def train(
@@ -72,7 +43,7 @@ def train(
         If a column leaks, seasons are too few, or the model is too large to send.
     """
     terms = catalogue.training
-    split = split_by_season(table, terms.test_share_ppm)
+    split = split_by_season(table, terms)
     refuse_leaks(split.fit, catalogue)
     progress("scoring each season by a model that has not seen it")
     log_odds, gain_ppm = _unseen_log_odds(split, catalogue, release.seed)
@@ -84,10 +55,10 @@ def train(
     outcomes = [loan.defaulted for loan in split.fit]
     points = integer_table(additive, catalogue.feature, split.fit)
     unseen = [round(points_of(value)) for value in log_odds]
-    points = calibrate(points, unseen, outcomes, terms)
+    points = calibrate(points, unseen, outcomes, terms, [loan.weight for loan in split.fit])
     points = with_references(points, split.fit, terms.approve_pd_ppm_max)
     progress("measuring against the challengers")
-    standings = _standings(split, catalogue, additive, points, release.seed)
+    standings = standings_of(ranked(split, catalogue, additive, points, release.seed), split.test)
     summary = _summary(table, split, standings[-1], simulated=simulated)
     model = Model(
         name=terms.name,
@@ -98,7 +69,9 @@ def train(
         valid_from_ms=release.valid_from_ms,
         valid_to_ms=release.valid_from_ms + release.valid_days * MS_PER_DAY,
     )
-    report = _report(model, split, standings, terms.approve_pd_ppm_max)
+    _require_small(model)
+    progress("examining it season by season and group by group")
+    report = examine(model, split, unseen, standings, catalogue)
     return replace(report, pairs_gain_ppm=gain_ppm, unused_columns=table.unused_columns)
 
 
@@ -111,10 +84,14 @@ def refuse_leaks(loans: Sequence[Loan], catalogue: Catalogue) -> None:
         With the column and its discrimination.
     """
     for name in catalogue.names:
-        known = [(loan.values[name], loan.defaulted) for loan in loans if name in loan.values]
-        if len({bad for _, bad in known}) < 2:
+        known = [loan for loan in loans if name in loan.values]
+        if len({loan.defaulted for loan in known}) < 2:
             continue
-        alone = auc_ppm([value for value, _ in known], [bad for _, bad in known])
+        alone = auc_ppm(
+            [loan.values[name] for loan in known],
+            [loan.defaulted for loan in known],
+            [loan.weight for loan in known],
+        )
         if max(alone, PPM - alone) > catalogue.training.leak_auc_ppm_max:
             raise TrainingTableError(
                 f"{name} alone tells the outcome (AUC {max(alone, PPM - alone) / PPM:.3f}): it was "
@@ -134,27 +111,9 @@ def _unseen_log_odds(split: Split, catalogue: Catalogue, seed: int) -> tuple[lis
             )
             for i in rows:
                 found[i] = model.log_odds(split.fit[i].values)
-    outcomes = [loan.defaulted for loan in split.fit]
-    gain_ppm = auc_ppm(paired, outcomes) - auc_ppm(mains, outcomes)
+    outcomes, weights = [x.defaulted for x in split.fit], [x.weight for x in split.fit]
+    gain_ppm = auc_ppm(paired, outcomes, weights) - auc_ppm(mains, outcomes, weights)
     return (paired if gain_ppm >= PAIRS_GAIN_PPM_MIN else mains), gain_ppm
-
-
-def _standings(
-    split: Split, catalogue: Catalogue, additive: Additive, points: PointsTable, seed: int
-) -> tuple[Standing, ...]:
-    outcomes = [loan.defaulted for loan in split.test]
-    logistic = fit_logistic(split.fit, catalogue.feature)
-    trees = fit_trees(split.fit, catalogue.feature, seed)
-    ranked = {
-        "logistic regression": logistic(split.test),
-        "monotone boosted trees": trees(split.test),
-        "additive model, floats": [additive.log_odds(loan.values) for loan in split.test],
-        "integer points": [-float(score(points, loan.values)) for loan in split.test],
-    }
-    return tuple(
-        Standing(name, auc_ppm(risk, outcomes), ks_ppm(risk, outcomes))
-        for name, risk in ranked.items()
-    )
 
 
 def _summary(
@@ -176,32 +135,10 @@ def _summary(
     )
 
 
-def _report(
-    model: Model,
-    split: Split,
-    standings: tuple[Standing, ...],
-    approve_pd_ppm: int,
-) -> TrainingReport:
+def _require_small(model: Model) -> None:
     data = canonical_bytes(encode(model))
     if len(data) > MODEL_BYTES_MAX:
         raise TrainingTableError(
             f"expected a model of at most {MODEL_BYTES_MAX} bytes, got {len(data)}: "
             "lower bins_max or pairs_max in the catalogue"
         )
-    outcomes = [loan.defaulted for loan in split.test]
-    scores = [score(model.table, loan.values) for loan in split.test]
-    cut = cut_off(model.table, approve_pd_ppm)
-    curve = roc([-s for s in scores], outcomes)
-    low, high = model.table.refer_low, model.table.refer_high
-    return TrainingReport(
-        model=model,
-        model_bytes=len(data),
-        standings=standings,
-        calibration=tuple(calibration(promised(model.table, split.test), outcomes)),
-        roc=(*curve[:: max(1, len(curve) // ROC_POINTS_MAX)], curve[-1]),
-        fit_seasons=split.fit_seasons,
-        test_seasons=split.test_seasons,
-        cut_off=cut,
-        referred_ppm=PPM * sum(low <= s < high for s in scores) // len(scores),
-        approved_ppm=PPM * sum(s >= cut for s in scores) // len(scores),
-    )

@@ -10,8 +10,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.scoring.features import FeatureDefinition
@@ -21,16 +22,23 @@ ROWS_MIN = 200
 ROWS_MAX = 1_000_000
 BYTES_MAX = 256 * 1024 * 1024
 FAULTS_SHOWN_MAX = 5
+WEIGHT_MAX = 1e6  # loans that one row may stand for
 _YES, _NO = {"true", "yes", "1"}, {"false", "no", "0"}
 
 
 @dataclass(frozen=True, slots=True)
 class Loan:
-    """One past loan: what was known when it was given, and how it ended."""
+    """One past loan: what was known when it was given, and how it ended.
+
+    ``weight`` is how many loans it stands for; ``groups`` whom the examination for
+    fairness counts it with, by audit column, and is never read by a model.
+    """
 
     season: str
     defaulted: bool
     values: Mapping[str, int]
+    weight: float = 1.0
+    groups: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,7 @@ def read_table(path: Path, catalogue: Catalogue) -> LoanTable:
         more = f" (and {len(faults) - FAULTS_SHOWN_MAX} more)" if len(faults) > 5 else ""
         raise TrainingTableError(f"{path}: " + "; ".join(faults[:FAULTS_SHOWN_MAX]) + more)
     _require_outcomes(path, loans)
-    known = {*catalogue.names, catalogue.table.outcome, catalogue.table.season}
+    known = {*catalogue.names, *_reserved(catalogue), *(each.name for each in catalogue.audit)}
     return LoanTable(
         loans=loans,
         sha256=hashlib.sha256(text.encode()).hexdigest(),
@@ -92,8 +100,13 @@ def _split_notes(text: str) -> tuple[list[str], list[str]]:
     return lines[:count], lines[count:]
 
 
+def _reserved(catalogue: Catalogue) -> tuple[str, ...]:
+    columns = catalogue.table
+    return tuple(name for name in (columns.outcome, columns.season, columns.weight) if name)
+
+
 def _require_columns(path: Path, columns: tuple[str, ...], catalogue: Catalogue) -> None:
-    wanted = (catalogue.table.outcome, catalogue.table.season, *catalogue.names)
+    wanted = (*_reserved(catalogue), *catalogue.names)
     absent = [name for name in wanted if name not in columns]
     if absent:
         raise TrainingTableError(
@@ -119,7 +132,43 @@ def _loans(
         values: dict[str, int] = {}
         for definition in catalogue.feature:
             _read_cell(row.get(definition.name), definition, number, values, faults)
-        yield Loan(season, outcome == "1", values)
+        weight = _weight(row, catalogue, number, faults)
+        groups = _groups(row, catalogue, number, faults)
+        yield Loan(season, outcome == "1", values, weight, groups)
+
+
+def _weight(
+    row: Mapping[str, str | None], catalogue: Catalogue, number: int, faults: list[str]
+) -> float:
+    """How many loans a row stands for; one where the table has no weights."""
+    if not catalogue.table.weight:
+        return 1.0
+    cell = row.get(catalogue.table.weight) or ""
+    try:
+        weight = float(cell)
+    except ValueError:
+        weight = math.nan
+    if not 0 < weight <= WEIGHT_MAX:
+        faults.append(f"line {number}: expected a weight above 0, got {cell!r}")
+        return 1.0
+    return weight
+
+
+def _groups(
+    row: Mapping[str, str | None], catalogue: Catalogue, number: int, faults: list[str]
+) -> dict[str, str]:
+    """The groups that a row is audited with; without a consent the cell is empty."""
+    found: dict[str, str] = {}
+    for column in catalogue.audit:
+        cell = (row.get(column.name) or "").strip()
+        try:
+            group = column.group(cell)
+        except ValueError:
+            faults.append(f"line {number}: expected a whole number for {column.name}, got {cell!r}")
+            continue
+        if group:
+            found[column.name] = group
+    return found
 
 
 def _read_cell(

@@ -19,9 +19,10 @@ from core.wire.modelfile import MODEL_BYTES_MAX, Model
 from server.training.booster import fit_additive
 from server.training.catalogue import Catalogue, read_catalogue
 from server.training.command import CATALOGUE, train_command
+from server.training.examine import TrainingReport
 from server.training.release import Release
 from server.training.rounding import integer_table, points_of
-from server.training.run import TrainingReport, train
+from server.training.run import train
 from server.training.table import LoanTable, read_table
 from tests.support.loans import SEASONS, write_loans
 

@@ -137,7 +137,7 @@ def test_few_rows_are_refused(tmp_path: Path, lines: list[str], catalogue: Catal
 def test_few_seasons_are_refused(tmp_path: Path, lines: list[str], catalogue: Catalogue):
     few = [lines[0], *(line.replace(line.split(",")[0], SEASONS[0]) for line in lines[1:])]
     with pytest.raises(TrainingTableError, match="expected loans of at least 4 seasons, got 1"):
-        split_by_season(read_table(changed(tmp_path, few), catalogue), 250_000)
+        split_by_season(read_table(changed(tmp_path, few), catalogue), catalogue.training)
 
 
 def test_absent_file_is_refused(tmp_path: Path, catalogue: Catalogue):
