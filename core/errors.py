@@ -87,6 +87,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-EDGE-037": CatalogueEntry("backup cannot be used", 422, EXIT_BAD_INPUT),
     "HL-EDGE-038": CatalogueEntry("backup was altered or the secret is wrong", 403, EXIT_REFUSED),
     "HL-EDGE-039": CatalogueEntry("update's bytes were lost on this disk", 500, EXIT_STORAGE),
+    "HL-EDGE-040": CatalogueEntry("cash box does not permit this", 409, EXIT_REFUSED),
     # satellite: imagery
     "HL-SAT-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
     "HL-SAT-002": CatalogueEntry("catalog cannot be read", 422, EXIT_BAD_INPUT),

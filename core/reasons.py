@@ -44,6 +44,20 @@ class ReasonCode(Enum):
     LIMIT_HERD = "limit_herd"
     LIMIT_THIN = "limit_thin"
     LIMIT_SILENT_FROZEN = "limit_silent_frozen"
+    LIMIT_COVER_ENDED = "limit_cover_ended"
+    LIMIT_COVER_COUNTS = "limit_cover_counts"
+    LIMIT_DUES_MORE = "limit_dues_more"
+    LIMIT_DUES_LESS = "limit_dues_less"
+    LIMIT_DUES_UNKNOWN = "limit_dues_unknown"
+    # The price of a line's next drawdowns.
+    RATE_FIRST = "rate_first"
+    RATE_NO_BAND = "rate_no_band"
+    RATE_BAND = "rate_band"
+    RATE_ABOVE_CAP = "rate_above_cap"
+    RATE_STEP = "rate_step"
+    RATE_DEARER = "rate_dearer"
+    RATE_CHEAPER = "rate_cheaper"
+    RATE_UNCHANGED = "rate_unchanged"
     LIMIT_CONSENT_MISSING = "limit_consent_missing"
     LIMIT_CONSENT_FROZEN = "limit_consent_frozen"
     # An application was decided.
@@ -73,6 +87,10 @@ class ReasonCode(Enum):
     DRAW_GOODS_ONLY = "draw_goods_only"
     DRAW_PRICE_ABOVE_CAP = "draw_price_above_cap"
     DRAW_LEFT = "draw_left"
+    DRAW_CASH_SHORT = "draw_cash_short"
+    DRAW_NO_CASHIER = "draw_no_cashier"
+    # An agreement could not be ended.
+    LEAVE_TOO_LATE = "leave_too_late"
 
 
 SENTENCES: Mapping[ReasonCode, str] = {
@@ -108,6 +126,36 @@ SENTENCES: Mapping[ReasonCode, str] = {
     ReasonCode.LIMIT_HERD: "What the counted and fed herd costs sets this limit.",
     ReasonCode.LIMIT_THIN: "Too little was reported, so the limit stays.",
     ReasonCode.LIMIT_SILENT_FROZEN: "Nothing was reported for {days} days, so new draws wait.",
+    ReasonCode.LIMIT_COVER_ENDED: "The cover by {party} has ended and counts no more.",
+    ReasonCode.LIMIT_COVER_COUNTS: "The cover by {party} counts for your line.",
+    ReasonCode.LIMIT_DUES_MORE: "You owe more to other lenders than before.",
+    ReasonCode.LIMIT_DUES_LESS: "You owe less to other lenders than before.",
+    ReasonCode.LIMIT_DUES_UNKNOWN: (
+        "What you owe to other lenders is not known, so the limit does not rise."
+    ),
+    ReasonCode.RATE_FIRST: "Your price is {percent}% a year.",
+    ReasonCode.RATE_NO_BAND: "No new prices were set, so your price stays at {percent}% a year.",
+    ReasonCode.RATE_BAND: (
+        "The product's prices have changed: new money costs {percent}% a year. What you have "
+        "drawn keeps its price."
+    ),
+    ReasonCode.RATE_ABOVE_CAP: (
+        "A higher price would be above the highest that is allowed, so it stays at {percent}% a "
+        "year."
+    ),
+    ReasonCode.RATE_STEP: (
+        "Your price moves a step at a time: new money costs {percent}% a year. What you have "
+        "drawn keeps its price."
+    ),
+    ReasonCode.RATE_DEARER: (
+        "The risk has risen: new money costs {percent}% a year. What you have drawn keeps its "
+        "price."
+    ),
+    ReasonCode.RATE_CHEAPER: (
+        "The risk has fallen: new money costs {percent}% a year. What you have drawn keeps its "
+        "price."
+    ),
+    ReasonCode.RATE_UNCHANGED: "Your price stays at {percent}% a year.",
     ReasonCode.LIMIT_CONSENT_MISSING: (
         "You have not agreed that this is looked at, so the limit stays as it is."
     ),
@@ -147,7 +195,14 @@ SENTENCES: Mapping[ReasonCode, str] = {
         "Today the whole price would be {apr}% a year. The law allows {cap}%: it is {over}% "
         "too much."
     ),
+    ReasonCode.LEAVE_TOO_LATE: (
+        "The days in which you could leave without a reason have passed. Talk to the lender."
+    ),
     ReasonCode.DRAW_LEFT: "You have ended this agreement; nothing new can be drawn.",
+    ReasonCode.DRAW_CASH_SHORT: (
+        "The cash desk can pay out {available} now. Take less, or come again."
+    ),
+    ReasonCode.DRAW_NO_CASHIER: "The cash desk is closed: nobody can pay you out now.",
 }
 
 

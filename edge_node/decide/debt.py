@@ -44,13 +44,19 @@ def priced(line: KeptLine, product: Product) -> Product:
     )  # fmt: skip
 
 
-def debt(line: KeptLine, uncounted: tuple[KeptDraw, ...], product: Product, today: date) -> Debt:
-    """What a line owes on a day: all that the centre counts, and the draws since.
+def debt(
+    line: KeptLine,
+    uncounted: tuple[KeptDraw, ...],
+    product: Product,
+    today: date,
+    paid: tuple[Fact, ...] = (),
+) -> Debt:
+    """What a line owes on a day: all that the centre counts, the draws and repayments since.
 
     Interest runs to the day, or to the day of the centre's word or of a draw here if that
     is later: a clock that was set back makes nothing less.
     """
-    status, here = line.status, _drawn_here(uncounted)
+    status, here = line.status, (*_drawn_here(uncounted), *paid)
     told = status.facts.as_facts() if status and status.facts else ()
     known = {fact.fact_id for fact in told}
     facts = (*told, *(fact for fact in here if fact.fact_id not in known))

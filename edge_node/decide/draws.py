@@ -21,10 +21,12 @@ from core.reasons import Reason, ReasonCode
 from core.shape import encode
 from core.units import format_money
 from core.wire.records import Consent, ConsentAction, Drawdown, Up
+from edge_node.decide.cash import name_payer, refuse_cash
+from edge_node.decide.consents import write_consent
 from edge_node.decide.debt import priced
 from edge_node.decide.desk import Desk
 from edge_node.decide.room import Room, rooms
-from edge_node.store import decisions, leases, lines, logs, village
+from edge_node.store import cash, leases, lines, logs, village
 from edge_node.store.box import may_write
 from edge_node.store.database import StationDatabase
 from edge_node.store.decisions import ChangedRequestError
@@ -32,6 +34,7 @@ from edge_node.store.leases import KeptDraw
 from edge_node.store.lines import KeptLine
 from edge_node.store.village import UnknownRecordError
 
+HUNDREDTH_PPM = 100  # of a percent
 PENDING_MS_MAX = 15 * 60_000  # a draw that nobody confirms is given up after this
 
 
@@ -67,10 +70,12 @@ def quote_draw(
     refusal = _refuse_amount(product, amount_minor)
     if refusal is not None:
         return refusal
-    room = _best_room(rooms(db, line, clock), amount_minor)
+    found = rooms(db, line, clock)
+    room = _best_room(line, found, amount_minor)
     if isinstance(room, ReasonCode):
-        return _reason(room, rooms(db, line, clock), product)
-    return _price(product, amount_minor, desk.today(clock))
+        return _reason(room, found, product)
+    short = refuse_cash(db, desk, (product, amount_minor), clock)
+    return short or _price(product, amount_minor, desk.today(clock))
 
 
 def begin(db: StationDatabase, desk: Desk, ask: DrawAsk, clock: Clock) -> Receipt | Reason:
@@ -93,15 +98,16 @@ def begin(db: StationDatabase, desk: Desk, ask: DrawAsk, clock: Clock) -> Receip
         if refusal is not None:
             return refusal
         found = rooms(db, line, clock)
-        room = _best_room(found, ask.amount_minor)
+        room = _best_room(line, found, ask.amount_minor)
         if isinstance(room, ReasonCode):
             return _reason(room, found, product)
-        price = _price(product, ask.amount_minor, desk.today(clock))
+        short = refuse_cash(db, desk, (product, ask.amount_minor), clock)
+        price = short or _price(product, ask.amount_minor, desk.today(clock))
         if isinstance(price, Reason):
             return price
         if not _consented(line, ask.consent, price):
             return Reason(ReasonCode.DRAW_CONSENT_MISSING)
-        return _write_pending(db, desk, ask, (room.book, price), clock)
+        return _write_pending(db, desk, ask, (room.book, price, product), clock)
 
 
 def confirm_payout(db: StationDatabase, desk: Desk, draw_id: str, clock: Clock) -> Receipt:
@@ -175,7 +181,9 @@ def _refuse_amount(product: Product, amount_minor: int) -> Reason | None:
     return None
 
 
-def _best_room(found: tuple[Room, ...], amount_minor: int) -> Room | ReasonCode:
+def _best_room(line: KeptLine, found: tuple[Room, ...], amount_minor: int) -> Room | ReasonCode:
+    if line.left is not None:
+        return ReasonCode.DRAW_LEFT
     if not found:
         return ReasonCode.DRAW_NO_LEASE
     best = found[0]
@@ -198,9 +206,23 @@ def _price(product: Product, amount_minor: int, today: date) -> Quote | Reason:
     if today >= product.repayment().drawn_before:
         return Reason(ReasonCode.DRAW_SEASON_OVER)
     price = quote(product, amount_minor, today)
-    if price.apr_ppm > product.apr_cap_ppm_on(today):
-        return Reason(ReasonCode.DRAW_PRICE_CAP)
-    return price
+    cap_ppm = product.apr_cap_ppm_on(today)
+    return price if price.apr_ppm <= cap_ppm else above_cap(price.apr_ppm, cap_ppm)
+
+
+def above_cap(apr_ppm: int, cap_ppm: int) -> Reason:
+    """Why a price is refused, and by how much it is above the cap in force.
+
+    Rates are rounded up to hundredths of a percent, the cap down: what is too much is never
+    told as nothing.
+    """
+    rates = (
+        ("apr", -(-apr_ppm // HUNDREDTH_PPM)),
+        ("cap", cap_ppm // HUNDREDTH_PPM),
+        ("over", -(-(apr_ppm - cap_ppm) // HUNDREDTH_PPM)),
+    )
+    told = {name: f"{rate // 100}.{rate % 100:02}" for name, rate in rates}
+    return Reason(ReasonCode.DRAW_PRICE_ABOVE_CAP, told)
 
 
 def _consented(line: KeptLine, consent: Consent, price: Quote) -> bool:
@@ -212,9 +234,13 @@ def _consented(line: KeptLine, consent: Consent, price: Quote) -> bool:
 
 
 def _write_pending(
-    db: StationDatabase, desk: Desk, ask: DrawAsk, chosen: tuple[LeaseBook, Quote], clock: Clock
+    db: StationDatabase,
+    desk: Desk,
+    ask: DrawAsk,
+    chosen: tuple[LeaseBook, Quote, Product],
+    clock: Clock,
 ) -> Receipt | Reason:
-    book, price = chosen
+    book, price, product = chosen
     draw = Draw(ask.draw_id, ask.line_id, ask.amount_minor, DrawState.PENDING)
     begun = begin_draw(book, draw, clock)
     if isinstance(begun, ReasonCode):
@@ -230,9 +256,9 @@ def _write_pending(
         consent_id=ask.consent.consent_id,
         apr_ppm=price.apr_ppm,
         effective_on=price.drawn_on,
+        paid_by=name_payer(db, product, ask.draw_id),
     )
-    if decisions.keep_consent(db, ask.consent, clock.at_ms):
-        logs.append(db, desk.station, Up.CONSENT, ask.consent, clock)
+    write_consent(db, desk, ask.consent, clock)
     leases.keep_draw(db, drawdown, clock.at_ms)
     _log(db, desk, drawdown, clock)
     return Receipt(drawdown, price)
@@ -245,9 +271,12 @@ def _settle(
         kept = _known(db, draw_id)
         book = leases.book(db, kept.drawdown.lease_id)
         settled = settle_draw(book, draw_id, state)
-        drawdown = replace(kept.drawdown, state=state)
+        paid_by = cash.payer_of(db, draw_id)
+        drawdown = replace(kept.drawdown, state=state, paid_by=paid_by)
         if settled is not book:
             leases.mark_settled(db, draw_id, state)
+            if state is DrawState.POSTED:
+                cash.keep_payout(db, drawdown, clock.at_ms)
             _log(db, desk, drawdown, clock)
     return receipt(db, drawdown)
 

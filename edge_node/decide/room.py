@@ -8,7 +8,9 @@ and to what a line was opened with under an onboarding lease.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 
+from core.lending.facts import Fact, FactKind
 from core.lending.lease import (
     Clock,
     DrawState,
@@ -19,7 +21,7 @@ from core.lending.lease import (
 )
 from core.reasons import ReasonCode
 from core.wire.envelope import LogClass
-from edge_node.store import leases, logs
+from edge_node.store import cash, leases, logs
 from edge_node.store.database import StationDatabase
 from edge_node.store.leases import KeptDraw
 from edge_node.store.lines import KeptLine
@@ -46,6 +48,16 @@ def uncounted_draws(db: StationDatabase, line: KeptLine) -> tuple[KeptDraw, ...]
         for kept in leases.draws_of_line(db, line.line_id)
         if kept.drawdown.state is not DrawState.VOIDED and not _counted(db, line, kept)
     )
+
+
+def uncounted_repayments(db: StationDatabase, line: KeptLine) -> tuple[Fact, ...]:
+    """Repayments taken in cash here that are not in the centre's newest word on the line."""
+    found = cash.taken_since(db, line.line_id, line.counted_seq)
+    return tuple(
+        Fact(f"taken/{each.move_id}", FactKind.REPAYMENT, date.fromisoformat(each.on),
+             each.amount_minor)
+        for each in found
+    )  # fmt: skip
 
 
 def undrawn_minor(line: KeptLine, uncounted: tuple[KeptDraw, ...]) -> int:

@@ -10,6 +10,7 @@ station, a freeze of a line that is not here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from core.canonical import canonical_bytes
@@ -18,6 +19,8 @@ from core.lending.lease import LEASE, Clock, Lease
 from core.lending.product import parse_product
 from core.shape import decode
 from core.signing import open_document
+from core.wire.cash import CashPerson
+from core.wire.consents import Accesses, KnownConsent
 from core.wire.envelope import LogClass, Record
 from core.wire.records import (
     Down,
@@ -31,7 +34,18 @@ from core.wire.records import (
 from core.wire.registry import Device, Dossier, Farmer, Subject
 from core.wire.weather import Forecast
 from edge_node.decide.closing import close_given_back, give_back_cut
-from edge_node.store import devices, leases, lines, logs, models, outbox, pictures, village
+from edge_node.store import (
+    cash,
+    consents,
+    devices,
+    leases,
+    lines,
+    logs,
+    models,
+    outbox,
+    pictures,
+    village,
+)
 from edge_node.store.box import may_write
 from edge_node.store.database import StationDatabase
 from edge_node.store.forecasts import keep_forecast
@@ -96,6 +110,23 @@ def _evidence(db: StationDatabase, _ends: Ends, record: Record, _clock: Clock) -
         pictures.want(db, digest.subject_id, digest.pictures or ())
 
 
+def _consent(db: StationDatabase, ends: Ends, record: Record, _clock: Clock) -> None:
+    fact = decode(KnownConsent, record.body)
+    if fact.writer != ends.desk.station:  # its own it has, in the order in which it wrote them
+        consents.keep_foreign(db, fact)
+
+
+def _accesses(db: StationDatabase, _ends: Ends, record: Record, _clock: Clock) -> None:
+    consents.keep_accesses(db, decode(Accesses, record.body))
+
+
+def _cash_person(db: StationDatabase, ends: Ends, record: Record, _clock: Clock) -> None:
+    person = decode(CashPerson, record.body)
+    if person.station == ends.desk.station or cash.is_known(db, person.person_id):
+        active = person.active and person.station == ends.desk.station
+        cash.keep_person(db, replace(person, active=active))
+
+
 def _forecast(db: StationDatabase, _ends: Ends, record: Record, _clock: Clock) -> None:
     keep_forecast(db, decode(Forecast, record.body))
 
@@ -158,6 +189,9 @@ _APPLY: Mapping[str, Callable[[StationDatabase, Ends, Record, Clock], None]] = {
     Down.MODEL.value: _model,
     Down.EVIDENCE.value: _evidence,
     Down.FORECAST.value: _forecast,
+    Down.CASH_PERSON.value: _cash_person,
+    Down.CONSENT.value: _consent,
+    Down.ACCESSES.value: _accesses,
     Down.OWN.value: take_own,
     Down.BOX.value: take_confirmation,
     Down.LEASES_RELEASED.value: take_release,

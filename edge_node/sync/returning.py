@@ -21,6 +21,7 @@ from core.signing import open_document
 from core.wire.boxes import REPLACED, Box, LeasesReleased, Own, Replaced
 from core.wire.envelope import LogClass, LogName, Receipt, Record
 from core.wire.records import (
+    AgreementLeft,
     Application,
     Consent,
     DecisionRecord,
@@ -34,10 +35,13 @@ from core.wire.records import (
 )
 from edge_node.store import (
     box,
+    cash,
+    consents,
     credentials,
     decisions,
     devices,
     leases,
+    leavings,
     logs,
     outbox,
     returned,
@@ -45,6 +49,7 @@ from edge_node.store import (
 from edge_node.store.box import BoxState
 from edge_node.store.credentials import Standing
 from edge_node.store.database import StationDatabase
+from edge_node.sync import returned_cash
 from edge_node.sync.peers import Ends
 
 _STANDING_OF_ACT = {
@@ -144,21 +149,28 @@ def _subject(record: Record) -> str:
         return f"draw/{draw.draw_id}/{draw.state.value}"
     if record.kind == Up.LEASE_CLOSED.value:
         return f"lease/{decode(LeaseClosed, record.body).lease_id}/closed"
-    if record.kind == Up.FARMER_LEFT.value:
-        left = decode(FarmerLeft, record.body)
-        return f"farmer/{left.farmer_id}/left/{left.told_seq}"
+    if record.kind in (Up.AGREEMENT_LEFT.value, Up.FARMER_LEFT.value):
+        return _subject_of_leaving(record)
     if record.kind == Up.DAILY_FEATURE.value:
         return f"settled/{record.seq}"
     if record.kind == Up.TELEMETRY.value:
         return sha256_hex(canonical_bytes(record.body))
-    return ""
+    return returned_cash.subject_of(record)
+
+
+def _subject_of_leaving(record: Record) -> str:
+    if record.kind == Up.AGREEMENT_LEFT.value:
+        ended = decode(AgreementLeft, record.body)
+        return leavings.subject_of(ended.line_id, ended.event)
+    left = decode(FarmerLeft, record.body)
+    return f"farmer/{left.farmer_id}/left/{left.told_seq}"
 
 
 def _apply(db: StationDatabase, record: Record) -> None:
     """Put into the state what a record of this station says."""
     body, kind = record.body, record.kind
     if kind == Up.CONSENT.value:
-        decisions.keep_consent(db, decode(Consent, body), record.at_ms)
+        consents.keep(db, decode(Consent, body), record.at_ms, record.error_ms)
     elif kind == Up.APPLICATION.value:
         decisions.keep_application(db, decode(Application, body), record.at_ms)
     elif kind == Up.DECISION.value:
@@ -167,12 +179,16 @@ def _apply(db: StationDatabase, record: Record) -> None:
         _apply_line(db, decode(LineOpened, body), record.at_ms)
     elif kind == Up.DRAWDOWN.value:
         _apply_draw(db, decode(Drawdown, body), record.at_ms)
+    elif kind == Up.AGREEMENT_LEFT.value:
+        leavings.keep(db, decode(AgreementLeft, body), record.at_ms)
     elif kind == Up.LEASE_CLOSED.value:
         _close(db, decode(LeaseClosed, body).lease_id)
     elif kind == Up.DEVICE_EVENT.value:
         _apply_device(db, decode(DeviceEvent, body), record.at_ms)
     elif kind == Up.DAILY_FEATURE.value:
         returned.take_settled(db, decode(DailyFeature, body), record.seq, record.at_ms)
+    else:
+        returned_cash.apply(db, record)
 
 
 def _close(db: StationDatabase, lease_id: str) -> None:
@@ -209,8 +225,13 @@ def _apply_draw(db: StationDatabase, draw: Drawdown, at_ms: int) -> None:
         leases.keep_draw(db, replace(draw, state=DrawState.PENDING), at_ms)
     elif known.drawdown.state is not DrawState.PENDING:
         return
+    shift = cash.open_shift(db)
+    if draw.paid_by is not None:
+        turn = shift.shift_id if shift is not None and shift.person_id == draw.paid_by else ""
+        cash.keep_payer(db, draw.draw_id, cash.Shift(turn, draw.paid_by, at_ms))
     if draw.state is DrawState.POSTED:
         leases.mark_paid_out(db, draw.draw_id, max(at_ms, 1))
+        cash.keep_payout(db, draw, at_ms)
     if draw.state is not DrawState.PENDING:
         leases.mark_settled(db, draw.draw_id, draw.state)
 

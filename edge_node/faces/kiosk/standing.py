@@ -11,10 +11,11 @@ from core.lending.relief import Relief
 from core.reasons import Reason, ReasonCode
 from core.wire.evidence import PictureRef
 from core.wire.registry import Farmer, Subject
+from edge_node.decide.cash import cash_room, refuse_cash
 from edge_node.decide.debt import debt, priced
 from edge_node.decide.desk import Desk
 from edge_node.decide.inputs import fits
-from edge_node.decide.room import rooms, uncounted_draws
+from edge_node.decide.room import rooms, uncounted_draws, uncounted_repayments
 from edge_node.store import decisions, lines, pictures, village
 from edge_node.store.database import StationDatabase
 from edge_node.store.decisions import KeptCard
@@ -118,11 +119,13 @@ def _line(db: StationDatabase, desk: Desk, line: KeptLine, clock: Clock) -> Line
     uncounted = uncounted_draws(db, line)
     found = rooms(db, line, clock)
     drawable = found[0].drawable_minor if found else 0
+    short = refuse_cash(db, desk, (product, drawable), clock)
+    in_cash = drawable if short is None else cash_room(db, desk, product, clock) or 0
     history = lines.limit_history(db, line.line_id)
     told = line.status or line.opened
     reasons = line.status.reasons if line.status else (Reason(ReasonCode.LIMIT_OPENED),)
     as_of, until = line.status.as_of if line.status else "", desk.accrual_day(clock)
-    owes = debt(line, uncounted, product, until)
+    owes = debt(line, uncounted, product, until, uncounted_repayments(db, line))
     return LineStanding(
         line_id=line.line_id,
         product_id=product.product_id,
@@ -131,8 +134,8 @@ def _line(db: StationDatabase, desk: Desk, line: KeptLine, clock: Clock) -> Line
         currency=product.currency,
         draw_step_minor=product.credit.draw_step_minor,
         limit_minor=line.limit_minor,
-        drawable_minor=drawable - drawable % product.credit.draw_step_minor,
-        refusal=None if drawable else _refusal(line, found[0].refusal if found else None),
+        drawable_minor=in_cash - in_cash % product.credit.draw_step_minor,
+        refusal=short if drawable else _refusal(line, found[0].refusal if found else None),
         owed=owes.owed,
         ahead=owes.ahead,
         relief=line.status.facts.relief if line.status and line.status.facts else None,
@@ -147,6 +150,8 @@ def _line(db: StationDatabase, desk: Desk, line: KeptLine, clock: Clock) -> Line
 
 
 def _refusal(line: KeptLine, code: ReasonCode | None) -> Reason:
+    if line.left is not None:
+        return Reason(ReasonCode.DRAW_LEFT)
     if line.frozen:
         return Reason(ReasonCode.DRAW_FROZEN)
     if code in (None, ReasonCode.DRAW_ABOVE_LEASE):
