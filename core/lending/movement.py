@@ -33,6 +33,7 @@ class Standing:
     that the estimate fell, beyond the product's margin, from what it was when the
     limit was last set: without that nothing has happened that could cut it.
     ``sources_count`` says in how many independent ways the evidence is known.
+    ``raise_waits`` says why nothing may rise, whatever was seen.
     """
 
     limit_minor: int
@@ -43,6 +44,7 @@ class Standing:
     season_over: bool = False
     worsened: bool = True
     sources_count: int = 1
+    raise_waits: ReasonCode | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,19 +213,22 @@ class _Verdict:
 
 
 def _raise(found: _Verdict, target: int, terms: Terms) -> Review:
+    waits = found.standing.raise_waits
     if found.standing.sources_count < (found.product.movement.raise_sources_min or 1):
-        alone = (Reason(ReasonCode.LIMIT_SECOND_SOURCE),)
+        waits = waits or ReasonCode.LIMIT_SECOND_SOURCE
+    if waits is not None:
+        alone = (Reason(waits),)
         return found.hold(Movement.HELD, terms, alone, found.standing.supported_minor)
     supported = (*found.standing.supported_minor, target)
     looks = found.product.movement.raise_looks_min
     if len(supported) < looks:
-        waits = (Reason(ReasonCode.LIMIT_SECOND_LOOK),)
-        return found.hold(Movement.HELD, terms, waits, supported)
+        second = (Reason(ReasonCode.LIMIT_SECOND_LOOK),)
+        return found.hold(Movement.HELD, terms, second, supported)
     # Only what every one of the latest looks supports is given.
     limit = min(supported[-looks:])
     if limit <= found.standing.limit_minor:
-        waits = (Reason(ReasonCode.LIMIT_SECOND_LOOK),)
-        return found.hold(Movement.HELD, terms, waits, supported[-looks:])
+        second = (Reason(ReasonCode.LIMIT_SECOND_LOOK),)
+        return found.hold(Movement.HELD, terms, second, supported[-looks:])
     step = _highest(found.product, found.standing)
     if step is None or limit <= step:
         return found.move(Movement.RAISED, limit, terms)

@@ -183,6 +183,10 @@ class DuesView:
     stale: bool | None = None
 
 
+Beside = CoverView | DuesView
+OnRecord = PlotView | HerdView | MachineView | StoreView | AssetView | Beside
+
+
 @dataclass(frozen=True, slots=True)
 class Household:
     """What the season's cash must first cover [minor units]."""
@@ -211,6 +215,11 @@ class Seen:
     def pledged(self) -> tuple[PlotView | HerdView | MachineView | StoreView, ...]:
         """What the limit rests on, without what was bought with it."""
         return (*self.plots, *self.herds, *self.machines, *self.stores)
+
+    @property
+    def on_record(self) -> tuple[OnRecord, ...]:
+        """What stands on a review's record: what the limit rests on, and what stands beside it."""
+        return (*self.pledged, *self.assets, *self.covers, *self.dues)
 
     @property
     def age_days(self) -> int:

@@ -46,8 +46,8 @@ def acting(*roles: Role) -> Callable[[F], F]:
         @functools.wraps(command)
         @click.pass_context
         def by_officer(
-            context: click.Context, *, config: Path, username: str, password_file: Path | None,
-            **others: Any,
+            context: click.Context, /, *, config: Path, username: str,
+            password_file: Path | None, **others: Any,
         ) -> Any:  # fmt: skip
             centre = centre_of(context, config)
             by = officer_of(centre, username, password_file, roles or (Role.SUPERVISOR,))

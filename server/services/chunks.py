@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.wire.registry import SubjectKind
+from server.services.beside import learn_beside
 from server.services.centre import Work
 from server.store import (
     agreements,
@@ -43,17 +44,23 @@ def read_chunk(work: Work, evidence_ids: Sequence[str], subject_ids: Sequence[st
 
 def read_lines(work: Work, found: Sequence[Line]) -> None:
     """What lines that are locked stand on: movements, leases, draws, money."""
+    lines.learn_movements(work.tx, [line.line_id for line in found])
+    read_standing(work, found)
+    agreements.learn_last(work.tx, [line.application_id for line in found])
+
+
+def read_standing(work: Work, found: Sequence[Line]) -> None:
+    """What lines that are locked stand on besides their movements."""
     tx, line_ids = work.tx, [line.line_id for line in found]
     if not line_ids:
         return
-    lines.learn_movements(tx, line_ids)
     places.learn_guests(tx, line_ids)
     onboarding = sorted({line.onboarding_lease_id for line in found} - {""})
     leases.learn_leases(tx, line_ids, onboarding)
     ledger.learn_repayments(tx, line_ids)
     payouts.learn_undone(tx, line_ids)
     bounces.learn(tx, line_ids)
-    agreements.learn_last(tx, [line.application_id for line in found])
+    learn_beside(work, sorted({line.farmer_id for line in found}))
 
 
 def _wanted(work: Work, subject_ids: Sequence[str]) -> list[tuple[str, str]]:

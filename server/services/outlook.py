@@ -8,7 +8,7 @@ from comparing these views with those of the review before.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -21,15 +21,23 @@ from core.lending.limit import (
     limit_terms,
 )
 from core.lending.product import Product, ProductKind
-from core.lending.views import MachineView, StoreView
+from core.lending.views import AssetView, MachineView, StoreView
 from core.reasons import Reason, ReasonCode
 from core.scoring.features import DailyFeature
 from core.shape import decode, encode
 from core.units import PPM, divide_half_even
 from core.wire.evidence import Stage
 from core.wire.registry import Subject, SubjectKind
+from server.services.beside import NOTHING_BESIDE, Beside, beside, read_beside
 from server.services.centre import Work
-from server.services.counted import looked_on, machine_view, store_view
+from server.services.counted import (
+    asset_views,
+    feed_bought_minor,
+    looked_on,
+    machine_view,
+    settled_heads,
+    store_view,
+)
 from server.store import evidence, registry, reports
 from server.store.evidence import KeptEvidence
 from server.store.lines import Line
@@ -60,20 +68,35 @@ class Outlook:
     arrived_at_ms: int
     machines: tuple[MachineView, ...] = ()
     stores: tuple[StoreView, ...] = ()
+    assets: tuple[AssetView, ...] = ()
+    beside: Beside = NOTHING_BESIDE
 
     @property
     def seen(self) -> Seen:
         """All of it, as the rule takes it."""
-        return Seen(self.plots, self.herds, self.machines, self.stores)
+        return Seen(
+            self.plots,
+            self.herds,
+            self.machines,
+            self.stores,
+            assets=self.assets,
+            covers=self.beside.covers,
+            dues=self.beside.dues,
+        )
 
     @property
     def views(self) -> tuple[dict[str, Any], ...]:
         """The views as plain values, for the record."""
-        return tuple(encode(view) for view in self.seen.pledged)
+        return tuple(encode(view) for view in self.seen.on_record)
 
 
 def look(work: Work, line: Line, product: Product, today: date) -> Outlook:
-    """What is known of a line today."""
+    """What is known of a line today, and what stands beside it."""
+    found = _looked(work, line, product, today)
+    return replace(found, beside=beside(work, line.farmer_id, product, today))
+
+
+def _looked(work: Work, line: Line, product: Product, today: date) -> Outlook:
     subjects = [registry.subject(work.tx, each) for each in line.subject_ids]
     if product.kind.pledge in (SubjectKind.MACHINE.value, SubjectKind.STORE.value):
         return _counted_outlook(work, line, product, subjects, today)
@@ -90,13 +113,18 @@ def look(work: Work, line: Line, product: Product, today: date) -> Outlook:
         if each.kind is SubjectKind.PLOT
     ]
     herds = [
-        _herd_view(work, each, found[each.subject_id], ages[each.subject_id], today)
+        _with_papers(
+            work,
+            _herd_view(work, each, found[each.subject_id], ages[each.subject_id], today),
+            (line, product, today),
+        )
         for each in subjects
         if each.kind is SubjectKind.HERD
     ]
     return Outlook(
         plots=tuple(plots),
         herds=tuple(herds),
+        assets=_assets(work, line, product, subjects, today),
         evidence_ids=tuple(sorted({kept.evidence_id for kept in seen})),
         as_of=as_of,
         looked_on=min(
@@ -142,11 +170,15 @@ def _is_machine(subject: Subject) -> bool:
 
 def read_seen(views: Sequence[Mapping[str, Any]]) -> Seen:
     """The views of a movement's record, as they were."""
+    stood = read_beside(views)
     return Seen(
+        covers=stood.covers,
+        dues=stood.dues,
         plots=tuple(decode(PlotView, dict(view)) for view in views if "plot_id" in view),
         herds=tuple(decode(HerdView, dict(view)) for view in views if "herd_id" in view),
         machines=tuple(decode(MachineView, dict(view)) for view in views if "machine_id" in view),
         stores=tuple(decode(StoreView, dict(view)) for view in views if "store_id" in view),
+        assets=tuple(decode(AssetView, dict(view)) for view in views if "asset_id" in view),
     )
 
 
@@ -210,6 +242,35 @@ def _herd_view(
         # Tags are read at registration; where there is a reader, it holds the herd to them.
         tags_read=counted.value if counted else subject.heads,
     )
+
+
+def _with_papers(work: Work, herd: HerdView, case: tuple[Line, Product, date]) -> HerdView:
+    """A herd with what invoices of feed and settlements of slaughterhouses say of it.
+
+    Animals that were settled after the day on which they were counted are gone; those that
+    were counted at registration, since the line was opened.
+    """
+    line, product, today = case
+    opened = date.fromisoformat(line.opened_on)
+    counted = _counted(work, herd.herd_id, today)
+    since = date.fromisoformat(counted.day) + timedelta(days=1) if counted else opened
+    feeds = product.herd is not None and product.herd.feed_minor_per_head
+    return replace(
+        herd,
+        settled_heads=settled_heads(work, herd.herd_id, (since, today)),
+        feed_bought_minor=(
+            feed_bought_minor(work, herd.herd_id, (opened, today)) if feeds else None
+        ),
+    )
+
+
+def _assets(
+    work: Work, line: Line, product: Product, subjects: Sequence[Subject], today: date
+) -> tuple[AssetView, ...]:
+    """What was invested since the line was opened, where the product lends on that."""
+    if product.revolving is None or not product.revolving.term_ppm:
+        return ()
+    return asset_views(work, subjects, (date.fromisoformat(line.opened_on), today))
 
 
 def _counted(work: Work, herd_id: str, today: date) -> DailyFeature | None:

@@ -17,6 +17,7 @@ from core.lending.agreement import AgreementEvent, AgreementReason, Standing
 from core.lending.books import (
     Books,
     Posting,
+    agent_account,
     fee_account,
     line_accounts,
     posted_slots,
@@ -48,7 +49,7 @@ from server.services.standing import (
     zone_minutes,
 )
 from server.services.writing_off import recover
-from server.store import ledger, lines, people, registry
+from server.store import ledger, lines, people, products, registry
 from server.store.engine import ConflictError, Tx
 from server.store.leases import Drawing
 from server.store.ledger import Repayment
@@ -79,7 +80,7 @@ def post_drawdown(work: Work, drawing: Drawing) -> int:
         What left ``suspense/<line>`` for the line by it [minor units].
     """
     currency, suspended = drawing.currency, _suspended(work, drawing)
-    payee = _payee(work, drawing)
+    payee = None if drawing.paid_by else _payee(work, drawing)
     source = suspense_account(drawing.line_id) if suspended else _paid_from(drawing, payee)
     when = (drawing.effective_on, draw_fact(drawing.draw_id))
     drawn = transfer(principal_account(drawing.line_id), source, currency, drawing.amount_minor)
@@ -101,16 +102,28 @@ def _payee(work: Work, drawing: Drawing) -> tuple[PayeeKind, str] | None:
     return paying.payee_of(priced_by(work.tx, line), line.farmer_id)
 
 
+def till_of_draw(drawing: Drawing) -> str:
+    """What cash was paid out of: a cash agent's box, or the station's till."""
+    return agent_account(drawing.paid_by) if drawing.paid_by else f"cash/{drawing.writer}"
+
+
 def _paid_from(drawing: Drawing, payee: tuple[PayeeKind, str] | None) -> str:
     """The till that paid a draw out; what a rail pays is owed to its payee, and no till's."""
     if payee is None:
-        return f"cash/{drawing.writer}"
+        return till_of_draw(drawing)
     return paying.owed_account(*payee, drawing.line_id)
+
+
+def _named_supplier(work: Work, line: Line, drawing: Drawing) -> str:
+    """The supplier that a draw names, if a version of the line's product pays them."""
+    known = products.every_version(work.tx, line.product_id) if drawing.supplier else ()
+    paid = {name for each in known if each.voucher is not None for name in each.voucher.suppliers}
+    return drawing.supplier if drawing.supplier in paid else ""
 
 
 def post_suspense(work: Work, drawing: Drawing) -> None:
     """Post money that was paid out on a line that is not known here."""
-    source = f"cash/{drawing.writer}"
+    source = till_of_draw(drawing)
     paid = transfer(
         suspense_account(drawing.line_id), source, drawing.currency, drawing.amount_minor
     )
@@ -141,7 +154,7 @@ def take_repayment(
     ConflictError
         If the id is known with other content.
     """
-    return centre.write(lambda work: _take_repayment(work, request, cashier))
+    return centre.write(lambda work: take_repayment_in(work, request, cashier))
 
 
 def book_repayment(work: Work, request: RepaymentRequest, cashier: Actor) -> tuple[Repayment, bool]:
@@ -149,9 +162,10 @@ def book_repayment(work: Work, request: RepaymentRequest, cashier: Actor) -> tup
     return _take_repayment(work, request, cashier)
 
 
-def _take_repayment(
-    work: Work, request: RepaymentRequest, cashier: Actor
+def take_repayment_in(
+    work: Work, request: RepaymentRequest, cashier: Actor, paid_to: str = ""
 ) -> tuple[Repayment, bool]:
+    """The same in a transaction that is open; into another till than the centre's, if named."""
     line = lines.lock(work.tx, request.line_id)
     content = canonical_hash(encode(request))
     known = ledger.find_repayment(work.tx, request.repayment_id)
@@ -160,7 +174,7 @@ def _take_repayment(
             raise ConflictError(f"repayment {request.repayment_id} exists with other content")
         return known, False
     on = _require_possible(work, request, line)
-    kept = _keep(work, request, (content, on), cashier)
+    kept = _keep(work, request, (content, on, paid_to), cashier)
     square(work, line, repayment_fact(request.repayment_id))
     recover(work, line, on)
     people.record(
@@ -177,7 +191,7 @@ def _require_possible(work: Work, request: RepaymentRequest, line: Line) -> date
             f"repayment {request.repayment_id}: expected a positive amount in {line.currency}, "
             f"got {request.amount_minor} {request.currency}"
         )
-    first, last = _days_of_repayment(work, line)
+    first, last = days_of_repayment(work, line)
     on = civil_date(request.effective_on)
     if on is None or not first <= on <= last:
         raise RequestError(
@@ -187,7 +201,7 @@ def _require_possible(work: Work, request: RepaymentRequest, line: Line) -> date
     return on
 
 
-def _days_of_repayment(work: Work, line: Line) -> tuple[date, date]:
+def days_of_repayment(work: Work, line: Line) -> tuple[date, date]:
     """The first and last day on which money can have come: from the first draw to today.
 
     A mistyped year would else post decades of interest, or take all of it back.
@@ -200,10 +214,10 @@ def _days_of_repayment(work: Work, line: Line) -> tuple[date, date]:
 
 
 def _keep(
-    work: Work, request: RepaymentRequest, told: tuple[str, date], cashier: Actor
+    work: Work, request: RepaymentRequest, told: tuple[str, date, str], cashier: Actor
 ) -> Repayment:
     """Write down a repayment, and how it is used by what is known at the till."""
-    content, on = told
+    content, on, paid_to = told
     line = lines.get(work.tx, request.line_id)
     paid = Fact(repayment_fact(request.repayment_id), FactKind.REPAYMENT, on, request.amount_minor)
     split = account_of(work.tx, line, on, also=(paid,)).split_of(paid.fact_id)
@@ -220,6 +234,7 @@ def _keep(
         content_sha256=content,
         received_by=cashier.name,
         at_ms=work.at_ms,
+        paid_to=paid_to,
     )
     ledger.add_repayment(work.tx, kept)
     return kept
@@ -246,7 +261,9 @@ def unsquared(tx: Tx, line: Line, till: str, cause: str) -> tuple[Posting, ...]:
     repaid = ledger.repayments_of(tx, line.line_id)
     days = [*looks, *(date.fromisoformat(each.effective_on) for each in repaid)]
     found = account_of(tx, line, max(days, default=date.min), looks=looks)
-    return postings(posted, wanted_slots(Books(line.line_id, line.currency, till), found), cause)
+    tills = {repayment_fact(each.repayment_id): each.paid_to for each in repaid if each.paid_to}
+    books = Books(line.line_id, line.currency, till, tills)
+    return postings(posted, wanted_slots(books, found), cause)
 
 
 def settle(work: Work, line: Line) -> None:

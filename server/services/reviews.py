@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from core.lending.agreement import AgreementReason
+from core.lending.elsewhere import is_unknown
 from core.lending.limit import (
     HerdView,
     Household,
@@ -27,8 +28,10 @@ from core.lending.limit import (
     review,
 )
 from core.lending.product import Product
+from core.reasons import ReasonCode
 from core.shape import encode
 from server.services.agreements import frozen_changed
+from server.services.beside import changed_beside
 from server.services.centre import Work
 from server.services.downlink import send_freeze, send_status
 from server.services.freezing import frozen_by_people
@@ -142,18 +145,21 @@ def conclude(work: Work, case: Case) -> LineMovement:
     # picture again, under cloud or computed anew, stands in its own place.
     looked_on = case.outlook.looked_on
     earlier = tuple(support for support in line.supported if support.as_of < looked_on)
+    past = before.views if before else ()
+    told, lost = changed_beside(case.product, past, case.outlook.seen, case.today)
     found = review(
         case.product,
         replace(
             _core_standing(stands, earlier),
             sources_count=case.outlook.seen.sources_count,
             season_over=_is_over(case),
-            worsened=case.side >= 0 or _has_worsened(work, case),
+            worsened=case.side >= 0 or lost or _has_worsened(work, case),
+            raise_waits=_raise_waits(case),
         ),
         terms,
         case.outlook.age_days,
         case.outlook.evidence_ids,
-        explain(case.product, case.outlook, before.views if before else (), case.side),
+        (*told, *explain(case.product, case.outlook, past, case.side)),
     )
     if _same_again(case, found, before):
         return before or _write(work, case, stands, found, earlier)
@@ -169,6 +175,12 @@ def _is_over(case: Case) -> bool:
     if not stages:
         return False  # no harvest ends a line by scale of finance
     return bool(plots) and all(plot.stage == stages[-1].stage for plot in plots)
+
+
+def _raise_waits(case: Case) -> ReasonCode | None:
+    """Why nothing may rise, whatever was seen; None if it may."""
+    unknown = is_unknown(case.product, case.outlook.seen, case.today)
+    return ReasonCode.LIMIT_DUES_UNKNOWN if unknown else None
 
 
 def needs_past(case: Case) -> bool:
@@ -213,15 +225,21 @@ def _core_standing(stands: LineStanding, earlier: tuple[Support, ...]) -> Standi
 
 
 def _same_again(case: Case, found: Review, before: LineMovement | None) -> bool:
-    """Whether a review would write the movement before again, of evidence that only aged."""
-    return (
-        before is not None
-        and (before.as_of, before.limit_minor) == (case.outlook.as_of, found.limit_minor)
-        and before.evidence_ids == found.evidence_ids
-        and (before.movement, before.watch) == (found.movement, found.watch)
-        and tuple(each.limit_minor for each in before.supported) == found.supported_minor
-        and _ageless(before.views) == _ageless(case.outlook.views)
-    )
+    """Whether a review says nothing that the movement before did not say of the same evidence.
+
+    What it moved is all that this evidence gives: another look, or other terms, go on from it.
+    """
+    if before is None or before.evidence_ids != found.evidence_ids:
+        return False
+    if before.as_of != case.outlook.as_of or _ageless(before.views) != _ageless(case.outlook.views):
+        return False
+    moved = before.movement in (Movement.RAISED, Movement.CUT)
+    if moved and found.movement in (before.movement, Movement.HELD):
+        return dict(before.terms) == encode(found.terms or {})
+    supported = tuple(each.limit_minor for each in before.supported)
+    return (before.movement, before.limit_minor, before.watch, supported) == (
+        found.movement, found.limit_minor, found.watch, found.supported_minor,
+    )  # fmt: skip
 
 
 def _ageless(views: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

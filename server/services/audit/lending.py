@@ -28,6 +28,7 @@ from server.store.leases import SignedLease
 from server.store.lines import Line, LineMovement
 
 PAGE_LEASES = 500
+_OF_HOUSEHOLD = ("capacity_minor", "dues_minor")  # what was declared may have changed since
 
 
 def _pages(centre: Centre, tx: Tx) -> Iterator[tuple[Tx, list[Line]]]:
@@ -238,7 +239,7 @@ def _terms(
     if moved.movement is Movement.OPENED:
         return None  # an opening lends on what was declared, before anything was seen
     seen = read_seen(moved.views)
-    if len(seen.pledged) != len(moved.views):
+    if len(seen.on_record) != len(moved.views):
         return None  # views of a kind that only its own review reads
     work = centre.work(tx, moved.at_ms)
     on = work.today(zone_minutes(tx, line.farmer_id))
@@ -251,7 +252,7 @@ def _differing(recorded: Terms, wanted: Terms) -> str:
     told = [
         f"{name} {had[name]}, by the rule {value}"
         for name, value in encode(wanted).items()
-        if name != "capacity_minor" and had[name] != value
+        if name not in _OF_HOUSEHOLD and had.get(name) != value
     ]
     return "; ".join(told)
 
