@@ -24,7 +24,7 @@ from server.services.beside import (
     person_of,
 )
 from server.services.centre import Centre, RequestError, Work
-from server.services.posting import RepaymentRequest, book_repayment
+from server.services.posting import RepaymentRequest, take_repayment_in
 from server.store import covers, lines, people, registry
 from server.store.covers import CoverEvent, CoverStep
 from server.store.engine import ConflictError, NotKnownError
@@ -211,7 +211,7 @@ def _take_payment(work: Work, payment: Payment, by: Actor) -> tuple[CoverStep, b
         repayment_of(said.cover_id, payment.reference), line.line_id, payment.amount_minor,
         line.currency, payment.on,
     )  # fmt: skip
-    book_repayment(work, repaid, by)
+    take_repayment_in(work, repaid, by)
     detail = {"line_id": line.line_id, "amount_minor": payment.amount_minor, "party": said.party}
     people.record(work.tx, work.at_ms, by, "cover_paid", ("cover", said.cover_id), detail)
     return step, True

@@ -157,11 +157,6 @@ def take_repayment(
     return centre.write(lambda work: take_repayment_in(work, request, cashier))
 
 
-def book_repayment(work: Work, request: RepaymentRequest, cashier: Actor) -> tuple[Repayment, bool]:
-    """The same within a transaction that is open."""
-    return _take_repayment(work, request, cashier)
-
-
 def take_repayment_in(
     work: Work, request: RepaymentRequest, cashier: Actor, paid_to: str = ""
 ) -> tuple[Repayment, bool]:
