@@ -22,12 +22,14 @@ from core.wire.envelope import LogClass
 from core.wire.modelfile import Model, ModelState, state
 from core.wire.records import Application, Consent, DecisionRecord, LineOpened, Up
 from core.wire.registry import Farmer
+from edge_node.decide.consents import granted, write_consent
 from edge_node.decide.desk import Desk, RequestError, require_known
 from edge_node.decide.inputs import (
     Pledged,
     capacity_minor,
     evidence_ids,
     features,
+    looked_at,
     pledged,
 )
 from edge_node.decide.telemetry import TelemetryOf
@@ -161,8 +163,7 @@ def _refuse_second_line(db: StationDatabase, application: Application) -> None:
 
 def _keep_request(db: StationDatabase, desk: Desk, ask: LineAsk, clock: Clock) -> None:
     for consent in ask.consents:
-        if decisions.keep_consent(db, consent, clock.at_ms):
-            logs.append(db, desk.station, Up.CONSENT, consent, clock)
+        write_consent(db, desk, consent, clock)
     if decisions.keep_application(db, ask.application, clock.at_ms):
         logs.append(db, desk.station, Up.APPLICATION, ask.application, clock)
 
@@ -171,22 +172,23 @@ def _inputs(
     db: StationDatabase, desk: Desk, case: _Case, telemetry_of: TelemetryOf, clock: Clock
 ) -> DecisionInputs:
     farmer, product, model, today = case.farmer, case.product, case.model, desk.today(clock)
-    granted = decisions.granted(db, farmer.farmer_id)
-    purposes = tuple(one.purpose for one in granted)
+    given = granted(db, desk, farmer.farmer_id)
+    purposes = tuple(given)
     names = _admitted(model.model, purposes)
-    subjects = [one.subject for one in case.subjects]
+    looked = looked_at(case.subjects, purposes)
+    subjects = [one.subject for one in looked]
     telemetry = telemetry_of(db, farmer.farmer_id, subjects, names, today)
     return DecisionInputs(
         application=case.ask.application,
         station=desk.station,
         home_station=farmer.home_station,
-        features=features(db, farmer, case.subjects, telemetry.features, names),
+        features=features(db, farmer, looked, telemetry.features, names),
         purposes=purposes,
-        consent_ids=tuple(sorted({one.consent_id for one in granted})),
-        evidence_ids=evidence_ids(case.subjects),
+        consent_ids=tuple(sorted({each for ids in given.values() for each in ids})),
+        evidence_ids=evidence_ids(looked),
         readings=telemetry.readings,
         available_minor=case.offer.available_minor,
-        capacity_minor=capacity_minor(product, farmer, case.subjects, today),
+        capacity_minor=capacity_minor(product, farmer, looked, today),
         model_sha256=model.sha256,
         model_version=model.model.version,
         model_stale=state(model.model, clock.at_ms) is ModelState.STALE,

@@ -10,7 +10,7 @@ coverage is the share of the area or heads that the value speaks of.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from core.lending.limit import (
@@ -31,6 +31,8 @@ from core.wire.registry import Farmer, Subject, SubjectKind
 from edge_node.decide.desk import RequestError
 from edge_node.store import village
 from edge_node.store.database import StationDatabase
+
+IMAGERY = "satellite_images"  # the name by which a farmer is asked for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,13 @@ def pledged(
             f"got {faults or 'nothing'}: choose among what is registered"
         )
     return tuple(Pledged(s, village.evidence_of(db, s.pasture_id or s.subject_id)) for s in found)
+
+
+def looked_at(subjects: Sequence[Pledged], purposes: Iterable[str]) -> tuple[Pledged, ...]:
+    """The subjects with what may be looked at: no evidence of imagery without its consent."""
+    if IMAGERY in purposes:
+        return tuple(subjects)
+    return tuple(replace(one, evidence=None) for one in subjects)
 
 
 def fits(subject: Subject, product: Product) -> bool:

@@ -1,4 +1,4 @@
-"""Consents, applications and decision cards, as they were given and made here."""
+"""Applications and decision cards, as they were asked and made here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from core.canonical import canonical_bytes, canonical_hash
 from core.decision.card import DecisionCard
 from core.errors import HarvestlineError
 from core.shape import decode, encode
-from core.wire.records import Application, Consent, ConsentAction
+from core.wire.records import Application
 from edge_node.store.database import StationDatabase
 from edge_node.store.village import UnknownRecordError, as_text
 
@@ -30,68 +30,6 @@ class KeptCard:
     card: DecisionCard
     line_id: str
     document: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Granted:
-    """A purpose that is consented to now, and by which consent."""
-
-    purpose: str
-    consent_id: str
-
-
-def keep_consent(db: StationDatabase, consent: Consent, at_ms: int) -> bool:
-    """Write a consent; False if it is here already.
-
-    ``at_ms`` is its place among the farmer's consents: never before the one that was
-    written before it, or a clock that was set back would undo a withdrawal.
-
-    Raises
-    ------
-    ChangedRequestError
-        If the id belongs to a consent with other content.
-    """
-    row = db.execute(
-        "SELECT body FROM consents WHERE consent_id = ?", [consent.consent_id]
-    ).fetchone()
-    if row is not None:
-        if row[0] != as_text(consent):
-            raise ChangedRequestError(f"consent {consent.consent_id} exists with other content")
-        return False
-    db.execute(
-        "INSERT INTO consents (consent_id, farmer_id, action, shown_sha256, at_ms, body) "
-        "VALUES (?, ?, ?, ?, ?, ?)",
-        [
-            consent.consent_id,
-            consent.farmer_id,
-            consent.action.value,
-            consent.shown_sha256,
-            max(at_ms, _last_consent_ms(db, consent.farmer_id) + 1),
-            as_text(consent),
-        ],
-    )
-    return True
-
-
-def _last_consent_ms(db: StationDatabase, farmer_id: str) -> int:
-    row = db.execute("SELECT max(at_ms) FROM consents WHERE farmer_id = ?", [farmer_id]).fetchone()
-    return row[0] or 0
-
-
-def granted(db: StationDatabase, farmer_id: str) -> tuple[Granted, ...]:
-    """What a farmer consents to now, in order of purpose; the latest word on each counts."""
-    rows = db.execute(
-        "SELECT body FROM consents WHERE farmer_id = ? ORDER BY at_ms, consent_id", [farmer_id]
-    )
-    standing: dict[str, str] = {}
-    for (body,) in rows:
-        consent = decode(Consent, json.loads(body))
-        for purpose in consent.purposes:
-            if consent.action is ConsentAction.GRANT:
-                standing[purpose] = consent.consent_id
-            else:
-                standing.pop(purpose, None)
-    return tuple(Granted(purpose, standing[purpose]) for purpose in sorted(standing))
 
 
 def keep_application(db: StationDatabase, application: Application, at_ms: int) -> bool:

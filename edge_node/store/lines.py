@@ -10,13 +10,18 @@ from typing import Any
 from core.canonical import canonical_bytes
 from core.reasons import Reason
 from core.shape import decode, encode
-from core.wire.records import Freeze, LineOpened, LineStatus
+from core.wire.records import Freeze, Leaving, LineOpened, LineStatus
 from edge_node.store.database import StationDatabase
 from edge_node.store.village import UnknownRecordError, as_text
 
 HISTORY_STEPS_MAX = 60
+# What the farmer ended holds until the centre has heard of it; from then on its word does.
 _SELECT = (
-    "SELECT line_id, farmer_id, product_id, opened, status, counted_seq, frozen, freeze FROM lines "
+    "SELECT line_id, farmer_id, product_id, opened, status, counted_seq, frozen, freeze, "
+    "(SELECT v.event FROM leavings v JOIN log_subjects s ON s.log = 'money' "
+    "AND s.subject = 'line/' || v.line_id || '/' || v.event "
+    "WHERE v.line_id = lines.line_id AND s.seq > lines.counted_seq ORDER BY v.at_ms LIMIT 1) "
+    "FROM lines "
 )
 
 
@@ -25,7 +30,8 @@ class KeptLine:
     """A line: how it was opened here, the centre's newest word, whether it is frozen.
 
     ``counted_seq`` is the number of the station's money log up to which draws are
-    counted in ``status``.
+    counted in ``status``. ``left`` is how the farmer ended it here, while the centre has
+    not heard of it.
     """
 
     line_id: str
@@ -36,6 +42,7 @@ class KeptLine:
     counted_seq: int
     frozen: bool
     freeze_reasons: tuple[Reason, ...]
+    left: Leaving | None = None
 
     @property
     def limit_minor(self) -> int:
@@ -47,7 +54,8 @@ class KeptLine:
     @property
     def open(self) -> bool:
         """Whether the line may still be used."""
-        return self.status is None or self.status.open
+        told = self.status is None or self.status.open
+        return told and self.left is not Leaving.ABANDON
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +180,7 @@ def _keep_step(db: StationDatabase, line_id: str, step: LimitStep, at_ms: int) -
 
 
 def _line(row: tuple[Any, ...]) -> KeptLine:
-    line_id, farmer_id, product_id, opened, status, counted_seq, frozen, freeze = row
+    line_id, farmer_id, product_id, opened, status, counted_seq, frozen, freeze, left = row
     return KeptLine(
         line_id=line_id,
         farmer_id=farmer_id,
@@ -180,8 +188,9 @@ def _line(row: tuple[Any, ...]) -> KeptLine:
         opened=decode(LineOpened, json.loads(opened)) if opened else None,
         status=decode(LineStatus, json.loads(status)) if status else None,
         counted_seq=counted_seq,
-        frozen=bool(frozen),
+        frozen=bool(frozen or left),
         freeze_reasons=decode(Freeze, json.loads(freeze)).reasons if freeze else (),
+        left=Leaving(left) if left else None,
     )
 
 

@@ -135,7 +135,7 @@ lease expired                | draw_lease_expired  | 100_000
 lease given back             | draw_lease_closed   | 100_000
 no lease                     | draw_no_lease       | 100_000
 season over                  | draw_season_over    | 100_000
-price above the cap          | draw_price_cap      | 100_000
+price above the cap          | draw_price_above_cap | 100_000
 consent to another price     | draw_consent_missing| 100_000
 """
 

@@ -19,8 +19,10 @@ from edge_node.decide.desk import RequestError
 from edge_node.faces.kiosk.front import COOKIE, Front
 from edge_node.faces.kiosk.guard import Guard
 from edge_node.faces.kiosk.interface import interface
-from edge_node.faces.kiosk.pages import SEE_OTHER, pages
+from edge_node.faces.kiosk.own_pages import own_pages
+from edge_node.faces.kiosk.pages import pages
 from edge_node.faces.kiosk.rendering import Rendering
+from edge_node.faces.kiosk.visited import SEE_OTHER
 from edge_node.faces.kiosk.visits import VisitEndedError
 from edge_node.store.village import UnknownRecordError
 
@@ -49,6 +51,7 @@ def kiosk(
     answers = _Answers(front, rendering)
     app.include_router(interface(front))
     app.include_router(pages(front, rendering))
+    app.include_router(own_pages(front, rendering))
     folder = resources.files("edge_node.faces.kiosk") / "static"
     app.mount("/static", StaticFiles(directory=str(folder)), name="static")
     app.add_exception_handler(HarvestlineError, answers.broken)

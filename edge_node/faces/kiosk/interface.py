@@ -14,12 +14,13 @@ from fastapi import APIRouter, Body, Request, Response
 from fastapi.responses import JSONResponse
 
 from core.decision.quote import Quote
-from core.reasons import Reason
+from core.reasons import Reason, ReasonCode
 from core.shape import decode, encode
 from edge_node.decide.draws import Receipt, quote_sha256
+from edge_node.decide.leaving import way_out_sha256
 from edge_node.faces.kiosk.front import COOKIE, Front
 from edge_node.faces.kiosk.standing import LineStanding, Possible
-from edge_node.faces.kiosk.teller import Agreement, ApplicationForm, DrawForm
+from edge_node.faces.kiosk.teller import Agreement, ApplicationForm, DrawForm, LeaveForm
 from edge_node.faces.kiosk.visits import Visit, VisitEndedError
 from edge_node.faces.kiosk.words import LANGUAGES, Words
 from edge_node.store.decisions import KeptCard
@@ -64,6 +65,21 @@ class _Withdraw:
     purposes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Grant:
+    purpose: str
+    helped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Leave:
+    line_id: str
+    shown_sha256: str
+    leaving_id: str = ""
+    helped: bool = False
+    spoken: bool = False
+
+
 def interface(front: Front) -> APIRouter:
     """The routes of the JSON interface."""
     acts, router = _Acts(front), APIRouter(prefix="/api/v1")
@@ -76,6 +92,10 @@ def interface(front: Front) -> APIRouter:
         ("POST", "/kiosk/draw/{draw_id}/payout", acts.payout),
         ("POST", "/kiosk/apply", acts.apply),
         ("POST", "/kiosk/withdraw", acts.withdraw),
+        ("POST", "/kiosk/grant", acts.grant),
+        ("GET", "/kiosk/my-data", acts.my_data),
+        ("GET", "/kiosk/way-out", acts.way_out),
+        ("POST", "/kiosk/leave-agreement", acts.leave_agreement),
         ("GET", "/station/status", acts.status),
         ("GET", "/station/alive", acts.alive),
     ):
@@ -150,6 +170,33 @@ class _Acts:
         visit, purposes = self._acting(request), decode(_Withdraw, body).purposes
         left = self._teller.withdraw(visit.farmer_id, purposes, visit.language)
         return {"granted": list(left)}
+
+    def grant(self, request: Request, body: Json) -> dict[str, Any]:
+        visit, ask = self._acting(request), decode(_Grant, body)
+        if ask.purpose in self._teller.my_data(visit.farmer_id).open_asks:
+            self._teller.grant(visit.farmer_id, ask.purpose, visit.language, helped=ask.helped)
+        return {"granted": list(self._teller.granted(visit.farmer_id))}
+
+    def my_data(self, request: Request) -> dict[str, Any]:
+        visit = self._visits.current(request.cookies.get(COOKIE))
+        found: dict[str, Any] = encode(self._teller.my_data(visit.farmer_id))
+        return found
+
+    def way_out(self, request: Request, line_id: str) -> dict[str, Any]:
+        visit = self._visits.current(request.cookies.get(COOKIE))
+        way = self._teller.way_out(visit.farmer_id, line_id)
+        if way is None:
+            return _refused(Reason(ReasonCode.LEAVE_TOO_LATE), self._words(visit))
+        return {"way_out": encode(way), "shown_sha256": way_out_sha256(way)}
+
+    def leave_agreement(self, request: Request, body: Json) -> Response:
+        visit, ask = self._acting(request), decode(_Leave, body)
+        agreed = Agreement(ask.shown_sha256, (), visit.language, ask.helped, ask.spoken)
+        form = LeaveForm(ask.line_id, ask.leaving_id)
+        left = self._teller.leave(visit.farmer_id, form, agreed)
+        if isinstance(left, Reason):
+            return JSONResponse(_refused(left, self._words(visit)))
+        return JSONResponse({"left": encode(left)}, 201)
 
     def status(self) -> dict[str, Any]:
         found: dict[str, Any] = encode(self._front.station_state())

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from core.reasons import Reason
@@ -18,13 +18,13 @@ from edge_node.faces.kiosk.front import COOKIE, Front
 from edge_node.faces.kiosk.rendering import Rendering
 from edge_node.faces.kiosk.standing import Possible
 from edge_node.faces.kiosk.teller import Agreement, ApplicationForm, DrawForm
+from edge_node.faces.kiosk.visited import Visited, go
 from edge_node.faces.kiosk.visits import Visit
 from edge_node.faces.kiosk.words import LANGUAGES
 
 Text = Annotated[str, Form()]
 Texts = Annotated[list[str], Form()]
 Number = Annotated[int, Form()]
-SEE_OTHER = 303
 AMOUNT_MINOR_MAX = 10**12
 
 
@@ -53,8 +53,6 @@ def pages(front: Front, rendering: Rendering) -> APIRouter:
         ("POST", "/language", acts.language),
         ("GET", "/home", acts.home),
         ("GET", "/pictures/{sha256}", acts.picture),
-        ("GET", "/agreements", acts.agreements),
-        ("POST", "/withdraw", acts.withdraw),
         ("GET", "/draw/{line_id}", acts.amount),
         ("GET", "/draw/{line_id}/price", acts.price),
         ("POST", "/draw/{line_id}", acts.agree),
@@ -71,12 +69,8 @@ def pages(front: Front, rendering: Rendering) -> APIRouter:
     return router
 
 
-class _Pages:
+class _Pages(Visited):
     """What each page does."""
-
-    def __init__(self, front: Front, rendering: Rendering) -> None:
-        self._front, self._teller, self._visits = front, front.teller, front.visits
-        self._rendering = rendering
 
     def idle(self, lang: str = "en", unknown: int = 0) -> HTMLResponse:
         return self._rendering.page("idle.html", lang, unknown=bool(unknown))
@@ -84,16 +78,16 @@ class _Pages:
     def identify(self, card: Text, language: Text = "") -> Response:
         farmer = self._front.identify(card)
         if farmer is None:
-            return _go(f"/?unknown=1&lang={language if language in LANGUAGES else 'en'}")
+            return go(f"/?unknown=1&lang={language if language in LANGUAGES else 'en'}")
         spoken = language or farmer.language
         spoken = spoken if spoken in LANGUAGES else "en"
-        response = _go("/home")
+        response = go("/home")
         self._front.set_cookie(response, self._visits.begin(farmer.farmer_id, spoken)[0])
         return response
 
     def leave(self, request: Request) -> Response:
         self._visits.end(request.cookies.get(COOKIE))
-        response = _go("/")
+        response = go("/")
         response.delete_cookie(COOKIE, path="/")
         return response
 
@@ -101,29 +95,21 @@ class _Pages:
         self._form(request, csrf)
         if language in LANGUAGES:
             self._visits.speak(request.cookies.get(COOKIE, ""), language)
-        return _go("/home")
+        return go("/home")
 
     def home(self, request: Request) -> HTMLResponse:
         visit = self._visit(request)
         standing = self._teller.standing(visit.farmer_id)
         card = standing.last_card
         features = self._teller.feature_words(card.card.inputs.model_sha256) if card else {}
-        return self._page("home.html", visit, standing=standing, features=features)
+        ways_out = self._teller.ways_out(visit.farmer_id)
+        return self._page(
+            "home.html", visit, standing=standing, features=features, ways_out=ways_out
+        )
 
     def picture(self, request: Request, sha256: str) -> Response:
         media_type, data = self._teller.picture(self._visit(request).farmer_id, sha256)
         return Response(data, media_type=media_type)
-
-    def agreements(self, request: Request) -> HTMLResponse:
-        visit = self._visit(request)
-        granted = self._teller.granted(visit.farmer_id)
-        return self._page("agreements.html", visit, granted=granted)
-
-    def withdraw(self, request: Request, csrf: Text, purpose: Text) -> Response:
-        visit = self._form(request, csrf)
-        if purpose in self._teller.granted(visit.farmer_id):
-            self._teller.withdraw(visit.farmer_id, (purpose,), visit.language)
-        return _go("/agreements")
 
     def amount(self, request: Request, line_id: str, amount: int = 0, add: int = 0) -> Response:
         visit = self._visit(request)
@@ -158,13 +144,13 @@ class _Pages:
         begun = self._teller.begin_draw(visit.farmer_id, form, agreed)
         if isinstance(begun, Reason):
             return self._refused(visit, begun, f"/draw/{line_id}")
-        return _go(f"/payout/{begun.drawdown.draw_id}")
+        return go(f"/payout/{begun.drawdown.draw_id}")
 
     def payout(self, request: Request, draw_id: str) -> Response:
         visit = self._visit(request)
         receipt = self._teller.draw(visit.farmer_id, draw_id)
         if receipt.drawdown.state.value != "pending":
-            return _go(f"/receipt/{draw_id}")
+            return go(f"/receipt/{draw_id}")
         line = self._teller.line(visit.farmer_id, receipt.drawdown.line_id)
         notes = notes_of(receipt.drawdown.amount_minor, receipt.drawdown.currency)
         return self._page("payout.html", visit, receipt=receipt, line=line, notes=notes)
@@ -172,13 +158,13 @@ class _Pages:
     def settle(self, request: Request, draw_id: str, csrf: Text, confirmed: Text = "") -> Response:
         visit = self._form(request, csrf)
         self._teller.settle_draw(visit.farmer_id, draw_id, paid_out=confirmed == "yes")
-        return _go(f"/receipt/{draw_id}")
+        return go(f"/receipt/{draw_id}")
 
     def receipt(self, request: Request, draw_id: str) -> Response:
         visit = self._visit(request)
         receipt = self._teller.draw(visit.farmer_id, draw_id)
         if receipt.drawdown.state.value == "pending":
-            return _go(f"/payout/{draw_id}")
+            return go(f"/payout/{draw_id}")
         line = self._teller.line(visit.farmer_id, receipt.drawdown.line_id)
         return self._page("receipt.html", visit, receipt=receipt, line=line)
 
@@ -202,10 +188,9 @@ class _Pages:
             "application_id": self._teller.mint(),
         }
         purposes = self._teller.purposes(product_id)
-        must = possible.product.decision.purposes
         return self._page(
             "consent.html", visit, possible=possible, amount_minor=amount, shown=shown,
-            purposes=purposes, must=must,
+            purposes=purposes,
         )  # fmt: skip
 
     async def apply(self, request: Request, product_id: str) -> Response:
@@ -228,7 +213,7 @@ class _Pages:
         decided = await run_in_threadpool(self._teller.apply, visit.farmer_id, ask, agreed)
         if isinstance(decided, Reason):
             return self._refused(visit, decided, "/home")
-        return _go(f"/decision/{decided.card.card_id}")
+        return go(f"/decision/{decided.card.card_id}")
 
     def decision(self, request: Request, card_id: str) -> Response:
         visit = self._visit(request)
@@ -244,23 +229,6 @@ class _Pages:
             if one.product.product_id == product_id:
                 return one
         raise RequestError("expected a product that you may apply for: go back to the first page")
-
-    def _visit(self, request: Request) -> Visit:
-        return self._visits.current(request.cookies.get(COOKIE))
-
-    def _form(self, request: Request, csrf: str) -> Visit:
-        return self._visits.require_form(request.cookies.get(COOKIE), csrf)
-
-    def _page(self, template: str, visit: Visit, **shown: Any) -> HTMLResponse:
-        return self._rendering.page(template, visit.language, visit=visit, **shown)
-
-    def _refused(self, visit: Visit, reason: Reason, back: str) -> HTMLResponse:
-        sentence = self._teller.words(visit.language).reason(reason)
-        return self._page("refused.html", visit, sentence=sentence, back=back)
-
-
-def _go(path: str) -> RedirectResponse:
-    return RedirectResponse(path, SEE_OTHER)
 
 
 def _built(amount: int, most: int, step: int, currency: str) -> _Built:

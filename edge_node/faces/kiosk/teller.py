@@ -14,17 +14,19 @@ from core.canonical import canonical_hash, sha256_hex
 from core.decision.quote import Quote
 from core.lending.lease import Clock
 from core.reasons import Reason
-from core.wire.records import Application, Consent, ConsentAction
+from core.wire.records import AgreementLeft, Application, Consent, ConsentAction
 from core.wire.registry import Farmer
 from edge_node.decide import draws
 from edge_node.decide.applications import LineAsk, apply_for_line
-from edge_node.decide.consents import give_consent
+from edge_node.decide.consents import following, give_consent, granted
 from edge_node.decide.desk import Desk, RequestError
 from edge_node.decide.draws import DrawAsk, Receipt
+from edge_node.decide.leaving import LeaveAsk, WayOut, leave, way_out
 from edge_node.decide.telemetry import TelemetryOf
+from edge_node.faces.kiosk.my_data import MyData, my_data
 from edge_node.faces.kiosk.standing import LineStanding, Standing, line_standing, standing_of
 from edge_node.faces.kiosk.words import Words, spoken
-from edge_node.store import decisions, leases, lines, models, pictures, village
+from edge_node.store import consents, decisions, leases, leavings, lines, models, pictures, village
 from edge_node.store.database import StationDatabase
 from edge_node.store.decisions import KeptCard
 from edge_node.store.outbox import trust_clock
@@ -74,6 +76,14 @@ class DrawForm:
     line_id: str
     amount_minor: int
     draw_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveForm:
+    """The end of an agreement; the id may come from the asker, to ask again safely."""
+
+    line_id: str
+    leaving_id: str = ""
 
 
 class Teller:
@@ -190,10 +200,62 @@ class Teller:
             consent = self._consent(farmer_id, agreed, purposes, ConsentAction.WITHDRAW)
             return give_consent(self._db, self._desk, consent, self._clock())
 
+    def grant(self, farmer_id: str, name: str, language: str, *, helped: bool) -> None:
+        """Agree to one use of the farmer's data, outside an application."""
+        words = self.words(language)
+        shown = canonical_hash(
+            {"language": words.language, "purposes": {name: words.purpose(name)}}
+        )
+        with self._turn:
+            agreed = Agreement(shown, (name,), language, helped)
+            consent = self._consent(farmer_id, agreed, (name,))
+            give_consent(self._db, self._desk, consent, self._clock())
+
     def granted(self, farmer_id: str) -> tuple[str, ...]:
         """The purposes that a farmer consents to now."""
         with self._turn:
-            return tuple(one.purpose for one in decisions.granted(self._db, farmer_id))
+            return tuple(granted(self._db, self._desk, farmer_id))
+
+    def my_data(self, farmer_id: str) -> MyData:
+        """What of the farmer's data may be used, on which ground, and who looked at it."""
+        with self._turn:
+            return my_data(self._db, self._desk, farmer_id)
+
+    def way_out(self, farmer_id: str, line_id: str) -> WayOut | None:
+        """How the farmer may end one of their agreements today; None if not."""
+        with self._turn:
+            self._own_line(farmer_id, line_id)
+            line = lines.line(self._db, line_id)
+            return way_out(self._db, self._desk, line, self._clock())
+
+    def ways_out(self, farmer_id: str) -> dict[str, WayOut]:
+        """Of each of the farmer's lines that may be ended today, how."""
+        with self._turn:
+            clock = self._clock()
+            found = [
+                way_out(self._db, self._desk, line, clock)
+                for line in lines.lines_of(self._db, farmer_id)
+            ]
+            return {way.line_id: way for way in found if way is not None}
+
+    def leave(self, farmer_id: str, form: LeaveForm, agreed: Agreement) -> AgreementLeft | Reason:
+        """End an agreement: an offer that is not wanted, or one that still cools."""
+        with self._turn:
+            self._own_line(farmer_id, form.line_id)
+            leaving_id = form.leaving_id or self._sources.mint()
+            ask = LeaveAsk(
+                leaving_id, form.line_id, agreed.shown_sha256, agreed.spoken, agreed.helped
+            )
+            return leave(self._db, self._desk, ask, self._clock())
+
+    def left(self, farmer_id: str, line_id: str) -> AgreementLeft:
+        """How the farmer ended one of their agreements here."""
+        with self._turn:
+            self._own_line(farmer_id, line_id)
+            found = leavings.of_line(self._db, line_id)
+            if found is None:
+                raise UnknownRecordError(f"expected a line that you ended, got {line_id[:64]!r}")
+            return found
 
     def purposes(self, product_id: str) -> tuple[str, ...]:
         """What a farmer is asked to consent to for a product: what must be, then what may."""
@@ -251,7 +313,7 @@ class Teller:
         purposes: tuple[str, ...],
         action: ConsentAction = ConsentAction.GRANT,
     ) -> Consent:
-        return Consent(
+        consent = Consent(
             consent_id=self._sources.mint(),
             farmer_id=farmer_id,
             action=action,
@@ -261,3 +323,7 @@ class Teller:
             spoken=agreed.spoken,
             helped=agreed.helped,
         )
+        if purposes == (DRAW_PURPOSE,):
+            return consent  # to one price; nothing that came before speaks of it
+        known = consents.facts_of(self._db, self._desk.station, farmer_id)
+        return following(consent, known, self._desk.station)

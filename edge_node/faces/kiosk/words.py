@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gettext
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -18,6 +18,7 @@ from core.canonical import parse_canonical
 from core.reasons import SENTENCES, Reason, ReasonCode
 from core.shape import decode
 from core.wire.update import PACK_BYTES_MAX, PromptsPack
+from edge_node.faces.kiosk.data_words import CLASSES, OTHER_ROLE, PURPOSES, ROLES, UNASKED, WITHOUT
 from edge_node.store import updates
 from edge_node.store.database import StationDatabase
 from edge_node.watch.notices import ADVICE, Notice
@@ -31,11 +32,6 @@ STAGES: Mapping[str, str] = {
     "heading": "ears",
     "ripening": "ripening",
     "harvested": "harvest",
-}
-PURPOSES: Mapping[str, str] = {
-    "automated_decision": "A machine at this station may decide on my application.",
-    "device_readings": "The readings of my devices may be used to decide.",
-    "satellite_images": "Satellite pictures of my plots may be used to decide.",
 }
 _MO_COUNT_AT, _MO_ENTRY_BYTES = 8, 8  # of GNU gettext's compiled catalogues
 MOVEMENTS: Mapping[str, str] = {
@@ -91,6 +87,23 @@ class Words:
         """What a consent to a purpose says."""
         known = PURPOSES.get(purpose)
         return self.say(known) if known else purpose
+
+    def without(self, purpose: str) -> str:
+        """What happens without a consent; empty for a name of later days."""
+        known = WITHOUT.get(purpose)
+        return self.say(known) if known else ""
+
+    def unasked(self, purpose: str) -> str:
+        """What is used for a purpose without asking, and why."""
+        return self.say(UNASKED[purpose])
+
+    def looked(self, role: str) -> str:
+        """Who looked at the farmer's data."""
+        return self.say(ROLES.get(role, OTHER_ROLE))
+
+    def classes(self, found: Iterable[str]) -> str:
+        """Classes of data in one line."""
+        return ", ".join(self.say(CLASSES[each]) for each in found if each in CLASSES)
 
     def movement(self, movement: str) -> str:
         """What happened to a limit."""

@@ -1,0 +1,85 @@
+"""Pages of what is the farmer's own to give, to take back and to end: data and agreements."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import Response
+
+from core.reasons import Reason, ReasonCode
+from edge_node.decide.leaving import way_out_sha256
+from edge_node.faces.kiosk.front import Front
+from edge_node.faces.kiosk.my_data import LOOKS_SHOWN
+from edge_node.faces.kiosk.rendering import Rendering
+from edge_node.faces.kiosk.teller import Agreement, LeaveForm
+from edge_node.faces.kiosk.visited import Visited, go
+
+Text = Annotated[str, Form()]
+
+
+def own_pages(front: Front, rendering: Rendering) -> APIRouter:
+    """The routes of these pages."""
+    acts, router = _OwnPages(front, rendering), APIRouter()
+    for method, path, act in (
+        ("GET", "/agreements", acts.agreements),
+        ("POST", "/agree", acts.agree),
+        ("POST", "/withdraw", acts.withdraw),
+        ("GET", "/leave/{line_id}", acts.way_out),
+        ("POST", "/leave/{line_id}", acts.leave),
+        ("GET", "/left/{line_id}", acts.left),
+    ):
+        router.add_api_route(path, act, methods=[method], response_model=None)
+    return router
+
+
+class _OwnPages(Visited):
+    """What each page does."""
+
+    def agreements(self, request: Request) -> Response:
+        visit = self._visit(request)
+        data = self._teller.my_data(visit.farmer_id)
+        return self._page("agreements.html", visit, data=data, looks_max=LOOKS_SHOWN)
+
+    def agree(self, request: Request, csrf: Text, purpose: Text, helped: Text = "") -> Response:
+        visit = self._form(request, csrf)
+        if purpose in self._teller.my_data(visit.farmer_id).open_asks:
+            self._teller.grant(visit.farmer_id, purpose, visit.language, helped=bool(helped))
+        return go("/agreements")
+
+    def withdraw(self, request: Request, csrf: Text, purpose: Text) -> Response:
+        visit = self._form(request, csrf)
+        if purpose in self._teller.granted(visit.farmer_id):
+            self._teller.withdraw(visit.farmer_id, (purpose,), visit.language)
+        return go("/agreements")
+
+    def way_out(self, request: Request, line_id: str) -> Response:
+        visit = self._visit(request)
+        way = self._teller.way_out(visit.farmer_id, line_id)
+        if way is None:
+            return self._refused(visit, Reason(ReasonCode.LEAVE_TOO_LATE), "/home")
+        line = self._teller.line(visit.farmer_id, line_id)
+        shown = {"sha256": way_out_sha256(way), "leaving_id": self._teller.mint()}
+        return self._page("leave.html", visit, line=line, way=way, shown=shown)
+
+    def leave(
+        self,
+        request: Request,
+        line_id: str,
+        csrf: Text,
+        shown: Text,
+        leaving_id: Text,
+        helped: Text = "",
+    ) -> Response:
+        visit = self._form(request, csrf)
+        agreed = Agreement(shown, (), visit.language, helped=bool(helped))
+        left = self._teller.leave(visit.farmer_id, LeaveForm(line_id, leaving_id), agreed)
+        if isinstance(left, Reason):
+            return self._refused(visit, left, "/home")
+        return go(f"/left/{line_id}")
+
+    def left(self, request: Request, line_id: str) -> Response:
+        visit = self._visit(request)
+        left = self._teller.left(visit.farmer_id, line_id)
+        line = self._teller.line(visit.farmer_id, line_id)
+        return self._page("left.html", visit, left=left, line=line)

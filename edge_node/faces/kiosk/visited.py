@@ -1,0 +1,41 @@
+"""What every page of the kiosk needs: whose visit it is, a form's token, a page in their words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from core.reasons import Reason
+from edge_node.faces.kiosk.front import COOKIE, Front
+from edge_node.faces.kiosk.rendering import Rendering
+from edge_node.faces.kiosk.visits import Visit
+
+SEE_OTHER = 303
+
+
+class Visited:
+    """Pages of one front, shown in one rendering."""
+
+    def __init__(self, front: Front, rendering: Rendering) -> None:
+        self._front, self._teller, self._visits = front, front.teller, front.visits
+        self._rendering = rendering
+
+    def _visit(self, request: Request) -> Visit:
+        return self._visits.current(request.cookies.get(COOKIE))
+
+    def _form(self, request: Request, csrf: str) -> Visit:
+        return self._visits.require_form(request.cookies.get(COOKIE), csrf)
+
+    def _page(self, template: str, visit: Visit, **shown: Any) -> HTMLResponse:
+        return self._rendering.page(template, visit.language, visit=visit, **shown)
+
+    def _refused(self, visit: Visit, reason: Reason, back: str) -> HTMLResponse:
+        sentence = self._teller.words(visit.language).reason(reason)
+        return self._page("refused.html", visit, sentence=sentence, back=back)
+
+
+def go(path: str) -> RedirectResponse:
+    """Show another page after a form was taken."""
+    return RedirectResponse(path, SEE_OTHER)
