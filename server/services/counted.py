@@ -11,11 +11,12 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
 from core.lending.product import Product
-from core.lending.views import MachineView, StoreView
+from core.lending.views import AssetView, MachineView, StoreView
 from core.units import divide_half_even
 from core.wire.registry import Subject
 from server.services.centre import Work
-from server.store import reports, store_receipts
+from server.store import papers, reports, store_receipts
+from server.store.papers import PaperKind
 from server.store.reports import ReportedFeature
 
 COUNTERS = ("engine_s", "area_worked_m2", "fuel_used_ml")
@@ -75,6 +76,37 @@ def store_view(work: Work, subject: Subject, today: date) -> StoreView | None:
         age_days=(today - newest).days,
         evidence_id=told[-1].record_id if told else "",
         sources=(SILO, WEIGHBRIDGE),
+    )
+
+
+def feed_bought_minor(work: Work, herd_id: str, days: tuple[date, date]) -> int | None:
+    """What invoices of feed say was bought for a herd [minor units]; None without any."""
+    span = (days[0].isoformat(), days[1].isoformat())
+    told = papers.standing(work.tx, herd_id, PaperKind.FEED, span)
+    return sum(each.amount_minor for each in told) if told else None
+
+
+def settled_heads(work: Work, herd_id: str, days: tuple[date, date]) -> int | None:
+    """The animals that slaughterhouses settled; None without any settlement."""
+    span = (days[0].isoformat(), days[1].isoformat())
+    told = papers.standing(work.tx, herd_id, PaperKind.SLAUGHTER, span)
+    return sum(each.heads for each in told) if told else None
+
+
+def asset_views(
+    work: Work, subjects: Iterable[Subject], days: tuple[date, date]
+) -> tuple[AssetView, ...]:
+    """What was invested in some plots, by its invoices."""
+    span = (days[0].isoformat(), days[1].isoformat())
+    return tuple(
+        AssetView(
+            asset_id=each.paper_id,
+            cost_minor=each.amount_minor,
+            age_days=(days[1] - date.fromisoformat(each.effective_on)).days,
+            evidence_id=f"paper/{each.paper_id}",
+        )
+        for subject in subjects
+        for each in papers.standing(work.tx, subject.subject_id, PaperKind.INVESTMENT, span)
     )
 
 

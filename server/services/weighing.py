@@ -13,6 +13,7 @@ from core.lending.product import Product
 from core.units import SAFE_INTEGER_MAX, format_money, require_date, share_ppm
 from core.wire.registry import SubjectKind
 from server.services.centre import Centre, RequestError, Work
+from server.services.paperwork import line_on
 from server.services.posting import RepaymentRequest, take_repayment
 from server.services.reviews import review_for_evidence
 from server.services.standing import zone_minutes
@@ -76,7 +77,7 @@ def weigh(centre: Centre, ticket: Ticket, by: Actor, sale: Sale | None = None) -
 
 
 def _weigh(work: Work, ticket: Ticket, by: Actor) -> tuple[StoreReceipt, bool, int]:
-    line = _line_of(work, ticket.subject_id)
+    line = line_on(work, ticket.subject_id)
     kept = StoreReceipt(
         ticket.receipt_id,
         ticket.subject_id,
@@ -148,15 +149,6 @@ def _change(receipt: StoreReceipt) -> int:
 
 def _stock_kg(work: Work, subject_id: str) -> int:
     return sum(_change(each) for each in store_receipts.of_store(work.tx, subject_id))
-
-
-def _line_of(work: Work, subject_id: str) -> Line | None:
-    """The open line that rests on a store, locked; None if there is none."""
-    for line_id in lines.resting_on(work.tx, (subject_id,)):
-        line = lines.lock(work.tx, line_id)
-        if line.is_open:
-            return line
-    return None
 
 
 def _require_sale(centre: Centre, ticket: Ticket, sale: Sale) -> None:
