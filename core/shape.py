@@ -14,6 +14,7 @@ import typing
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cache
+from operator import attrgetter
 from typing import Any, TypeVar, Union, cast
 
 from core.errors import HarvestlineError, ShapeError
@@ -43,23 +44,30 @@ def encode(value: object) -> Any:
     kind: Any = type(value)  # mypy takes no type for a cache key
     if kind in _AS_IT_IS:
         return value
-    names = None if kind is dict else _names(kind)
-    if names is not None:
-        pairs = [(name, getattr(value, name)) for name in names]
-        return {name: encode(inner) for name, inner in pairs if inner is not None}
+    getter = None if kind is dict else _getter(kind)
+    if getter is not None:
+        names, read = getter
+        return {
+            name: inner if type(inner) in _AS_IT_IS else encode(inner)
+            for name, inner in zip(names, read(value), strict=True)
+            if inner is not None
+        }
     if kind is dict or isinstance(value, Mapping):
         return {k: v if type(v) in _AS_IT_IS else encode(v) for k, v in value.items()}  # type: ignore[attr-defined]
     if isinstance(value, list | tuple):
-        return [encode(inner) for inner in value]
+        return [inner if type(inner) in _AS_IT_IS else encode(inner) for inner in value]
     return value.value if isinstance(value, Enum) else value
 
 
 @cache
-def _names(kind: type) -> tuple[str, ...] | None:
-    """The names of a dataclass's fields, looked up once for each; None for other types."""
+def _getter(kind: type) -> tuple[tuple[str, ...], Callable[[object], tuple[Any, ...]]] | None:
+    """The names of a dataclass's fields and what reads them all at once; None for other types."""
     if not dataclasses.is_dataclass(kind):
         return None
-    return tuple(field.name for field in dataclasses.fields(kind))
+    names = tuple(field.name for field in dataclasses.fields(kind))
+    if len(names) > 1:
+        return names, attrgetter(*names)
+    return names, lambda value: tuple(getattr(value, name) for name in names)
 
 
 @cache

@@ -15,7 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from server.services.centre import Centre, Work
-from server.services.reviews import conclude, needs_past, prepare
+from server.services.chunks import read_standing
+from server.services.outlook import learn_heads
+from server.services.reviews import conclude, needs_past, prepare, will_freeze
 from server.store import book_pages, book_reviews, bulk, people
 from server.store.book_reviews import Part, Run
 from server.store.lines import Line
@@ -104,7 +106,8 @@ def _page(work: Work, run: Run, wanted: int, page_lines: int) -> Part | None:
     part = book_reviews.take_part(work.tx, run.run_id, wanted)
     if part is None:
         return None
-    with work.tx.remembering() as tx:
+    in_bulk = bulk.flush if bulk.is_postgresql(work.tx) else None
+    with work.tx.remembering(in_bulk) as tx:
         remembering = replace(work, tx=tx)
         found = book_pages.lock_page(tx, part, page_lines)
         counts = Counter(part.counts)
@@ -113,7 +116,6 @@ def _page(work: Work, run: Run, wanted: int, page_lines: int) -> Part | None:
         if found:
             after = replace(after, at_station=found[-1].station, at_line=found[-1].line_id)
         book_reviews.move(tx, after)
-        bulk.flush(tx)
     return after
 
 
@@ -122,9 +124,13 @@ def _review(work: Work, found: Sequence[Line]) -> Iterator[str]:
     if not found:
         return
     book_pages.learn_page(work.tx, found)
+    read_standing(work, found)
+    herds = book_pages.herds_of(work.tx, found)
+    learn_heads(work, herds)
     cases = [prepare(work, line.line_id) for line in found]
-    past = [each.line.line_id for each in cases if each is not None and needs_past(each)]
-    book_pages.learn_past(work.tx, past)
+    judged = [each for each in cases if each is not None]
+    book_pages.learn_past(work.tx, [each.line.line_id for each in judged if needs_past(each)])
+    book_pages.learn_frozen(work.tx, [each.line for each in judged if will_freeze(each)])
     for case in cases:
         if case is None:
             yield "waiting"

@@ -44,6 +44,7 @@ from server.store.lines import Line
 
 HEADS_FEATURE = "heads_count"
 COUNTED_DAYS = 14
+_ZONES_MINUTES = (-720, 0, 840)  # the first of the world's zones, Greenwich, and the last
 TOLD_CHANGE_PPM = 20_000  # a harvest or pasture that moved less is not worth a reason
 
 
@@ -271,6 +272,12 @@ def _assets(
     if product.revolving is None or not product.revolving.term_ppm:
         return ()
     return asset_views(work, subjects, (date.fromisoformat(line.opened_on), today))
+
+
+def learn_heads(work: Work, herd_ids: Sequence[str]) -> None:
+    """Remember what :func:`look` asks of many herds' counts, in every zone's today."""
+    for day in sorted({work.today(minutes).isoformat() for minutes in _ZONES_MINUTES}):
+        reports.learn_features(work.tx, herd_ids, HEADS_FEATURE, (day, COUNTED_DAYS))
 
 
 def _counted(work: Work, herd_id: str, today: date) -> DailyFeature | None:

@@ -188,6 +188,11 @@ def needs_past(case: Case) -> bool:
     return case.side < 0 and case.product.movement.raise_margin_ppm is not None
 
 
+def will_freeze(case: Case) -> bool:
+    """Whether the evidence is so old that a review freezes the line."""
+    return case.outlook.age_days > case.product.movement.stale_days_max
+
+
 def _has_worsened(work: Work, case: Case) -> bool:
     """Whether the estimate fell since the limit was last set, or was first known after that."""
     if not needs_past(case):

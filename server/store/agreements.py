@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from core.lending.agreement import AgreementEvent, AgreementReason, AgreementState, Party
+from server.store.bulk import among
 from server.store.engine import Tx
 from server.store.rows import from_json, json_text, read_as
 from server.store.tables import agreement_steps
@@ -73,7 +74,7 @@ def learn_last(tx: Tx, agreement_ids: Sequence[str]) -> None:
     """Remember the latest step of each agreement."""
     mine = (
         agreement_steps.c.tenant_id == tx.tenant_id,
-        agreement_steps.c.agreement_id.in_(agreement_ids),
+        among(tx, agreement_steps.c.agreement_id, agreement_ids),
     )
     newest = (
         select(agreement_steps.c.agreement_id, func.max(agreement_steps.c.seq).label("seq"))

@@ -18,10 +18,9 @@ from server.store.book_reviews import Part
 from server.store.bulk import among
 from server.store.engine import Tx
 from server.store.evidence import learn_evidence
-from server.store.leases import learn_leases
-from server.store.ledger import learn_repayments
 from server.store.lines import Line, build_line, build_movement
-from server.store.places import learn_guests
+from server.store.papers import learn as learn_papers
+from server.store.products import by_policy
 from server.store.rows import from_json, read_as
 from server.store.tables import dossiers, farmers, line_subjects, lines, movements, subjects
 
@@ -52,17 +51,27 @@ def lock_page(tx: Tx, part: Part, rows_max: int) -> tuple[Line, ...]:
 
 
 def learn_page(tx: Tx, found: Sequence[Line]) -> None:
-    """Remember what the reviews of lines that are locked will ask."""
+    """Remember what the reviews of lines that are locked will ask of what they rest on."""
     line_ids = [line.line_id for line in found]
     _learn_movements(tx, line_ids)
-    _learn_seen_last(tx, _learn_subjects(tx, sorted({s for one in found for s in one.subject_ids})))
+    subject_ids = sorted({s for one in found for s in one.subject_ids})
+    _learn_seen_last(tx, _learn_subjects(tx, subject_ids))
+    learn_papers(tx, subject_ids)
     _learn_farmers(tx, sorted({line.farmer_id for line in found}))
-    learn_guests(tx, line_ids)
-    learn_leases(tx, line_ids, sorted({line.onboarding_lease_id for line in found} - {""}))
-    learn_repayments(tx, line_ids)
-    frozen = [line.application_id for line in found if line.frozen]
-    if frozen:
-        learn_last(tx, frozen)
+    learn_frozen(tx, [line for line in found if line.frozen])
+
+
+def herds_of(tx: Tx, found: Sequence[Line]) -> list[str]:
+    """The herds among what lines rest on, as far as they are remembered."""
+    known = [tx.known(subjects, ("subject", each)) for line in found for each in line.subject_ids]
+    kinds = {each.subject_id for each in known if each and each.kind is SubjectKind.HERD}
+    return sorted(kinds)
+
+
+def learn_frozen(tx: Tx, found: Sequence[Line]) -> None:
+    """Remember the latest steps of lines that are frozen, or will be."""
+    if found:
+        learn_last(tx, [line.application_id for line in found])
 
 
 def learn_past(tx: Tx, line_ids: Sequence[str]) -> None:
@@ -91,9 +100,11 @@ def _learn_movements(tx: Tx, line_ids: Sequence[str]) -> None:
         tx.learn(movements, ("policy", line_id), "")
     for row in tx.rows(select(movements).where(*mine).join(lines, newest)):
         tx.learn(movements, ("last", row["line_id"]), build_movement(row))
-    first = select(m.line_id, m.policy_version).where(*mine, m.seq == 1)
-    for row in tx.rows(first):
+    opened = tx.rows(select(m.line_id, m.policy_version).where(*mine, m.seq == 1))
+    for row in opened:
         tx.learn(movements, ("policy", row["line_id"]), row["policy_version"])
+    for policy in sorted({row["policy_version"] for row in opened}):
+        by_policy(tx, policy)  # asked before anything waits to be written
 
 
 def _learn_subjects(tx: Tx, subject_ids: Sequence[str]) -> list[tuple[str, str]]:

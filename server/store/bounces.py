@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from core.shape import encode
+from server.store.bulk import among
 from server.store.cash_tables import repayment_bounces
 from server.store.engine import Tx
 from server.store.rows import read_as
@@ -55,7 +56,7 @@ def of_line(tx: Tx, line_id: str) -> tuple[KeptBounce, ...]:
 def learn(tx: Tx, line_ids: Sequence[str]) -> None:
     """Remember what bounced on lines, read in one question."""
     found: dict[str, list[KeptBounce]] = {each: [] for each in line_ids}
-    where = (_B.tenant_id == tx.tenant_id, _B.line_id.in_(line_ids))
+    where = (_B.tenant_id == tx.tenant_id, among(tx, _B.line_id, line_ids))
     for row in tx.rows(select(repayment_bounces).where(*where).order_by(_B.repayment_id)):
         found[row["line_id"]].append(read_as(KeptBounce, row))
     for line_id, bounced in found.items():

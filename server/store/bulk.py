@@ -17,7 +17,6 @@ from sqlalchemy.sql import ColumnElement
 from server.store.engine import StoreError, Tx
 from server.store.memory import Row
 
-COPIED_FROM = 32  # rows; for fewer a plain insert is as fast
 _CASTS = {Text: "text[]", BigInteger: "bigint[]", Integer: "integer[]", Boolean: "boolean[]"}
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
@@ -35,17 +34,14 @@ def is_postgresql(tx: Tx) -> bool:
 
 
 def flush(tx: Tx) -> None:
-    """Write what the transaction has kept back, in bulk.
+    """Write what the transaction has kept back, on PostgreSQL; given to ``Tx.remembering``.
 
     Raises
     ------
     StoreError
         If a row that was to be changed is not there.
     """
-    if tx.memory is None or not tx.memory.waits:
-        return
-    if not is_postgresql(tx):
-        tx.flush()
+    if tx.memory is None:
         return
     rows, changes = tx.memory.take()
     for table, kept in rows.items():

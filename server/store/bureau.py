@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import select
 
 from server.store.beside_tables import bureau_answers, bureau_files, bureau_rows
+from server.store.bulk import among
 from server.store.engine import Tx
 from server.store.rows import read_as
 
@@ -120,7 +121,7 @@ def learn_answers(tx: Tx, farmer_ids: Sequence[str]) -> None:
     """Remember the answers about many farmers in one question."""
     where = (
         bureau_answers.c.tenant_id == tx.tenant_id,
-        bureau_answers.c.farmer_id.in_(farmer_ids),
+        among(tx, bureau_answers.c.farmer_id, farmer_ids),
     )
     order = (bureau_answers.c.asked_at_ms, bureau_answers.c.query_id)
     found: dict[str, list[BureauAnswer]] = {each: [] for each in farmer_ids}

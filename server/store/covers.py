@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from core.lending.views import CoverKind
 from server.store.beside_tables import covers
+from server.store.bulk import among
 from server.store.engine import Tx
 from server.store.rows import from_json, json_text
 
@@ -83,7 +84,7 @@ def learn(tx: Tx, farmer_ids: Sequence[str]) -> None:
     """Remember the covers behind many farmers in one question."""
     found: dict[str, list[CoverStep]] = {each: [] for each in farmer_ids}
     for step in _steps(
-        tx, (covers.c.tenant_id == tx.tenant_id, covers.c.farmer_id.in_(farmer_ids))
+        tx, (covers.c.tenant_id == tx.tenant_id, among(tx, covers.c.farmer_id, farmer_ids))
     ):
         found[step.farmer_id].append(step)
     for farmer_id, steps in found.items():

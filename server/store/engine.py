@@ -79,9 +79,15 @@ class Tx:
     memory: Memory | None = None
 
     @contextmanager
-    def remembering(self) -> Iterator[Tx]:
-        """The same transaction with a memory; what it keeps back is written at the end."""
-        tx = replace(self, memory=Memory())
+    def remembering(self, write_out: Callable[[Tx], None] | None = None) -> Iterator[Tx]:
+        """The same transaction with a memory; what it keeps back is written at the end.
+
+        Parameters
+        ----------
+        write_out
+            How what was kept back is written, if not row by row.
+        """
+        tx = replace(self, memory=Memory(write_out))
         yield tx
         tx.flush()
 
@@ -128,6 +134,9 @@ class Tx:
     def flush(self) -> None:
         """Write what was kept back."""
         if self.memory is None or not self.memory.waits:
+            return
+        if self.memory.write_out is not None:
+            self.memory.write_out(self)
             return
         rows, changes = self.memory.take()
         for table, kept in rows.items():

@@ -12,6 +12,7 @@ from core.canonical import parse_canonical
 from core.shape import decode, encode
 from core.signing import DOCUMENT_BYTES_MAX
 from core.wire.evidence import Evidence, EvidenceKind, Stage
+from server.store.bulk import among
 from server.store.engine import NotKnownError, Tx
 from server.store.rows import read_as
 from server.store.tables import evidence
@@ -118,7 +119,7 @@ def learn_evidence(tx: Tx, ids: Sequence[str], wanted: Sequence[tuple[str, str]]
     """Remember documents by id, and the newest of subjects, each named with its season."""
     for evidence_id in ids:
         tx.learn(evidence, ("id", evidence_id), None)
-    where = (evidence.c.tenant_id == tx.tenant_id, evidence.c.evidence_id.in_(ids))
+    where = (evidence.c.tenant_id == tx.tenant_id, among(tx, evidence.c.evidence_id, ids))
     for row in tx.rows(select(*_COLUMNS).where(*where)):
         tx.learn(evidence, ("id", row["evidence_id"]), _kept(row))
     for subject_id, season_id in wanted:
@@ -130,7 +131,7 @@ def learn_evidence(tx: Tx, ids: Sequence[str], wanted: Sequence[tuple[str, str]]
 
 
 def _newest(tx: Tx, subject_ids: Sequence[str], season_id: str) -> list[KeptEvidence]:
-    where = [evidence.c.tenant_id == tx.tenant_id, evidence.c.subject_id.in_(subject_ids)]
+    where = [evidence.c.tenant_id == tx.tenant_id, among(tx, evidence.c.subject_id, subject_ids)]
     if season_id:
         where.append(evidence.c.season_id == season_id)
     ranked = select(*_COLUMNS, _place().label("place")).where(*where).subquery()

@@ -11,6 +11,7 @@ from sqlalchemy.sql import ColumnElement
 
 from core.lending.lease import Draw, DrawState, Lease, LeaseBook, LeaseKind
 from core.shape import decode, encode
+from server.store.bulk import among
 from server.store.engine import Tx
 from server.store.rows import read_as
 from server.store.tables import drawdowns, leases
@@ -135,11 +136,11 @@ def _draw(row: Mapping[str, Any]) -> Draw:
 def learn_leases(tx: Tx, line_ids: Sequence[str], onboarding_ids: Sequence[str]) -> None:
     """Remember the leases of lines, onboarding leases by name, and every draw under them."""
     found: dict[str, list[SignedLease]] = {each: [] for each in line_ids}
-    for signed in _leases(tx, leases.c.line_id.in_(line_ids)):
+    for signed in _leases(tx, among(tx, leases.c.line_id, line_ids)):
         found[signed.lease.line_id].append(signed)
     for line_id, signed_leases in found.items():
         tx.learn(leases, ("line", line_id), tuple(signed_leases))
-    named = _leases(tx, leases.c.lease_id.in_(onboarding_ids)) if onboarding_ids else ()
+    named = _leases(tx, among(tx, leases.c.lease_id, onboarding_ids)) if onboarding_ids else ()
     for signed in named:
         tx.learn(leases, ("lease", signed.lease.lease_id), signed)
     every = [s.lease.lease_id for signed in found.values() for s in signed]
@@ -148,7 +149,8 @@ def learn_leases(tx: Tx, line_ids: Sequence[str], onboarding_ids: Sequence[str])
 
 def _learn_draws(tx: Tx, line_ids: Sequence[str], lease_ids: Sequence[str]) -> None:
     of_tenant = drawdowns.c.tenant_id == tx.tenant_id
-    either = drawdowns.c.line_id.in_(line_ids) | drawdowns.c.lease_id.in_(lease_ids)
+    c = drawdowns.c
+    either = among(tx, c.line_id, line_ids) | among(tx, c.lease_id, lease_ids)
     question = select(drawdowns).where(of_tenant, either)
     by_line: dict[str, list[Drawing]] = {each: [] for each in line_ids}
     by_lease: dict[str, dict[str, Draw]] = {each: {} for each in lease_ids}

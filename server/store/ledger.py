@@ -18,6 +18,7 @@ from sqlalchemy.sql import ColumnElement, Select
 from core.canonical import canonical_hash
 from core.lending.ledger import Entry, EntryKind, EntryLine, check_entry, entry_hash
 from core.shape import encode
+from server.store.bulk import among
 from server.store.engine import ConflictError, Tx
 from server.store.rows import read_as
 from server.store.tables import ledger_entries, ledger_lines, repayments
@@ -289,7 +290,7 @@ def lines_repaid(tx: Tx) -> tuple[str, ...]:
 def learn_repayments(tx: Tx, line_ids: Sequence[str]) -> None:
     """Remember the repayments of lines, read in one question."""
     found: dict[str, list[Repayment]] = {each: [] for each in line_ids}
-    for row in tx.rows(_repayments(tx, repayments.c.line_id.in_(line_ids))):
+    for row in tx.rows(_repayments(tx, among(tx, repayments.c.line_id, line_ids))):
         found[row["line_id"]].append(read_as(Repayment, row))
     for line_id, repaid in found.items():
         tx.learn(repayments, line_id, tuple(repaid))

@@ -130,6 +130,9 @@ def _standing(line: Line) -> dict[str, Any]:
 
 def find(tx: Tx, line_id: str) -> Line | None:
     """The line with that id, if there is one."""
+    known: Line | None = tx.known(lines, ("line", line_id))
+    if known is not None:
+        return known  # it is locked, and what was written of it is remembered
     row = tx.find_row(lines, line_id=line_id)
     return _line(tx, row) if row else None
 

@@ -14,7 +14,7 @@ movements), as it would be when read twice in one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from sqlalchemy import Table
@@ -25,7 +25,8 @@ Row = dict[str, Any]
 class Memory:
     """Answers by table and key; new rows and changes that wait, by table."""
 
-    def __init__(self) -> None:
+    def __init__(self, write_out: Callable[[Any], None] | None = None) -> None:
+        self.write_out = write_out  # of what was kept back, other than row by row
         self._answers: dict[str, dict[Hashable, Any]] = {}
         self._rows: dict[Table, list[Row]] = {}
         self._changes: dict[Table, dict[tuple[tuple[str, Any], ...], Row]] = {}

@@ -17,6 +17,7 @@ from core.lending.payout import (
     PayoutState,
 )
 from core.shape import encode
+from server.store.bulk import among
 from server.store.engine import NotKnownError, Tx
 from server.store.payout_tables import payout_steps, payouts
 from server.store.rows import read_as
@@ -185,7 +186,7 @@ def learn_undone(tx: Tx, line_ids: Sequence[str]) -> None:
     """Remember what is undone of lines, read in one question."""
     found: dict[str, list[Payout]] = {each: [] for each in line_ids}
     undone = [each.value for each in UNDONE]
-    for each in _payouts(tx, payouts.c.line_id.in_(line_ids), payouts.c.state.in_(undone)):
+    for each in _payouts(tx, among(tx, payouts.c.line_id, line_ids), payouts.c.state.in_(undone)):
         found[each.line_id].append(each)
     for line_id, known in found.items():
         tx.learn(payouts, ("undone", line_id), tuple(known))

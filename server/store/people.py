@@ -144,13 +144,8 @@ def record(
     detail
         Facts that may be kept; never personal data.
     """
-    lock_trail(tx)
-    last = tx.row(
-        select(audit.c.seq, audit.c.hash)
-        .where(audit.c.tenant_id == tx.tenant_id)
-        .order_by(audit.c.seq.desc())
-    )
-    seq, previous = (last["seq"] + 1, last["hash"]) if last else (1, GENESIS)
+    end = tx.recall(audit, "end", lambda: _end(tx))
+    seq, previous = end[0] + 1, end[1]
     facts = {
         "at_ms": at_ms,
         "actor": actor.name,
@@ -161,7 +156,15 @@ def record(
         "detail": json_text(detail or {}),
     }
     digest = audit_hash(seq, previous, facts)
-    tx.insert(audit, seq=seq, previous=previous, hash=digest, **facts)
+    tx.append(audit, seq=seq, previous=previous, hash=digest, **facts)
+    tx.learn(audit, "end", (seq, digest))
+
+
+def _end(tx: Tx) -> tuple[int, str]:
+    """The number and hash of the trail's last line, which nobody else may follow now."""
+    lock_trail(tx)
+    last = tx.find_row(audit, "-seq")
+    return (last["seq"], last["hash"]) if last else (0, GENESIS)
 
 
 def audit_hash(seq: int, previous: str, facts: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from core.units import PPM
+from server.store.bulk import among
 from server.store.engine import Tx
 from server.store.lines import Line
 from server.store.tables import line_stations
@@ -44,7 +45,7 @@ def of_guests(tx: Tx, line_id: str) -> tuple[Place, ...]:
 def learn_guests(tx: Tx, line_ids: Sequence[str]) -> None:
     """Remember where lines are drawn besides their own stations."""
     of_tenant = line_stations.c.tenant_id == tx.tenant_id
-    named = line_stations.c.line_id.in_(line_ids)
+    named = among(tx, line_stations.c.line_id, line_ids)
     found: dict[str, list[Place]] = {line_id: [] for line_id in line_ids}
     for row in tx.rows(
         select(line_stations).where(of_tenant, named).order_by(line_stations.c.station)

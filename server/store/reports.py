@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from enum import Enum
 from typing import Any
 
@@ -11,8 +12,11 @@ from sqlalchemy import func, select
 
 from core.scoring.features import DailyFeature
 from core.shape import decode, encode
-from core.wire.records import Application, Consent, ConsentAction
-from server.store.engine import NotKnownError, Tx
+from core.wire.consents import KnownConsent, granted_names
+from core.wire.personal_data import Recipient
+from core.wire.records import Application, Consent
+from server.store.bulk import among
+from server.store.engine import ConflictError, NotKnownError, Tx
 from server.store.rows import from_json, json_text, read_as
 from server.store.tables import applications, consents, daily_features, decisions, telemetry
 
@@ -203,9 +207,31 @@ def add_consent(tx: Tx, kept: KeptConsent) -> bool:
 
 def consents_of(tx: Tx, farmer_id: str) -> tuple[KeptConsent, ...]:
     """A farmer's consents, oldest first."""
-    where = (consents.c.tenant_id == tx.tenant_id, consents.c.farmer_id == farmer_id)
-    rows = tx.rows(select(consents).where(*where).order_by(consents.c.at_ms, consents.c.consent_id))
-    return tuple(_consent(row) for row in rows)
+
+    def ask() -> tuple[KeptConsent, ...]:
+        where = (*_mine(tx), consents.c.farmer_id == farmer_id)
+        placed = (consents.c.at_ms, consents.c.consent_id)
+        return tuple(
+            _consent(row) for row in tx.rows(select(consents).where(*where).order_by(*placed))
+        )
+
+    return tx.recall(consents, ("of", farmer_id), ask)
+
+
+def learn_consents(tx: Tx, farmer_ids: Sequence[str]) -> None:
+    """Remember the consents of many farmers, read at once."""
+    found: dict[str, list[KeptConsent]] = {each: [] for each in farmer_ids}
+    where = (*_mine(tx), among(tx, consents.c.farmer_id, farmer_ids))
+    placed = (consents.c.at_ms, consents.c.consent_id)
+    for row in tx.rows(select(consents).where(*where).order_by(*placed)):
+        found[row["farmer_id"]].append(_consent(row))
+    for farmer_id, kept in found.items():
+        tx.learn(consents, ("of", farmer_id), tuple(kept))
+
+
+def facts_of(tx: Tx, farmer_id: str) -> tuple[KnownConsent, ...]:
+    """A farmer's consents as the rule takes them."""
+    return tuple(kept.fact for kept in consents_of(tx, farmer_id))
 
 
 def granted_purposes(tx: Tx, farmer_id: str) -> dict[str, str]:
@@ -242,14 +268,53 @@ def features_of(tx: Tx, subject_id: str, feature: str = "") -> tuple[DailyFeatur
 
 def latest_feature(tx: Tx, subject_id: str, feature: str, upto: str) -> DailyFeature | None:
     """The newest day's value of a feature, up to a day."""
-    where = (
-        daily_features.c.tenant_id == tx.tenant_id,
-        daily_features.c.subject_id == subject_id,
-        daily_features.c.feature == feature,
-        daily_features.c.day <= upto,
-    )
-    row = tx.row(select(daily_features).where(*where).order_by(daily_features.c.day.desc()))
-    return decode(DailyFeature, row) if row else None
+
+    def ask() -> DailyFeature | None:
+        where = (
+            daily_features.c.tenant_id == tx.tenant_id,
+            daily_features.c.subject_id == subject_id,
+            daily_features.c.feature == feature,
+            daily_features.c.day <= upto,
+        )
+        row = tx.row(select(daily_features).where(*where).order_by(daily_features.c.day.desc()))
+        return decode(DailyFeature, row) if row else None
+
+    return tx.recall(daily_features, ("latest", subject_id, feature, upto), ask)
+
+
+def learn_features(tx: Tx, subject_ids: Sequence[str], feature: str, days: tuple[str, int]) -> None:
+    """Remember of many subjects the newest value up to a day, and the best of the days before.
+
+    Parameters
+    ----------
+    days
+        The last day, and how many up to a subject's newest are looked at [days].
+    """
+    (upto, count), c = days, daily_features.c
+    mine = (c.tenant_id == tx.tenant_id, c.feature == feature, c.day <= upto)
+    mine = (*mine, among(tx, c.subject_id, subject_ids))
+    last_day = func.max(c.day).label("newest")
+    newest = {
+        row["subject_id"]: row["newest"]
+        for row in tx.rows(select(c.subject_id, last_day).where(*mine).group_by(c.subject_id))
+    }
+    first = {each: _days_before(day, count - 1) for each, day in newest.items()}
+    found: dict[str, list[DailyFeature]] = {each: [] for each in subject_ids}
+    earliest = min(first.values(), default=upto)
+    for row in tx.rows(select(daily_features).where(*mine, c.day >= earliest)) if first else ():
+        if row["day"] >= first[row["subject_id"]]:
+            found[row["subject_id"]].append(decode(DailyFeature, row))
+    for subject_id, told in found.items():
+        last = max(told, key=lambda one: one.day, default=None)
+        tx.learn(daily_features, ("latest", subject_id, feature, upto), last)
+        if last is not None:
+            best = max(told, key=lambda one: (one.value, one.day))
+            span = (first[subject_id], last.day)
+            tx.learn(daily_features, ("highest", subject_id, feature, span), best)
+
+
+def _days_before(day: str, days: int) -> str:
+    return (date.fromisoformat(day) - timedelta(days=days)).isoformat()
 
 
 def features_between(
@@ -273,15 +338,19 @@ def highest_feature(
     tx: Tx, subject_id: str, feature: str, days: tuple[str, str]
 ) -> DailyFeature | None:
     """The day with the highest value of a feature, from one day to another."""
-    where = (
-        daily_features.c.tenant_id == tx.tenant_id,
-        daily_features.c.subject_id == subject_id,
-        daily_features.c.feature == feature,
-        daily_features.c.day.between(*days),
-    )
-    ranked = (daily_features.c.value.desc(), daily_features.c.day.desc())
-    row = tx.row(select(daily_features).where(*where).order_by(*ranked))
-    return decode(DailyFeature, row) if row else None
+
+    def ask() -> DailyFeature | None:
+        where = (
+            daily_features.c.tenant_id == tx.tenant_id,
+            daily_features.c.subject_id == subject_id,
+            daily_features.c.feature == feature,
+            daily_features.c.day.between(*days),
+        )
+        ranked = (daily_features.c.value.desc(), daily_features.c.day.desc())
+        row = tx.row(select(daily_features).where(*where).order_by(*ranked))
+        return decode(DailyFeature, row) if row else None
+
+    return tx.recall(daily_features, ("highest", subject_id, feature, days), ask)
 
 
 def add_readings(tx: Tx, kept: Sequence[KeptReadings]) -> None:

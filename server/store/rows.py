@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, TypeVar, cast
 
 from core.canonical import canonical_bytes
@@ -16,8 +17,12 @@ _QUOTED = "\\json:"  # before a text that is kept as JSON
 
 def read_as(cls: type[T], row: Mapping[str, Any]) -> T:
     """A row as a frozen dataclass; the columns bear the fields' names."""
-    names = [field.name for field in dataclasses.fields(cast("Any", cls))]
-    return cls(**{name: row[name] for name in names})
+    return cls(**{name: row[name] for name in _names(cast("Any", cls))})
+
+
+@cache
+def _names(cls: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(cast("Any", cls)))
 
 
 def json_text(value: object) -> str:

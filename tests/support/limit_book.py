@@ -286,10 +286,12 @@ def _movements(one: _Line) -> tuple[dict[str, Any], dict[str, Any]]:
     unit = one.product.credit.rounding_unit_minor
     opening, terms = _terms(one, seen=False), _terms(one, seen=True)
     opened = opening.limit(unit) // 2 // unit * unit if opening else 1_000_000
+    if one.product.kind is ProductKind.VOUCHER:
+        opened *= 3  # what its goods cost is less by now: it has no margin, and is cut
     opened = max(opened, 2 * unit)
     target = terms.limit(unit) if terms else opened
     movement, limit, supported = "held", opened, "[]"
-    if target < opened * 3 // 4 and target:
+    if target < opened * 3 // 4 and target and one.product.kind is not ProductKind.VOUCHER:
         movement, limit = "cut", target
     elif target > opened * 5 // 4 and one.number % 2:
         seen = {"as_of": BEFORE.isoformat(), "limit_minor": target}

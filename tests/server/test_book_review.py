@@ -1,0 +1,132 @@
+"""A review of the whole book says what reviews line by line say, byte for byte."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Table, select
+
+from server.config import Settings
+from server.services import book_review
+from server.services.centre import Centre
+from server.services.freezing import FreezeReason, freeze
+from server.services.reviews import review_again
+from server.store import lines
+from server.store.engine import Store, open_store
+from server.store.people import Actor
+from server.store.schema import migrate
+from server.store.tables import agreement_steps, audit, movements, outbound_logs, outbound_records
+from server.store.tables import lines as lines_table
+from tests.support.centre_kit import Counter, keys_of
+from tests.support.limit_book import NOW_MS, add_products, fill
+
+OPERATOR = Actor("operator", "operator")
+WRITTEN = (movements, lines_table, outbound_records, outbound_logs, agreement_steps, audit)
+LINES = 260
+
+
+def centre_of(store: Store) -> Centre:
+    ids = Counter()
+    return Centre(
+        Settings(), store, keys_of("centre", 1), lambda: NOW_MS, ids.next_id, ids.next_token
+    )
+
+
+def fresh(store: Store, seed: int, lines_count: int = LINES) -> Centre:
+    """A centre with a random book of every kind, in which people froze some lines too."""
+    add_products(store)
+    fill(store, lines_count, seed)
+    centre = centre_of(store)
+    for number in (3, 40, 41):
+        freeze(centre, f"line-{number:08d}", FreezeReason.DISPUTE, OPERATOR)
+    return centre
+
+
+def rows_of(store: Store, table: Table) -> list[dict[str, Any]]:
+    with store.reading() as tx:
+        order = list(table.primary_key.columns)
+        return tx.rows(select(table).where(table.c.tenant_id == tx.tenant_id).order_by(*order))
+
+
+def written(store: Store) -> dict[str, list[dict[str, Any]]]:
+    """All that reviews write; the audit trail without who began a run."""
+    found = {table.name: rows_of(store, table) for table in WRITTEN}
+    acts = [row for row in found.pop("audit") if row["action"] != book_review.REVIEWED]
+    hashes = ("seq", "previous", "hash")
+    found["trail"] = [{k: v for k, v in row.items() if k not in hashes} for row in acts]
+    return found
+
+
+def line_by_line(centre: Centre) -> None:
+    """The same reviews, each in a transaction of its own."""
+    with centre.store.reading() as tx:
+        every = sorted(lines.every(tx, open_only=True), key=lambda one: (one.station, one.line_id))
+    for line in every:
+        centre.write(lambda work, line_id=line.line_id: review_again(work, line_id))
+
+
+class StopError(Exception):
+    """The worker's end, at a place that the test chooses."""
+
+
+def stop_after(pages: int) -> Callable[[book_review.Progress], None]:
+    seen: list[book_review.Progress] = []
+
+    def tell(progress: book_review.Progress) -> None:
+        seen.append(progress)
+        if len(seen) == pages:
+            raise StopError
+
+    return tell
+
+
+@pytest.fixture
+def twin(tmp_path: Path) -> Iterator[Store]:
+    """A second store, on SQLite, for the reviews line by line."""
+    store = open_store(f"sqlite:///{tmp_path}/twin.sqlite", "lender")
+    migrate(store)
+    yield store
+    store.close()
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_whole_book_comes_out_as_line_by_line(store: Store, twin: Store, seed: int):
+    alone = fresh(twin, seed)
+    alone.new_id()  # the other one's run has an id
+    line_by_line(alone)
+    centre = fresh(store, seed)
+    run = book_review.begin(centre, OPERATOR)
+    found = book_review.work_through(centre, run, page_lines=100)
+    assert found.is_done
+    expected, got = written(twin), written(store)
+    for name, rows in expected.items():
+        assert got[name] == rows, name
+    kinds = {row["movement"] for row in got["movements"]}
+    assert kinds == {"opened", "raised", "cut", "held", "frozen"}
+    assert found.lines_count == sum(row["is_open"] for row in got["lines"])
+
+
+def test_an_interrupted_run_goes_on_and_moves_nothing_twice(store: Store, twin: Store):
+    whole = fresh(twin, 3)
+    run = book_review.begin(whole, OPERATOR)
+    book_review.work_through(whole, run, page_lines=30)
+    centre = fresh(store, 3)
+    run = book_review.begin(centre, OPERATOR)
+    with pytest.raises(StopError):
+        book_review.work_through(centre, run, stop_after(4), page_lines=30)
+    assert book_review.begin(centre, OPERATOR) == run
+    assert book_review.work_through(centre, run, page_lines=30).is_done
+    assert written(store) == written(twin)
+
+
+def test_reviewed_again_on_the_same_evidence_nothing_moves(store: Store):
+    centre = fresh(store, 4, 120)
+    book_review.work_through(centre, book_review.begin(centre, OPERATOR))
+    before = written(store)
+    again = book_review.begin(centre, OPERATOR)
+    found = book_review.work_through(centre, again)
+    assert set(found.counts) <= {"unchanged", "waiting"}
+    assert written(store) == before
