@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.memory import memory_folder
 from tests.support.requirements import require
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-MEMORY = Path("/dev/shm")  # noqa: S108  # memory is the point
-MEMORY_BYTES_MIN = 4 * 1024**3
 TEMPORARY_SETTING = "PYTEST_DEBUG_TEMPROOT"  # pytest's own name for it
 # These begin first, so that no worker is left alone with one of them at the end.
 LONGEST = (
@@ -31,23 +30,10 @@ LONGEST = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the tests' folders in memory where there is room.
-
-    Each of thousands of small databases waits for the disk at every commit. Kills and
-    power cuts of the tests lose the same there: the ones leave the files, the others are
-    simulated.
-    """
-    if TEMPORARY_SETTING not in os.environ and has_room(MEMORY):
-        os.environ[TEMPORARY_SETTING] = str(MEMORY)
-
-
-def has_room(folder: Path) -> bool:
-    """Whether tests may write and run programs there, and hardly fill it."""
-    if not os.access(folder, os.W_OK):
-        return False
-    found = os.statvfs(folder)
-    runs = not found.f_flag & os.ST_NOEXEC
-    return runs and found.f_bavail * found.f_frsize >= MEMORY_BYTES_MIN
+    """Keep the tests' folders in memory where there is room."""
+    memory = memory_folder()
+    if TEMPORARY_SETTING not in os.environ and memory is not None:
+        os.environ[TEMPORARY_SETTING] = str(memory)
 
 
 @pytest.hookimpl(tryfirst=True)

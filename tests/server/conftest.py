@@ -15,9 +15,10 @@ import pytest
 
 from server.config import Settings
 from server.keys import write_secret
-from server.store.engine import Store, open_store
+from server.store.engine import Store
 from server.store.schema import migrate
 from tests.support.centre_kit import BuiltVillage, Kit, take_kit
+from tests.support.one_engine import OneEngine
 from tests.support.postgres import EMPTY, Postgres, running_postgres
 
 _NUMBERS = itertools.count(1)
@@ -71,9 +72,19 @@ def has_kit(request: pytest.FixtureRequest) -> bool:
     return "kit" in request.fixturenames
 
 
+@pytest.fixture(scope="session")
+def engines() -> dict[str, OneEngine]:
+    """The one engine of this process for each kind of database."""
+    return {}
+
+
 @pytest.fixture
-def empty_store(database_url: str) -> Iterator[Store]:
-    store = open_store(database_url, "lender")
+def empty_store(
+    database_url: str, engine_name: str, engines: dict[str, OneEngine]
+) -> Iterator[Store]:
+    if engine_name not in engines:
+        engines[engine_name] = OneEngine(database_url, "lender")
+    store = engines[engine_name].at(database_url)
     yield store
     store.close()
 
