@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
-from threading import Event
 from typing import TypeVar
 
 from core.errors import HarvestlineError
 from core.units import civil_day
 from server.config import Settings
 from server.keys import KeyPair
+from server.services.bell import Bell
 from server.store.engine import Store, Tx
 from server.store.people import Actor
 
@@ -79,7 +79,7 @@ class Centre:
     """A centre: its settings, store, keys, and the functions that ``app.py`` makes.
 
     ``now_ms`` gives the time [ms UTC], ``new_id`` a UUIDv7, ``new_token`` a secret of
-    256 bits in hexadecimal. ``bell`` is set when something to be sent was committed.
+    256 bits in hexadecimal. ``bell`` rings when something to be sent was committed.
     """
 
     settings: Settings
@@ -88,14 +88,14 @@ class Centre:
     now_ms: Callable[[], int]
     new_id: Callable[[], str]
     new_token: Callable[[], str]
-    bell: Event = field(default_factory=Event, compare=False)
+    bell: Bell = field(default_factory=Bell, compare=False)
 
     def write(self, act: Callable[[Work], T]) -> T:
         """Do a piece of work in one transaction, again from its start if it met another."""
         at_ms, rung = self.now_ms(), list[bool]()
         found = self.store.write(lambda tx: act(self.work(tx, at_ms, rung)))
         if rung:
-            self.bell.set()
+            self.bell.ring()
         return found
 
     def work(self, tx: Tx, at_ms: int, rung: list[bool] | None = None) -> Work:

@@ -56,6 +56,13 @@ def chance_ppm(centre: Centre) -> int:
     return int(centre.new_token()[:12], 16) % 1_000_000
 
 
+def is_due(centre: Centre) -> bool:
+    """Whether anybody waits to be told; asked without holding the store."""
+    with centre.store.reading() as tx:
+        due_ms = hooks.next_due_ms(tx)
+    return due_ms is not None and due_ms <= centre.now_ms()
+
+
 def deliver_due(centre: Centre) -> Round:
     """Tell subscribers what is due, once each."""
     claimed = centre.write(_claim)

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from xml.etree import ElementTree as Tree  # noqa: S405 - it only writes here
+from xml.etree import ElementTree as ET
 
-from core.units import MS_PER_DAY, civil_day
+from core.units import civil_day
 from server.services.payouts.accounts import Account, Scheme
 from server.services.payouts.file_rail import BATCH_MAX, WAIT_S, hand_to_folder
 from server.services.payouts.rails import (
@@ -68,79 +68,82 @@ class IsoRail:
 
 def credit_transfers(parcel: Parcel, debtor: Debtor) -> bytes:
     """A CustomerCreditTransferInitiationV09 of a parcel, as UTF-8."""
-    root = Tree.Element("Document", {"xmlns": NAMESPACE})
-    message = Tree.SubElement(root, "CstmrCdtTrfInitn")
-    _header(Tree.SubElement(message, "GrpHdr"), parcel, debtor)
-    _payments(Tree.SubElement(message, "PmtInf"), parcel, debtor)
+    root = ET.Element("Document", {"xmlns": NAMESPACE})
+    message = ET.SubElement(root, "CstmrCdtTrfInitn")
+    _header(ET.SubElement(message, "GrpHdr"), parcel, debtor)
+    _payments(ET.SubElement(message, "PmtInf"), parcel, debtor)
     out = io.BytesIO()
-    Tree.ElementTree(root).write(out, encoding="utf-8", xml_declaration=True)
+    ET.ElementTree(root).write(out, encoding="utf-8", xml_declaration=True)
     return out.getvalue() + b"\n"
 
 
-def _header(header: Tree.Element, parcel: Parcel, debtor: Debtor) -> None:
+def _header(header: ET.Element, parcel: Parcel, debtor: Debtor) -> None:
     at = datetime.fromtimestamp(parcel.made_at_ms / _MS_PER_S, UTC)
     _text(header, "MsgId", parcel.batch_id)
     _text(header, "CreDtTm", at.strftime("%Y-%m-%dT%H:%M:%SZ"))
     _sums(header, parcel)
-    _text(Tree.SubElement(header, "InitgPty"), "Nm", debtor.name)
+    _text(ET.SubElement(header, "InitgPty"), "Nm", debtor.name)
 
 
-def _payments(block: Tree.Element, parcel: Parcel, debtor: Debtor) -> None:
+def _payments(block: ET.Element, parcel: Parcel, debtor: Debtor) -> None:
     _text(block, "PmtInfId", parcel.batch_id)
     _text(block, "PmtMtd", "TRF")
     _sums(block, parcel)
-    on = civil_day(parcel.made_at_ms - parcel.made_at_ms % MS_PER_DAY)
-    _text(Tree.SubElement(block, "ReqdExctnDt"), "Dt", on.isoformat())
-    _text(Tree.SubElement(block, "Dbtr"), "Nm", debtor.name)
+    on = civil_day(parcel.made_at_ms)
+    _text(ET.SubElement(block, "ReqdExctnDt"), "Dt", on.isoformat())
+    _text(ET.SubElement(block, "Dbtr"), "Nm", debtor.name)
     own = Account(debtor.name, debtor.scheme, debtor.number, debtor.bank)
-    _account(Tree.SubElement(block, "DbtrAcct"), own)
-    _bank(Tree.SubElement(block, "DbtrAgt"), own)
+    _account(ET.SubElement(block, "DbtrAcct"), own)
+    _bank(ET.SubElement(block, "DbtrAgt"), own)
     _text(block, "ChrgBr", "SLEV")
     for each in parcel.instructions:
-        _transfer(Tree.SubElement(block, "CdtTrfTxInf"), each)
+        _transfer(ET.SubElement(block, "CdtTrfTxInf"), each)
 
 
-def _transfer(transfer: Tree.Element, each: Instruction) -> None:
-    names = Tree.SubElement(transfer, "PmtId")
+def _transfer(transfer: ET.Element, each: Instruction) -> None:
+    names = ET.SubElement(transfer, "PmtId")
     _text(names, "InstrId", each.instruction_id)
     _text(names, "EndToEndId", each.instruction_id)
     amount = _text(
-        Tree.SubElement(transfer, "Amt"), "InstdAmt", amount_text(each.amount_minor, each.currency)
+        ET.SubElement(transfer, "Amt"), "InstdAmt", amount_text(each.amount_minor, each.currency)
     )
     amount.set("Ccy", each.currency)
     if each.account.bank:
-        _bank(Tree.SubElement(transfer, "CdtrAgt"), each.account)
-    _text(Tree.SubElement(transfer, "Cdtr"), "Nm", each.account.name)
-    _account(Tree.SubElement(transfer, "CdtrAcct"), each.account)
-    _text(Tree.SubElement(transfer, "RmtInf"), "Ustrd", each.told[:TOLD_CHARS_MAX])
+        _bank(ET.SubElement(transfer, "CdtrAgt"), each.account)
+    _text(ET.SubElement(transfer, "Cdtr"), "Nm", each.account.name)
+    _account(ET.SubElement(transfer, "CdtrAcct"), each.account)
+    _text(ET.SubElement(transfer, "RmtInf"), "Ustrd", each.told[:TOLD_CHARS_MAX])
 
 
-def _sums(parent: Tree.Element, parcel: Parcel) -> None:
+def _sums(parent: ET.Element, parcel: Parcel) -> None:
     _text(parent, "NbOfTxs", str(len(parcel.instructions)))
     currency = parcel.instructions[0].currency
     _text(parent, "CtrlSum", amount_text(parcel.sum_minor, currency))
 
 
-def _account(parent: Tree.Element, account: Account) -> None:
-    named = Tree.SubElement(parent, "Id")
+def _account(parent: ET.Element, account: Account) -> None:
+    named = ET.SubElement(parent, "Id")
     if account.scheme is Scheme.IBAN:
         _text(named, "IBAN", account.number)
         return
-    other = Tree.SubElement(named, "Othr")
+    other = ET.SubElement(named, "Othr")
     _text(other, "Id", account.number)
-    kind = "TELE" if account.scheme is Scheme.PHONE else "BBAN"
-    _text(Tree.SubElement(other, "SchmeNm"), "Cd", kind)
+    scheme = ET.SubElement(other, "SchmeNm")
+    if account.scheme is Scheme.PHONE:
+        _text(scheme, "Prtry", "PHONE")  # the external code list knows no telephone
+    else:
+        _text(scheme, "Cd", "BBAN")
 
 
-def _bank(parent: Tree.Element, account: Account) -> None:
-    named = Tree.SubElement(parent, "FinInstnId")
+def _bank(parent: ET.Element, account: Account) -> None:
+    named = ET.SubElement(parent, "FinInstnId")
     if account.has_bic:
         _text(named, "BICFI", account.bank)
     else:
-        _text(Tree.SubElement(named, "ClrSysMmbId"), "MmbId", account.bank)
+        _text(ET.SubElement(named, "ClrSysMmbId"), "MmbId", account.bank)
 
 
-def _text(parent: Tree.Element, name: str, text: str) -> Tree.Element:
-    found = Tree.SubElement(parent, name)
+def _text(parent: ET.Element, name: str, text: str) -> ET.Element:
+    found = ET.SubElement(parent, name)
     found.text = text
     return found
