@@ -151,7 +151,7 @@ def _set_amount(base: Outcome, inputs: DecisionInputs, product: Product) -> Outc
         reasons = (Reason(ReasonCode.DECISION_CAPACITY),)
         return replace(base, verdict=Verdict.DECLINE, reasons=reasons)
     decided_on = date.fromisoformat(inputs.decided_on)
-    price = quote(product, amount, decided_on)
+    price = quote(product.at_risk(base.pd_ppm, decided_on), amount, decided_on)
     if price.apr_ppm > product.apr_cap_ppm_on(decided_on):
         reasons = (Reason(ReasonCode.DECISION_PRICE_CAP),)
         return replace(base, verdict=Verdict.DECLINE, reasons=reasons)

@@ -11,7 +11,10 @@ from core.lending.whole_price import whole_price
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What a drawdown costs if it is repaid as planned, by its last due date [minor units]."""
+    """What a drawdown costs if it is repaid as planned, by its last due date [minor units].
+
+    ``rate_ppm`` is the yearly rate where the product is priced by risk.
+    """
 
     amount_minor: int
     fee_minor: int
@@ -21,6 +24,7 @@ class Quote:
     drawn_on: str
     due_on: str
     apr_ppm: int
+    rate_ppm: int | None = None
 
 
 def quote(product: Product, amount_minor: int, drawn_on: date) -> Quote:
@@ -41,4 +45,5 @@ def quote(product: Product, amount_minor: int, drawn_on: date) -> Quote:
         drawn_on=drawn_on.isoformat(),
         due_on=told.payments[-1].on.isoformat(),
         apr_ppm=told.apr_ppm,
+        rate_ppm=told.nominal_rate_ppm if product.risk_prices else None,
     )

@@ -19,6 +19,7 @@ from core.lending.facts import Fact, FactKind, standing_facts
 from core.lending.ledger import EntryKind
 from core.lending.schedule import Due, capitalising_days
 from core.lending.terms import Part, RepaymentTerms
+from core.lending.tranches import Tranches
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +214,8 @@ class _Replay:
         self, terms: RepaymentTerms, dues: Sequence[Due], capitalising: frozenset[date]
     ) -> None:
         self.terms, self.dues, self.capitalising = terms, sorted(dues, key=_on), capitalising
-        self.interest = Meter(terms.rate_ppm, terms.day_count)
+        self.interest = Meter(1, terms.day_count)  # of principal times its own rate
+        self.tranches = Tranches()
         self.penalty = Meter(terms.arrears.penalty_rate_ppm, terms.day_count)
         self.rebate = Meter(terms.rebate.rate_ppm, terms.day_count)
         grace = timedelta(days=terms.arrears.grace_days)
@@ -233,7 +235,7 @@ class _Replay:
         """Let interest and penalty run up to and not including a day."""
         owing = min(self.asked_principal_minor - self.repaid_principal_minor, self.principal_minor)
         if date.min < self.since < day and self.principal_minor:
-            self.interest.run(self.principal_minor, self.since, day)
+            self.interest.run(self.tranches.rated, self.since, day)
             if self.rebate.rate_ppm:
                 self.rebate.run(self.principal_minor, self.since, day)
             if owing > 0:
@@ -244,10 +246,14 @@ class _Replay:
         """Let a fact count."""
         if fact.kind is FactKind.DRAWDOWN:
             self.principal_minor += fact.amount_minor
+            self.tranches.add(self._rate_of(fact), fact.amount_minor)
         elif fact.kind is FactKind.FEE:
             self.fee_minor += fact.amount_minor
         else:
             self._repay(fact)
+
+    def _rate_of(self, fact: Fact) -> int:
+        return self.terms.rate_ppm if fact.rate_ppm is None else fact.rate_ppm
 
     def step(self, day: date) -> None:
         """Write down what ran since the step before."""
@@ -269,6 +275,7 @@ class _Replay:
         self.interest.taken_minor += parts.interest_minor
         self.fee_minor -= parts.fee_minor
         self.principal_minor -= parts.principal_minor
+        self.tranches.take(parts.principal_minor)
         self.repaid_principal_minor += parts.principal_minor
         self.settled_minor += parts.total_minor - parts.penalty_minor
         self.surplus_minor += surplus
@@ -287,6 +294,7 @@ class _Replay:
             self.step(day)
             self.interest.taken_minor += grown
             self.principal_minor += grown
+            self.tranches.add(self.terms.rate_ppm, grown)
             self.capitalised_minor += grown
             self.steps.append(Step(EntryKind.CAPITALISATION, day, grown))
 

@@ -8,6 +8,7 @@ once.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import lru_cache
 
@@ -28,9 +29,11 @@ def fee_fact(draw_id: str) -> str:
     return f"{draw_fact(draw_id)}/fee"
 
 
-def draw_facts(draw_id: str, on: date, amount_minor: int, fee_minor: int) -> tuple[Fact, ...]:
-    """A drawdown and its fee as facts."""
-    drawn = Fact(draw_fact(draw_id), FactKind.DRAWDOWN, on, amount_minor)
+def draw_facts(
+    draw_id: str, on: date, amount_minor: int, fee_minor: int, rate_ppm: int | None = None
+) -> tuple[Fact, ...]:
+    """A drawdown and its fee as facts; ``rate_ppm`` where it has a rate of its own."""
+    drawn = Fact(draw_fact(draw_id), FactKind.DRAWDOWN, on, amount_minor, rate_ppm=rate_ppm)
     if not fee_minor:
         return (drawn,)
     return (drawn, Fact(fee_fact(draw_id), FactKind.FEE, on, fee_minor))
@@ -48,7 +51,8 @@ def agreed(terms: RepaymentTerms, facts: Iterable[Fact]) -> tuple[Due, ...]:
         if drawn.kind is FactKind.DRAWDOWN:
             fee = fees.pop(f"{drawn.fact_id}/fee", None)
             fee_minor = fee.amount_minor if fee else 0
-            plans.append(_planned(terms, drawn.amount_minor, drawn.on, fee_minor))
+            own = terms if drawn.rate_ppm is None else replace(terms, rate_ppm=drawn.rate_ppm)
+            plans.append(_planned(own, drawn.amount_minor, drawn.on, fee_minor))
     days = sorted({due.on for one in plans for due in one})
     plans += [
         (Due(next((day for day in days if day > fee.on), fee.on), 0, 0, fee.amount_minor),)

@@ -24,13 +24,17 @@ _ORDER = {kind: place for place, kind in enumerate(FactKind)}
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something that happened to a line on a day [minor units]; ``reverses`` is a fact's id."""
+    """Something that happened to a line on a day [minor units]; ``reverses`` is a fact's id.
+
+    ``rate_ppm`` is the yearly rate that a drawdown keeps for life; absent, the line's.
+    """
 
     fact_id: str
     kind: FactKind
     on: date
     amount_minor: int
     reverses: str = ""
+    rate_ppm: int | None = None
 
     def __post_init__(self) -> None:
         if self.kind is FactKind.REVERSAL:

@@ -37,7 +37,8 @@ class Lease:
 
     ``limit_minor`` is the line's limit in force when this was signed, so that the
     invariant can be checked from the lease alone. ``per_line_minor`` and
-    ``lines_max`` bound an onboarding lease; ``line_id`` is empty there.
+    ``lines_max`` bound an onboarding lease; ``line_id`` is empty there. ``rate_ppm`` is the
+    yearly rate of what is drawn under it, where the product is priced by risk.
     """
 
     lease_id: str
@@ -52,6 +53,7 @@ class Lease:
     limit_minor: int = 0
     per_line_minor: int = 0
     lines_max: int = 0
+    rate_ppm: int | None = None
 
     def __post_init__(self) -> None:
         if self.amount_minor <= 0 or self.expires_at_ms <= self.signed_at_ms:

@@ -51,7 +51,7 @@ from core.lending.offer import (
 )
 from core.lending.payout import PAID_TO_ACCOUNT
 from core.lending.relief import ReliefBand
-from core.lending.risk_price import RiskPrice, risk_price_faults
+from core.lending.risk_price import RiskPrice, first_rate, risk_price_faults, risk_price_on
 from core.lending.terms import (
     WATERFALL,
     ArrearsTerms,
@@ -172,6 +172,11 @@ class Product:
             waterfall=self.waterfall or WATERFALL,
             calendar=self.calendar,
         )
+
+    def at_risk(self, pd_ppm: int, on: date) -> Product:
+        """The product priced at a line's first rate, by its probability of default."""
+        band = risk_price_on(self.risk_prices, on)
+        return self if band is None else self.at_rate(first_rate(band, pd_ppm).rate_ppm)
 
     @property
     def repayment_capitalises(self) -> bool:

@@ -24,12 +24,16 @@ FACTS_MAX = 4_000  # beyond it a status tells balances only; 130 bytes each stay
 
 @dataclass(frozen=True, slots=True)
 class LineDraw:
-    """A drawdown that the centre has booked, with its fee [minor units]."""
+    """A drawdown that the centre has booked, with its fee [minor units].
+
+    ``rate_ppm`` where it keeps a rate of its own.
+    """
 
     draw_id: str
     on: str
     amount_minor: int
     fee_minor: int
+    rate_ppm: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,11 @@ class LineFacts:
             fact
             for each in self.drawn
             for fact in draw_facts(
-                each.draw_id, date.fromisoformat(each.on), each.amount_minor, each.fee_minor
+                each.draw_id,
+                date.fromisoformat(each.on),
+                each.amount_minor,
+                each.fee_minor,
+                each.rate_ppm,
             )
         )
         paid = (
@@ -104,7 +112,7 @@ def line_facts(
         if fact.kind is FactKind.DRAWDOWN:
             draw_id = fact.fact_id.removeprefix(draw_fact(""))
             fee_minor = fees.get(fee_fact(draw_id), 0)
-            drawn.append(LineDraw(draw_id, on, fact.amount_minor, fee_minor))
+            drawn.append(LineDraw(draw_id, on, fact.amount_minor, fee_minor, fact.rate_ppm))
         elif fact.kind is FactKind.REPAYMENT:
             paid[on] = paid.get(on, 0) + fact.amount_minor
     if len(drawn) + len(paid) > FACTS_MAX:

@@ -141,7 +141,8 @@ class Drawdown:
 
     A voucher's draw names the ``supplier`` that it pays and the ``goods``, by the names of
     the product's terms, and the order that it meets, if a supplier placed one. ``paid_by``
-    is the cash agent whose box pays; absent where nobody's does.
+    is the cash agent whose box pays; absent where nobody's does. ``rate_ppm`` is the yearly
+    rate that the draw keeps for life, where its product is priced by risk.
     """
 
     draw_id: str
@@ -158,6 +159,7 @@ class Drawdown:
     goods: tuple[str, ...] | None = None
     order_id: str | None = None
     paid_by: str | None = None
+    rate_ppm: int | None = None
 
 
 class DeviceAct(Enum):

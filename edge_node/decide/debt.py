@@ -77,7 +77,11 @@ def _drawn_here(uncounted: tuple[KeptDraw, ...]) -> tuple[Fact, ...]:
         fact
         for draw in posted
         for fact in draw_facts(
-            draw.draw_id, date.fromisoformat(draw.effective_on), draw.amount_minor, draw.fee_minor
+            draw.draw_id,
+            date.fromisoformat(draw.effective_on),
+            draw.amount_minor,
+            draw.fee_minor,
+            draw.rate_ppm,
         )
     )
 

@@ -25,6 +25,7 @@ from edge_node.decide.cash import name_payer, refuse_cash
 from edge_node.decide.consents import write_consent
 from edge_node.decide.debt import priced
 from edge_node.decide.desk import Desk
+from edge_node.decide.rates import at_lease
 from edge_node.decide.room import Room, rooms
 from edge_node.store import cash, leases, lines, logs, village
 from edge_node.store.box import may_write
@@ -75,7 +76,8 @@ def quote_draw(
     if isinstance(room, ReasonCode):
         return _reason(room, found, product)
     short = refuse_cash(db, desk, (product, amount_minor), clock)
-    return short or _price(product, amount_minor, desk.today(clock))
+    own = at_lease(db, line, product, room.book.lease)
+    return short or _price(own, amount_minor, desk.today(clock))
 
 
 def begin(db: StationDatabase, desk: Desk, ask: DrawAsk, clock: Clock) -> Receipt | Reason:
@@ -102,7 +104,8 @@ def begin(db: StationDatabase, desk: Desk, ask: DrawAsk, clock: Clock) -> Receip
         if isinstance(room, ReasonCode):
             return _reason(room, found, product)
         short = refuse_cash(db, desk, (product, ask.amount_minor), clock)
-        price = short or _price(product, ask.amount_minor, desk.today(clock))
+        own = at_lease(db, line, product, room.book.lease)
+        price = short or _price(own, ask.amount_minor, desk.today(clock))
         if isinstance(price, Reason):
             return price
         if not _consented(line, ask.consent, price):
@@ -169,6 +172,7 @@ def receipt(db: StationDatabase, drawdown: Drawdown) -> Receipt:
     line = lines.line(db, drawdown.line_id)
     product = priced(line, village.product(db, line.product_id))
     drawn_on = date.fromisoformat(drawdown.effective_on)
+    product = product.at_rate(drawdown.rate_ppm)
     return Receipt(drawdown, quote(product, drawdown.amount_minor, drawn_on))
 
 
@@ -256,6 +260,7 @@ def _write_pending(
         consent_id=ask.consent.consent_id,
         apr_ppm=price.apr_ppm,
         effective_on=price.drawn_on,
+        rate_ppm=price.rate_ppm,
         paid_by=name_payer(db, product, ask.draw_id),
     )
     write_consent(db, desk, ask.consent, clock)

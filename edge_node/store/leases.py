@@ -7,7 +7,7 @@ A book is rebuilt from the rows each time; the rules stand in
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from core.canonical import canonical_bytes
@@ -20,11 +20,12 @@ from edge_node.store.village import UnknownRecordError
 
 _INSERT = (
     "INSERT INTO draws (draw_id, line_id, lease_id, state, amount_minor, fee_minor, currency, "
-    "consent_id, apr_ppm, effective_on, began_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "consent_id, apr_ppm, effective_on, began_at_ms, rate_ppm) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _SELECT = (
     "SELECT draw_id, line_id, lease_id, state, amount_minor, fee_minor, currency, consent_id, "
-    "apr_ppm, effective_on, began_at_ms, paid_out_at_ms FROM draws "
+    "apr_ppm, effective_on, began_at_ms, paid_out_at_ms, rate_ppm FROM draws "
 )
 
 
@@ -162,6 +163,7 @@ def keep_draw(db: StationDatabase, draw: Drawdown, began_at_ms: int) -> None:
             draw.apr_ppm,
             draw.effective_on,
             began_at_ms,
+            draw.rate_ppm,
         ],
     )
 
@@ -218,6 +220,7 @@ def _lease(document: str) -> Lease:
 
 
 def _kept(row: tuple[Any, ...]) -> KeptDraw:
-    draw_id, line_id, lease_id, state, *rest, began_at_ms, paid_out_at_ms = row
+    draw_id, line_id, lease_id, state, *rest, began_at_ms, paid_out_at_ms, rate_ppm = row
     drawdown = Drawdown(draw_id, line_id, lease_id, DrawState(state), *rest)
+    drawdown = replace(drawdown, rate_ppm=rate_ppm)
     return KeptDraw(drawdown, began_at_ms, paid_out_at_ms)

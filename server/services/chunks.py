@@ -18,6 +18,7 @@ from server.store import (
     evidence,
     leases,
     ledger,
+    line_rates,
     lines,
     payouts,
     places,
@@ -60,6 +61,7 @@ def read_standing(work: Work, found: Sequence[Line]) -> None:
     ledger.learn_repayments(tx, line_ids)
     payouts.learn_undone(tx, line_ids)
     bounces.learn(tx, line_ids)
+    line_rates.learn_last(tx, line_ids)
     learn_beside(work, sorted({line.farmer_id for line in found}))
 
 

@@ -19,11 +19,23 @@ from core.wire.linefacts import line_facts
 from core.wire.records import Down, EvidenceDigest, Freeze, LineStatus
 from core.wire.registry import Subject, SubjectKind
 from server.services.centre import Work
+from server.services.pricing import told_rate
 from server.services.standing import LineStanding, priced_by, standing, zone_minutes
-from server.store import destroyed, lines, logs, models, moves, places, products, registry
+from server.store import (
+    destroyed,
+    lines,
+    logs,
+    models,
+    moves,
+    places,
+    products,
+    registry,
+    reports,
+)
 from server.store.evidence import KeptEvidence
 from server.store.lines import Line
 
+PRICE_ALONE = "drawdown"  # a consent to one price, which nobody else needs to know
 # What a farmer is shown at the kiosk; of each row the newest, of one day the first kind.
 PICTURES_SHOWN = (("true_color", "false_color"), ("index",))
 
@@ -82,7 +94,7 @@ def line_status(work: Work, stands: LineStanding, station: str) -> LineStatus:
         due_on=line.due_on,
         as_of=stands.on.isoformat(),
         movement=moved.movement,
-        reasons=moved.reasons,
+        reasons=(*moved.reasons, *told_rate(work, line.line_id, moved.at_ms)),
         evidence_ids=moved.evidence_ids,
         open=line.is_open,
         counted_seq=logs.high_water(work.tx, LogName(station, LogClass.MONEY)),
@@ -159,6 +171,14 @@ def stock_station(work: Work, station: str) -> None:
         dossier = registry.find_dossier(work.tx, farmer.farmer_id)
         if dossier is not None:
             send_once(work, station, Down.DOSSIER, dossier)
+        send_consents(work, farmer.farmer_id, station)
+
+
+def send_consents(work: Work, farmer_id: str, station: str) -> None:
+    """Tell a station of a farmer's consents that were written elsewhere, to prices apart."""
+    for kept in reports.consents_of(work.tx, farmer_id):
+        if kept.writer != station and kept.consent.purposes != (PRICE_ALONE,):
+            send_once(work, station, Down.CONSENT, kept.fact)
 
 
 def _subjects(work: Work, home: frozenset[str], measured: frozenset[str]) -> list[Subject]:

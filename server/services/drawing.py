@@ -15,15 +15,18 @@ from core.lending.lease import CLOCK_ERROR_MS_MAX, DrawState, LeaseKind
 from core.shape import decode
 from core.units import Money, civil_date, civil_day, share_ppm
 from core.wire.records import Drawdown
+from server.services import cash_boxes
 from server.services.agreements import drawn
 from server.services.centre import Work
+from server.services.orders.consenting import draw_meets, fault_of_voucher
 from server.services.posting import post_drawdown, post_suspense
 from server.services.reported import Reported
-from server.store import leases, lines, products
+from server.store import leases, line_rates, lines, products
 from server.store.engine import ConflictError
 from server.store.leases import Drawing
 from server.store.lines import Line
 from server.store.people import Actor
+from server.store.rows import json_text
 
 DRAW_MINOR_MAX = 10**12  # [minor units]; far above any line, far below 2^53
 LINE_MINOR_MAX = 10**14  # of all draws under a line, so that its interest stays exact too
@@ -42,15 +45,20 @@ def apply_drawdown(work: Work, reported: Reported) -> str:
         raise ConflictError(f"draw {draw.draw_id} is {known.writer}'s: another cannot settle it")
     if known is not None and _is_repeat(known, draw):
         return ""
+    paid_for = fault_of_voucher(work, draw, line)
     drawing = _drawing(work, reported, draw, known)
+    drawing = replace(drawing, flag=drawing.flag or paid_for)
     leases.put_draw(work.tx, drawing)
+    short = ""
     if draw.state is DrawState.POSTED:
         _book(work, drawing, line)
+        short = cash_boxes.paid_out(work, reported, drawing)
         if line is not None:
             drawn(work, line, drawing, Actor(reported.writer, "station"))
+            draw_meets(work, draw, drawing, paid_for)
     if line is not None:
         reported.touched.add(line.line_id)
-    return drawing.flag
+    return drawing.flag or short
 
 
 def _require_money(draw: Drawdown, currency: str) -> None:
@@ -102,6 +110,11 @@ def _drawing(work: Work, reported: Reported, draw: Drawdown, known: Drawing | No
         at_ms=known.at_ms if known else at_ms,
         settled_at_ms=at_ms if settled else None,
         flag=_fault_of_draw(work, reported, draw) or wrong_day or _fault_of_price(work, draw),
+        order_id=draw.order_id or "",
+        supplier=draw.supplier or "",
+        goods=json_text(list(draw.goods)) if draw.goods else "",
+        paid_by=cash_boxes.payer_of(draw),
+        rate_ppm=signed_rate_ppm(work, draw),
     )
 
 
@@ -124,7 +137,9 @@ def _day_of_draw(work: Work, draw: Drawdown) -> tuple[str, str]:
 def _is_repeat(known: Drawing, draw: Drawdown) -> bool:
     """Whether the draw stands so already; raises if it contradicts what is known."""
     same = (known.line_id, known.lease_id, known.amount_minor, known.fee_minor, known.currency)
-    if same != (draw.line_id, draw.lease_id, draw.amount_minor, draw.fee_minor, draw.currency):
+    told = (draw.line_id, draw.lease_id, draw.amount_minor, draw.fee_minor, draw.currency)
+    pays = (known.supplier, known.order_id) != (draw.supplier or "", draw.order_id or "")
+    if same != told or pays:
         raise ConflictError(f"draw {draw.draw_id} exists with other content")
     if known.state is draw.state:
         return True
@@ -164,6 +179,18 @@ def _fault_of_draw(work: Work, reported: Reported, draw: Drawdown) -> str:
     return next((f"draw {draw.draw_id}: {words}" for broken, words in faults if broken), "")
 
 
+def signed_rate_ppm(work: Work, draw: Drawdown) -> int | None:
+    """The rate that was signed for a draw: its lease's, or its line's first one.
+
+    What a station reports besides is a flag for people: nobody pays more than was signed.
+    """
+    signed = leases.find(work.tx, draw.lease_id)
+    if signed is not None and signed.lease.rate_ppm is not None:
+        return signed.lease.rate_ppm
+    opened = line_rates.of_line(work.tx, draw.line_id)
+    return opened[0].rated.rate_ppm if opened else draw.rate_ppm
+
+
 def _fault_of_price(work: Work, draw: Drawdown) -> str:
     """Whether a draw's fee is its product's, in any version of it, and its rate under the cap."""
     line = lines.find(work.tx, draw.line_id)
@@ -174,6 +201,9 @@ def _fault_of_price(work: Work, draw: Drawdown) -> str:
     if draw.fee_minor not in fees:
         told = " or ".join(str(fee) for fee in sorted(fees))
         return f"draw {draw.draw_id}: its fee is {draw.fee_minor}, the product's is {told}"
+    if draw.rate_ppm != (signed_ppm := signed_rate_ppm(work, draw)):
+        told = f"its rate is {draw.rate_ppm} ppm a year, {signed_ppm} was signed"
+        return f"draw {draw.draw_id}: {told}"
     drawn_on = civil_date(draw.effective_on)
     cap_ppm = max(
         each.credit.apr_cap_ppm if drawn_on is None else each.apr_cap_ppm_on(drawn_on)
@@ -190,4 +220,5 @@ def settle_suspense(work: Work, line: Line) -> int:
     for drawing in leases.draws_of_line(work.tx, line.line_id):
         if drawing.state is DrawState.POSTED:
             moved += post_drawdown(work, drawing)
+    cash_boxes.place_suspended(work, line)
     return moved

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from core.canonical import parse_canonical
+from core.errors import LeaseError
 from core.lending.forecast import (
     PACE_DAYS,
     Need,
@@ -27,6 +28,7 @@ from core.units import MS_PER_DAY, floor_to_unit, share_ppm
 from core.wire.records import Down
 from server.services.centre import Work
 from server.services.downlink import send
+from server.services.pricing import rate_for_lease
 from server.services.standing import LineStanding, standing, terms_of, zone_minutes
 from server.store import boxes, destroyed, leases, lines, logs, places, products, registry
 from server.store.leases import SignedLease
@@ -77,14 +79,33 @@ def _may_lease(work: Work, station: str) -> bool:
 
 
 def _issue(work: Work, stands: LineStanding, product: Product, place: Place) -> Lease | None:
-    line = stands.line
     amount = lease_amount(work, product, stands, place)
-    if amount == 0:
-        return None
+    return None if amount == 0 else _signed_for(work, stands, (product, place.station), amount)
+
+
+def lease_for_order(work: Work, stands: LineStanding, amount_minor: int) -> str:
+    """Lease so much of a line's headroom to its own station, for an order; the lease's id.
+
+    The caller holds the line and has seen that the headroom is there.
+
+    Raises
+    ------
+    LeaseError
+        If it is not, or the station may not be given a lease.
+    """
+    line = stands.line
+    if amount_minor > stands.headroom_minor or not _may_lease(work, line.station):
+        raise LeaseError(f"line {line.line_id}: expected headroom of {amount_minor} to lease")
+    product = products.newest(work.tx, line.product_id)
+    return _signed_for(work, stands, (product, line.station), amount_minor).lease_id
+
+
+def _signed_for(work: Work, stands: LineStanding, where: tuple[Product, str], amount: int) -> Lease:
+    line, (product, station) = stands.line, where
     lease = Lease(
         lease_id=work.new_id(),
         kind=LeaseKind.LINE,
-        station=place.station,
+        station=station,
         product_id=line.product_id,
         currency=line.currency,
         amount_minor=amount,
@@ -92,6 +113,7 @@ def _issue(work: Work, stands: LineStanding, product: Product, place: Place) -> 
         expires_at_ms=work.at_ms + product.lease.term_days * MS_PER_DAY,
         line_id=line.line_id,
         limit_minor=line.limit_minor,
+        rate_ppm=rate_for_lease(work, line, product),
     )
     basis = Basis(
         line.limit_minor, stands.outstanding_minor, stands.pending_minor, stands.leased_minor

@@ -5,20 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from core.canonical import parse_canonical
+from core.decision.card import DecisionCard
 from core.lending.agreement import AgreementReason
 from core.lending.limit import Movement
 from core.lending.product import Product
 from core.reasons import Reason, ReasonCode
-from core.shape import encode
+from core.shape import decode, encode
+from core.signing import DOCUMENT_BYTES_MAX
 from server.services.agreements import frozen_changed, offered
 from server.services.centre import Work
 from server.services.downlink import send_freeze
 from server.services.freezing import FROZE, FreezeReason
 from server.services.outlook import look
+from server.services.pricing import price_opening
 from server.services.standing import zone_minutes
-from server.store import lines, people, products
+from server.store import lines, people, products, reports
 from server.store.lines import Line, LineMovement
 from server.store.people import Actor
+from server.store.reports import Replay
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +60,20 @@ def open_line(work: Work, new: NewLine, *, frozen: bool = False) -> Line:
     offered(work, line, Actor(new.station, "station") if new.onboarding_lease_id else work.myself)
     opened = _first_movement(work, line, (product, today), dict(new.terms))
     lines.add_movement(work.tx, opened)
+    price_opening(work, line, product, _card_of(work, new.card_id))
     if frozen:
         _freeze(work, line, opened.reasons)
         doubt = AgreementReason.STATION_IN_DOUBT
         frozen_changed(work, line, work.myself, doubt, today)
     return line
+
+
+def _card_of(work: Work, card_id: str) -> DecisionCard | None:
+    """The card that a line was opened by, if it is here and replays."""
+    kept = reports.find_decision(work.tx, card_id)
+    if kept is None or kept.replay is not Replay.SAME:
+        return None
+    return decode(DecisionCard, parse_canonical(kept.document, DOCUMENT_BYTES_MAX)["body"])
 
 
 def _new_line(work: Work, new: NewLine, under: tuple[Product, date], *, frozen: bool) -> Line:

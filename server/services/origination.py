@@ -12,11 +12,12 @@ from functools import partial
 
 from core.canonical import canonical_hash, sha256_hex
 from core.decision.card import CARD, DecisionCard
-from core.decision.policy import DecisionInputs, Verdict, decide
+from core.decision.policy import DecisionInputs, Verdict, decide, unsigned_ppm_max
 from core.lending.agreement import AgreementReason
 from core.lending.limit import HerdView, Household, PlotView, Seen, Terms, limit_terms
 from core.lending.product import Product
-from core.scoring.features import FeatureValue
+from core.scoring.features import FeatureValue, admissible
+from core.scoring.points import pd_ppm, score
 from core.shape import encode
 from core.signing import sign_document
 from core.units import PPM, floor_to_unit, share_ppm
@@ -26,12 +27,15 @@ from core.wire.registry import Dossier, Farmer, Subject, SubjectKind
 from server.services.agreements import applied, decided
 from server.services.cards import read_model, take_card
 from server.services.centre import Centre, RequestError, Work
+from server.services.consents.taking import take_consent
 from server.services.downlink import send_status
 from server.services.leasing import issue_for_line
 from server.services.opening import NewLine, open_line, terms_for_record
 from server.services.outlook import usual_stage
+from server.services.pricing import Risk
 from server.services.standing import zone_minutes
 from server.store import lines, models, people, products, registry, reports
+from server.store.lines import Line
 from server.store.models import RegisteredModel
 from server.store.people import Actor
 from server.store.reports import KeptApplication, KeptConsent
@@ -249,6 +253,26 @@ def opening_terms(product: Product, subjects: tuple[Subject, ...], today: date) 
     return terms
 
 
+def risk_now(work: Work, line: Line, product: Product) -> Risk | None:
+    """The risk of a line's farmer by the model in use and all that is known of them today.
+
+    None while there is no model, no dossier, or too little is known to decide by.
+    """
+    if models.active(work.tx) is None or registry.find_dossier(work.tx, line.farmer_id) is None:
+        return None
+    case = _case(work, line.farmer_id, line.product_id)
+    values = {value.name: value for value in _features(case)}
+    purposes = tuple(sorted(reports.granted_purposes(work.tx, line.farmer_id)))
+    used = admissible(
+        case.model.features, values, purposes, product.decision.coverage_ppm_min,
+        unsigned_ppm_max(product),
+    )  # fmt: skip
+    if len(used) < product.decision.known_features_min:
+        return None
+    pd = pd_ppm(case.model.table, score(case.model.table, used))
+    return Risk(pd, case.today.isoformat(), f"model:{case.registered.sha256[:16]}")
+
+
 def _apply(work: Work, case: _Case, asked_minor: int, by: Actor) -> Application:
     application = Application(
         application_id=work.new_id(),
@@ -275,7 +299,8 @@ def _consent(work: Work, case: _Case, purposes: tuple[str, ...]) -> str:
         spoken=False,
         helped=True,
     )
-    reports.add_consent(work.tx, KeptConsent(consent, work.settings.name, work.at_ms, 0))
+    kept = KeptConsent(consent, work.settings.name, work.at_ms, 0, work.at_ms)
+    take_consent(work, kept, work.myself)
     return consent.consent_id
 
 

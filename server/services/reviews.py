@@ -35,7 +35,9 @@ from server.services.beside import changed_beside
 from server.services.centre import Work
 from server.services.downlink import send_freeze, send_status
 from server.services.freezing import frozen_by_people
+from server.services.origination import risk_now
 from server.services.outlook import Outlook, explain, look, read_seen, terms_of
+from server.services.pricing import review_rate
 from server.services.standing import LineStanding, standing, zone_minutes
 from server.store import lines, products, registry
 from server.store.lines import Line, LineMovement, Support
@@ -279,8 +281,18 @@ def _write(
         supported=supported,
         watch=found.watch,
     )
+    _reprice(work, case)
     _apply(work, stands, moved)
     return moved
+
+
+def _reprice(work: Work, case: Case) -> None:
+    """Let the price of the line's next drawdowns follow its risk, where the product has bands."""
+    if not case.product.risk_prices:
+        return
+    risk = risk_now(work, case.line, case.product)
+    if risk is not None:
+        review_rate(work, case.line, case.product, risk)
 
 
 def _apply(work: Work, stands: LineStanding, moved: LineMovement) -> None:

@@ -147,7 +147,7 @@ def facts_of(tx: Tx, line: Line) -> tuple[Fact, ...]:
     for draw in leases.draws_of_line(tx, line.line_id):
         if draw.state is DrawState.POSTED:
             on = date.fromisoformat(draw.effective_on)
-            drawn += draw_facts(draw.draw_id, on, draw.amount_minor, draw.fee_minor)
+            drawn += draw_facts(draw.draw_id, on, draw.amount_minor, draw.fee_minor, draw.rate_ppm)
     repaid = _repaid(ledger.repayments_of(tx, line.line_id))
     bounced = _bounced(repaid, bounces.of_line(tx, line.line_id))
     return (*drawn, *repaid, *bounced, *_undone(drawn, payouts.undone_of(tx, line.line_id)))

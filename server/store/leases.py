@@ -31,7 +31,11 @@ class SignedLease:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A drawdown as last reported; ``flag`` names what was wrong with it, if anything."""
+    """A drawdown as last reported; ``flag`` names what was wrong with it, if anything.
+
+    ``supplier`` and ``goods`` are what a voucher paid for, ``order_id`` the order that it met;
+    ``paid_by`` is the cash agent whose box paid.
+    """
 
     draw_id: str
     line_id: str
@@ -47,6 +51,11 @@ class Drawing:
     at_ms: int
     settled_at_ms: int | None
     flag: str
+    order_id: str = ""
+    supplier: str = ""
+    goods: str = ""
+    paid_by: str = ""
+    rate_ppm: int | None = None
 
 
 def add(tx: Tx, signed: SignedLease) -> None:
@@ -180,7 +189,10 @@ def _equal(tx: Tx, **equal: str) -> tuple[SignedLease, ...]:
 
 
 def _signed(row: Mapping[str, Any]) -> SignedLease:
-    return read_as(SignedLease, {**row, "lease": decode(Lease, dict(row))})
+    return read_as(
+        SignedLease,
+        {**row, "lease": decode(Lease, {k: v for k, v in row.items() if v is not None})},
+    )
 
 
 def put_draw(tx: Tx, drawing: Drawing) -> None:

@@ -93,7 +93,7 @@ leases = _table(
     _count("limit_minor"), _count("per_line_minor"), _count("lines_max"),
     _count("signed_at_ms"), _count("expires_at_ms"), _count("posted_at_signing_minor"),
     _count("pending_at_signing_minor"), _count("leased_at_signing_minor"), _bytes("document"),
-    _count("closed_at_ms", optional=True),
+    _count("closed_at_ms", optional=True), _count("rate_ppm", optional=True),
 )  # fmt: skip
 
 # Where a line may be drawn besides its own station, who moves home, which stations are gone.
@@ -164,13 +164,13 @@ drawdowns = _table(
     _text("state"), _count("amount_minor"), _count("fee_minor"), _text("currency"),
     _text("consent_id"), _count("apr_ppm"), _text("effective_on"), _text("writer"),
     _count("at_ms"), _count("settled_at_ms", optional=True), _text("flag"), _text("order_id"),
-    _text("supplier"), _text("goods"), _count("rate_ppm", optional=True),
+    _text("supplier"), _text("goods"), _count("rate_ppm", optional=True), _text("paid_by"),
 )  # fmt: skip
 repayments = _table(
     "repayments", ("repayment_id",), _text("repayment_id"), _text("line_id"),
     _count("amount_minor"), _text("currency"), _text("effective_on"), _count("fee_minor"),
     _count("interest_minor"), _count("principal_minor"), _count("surplus_minor"),
-    _text("content_sha256"), _text("received_by"), _count("at_ms"),
+    _text("content_sha256"), _text("received_by"), _count("at_ms"), _text("paid_to"),
 )  # fmt: skip
 
 # The ledger: lines first, header last; the header's trigger seals the entry.

@@ -156,3 +156,5 @@ CREATE TRIGGER line_rates_no_truncate BEFORE TRUNCATE ON line_rates
 FOR EACH STATEMENT EXECUTE FUNCTION harvestline_append_only();
 --
 ALTER TABLE drawdowns ADD COLUMN rate_ppm BIGINT;
+--
+ALTER TABLE leases ADD COLUMN rate_ppm BIGINT;

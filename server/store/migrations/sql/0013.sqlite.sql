@@ -189,3 +189,5 @@ BEGIN
 END;
 --
 ALTER TABLE drawdowns ADD COLUMN rate_ppm BIGINT;
+--
+ALTER TABLE leases ADD COLUMN rate_ppm BIGINT;
