@@ -13,7 +13,9 @@ from core.decision.card import CARD, DecisionCard, replay
 from core.errors import HarvestlineError, ReplayMismatchError, SignatureError
 from core.shape import decode, encode
 from core.signing import DOCUMENT_BYTES_MAX, open_document
+from core.wire.consents import granted_names
 from core.wire.modelfile import Model
+from core.wire.personal_data import Recipient
 from core.wire.records import ConsentAction
 from server.keys import KeyRing
 from server.services.centre import Work
@@ -62,14 +64,15 @@ def fault_of_purposes(work: Work, document: bytes) -> str:
     """Whether a card claims purposes that the consents it names did not grant."""
     card = decode(DecisionCard, parse_canonical(document, DOCUMENT_BYTES_MAX)["body"])
     farmer_id = card.inputs.application.farmer_id
+    known = reports.consents_of(work.tx, farmer_id)
     given = {
-        kept.consent.consent_id: kept.consent
-        for kept in reports.consents_of(work.tx, farmer_id)
+        kept.consent.consent_id: kept
+        for kept in known
         if kept.consent.action is ConsentAction.GRANT
     }
     missing = sorted(set(card.inputs.consent_ids) - set(given))
-    named = [given[each] for each in card.inputs.consent_ids if each in given]
-    granted = {purpose for consent in named for purpose in consent.purposes}
+    named = [given[each].fact for each in card.inputs.consent_ids if each in given]
+    granted = set(granted_names(named, farmer_id, Recipient.STATION.value))
     beyond = sorted(set(card.inputs.purposes) - granted)
     if not missing and not beyond:
         return ""

@@ -30,12 +30,16 @@ from core.wire.records import (
     Up,
 )
 from core.wire.update import UpdateAct, UpdateEvent
+from server.services import cash_boxes
 from server.services.agreements import applied, decided
 from server.services.cards import fault_of_purposes, take_card
 from server.services.centre import Work
+from server.services.consents.taking import take_consent
 from server.services.drawing import apply_drawdown
+from server.services.leaving import apply_leaving
 from server.services.moving import complete_from, farmer_left
 from server.services.opening import NewLine, open_line
+from server.services.orders.delivering import apply_order_answer
 from server.services.readings import HOLDS_NUL, apply_readings
 from server.services.reported import Reported
 from server.store import boxes, leases, lines, people, registry, reports, versions
@@ -80,10 +84,9 @@ def apply_record(work: Work, reported: Reported) -> str:
 
 
 def _consent(work: Work, reported: Reported) -> str:
-    consent = decode(Consent, reported.record.body)
-    registry.farmer(work.tx, consent.farmer_id)
-    kept = KeptConsent(consent, reported.writer, reported.record.at_ms, reported.record.error_ms)
-    reports.add_consent(work.tx, kept)
+    consent, record = decode(Consent, reported.record.body), reported.record
+    kept = KeptConsent(consent, reported.writer, record.at_ms, record.error_ms, work.at_ms)
+    take_consent(work, kept, Actor(reported.writer, "station"))
     return ""
 
 
@@ -264,6 +267,7 @@ def _update_event(work: Work, reported: Reported) -> str:
 
 _APPLY: Mapping[Up, Callable[[Work, Reported], str]] = {
     Up.CONSENT: _consent,
+    Up.AGREEMENT_LEFT: apply_leaving,
     Up.APPLICATION: _application,
     Up.DECISION: _decision,
     Up.LINE_OPENED: _line_opened,
@@ -276,4 +280,8 @@ _APPLY: Mapping[Up, Callable[[Work, Reported], str]] = {
     Up.DEVICE_EVENT: _device_event,
     Up.UPDATE_EVENT: _update_event,
     Up.BOX_RETIRED: _box_retired,
+    Up.CASH_HANDOVER: cash_boxes.apply_handover,
+    Up.CASH_REPAYMENT: cash_boxes.apply_repayment,
+    Up.CASH_COUNT: cash_boxes.apply_count,
+    Up.ORDER_ANSWER: apply_order_answer,
 }

@@ -29,6 +29,8 @@ _KEY_OF_KIND = {
     Down.DEVICE.value: "device_id",
     Down.DOSSIER.value: "farmer_id",
     Down.PRODUCT.value: "product_id",
+    Down.CONSENT.value: "consent",
+    Down.ACCESSES.value: "farmer_id",
 }
 
 

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.sql import ColumnElement
 
 from core.scoring.features import DailyFeature
 from core.shape import decode, encode
@@ -19,6 +20,8 @@ from server.store.bulk import among
 from server.store.engine import ConflictError, NotKnownError, Tx
 from server.store.rows import from_json, json_text, read_as
 from server.store.tables import applications, consents, daily_features, decisions, telemetry
+
+_OPTIONAL = ("classes", "recipients", "follows")  # of a consent; an empty text where absent
 
 
 class Replay(Enum):
@@ -72,6 +75,12 @@ class KeptConsent:
     writer: str
     at_ms: int
     error_ms: int
+    received_at_ms: int = 0
+
+    @property
+    def fact(self) -> KnownConsent:
+        """The consent as the rule takes it."""
+        return KnownConsent(self.consent, self.writer, self.at_ms, self.error_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,19 +199,34 @@ def add_consent(tx: Tx, kept: KeptConsent) -> bool:
     """Add a consent; False if its id is known.
 
     It takes its place after what the same writer wrote before of the same farmer: a
-    station's clock that was set back must not undo a withdrawal. The record of the
-    station's log keeps the time as it was told.
+    station's clock that was set back must not undo a withdrawal. Nor is it later than its
+    arrival: a clock that runs ahead must not put a grant beyond what comes after it. The
+    record of the station's log keeps the time as it was told.
+
+    Raises
+    ------
+    ConflictError
+        If the id belongs to a consent with other content.
     """
     body = encode(kept.consent)
-    body["purposes"] = json_text(kept.consent.purposes)
+    for name in ("purposes", *_OPTIONAL):
+        value = getattr(kept.consent, name)
+        body[name] = "" if value is None else json_text(value)
+    known = tx.row(select(consents).where(*_mine(tx), consents.c.consent_id == body["consent_id"]))
+    if known is not None:
+        if _consent(known).consent != kept.consent:
+            raise ConflictError(f"consent {body['consent_id']} exists with other content")
+        return False
+    told_ms = min(kept.at_ms, kept.received_at_ms) if kept.received_at_ms else kept.at_ms
     where = (
-        consents.c.tenant_id == tx.tenant_id,
+        *_mine(tx),
         consents.c.farmer_id == kept.consent.farmer_id,
         consents.c.writer == kept.writer,
     )
     last_ms = tx.scalar(select(func.max(consents.c.at_ms)).where(*where))
-    at_ms = kept.at_ms if last_ms is None else max(kept.at_ms, last_ms + 1)
-    return tx.insert_new(consents, **body, writer=kept.writer, at_ms=at_ms, error_ms=kept.error_ms)
+    at_ms = told_ms if last_ms is None else max(told_ms, last_ms + 1)
+    stamps = {"at_ms": at_ms, "error_ms": kept.error_ms, "received_at_ms": kept.received_at_ms}
+    return tx.insert_new(consents, **body, writer=kept.writer, **stamps)
 
 
 def consents_of(tx: Tx, farmer_id: str) -> tuple[KeptConsent, ...]:
@@ -235,19 +259,22 @@ def facts_of(tx: Tx, farmer_id: str) -> tuple[KnownConsent, ...]:
 
 
 def granted_purposes(tx: Tx, farmer_id: str) -> dict[str, str]:
-    """The purposes that stand granted, each with the consent that granted it."""
-    granted: dict[str, str] = {}
-    for kept in consents_of(tx, farmer_id):
-        for purpose in kept.consent.purposes:
-            granted.pop(purpose, None)
-            if kept.consent.action is ConsentAction.GRANT:
-                granted[purpose] = kept.consent.consent_id
-    return granted
+    """The names that stand granted to the lender, each with a consent that grants it."""
+    given = granted_names(facts_of(tx, farmer_id), farmer_id, Recipient.LENDER.value)
+    return {name: ids[0] for name, ids in given.items()}
+
+
+def _mine(tx: Tx) -> tuple[ColumnElement[bool], ...]:
+    return (consents.c.tenant_id == tx.tenant_id,)
 
 
 def _consent(row: Mapping[str, Any]) -> KeptConsent:
-    body = {**row, "purposes": from_json(row["purposes"])}
-    return KeptConsent(decode(Consent, body), row["writer"], row["at_ms"], row["error_ms"])
+    lists = {name: from_json(row[name]) for name in ("purposes", *_OPTIONAL) if row[name]}
+    plain = {name: value for name, value in row.items() if name not in _OPTIONAL}
+    return KeptConsent(
+        decode(Consent, {**plain, **lists}),
+        row["writer"], row["at_ms"], row["error_ms"], row["received_at_ms"],
+    )  # fmt: skip
 
 
 def put_feature(tx: Tx, feature: DailyFeature, writer: str, seq: int) -> None:

@@ -1,0 +1,1 @@
+"""Consent at the centre: taken in, told on, asked before each use; looks at data kept."""
