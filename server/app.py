@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "box-requests": ("server.commands.boxes", "box_requests", "restored boxes that wait"),
     "box-gone": ("server.commands.boxes", "box_gone", "release what a lost box held, by two"),
     "cover": ("server.commands.cover", "cover", "insurances and guarantees behind lines"),
+    "cash": ("server.commands.cash", "cash", "who holds cash at the stations, and how much"),
     "enroll-satellite": ("server.commands.village", "enroll_satellite", "register a satellite key"),
     "enroll-station": ("server.commands.village", "enroll_station", "enrol a base station"),
     "export-down": ("server.commands.carrying", "export_down", "write what a station lacks"),
@@ -72,6 +73,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "token": ("server.commands.people", "token", "bearer tokens for programs"),
     "updates": ("server.commands.updates", "updates", "signed updates for stations"),
     "user": ("server.commands.people", "user", "people who may log in"),
+    "order": ("server.commands.orders", "order", "suppliers' orders, as an officer sees them"),
+    "partner": ("server.commands.orders", "partner", "suppliers and buyers"),
     "verify": ("server.commands.lending", "verify", "check the books"),
 }
 # Commands of other layers that are given the clock.
@@ -96,6 +99,11 @@ def clock_ms() -> int:
     if path:
         return parse_clock_text(Path(path).read_text(encoding="utf-8"))
     return time.time_ns() // NS_PER_MS
+
+
+def steady_ms() -> int:
+    """A clock that only goes on and tells no time [ms]."""
+    return time.monotonic_ns() // NS_PER_MS
 
 
 def new_token() -> str:
@@ -127,15 +135,17 @@ def create_app(centre: Centre) -> FastAPI:
     """The web application: the API and, where it is installed, the console."""
     app = FastAPI(
         title="Harvestline centre",
-        description="Envelopes and pulls of stations, evidence, repayments, and status.",
+        description="Envelopes and pulls of stations, evidence, orders, sales, repayments, and "
+        "the book for the lender's own programs. See docs/api.md.",
         version="1",
         docs_url="/api/v1/docs",
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    for name in ("server.api.mount", "server.console.mount"):
+    mounts = {"server.api.mount": (steady_ms,), "server.console.mount": ()}
+    for name, more in mounts.items():
         if importlib.util.find_spec(name.rpartition(".")[0]) and importlib.util.find_spec(name):
-            importlib.import_module(name).mount(app, centre)
+            importlib.import_module(name).mount(app, centre, *more)
     return app
 
 

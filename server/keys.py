@@ -315,6 +315,11 @@ def password_matches(stored: str, password: str) -> bool:
         return False
 
 
+def public_key_of(seed: bytes) -> bytes:
+    """The public half of the signing key that follows from 32 bytes."""
+    return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+
+
 def update_key(seed: bytes) -> Ed25519PrivateKey:
     """A key that signs metadata of updates, from its seed.
 

@@ -62,6 +62,16 @@ def written_off_account(line_id: str) -> str:
     return f"loan/written-off/{line_id}"
 
 
+def agent_account(person_id: str) -> str:
+    """What a cash agent holds of the lender's."""
+    return f"cash/agent/{person_id}"
+
+
+def difference_account(person_id: str) -> str:
+    """What counts of a cash agent's box found short, in debit, or over, in credit."""
+    return f"cash-difference/{person_id}"
+
+
 def line_accounts(line_id: str) -> tuple[str, ...]:
     """Every account that only one line moves."""
     named = (principal_account, interest_account, fee_account, penalty_account, payable_account)

@@ -9,7 +9,7 @@ entry's day of effect is the one that the entry is held against.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -72,6 +72,21 @@ class Chart:
         return next((each for each in self.accounts if each.covers(account)), None)
 
 
+# What the program came to post to later: a chart that does not name it takes it as it is here.
+LATER = (
+    ChartAccount(
+        "cash-difference/*", "1010", "Cash short or over, by agent: until it is dealt with",
+        AccountKind.ASSET,
+    ),
+    ChartAccount(
+        "expense/cash-shortage", "5210", "Cash that was short, and is lost", AccountKind.EXPENSE
+    ),
+    ChartAccount(
+        "income/cash-overage", "4095", "Cash that was over, and nobody's", AccountKind.INCOME
+    ),
+)  # fmt: skip
+
+
 def parse_chart(table: Mapping[str, Any]) -> Chart:
     """Read a chart from a parsed TOML table and hold it against itself.
 
@@ -87,7 +102,18 @@ def parse_chart(table: Mapping[str, Any]) -> Chart:
     faults = _faults(chart)
     if faults:
         raise ChartError(f"chart of accounts, version {chart.version}: " + "; ".join(faults))
-    return chart
+    return _with_later(chart)
+
+
+def _with_later(chart: Chart) -> Chart:
+    """A chart with the accounts that came later; a code that is taken gets the path beside it."""
+    codes = {each.code for each in chart.accounts}
+    added = tuple(
+        replace(each, code=f"{each.code} {each.path}") if each.code in codes else each
+        for each in LATER
+        if chart.find(each.path.replace(ANY, "x")) is None
+    )
+    return replace(chart, accounts=(*chart.accounts, *added)) if added else chart
 
 
 def _faults(chart: Chart) -> list[str]:

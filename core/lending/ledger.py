@@ -37,6 +37,8 @@ class EntryKind(Enum):
     REBATE = "rebate"  # interest given back to who paid promptly
     WRITE_OFF = "write_off"  # not expected any more; still owed
     RECOVERY = "recovery"  # money that came after all
+    CASH_MOVED = "cash_moved"  # from hand to hand
+    CASH_DIFFERENCE = "cash_difference"  # what a count found short or over
     PAYOUT = "payout"  # a rail paid what was owed to a supplier or to an account
 
 

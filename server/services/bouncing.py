@@ -13,7 +13,8 @@ from datetime import date, timedelta
 from enum import Enum
 
 from core.lending.agreement import AgreementEvent, AgreementReason, AgreementState, Standing
-from core.lending.books import bounce_fact
+from core.lending.books import bounce_fact, difference_account
+from core.lending.ledger import Entry, EntryKind, transfer
 from core.units import civil_date
 from server.services.agreements import Event, bring_about, state_of_line
 from server.services.centre import Centre, RequestError, RoleError, Work
@@ -23,7 +24,7 @@ from server.services.posting import REPAID_AHEAD_DAYS_MAX, square
 from server.services.roaming import recall
 from server.services.standing import owed, standing
 from server.services.writing_off import unrecover
-from server.store import bounces, leases, ledger, lines, people
+from server.store import bounces, cash, leases, ledger, lines, people
 from server.store.bounces import KeptBounce
 from server.store.engine import ConflictError, NotKnownError
 from server.store.ledger import Repayment
@@ -88,6 +89,7 @@ def bounce_in(work: Work, asked: BounceRequest, actor: Actor) -> tuple[KeptBounc
     )  # fmt: skip
     bounces.add(work.tx, kept)
     square(work, line, bounce_fact(repaid.repayment_id))
+    _leave_in_box(work, repaid)
     unrecover(work, line, bounce_fact(repaid.repayment_id))
     detail = {
         "line_id": line.line_id, "amount_minor": kept.amount_minor, "reason": kept.reason,
@@ -96,6 +98,23 @@ def bounce_in(work: Work, asked: BounceRequest, actor: Actor) -> tuple[KeptBounc
     people.record(work.tx, work.at_ms, actor, ACTION, ("repayment", repaid.repayment_id), detail)
     _reinstate(work, line, kept)
     return kept, True
+
+
+def _leave_in_box(work: Work, repaid: Repayment) -> None:
+    """A repayment in cash that was none leaves its notes in the box, as over, not as paid.
+
+    Whether they are there shows at the next count; nobody empties a box by undoing.
+    """
+    if not repaid.paid_to:
+        return
+    [taken] = cash.find_moves(work.tx, repaid.repayment_id)
+    difference = difference_account(taken.person_id)
+    moved = transfer(repaid.paid_to, difference, repaid.currency, repaid.amount_minor)
+    cause = f"{bounce_fact(repaid.repayment_id)}/left-in-box"
+    entry = Entry(
+        work.new_id(), EntryKind.CASH_DIFFERENCE, repaid.effective_on, work.at_ms, cause, moved
+    )
+    ledger.post(work.tx, work.settings.name, entry)
 
 
 def _repeated(known: KeptBounce, asked: BounceRequest) -> KeptBounce:

@@ -40,7 +40,10 @@ class PostedEntry:
 
 @dataclass(frozen=True, slots=True)
 class Repayment:
-    """A repayment and where it went [minor units]."""
+    """A repayment and where it went [minor units].
+
+    ``paid_to`` is the account that took it; empty for the centre's own till.
+    """
 
     repayment_id: str
     line_id: str
@@ -54,6 +57,7 @@ class Repayment:
     content_sha256: str
     received_by: str
     at_ms: int
+    paid_to: str = ""
 
 
 def post(tx: Tx, writer: str, entry: Entry) -> bool:

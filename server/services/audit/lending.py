@@ -22,7 +22,7 @@ from server.services.outlook import read_seen
 from server.services.posting import unsquared
 from server.services.reviews import household
 from server.services.standing import facts_of, suspense_account, zone_minutes
-from server.store import leases, ledger, line_pages, products, registry, suspense
+from server.store import cash, leases, ledger, line_pages, products, registry, suspense
 from server.store.engine import Tx
 from server.store.leases import SignedLease
 from server.store.lines import Line, LineMovement
@@ -66,6 +66,9 @@ def suspense_matches_draws(_: Centre, tx: Tx) -> Looks:
     for each in suspense.suspended(tx):
         key = (each.line_id, each.currency)
         paid[key] = paid.get(key, 0) + each.amount_minor
+    for move in cash.unplaced(tx):  # repaid in cash on such a line, and waiting beside it
+        key = (move.line_id, move.currency)
+        paid[key] = paid.get(key, 0) - move.amount_minor
     for (line_id, currency), amount in paid.items():
         booked = ledger.account_balance(tx, suspense_account(line_id), currency)
         yield first_fault(

@@ -51,6 +51,8 @@ CHECKS: dict[str, tuple[str, str, Check]] = {
     "accounts": ("ledger moves accounts of the chart", "ledger_lines", entries.accounts),
     "books": ("ledger agrees with draws and repayments", "lines", lending.books_match_facts),
     "bounces": ("what bounced is undone by another person", "repayment_bounces", cash.bounced),
+    "boxes": ("agents hold what records say", "cash_moves", cash.boxes),
+    "cash": ("cash moved as stations signed", "cash_moves", cash.said),
     "suspense": ("suspense agrees with draws", "ledger_lines", lending.suspense_matches_draws),
     "inbound": ("inbound chains hold", "inbound_records", logs.inbound),
     "outbound": ("outbound chains hold", "outbound_records", logs.outbound),

@@ -107,3 +107,7 @@ FOR EACH ROW EXECUTE FUNCTION harvestline_append_only();
 --
 CREATE TRIGGER restructure_answers_no_truncate BEFORE TRUNCATE ON restructure_answers
 FOR EACH STATEMENT EXECUTE FUNCTION harvestline_append_only();
+--
+ALTER TABLE drawdowns ADD COLUMN paid_by TEXT NOT NULL DEFAULT '';
+--
+ALTER TABLE repayments ADD COLUMN paid_to TEXT NOT NULL DEFAULT '';

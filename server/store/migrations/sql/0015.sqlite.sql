@@ -127,3 +127,7 @@ CREATE TRIGGER restructure_answers_no_delete BEFORE DELETE ON restructure_answer
 BEGIN
   SELECT RAISE(ABORT, 'restructure_answers is append-only: DELETE is refused');
 END;
+--
+ALTER TABLE drawdowns ADD COLUMN paid_by TEXT NOT NULL DEFAULT '';
+--
+ALTER TABLE repayments ADD COLUMN paid_to TEXT NOT NULL DEFAULT '';
