@@ -64,8 +64,8 @@ def pledged(
     ]
     if faults or not found:
         raise RequestError(
-            f"expected the farmer's own {product.crop or 'herds'} for {product.product_id}, "
-            f"got {faults or 'nothing'}: choose among what is registered"
+            f"expected the farmer's own {product.crop or product.kind.pledge} for "
+            f"{product.product_id}, got {faults or 'nothing'}: choose among what is registered"
         )
     return tuple(Pledged(s, village.evidence_of(db, s.pasture_id or s.subject_id)) for s in found)
 

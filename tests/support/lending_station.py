@@ -197,7 +197,12 @@ class Station:
         """Farmer ``n`` applies for a line on their plot and consents to what is asked."""
         farmer_id = f"f-{farmer_number}"
         application = Application(
-            self.mint(), farmer_id, "crop-season", (f"plot-{farmer_number}",), asked_minor, "KES"
+            self.mint(),
+            farmer_id,
+            changes.pop("product_id", "crop-season"),
+            changes.pop("subject_ids", (f"plot-{farmer_number}",)),
+            asked_minor,
+            "KES",
         )
         consents = changes.pop("consents", (consent(self.mint(), farmer_id, "terms"),))
         ask = LineAsk(application, consents, self.mint(), self.mint())

@@ -35,6 +35,8 @@ STAGE_ICONS = (
     ("harvested", "harvest"),
 )
 NOTICE_ICONS = {"dry_soil": "drop", "fever_like": "cow", "damp_grain": "harvest"}
+SUBJECT_ICONS = {"herd": "cow", "pasture": "pasture", "machine": "tractor", "store": "harvest"}
+PLEDGE_ICONS = {**SUBJECT_ICONS, "plot": "sprout"}
 MOVEMENT_ICONS = {
     "opened": "check",
     "raised": "up",
@@ -80,6 +82,8 @@ class Rendering:
             stages=STAGE_ICONS,
             movement_icons=MOVEMENT_ICONS,
             notice_icons=NOTICE_ICONS,
+            pledge_icons=PLEDGE_ICONS,
+            subject_icons=SUBJECT_ICONS,
             languages=LANGUAGES,
             idle_ms=IDLE_MS_MAX,
             grace_ms=GRACE_MS,
