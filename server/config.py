@@ -53,6 +53,8 @@ class Settings:
         Largest accepted batch of evidence [documents, bytes].
     blob_bytes_max
         Largest picture that a maker may put [bytes].
+    api_requests_per_minute_max
+        How often one token may ask, in each process that serves.
     held_envelopes_max
         Early envelopes that are kept for one log.
     quarantine_rows_max
@@ -84,6 +86,7 @@ class Settings:
     evidence_batch_max: int = 1_000
     evidence_batch_bytes_max: int = 32 * 1024 * 1024
     blob_bytes_max: int = 1024 * 1024
+    api_requests_per_minute_max: int = 1_200
     held_envelopes_max: int = 64
     quarantine_rows_max: int = 10_000
     pull_records_max: int = 2_000
@@ -101,6 +104,7 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "evidence_batch_max": (1, 10_000),
     "evidence_batch_bytes_max": (4096, 256 * 1024 * 1024),
     "blob_bytes_max": (1024, 8 * 1024 * 1024),
+    "api_requests_per_minute_max": (1, 1_000_000),
     "held_envelopes_max": (1, 10_000),
     "quarantine_rows_max": (1, 1_000_000),
     "pull_records_max": (1, 5_000),

@@ -162,8 +162,7 @@ def _after_payment() -> tuple[OrderStep, ...]:
         OrderStep(s.DELIVERING, e.RECEIVE_ALL, s.DELIVERED, _SAYS, came, _ALL),
     ]
     found += [
-        OrderStep(x, e.REFUSE_GOODS, s.DISPUTED, _SAYS, no)
-        for x in (s.PAID, s.DELIVERING, s.SHORT)
+        OrderStep(x, e.REFUSE_GOODS, s.DISPUTED, _SAYS, no) for x in (s.PAID, s.DELIVERING, s.SHORT)
     ]
     elsewhere = (r.GOODS_ELSEWHERE,)
     found += [

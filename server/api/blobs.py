@@ -8,7 +8,9 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from core.wire.blob import CLAIM_HEADER
+from server.api.bearer import Bearer
 from server.api.body import read_body
+from server.api.shapes import bytes_body
 from server.services.access import require_role
 from server.services.blobs import (
     get_blob,
@@ -23,7 +25,6 @@ from server.store.blobs import Blob
 from server.store.people import Role
 
 _Claim = Annotated[str | None, Header(alias=CLAIM_HEADER, description="A signed document")]
-_Authorization = Annotated[str | None, Header(description="Bearer TOKEN")]
 
 
 def add_blobs(found: APIRouter, centre: Centre) -> None:
@@ -34,6 +35,7 @@ def add_blobs(found: APIRouter, centre: Centre) -> None:
         tags=["imagery"],
         summary="Deliver a picture",
         responses={201: {"description": "New"}, 200: {"description": "Known"}},
+        openapi_extra=bytes_body("The picture", "image/webp"),
     )
     async def put(sha256: str, request: Request, claim: _Claim = None) -> Response:
         """Take a picture whose maker's signed claim comes in a header; it is checked by bytes."""
@@ -52,11 +54,11 @@ def add_blobs(found: APIRouter, centre: Centre) -> None:
         summary="Get a picture",
         responses={200: {"description": "The picture"}, 404: {"description": "It has not come"}},
     )
-    def get(sha256: str, claim: _Claim = None, authorization: _Authorization = None) -> Response:
+    def get(sha256: str, claim: _Claim = None, token: Bearer = None) -> Response:
         """Give a picture to a station whose ground it shows, or to a token of role auditor."""
         if claim is not None:
             return _answer(get_for_station(centre, sha256, claim.encode()))
-        require_role(centre, authorization, Role.AUDITOR)
+        require_role(centre, token, Role.AUDITOR)
         return _answer(get_blob(centre, sha256))
 
 

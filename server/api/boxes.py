@@ -9,6 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from server.api.body import read_body
+from server.api.shapes import bytes_body
 from server.services.box_requests import take_box_request
 from server.services.boxes import REQUEST_BYTES_MAX
 from server.services.centre import Centre
@@ -27,6 +28,7 @@ def add_boxes(found: APIRouter, centre: Centre) -> None:
             _DONE: {"description": "An officer has confirmed it: pull"},
             _ACCEPTED: {"description": "It waits for an officer"},
         },
+        openapi_extra=bytes_body("A signed box request", "application/json"),
     )
     async def ask(request: Request) -> JSONResponse:
         """Take a box request that is signed under the station's key; an officer decides."""

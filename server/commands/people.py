@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from core.shape import encode
+from core.units import civil_day
 from server.commands.hands import (
     OPERATOR,
     centre_of,
@@ -18,9 +20,13 @@ from server.commands.hands import (
 from server.keys import write_secret
 from server.services import enrolment
 from server.services.centre import RequestError
+from server.store import people
 from server.store.people import Role
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
+_TOKEN_ROLES = [
+    each.value for each in (Role.CASHIER, Role.AUDITOR, Role.INTEGRATOR, *people.BOUND_ROLES)
+]
 _LOGIN_ROLES = [Role.LENDER.value, Role.SUPERVISOR.value, Role.AUDITOR.value]
 
 
@@ -60,16 +66,53 @@ def token() -> None:
 @token.command("add")
 @config_option
 @click.argument("label")
-@click.option("--role", type=click.Choice([Role.CASHIER.value, Role.AUDITOR.value]), required=True)
+@click.option("--role", type=click.Choice(_TOKEN_ROLES), required=True)
+@click.option("--for", "party", default="", help="The supplier or buyer for whom it speaks.")
 @click.option("--out", type=_FILE, required=True, help="A new file for the token (mode 0600).")
 @json_option
 @click.pass_context
 def add_token(
-    context: click.Context, *, config: Path, label: str, role: str, out: Path, as_json: bool
+    context: click.Context,
+    *,
+    config: Path,
+    label: str,
+    role: str,
+    party: str,
+    out: Path,
+    as_json: bool,
 ) -> None:
     """Make a token; it is written to a file once, and only its hash is kept."""
     centre = centre_of(context, config)
     if out.exists():
         raise RequestError(f"{out} exists: a token is not overwritten; name a new file")
-    write_secret(out, enrolment.add_token(centre, label, Role(role), OPERATOR).encode())
+    write_secret(out, enrolment.add_token(centre, label, Role(role), OPERATOR, party).encode())
     show({"label": label, "role": role, "file": str(out)}, f"Token in {out}.", as_json=as_json)
+
+
+@token.command("list")
+@config_option
+@json_option
+@click.pass_context
+def list_tokens(context: click.Context, *, config: Path, as_json: bool) -> None:
+    """Every token by its label: whose it is, since when, and whether it was taken back."""
+    with centre_of(context, config).store.reading() as tx:
+        found = people.all_tokens(tx)
+    told = [
+        f"{each.label}  {each.role.value}  {each.bound_to or '-'}  since "
+        f"{civil_day(each.created_at_ms)}"
+        + (f"  revoked {civil_day(each.revoked_at_ms)}" if each.revoked_at_ms is not None else "")
+        for each in found
+    ]
+    rows = [{k: v for k, v in encode(each).items() if k != "token_sha256"} for each in found]
+    show({"tokens": rows}, "\n".join(told) or "There is none.", as_json=as_json)
+
+
+@token.command("revoke")
+@config_option
+@click.argument("label")
+@json_option
+@click.pass_context
+def revoke_token(context: click.Context, *, config: Path, label: str, as_json: bool) -> None:
+    """Take back every token with a label, from the next request on."""
+    enrolment.revoke_token(centre_of(context, config), label, OPERATOR)
+    show({"label": label, "revoked": True}, f"{label} may call no more.", as_json=as_json)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from core.canonical import sha256_hex
 from server.services.centre import Centre, LoginRequiredError, RoleError
 from server.store import people
@@ -10,7 +13,16 @@ from server.store.people import Actor, Role
 _SCHEME = "Bearer "
 
 
-def require_role(centre: Centre, authorization: str | None, role: Role) -> Actor:
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose token came with a request; ``party`` is the supplier or buyer that it is bound to."""
+
+    actor: Actor
+    role: Role
+    party: str = ""
+
+
+def require_role(centre: Centre, token: str | None, role: Role) -> Actor:
     """Whose token came with a request, if its role may do this.
 
     Raises
@@ -20,13 +32,34 @@ def require_role(centre: Centre, authorization: str | None, role: Role) -> Actor
     RoleError
         If its role is another.
     """
-    if authorization is None or not authorization.startswith(_SCHEME):
+    return require_caller(centre, token, (role,)).actor
+
+
+def require_caller(centre: Centre, token: str | None, roles: Iterable[Role]) -> Caller:
+    """Who calls, and for whom, if its role is one of those that may do this.
+
+    Raises
+    ------
+    LoginRequiredError
+        If no token came, or it is not known or was revoked.
+    RoleError
+        If its role is another.
+    """
+    if token is None:
         raise LoginRequiredError("expected a bearer token, got none")
-    digest = sha256_hex(authorization.removeprefix(_SCHEME).strip().encode())
-    with centre.store.reading() as tx:
-        holder = people.token_holder(tx, digest)
-    if holder is None:
+    found = find_caller(centre, token)
+    if found is None:
         raise LoginRequiredError("expected a bearer token that is known and not revoked")
-    if holder.role != role.value:
-        raise RoleError(f"expected a token of role {role.value}, got {holder.role}")
-    return holder
+    may = tuple(roles)
+    if found.role not in may:
+        told = " or ".join(each.value for each in may)
+        raise RoleError(f"expected a token of role {told}, got {found.role.value}")
+    return found
+
+
+def find_caller(centre: Centre, token: str) -> Caller | None:
+    """Whose token it is; None if it is not known or was revoked."""
+    digest = sha256_hex(token.strip().removeprefix(_SCHEME).strip().encode())
+    with centre.store.reading() as tx:
+        holder = people.find_token(tx, digest)
+    return None if holder is None else Caller(holder.actor, holder.role, holder.bound_to)

@@ -26,8 +26,8 @@ from server.services.downlink import send_once, stock_station
 from server.services.leasing import issue_for_station
 from server.services.moving import move_home
 from server.services.offering import require_openable
-from server.store import logs, people, products, registry
-from server.store.people import Actor, Role
+from server.store import logs, partners, people, products, registry
+from server.store.people import Actor, Role, Token
 from server.store.registry import Site
 
 CARD_TOKEN_DIGITS = 20  # hexadecimal: 80 bits, short enough for a printed code
@@ -258,13 +258,52 @@ def add_user(centre: Centre, username: str, password: str, role: Role, actor: Ac
     centre.write(act)
 
 
-def add_token(centre: Centre, label: str, role: Role, actor: Actor) -> str:
-    """A new bearer token for a program; only its hash is kept."""
+def add_token(centre: Centre, label: str, role: Role, actor: Actor, party: str = "") -> str:
+    """A new bearer token for a program; only its hash is kept.
+
+    Parameters
+    ----------
+    party
+        The registered supplier or buyer for whom it speaks; empty for every other role.
+
+    Raises
+    ------
+    RequestError
+        If a role that speaks for a partner is given none, or another is given one.
+    NotKnownError
+        If the partner is not registered.
+    """
     token = centre.new_token()
 
     def act(work: Work) -> None:
-        people.put_token(work.tx, sha256_hex(token.encode()), label, role, work.at_ms)
-        people.record(work.tx, work.at_ms, actor, "token_added", ("token", label))
+        _require_party(work, role, party)
+        digest = sha256_hex(token.encode())
+        people.put_token(work.tx, Token(digest, label, role, work.at_ms, party))
+        detail = {"role": role.value, "party": party}
+        people.record(work.tx, work.at_ms, actor, "token_added", ("token", label), detail)
 
     centre.write(act)
     return token
+
+
+def _require_party(work: Work, role: Role, party: str) -> None:
+    if (role in people.BOUND_ROLES) != bool(party):
+        raise RequestError(f"a token of role {role.value}: expected its supplier or buyer, or none")
+    if party and partners.get(work.tx, party).kind.value != role.value:
+        raise RequestError(f"{party}: expected a registered {role.value}, it is another")
+
+
+def revoke_token(centre: Centre, label: str, actor: Actor) -> None:
+    """Take a program's tokens back, from the next request on.
+
+    Raises
+    ------
+    NotKnownError
+        If no good token has that label.
+    """
+
+    def act(work: Work) -> None:
+        people.revoke_token(work.tx, label, work.at_ms)
+        people.record(work.tx, work.at_ms, actor, "token_revoked", ("token", label))
+
+    centre.write(act)

@@ -20,10 +20,6 @@ def cannot_open(product: Product) -> list[str]:
             f"what its limit rests on is known in {sources} way{'s' if sources > 1 else ''}, so a "
             "rise would wait for ever"
         )
-    if product.voucher is not None and len(product.voucher.suppliers) > 1:
-        found.append(
-            "a draw does not say which of several suppliers it pays: offer one product of each"
-        )
     return found
 
 

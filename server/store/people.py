@@ -28,6 +28,12 @@ class Role(Enum):
     SUPERVISOR = "supervisor"
     AUDITOR = "auditor"
     CASHIER = "cashier"
+    SUPPLIER = "supplier"  # one supplier's orders, no more
+    BUYER = "buyer"  # one buyer's sales, no more
+    INTEGRATOR = "integrator"  # reads the book for the lender's own programs
+
+
+BOUND_ROLES = (Role.SUPPLIER, Role.BUYER)  # whose tokens speak for one partner
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,36 +99,56 @@ def _user(row: Mapping[str, Any]) -> User:
     return User(row["username"], row["password_hash"], Role(row["role"]), bool(row["disabled"]))
 
 
-def put_token(tx: Tx, token_sha256: str, label: str, role: Role, at_ms: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A bearer token, of which only the hash is kept; ``bound_to`` is a partner, or empty."""
+
+    token_sha256: str
+    label: str
+    role: Role
+    created_at_ms: int
+    bound_to: str = ""
+    revoked_at_ms: int | None = None
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts by it."""
+        return Actor(self.label, self.role.value)
+
+
+def put_token(tx: Tx, token: Token) -> None:
     """Register a bearer token by its hash."""
-    tx.insert(
-        api_tokens, token_sha256=token_sha256, label=label, role=role.value, created_at_ms=at_ms
-    )
+    values = {name: getattr(token, name) for name in Token.__slots__}
+    tx.insert(api_tokens, **{**values, "role": token.role.value})
 
 
-def token_holder(tx: Tx, token_sha256: str) -> Actor | None:
-    """Whose token this is; None if it is not known or was revoked."""
-    row = tx.row(
-        select(api_tokens).where(
-            api_tokens.c.tenant_id == tx.tenant_id,
-            api_tokens.c.token_sha256 == token_sha256,
-            api_tokens.c.revoked_at_ms.is_(None),
-        )
-    )
-    return Actor(row["label"], row["role"]) if row else None
+def find_token(tx: Tx, token_sha256: str) -> Token | None:
+    """The token with that hash; None if it is not known or was revoked."""
+    row = tx.find_row(api_tokens, token_sha256=token_sha256)
+    return _token(row) if row and row["revoked_at_ms"] is None else None
+
+
+def all_tokens(tx: Tx) -> tuple[Token, ...]:
+    """Every token, by label, revoked ones too."""
+    return tuple(_token(row) for row in tx.find_rows(api_tokens, "label", "created_at_ms"))
+
+
+def _token(row: Mapping[str, Any]) -> Token:
+    return read_as(Token, {**row, "role": Role(row["role"])})
 
 
 def revoke_token(tx: Tx, label: str, at_ms: int) -> None:
-    """Take back every token with that label.
+    """Take back every token with that label that is good.
 
     Raises
     ------
     NotKnownError
         If there is none.
     """
-    where = (api_tokens.c.tenant_id == tx.tenant_id, api_tokens.c.label == label)
+    good = api_tokens.c.revoked_at_ms.is_(None)
+    where = (api_tokens.c.tenant_id == tx.tenant_id, api_tokens.c.label == label, good)
     if not tx.run(api_tokens.update().where(*where).values(revoked_at_ms=at_ms)):
-        raise NotKnownError(f"expected a token labelled {label!r}, got none")
+        raise NotKnownError(f"expected a token labelled {label!r} that is good, got none")
 
 
 def record(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from server.services.audit import agreements, cash, documents, entries, lending, logs
+from server.services.audit import agreements, cash, documents, entries, lending, logs, trade
 from server.services.audit.finding import Check, Finding, readable
 from server.services.centre import Centre, RequestError
 from server.store.engine import Tx
@@ -64,6 +64,8 @@ CHECKS: dict[str, tuple[str, str, Check]] = {
     ),
     "draws": ("draws stayed within their leases", "leases", lending.draws_within_leases),
     "agreements": ("agreements lived as the table permits", "agreement_steps", agreements.lives),
+    "orders": ("orders lived as the table permits", "orders", trade.order_lives),
+    "sales": ("sales add up, and repay what they say", "sales", trade.sales_add_up),
     "cards": ("decision cards replay", "decisions", documents.cards),
     "evidence": ("evidence is as it came", "evidence", documents.evidence_as_it_came),
     "trail": ("audit trail holds", "audit", logs.trail),

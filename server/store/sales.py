@@ -1,0 +1,83 @@
+"""What buyers say they bought of farmers' harvests. Never changed, never taken away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from server.store.engine import NotKnownError, Tx
+from server.store.rows import read_as
+from server.store.trade_tables import sales
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """A sale to a registered buyer [kg, minor units].
+
+    ``reference`` is the buyer's own name of it. ``to_line_minor`` is what the buyer pays to
+    the lender, ``to_farmer_minor`` what is the farmer's.
+    """
+
+    sale_id: str
+    reference: str
+    buyer: str
+    line_id: str
+    farmer_id: str
+    sold_on: str
+    sold_kg: int
+    currency: str
+    proceeds_minor: int
+    to_line_minor: int
+    to_farmer_minor: int
+    content_sha256: str
+    at_ms: int
+
+
+def add(tx: Tx, sale: Sale) -> bool:
+    """Keep a sale, which can never be changed; whether its id and reference were free."""
+    return tx.insert_new(sales, **{name: getattr(sale, name) for name in Sale.__slots__})
+
+
+def get(tx: Tx, sale_id: str) -> Sale:
+    """The sale with that id.
+
+    Raises
+    ------
+    NotKnownError
+        If there is none.
+    """
+    found = find(tx, sale_id)
+    if found is None:
+        raise NotKnownError(f"expected a sale that is known, got {sale_id[:64]!r}")
+    return found
+
+
+def find(tx: Tx, sale_id: str) -> Sale | None:
+    """The sale with that id, if there is one."""
+    row = tx.find_row(sales, sale_id=sale_id)
+    return read_sale(row) if row else None
+
+
+def by_reference(tx: Tx, buyer: str, reference: str) -> Sale | None:
+    """A buyer's sale by the buyer's own name of it."""
+    row = tx.find_row(sales, buyer=buyer, reference=reference)
+    return read_sale(row) if row else None
+
+
+def of_line(tx: Tx, line_id: str) -> tuple[Sale, ...]:
+    """What was sold of a line's harvest, oldest first."""
+    return tuple(read_sale(row) for row in tx.find_rows(sales, "sale_id", line_id=line_id))
+
+
+def every(tx: Tx) -> Iterator[Sale]:
+    """All sales by id, one by one."""
+    question = select(sales).where(sales.c.tenant_id == tx.tenant_id)
+    return (read_sale(row) for row in tx.stream(question.order_by(sales.c.sale_id)))
+
+
+def read_sale(row: Mapping[str, Any]) -> Sale:
+    """A row of the table as a sale."""
+    return read_as(Sale, row)
