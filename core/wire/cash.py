@@ -3,7 +3,7 @@
 Up, in the station's ``money`` log: cash_handover, cash_repayment, cash_count; a drawdown
 names who paid it out. Down: cash_person. What a person says of a box is signed with the key
 of that person's card, beside the station's own signature on its log: a handover by giver
-and receiver, a count and a repayment by the agent. Statements K1–K8 of docs/wire.md.
+and receiver, a count and a repayment by the agent. Statements A1–A6 of docs/wire.md.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from core.wire import registry as reg
 from core.wire import telemetry as tel
 from core.wire.linefacts import LineDraw, LineFacts, LinePaid, LineTerms
 from core.wire.modelfile import MODEL
+from tests.support.cash_examples import cash_documents, cash_records
 from tests.support.models import model_hash, small_model
 from tests.support.products import crop_product
 from tests.support.record_examples import plain_records, signed_records
@@ -208,9 +209,10 @@ def golden() -> dict[str, bytes]:
     )
     files = {
         f"{stem}.v1.json": sign_document(kind, encode(body), SIGNER)
-        for stem, (kind, body) in _documents().items()
+        for stem, (kind, body) in (_documents() | cash_documents()).items()
     }
-    later = plain_records() | signed_records(SIGNER, _card(), _lease(), small_model(), _batch())
+    plain = plain_records() | cash_records(SIGNER)
+    later = plain | signed_records(SIGNER, _card(), _lease(), small_model(), _batch())
     for stem, (_, body) in (_records() | later).items():
         files[f"record-{stem}.v1.json"] = canonical_bytes(encode(body))
     files["envelope.v1.hle"] = env.pack(name, env.GENESIS, run, SIGNER)
@@ -224,5 +226,5 @@ def golden() -> dict[str, bytes]:
 
 def record_examples() -> dict[str, tuple[rec.Up | rec.Down, Any]]:
     """Golden file's name to kind and body, of the records whose body is a value."""
-    every = _records() | plain_records()
+    every = _records() | plain_records() | cash_records(SIGNER)
     return {f"record-{stem}.v1.json": kind_and_body for stem, kind_and_body in every.items()}
