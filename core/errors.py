@@ -47,6 +47,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-CORE-016": CatalogueEntry("provisioning rules are not valid", 422, EXIT_BAD_INPUT),
     "HL-CORE-017": CatalogueEntry("agreement does not permit this", 409, EXIT_REFUSED),
     "HL-CORE-018": CatalogueEntry("order does not permit this", 409, EXIT_REFUSED),
+    "HL-CORE-019": CatalogueEntry("caps of concentration are not valid", 422, EXIT_BAD_INPUT),
     # edge: the base station
     "HL-EDGE-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
     "HL-EDGE-002": CatalogueEntry("store cannot be written", 503, EXIT_STORAGE),
@@ -273,6 +274,12 @@ class OrderError(HarvestlineError):
     """An event that an order's state, party, reason or condition does not permit."""
 
     code = "HL-CORE-018"
+
+
+class ConcentrationError(HarvestlineError):
+    """Caps on how a book is spread hold what cannot be."""
+
+    code = "HL-CORE-019"
 
 
 class ReplayMismatchError(HarvestlineError):

@@ -60,6 +60,9 @@ class ReasonCode(Enum):
     RATE_UNCHANGED = "rate_unchanged"
     LIMIT_CONSENT_MISSING = "limit_consent_missing"
     LIMIT_CONSENT_FROZEN = "limit_consent_frozen"
+    LIMIT_SPREAD_CROP = "limit_spread_crop"
+    LIMIT_SPREAD_VILLAGE = "limit_spread_village"
+    LIMIT_SPREAD_CELL = "limit_spread_cell"
     # An application was decided.
     DECISION_APPROVED = "decision_approved"
     DECISION_CONSENT_MISSING = "decision_consent_missing"
@@ -161,6 +164,16 @@ SENTENCES: Mapping[ReasonCode, str] = {
     ),
     ReasonCode.LIMIT_CONSENT_FROZEN: (
         "Without your agreement nothing was looked at for {days} days, so new draws wait."
+    ),
+    ReasonCode.LIMIT_SPREAD_CROP: (
+        "The lender has lent about as much on this crop as it may, so a rise waits its turn."
+    ),
+    ReasonCode.LIMIT_SPREAD_VILLAGE: (
+        "The lender has lent about as much in this village as it may, so a rise waits its turn."
+    ),
+    ReasonCode.LIMIT_SPREAD_CELL: (
+        "The lender has lent about as much where the same rain falls as it may, "
+        "so a rise waits its turn."
     ),
     ReasonCode.DECISION_APPROVED: "Your application is approved.",
     ReasonCode.DECISION_CONSENT_MISSING: "Your agreement to use the data is missing.",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from core.lending.concentration import Ceiling, Dimension
 from core.lending.kinds.terms import Terms
 from core.lending.product import Product, ProductKind
 from core.lending.views import HerdView, MachineView, PlotView, StoreView
@@ -32,7 +33,8 @@ class Standing:
     line rests on was harvested: no picture moves the limit any more. ``worsened`` says
     that the estimate fell, beyond the product's margin, from what it was when the
     limit was last set: without that nothing has happened that could cut it.
-    ``sources_count`` says in how many independent ways the evidence is known.
+    ``sources_count`` says in how many independent ways the evidence is known, ``ceiling``
+    how high the caps on the book's spread let the line rise today; nothing else heeds it.
     ``raise_waits`` says why nothing may rise, whatever was seen.
     """
 
@@ -44,6 +46,7 @@ class Standing:
     season_over: bool = False
     worsened: bool = True
     sources_count: int = 1
+    ceiling: Ceiling | None = None
     raise_waits: ReasonCode | None = None
 
 
@@ -229,12 +232,35 @@ def _raise(found: _Verdict, target: int, terms: Terms) -> Review:
     if limit <= found.standing.limit_minor:
         second = (Reason(ReasonCode.LIMIT_SECOND_LOOK),)
         return found.hold(Movement.HELD, terms, second, supported[-looks:])
+    risen, bound = _bounded(found, limit)
+    if bound is not None and _is_held(found, risen, bound):
+        is_step = bound.code is ReasonCode.LIMIT_RAISE_STEP
+        # Where there is no room, what was seen stays seen: the rise goes on once there is.
+        why, kept = (_SMALL, ()) if is_step else (bound, supported[-looks:])
+        return found.hold(Movement.HELD, terms, (why,), kept)
+    return found.move(Movement.RAISED, risen, terms, bound)
+
+
+def _is_held(found: _Verdict, risen_minor: int, bound: Reason) -> bool:
+    """Whether what is left of a rise is nothing, or by a cap less than a limit moves for."""
+    standing, moves_ppm = found.standing, found.product.movement.change_min_ppm
+    change = risen_minor - standing.limit_minor
+    small = change * PPM < standing.limit_minor * moves_ppm
+    return change <= 0 or (small and bound.code is not ReasonCode.LIMIT_RAISE_STEP)
+
+
+def _bounded(found: _Verdict, limit_minor: int) -> tuple[int, Reason | None]:
+    """How far a rise goes today, and what holds it back from going further."""
     step = _highest(found.product, found.standing)
-    if step is None or limit <= step:
-        return found.move(Movement.RAISED, limit, terms)
-    if step <= found.standing.limit_minor:
-        return found.hold(Movement.HELD, terms, (Reason(ReasonCode.LIMIT_SMALL_CHANGE),))
-    return found.move(Movement.RAISED, step, terms, Reason(ReasonCode.LIMIT_RAISE_STEP))
+    ceiling = found.standing.ceiling
+    risen, bound = limit_minor, None
+    if step is not None and step < risen:
+        risen, bound = step, Reason(ReasonCode.LIMIT_RAISE_STEP)
+    if ceiling is not None and ceiling.limit_minor < risen:
+        unit = found.product.credit.rounding_unit_minor
+        risen = floor_to_unit(ceiling.limit_minor, unit)
+        bound = Reason(_SPREAD[ceiling.dimension])
+    return risen, bound
 
 
 def _highest(product: Product, standing: Standing) -> int | None:
@@ -247,6 +273,12 @@ def _highest(product: Product, standing: Standing) -> int | None:
     return floor_to_unit(step, product.credit.rounding_unit_minor)
 
 
+_SMALL = Reason(ReasonCode.LIMIT_SMALL_CHANGE)
+_SPREAD = {
+    Dimension.CROP: ReasonCode.LIMIT_SPREAD_CROP,
+    Dimension.VILLAGE: ReasonCode.LIMIT_SPREAD_VILLAGE,
+    Dimension.CELL: ReasonCode.LIMIT_SPREAD_CELL,
+}
 _BOUND = {
     "collateral": ReasonCode.LIMIT_HARVEST,
     "stage_cost": ReasonCode.LIMIT_STAGE_COST,
