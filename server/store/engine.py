@@ -284,7 +284,9 @@ class Tx:
         self._touch(table)
         added = added_unless_there(table, self.connection.dialect.name)
         row = {"tenant_id": self.tenant_id, **values}
-        return bool(self.connection.execute(added, row).rowcount)
+        # Unasked, SQLAlchemy forgets an INSERT's count on PostgreSQL and answers -1.
+        kept = {"preserve_rowcount": True}
+        return self.connection.execute(added, row, execution_options=kept).rowcount == 1
 
     def insert_many_new(self, table: Table, rows: list[Row]) -> None:
         """Add rows of this tenant at once, but for those whose key is taken."""

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.sql import ColumnElement, Select
 
+from core.lending.ledger import EntryLine
 from core.lending.payout import (
     OPEN,
     UNDONE,
@@ -235,6 +236,30 @@ def draws_without_payout(tx: Tx, accounts: Sequence[str]) -> Iterator[dict[str, 
         .order_by(drawdowns.c.draw_id)
     )
     return tx.stream(question)
+
+
+def booked(tx: Tx, causes: Sequence[str]) -> dict[str, frozenset[EntryLine]]:
+    """The lines that entries of some causes hold, fees aside, by cause."""
+    joined = ledger_lines.join(
+        ledger_entries,
+        (ledger_lines.c.tenant_id == ledger_entries.c.tenant_id)
+        & (ledger_lines.c.entry_id == ledger_entries.c.entry_id),
+    )
+    columns = (ledger_lines.c.account, ledger_lines.c.currency, ledger_lines.c.amount_minor)
+    question = (
+        select(ledger_entries.c.cause_id, *columns)
+        .select_from(joined)
+        .where(
+            ledger_lines.c.tenant_id == tx.tenant_id,
+            ledger_entries.c.cause_id.in_(causes),
+            ledger_entries.c.kind != "fee",
+        )
+    )
+    found: dict[str, set[EntryLine]] = {}
+    for row in tx.rows(question):
+        line = EntryLine(row["account"], row["currency"], row["amount_minor"])
+        found.setdefault(row["cause_id"], set()).add(line)
+    return {cause: frozenset(lines) for cause, lines in found.items()}
 
 
 def _payouts(tx: Tx, *where: ColumnElement[bool], rows_max: int = 0) -> tuple[Payout, ...]:

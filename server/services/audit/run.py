@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from server.services.audit import agreements, cash, documents, entries, lending, logs, trade
+from server.services.audit import (
+    agreements,
+    cash,
+    documents,
+    entries,
+    lending,
+    logs,
+    payouts,
+    trade,
+)
 from server.services.audit.finding import Check, Finding, readable
 from server.services.centre import Centre, RequestError
 from server.store.engine import Tx
@@ -54,6 +63,8 @@ CHECKS: dict[str, tuple[str, str, Check]] = {
     "boxes": ("agents hold what records say", "cash_moves", cash.boxes),
     "cash": ("cash moved as stations signed", "cash_moves", cash.said),
     "suspense": ("suspense agrees with draws", "ledger_lines", lending.suspense_matches_draws),
+    "payouts": ("payouts lived as the table permits", "payout_steps", payouts.lives),
+    "payables": ("payees are owed what is open", "payouts", payouts.books),
     "inbound": ("inbound chains hold", "inbound_records", logs.inbound),
     "outbound": ("outbound chains hold", "outbound_records", logs.outbound),
     "heads": ("heads are as their writers signed", "signed_heads", logs.signed_heads),

@@ -1,0 +1,546 @@
+"""Payouts: one for each draw that no till pays, sent once, answered, booked, undone."""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from core.errors import AgreementError, SignatureError
+from core.lending.payout import (
+    TRANSITIONS,
+    Finding,
+    Outcome,
+    PayeeKind,
+    PayoutEvent,
+    PayoutState,
+    after,
+    instruction_id,
+)
+from server.services.audit.run import audit
+from server.services.centre import RequestError, RoleError
+from server.services.hooks.backoff import TRIES_MAX, WAIT_MS_MAX
+from server.services.hooks.delivering import CLAIM_MS
+from server.services.hooks.signature import signed_headers
+from server.services.paying import Said
+from server.services.payouts.accounts import Account, Scheme, require_account
+from server.services.payouts.acts import cancel, retry, say_outcome
+from server.services.payouts.ageing import open_report
+from server.services.payouts.payees import confirm_payee, set_payee, stop_payee
+from server.services.payouts.rails import RailError, amount_text, read_amount
+from server.services.payouts.reading import open_findings, reconcile, take_call
+from server.services.payouts.sending import Order, send_due
+from server.services.payouts.webhook_rail import ASK_AGAIN_MS
+from server.services.posting import RepaymentRequest, take_repayment
+from server.services.standing import standing
+from server.store import ledger, lines, payouts
+from server.store.engine import StoreError
+from server.store.payouts import Payout
+from server.store.people import Actor
+from tests.support.centre_kit import SEASON_START, Kit
+from tests.support.kiosk_kit import deliver
+from tests.support.packs import pack
+from tests.support.payout_kit import (
+    AGROVET,
+    AMOUNT,
+    FARMER_B,
+    GRACE,
+    HENRY,
+    RAILS,
+    SECRET,
+    SUPPLIER,
+    PaymentService,
+    current,
+    draw_on,
+    line_of,
+    said_body,
+    set_up_rails,
+    to_account,
+    with_account,
+)
+from tests.support.web_receiver import Answer, receiving
+
+OWED = f"payable/supplier/{SUPPLIER}"
+CHECKS = ("books", "payouts", "payables", "accounts", "sums", "causes", "trail")
+
+
+@pytest.fixture
+def drawn(kit: Kit) -> Payout:
+    return draw_on(kit, line_of(kit, pack("input-voucher")))
+
+
+def balance(kit: Kit, account: str) -> int:
+    found: int = kit.read(ledger.account_balance, account, "KES")
+    return found
+
+
+def holds(kit: Kit) -> None:
+    found = audit(kit.centre, CHECKS)
+    assert found.holds, found.first
+
+
+def events(kit: Kit, payout: Payout) -> list[str]:
+    return [each.event.value for each in kit.read(payouts.steps_of, payout.payout_id)]
+
+
+def told(payout: Payout, attempt: int = 1) -> str:
+    return instruction_id(payout.payout_id, attempt)
+
+
+def call(kit: Kit, rails, body: bytes, message_id: str = "m1", **changes):
+    headers = signed_headers(SECRET, message_id, kit.clock.at_ms, body)
+    return take_call(kit.centre, rails, "mobile", {**headers, **changes}, body)
+
+
+def csv_of(*rows: str) -> bytes:
+    head = "instruction_id,outcome,amount,currency,reference,reason"
+    return "\r\n".join((head, *rows, "")).encode()
+
+
+def test_a_vouchers_draw_makes_one_payout_in_the_transaction_of_its_entry(kit: Kit, drawn: Payout):
+    deliver(kit)
+    deliver(kit)
+    [found] = kit.read(payouts.of_line, drawn.line_id)
+    assert (found.amount_minor, found.currency, found.state) == (AMOUNT, "KES", PayoutState.PENDING)
+    assert (found.payee_kind, found.payee_id) == (PayeeKind.SUPPLIER, SUPPLIER)
+    assert balance(kit, OWED) == -AMOUNT
+    holds(kit)
+
+
+def test_a_draw_to_an_account_is_owed_to_the_farmer_and_leaves_no_till(kit: Kit, tmp_path: Path):
+    payout = draw_on(kit, line := line_of(kit, to_account()))
+    assert (payout.payee_kind, payout.payee_id) == (PayeeKind.FARMER, "farmer-b")
+    assert balance(kit, f"payable/account/{line.line_id}") == -AMOUNT
+    assert balance(kit, "cash/st-one") == 0
+    with receiving(service := PaymentService(kit.clock.now_ms)) as receiver:
+        rails = set_up_rails(tmp_path, receiver.url)
+        with_account(kit, "mobile", FARMER_B, (PayeeKind.FARMER, "farmer-b"))
+        send_due(kit.centre, rails)
+    assert service.paid == {told(payout): AMOUNT}
+    assert current(kit, payout).state is PayoutState.PAID
+    assert balance(kit, f"payable/account/{line.line_id}") == 0
+    holds(kit)
+
+
+def test_nothing_leaves_before_two_officers_said_where_to(kit: Kit, drawn: Payout, tmp_path: Path):
+    whom = (PayeeKind.SUPPLIER, SUPPLIER)
+    with receiving(PaymentService(kit.clock.now_ms)) as receiver:
+        rails = set_up_rails(tmp_path, receiver.url)
+        assert send_due(kit.centre, rails).tried_count == 0
+        set_payee(kit.centre, whom, ("mobile", AGROVET), GRACE, "contract 12")
+        kit.clock.add_days(1)
+        assert send_due(kit.centre, rails).tried_count == 0
+        with pytest.raises(RoleError, match="another officer"):
+            confirm_payee(kit.centre, whom, AGROVET, GRACE)
+        other = Account(AGROVET.name, AGROVET.scheme, "01002003005", AGROVET.bank)
+        with pytest.raises(RequestError, match="the account that was set"):
+            confirm_payee(kit.centre, whom, other, HENRY)
+        confirm_payee(kit.centre, whom, AGROVET, HENRY)
+        with pytest.raises(RequestError, match="that waits"):
+            confirm_payee(kit.centre, whom, AGROVET, HENRY)
+        assert send_due(kit.centre, rails).taken_count == 1
+        assert current(kit, drawn).state is PayoutState.PAID
+        stop_payee(kit.centre, whom, GRACE, "asked by the supplier")
+    holds(kit)
+
+
+def test_a_changed_account_stops_everything_until_it_is_confirmed(
+    kit: Kit, drawn: Payout, tmp_path: Path
+):
+    rails = set_up_rails(tmp_path)
+    with_account(kit, "files")
+    thief = Account("Somebody Else", Scheme.ACCOUNT, "99999999", "")
+    set_payee(kit.centre, (PayeeKind.SUPPLIER, SUPPLIER), ("files", thief), GRACE, "call by phone")
+    assert send_due(kit.centre, rails).tried_count == 0
+    [held] = open_report(kit.centre, rails).held
+    assert held.why == "no confirmed account"
+
+
+def test_accounts_are_kept_sealed_and_shown_masked(kit: Kit, drawn: Payout, tmp_path: Path):
+    rails = set_up_rails(tmp_path)
+    with_account(kit, "files")
+    send_due(kit.centre, rails)
+    everything = b""
+    with kit.centre.store.engine.connect() as connection:
+        for name in ("payees", "payout_batches", "payouts", "payout_steps", "audit"):
+            for row in connection.exec_driver_sql(f"SELECT * FROM {name}"):  # noqa: S608
+                everything += repr(row).encode()
+    assert AGROVET.number.encode() not in everything
+    assert AGROVET.name.encode() not in everything
+    assert AGROVET.masked == "account …3004"
+
+
+@pytest.mark.parametrize(
+    "account",
+    [
+        Account("", Scheme.ACCOUNT, "01002003004"),
+        Account("=cmd()", Scheme.ACCOUNT, "01002003004"),
+        Account("Name\nX", Scheme.ACCOUNT, "01002003004"),
+        Account("Name", Scheme.PHONE, "0700000002"),
+        Account("Name", Scheme.IBAN, "GB82WEST12345698765433"),
+        Account("Name", Scheme.IBAN, "gb82"),
+        Account("Name", Scheme.ACCOUNT, "1; DROP"),
+        Account("Name", Scheme.ACCOUNT, "01002003004", "not a bank!"),
+    ],
+)
+def test_accounts_that_cannot_be_are_refused_without_being_shown(account: Account):
+    with pytest.raises(RequestError) as caught:
+        require_account(account)
+    assert account.number not in str(caught.value)
+
+
+def test_an_iban_that_holds_is_taken():
+    require_account(Account("Name", Scheme.IBAN, "GB82WEST12345698765432", "WESTGB22"))
+
+
+def test_a_rail_that_pays_at_once_settles_what_was_owed(kit: Kit, drawn: Payout, tmp_path: Path):
+    with receiving(PaymentService(kit.clock.now_ms)) as receiver:
+        rails = set_up_rails(tmp_path, receiver.url)
+        with_account(kit, "mobile")
+        assert send_due(kit.centre, rails).taken_count == 1
+        assert send_due(kit.centre, rails).tried_count == 0
+    [posted] = receiver.posted
+    assert posted.headers["idempotency-key"] == told(drawn)
+    assert json.loads(posted.body)["payee"]["number"] == AGROVET.number
+    assert current(kit, drawn).reference == "MP-1"
+    assert (balance(kit, OWED), balance(kit, "cash/rail/mobile")) == (0, -AMOUNT)
+    assert events(kit, drawn) == ["make", "send", "confirm"]
+    holds(kit)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(500),
+        Answer(302, headers={"location": "http://127.0.0.1:1/"}),
+        Answer(200, b"<html>login</html>"),
+        Answer(200, b"[" * 60_000),
+        Answer(200, said_body("x", "paid")),  # nobody signed it
+        Answer(200, b""),
+    ],
+)
+def test_rubbish_is_no_answer_and_the_same_instruction_is_told_again(
+    kit: Kit, drawn: Payout, tmp_path: Path, answer: Answer
+):
+    with receiving(lambda _: answer) as receiver:
+        rails = set_up_rails(tmp_path, receiver.url)
+        with_account(kit, "mobile")
+        assert send_due(kit.centre, rails).taken_count == 0
+        assert current(kit, drawn).state is PayoutState.SENT
+        assert send_due(kit.centre, rails).tried_count == 0
+        kit.clock.at_ms += WAIT_MS_MAX
+        receiver.answer = PaymentService(kit.clock.now_ms)
+        assert send_due(kit.centre, rails).taken_count == 1
+    first, second = receiver.posted
+    assert first.body == second.body
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+    assert current(kit, drawn).state is PayoutState.PAID
+    holds(kit)
+
+
+def test_an_answer_to_another_instruction_is_none(kit: Kit, drawn: Payout, tmp_path: Path):
+    service = PaymentService(kit.clock.now_ms, changes={"instruction_id": "f" * 32 + "-1"})
+    with receiving(service) as receiver:
+        rails = set_up_rails(tmp_path, receiver.url)
+        with_account(kit, "mobile")
+        assert send_due(kit.centre, rails).taken_count == 0
+    assert current(kit, drawn).state is PayoutState.SENT
+
+
+def test_a_rail_that_never_answers_leaves_it_to_an_officer(kit: Kit, drawn: Payout, tmp_path: Path):
+    with receiving(lambda _: Answer(503)) as receiver:
+        rails = set_up_rails(tmp_path, receiver.url)
+        with_account(kit, "mobile")
+        for _ in range(TRIES_MAX):
+            assert send_due(kit.centre, rails).tried_count == 1
+            kit.clock.at_ms += WAIT_MS_MAX
+        assert current(kit, drawn).state is PayoutState.STUCK
+        with pytest.raises(AgreementError, match="stuck"):
+            cancel(kit.centre, drawn.payout_id, GRACE, "it may have been paid")
+        receiver.answer = PaymentService(kit.clock.now_ms)
+        retry(kit.centre, drawn.payout_id, GRACE, "the service is up again")
+        send_due(kit.centre, rails)
+    assert len({posted.headers["idempotency-key"] for posted in receiver.posted}) == 1
+    assert current(kit, drawn).state is PayoutState.PAID
+    holds(kit)
+
+
+def test_what_failed_is_tried_under_a_new_id_or_cancelled(kit: Kit, drawn: Payout, tmp_path: Path):
+    with receiving(PaymentService(kit.clock.now_ms, "rejected")) as receiver:
+        rails = set_up_rails(tmp_path, receiver.url)
+        with_account(kit, "mobile")
+        send_due(kit.centre, rails)
+        assert current(kit, drawn).state is PayoutState.FAILED
+        assert balance(kit, OWED) == -AMOUNT
+        with pytest.raises(RequestError, match="reason"):
+            retry(kit.centre, drawn.payout_id, GRACE, "  ")
+        retry(kit.centre, drawn.payout_id, GRACE, "name corrected at the bank")
+        send_due(kit.centre, rails)
+        assert [p.headers["idempotency-key"] for p in receiver.posted] == [
+            told(drawn, 1), told(drawn, 2),
+        ]  # fmt: skip
+        late = call(kit, rails, said_body(told(drawn, 1), "paid"))
+        assert late.answer.finding is Finding.CONTRADICTS
+        cancel(kit.centre, drawn.payout_id, HENRY, "the supplier is gone")
+    assert balance(kit, OWED) == 0
+    assert [found.finding for found in open_findings(kit.centre)] == [Finding.CONTRADICTS]
+    holds(kit)
+
+
+def test_an_accepted_instruction_is_confirmed_by_a_call_or_asked_about_again(
+    kit: Kit, drawn: Payout, tmp_path: Path
+):
+    with receiving(PaymentService(kit.clock.now_ms, "accepted")) as receiver:
+        rails = set_up_rails(tmp_path, receiver.url)
+        with_account(kit, "mobile")
+        assert send_due(kit.centre, rails).taken_count == 1
+        assert current(kit, drawn).state is PayoutState.SENT
+        kit.clock.at_ms += ASK_AGAIN_MS
+        assert send_due(kit.centre, rails).tried_count == 1
+        first = call(kit, rails, said_body(told(drawn), "paid"))
+        again = call(kit, rails, said_body(told(drawn), "paid"))
+        other = call(kit, rails, said_body(told(drawn), "paid"), "m2")
+    assert (first.is_new, first.answer.finding) == (True, Finding.MATCHED)
+    assert again.is_new is False
+    assert (other.is_new, other.answer.finding) == (True, Finding.DUPLICATE)
+    assert balance(kit, "cash/rail/mobile") == -AMOUNT
+    holds(kit)
+
+
+def test_forged_altered_and_old_calls_change_nothing(kit: Kit, drawn: Payout, tmp_path: Path):
+    with receiving(PaymentService(kit.clock.now_ms, "accepted")) as receiver:
+        rails = set_up_rails(tmp_path, receiver.url)
+        with_account(kit, "mobile")
+        send_due(kit.centre, rails)
+    good = said_body(told(drawn), "paid")
+    headers = signed_headers(SECRET, "m1", kit.clock.at_ms, good)
+    forged = signed_headers(b"x" * 32, "m1", kit.clock.at_ms, good)
+    old = signed_headers(SECRET, "m1", kit.clock.at_ms - 3_600_000, good)
+    for said, body in ((forged, good), (old, good), (headers, good + b" "), ({}, good)):
+        with pytest.raises(SignatureError):
+            take_call(kit.centre, rails, "mobile", said, body)
+    for body in (b"", b"[]", b'{"instruction_id": 5}', b"\xff", said_body("x", "rich")):
+        with pytest.raises(RequestError):
+            call(kit, rails, body)
+    for rail in ("files", "unknown"):
+        with pytest.raises(RailError):
+            take_call(kit.centre, rails, rail, headers, good)
+    assert current(kit, drawn).state is PayoutState.SENT
+    assert events(kit, drawn) == ["make", "send"]
+
+
+@pytest.mark.parametrize("amount", [AMOUNT + 1, AMOUNT * 1_000_000, 2**53 - 1, 1, 0, -AMOUNT])
+def test_another_amount_moves_no_money_and_is_shown(
+    kit: Kit, drawn: Payout, tmp_path: Path, amount: int
+):
+    with receiving(PaymentService(kit.clock.now_ms, "accepted")) as receiver:
+        rails = set_up_rails(tmp_path, receiver.url)
+        with_account(kit, "mobile")
+        send_due(kit.centre, rails)
+    found = call(kit, rails, said_body(told(drawn), "paid", amount)).answer
+    assert (found.finding, found.amount_minor) == (Finding.WRONG_AMOUNT, amount)
+    assert current(kit, drawn).state is PayoutState.STUCK
+    assert balance(kit, "cash/rail/mobile") == 0
+    say_outcome(kit.centre, drawn.payout_id, Outcome.PAID, Said(GRACE, "heard by telephone"))
+    assert balance(kit, "cash/rail/mobile") == -AMOUNT
+    holds(kit)
+
+
+def test_returned_money_undoes_the_draw_its_fee_and_its_interest(
+    kit: Kit, drawn: Payout, tmp_path: Path
+):
+    line = kit.read(lines.get, drawn.line_id)
+    with receiving(PaymentService(kit.clock.now_ms)) as receiver:
+        rails = set_up_rails(tmp_path, receiver.url)
+        with_account(kit, "mobile")
+        send_due(kit.centre, rails)
+    kit.clock.add_days(60)
+    repaid = RepaymentRequest(
+        "r1", line.line_id, 60_000, "KES", (SEASON_START + timedelta(days=60)).isoformat()
+    )
+    take_repayment(kit.centre, repaid, Actor("till", "cashier"))
+    assert balance(kit, "income/interest") < 0
+    back = call(kit, rails, said_body(told(drawn), "returned", reason="account closed"))
+    assert back.answer.finding is Finding.MATCHED
+    today = kit.centre.write(lambda work: work.today())
+    stands = kit.read(standing, line, today)
+    assert stands.owed.total_minor == 0
+    assert stands.outstanding_minor == 0
+    for account in (OWED, "cash/rail/mobile", "income/interest", "income/fee"):
+        assert balance(kit, account) == 0, account
+    assert balance(kit, f"payable/{line.line_id}") == -60_000  # what was repaid is the farmer's
+    assert events(kit, drawn) == ["make", "send", "confirm", "return"]
+    [status] = [each for each in kit.station.pull(kit.centre) if each.kind == "line"][-1:]
+    assert status.body["principal_minor"] == 0
+    assert status.body["facts"]["drawn"] == []
+    again = call(kit, rails, said_body(told(drawn), "returned"), "m2")
+    assert again.answer.finding is Finding.DUPLICATE
+    holds(kit)
+
+
+def test_a_returned_draw_leaves_the_others_of_its_line(kit: Kit, tmp_path: Path):
+    line = line_of(kit, pack("input-voucher"))
+    first, second = draw_on(kit, line, "draw-1", 300_000), draw_on(kit, line, "draw-2", 200_000)
+    with receiving(PaymentService(kit.clock.now_ms)) as receiver:
+        rails = set_up_rails(tmp_path, receiver.url)
+        with_account(kit, "mobile")
+        send_due(kit.centre, rails)
+    call(kit, rails, said_body(told(first), "returned", 300_000))
+    stands = kit.read(standing, kit.read(lines.get, line.line_id), SEASON_START)
+    assert stands.outstanding_minor == 200_000
+    assert stands.owed.fee_minor == 3_000  # 1.5 % of the one that stands
+    assert current(kit, second).state is PayoutState.PAID
+    holds(kit)
+
+
+def test_two_workers_at_once_pay_each_once(kit: Kit, tmp_path: Path):
+    line = line_of(kit, pack("input-voucher"))
+    made = [draw_on(kit, line, f"draw-{n}", 100_000) for n in range(1, 7)]
+    gate = threading.Barrier(3)
+    rounds: list[int] = []
+    with receiving(service := PaymentService(kit.clock.now_ms)) as receiver:
+        rails = set_up_rails(tmp_path, receiver.url)
+        with_account(kit, "mobile")
+
+        def work() -> None:
+            gate.wait(60)
+            rounds.append(send_due(kit.centre, rails).tried_count)
+
+        workers = [threading.Thread(target=work) for _ in range(3)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join(120)
+    assert sum(rounds) == len(made)
+    assert len(receiver.posted) == len(made)
+    assert service.paid == {told(each): 100_000 for each in made}
+    assert {current(kit, each).state for each in made} == {PayoutState.PAID}
+    holds(kit)
+
+
+def test_a_worker_that_died_after_posting_pays_nobody_twice(
+    kit: Kit, drawn: Payout, tmp_path: Path
+):
+    """The service paid, and whoever asked never heard: the next one asks under the same id."""
+    held = threading.Event()
+    service = PaymentService(kit.clock.now_ms)
+    with receiving() as receiver:
+        receiver.answer = lambda posted: Answer(
+            200, service(posted).body, {}, held
+        )  # paid, but the answer is held back and unsigned
+        rails = set_up_rails(tmp_path, receiver.url)
+        with_account(kit, "mobile")
+        dying = threading.Thread(target=send_due, args=(kit.centre, rails))
+        dying.start()
+        receiver.wait_for(1)
+        assert send_due(kit.centre, rails).tried_count == 0  # the claim holds
+        kit.clock.at_ms += CLAIM_MS
+        receiver.answer = service
+        assert send_due(kit.centre, rails).taken_count == 1
+        held.set()
+        dying.join(120)
+    assert service.paid == {told(drawn): AMOUNT}
+    assert current(kit, drawn).state is PayoutState.PAID
+    assert balance(kit, "cash/rail/mobile") == -AMOUNT
+    holds(kit)
+
+
+def test_amounts_above_the_rails_bound_and_other_currencies_wait_for_people(
+    kit: Kit, drawn: Payout, tmp_path: Path
+):
+    low = RAILS.replace("amount_minor_max = 10_000_000", "amount_minor_max = 400_000")
+    with_account(kit, "files")
+    rails = set_up_rails(tmp_path, text=low)
+    assert send_due(kit.centre, rails, Order(at_once=True)).tried_count == 0
+    assert "above the most" in open_report(kit.centre, rails).held[0].why
+    rails = set_up_rails(tmp_path, text=RAILS.replace('"KES"', '"UGX"'))
+    assert send_due(kit.centre, rails, Order(at_once=True)).tried_count == 0
+    assert "carries UGX" in open_report(kit.centre, rails).held[0].why
+    assert open_report(kit.centre, {}).held[0].why == "rail files is not set up"
+    assert send_due(kit.centre, {}, Order(at_once=True)).tried_count == 0
+
+
+def test_a_cancelled_payout_undoes_its_draw(kit: Kit, drawn: Payout):
+    cancel(kit.centre, drawn.payout_id, GRACE, "ordered by mistake")
+    stands = kit.read(standing, kit.read(lines.get, drawn.line_id), SEASON_START)
+    assert (stands.outstanding_minor, stands.owed.total_minor) == (0, 0)
+    assert balance(kit, OWED) == 0
+    with pytest.raises(AgreementError, match="permits nothing"):
+        cancel(kit.centre, drawn.payout_id, GRACE, "again")
+    holds(kit)
+
+
+def test_what_a_payout_pays_cannot_be_changed_and_steps_stay(kit: Kit, drawn: Payout):
+    for change in (
+        "UPDATE payouts SET amount_minor = amount_minor * 1000000",
+        "UPDATE payouts SET payee_id = 'mallory'",
+        "DELETE FROM payouts",
+        "UPDATE payout_steps SET actor = 'mallory'",
+        "DELETE FROM payout_steps",
+    ):
+        with pytest.raises(StoreError):
+            kit.centre.write(lambda work, c=change: work.tx.connection.exec_driver_sql(c))
+    assert current(kit, drawn).amount_minor == AMOUNT
+
+
+@pytest.mark.parametrize("state", list(PayoutState))
+@pytest.mark.parametrize("event", list(PayoutEvent))
+def test_only_the_tables_steps_are_taken(state: PayoutState, event: PayoutEvent):
+    if (state, event) in TRANSITIONS:
+        assert after(state, event) is TRANSITIONS[state, event]
+        return
+    with pytest.raises(AgreementError, match=f"permits .*got {event.value}"):
+        after(state, event)
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "text"),
+    [(123450, "KES", "1234.50"), (5, "KES", "0.05"), (700, "JPY", "700"), (1, "KWD", "0.001")],
+)
+def test_amounts_are_written_and_read_in_their_currencys_decimals(
+    minor: int, currency: str, text: str
+):
+    assert amount_text(minor, currency) == text
+    assert read_amount(text, currency) == minor
+
+
+@pytest.mark.parametrize("text", ["", "1,5", "1.234", "-1", "1e9", "٣", "1.2.3", "9" * 16, "NaN"])
+def test_texts_that_are_no_amounts_are_none(text: str):
+    assert read_amount(text, "KES") is None
+
+
+def test_csv_answers_are_matched_and_a_file_counts_once(kit: Kit, drawn: Payout, tmp_path: Path):
+    rails = set_up_rails(tmp_path)
+    with_account(kit, "files")
+    send_due(kit.centre, rails)
+    data = csv_of(
+        f"{told(drawn)},paid,5000.00,KES,S-1,",
+        f"{told(drawn)},paid,5000.00,KES,S-1,",
+        f"{'e' * 32}-1,paid,5000.00,KES,S-2,",
+        f"{told(drawn)},paid,5000.01,KES,S-3,",
+    )
+    found = reconcile(kit.centre, rails, "files", data, GRACE)
+    assert found.findings == {"duplicate": 1, "matched": 1, "unmatched": 1, "wrong_amount": 1}
+    again = reconcile(kit.centre, rails, "files", data, GRACE)
+    assert (again.known_count, again.answers_count) == (4, 4)
+    assert balance(kit, "cash/rail/files") == -AMOUNT
+    assert len(open_findings(kit.centre)) == 2
+    # Another rail cannot speak of what it was never asked.
+    other = reconcile(kit.centre, rails, "mobile", data, GRACE)
+    assert other.findings == {"unmatched": 4}
+    holds(kit)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"", b"\xff\xfe", b"a,b\n1,2\n", csv_of("x,paid,abc,KES,,"), csv_of("x,gone,1.00,KES,,"),
+        csv_of('x,paid,1.00,KES,"', ), csv_of("x,paid,,KES,,"),
+    ],
+)  # fmt: skip
+def test_csv_that_cannot_be_read_is_refused_as_a_whole(kit: Kit, tmp_path: Path, data: bytes):
+    with pytest.raises(RequestError):
+        reconcile(kit.centre, set_up_rails(tmp_path), "files", data, GRACE)
