@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from core.wire.personal_data import (
     ASKS,
@@ -26,6 +27,7 @@ from core.wire.personal_data import (
 )
 from core.wire.records import Consent, ConsentAction
 
+CACHED_MAX = 1_024  # of what consents name: forms are few, people many
 ACCESSES_MAX = 200  # looks at one farmer's data that are told to the station
 
 
@@ -102,17 +104,25 @@ _CELLS: Mapping[str, frozenset[Cell]] = {name: cells_of(use) for name, use in AS
 
 def cells_of_consent(consent: Consent) -> frozenset[Cell]:
     """What a consent speaks of: its names, narrowed to the classes and readers that it states."""
+    return _cells(consent.purposes, consent.classes, consent.recipients)
+
+
+@lru_cache(maxsize=CACHED_MAX)
+def _cells(
+    names: tuple[str, ...], classes: tuple[str, ...] | None, recipients: tuple[str, ...] | None
+) -> frozenset[Cell]:
     found = [
         cell
-        for name in consent.purposes
+        for name in names
         for cell in _CELLS.get(name, frozenset({Cell(name)}))
-        if _is_named(cell, consent)
+        if _is_named(cell, classes, recipients)
     ]
     return frozenset(found)
 
 
-def _is_named(cell: Cell, consent: Consent) -> bool:
-    classes, recipients = consent.classes, consent.recipients
+def _is_named(
+    cell: Cell, classes: tuple[str, ...] | None, recipients: tuple[str, ...] | None
+) -> bool:
     of_class = classes is None or not cell.data_class or cell.data_class in classes
     for_reader = recipients is None or not cell.recipient or cell.recipient in recipients
     return of_class and for_reader

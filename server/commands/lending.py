@@ -15,6 +15,7 @@ from server.commands.hands import OPERATOR, centre_of, config_option, json_optio
 from server.services.cards import judge_card, read_model
 from server.services.centre import RequestError
 from server.services.modelling import register_model
+from server.services.origination import asked_for
 from server.services.origination import open_lines as open_known_lines
 from server.services.publishing.rollout import require_no_updates
 from server.services.status import status as read_status
@@ -47,7 +48,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "--purpose",
     "purposes",
     multiple=True,
-    help="A purpose that the enrolment forms cover; the product's own by default.",
+    help="What the enrolment forms cover; by default all that its decision and limit rest on.",
 )
 @json_option
 @click.pass_context
@@ -64,7 +65,7 @@ def open_lines(
     """Decide for farmers whom the lender knows, and open the lines that are approved."""
     centre = centre_of(context, config)
     with centre.store.reading() as tx:
-        given = purposes or products.newest(tx, product_id).decision.purposes
+        given = purposes or asked_for(products.newest(tx, product_id))
     found = open_known_lines(centre, product_id, round(share * PPM), given, OPERATOR)
     opened = [each for each in found if each.line_id]
     result = {"decided": len(found), "opened": len(opened), "lines": [encode(e) for e in found]}

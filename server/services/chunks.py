@@ -23,6 +23,7 @@ from server.store import (
     payouts,
     places,
     registry,
+    reports,
 )
 from server.store.lines import Line
 
@@ -62,7 +63,9 @@ def read_standing(work: Work, found: Sequence[Line]) -> None:
     payouts.learn_undone(tx, line_ids)
     bounces.learn(tx, line_ids)
     line_rates.learn_last(tx, line_ids)
-    learn_beside(work, sorted({line.farmer_id for line in found}))
+    farmer_ids = sorted({line.farmer_id for line in found})
+    reports.learn_consents(tx, farmer_ids)
+    learn_beside(work, farmer_ids)
 
 
 def _wanted(work: Work, subject_ids: Sequence[str]) -> list[tuple[str, str]]:

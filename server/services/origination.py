@@ -28,6 +28,7 @@ from server.services.agreements import applied, decided
 from server.services.cards import read_model, take_card
 from server.services.centre import Centre, RequestError, Work
 from server.services.consents.taking import take_consent
+from server.services.consents.using import REVIEWED
 from server.services.downlink import send_status
 from server.services.leasing import issue_for_line
 from server.services.opening import NewLine, open_line, terms_for_record
@@ -97,6 +98,11 @@ def open_lines(
     chosen = eligible[: share_ppm(len(eligible), lines_share_ppm)]
     opening = partial(_open_enrolled, product_id=product_id, purposes=purposes, actor=actor)
     return tuple(centre.write(partial(opening, farmer_id=each)) for each in sorted(chosen))
+
+
+def asked_for(product: Product) -> tuple[str, ...]:
+    """What an enrolment form must cover, so that a product's decision and limit can follow."""
+    return tuple(sorted({*product.decision.purposes, *REVIEWED.values()}))
 
 
 def open_for(

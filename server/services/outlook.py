@@ -27,9 +27,11 @@ from core.scoring.features import DailyFeature
 from core.shape import decode, encode
 from core.units import PPM, divide_half_even
 from core.wire.evidence import Stage
+from core.wire.personal_data import DataClass
 from core.wire.registry import Subject, SubjectKind
 from server.services.beside import NOTHING_BESIDE, Beside, beside, read_beside
 from server.services.centre import Work
+from server.services.consents.using import consents_to_decide
 from server.services.counted import (
     asset_views,
     feed_bought_minor,
@@ -56,7 +58,8 @@ class Outlook:
     date, empty while there is none; ``looked_on`` is the date of the oldest last clear
     look among all that the line rests on, empty while one of them was never seen: only
     when it moves on has everything been looked at again. ``complete`` says that there is
-    evidence of all of it up to ``as_of``.
+    evidence of all of it up to ``as_of``. ``consent_ids`` admitted what was looked at;
+    ``withheld`` says that some of it was not, for want of one: it counts as not seen.
     """
 
     plots: tuple[PlotView, ...]
@@ -71,6 +74,8 @@ class Outlook:
     stores: tuple[StoreView, ...] = ()
     assets: tuple[AssetView, ...] = ()
     beside: Beside = NOTHING_BESIDE
+    consent_ids: tuple[str, ...] = ()
+    withheld: bool = False
 
     @property
     def seen(self) -> Seen:
@@ -101,9 +106,18 @@ def _looked(work: Work, line: Line, product: Product, today: date) -> Outlook:
     subjects = [registry.subject(work.tx, each) for each in line.subject_ids]
     if product.kind.pledge in (SubjectKind.MACHINE.value, SubjectKind.STORE.value):
         return _counted_outlook(work, line, product, subjects, today)
-    found = {each.subject_id: seen_last(work, each) for each in subjects}
+    given = consents_to_decide(work.tx, line.farmer_id)
+    withheld = frozenset(each.subject_id for each in subjects if not _may_look(work, each, given))
+    found = {
+        each.subject_id: None if each.subject_id in withheld else seen_last(work, each)
+        for each in subjects
+    }
+    # What may not be looked at was looked at last when the line was reviewed last.
+    since = dict.fromkeys(withheld, line.reviewed_as_of or line.opened_on)
     ages = {
-        each.subject_id: _age_days(found[each.subject_id], line.opened_on, today)
+        each.subject_id: _age_days(
+            found[each.subject_id], since.get(each.subject_id, line.opened_on), today
+        )
         for each in subjects
     }
     seen = [kept for kept in found.values() if kept is not None]
@@ -119,6 +133,8 @@ def _looked(work: Work, line: Line, product: Product, today: date) -> Outlook:
             _herd_view(work, each, found[each.subject_id], ages[each.subject_id], today),
             (line, product, today),
         )
+        if each.subject_id not in withheld
+        else _unseen_herd(each, ages[each.subject_id])
         for each in subjects
         if each.kind is SubjectKind.HERD
     ]
@@ -134,7 +150,37 @@ def _looked(work: Work, line: Line, product: Product, today: date) -> Outlook:
         age_days=max(ages.values(), default=0),
         complete=len(seen) == len(subjects) and all(kept.as_of == as_of for kept in seen),
         arrived_at_ms=min((kept.received_at_ms for kept in seen if kept.as_of == as_of), default=0),
-    )
+        consent_ids=tuple(sorted({given[each] for each in _classes_of(subjects, withheld, seen)
+                                  if each in given})),
+        withheld=bool(withheld),
+    )  # fmt: skip
+
+
+def _classes_of(
+    subjects: Sequence[Subject], withheld: frozenset[str], seen: Sequence[KeptEvidence]
+) -> set[DataClass]:
+    """The classes of data that views are built from."""
+    counted = any(s.kind is SubjectKind.HERD and s.subject_id not in withheld for s in subjects)
+    return ({DataClass.IMAGERY} if seen else set()) | ({DataClass.LIVESTOCK} if counted else set())
+
+
+def _may_look(work: Work, subject: Subject, given: Mapping[DataClass, str]) -> bool:
+    """Whether the farmer lets be looked at what a subject's view is built from.
+
+    A herd whose animals are read at a gate is known by both or by neither: without its count
+    the pasture would carry animals that are gone.
+    """
+    if DataClass.IMAGERY not in given:
+        return False
+    if subject.kind is not SubjectKind.HERD or DataClass.LIVESTOCK in given:
+        return True
+    return not reports.has_feature(work.tx, subject.subject_id, HEADS_FEATURE)
+
+
+def _unseen_herd(subject: Subject, age_days: int) -> HerdView:
+    return HerdView(
+        herd_id=subject.subject_id, heads=subject.heads, age_days=age_days, tags_read=subject.heads,
+    )  # fmt: skip
 
 
 def _counted_outlook(
@@ -144,12 +190,18 @@ def _counted_outlook(
 
     What was never reported is missing; then nothing is known of the whole.
     """
-    machines = [machine_view(work, s, product, today) for s in subjects if _is_machine(s)]
-    stores = [store_view(work, s, today) for s in subjects if s.kind is SubjectKind.STORE]
+    wanted = {DataClass.MACHINERY if _is_machine(each) else DataClass.TELEMETRY
+              for each in subjects}  # fmt: skip
+    given = consents_to_decide(work.tx, line.farmer_id)
+    withheld = not wanted <= given.keys()
+    counted = [] if withheld else subjects
+    machines = [machine_view(work, s, product, today) for s in counted if _is_machine(s)]
+    stores = [store_view(work, s, today) for s in counted if s.kind is SubjectKind.STORE]
     known = [each for each in (*machines, *stores) if each is not None]
     complete = bool(known) and len(known) == len(subjects)
     age_days = max((each.age_days for each in known), default=0)
-    opened_days = max(0, (today - date.fromisoformat(line.opened_on)).days)
+    since = (line.reviewed_as_of if withheld else "") or line.opened_on
+    opened_days = max(0, (today - date.fromisoformat(since)).days)
     as_of = looked_on(today - timedelta(days=age_days)).isoformat() if complete else ""
     return Outlook(
         plots=(),
@@ -162,6 +214,8 @@ def _counted_outlook(
         arrived_at_ms=0,
         machines=tuple(each for each in machines if each is not None),
         stores=tuple(each for each in stores if each is not None),
+        consent_ids=() if withheld else tuple(sorted({given[each] for each in wanted})),
+        withheld=withheld,
     )
 
 

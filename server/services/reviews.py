@@ -28,7 +28,7 @@ from core.lending.limit import (
     review,
 )
 from core.lending.product import Product
-from core.reasons import ReasonCode
+from core.reasons import Reason, ReasonCode
 from core.shape import encode
 from server.services.agreements import frozen_changed
 from server.services.beside import changed_beside
@@ -44,6 +44,12 @@ from server.store.lines import Line, LineMovement, Support
 
 MS_PER_HOUR = 3_600_000
 _AGEING = ("age_days",)
+_WITHHELD = {
+    ReasonCode.LIMIT_STALE_FROZEN: ReasonCode.LIMIT_CONSENT_FROZEN,
+    ReasonCode.LIMIT_SILENT_FROZEN: ReasonCode.LIMIT_CONSENT_FROZEN,
+    ReasonCode.LIMIT_NOT_SEEN: ReasonCode.LIMIT_CONSENT_MISSING,
+    ReasonCode.LIMIT_THIN: ReasonCode.LIMIT_CONSENT_MISSING,
+}
 _SETTING = (Movement.OPENED, Movement.RAISED, Movement.CUT)
 
 
@@ -163,9 +169,17 @@ def conclude(work: Work, case: Case) -> LineMovement:
         case.outlook.evidence_ids,
         (*told, *explain(case.product, case.outlook, past, case.side)),
     )
+    if case.outlook.withheld:
+        found = replace(found, reasons=tuple(_for_want_of_consent(each) for each in found.reasons))
     if _same_again(case, found, before):
         return before or _write(work, case, stands, found, earlier)
     return _write(work, case, stands, found, earlier)
+
+
+def _for_want_of_consent(reason: Reason) -> Reason:
+    """No cloud and no silent device: nobody may look, and that is what is said."""
+    code = _WITHHELD.get(reason.code)
+    return reason if code is None else Reason(code, reason.params)
 
 
 def _is_over(case: Case) -> bool:
@@ -280,6 +294,7 @@ def _write(
         policy_version=found.policy_version,
         supported=supported,
         watch=found.watch,
+        consent_ids=case.outlook.consent_ids,
     )
     _reprice(work, case)
     _apply(work, stands, moved)

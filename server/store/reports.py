@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import func, select
@@ -13,14 +14,15 @@ from sqlalchemy.sql import ColumnElement
 
 from core.scoring.features import DailyFeature
 from core.shape import decode, encode
-from core.wire.consents import KnownConsent, granted_names
+from core.wire.consents import CACHED_MAX, KnownConsent, granted_names
 from core.wire.personal_data import Recipient
-from core.wire.records import Application, Consent
+from core.wire.records import Application, Consent, ConsentAction
 from server.store.bulk import among
 from server.store.engine import ConflictError, NotKnownError, Tx
 from server.store.rows import from_json, json_text, read_as
 from server.store.tables import applications, consents, daily_features, decisions, telemetry
 
+_ACTIONS = {each.value: each for each in ConsentAction}
 _OPTIONAL = ("classes", "recipients", "follows")  # of a consent; an empty text where absent
 
 
@@ -269,12 +271,18 @@ def _mine(tx: Tx) -> tuple[ColumnElement[bool], ...]:
 
 
 def _consent(row: Mapping[str, Any]) -> KeptConsent:
-    lists = {name: from_json(row[name]) for name in ("purposes", *_OPTIONAL) if row[name]}
-    plain = {name: value for name, value in row.items() if name not in _OPTIONAL}
-    return KeptConsent(
-        decode(Consent, {**plain, **lists}),
-        row["writer"], row["at_ms"], row["error_ms"], row["received_at_ms"],
+    # As it was checked when it was taken in; a book has a million of them.
+    consent = Consent(
+        row["consent_id"], row["farmer_id"], _ACTIONS[row["action"]], _names(row["purposes"]) or (),
+        row["recipient"], row["shown_sha256"], row["spoken"], row["helped"],
+        _names(row["classes"]), _names(row["recipients"]), _names(row["follows"]),
     )  # fmt: skip
+    return KeptConsent(consent, row["writer"], row["at_ms"], row["error_ms"], row["received_at_ms"])
+
+
+@lru_cache(maxsize=CACHED_MAX)
+def _names(text: str) -> tuple[str, ...] | None:
+    return tuple(from_json(text)) if text else None
 
 
 def put_feature(tx: Tx, feature: DailyFeature, writer: str, seq: int) -> None:
@@ -291,6 +299,16 @@ def features_of(tx: Tx, subject_id: str, feature: str = "") -> tuple[DailyFeatur
         question = question.where(daily_features.c.feature == feature)
     rows = tx.rows(question.order_by(daily_features.c.day, daily_features.c.feature))
     return tuple(decode(DailyFeature, row) for row in rows)
+
+
+def has_feature(tx: Tx, subject_id: str, feature: str) -> bool:
+    """Whether anything was ever reported of a feature of a subject."""
+    where = (
+        daily_features.c.tenant_id == tx.tenant_id,
+        daily_features.c.subject_id == subject_id,
+        daily_features.c.feature == feature,
+    )
+    return tx.scalar(select(daily_features.c.day).where(*where).limit(1)) is not None
 
 
 def latest_feature(tx: Tx, subject_id: str, feature: str, upto: str) -> DailyFeature | None:

@@ -40,7 +40,7 @@ from server.services.modelling import register_model
 from server.services.origination import open_lines
 from server.store.engine import Store, open_store
 from server.store.schema import migrate
-from tests.support.centre_kit import TESTER, Counter, keys_of, model, polygons, product_of
+from tests.support.centre_kit import ENROLLED, TESTER, Counter, keys_of, model, polygons, product_of
 
 STATIONS = ("st-one", "st-two")
 FARMERS = ("farmer-a", "farmer-b", "farmer-c", "farmer-d")
@@ -193,7 +193,7 @@ def move_home(centre: Centre, homes: dict[str, str]) -> None:
 
 def open_first_lines(centre: Centre) -> None:
     """Let the centre open lines for those who have none and repaid before."""
-    open_lines(centre, PRODUCT, 1_000_000, ("automated_decision",), TESTER)
+    open_lines(centre, PRODUCT, 1_000_000, ENROLLED, TESTER)
 
 
 def _new_station(folder: Path, name: str) -> StationKeys:

@@ -55,6 +55,8 @@ from server.store.people import Actor
 from server.store.schema import migrate
 
 TESTER = Actor("tester", "operator")
+# What the forms cover that farmers sign at enrolment.
+ENROLLED = ("automated_decision", "device_readings", "satellite_images")
 STATION = "st-one"
 SITE = "village-one"
 SEASON_START = date(2026, 3, 15)
@@ -355,4 +357,4 @@ class BuiltVillage:
 
 def open_known(kit: Kit, product_id: str = "crop-season") -> Sequence[Any]:
     """Open the centre's lines for farmers with a repaid season."""
-    return open_lines(kit.centre, product_id, 1_000_000, ("automated_decision",), TESTER)
+    return open_lines(kit.centre, product_id, 1_000_000, ENROLLED, TESTER)

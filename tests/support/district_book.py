@@ -30,6 +30,7 @@ from server.services.origination import open_lines
 from server.store import registry
 from server.store.engine import Store
 from tests.support.centre_kit import (
+    ENROLLED,
     SEASON_START,
     TESTER,
     Clock,
@@ -68,7 +69,7 @@ def build_district(
     for number, _ in enumerate(_villages(sorted(rings))):
         identity = station.keys.identity() if number == 0 else _identity(number)
         centre.write(lambda work, one=identity: registry.put_station(work.tx, one, work.at_ms))
-    open_lines(centre, "crop-season", 1_000_000, ("automated_decision",), TESTER)
+    open_lines(centre, "crop-season", 1_000_000, ENROLLED, TESTER)
     return Kit(centre, clock, ids, station, maker, product_of("crop-season"))
 
 

@@ -28,6 +28,7 @@ from server.store.engine import Store, Tx
 from server.store.rows import json_text
 from server.store.tables import (
     agreement_steps,
+    consents,
     dossiers,
     drawdowns,
     evidence,
@@ -55,6 +56,7 @@ STATIONS_OF_A_SITE = 4
 STAGES = (Stage.SOWING, Stage.EMERGENCE, Stage.VEGETATIVE, Stage.HEADING, Stage.HARVESTED)
 DOCUMENT = b'{"body":"' + b"look" * 120 + b'"}'  # kept verbatim, never read by a review
 CHUNK = 10_000
+ENROLLED = ("automated_decision", "device_readings", "satellite_images")  # by the forms
 
 _LISTS = {"consent_ids": "[]"}  # texts that hold JSON
 
@@ -223,6 +225,11 @@ def _people(one: _Line) -> Iterator[tuple[Table, dict[str, Any]]]:
     yield farmers, {
         "farmer_id": one.farmer_id, "site": _site(one), "name": f"Farmer {one.number}",
         "language": "sw", "home_station": one.station, "household_size": 2 + one.number % 6,
+    }  # fmt: skip
+    yield consents, {
+        "consent_id": f"consent-{one.number:08d}", "farmer_id": one.farmer_id,
+        "action": "grant", "purposes": json_text(ENROLLED), "recipient": "lender",
+        "writer": "centre", "at_ms": day_start_ms(OPENED_ON), "shown_sha256": "0" * 64,
     }  # fmt: skip
     if one.number % 3:
         features = {"past_seasons_repaid_count": one.number % 5, "other_debt_minor": 30_000}

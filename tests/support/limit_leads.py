@@ -18,6 +18,7 @@ import numpy as np
 from core.lending.limit import Movement
 from core.lending.product import Product, parse_product
 from core.wire.evidence import EvidenceKind, HazardKind
+from core.wire.records import ConsentAction
 from firmware_sim.district.imagery import scene_days
 from firmware_sim.district.perils import Peril, draw_perils
 from firmware_sim.district.places import District
@@ -33,13 +34,14 @@ from server.config import Settings
 from server.keys import write_secret
 from server.services import enrolment
 from server.services.centre import Centre, Work
+from server.services.consents.taking import write_consent
 from server.services.evidence import Refused, accept_many
 from server.services.opening import NewLine, open_line
 from server.services.origination import opening_terms
 from server.store import lines, registry
 from server.store.engine import open_store
 from server.store.schema import migrate
-from tests.support.centre_kit import TESTER, Clock, Counter, keys_of
+from tests.support.centre_kit import ENROLLED, TESTER, Clock, Counter, keys_of
 from tests.support.village_yields import two_at_a_time
 from tests.support.watched_village import NDVI, Live, Village
 
@@ -180,6 +182,7 @@ class Book:
         mine = {plot.plot_id for plot in self._district.plots if plot.farmer_id == farmer_id}
         subjects = tuple(registry.subject(work.tx, each) for each in sorted(mine))
         terms = opening_terms(self._product, subjects, OPENED_ON)
+        write_consent(work, farmer_id, ENROLLED, ConsentAction.GRANT, TESTER)
         limit = terms.limit(self._product.credit.rounding_unit_minor)
         open_line(work, NewLine(
             line_id=f"line-{farmer_id}", application_id=f"asked-{farmer_id}",
