@@ -115,10 +115,15 @@ def divert(*, acting: Acting, order_id: str, as_json: bool) -> None:
 @order.command("refund")
 @acting()
 @click.argument("order_id")
-@click.option("--repayment", "repayment_id", required=True, help="As the cashier took it.")
+@click.option(
+    "--repayment",
+    "repayment_id",
+    default="",
+    help="As the cashier took it; none if the payout was cancelled or returned.",
+)
 @json_option
 def refund(*, acting: Acting, order_id: str, repayment_id: str, as_json: bool) -> None:
-    """Say that the supplier's money came back to the line."""
+    """Say that the money is back at the line."""
     _done(refund_order(acting.centre, order_id, repayment_id, acting.by), as_json=as_json)
 
 

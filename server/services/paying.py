@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.lending.payout import PayeeKind, PayoutEvent, after, payout_id
+from core.lending.payout import PayeeKind, PayoutEvent, PayoutState, after, payout_id
 from core.lending.product import Product
 from server.services.centre import Work
 from server.store import payouts, people
@@ -22,6 +22,7 @@ from server.store.people import Actor
 STEP_ACTION = "payout_step"
 SUPPLIER_ACCOUNTS, FARMER_ACCOUNTS = "payable/supplier/", "payable/account/"
 DETAIL_CHARS_MAX = 500
+HELD_MS = 2**53 - 1  # due at no time, until a person has looked
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,28 @@ def make(work: Work, drawing: Drawing, payee: tuple[PayeeKind, str]) -> Payout |
     _write_down(work, made, PayoutEvent.MAKE, Said(work.myself, f"draw/{drawing.draw_id}"))
     work.ring()
     return made
+
+
+def hold(work: Work, draw_id: str) -> None:
+    """Keep a payout from being sent until a person has looked at its draw; it can be cancelled."""
+    _due(work, draw_id, HELD_MS)
+
+
+def let_go(work: Work, draw_id: str) -> None:
+    """Let a payout that was held be sent now."""
+    _due(work, draw_id, work.at_ms)
+    work.ring()
+
+
+def of_draw(work: Work, draw_id: str) -> Payout | None:
+    """The payout of a draw, if it makes one."""
+    return payouts.find(work.tx, payout_id(work.tx.tenant_id, draw_id))
+
+
+def _due(work: Work, draw_id: str, due_at_ms: int) -> None:
+    found = of_draw(work, draw_id)
+    if found is not None and found.state is PayoutState.PENDING:
+        payouts.put(work.tx, replace(found, due_at_ms=due_at_ms))
 
 
 def take_step(work: Work, payout: Payout, event: PayoutEvent, said: Said, **changes: Any) -> Payout:

@@ -36,6 +36,7 @@ from core.wire.registry import SubjectKind
 from server.services import paying
 from server.services.agreements import Event, report
 from server.services.centre import Centre, RequestError, Work
+from server.services.colending import share_out
 from server.services.downlink import send_status
 from server.services.ending import lapse, shut
 from server.services.leasing import issue_for_line
@@ -80,7 +81,7 @@ def post_drawdown(work: Work, drawing: Drawing) -> int:
         What left ``suspense/<line>`` for the line by it [minor units].
     """
     currency, suspended = drawing.currency, _suspended(work, drawing)
-    payee = None if drawing.paid_by else _payee(work, drawing)
+    payee = None if drawing.paid_by else payee_of_draw(work, drawing)
     source = suspense_account(drawing.line_id) if suspended else _paid_from(drawing, payee)
     when = (drawing.effective_on, draw_fact(drawing.draw_id))
     drawn = transfer(principal_account(drawing.line_id), source, currency, drawing.amount_minor)
@@ -93,12 +94,15 @@ def post_drawdown(work: Work, drawing: Drawing) -> int:
     repaid = ledger.repayments_of(work.tx, drawing.line_id)
     if any(each.effective_on >= drawing.effective_on for each in repaid):
         square(work, lines.get(work.tx, drawing.line_id), draw_fact(drawing.draw_id))
+    share_out(work, drawing.line_id)
     return drawing.amount_minor if suspended else 0
 
 
-def _payee(work: Work, drawing: Drawing) -> tuple[PayeeKind, str] | None:
-    """Whom a rail pays a draw to; None where a till has paid it out."""
+def payee_of_draw(work: Work, drawing: Drawing) -> tuple[PayeeKind, str] | None:
+    """Whom a rail pays a draw to: the supplier that it names; None where a till has paid it."""
     line = lines.get(work.tx, drawing.line_id)
+    if named := _named_supplier(work, line, drawing):
+        return PayeeKind.SUPPLIER, named
     return paying.payee_of(priced_by(work.tx, line), line.farmer_id)
 
 
@@ -245,6 +249,7 @@ def square(work: Work, line: Line, cause: str) -> int:
     for each in wanted:
         when = (each.on.isoformat(), each.cause_id)
         _post(work, work.settings.name, each.kind, when, each.lines)
+    share_out(work, line.line_id)
     return len(wanted)
 
 

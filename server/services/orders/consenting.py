@@ -20,6 +20,7 @@ from core.units import civil_date
 from core.wire.linefacts import line_facts
 from core.wire.orders import shown_order_sha256
 from core.wire.records import Drawdown
+from server.services import paying
 from server.services.centre import Work
 from server.services.orders.life import Happened, happen, offer_of
 from server.services.standing import priced_by
@@ -110,9 +111,16 @@ def _priced(work: Work, line: Line) -> list[Product]:
 
 
 def draw_meets(work: Work, draw: Drawdown, drawing: Drawing, fault: str) -> None:
-    """Take the order of a posted draw on: agreed and paid, or held where something is wrong."""
+    """Take the order of a posted draw on: agreed and paid, or held where something is wrong.
+
+    Whatever else a voucher's draw says wrongly, its supplier waits for a person too.
+    """
+    if draw.state is not DrawState.POSTED:
+        return
+    if fault:
+        paying.hold(work, draw.draw_id)
     order = orders.find(work.tx, draw.order_id or "")
-    if order is None or order.line_id != draw.line_id or draw.state is not DrawState.POSTED:
+    if order is None or order.line_id != draw.line_id:
         return
     last = orders.last(work.tx, order.order_id)
     if last is None or last.state not in (*_OPEN, *_GONE):
@@ -136,6 +144,8 @@ def draw_meets(work: Work, draw: Drawdown, drawing: Drawing, fault: str) -> None
 
 
 def pay(work: Work, order: Order) -> None:
-    """Say that an order's supplier is paid: its draw is owed to them, and payouts pay what is."""
+    """Let an order's supplier be paid: its draw is owed to them, and the payout may go."""
+    for each in _met_by(work, order):
+        paying.let_go(work, each.draw_id)
     paid = Happened(OrderEvent.PAY, work.myself, OrderParty.RULE, OrderReason.DRAWN)
     happen(work, order, paid)

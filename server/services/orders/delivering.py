@@ -9,9 +9,11 @@ from datetime import date, timedelta
 from core.canonical import canonical_hash
 from core.errors import OrderError, ShapeError
 from core.lending.ordering import OrderEvent, OrderParty, OrderReason
+from core.lending.payout import UNDONE
 from core.shape import decode, encode
 from core.units import civil_date
 from core.wire.orders import DELIVERIES_MAX, Answer, OrderAnswer, Received, received_minor
+from server.services import paying
 from server.services.access import Caller
 from server.services.centre import Centre, RequestError, Work
 from server.services.orders.life import (
@@ -24,7 +26,7 @@ from server.services.orders.life import (
     units,
 )
 from server.services.reported import Reported
-from server.store import ledger, lines, orders
+from server.store import leases, ledger, lines, orders
 from server.store.engine import ConflictError, NotKnownError
 from server.store.orders import Order, Step
 from server.store.people import Actor
@@ -225,12 +227,15 @@ def apply_order_answer(work: Work, reported: Reported) -> str:
 
 
 def refund_order(centre: Centre, order_id: str, repayment_id: str, officer: Actor) -> Step:
-    """Say that the supplier's money came back, by the repayment that a cashier took.
+    """Say that the money is back at the line.
+
+    Either the supplier's money came, by the repayment that a cashier took, or the payout to
+    the supplier was cancelled or returned, which undid the draw: then none is named.
 
     Raises
     ------
     NotKnownError
-        If the order is not known, or its line has no such repayment.
+        If the order is not known, or there is no such repayment or undone payout.
     ConflictError
         If the repayment was counted for another order.
     OrderError
@@ -240,15 +245,34 @@ def refund_order(centre: Centre, order_id: str, repayment_id: str, officer: Acto
     def act(work: Work) -> Step:
         order = orders.get(work.tx, order_id)
         lines.lock(work.tx, order.line_id)
-        paid = ledger.find_repayment(work.tx, repayment_id)
-        if paid is None or paid.line_id != order.line_id:
-            raise NotKnownError(f"expected a repayment of the line, got {repayment_id[:64]!r}")
-        for other in orders.of_line(work.tx, order.line_id):
-            for step in orders.life(work.tx, other.order_id):
-                if step.detail.get("repayment_id") == repayment_id:
-                    raise ConflictError(f"{repayment_id} was counted for order {other.order_id}")
-        detail = {"repayment_id": repayment_id, "refunded_minor": paid.amount_minor}
+        if repayment_id:
+            back_minor = _repaid_minor(work, order, repayment_id)
+        else:
+            back_minor = _undone_minor(work, order)
+        detail = {"repayment_id": repayment_id, "refunded_minor": back_minor}
         came, by = OrderReason.MONEY_CAME, OrderParty.OFFICER
         return happen(work, order, Happened(OrderEvent.REFUND, officer, by, came, detail))
 
     return centre.write(act)
+
+
+def _repaid_minor(work: Work, order: Order, repayment_id: str) -> int:
+    paid = ledger.find_repayment(work.tx, repayment_id)
+    if paid is None or paid.line_id != order.line_id:
+        raise NotKnownError(f"expected a repayment of the line, got {repayment_id[:64]!r}")
+    for other in orders.of_line(work.tx, order.line_id):
+        for step in orders.life(work.tx, other.order_id):
+            if step.detail.get("repayment_id") == repayment_id:
+                raise ConflictError(f"{repayment_id} was counted for order {other.order_id}")
+    return paid.amount_minor
+
+
+def _undone_minor(work: Work, order: Order) -> int:
+    drawn = leases.draws_of_line(work.tx, order.line_id)
+    made = [paying.of_draw(work, each.draw_id) for each in drawn if each.order_id == order.order_id]
+    undone = sum(each.amount_minor for each in made if each and each.state in UNDONE)
+    if not undone:
+        raise NotKnownError(
+            f"order {order.order_id}: expected its payout cancelled or returned, or --repayment"
+        )
+    return undone

@@ -12,12 +12,11 @@ from server.services.paying import (
     SUPPLIER_ACCOUNTS,
     Said,
     make,
-    payee_of,
     take_step,
 )
 from server.services.payouts import booking
-from server.services.standing import priced_by
-from server.store import leases, lines, payouts
+from server.services.posting import payee_of_draw
+from server.store import leases, payouts
 from server.store.payouts import Payout
 from server.store.people import Actor
 
@@ -111,7 +110,6 @@ def _adopt(work: Work, draw_id: str) -> str:
     drawing = leases.find_draw(work.tx, draw_id)
     if drawing is None:
         return ""
-    line = lines.get(work.tx, drawing.line_id)
-    payee = payee_of(priced_by(work.tx, line), line.farmer_id)
+    payee = payee_of_draw(work, drawing)
     made = make(work, drawing, payee) if payee is not None else None
     return made.payout_id if made is not None else ""
