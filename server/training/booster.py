@@ -40,7 +40,8 @@ def fit_additive(
         Chooses the bags; the same loans and seed give the same model.
     """
     names = [definition.name for definition in features]
-    inputs, outcome, weights = inputs_of(loans, names), outcomes_of(loans), weights_of(loans)
+    inputs, outcome = inputs_of(loans, names), outcomes_of(loans)
+    weights = weights_of(loans, within_season=terms.within_season)
     mains = _machine(terms, seed, max_bins=terms.bins_max, learning_rate=_LEARNING_RATE)
     mains.set_params(
         feature_names=names,

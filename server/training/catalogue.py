@@ -56,6 +56,9 @@ class TrainingTerms:
     above which it must have been written after the outcome. ``fit_from``,
     ``fit_until`` and ``test_until`` name seasons and take the place of that share:
     fitted on the first two and all between, examined on what follows up to the third.
+    ``within_season`` fits what tells loans of one season apart and leaves the season's own
+    level to the calibration: where columns came and went over the years, the years' default
+    rates would otherwise be learnt as theirs.
     """
 
     name: str
@@ -66,6 +69,7 @@ class TrainingTerms:
     conformal_alpha_ppm: int
     test_share_ppm: int
     leak_auc_ppm_max: int
+    within_season: bool = False
     fit_from: str = ""
     fit_until: str = ""
     test_until: str = ""

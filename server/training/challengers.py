@@ -27,7 +27,9 @@ TREES = {
 SMALL_TREES = next(iter(TREES))
 
 
-def fit_logistic(loans: Sequence[Loan], features: Sequence[FeatureDefinition]) -> Ranker:
+def fit_logistic(
+    loans: Sequence[Loan], features: Sequence[FeatureDefinition], *, within_season: bool = False
+) -> Ranker:
     """A logistic regression on standardised values, medians where one is missing."""
     from sklearn.impute import SimpleImputer  # noqa: PLC0415 - heavy, and only for training
     from sklearn.pipeline import make_pipeline  # noqa: PLC0415
@@ -39,12 +41,14 @@ def fit_logistic(loans: Sequence[Loan], features: Sequence[FeatureDefinition]) -
     )
     model.fit(
         inputs_of(loans, names), outcomes_of(loans),
-        logisticregression__sample_weight=weights_of(loans),
+        logisticregression__sample_weight=weights_of(loans, within_season=within_season),
     )  # fmt: skip
     return lambda some: [float(x) for x in model.decision_function(inputs_of(some, names))]
 
 
-def fit_coarse_scorecard(loans: Sequence[Loan], features: Sequence[FeatureDefinition]) -> Ranker:
+def fit_coarse_scorecard(
+    loans: Sequence[Loan], features: Sequence[FeatureDefinition], *, within_season: bool = False
+) -> Ranker:
     """The lender's classic: fifths of each feature as weights of evidence, then a regression."""
     names = [definition.name for definition in features]
     evidence = [_evidence(loans, name) for name in names]
@@ -57,7 +61,11 @@ def fit_coarse_scorecard(loans: Sequence[Loan], features: Sequence[FeatureDefini
         return np.asarray(rows, dtype=np.float64)
 
     model = _regression()
-    model.fit(encoded(loans), outcomes_of(loans), sample_weight=weights_of(loans))
+    model.fit(
+        encoded(loans),
+        outcomes_of(loans),
+        sample_weight=weights_of(loans, within_season=within_season),
+    )
     return lambda some: [float(x) for x in model.decision_function(encoded(some))]
 
 
@@ -66,11 +74,17 @@ def fit_trees(
     features: Sequence[FeatureDefinition],
     seed: int,
     setting: str = SMALL_TREES,
+    *,
+    within_season: bool = False,
 ) -> Ranker:
     """Monotone boosted trees: the challenger that stays at the centre."""
     names = [definition.name for definition in features]
     model = trees_machine(features, seed, setting)
-    model.fit(inputs_of(loans, names), outcomes_of(loans), sample_weight=weights_of(loans))
+    model.fit(
+        inputs_of(loans, names),
+        outcomes_of(loans),
+        sample_weight=weights_of(loans, within_season=within_season),
+    )
     return lambda some: [float(x) for x in model.decision_function(inputs_of(some, names))]
 
 

@@ -26,7 +26,37 @@ def outcomes_of(loans: Sequence[Loan]) -> npt.NDArray[np.int64]:
     return np.asarray([loan.defaulted for loan in loans], dtype=np.int64)
 
 
-def weights_of(loans: Sequence[Loan]) -> Matrix | None:
-    """(loan) float64 with a mean of one; None where every loan stands for itself."""
+def weights_of(loans: Sequence[Loan], *, within_season: bool) -> Matrix | None:
+    """(loan) float64 with a mean of one; None where every loan stands for itself.
+
+    Parameters
+    ----------
+    within_season
+        Weigh each season's outcomes so that all seasons have the same odds of default: a
+        trainer then learns who defaults within a season, not which columns happened to be
+        collected in bad years.
+    """
     weights = np.asarray([loan.weight for loan in loans], dtype=np.float64)
+    if within_season:
+        weights *= _levelled(loans)
     return None if np.all(weights == 1.0) else weights / weights.mean()
+
+
+def _levelled(loans: Sequence[Loan]) -> Matrix:
+    """(loan) float64: what brings its season's odds of default to the odds of all."""
+    whole = _odds(loans)
+    members: dict[str, list[Loan]] = {}
+    for loan in loans:
+        members.setdefault(loan.season, []).append(loan)
+    apart = {season: math.sqrt(whole / _odds(its)) for season, its in members.items()}
+    return np.asarray(
+        [apart[x.season] if x.defaulted else 1 / apart[x.season] for x in loans], dtype=np.float64
+    )
+
+
+def _odds(loans: Sequence[Loan]) -> float:
+    """Odds of default, smoothed by half a row of either outcome."""
+    half = sum(loan.weight for loan in loans) / len(loans) / 2
+    bads = sum(loan.weight for loan in loans if loan.defaulted)
+    goods = sum(loan.weight for loan in loans if not loan.defaulted)
+    return (bads + half) / (goods + half)

@@ -14,7 +14,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from core.scoring.features import Direction, FeatureDefinition
 from core.scoring.points import FeatureTable, PairTable, PdStep, PointsTable
@@ -27,6 +28,7 @@ BASE_POINTS = 600  # at odds of twenty repaid to one defaulted
 BASE_ODDS = 20
 FACTOR = POINTS_TO_DOUBLE_ODDS / math.log(2)
 _POINTS_SIGN = {Direction.SAFER: 1, Direction.RISKIER: -1, Direction.FREE: 0}
+_LEAST = 1e-6  # log-odds
 _UNSCORED = (PdStep(0, 0),)  # a table needs steps; calibration replaces them
 
 
@@ -37,8 +39,9 @@ def points_of(log_odds: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A feature on its common grid: points by bin, of a missing value, and loans by bin."""
+    """A feature on its grid: points by bin and of a missing value, loans by bin."""
 
+    feature: str
     cuts: tuple[int, ...]
     points: tuple[float, ...]
     missing: float
@@ -52,20 +55,31 @@ def integer_table(
     """The model as integer points; steps and band are still to be calibrated."""
     direction = {definition.name: _POINTS_SIGN[definition.direction] for definition in features}
     lines = {
-        shape.feature: _line(shape, _grid_of(shape, model.surfaces), loans, direction)
+        shape.feature: _line(
+            shape, _grid_of(shape, model.surfaces, direction[shape.feature]), loans, direction
+        )
         for shape in model.shapes
     }
-    parts = {name: sum(name in (s.first, s.second) for s in model.surfaces) for name in lines}
+    needs = _needs(model.surfaces, lines)
     base = round(points_of(model.intercept))
     added: dict[str, list[int]] = {}
-    pairs = tuple(_pair(surface, lines, parts, added) for surface in model.surfaces)
+    pairs = tuple(
+        _pair(
+            surface,
+            _axis(lines[surface.first], surface.first_cuts, needs[surface.first][i], loans),
+            _axis(lines[surface.second], surface.second_cuts, needs[surface.second][i], loans),
+            added,
+        )
+        for i, surface in enumerate(model.surfaces)
+    )
     tables = tuple(_table(name, line, added.get(name)) for name, line in lines.items())
     return PointsTable(base, tables, pairs, _UNSCORED, 0, 0)
 
 
-def _grid_of(shape: Shape, surfaces: Sequence[Surface]) -> tuple[int, ...]:
+def _grid_of(shape: Shape, surfaces: Sequence[Surface], sign: int) -> tuple[int, ...]:
+    """The cuts of a feature: where it has a direction, those of its surfaces as well."""
     cuts = set(shape.cuts)
-    for surface in surfaces:
+    for surface in surfaces if sign else ():
         if surface.first == shape.feature:
             cuts |= set(surface.first_cuts)
         if surface.second == shape.feature:
@@ -73,14 +87,57 @@ def _grid_of(shape: Shape, surfaces: Sequence[Surface]) -> tuple[int, ...]:
     return tuple(sorted(cuts))
 
 
+def _needs(surfaces: Sequence[Surface], lines: Mapping[str, _Line]) -> dict[str, dict[int, float]]:
+    """Which share of a feature's points each of its surfaces is given, by place.
+
+    As much as it goes against the feature's direction: a surface that is given less than
+    that is flattened, although the sum would have kept the direction.
+    """
+    against: dict[str, dict[int, float]] = {name: {} for name in lines}
+    for i, surface in enumerate(surfaces):
+        rows = [list(row[1:]) for row in surface.log_odds[1:]]
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        against[surface.first][i] = _against(columns, lines[surface.first].sign)
+        against[surface.second][i] = _against(rows, lines[surface.second].sign)
+    return {
+        name: {i: found / sum(its.values()) for i, found in its.items()}
+        for name, its in against.items()
+    }
+
+
+def _against(lines: Sequence[Sequence[float]], sign: int) -> float:
+    """The steepest step of log-odds against a direction of points, never quite zero."""
+    steps = [sign * (b - a) for line in lines for a, b in pairwise(line)]
+    return max(*steps, _LEAST) if steps else _LEAST
+
+
+def _axis(line: _Line, cuts: tuple[int, ...], share: float, loans: Sequence[Loan]) -> _Line:
+    """A surface's side: with a direction, the feature's own grid and a share of its points.
+
+    A feature that is free keeps its points to itself, for nothing ties them to the surface,
+    and the surface's few cuts are enough.
+    """
+    if line.sign:
+        points = tuple(value * share for value in line.points)
+        return replace(line, points=points, missing=line.missing * share)
+    counts = _counts(line.feature, cuts, loans)
+    return _Line(line.feature, cuts, (0.0,) * len(counts), 0.0, counts, 0)
+
+
+def _counts(feature: str, cuts: Sequence[int], loans: Sequence[Loan]) -> tuple[float, ...]:
+    """The loans in each bin; those of which the value is missing are in none."""
+    counts = [0.0] * (len(cuts) + 1)
+    for loan in loans:
+        value = loan.values.get(feature)
+        if value is not None:
+            counts[bisect_right(cuts, value)] += loan.weight
+    return tuple(counts)
+
+
 def _line(
     shape: Shape, cuts: tuple[int, ...], loans: Sequence[Loan], direction: Mapping[str, int]
 ) -> _Line:
-    counts = [0.0] * (len(cuts) + 1)
-    for loan in loans:
-        value = loan.values.get(shape.feature)
-        if value is not None:
-            counts[bisect_right(cuts, value)] += loan.weight
+    counts = _counts(shape.feature, cuts, loans)
     inside = _insides(cuts)
     raw = [-FACTOR * shape.at(value) for value in inside]
     sign = direction[shape.feature]
@@ -88,7 +145,7 @@ def _line(
     known = sum(counts) or 1.0
     average = sum(p * n for p, n in zip(points, counts, strict=True)) / known
     missing = min(-FACTOR * shape.missing, average)
-    return _Line(cuts, tuple(points), missing, tuple(counts), sign)
+    return _Line(shape.feature, cuts, tuple(points), missing, counts, sign)
 
 
 def _insides(cuts: Sequence[int]) -> list[int]:
@@ -112,55 +169,81 @@ def _rounded(line: _Line) -> list[int]:
     return [math.floor(line.missing), *(round(value) for value in line.points)]
 
 
-def _pair(
-    surface: Surface,
-    lines: Mapping[str, _Line],
-    parts: Mapping[str, int],
-    added: dict[str, list[int]],
-) -> PairTable:
-    """A surface's own points; what belongs to either feature alone goes to ``added``."""
-    first, second = lines[surface.first], lines[surface.second]
-    signs = (first.sign, second.sign)
-    whole = _with_shares(surface, first, second, (parts[surface.first], parts[surface.second]))
-    # Row and column 0 are for a missing value: no direction ties them to the bins.
-    rows, columns = (1, *first.loans), (1, *second.loans)
-    inner = monotone_grid([row[1:] for row in whole[1:]], rows[1:], columns[1:], signs)
-    inner_points = settle([[round(v) for v in row] for row in inner], signs)
-    top = [math.floor(v) for v in monotone(whole[0][1:], columns[1:], second.sign)]
-    left = [math.floor(v) for v in monotone([r[0] for r in whole[1:]], rows[1:], first.sign)]
-    grid = [[math.floor(whole[0][0]), *top]]
-    grid += [[edge, *row] for edge, row in zip(left, inner_points, strict=True)]
-    of_first = [_mean(row, columns) for row in grid]
+def _pair(surface: Surface, first: _Line, second: _Line, added: dict[str, list[int]]) -> PairTable:
+    """A surface's own points; what belongs to a feature with a direction goes to ``added``."""
+    grid = _integers(_with_shares(surface, first, second), first, second)
+    # A missing value counts as one row: how often it is missing is the farmer's choice.
+    rows, columns = (1.0, *first.loans), (1.0, *second.loans)
+    of_first = [_mean(row, columns) if first.sign else 0 for row in grid]
     centre = _mean(of_first, rows)
-    of_second = [_mean(column, rows) - centre for column in zip(*grid, strict=True)]
-    _add(added, surface.first, of_first)
-    _add(added, surface.second, of_second)
+    of_second = [
+        _mean(column, rows) - centre if second.sign else 0 for column in zip(*grid, strict=True)
+    ]
+    for line, points in ((first, of_first), (second, of_second)):
+        if line.sign:
+            _add(added, line.feature, points)
+    own = [
+        [value - of_first[r] - of_second[c] for c, value in enumerate(row)]
+        for r, row in enumerate(grid)
+    ]
+    return _merged(surface, first.cuts, second.cuts, own)
+
+
+def _integers(whole: list[list[float]], first: _Line, second: _Line) -> list[list[int]]:
+    """The surface in integers: directions exact, and missing never above the average.
+
+    Row and column 0 are for a missing value: no direction ties them to the bins.
+    """
+    signs = (first.sign, second.sign)
+    inner = monotone_grid([row[1:] for row in whole[1:]], first.loans, second.loans, signs)
+    bins = settle([[round(v) for v in row] for row in inner], signs)
+    top = [math.floor(v) for v in monotone(whole[0][1:], second.loans, second.sign)]
+    left = [math.floor(v) for v in monotone([r[0] for r in whole[1:]], first.loans, first.sign)]
+    top = [
+        min(v, _below(column, first.loans))
+        for v, column in zip(top, zip(*bins, strict=True), strict=True)
+    ]
+    left = [min(v, _below(row, second.loans)) for v, row in zip(left, bins, strict=True)]
+    corner = min(math.floor(whole[0][0]), _below(top, second.loans), _below(left, first.loans))
+    return [[corner, *top], *([edge, *row] for edge, row in zip(left, bins, strict=True))]
+
+
+def _below(values: Sequence[int], weights: Sequence[float]) -> int:
+    """The greatest integer that is not above the weighted average."""
+    total = sum(weights)
+    if not total:
+        return min(values)
+    return math.floor(sum(v * w for v, w in zip(values, weights, strict=True)) / total)
+
+
+def _merged(
+    surface: Surface, rows: Sequence[int], columns: Sequence[int], grid: list[list[int]]
+) -> PairTable:
+    """The table without edges on whose two sides all points are the same."""
+    kept_rows = [i for i in range(len(rows)) if grid[i + 1] != grid[i + 2]]
+    turned = [list(column) for column in zip(*grid, strict=True)]
+    kept_columns = [i for i in range(len(columns)) if turned[i + 1] != turned[i + 2]]
+    of_rows = [0, 1, *(i + 2 for i in kept_rows)]
+    of_columns = [0, 1, *(i + 2 for i in kept_columns)]
     return PairTable(
         first=surface.first,
         second=surface.second,
-        first_edges=first.cuts,
-        second_edges=second.cuts,
-        points=tuple(
-            tuple(grid[r][c] - of_first[r] - of_second[c] for c in range(len(columns)))
-            for r in range(len(rows))
-        ),
+        first_edges=tuple(rows[i] for i in kept_rows),
+        second_edges=tuple(columns[i] for i in kept_columns),
+        points=tuple(tuple(grid[r][c] for c in of_columns) for r in of_rows),
         reference_points=0,
     )
 
 
-def _with_shares(
-    surface: Surface, first: _Line, second: _Line, parts: tuple[int, int]
-) -> list[list[float]]:
-    """The surface plus its share of both features' own points."""
+def _with_shares(surface: Surface, first: _Line, second: _Line) -> list[list[float]]:
+    """The surface plus what its two sides bring along."""
     row_values: list[int | None] = [None, *_insides(first.cuts)]
     column_values: list[int | None] = [None, *_insides(second.cuts)]
     row_points = [first.missing, *first.points]
     column_points = [second.missing, *second.points]
     return [
         [
-            row_points[r] / parts[0]
-            + column_points[c] / parts[1]
-            - FACTOR * surface.at(row_value, column_value)
+            row_points[r] + column_points[c] - FACTOR * surface.at(row_value, column_value)
             for c, column_value in enumerate(column_values)
         ]
         for r, row_value in enumerate(row_values)
