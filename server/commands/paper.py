@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from core.shape import encode
 from core.units import format_money
 from server.commands.hands import centre_of, config_option, json_option, show
-from server.commands.officers import officer_of, officer_options
+from server.commands.officers import Acting, acting
 from server.services.paperwork import Filed, Sheet, file_paper
 from server.store import papers
 from server.store.papers import PaperKind
@@ -24,7 +25,7 @@ def paper() -> None:
 
 
 @paper.command("add")
-@config_option
+@acting(*_FILERS)
 @click.argument("kind", type=click.Choice([kind.value for kind in PaperKind]))
 @click.argument("subject_id")
 @click.option("--amount-minor", type=click.IntRange(min=1), required=True, help="[minor units]")
@@ -34,37 +35,25 @@ def paper() -> None:
 @click.option("--number", required=True, help="The paper's number; it counts once.")
 @click.option("--source", required=True, help="Who wrote it.")
 @click.option("--voids", default="", help="The number of a paper that this one takes back.")
-@officer_options
 @json_option
-@click.pass_context
-def add_paper(  # noqa: PLR0913 - one argument an option
-    context: click.Context,
-    *,
-    config: Path,
-    kind: str,
-    subject_id: str,
-    amount_minor: int,
-    currency: str,
-    heads: int,
-    on: str,
-    number: str,
-    source: str,
-    voids: str,
-    username: str,
-    password_file: Path | None,
-    as_json: bool,
-) -> None:
+def add_paper(acting: Acting, *, as_json: bool, **told: Any) -> None:
     """Write down an invoice or a settlement, and look at the line again.
 
     Feed carries animals that the pasture does not, as far as the product says; of a
     settlement the animals are gone at once, and the product's share repays the line.
     """
-    centre = centre_of(context, config)
-    officer = officer_of(centre, username, password_file, _FILERS)
     sheet = Sheet(
-        number, subject_id, PaperKind(kind), amount_minor, currency, on, source, heads, voids
+        told["number"],
+        told["subject_id"],
+        PaperKind(told["kind"]),
+        told["amount_minor"],
+        told["currency"],
+        told["on"],
+        told["source"],
+        told["heads"],
+        told["voids"],
     )
-    found = file_paper(centre, sheet, officer)
+    found = file_paper(acting.centre, sheet, acting.by)
     show(encode(found), _sentence(found), as_json=as_json)
 
 

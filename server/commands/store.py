@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from core.shape import encode
 from server.commands.hands import centre_of, config_option, json_option, show
-from server.commands.officers import officer_of, officer_options
+from server.commands.officers import Acting, acting
 from server.services.centre import RequestError
 from server.services.weighing import Sale, Ticket, sentence, weigh
 from server.store import store_receipts
@@ -24,7 +25,7 @@ def store() -> None:
 
 
 @store.command("weigh")
-@config_option
+@acting(*_WEIGHERS)
 @click.argument("way", type=click.Choice([way.value for way in Way]))
 @click.argument("store_id")
 @click.option("--kg", type=click.IntRange(min=1), required=True, help="What was weighed [kg].")
@@ -35,37 +36,21 @@ def store() -> None:
     "--sold-minor", type=click.IntRange(min=1), help="What it was sold for [minor units]."
 )
 @click.option("--currency", help="The sale's currency, such as KES.")
-@officer_options
 @json_option
-@click.pass_context
-def weigh_grain(  # noqa: PLR0913 - one argument an option
-    context: click.Context,
-    *,
-    config: Path,
-    way: str,
-    store_id: str,
-    kg: int,
-    on: str,
-    ticket: str,
-    source: str,
-    sold_minor: int | None,
-    currency: str | None,
-    username: str,
-    password_file: Path | None,
-    as_json: bool,
-) -> None:
+def weigh_grain(acting: Acting, *, as_json: bool, **told: Any) -> None:
     """Write down that grain came to a store, or left it.
 
     What leaves lowers the advance at once. With what it was sold for, the product's share
     of that repays the line first.
     """
+    sold_minor, currency = told["sold_minor"], told["currency"]
     if (sold_minor is None) != (currency is None):
         raise RequestError("expected --sold-minor and --currency together, got one of them")
-    centre = centre_of(context, config)
-    officer = officer_of(centre, username, password_file, _WEIGHERS)
-    told = Ticket(ticket, store_id, Way(way), kg, on, source)
-    sale = Sale(sold_minor, currency) if sold_minor is not None and currency else None
-    found = weigh(centre, told, officer, sale)
+    ticket = Ticket(
+        told["ticket"], told["store_id"], Way(told["way"]), told["kg"], told["on"], told["source"]
+    )
+    sale = Sale(sold_minor, currency) if sold_minor is not None else None
+    found = weigh(acting.centre, ticket, acting.by, sale)
     show(encode(found), sentence(found), as_json=as_json)
 
 

@@ -76,6 +76,13 @@ def every(tx: Tx, subject_id: str) -> tuple[Paper, ...]:
     return tx.recall(farm_papers, subject_id, ask)
 
 
+def subjects(tx: Tx) -> tuple[str, ...]:
+    """The subjects that have papers."""
+    c = farm_papers.c
+    question = select(c.subject_id).where(c.tenant_id == tx.tenant_id).distinct()
+    return tuple(row["subject_id"] for row in tx.rows(question.order_by(c.subject_id)))
+
+
 def learn(tx: Tx, subject_ids: Sequence[str]) -> None:
     """Remember the papers of some subjects."""
     found: dict[str, list[Paper]] = {subject_id: [] for subject_id in subject_ids}

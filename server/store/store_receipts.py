@@ -58,6 +58,13 @@ def of_store(tx: Tx, subject_id: str) -> tuple[StoreReceipt, ...]:
     return tuple(read_as(StoreReceipt, {**row, "way": Way(row["way"])}) for row in rows)
 
 
+def stores(tx: Tx) -> tuple[str, ...]:
+    """The stores that have tickets."""
+    c = store_receipts.c
+    question = select(c.subject_id).where(c.tenant_id == tx.tenant_id).distinct()
+    return tuple(row["subject_id"] for row in tx.rows(question.order_by(c.subject_id)))
+
+
 def stock_kg(tx: Tx, subject_id: str, upto: str) -> int | None:
     """What the tickets up to a day leave in a store [kg]; None if it has none."""
     where = (

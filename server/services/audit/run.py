@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from server.services.audit import (
     agreements,
     cash,
+    counted,
     documents,
     entries,
     lending,
@@ -74,6 +75,9 @@ CHECKS: dict[str, tuple[str, str, Check]] = {
         "leases stayed within the limit when signed", "leases", lending.leases_within_limits,
     ),
     "draws": ("draws stayed within their leases", "leases", lending.draws_within_leases),
+    "tickets": ("stores held what left them", "store_receipts", counted.tickets),
+    "papers": ("what is taken back was said", "farm_papers", counted.paperwork),
+    "claims": ("subsidy claims add up", "subsidy_claims", counted.claims),
     "agreements": ("agreements lived as the table permits", "agreement_steps", agreements.lives),
     "orders": ("orders lived as the table permits", "orders", trade.order_lives),
     "sales": ("sales add up, and repay what they say", "sales", trade.sales_add_up),
