@@ -45,6 +45,8 @@ from edge_node.decide.telemetry import telemetry_of
 from edge_node.faces.basemap import BasemapDoor
 from edge_node.faces.carrier import Beside, Cargo, Door, carrier
 from edge_node.faces.kiosk.application import kiosk
+from edge_node.faces.kiosk.cash_pages import CASH_IDLE_MS_MAX, CashFront
+from edge_node.faces.kiosk.cash_teller import CashTeller
 from edge_node.faces.kiosk.front import Front
 from edge_node.faces.kiosk.station_page import IntakeHealth, StationState, station_state
 from edge_node.faces.kiosk.teller import Sources, Teller
@@ -186,6 +188,14 @@ class Running:
         for db in self._databases:
             db.close()
 
+    def _cash_desk(self) -> CashFront:
+        """The cash desk, with a connection and visits of its own."""
+        hands, db = self._station.hands, self._connect()
+        leave_journal(db)
+        now, desk = partial(_estimate, db, hands), self._station.ends.desk
+        visits = Visits(hands.elapsed_ms, hands.entropy, CASH_IDLE_MS_MAX)
+        return CashFront(CashTeller(db, desk, Sources(now, hands.mint)), visits)
+
     def _serve_pages(self) -> str:
         hands, settings = self._station.hands, self._settings
         db = self._connect()
@@ -196,9 +206,10 @@ class Running:
         teller = Teller(db, desk, Sources(now, hands.mint), telemetry)
         visits = Visits(hands.elapsed_ms, hands.entropy)
         front = Front(teller, visits, self._state_of(self._connect()))
+        cash = self._cash_desk()
         hosts = LOOPBACK_NAMES | {settings.page_host} | names_of(settings)
         basemap = basemap_of(settings, self._connect())
-        shown = BasemapDoor(kiosk(front, settings.utc_offset_ms, hosts, basemap), basemap)
+        shown = BasemapDoor(kiosk(front, settings.utc_offset_ms, hosts, basemap, cash), basemap)
         app = self._with_metrics(self._with_carriers(shown))
         listener = socket.create_server((settings.page_host, settings.page_port))
         certificate, key = self._page_files()

@@ -10,6 +10,8 @@ import httpx
 from starlette.types import ASGIApp
 
 from edge_node.faces.kiosk.application import kiosk
+from edge_node.faces.kiosk.cash_pages import CASH_IDLE_MS_MAX, CashFront
+from edge_node.faces.kiosk.cash_teller import CashTeller
 from edge_node.faces.kiosk.front import Front
 from edge_node.faces.kiosk.station_page import IntakeHealth, station_state
 from edge_node.faces.kiosk.teller import Sources, Teller
@@ -42,7 +44,9 @@ def kiosk_of(
         )
 
     front = Front(teller, visits, state)
-    return kiosk(front, station.settings.utc_offset_ms, basemap=basemap)
+    desk_visits = Visits(elapsed, entropy("cash"), CASH_IDLE_MS_MAX)
+    cash = CashFront(CashTeller(station.db, station.desk, sources), desk_visits)
+    return kiosk(front, station.settings.utc_offset_ms, basemap=basemap, cash=cash)
 
 
 @contextlib.contextmanager

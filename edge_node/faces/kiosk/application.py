@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from core.errors import HarvestlineError
 from edge_node.config import LOOPBACK_NAMES
 from edge_node.decide.desk import RequestError
+from edge_node.faces.kiosk.cash_pages import CashFront, cash_pages
 from edge_node.faces.kiosk.front import COOKIE, Front
 from edge_node.faces.kiosk.guard import Guard
 from edge_node.faces.kiosk.interface import interface
@@ -34,6 +35,7 @@ def kiosk(
     utc_offset_ms: int,
     hosts: frozenset[str] = LOOPBACK_NAMES,
     basemap: Callable[[], Path | None] = lambda: None,
+    cash: CashFront | None = None,
 ) -> ASGIApp:
     """The kiosk of a running station.
 
@@ -45,6 +47,8 @@ def kiosk(
         The names by which the server may be addressed.
     basemap
         Where the map of the district lies, if there is one.
+    cash
+        The cash desk, where there is one.
     """
     app = FastAPI(openapi_url=None)
     rendering = Rendering(utc_offset_ms, front.teller.words, basemap)
@@ -52,6 +56,8 @@ def kiosk(
     app.include_router(interface(front))
     app.include_router(pages(front, rendering))
     app.include_router(own_pages(front, rendering))
+    if cash is not None:
+        app.include_router(cash_pages(cash, rendering))
     folder = resources.files("edge_node.faces.kiosk") / "static"
     app.mount("/static", StaticFiles(directory=str(folder)), name="static")
     app.add_exception_handler(HarvestlineError, answers.broken)
@@ -74,7 +80,8 @@ class _Answers:
                 error.problem(), error.entry.http_status, media_type="application/problem+json"
             )
         if isinstance(error, VisitEndedError):
-            return RedirectResponse("/", SEE_OTHER)
+            is_desk = request.url.path.startswith("/cash/")
+            return RedirectResponse("/cash" if is_desk else "/", SEE_OTHER)
         return self._rendering.problem(self._language(request), error)
 
     async def malformed(self, request: Request, error: Exception) -> Response:

@@ -21,6 +21,7 @@ NOTES: dict[str, tuple[int, ...]] = {
     "CNY": (100, 50, 20, 10, 5),
 }
 _NOTES_ELSEWHERE = (100, 50, 20, 10, 5, 1)
+COINS = (40, 20, 10, 5, 1)  # [whole units of the currency]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,13 @@ def notes_of(amount_minor: int, currency: str) -> tuple[Note, ...]:
         if count:
             found.append(Note(value * unit, count, rank))
     return tuple(found)
+
+
+def note_values(currency: str) -> tuple[int, ...]:
+    """The notes and coins of a currency, largest first [minor units]."""
+    unit = 10 ** minor_digits(currency)
+    notes = NOTES.get(currency, _NOTES_ELSEWHERE)
+    return tuple(value * unit for value in (*notes, *(c for c in COINS if c < notes[-1])))
 
 
 def note_steps(step_minor: int, most_minor: int, currency: str) -> tuple[int, ...]:

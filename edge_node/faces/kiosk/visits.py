@@ -47,10 +47,18 @@ class Visits:
         A clock that is never set [ms since some instant]; idleness is not a date.
     entropy
         Gives so many unpredictable bytes.
+    idle_ms_max
+        After so long without a touch a visit has ended [ms].
     """
 
-    def __init__(self, elapsed_ms: Callable[[], int], entropy: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        elapsed_ms: Callable[[], int],
+        entropy: Callable[[int], bytes],
+        idle_ms_max: int = IDLE_MS_MAX,
+    ) -> None:
         self._elapsed_ms, self._entropy = elapsed_ms, entropy
+        self._idle_ms_max = idle_ms_max
         self._visits: dict[str, Visit] = {}
         self._failures: list[int] = []
         self._lock = threading.Lock()
@@ -77,7 +85,7 @@ class Visits:
         name, now_ms = sha256_hex((cookie or "").encode()), self._elapsed_ms()
         with self._lock:
             visit = self._visits.pop(name, None)
-            if visit is None or now_ms - visit.seen_ms > IDLE_MS_MAX + GRACE_MS:
+            if visit is None or now_ms - visit.seen_ms > self._idle_ms_max + GRACE_MS:
                 raise VisitEndedError("expected a visit at the kiosk: hold the card to the reader")
             self._visits[name] = replace(visit, seen_ms=now_ms)
             return self._visits[name]

@@ -15,6 +15,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 
 from core.canonical import parse_canonical
+from core.lending.cashbox import DifferenceReason
 from core.reasons import SENTENCES, Reason, ReasonCode
 from core.shape import decode
 from core.wire.update import PACK_BYTES_MAX, PromptsPack
@@ -34,6 +35,13 @@ STAGES: Mapping[str, str] = {
     "harvested": "harvest",
 }
 _MO_COUNT_AT, _MO_ENTRY_BYTES = 8, 8  # of GNU gettext's compiled catalogues
+DIFFERENCES: Mapping[DifferenceReason, str] = {
+    DifferenceReason.UNEXPLAINED: "I do not know why.",
+    DifferenceReason.WRONG_CHANGE: "I gave or took a wrong sum.",
+    DifferenceReason.COUNTERFEIT: "There was false money.",
+    DifferenceReason.THEFT_REPORTED: "Money was stolen, and I have reported it.",
+    DifferenceReason.COUNTED_WRONG_BEFORE: "An earlier count was wrong.",
+}
 MOVEMENTS: Mapping[str, str] = {
     "opened": "Opened",
     "raised": "Raised",
@@ -104,6 +112,10 @@ class Words:
     def classes(self, found: Iterable[str]) -> str:
         """Classes of data in one line."""
         return ", ".join(self.say(CLASSES[each]) for each in found if each in CLASSES)
+
+    def difference(self, reason: DifferenceReason) -> str:
+        """Why a cash box held something else than it should."""
+        return self.say(DIFFERENCES[reason])
 
     def movement(self, movement: str) -> str:
         """What happened to a limit."""
