@@ -39,6 +39,8 @@ class EntryKind(Enum):
     RECOVERY = "recovery"  # money that came after all
     CASH_MOVED = "cash_moved"  # from hand to hand
     CASH_DIFFERENCE = "cash_difference"  # what a count found short or over
+    SHARED = "shared"  # a partner's part of what moved in a joint loan
+    SETTLEMENT = "settlement"  # money that changed hands with a partner
     PAYOUT = "payout"  # a rail paid what was owed to a supplier or to an account
 
 

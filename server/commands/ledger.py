@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from core.shape import encode
-from core.units import civil_day
+from core.units import civil_day, format_money
 from server.commands.hands import OPERATOR, centre_of, config_option, json_option, read_input, show
 from server.services.audit.finding import Finding
 from server.services.audit.run import CHECKS, Checked
@@ -187,7 +187,42 @@ def _versions(kind: RuleKind) -> click.Command:
     return versions
 
 
-for _group, _kind in ((chart, RuleKind.CHART), (provisioning, RuleKind.PROVISIONING)):
+@ledger.group("joint")
+def joint() -> None:
+    """What is allowed of loans that several lenders carry together."""
+
+
+@ledger.group("concentration")
+def concentration() -> None:
+    """The caps on how the book is spread over crops, villages and weather cells."""
+
+
+@concentration.command("show")
+@config_option
+@_ON
+@json_option
+@click.pass_context
+def show_concentration(context: click.Context, *, config: Path, day: str, as_json: bool) -> None:
+    """The caps that are in force on a day."""
+    centre = centre_of(context, config)
+    with centre.store.reading() as tx:
+        found = rulebooks.concentration_on(tx, _on(centre, day))
+    words = [f"Version {found.version}, in force from {found.effective_from}: {found.source}."]
+    words += [
+        f"{cap.dimension.value:<8} {cap.bucket or 'each':<24} "
+        + (f"{cap.share_ppm / 10_000:g} %" if cap.share_ppm is not None
+           else format_money(cap.amount_minor or 0, cap.currency or ""))
+        for cap in found.caps
+    ]  # fmt: skip
+    show(encode(found), "\n".join(words), as_json=as_json)
+
+
+for _group, _kind in (
+    (chart, RuleKind.CHART),
+    (provisioning, RuleKind.PROVISIONING),
+    (joint, RuleKind.JOINT),
+    (concentration, RuleKind.CONCENTRATION),
+):
     _group.add_command(_add(_kind))
     _group.add_command(_versions(_kind))
 

@@ -15,6 +15,7 @@ from server.services.centre import Work
 from server.store import (
     agreements,
     bounces,
+    colending,
     evidence,
     leases,
     ledger,
@@ -63,6 +64,7 @@ def read_standing(work: Work, found: Sequence[Line]) -> None:
     payouts.learn_undone(tx, line_ids)
     bounces.learn(tx, line_ids)
     line_rates.learn_last(tx, line_ids)
+    colending.learn_shared(tx, line_ids)
     farmer_ids = sorted({line.farmer_id for line in found})
     reports.learn_consents(tx, farmer_ids)
     learn_beside(work, farmer_ids)

@@ -24,6 +24,7 @@ from core.lending.books import (
 from core.lending.ledger import Entry, EntryKind, EntryLine, transfer
 from server.services.agreements import Event, bring_about, report, state_of_line
 from server.services.centre import Centre, Work
+from server.services.colending import share_out
 from server.services.ending import Said, event_of, freeze_for_good, stands, today_of
 from server.store import agreements, ledger, lines
 from server.store.agreements import Step
@@ -57,6 +58,7 @@ def recover(work: Work, line: Line, on: date) -> int:
     if came > 0:
         lost = transfer(written_off_account(line.line_id), RECOVERED, line.currency, came)
         _post(work, EntryKind.RECOVERY, on, f"recovery/{work.new_id()}", lost)
+        share_out(work, line.line_id)
         event = Event(
             AgreementEvent.RECOVER, work.myself, AgreementReason.MONEY_CAME, None,
             {"amount_minor": came},
@@ -82,6 +84,7 @@ def unrecover(work: Work, line: Line, cause: str) -> int:
         moved = transfer(RECOVERED, written_off_account(line.line_id), line.currency, back)
         on = today_of(work, line)
         _post(work, EntryKind.REVERSAL, on, f"{cause}/undoes/recovery", moved)
+        share_out(work, line.line_id)
     return max(0, back)
 
 
@@ -94,6 +97,7 @@ def _write_off(work: Work, line_id: str, said: Said) -> Step:
     if lost > 0:  # what is owed may all be interest that was never posted
         moved = transfer(LOSS, written_off_account(line_id), line.currency, lost)
         _post(work, EntryKind.WRITE_OFF, standing.on, f"write_off/{line_id}/{step.seq}", moved)
+        share_out(work, line_id)
     freeze_for_good(work, line)
     return step
 

@@ -1,4 +1,4 @@
-"""The books' rules as they were in force: chart of accounts and provisioning, by version.
+"""The books' rules as they were in force, by version: accounts, provisioning, caps and more.
 
 Until a lender has added its own, the versions that come with the program are in force.
 """
@@ -18,6 +18,8 @@ from sqlalchemy import select
 from core.canonical import canonical_hash
 from core.errors import HarvestlineError
 from core.lending.chart import Chart, parse_chart
+from core.lending.colending import JointRules, parse_joint_rules
+from core.lending.concentration import ConcentrationRules, parse_concentration
 from core.lending.provisioning import ProvisioningRules, parse_provisioning
 from core.shape import encode
 from server.store.engine import ConflictError, Tx
@@ -32,9 +34,11 @@ class RuleKind(Enum):
 
     CHART = "chart"
     PROVISIONING = "provisioning"
+    JOINT = "joint"
+    CONCENTRATION = "concentration"
 
 
-Rules = Chart | ProvisioningRules
+Rules = Chart | ProvisioningRules | JointRules | ConcentrationRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +56,13 @@ def parse_rules(kind: RuleKind, table: Mapping[str, Any]) -> Rules:
 
     Raises
     ------
-    ChartError, ProvisioningError
+    ChartError, ProvisioningError, AgreementError, ConcentrationError
         If they contradict themselves.
     """
+    if kind is RuleKind.JOINT:
+        return parse_joint_rules(table)
+    if kind is RuleKind.CONCENTRATION:
+        return parse_concentration(table)
     return parse_chart(table) if kind is RuleKind.CHART else parse_provisioning(table)
 
 
@@ -115,6 +123,24 @@ def provisioning_on(tx: Tx, day: str) -> ProvisioningRules:
         each.rules
         for each in versions(tx, RuleKind.PROVISIONING)
         if isinstance(each.rules, ProvisioningRules)
+    ]
+    return next((each for each in reversed(found) if each.effective_from <= day), found[0])
+
+
+def joint_on(tx: Tx, day: str) -> JointRules:
+    """The rules of joint lending in force on a day; before the first, the first."""
+    found = [
+        each.rules for each in versions(tx, RuleKind.JOINT) if isinstance(each.rules, JointRules)
+    ]
+    return next((each for each in reversed(found) if each.effective_from <= day), found[0])
+
+
+def concentration_on(tx: Tx, day: str) -> ConcentrationRules:
+    """The caps on the book's spread in force on a day; before the first, the first."""
+    found = [
+        each.rules
+        for each in versions(tx, RuleKind.CONCENTRATION)
+        if isinstance(each.rules, ConcentrationRules)
     ]
     return next((each for each in reversed(found) if each.effective_from <= day), found[0])
 

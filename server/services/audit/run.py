@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from server.services.audit import (
     agreements,
+    beside,
     cash,
     counted,
     documents,
@@ -75,6 +76,9 @@ CHECKS: dict[str, tuple[str, str, Check]] = {
         "leases stayed within the limit when signed", "leases", lending.leases_within_limits,
     ),
     "draws": ("draws stayed within their leases", "leases", lending.draws_within_leases),
+    "shares": ("partners' parts add up to the books", "line_partners", beside.shares_add_up),
+    "covers": ("covers paid once and no more than their sum", "covers", beside.covers_paid),
+    "rates": ("rates stay in their bands", "line_rates", beside.rates_in_band),
     "tickets": ("stores held what left them", "store_receipts", counted.tickets),
     "papers": ("what is taken back was said", "farm_papers", counted.paperwork),
     "claims": ("subsidy claims add up", "subsidy_claims", counted.claims),
