@@ -45,6 +45,8 @@ class Settings:
         The secret that bureaus share, by which a person is found without a name (mode 0600).
     updates_folder, updates_key_file
         The repository of updates, and the keys that sign what is published (mode 0600).
+    rails_file
+        The rails that pay suppliers and accounts; without it nothing is paid by a rail.
     host, port
         Where the API listens; port 0 takes a free one.
     envelope_bytes_max, evidence_bytes_max, document_bytes_max
@@ -78,6 +80,7 @@ class Settings:
     maps_folder: str = "maps"
     updates_folder: str = "updates"
     updates_key_file: str = "updates.key"
+    rails_file: str = "rails.toml"
     host: str = "127.0.0.1"
     port: int = 0
     envelope_bytes_max: int = 9 * 1024 * 1024
@@ -170,6 +173,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         maps_folder=str(folder / settings.maps_folder),
         updates_folder=str(folder / settings.updates_folder),
         updates_key_file=str(folder / settings.updates_key_file),
+        rails_file=str(folder / settings.rails_file),
     )
 
 

@@ -14,6 +14,7 @@ from server.api.evidence import add_evidence
 from server.api.lists import add_lists
 from server.api.money import add_money
 from server.api.orders import add_orders
+from server.api.payouts import add_payouts
 from server.api.problems import PROBLEM_TYPE
 from server.api.sales import add_sales
 from server.api.sync import add_sync
@@ -45,7 +46,7 @@ def router(centre: Centre) -> APIRouter:
     _add_health(found, centre)
     for add in (
         add_sync, add_evidence, add_blobs, add_updates, add_boxes, add_money, add_orders,
-        add_sales, add_lists, add_book,
+        add_sales, add_lists, add_book, add_payouts,
     ):  # fmt: skip
         add(found, centre)
     return found

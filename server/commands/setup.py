@@ -14,6 +14,8 @@ from server.commands.hands import Hands, centre_of, config_option, hands_of, jso
 from server.config import SettingError, Settings, load_settings, settings_text
 from server.keys import SEED_BYTES, write_key_pair, write_secret
 from server.services.centre import RequestError
+from server.services.courier import carrying
+from server.services.payouts.loading import load_rails
 from server.services.restating import restate_once
 from server.store.engine import open_store
 from server.store.schema import migrate as bring_up
@@ -106,7 +108,7 @@ def migrate(*, config: Path, as_json: bool) -> None:
 @click.option("--port", type=int, help="Overrules the settings; 0 takes a free one.")
 @click.pass_context
 def run(context: click.Context, *, config: Path, port: int | None) -> None:
-    """Serve the API and the console until SIGTERM or Ctrl-C.
+    """Serve the API and the console until SIGTERM or Ctrl-C; pay and tell what is due.
 
     When ready, one JSON line says where: {"url": "http://127.0.0.1:8080"}.
     """
@@ -118,6 +120,7 @@ def run(context: click.Context, *, config: Path, port: int | None) -> None:
             err=True,
         )
     settings = centre.settings
+    rails = load_rails(Path(settings.rails_file))
     listener = _listen(settings.host, settings.port if port is None else port)
     with listener:
         url = f"http://{settings.host}:{listener.getsockname()[1]}"
@@ -133,7 +136,8 @@ def run(context: click.Context, *, config: Path, port: int | None) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             # uvicorn raises the signal again once it has stopped; that is the clean end.
             signal.signal(number, _stopped)
-        _Announcing(options, {"name": settings.name, "url": url}).run(sockets=[listener])
+        with carrying(centre, rails):
+            _Announcing(options, {"name": settings.name, "url": url}).run(sockets=[listener])
 
 
 def _stopped(_number: int, _frame: object) -> None:
