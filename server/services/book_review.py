@@ -13,13 +13,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from server.services.centre import Centre, Work
 from server.services.chunks import read_standing
 from server.services.outlook import learn_heads
 from server.services.reviews import conclude, needs_past, prepare, will_freeze
+from server.services.spreading import day_book, learn_places
 from server.store import book_pages, book_reviews, bulk, people
 from server.store.book_reviews import Part, Run
+from server.store.engine import Tx
 from server.store.lines import Line
 from server.store.people import Actor
 
@@ -49,6 +52,7 @@ def _begin(work: Work, actor: Actor) -> Run:
     known = book_reviews.open_run(work.tx)
     if known is not None:
         return known
+    day_book(work)  # the room under caps is that of the book before the run
     run = Run(work.new_id(), work.at_ms, actor.name, None)
     book_reviews.add(work.tx, run, list(_parts(run.run_id, book_reviews.lines_by_station(work.tx))))
     people.record(work.tx, work.at_ms, actor, REVIEWED, ("book_review", run.run_id))
@@ -77,9 +81,8 @@ def work_through(
     """Review page after page until no part is left that nobody works on."""
     wanted = -1
     while True:
-        done = centre.store.write(
-            lambda tx, first=wanted: _page(centre.work(tx, run.at_ms), run, first, page_lines)
-        )
+        page = partial(_page_of, centre, run, wanted, page_lines)
+        done = centre.store.write(page)
         if done is None:
             break
         wanted = done.part
@@ -99,6 +102,10 @@ def progress(centre: Centre, run: Run) -> Progress:
         counts.update(part.counts)
     done = all(part.is_done for part in parts)
     return Progress(run.run_id, run.at_ms, sum(counts.values()), dict(sorted(counts.items())), done)
+
+
+def _page_of(centre: Centre, run: Run, wanted: int, page_lines: int, tx: Tx) -> Part | None:
+    return _page(centre.work(tx, run.at_ms), run, wanted, page_lines)
 
 
 def _page(work: Work, run: Run, wanted: int, page_lines: int) -> Part | None:
@@ -127,6 +134,7 @@ def _review(work: Work, found: Sequence[Line]) -> Iterator[str]:
     read_standing(work, found)
     herds = book_pages.herds_of(work.tx, found)
     learn_heads(work, herds)
+    learn_places(work, found)
     cases = [prepare(work, line.line_id) for line in found]
     judged = [each for each in cases if each is not None]
     book_pages.learn_past(work.tx, [each.line.line_id for each in judged if needs_past(each)])

@@ -29,6 +29,7 @@ from core.wire.records import Down
 from server.services.centre import Work
 from server.services.downlink import send
 from server.services.pricing import rate_for_lease
+from server.services.spreading import lines_to_open
 from server.services.standing import LineStanding, standing, terms_of, zone_minutes
 from server.store import boxes, destroyed, leases, lines, logs, places, products, registry
 from server.store.leases import SignedLease
@@ -181,17 +182,20 @@ def _renew_onboarding(work: Work, station: str, product: Product) -> None:
             continue
         if fresh and opened < signed.lease.lines_max:
             return
+    lines_max = lines_to_open(work, station, product)
+    if lines_max == 0:
+        return  # the caps on the book's spread leave no room today
     lease = Lease(
         lease_id=work.new_id(),
         kind=LeaseKind.ONBOARDING,
         station=station,
         product_id=product.product_id,
         currency=product.currency,
-        amount_minor=terms.onboarding_lines_max * terms.onboarding_minor_per_line,
+        amount_minor=lines_max * terms.onboarding_minor_per_line,
         signed_at_ms=work.at_ms,
         expires_at_ms=work.at_ms + terms.term_days * MS_PER_DAY,
         per_line_minor=terms.onboarding_minor_per_line,
-        lines_max=terms.onboarding_lines_max,
+        lines_max=lines_max,
     )
     _sign(work, lease, Basis())
 

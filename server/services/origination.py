@@ -34,6 +34,7 @@ from server.services.leasing import issue_for_line
 from server.services.opening import NewLine, open_line, terms_for_record
 from server.services.outlook import usual_stage
 from server.services.pricing import Risk
+from server.services.spreading import place_of_new, room_to_open
 from server.services.standing import zone_minutes
 from server.store import lines, models, people, products, registry, reports
 from server.store.lines import Line
@@ -41,6 +42,7 @@ from server.store.models import RegisteredModel
 from server.store.people import Actor
 from server.store.reports import KeptApplication, KeptConsent
 
+NO_ROOM = "no_room"  # instead of a verdict: the caps on the spread leave none today
 REPAID_FEATURE = "past_seasons_repaid_count"
 
 
@@ -115,7 +117,8 @@ def open_for(
     Raises
     ------
     RequestError
-        If there is no model in use, no dossier, nothing to lend against, or an open line.
+        If there is no model in use, no dossier, nothing to lend against, or an open line, or
+        if the caps on the book's spread leave no room today.
     """
     product = products.newest(work.tx, product_id)
     farmer = registry.farmer(work.tx, farmer_id)
@@ -131,7 +134,15 @@ def open_for(
     given = reports.granted_purposes(work.tx, farmer_id)
     wanted = {each: given[each] for each in product.decision.purposes if each in given}
     consented = _Consented(tuple(sorted(set(wanted.values()))), tuple(sorted(wanted)))
-    return _open(work, _case(work, farmer_id, product_id), consented, actor)
+    case = _case(work, farmer_id, product_id)
+    ending = lines.find(work.tx, instead_of) if instead_of else None
+    room = _room(work, case, ending.limit_minor if ending else 0)
+    if room == 0:
+        raise RequestError(
+            f"expected room under the caps on the book's spread for {product_id}, got none "
+            "today: try again on another day, or see harvestline-server concentration"
+        )
+    return _open(work, case, (consented, room), actor)
 
 
 def _eligible(work: Work, product_id: str) -> list[str]:
@@ -168,13 +179,31 @@ def _open_enrolled(
     work: Work, *, farmer_id: str, product_id: str, purposes: tuple[str, ...], actor: Actor
 ) -> Opened:
     case = _case(work, farmer_id, product_id)
+    room = _room(work, case)
+    if room == 0:
+        return Opened(farmer_id, "", NO_ROOM, "", 0)
     consented = _Consented((_consent(work, case, purposes),), purposes)
-    return _open(work, case, consented, actor)
+    return _open(work, case, (consented, room), actor)
 
 
-def _open(work: Work, case: _Case, consented: _Consented, actor: Actor) -> Opened:
+def _room(work: Work, case: _Case, frees_minor: int = 0) -> int | None:
+    """What the caps on the book's spread leave a new line today; None if nothing bounds it.
+
+    ``frees_minor`` is what the line that it follows will leave.
+    """
+    rests = [each.subject_id for each in case.subjects]
+    placed = place_of_new(work, case.product, case.farmer.farmer_id, rests)
+    found = room_to_open(work, placed)
+    if found is None:
+        return None
+    return floor_to_unit(found.limit_minor + frees_minor, case.product.credit.draw_step_minor)
+
+
+def _open(work: Work, case: _Case, given: tuple[_Consented, int | None], actor: Actor) -> Opened:
+    consented, room = given
     terms = opening_terms(case.product, case.subjects, case.today)
     limit = terms.limit(case.product.credit.rounding_unit_minor)
+    limit = limit if room is None else min(limit, room)
     asked = floor_to_unit(
         min(limit, case.product.decision.authority_minor_max), case.product.credit.draw_step_minor
     )

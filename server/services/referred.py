@@ -14,6 +14,7 @@ from server.services.downlink import send_status
 from server.services.leasing import issue_for_line
 from server.services.opening import NewLine, open_line, terms_for_record
 from server.services.origination import opening_terms
+from server.services.spreading import place_of_new, room_to_open
 from server.services.standing import zone_minutes
 from server.store import lines, products, registry, reports
 from server.store.agreements import Step
@@ -61,6 +62,10 @@ def _offer(work: Work, application_id: str, limit_minor: int, by: Actor) -> Line
     terms = opening_terms(product, subjects, today)
     carried = terms.limit(product.credit.rounding_unit_minor)
     _require_within(limit_minor, {"was asked": asked.asked_minor, "the rule carries": carried})
+    room = room_to_open(work, place_of_new(work, product, asked.farmer_id, asked.subject_ids))
+    if room is not None:
+        most = {f"the cap by {room.dimension.value} leaves today": room.limit_minor}
+        _require_within(limit_minor, most)
     _require_free(work, asked)
     cards = reports.decisions_of(work.tx, application_id)
     new = NewLine(

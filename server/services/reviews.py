@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from core.lending.agreement import AgreementReason
+from core.lending.concentration import Ceiling
 from core.lending.elsewhere import is_unknown
 from core.lending.limit import (
     HerdView,
@@ -38,10 +39,12 @@ from server.services.freezing import frozen_by_people
 from server.services.origination import risk_now
 from server.services.outlook import Outlook, explain, look, read_seen, terms_of
 from server.services.pricing import review_rate
+from server.services.spreading import ceiling_of
 from server.services.standing import LineStanding, standing, zone_minutes
 from server.store import lines, products, registry
 from server.store.lines import Line, LineMovement, Support
 
+SPREAD_TERM = "spread_minor"  # on a movement's record
 MS_PER_HOUR = 3_600_000
 _AGEING = ("age_days",)
 _WITHHELD = {
@@ -154,6 +157,7 @@ def conclude(work: Work, case: Case) -> LineMovement:
     looked_on = case.outlook.looked_on
     earlier = tuple(support for support in line.supported if support.as_of < looked_on)
     past = before.views if before else ()
+    ceiling = ceiling_of(work, line, before)
     told, lost = changed_beside(case.product, past, case.outlook.seen, case.today)
     found = review(
         case.product,
@@ -163,6 +167,7 @@ def conclude(work: Work, case: Case) -> LineMovement:
             season_over=_is_over(case),
             worsened=case.side >= 0 or lost or _has_worsened(work, case),
             raise_waits=_raise_waits(case),
+            ceiling=ceiling,
         ),
         terms,
         case.outlook.age_days,
@@ -172,8 +177,8 @@ def conclude(work: Work, case: Case) -> LineMovement:
     if case.outlook.withheld:
         found = replace(found, reasons=tuple(_for_want_of_consent(each) for each in found.reasons))
     if _same_again(case, found, before):
-        return before or _write(work, case, stands, found, earlier)
-    return _write(work, case, stands, found, earlier)
+        return before or _write(work, case, stands, (found, ceiling), earlier)
+    return _write(work, case, stands, (found, ceiling), earlier)
 
 
 def _for_want_of_consent(reason: Reason) -> Reason:
@@ -256,7 +261,8 @@ def _same_again(case: Case, found: Review, before: LineMovement | None) -> bool:
         return False
     moved = before.movement in (Movement.RAISED, Movement.CUT)
     if moved and found.movement in (before.movement, Movement.HELD):
-        return dict(before.terms) == encode(found.terms or {})
+        rule = {name: v for name, v in before.terms.items() if name != SPREAD_TERM}
+        return rule == encode(found.terms or {})
     supported = tuple(each.limit_minor for each in before.supported)
     return (before.movement, before.limit_minor, before.watch, supported) == (
         found.movement, found.limit_minor, found.watch, found.supported_minor,
@@ -269,9 +275,13 @@ def _ageless(views: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _write(
-    work: Work, case: Case, stands: LineStanding, found: Review, earlier: tuple[Support, ...]
+    work: Work,
+    case: Case,
+    stands: LineStanding,
+    judged: tuple[Review, Ceiling | None],
+    earlier: tuple[Support, ...],
 ) -> LineMovement:
-    line = case.line
+    line, (found, ceiling) = case.line, judged
     amounts = found.supported_minor
     looks = [*(support.as_of for support in earlier), case.outlook.looked_on]
     dates = looks[-len(amounts) or None :]
@@ -287,7 +297,7 @@ def _write(
         limit_minor=found.limit_minor,
         outstanding_minor=stands.outstanding_minor,
         leased_unspent_minor=stands.leased_minor,
-        terms=encode(found.terms) if found.terms else {},
+        terms=_terms_told(found, ceiling),
         views=case.outlook.views,
         reasons=found.reasons,
         evidence_ids=found.evidence_ids,
@@ -299,6 +309,12 @@ def _write(
     _reprice(work, case)
     _apply(work, stands, moved)
     return moved
+
+
+def _terms_told(found: Review, ceiling: Ceiling | None) -> dict[str, int]:
+    """The terms for the record: the rule's, and how high the caps on the spread let it rise."""
+    terms: dict[str, int] = encode(found.terms) if found.terms else {}
+    return terms if ceiling is None else {**terms, SPREAD_TERM: ceiling.limit_minor}
 
 
 def _reprice(work: Work, case: Case) -> None:

@@ -121,6 +121,12 @@ def onboarding_of(tx: Tx, station: str) -> tuple[SignedLease, ...]:
     return tuple(each for each in found if each.closed_at_ms is None)
 
 
+def onboarding_out(tx: Tx) -> tuple[SignedLease, ...]:
+    """Every onboarding lease that was not given back, by id."""
+    found = _equal(tx, kind=LeaseKind.ONBOARDING.value)
+    return tuple(each for each in found if each.closed_at_ms is None)
+
+
 def of_station(tx: Tx, station: str) -> tuple[SignedLease, ...]:
     """Every lease of a station, by id."""
     return _equal(tx, station=station)

@@ -20,7 +20,7 @@ from server.services.centre import Centre
 from server.services.chunks import read_lines
 from server.services.outlook import read_seen
 from server.services.posting import unsquared
-from server.services.reviews import household
+from server.services.reviews import SPREAD_TERM, household
 from server.services.standing import facts_of, suspense_account, zone_minutes
 from server.store import cash, leases, ledger, line_pages, products, registry, suspense
 from server.store.engine import Tx
@@ -233,6 +233,8 @@ def _replayed(
         (bool(differing), "the terms that the rule gives on what was seen", differing),
         (moves and not low <= moved.limit_minor <= high,
          f"a limit of {low} to {high} by its terms", f"{moved.limit_minor}"),
+        (moved.movement is Movement.RAISED and moved.limit_minor > _most(moved),
+         f"at most {_most(moved)}, as the caps on the spread left", f"{moved.limit_minor}"),
     )  # fmt: skip
 
 
@@ -260,6 +262,11 @@ def _differing(recorded: Terms, wanted: Terms) -> str:
     return "; ".join(told)
 
 
+def _most(moved: LineMovement) -> int:
+    """How high the caps on the book's spread let a line rise, by its record."""
+    return moved.terms.get(SPREAD_TERM, moved.limit_minor)
+
+
 def _span(
     product: Product, moved: LineMovement, terms: Terms, supported: Sequence[int]
 ) -> tuple[int, int]:
@@ -274,6 +281,7 @@ def _span(
         return target, target
     # A rise gives what every one of the latest looks supports, held to the product's step.
     terms_say = product.movement
-    if terms_say.raise_looks_min < 2 and terms_say.raise_max_ppm is None:
+    alone = SPREAD_TERM not in moved.terms and terms_say.raise_max_ppm is None
+    if terms_say.raise_looks_min < 2 and alone:
         return target, target
     return min((moved.limit_before_minor, target, *supported)), target
