@@ -183,6 +183,23 @@ def test_openapi_describes_every_endpoint(client: AppClient):
         "/api/v1/repayments",
         "/api/v1/time",
         "/api/v1/updates/{path}",
+        "/api/v1/orders",
+        "/api/v1/orders/{order_id}",
+        "/api/v1/orders/{order_id}/withdrawal",
+        "/api/v1/orders/{order_id}/deliveries",
+        "/api/v1/sales",
+        "/api/v1/sales/{sale_id}",
+        "/api/v1/sales/{sale_id}/receipt",
+        "/api/v1/lines",
+        "/api/v1/lines/{line_id}",
+        "/api/v1/lines/{line_id}/statement",
+        "/api/v1/lines/{line_id}/movements",
+        "/api/v1/draws",
+        "/api/v1/applications",
+        "/api/v1/stations",
+        "/api/v1/partners",
+        "/api/v1/payouts",
+        "/api/v1/payouts/answers/{rail}",
     }
     assert all(each["summary"] for path in ours.values() for each in path.values())
 
