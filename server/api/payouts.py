@@ -15,6 +15,7 @@ from server.api.shapes import bytes_body
 from server.services.centre import Centre
 from server.services.payouts.loading import load_rails
 from server.services.payouts.reading import take_call
+from server.store.engine import NotKnownError
 
 RAIL_CHARS_MAX = 64
 
@@ -38,6 +39,8 @@ def add_payouts(found: APIRouter, centre: Centre) -> None:
         ``finding`` says how it fitted: matched, unmatched, wrong_amount, duplicate or
         contradicts.
         """
+        if rail not in rails:
+            raise NotKnownError(f"expected a rail that is set up here, got {rail!r}")
         body = await read_body(request, centre.settings.document_bytes_max)
         heard = {name.lower(): value for name, value in request.headers.items()}
         taken = await run_in_threadpool(take_call, centre, rails, rail, heard, body)
