@@ -70,10 +70,11 @@ class CoverWord:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What stands beside a line on a day."""
+    """What stands beside a line on a day, and the consents under which it is read."""
 
     covers: tuple[CoverView, ...] = ()
     dues: tuple[DuesView, ...] = ()
+    consent_ids: tuple[str, ...] = ()
 
 
 NOTHING_BESIDE = Beside()
@@ -81,7 +82,10 @@ NOTHING_BESIDE = Beside()
 
 def beside(work: Work, farmer_id: str, product: Product, on: date) -> Beside:
     """What stands beside the lines of a farmer on a day."""
-    return Beside(covers_of(work, farmer_id, product, on), dues_of(work, farmer_id, product, on))
+    covering, owing = covers_of(work, farmer_id, product, on), dues_of(work, farmer_id, product, on)
+    insured = any(each.kind is CoverKind.INSURANCE for each in covering)
+    under = insured_by_consent(work, farmer_id) if insured else ()
+    return Beside(covering, owing, tuple(sorted({*under, *(each.consent_id for each in owing)})))
 
 
 def learn_beside(work: Work, farmer_ids: Sequence[str]) -> None:
@@ -165,7 +169,7 @@ def covers_of(work: Work, farmer_id: str, product: Product, on: date) -> tuple[C
     steps = covers.of_farmer(work.tx, farmer_id) if product.cover is not None else ()
     if not steps:
         return ()
-    consented = insured_by_consent(work, farmer_id)
+    consented = bool(insured_by_consent(work, farmer_id))
     views = [_view(each) for each in by_cover(steps)]
     return tuple(
         replace(view, counted=standing_of(view, on) is CoverStanding.IN_FORCE)
@@ -193,14 +197,14 @@ def _view(steps: Sequence[CoverStep]) -> CoverView:
     )
 
 
-def insured_by_consent(work: Work, farmer_id: str) -> bool:
-    """Whether an insurer may be told of a farmer."""
+def insured_by_consent(work: Work, farmer_id: str) -> tuple[str, ...]:
+    """The consents by which an insurer may be told of a farmer; none if it may not."""
     facts = [
         KnownConsent(kept.consent, kept.writer, kept.at_ms, kept.error_ms)
         for kept in reports.consents_of(work.tx, farmer_id)
     ]
     use = (Purpose.INSURANCE, DataClass.REGISTERED, Recipient.INSURER)
-    return may_use(facts, farmer_id, use).allowed
+    return may_use(facts, farmer_id, use).consent_ids
 
 
 def by_cover(steps: Sequence[CoverStep]) -> list[list[CoverStep]]:

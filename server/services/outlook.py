@@ -99,7 +99,11 @@ class Outlook:
 def look(work: Work, line: Line, product: Product, today: date) -> Outlook:
     """What is known of a line today, and what stands beside it."""
     found = _looked(work, line, product, today)
-    return replace(found, beside=beside(work, line.farmer_id, product, today))
+    stands = beside(work, line.farmer_id, product, today)
+    if stands == NOTHING_BESIDE:
+        return found
+    under = tuple(sorted({*found.consent_ids, *stands.consent_ids}))
+    return replace(found, beside=stands, consent_ids=under)
 
 
 def _looked(work: Work, line: Line, product: Product, today: date) -> Outlook:

@@ -1,0 +1,107 @@
+"""A lender whose product asks a bureau, counts covers, is priced by risk and lent together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from core.lending.product import Product, parse_product
+from core.shape import encode
+from core.wire.records import Consent, ConsentAction
+from server.keys import write_secret
+from server.services import enrolment
+from server.services.bureau.asking import index_of
+from server.services.bureau.extracts import COLUMNS
+from server.store import reports
+from server.store.bureau import BureauRow
+from server.store.people import Actor
+from server.store.reports import KeptConsent
+from tests.support.centre_kit import TESTER, Kit
+
+OFFICER = Actor("asha", "supervisor")
+SECRET = b"7" * 64
+BAND = {
+    "from_on": "2026-01-01",
+    "rate_min_ppm": 100_000,
+    "rate_max_ppm": 200_000,
+    "margin_ppm": 10_000,
+    "change_max_ppm": 30_000,
+    "steps": [
+        {"pd_ppm_max": 60_000, "rate_ppm": 120_000},
+        {"pd_ppm_max": 400_000, "rate_ppm": 180_000},
+    ],
+    "source": "the lender's own",
+}
+COVER = {
+    "insurers": ["agri-re"],
+    "insured_counts": "sum",
+    "insured_minor_per_ha": 2_000_000,
+    "guaranteed_ppm_max": 500_000,
+    "guarantor_minor_max": 5_000_000,
+}
+BUREAU = {"bureaus": ["crb"], "answer_days_max": 60, "required": False}
+LENDERS = ["The Bank", "The Cooperative", "The Fund"]
+
+
+def offer(kit: Kit, **tables: Any) -> Product:
+    """Put the next version of the kit's product in force, with some tables of its own."""
+    table = {**encode(kit.product), "version": kit.product.version + 1, **tables}
+    product = parse_product(table)
+    enrolment.add_product(kit.centre, product, TESTER)
+    kit.product = product
+    return product
+
+
+def consent(kit: Kit, farmer_id: str, *purposes: str, take_back: bool = False) -> str:
+    """A farmer's consent, or its withdrawal, as the centre keeps it."""
+    said = Consent(
+        consent_id=kit.ids.next_id(),
+        farmer_id=farmer_id,
+        action=ConsentAction.WITHDRAW if take_back else ConsentAction.GRANT,
+        purposes=purposes,
+        recipient="lender",
+        shown_sha256="0" * 64,
+        spoken=False,
+        helped=False,
+    )
+    kit.clock.at_ms += 1
+    kept = KeptConsent(said, "st-one", kit.clock.at_ms, 0)
+    kit.centre.write(lambda work: reports.add_consent(work.tx, kept))
+    return said.consent_id
+
+
+def with_secret(kit: Kit, folder: Path) -> Path:
+    """Give the centre the secret that it shares with bureaus."""
+    path = folder / "bureau.key"
+    if not path.exists():
+        write_secret(path, SECRET)
+    kit.centre = replace(
+        kit.centre, settings=replace(kit.centre.settings, bureau_key_file=str(path))
+    )
+    return path
+
+
+def owes(document: str, dues: int, liens: int = 0, **changes: Any) -> BureauRow:
+    """A row of a bureau's extract about who holds an identity document."""
+    row = BureauRow(index_of(bytes.fromhex(SECRET.decode()), document), "KES", dues, liens, 1, 0)
+    return replace(row, **changes)
+
+
+def extract(
+    folder: Path, as_of: str, *rows: BureauRow, manifest: dict[str, Any] | None = None
+) -> Path:
+    """A bureau's folder with an extract in CSV and its manifest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"crb-{as_of}.csv"
+    lines = [",".join(COLUMNS), *(",".join(map(str, asdict(row).values())) for row in rows)]
+    data = ("\n".join(lines) + "\n").encode()
+    (folder / name).write_bytes(data)
+    said = {
+        "bureau": "crb", "as_of": as_of, "file": name, "rows_count": len(rows),
+        "sha256": hashlib.sha256(data).hexdigest(), **(manifest or {}),
+    }  # fmt: skip
+    (folder / f"{name}.manifest.json").write_text(json.dumps(said))
+    return folder
