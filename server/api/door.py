@@ -33,7 +33,9 @@ CALLERS_MAX = 10_000  # remembered by the limit of their rate
 ANSWER_BYTES_MAX = 1024 * 1024
 SERVED = "/api/v1"
 _OTHER_VERSION = re.compile(r"/api/(?!v1(?:/|$))[^/]*")
-_BYTES = re.compile(r"/api/v1/(envelopes|pull|time|evidence|evidence:batch|box-requests|blobs/.*|payouts/answers/.*)")
+_BYTES = re.compile(
+    r"/api/v1/(envelopes|pull|time|evidence|evidence:batch|box-requests|blobs/.*|payouts/answers/.*)"
+)
 _WRITES = ("POST", "PUT", "PATCH")
 
 
