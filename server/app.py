@@ -69,6 +69,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "replace-box": ("server.commands.boxes", "replace_box_", "confirm a station's new box"),
     "repayment": ("server.commands.repayments", "repayment", "repayments that bounced"),
     "replay": ("server.commands.lending", "replay", "decide a card again"),
+    "review-book": ("server.commands.book", "review_book", "review every open line, in bulk"),
     "run": ("server.commands.setup", "run", "serve the API and the console"),
     "roam": ("server.commands.stations", "roam", "let a line be drawn at another station"),
     "station-destroyed": ("server.commands.stations", "station_destroyed", "declare it, by two"),

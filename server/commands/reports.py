@@ -16,6 +16,7 @@ from server.services.reports.catalogue import report as make_report
 from server.services.reports.export import Format, print_to, write
 from server.services.reports.loans import as_of, day_end_ms
 from server.services.reports.portfolio import Group
+from server.services.spreading import place_all
 
 
 @click.command("report")
@@ -61,6 +62,8 @@ def report(
     known = _day(asked_for["known_at"], "--known-at")
     then = as_of(day, day_end_ms(known) if known else now_ms)
     asked = Asked(then, Group(asked_for["by"]), asked_for["account"])
+    if ReportName(name) is ReportName.CONCENTRATION:
+        centre.store.write(place_all)
     with centre.store.reading() as tx:
         found = make_report(tx, ReportName(name), asked)
         if out is None:

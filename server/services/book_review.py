@@ -19,7 +19,7 @@ from server.services.centre import Centre, Work
 from server.services.chunks import read_standing
 from server.services.outlook import learn_heads
 from server.services.reviews import conclude, needs_past, prepare, will_freeze
-from server.services.spreading import day_book, learn_places
+from server.services.spreading import day_book, learn_places, place_all
 from server.store import book_pages, book_reviews, bulk, people
 from server.store.book_reviews import Part, Run
 from server.store.engine import Tx
@@ -47,11 +47,24 @@ def begin(centre: Centre, actor: Actor) -> Run:
     return centre.write(lambda work: _begin(work, actor))
 
 
+def get_run(centre: Centre, run_id: str) -> Run:
+    """The run with that id, to help with it.
+
+    Raises
+    ------
+    NotKnownError
+        If there is none.
+    """
+    with centre.store.reading() as tx:
+        return book_reviews.get(tx, run_id)
+
+
 def _begin(work: Work, actor: Actor) -> Run:
     people.lock_trail(work.tx)  # two that begin at once begin one run
     known = book_reviews.open_run(work.tx)
     if known is not None:
         return known
+    place_all(work.tx)
     day_book(work)  # the room under caps is that of the book before the run
     run = Run(work.new_id(), work.at_ms, actor.name, None)
     book_reviews.add(work.tx, run, list(_parts(run.run_id, book_reviews.lines_by_station(work.tx))))

@@ -20,7 +20,7 @@ from server.services.downlink import send_freeze
 from server.services.freezing import FROZE, FreezeReason
 from server.services.outlook import look
 from server.services.pricing import price_opening
-from server.services.spreading import day_book, place_line
+from server.services.spreading import place_line
 from server.services.standing import zone_minutes
 from server.store import lines, people, products, reports
 from server.store.lines import Line, LineMovement
@@ -62,8 +62,7 @@ def open_line(work: Work, new: NewLine, *, frozen: bool = False) -> Line:
     offered(work, line, Actor(new.station, "station") if new.onboarding_lease_id else work.myself)
     opened = _first_movement(work, line, (product, today), dict(new.terms))
     lines.add_movement(work.tx, opened)
-    if day_book(work) is not None:
-        place_line(work, line)
+    place_line(work, line)
     price_opening(work, line, product, _card_of(work, new.card_id))
     join_partners(work, line, product)
     if frozen:

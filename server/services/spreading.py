@@ -78,26 +78,30 @@ def _keep_day(work: Work, today: str, policy: str) -> Snapshot:
     last = spread.latest(work.tx)
     if last is not None and (last.on_day, last.policy_version) == (today, policy):
         return last  # another was faster
+    place_all(work.tx)
     seq = last.seq + 1 if last else 1
-    snapshot = Snapshot(seq, work.at_ms, today, policy, buckets_at(work, work.at_ms))
+    snapshot = Snapshot(seq, work.at_ms, today, policy, buckets_at(work.tx, work.at_ms))
     spread.add(work.tx, snapshot)
     return snapshot
 
 
 def buckets_now(work: Work) -> tuple[Bucket, ...]:
     """The book by bucket as it stands now, with what stations may open."""
-    return buckets_at(work, work.at_ms + 1)
+    place_all(work.tx)
+    return buckets_at(work.tx, work.at_ms + 1)
 
 
-def buckets_at(work: Work, before_ms: int) -> tuple[Bucket, ...]:
-    """The same without what was opened, or given leave to open, at an instant or later."""
-    _place_all(work)
+def buckets_at(tx: Tx, before_ms: int) -> tuple[Bucket, ...]:
+    """The same without what was opened, or given leave to open, at an instant or later.
+
+    A line of which it was not noted what it counts under stands in buckets without a name.
+    """
     found = {
         (each.currency, each.dimension, each.bucket): each
         for dimension in Dimension
-        for each in spread.sums(work.tx, dimension, before_ms)
+        for each in spread.sums(tx, dimension, before_ms)
     }
-    for placed, amount in _leave_of_stations(work, before_ms):
+    for placed, amount in _leave_of_stations(tx, before_ms):
         for dimension in Dimension:
             key = (placed.currency, dimension, placed.bucket(dimension))
             known = found.get(key, Bucket(*key, 0, 0, 0))
@@ -105,17 +109,17 @@ def buckets_at(work: Work, before_ms: int) -> tuple[Bucket, ...]:
     return tuple(found[key] for key in sorted(found, key=lambda k: (k[0], k[1].value, k[2])))
 
 
-def _leave_of_stations(work: Work, before_ms: int) -> Iterable[tuple[Placed, int]]:
+def _leave_of_stations(tx: Tx, before_ms: int) -> Iterable[tuple[Placed, int]]:
     """What each onboarding lease that was out by then may still open [minor units]."""
-    for signed in leases.onboarding_out(work.tx):
+    for signed in leases.onboarding_out(tx):
         lease = signed.lease
         if lease.signed_at_ms >= before_ms:
             continue
-        opened = len(lines.opened_under(work.tx, lease.lease_id))
+        opened = len(lines.opened_under(tx, lease.lease_id))
         left = max(0, lease.lines_max - opened) * lease.per_line_minor
         if left:
-            product = products.newest(work.tx, lease.product_id)
-            yield place_of_station(work.tx, lease.station, product), left
+            product = products.newest(tx, lease.product_id)
+            yield place_of_station(tx, lease.station, product), left
 
 
 def place_of_station(tx: Tx, station: str, product: Product) -> Placed:
@@ -130,10 +134,10 @@ def crop_of(product: Product) -> str:
     return product.crop or product.kind.value
 
 
-def _place_all(work: Work) -> None:
+def place_all(tx: Tx) -> None:
     """Note of every open line what it counts under."""
-    while missing := spread.unplaced(work.tx, PLACED_AT_ONCE):
-        spread.put_places(work.tx, _places(work.tx, missing))
+    while missing := spread.unplaced(tx, PLACED_AT_ONCE):
+        spread.put_places(tx, _places(tx, missing))
 
 
 def place_line(work: Work, line: Line) -> Placed:

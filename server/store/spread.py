@@ -60,7 +60,15 @@ def hold_openings(tx: Tx) -> None:
 
 def latest(tx: Tx) -> Snapshot | None:
     """The newest book that was kept."""
-    row = tx.find_row(exposure_snapshots, "-seq")
+    return _snapshot(tx.find_row(exposure_snapshots, "-seq"))
+
+
+def on_day(tx: Tx, day: str) -> Snapshot | None:
+    """The last book that was kept of a day."""
+    return _snapshot(tx.find_row(exposure_snapshots, "-seq", on_day=day))
+
+
+def _snapshot(row: Mapping[str, Any] | None) -> Snapshot | None:
     if row is None:
         return None
     buckets = tuple(
@@ -163,7 +171,7 @@ def sums(tx: Tx, dimension: Dimension, before_ms: int) -> tuple[Bucket, ...]:
     What is drawn and leased is as the line's latest movement found it. A line that the
     centre opened at ``before_ms`` or later is not among them: see :func:`opened_since`.
     """
-    bucket = line_buckets.c[dimension.value]
+    bucket = func.coalesce(line_buckets.c[dimension.value], "")
     used = movements.c.outstanding_minor + movements.c.leased_unspent_minor
     over = case((used > lines.c.limit_minor, used - lines.c.limit_minor), else_=0)
     newest = _same(lines, movements, "line_id") & (lines.c.movements_count == movements.c.seq)
@@ -180,7 +188,7 @@ def sums(tx: Tx, dimension: Dimension, before_ms: int) -> tuple[Bucket, ...]:
             func.count().label("lines_count"),
             func.coalesce(func.sum(watched.c.over_minor), 0).label("over_minor"),
         )
-        .join(line_buckets, _same(lines, line_buckets, "line_id"))
+        .outerjoin(line_buckets, _same(lines, line_buckets, "line_id"))
         .outerjoin(watched, watched.c.line_id == lines.c.line_id)
         .where(lines.c.tenant_id == tx.tenant_id, lines.c.is_open)
         .where((lines.c.opened_at_ms < before_ms) | (lines.c.onboarding_lease_id != ""))

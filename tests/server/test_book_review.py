@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import Table, select
 
+from core.timeline import CLOCK_SETTING, DEMO_SETTING, clock_text
+from server.app import main
 from server.config import Settings
 from server.services import book_review
 from server.services.centre import Centre
@@ -22,6 +27,7 @@ from server.store.tables import agreement_steps, audit, movements, outbound_logs
 from server.store.tables import lines as lines_table
 from tests.support.centre_kit import Counter, keys_of
 from tests.support.limit_book import NOW_MS, add_products, fill
+from tests.support.postgres import Postgres
 
 OPERATOR = Actor("operator", "operator")
 WRITTEN = (movements, lines_table, outbound_records, outbound_logs, agreement_steps, audit)
@@ -130,3 +136,42 @@ def test_reviewed_again_on_the_same_evidence_nothing_moves(store: Store):
     found = book_review.work_through(centre, again)
     assert set(found.counts) <= {"unchanged", "waiting"}
     assert written(store) == before
+
+
+def test_two_workers_share_one_book(postgres: Postgres, twin: Store, tmp_path: Path):
+    """Two processes over the stations of one book; every line as if one had gone through it."""
+    alone = fresh(twin, 5, 520)
+    book_review.work_through(alone, book_review.begin(alone, OPERATOR))
+    url = postgres.create("two_workers")
+    store = open_store(url, "lender")
+    migrate(store)
+    fresh(store, 5, 520)
+    clock = tmp_path / "clock"
+    clock.write_text(clock_text(NOW_MS))
+    shell = CliRunner(env={CLOCK_SETTING: str(clock), DEMO_SETTING: "1"})
+    assert shell.invoke(main, ["init", "--out", str(tmp_path / "centre")]).exit_code == 0
+    config = tmp_path / "centre" / "server.toml"
+    text = config.read_text()
+    config.write_text(re.sub(r"(?m)^database_url.*$", f'database_url = "{url}"', text))
+    found = shell.invoke(main, ["review-book", "--config", str(config), "--workers", "2", "--json"])
+    assert found.exit_code == 0, found.output
+    told = json.loads(found.stdout)
+    assert told["is_done"]
+    assert told["lines_count"] == 520 - 6
+    for table in (lines_table, movements):
+        expected, got = rows_of(twin, table), rows_of(store, table)
+        for row in (*expected, *got):
+            row.pop("movement_id", None)
+        assert got == expected, table.name
+    store.close()
+
+
+def test_more_workers_than_writers_are_refused(tmp_path: Path):
+    clock = tmp_path / "clock"
+    clock.write_text(clock_text(NOW_MS))
+    shell = CliRunner(env={CLOCK_SETTING: str(clock), DEMO_SETTING: "1"})
+    assert shell.invoke(main, ["init", "--out", str(tmp_path / "centre")]).exit_code == 0
+    config = tmp_path / "centre" / "server.toml"
+    found = shell.invoke(main, ["review-book", "--config", str(config), "--workers", "2"])
+    assert found.exit_code == 3
+    assert "one worker on SQLite" in found.output

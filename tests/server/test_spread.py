@@ -14,14 +14,17 @@ from core.lending.limit import Movement
 from core.reasons import ReasonCode
 from core.units import civil_day
 from core.wire.evidence import Stage
+from server.console.views.spread import spread_section
 from server.services import enrolment
 from server.services.audit.run import audit
 from server.services.centre import RequestError
 from server.services.evidence import accept_evidence
 from server.services.leasing import issue_for_station
 from server.services.origination import NO_ROOM, open_for, open_lines
-from server.services.spreading import buckets_now, cell_of, day_book
+from server.services.reports.spread import concentration
+from server.services.spreading import buckets_now, cell_of, day_book, place_all
 from server.store import leases, lines, rulebooks, spread
+from server.store.books import AsOf
 from server.store.rulebooks import RuleKind
 from tests.support.centre_kit import (
     SEASON_START,
@@ -198,3 +201,37 @@ def test_no_bucket_rises_above_its_cap_whatever_comes(  # one store: a longer an
     if data.draw(st.booleans()):
         kit.centre.write(lambda work: issue_for_station(work, STATION))
     assert exposed(kit, Dimension.CROP, "maize") <= max(amount, before)
+
+
+def test_the_report_tells_every_bucket_its_cap_and_the_index(kit: Kit):
+    open_known(kit)
+    put_caps(kit, replace(MAIZE, amount_minor=10_000_000))
+    kit.centre.store.write(place_all)
+    then = AsOf(civil_day(kit.clock.at_ms).isoformat(), kit.clock.at_ms)
+    found = [dict(row) for row in kit.read(concentration, then).records()]
+    rows = {(row["by"], row["bucket"]): row for row in found}
+    maize = rows["crop", "maize"]
+    assert (maize["exposure_minor"], maize["cap_minor"], maize["stands"]) == (
+        13_620_000, 10_000_000, "above",
+    )  # fmt: skip
+    assert rows["crop", "livestock"]["stands"] == ""
+    # 13,620,000 of maize and 9,600,000 of leave for herds.
+    assert rows["crop", "all"]["hhi_points"] == 5_149
+    assert rows["village", "all"]["hhi_points"] == 10_000
+    section = spread_section(found)
+    assert ("Crop maize", "2", "KES 136,200", "58.7 %", "KES 100,000, above", "") in (
+        section.table.rows
+    )
+    assert "late-4" in section.picture
+
+
+def test_a_day_that_is_over_is_reported_from_its_book(kit: Kit):
+    open_known(kit)
+    put_caps(kit, MAIZE)
+    kit.centre.write(day_book)
+    first = civil_day(kit.clock.at_ms).isoformat()
+    kit.clock.add_days(40)
+    found = list(kit.read(concentration, AsOf(first, kit.clock.at_ms)).rows)
+    assert ("crop", "maize") in {row[:2] for row in found}
+    with pytest.raises(RequestError, match="whose book was kept"):
+        kit.read(concentration, AsOf("2026-01-01", kit.clock.at_ms))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from markupsafe import Markup
-
 from core.lending.provisioning import PAR_DAYS, bucket_words
 from core.units import PPM, format_money
 from server.console.figures.bars import Bar, BarRow, bars_picture
 from server.console.figures.vintages import Vintage, vintages_picture
+from server.console.views.section import Section, Table
+from server.console.views.spread import spread_section
 from server.services.reports.catalogue import Asked, ReportName, report
 from server.services.reports.loans import as_of
 from server.services.reports.portfolio import ALL, Group
@@ -27,26 +27,6 @@ class Tile:
     name: str
     value: str
     note: str
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The same numbers as a picture's, in words."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A picture with its sentence and its numbers."""
-
-    key: str
-    title: str
-    words: str
-    picture: Markup
-    table: Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +49,13 @@ def read_health(tx: Tx, on: date, now_ms: int) -> Health:
     return Health(
         on=on.isoformat(),
         tiles=tuple(_tiles(par, staged)),
-        sections=(_par(par), _ageing(ageing), _vintages(vintages), _staged(staged)),
+        sections=(
+            _par(par),
+            _ageing(ageing),
+            _vintages(vintages),
+            _staged(staged),
+            spread_section(records(ReportName.CONCENTRATION)),
+        ),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from server.services.reports import accounts, cohorts, portfolio
+from server.services.reports import accounts, cohorts, portfolio, spread
 from server.services.reports.portfolio import Group
 from server.services.reports.table import Report
 from server.store.books import AsOf
@@ -22,6 +22,7 @@ class ReportName(Enum):
     PROVISIONING = "provisioning"
     VINTAGE = "vintage"
     COHORT = "cohort"
+    CONCENTRATION = "concentration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ def report(tx: Tx, name: ReportName, asked: Asked) -> Report:
         return cohorts.vintage(tx, then)
     if name is ReportName.COHORT:
         return cohorts.cohort(tx, then)
+    if name is ReportName.CONCENTRATION:
+        return spread.concentration(tx, then)
     grouped = {
         ReportName.PAR: portfolio.par,
         ReportName.AGEING: portfolio.ageing,
