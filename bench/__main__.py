@@ -41,6 +41,10 @@ BENCHES = (
     "overlap",
     "smoothing",
     "scale",
+    "scorer",
+    "loans",
+    "years",
+    "peers",
 )
 REPEATS = 3
 DAYS = 15  # the lines open on the 13th; newcomers decide two days later

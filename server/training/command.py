@@ -118,7 +118,7 @@ def describe(figures: dict[str, object]) -> str:
         ),
         "",
         f"model  {figures['model']} ({figures['bytes']} bytes, sha256 {figures['sha256']})",
-        f"card   {figures['card']}",
+        f"card   {figures['card']} and {figures['sheet']}",
     ]
     if figures["simulated"]:
         lines.append("       SIMULATED outcomes: not for decisions about people")

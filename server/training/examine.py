@@ -95,13 +95,16 @@ def ranked(
     split: Split, catalogue: Catalogue, additive: Additive, points: PointsTable, seed: int
 ) -> dict[str, list[float]]:
     """The risk that every model gives each held-out loan; stations' own is the last."""
-    features = catalogue.feature
+    features, within = catalogue.feature, catalogue.training.within_season
+    logistic = fit_logistic(split.fit, features, within_season=within)
+    coarse = fit_coarse_scorecard(split.fit, features, within_season=within)
     found = {
-        "logistic regression": fit_logistic(split.fit, features)(split.test),
-        "coarse WoE scorecard": fit_coarse_scorecard(split.fit, features)(split.test),
+        "logistic regression": logistic(split.test),
+        "coarse WoE scorecard": coarse(split.test),
     }
     for name in TREES:
-        found[name] = fit_trees(split.fit, features, seed, name)(split.test)
+        trees = fit_trees(split.fit, features, seed, name, within_season=within)
+        found[name] = trees(split.test)
     found[FLOATS] = [additive.log_odds(loan.values) for loan in split.test]
     found[POINTS] = [-float(score(points, loan.values)) for loan in split.test]
     return found

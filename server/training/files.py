@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.canonical import canonical_bytes, sha256_hex
 from core.shape import encode
-from server.training.card import model_card
+from server.training.card import model_card, model_sheet
 from server.training.catalogue import TrainingTableError, read_catalogue
 from server.training.release import Release
 from server.training.run import train
@@ -29,7 +29,7 @@ def write_model(
     Parameters
     ----------
     out
-        Where the model goes; its card is written beside it as ``.card.html``.
+        Where the model goes; its card is written beside it as ``.card.html`` and ``.card.pdf``.
     simulated
         Where the outcomes come from; None leaves it to the file.
     progress
@@ -51,12 +51,15 @@ def write_model(
         )
     report = train(table, rules, release, simulated=origin, progress=progress)
     data = canonical_bytes(encode(report.model))
-    card = out.with_suffix(".card.html")
+    card, sheet = out.with_suffix(".card.html"), out.with_suffix(".card.pdf")
+    progress("setting the model card")
     _write(out, data)
     _write(card, model_card(report, sha256_hex(data)).encode())
+    _write(sheet, model_sheet(report, sha256_hex(data)))
     return {
         "model": str(out),
         "card": str(card),
+        "sheet": str(sheet),
         "sha256": sha256_hex(data),
         "bytes": len(data),
         "simulated": origin,

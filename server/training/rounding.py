@@ -72,8 +72,14 @@ def integer_table(
         )
         for i, surface in enumerate(model.surfaces)
     )
+    pairs = tuple(pair for pair in pairs if _tells(pair))
     tables = tuple(_table(name, line, added.get(name)) for name, line in lines.items())
     return PointsTable(base, tables, pairs, _UNSCORED, 0, 0)
+
+
+def _tells(pair: PairTable) -> bool:
+    """Whether a two-way table holds more than what rounding left over."""
+    return max(abs(value) for row in pair.points for value in row) > 1
 
 
 def _grid_of(shape: Shape, surfaces: Sequence[Surface], sign: int) -> tuple[int, ...]:

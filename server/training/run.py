@@ -19,6 +19,7 @@ from server.training.rounding import integer_table, points_of
 from server.training.split import Split, season_folds, split_by_season
 from server.training.table import Loan, LoanTable
 
+KNOWN_SHARE_PPM_MIN = 20_000  # of the fitted loans
 PAIRS_GAIN_PPM_MIN = 2_000  # surfaces stay only if they rank unseen seasons better by this
 
 
@@ -30,7 +31,22 @@ def train(
     simulated: bool,
     progress: Callable[[str], None] = lambda _: None,
 ) -> TrainingReport:
-    """Train, round, calibrate and measure.
+    """Train, round, calibrate and measure; the report that a card is made of.
+
+    As :func:`train_ranked`, without the risks.
+    """
+    return train_ranked(table, catalogue, release, simulated=simulated, progress=progress)[0]
+
+
+def train_ranked(
+    table: LoanTable,
+    catalogue: Catalogue,
+    release: Release,
+    *,
+    simulated: bool,
+    progress: Callable[[str], None] = lambda _: None,
+) -> tuple[TrainingReport, dict[str, list[float]]]:
+    """Train, round, calibrate and measure; with the risk that each model gives a loan held out.
 
     Parameters
     ----------
@@ -44,6 +60,7 @@ def train(
     """
     terms = catalogue.training
     split = split_by_season(table, terms)
+    require_known(split.fit, catalogue)
     refuse_leaks(split.fit, catalogue)
     progress("scoring each season by a model that has not seen it")
     log_odds, gain_ppm = _unseen_log_odds(split, catalogue, release.seed)
@@ -58,7 +75,8 @@ def train(
     points = calibrate(points, unseen, outcomes, terms, [loan.weight for loan in split.fit])
     points = with_references(points, split.fit, terms.approve_pd_ppm_max)
     progress("measuring against the challengers")
-    standings = standings_of(ranked(split, catalogue, additive, points, release.seed), split.test)
+    risks = ranked(split, catalogue, additive, points, release.seed)
+    standings = standings_of(risks, split.test)
     summary = _summary(table, split, standings[-1], simulated=simulated)
     model = Model(
         name=terms.name,
@@ -72,7 +90,30 @@ def train(
     _require_small(model)
     progress("examining it season by season and group by group")
     report = examine(model, split, unseen, standings, catalogue)
-    return replace(report, pairs_gain_ppm=gain_ppm, unused_columns=table.unused_columns)
+    report = replace(report, pairs_gain_ppm=gain_ppm, unused_columns=table.unused_columns)
+    return report, risks
+
+
+def require_known(loans: Sequence[Loan], catalogue: Catalogue) -> None:
+    """Refuse a column that hardly any fitted loan has: nothing can be learnt of it.
+
+    Raises
+    ------
+    TrainingTableError
+        With the columns.
+    """
+    thin = [f"{name} ({count} loans)" for name, count in thinly_known(loans, catalogue).items()]
+    if thin:
+        raise TrainingTableError(
+            f"expected columns that at least {KNOWN_SHARE_PPM_MIN / PPM:.0%} of the fitted loans "
+            f"have, got {', '.join(thin)}: it was not collected in those seasons; take it out"
+        )
+
+
+def thinly_known(loans: Sequence[Loan], catalogue: Catalogue) -> dict[str, int]:
+    """The features that too few of the loans have, with how many do."""
+    counts = {name: sum(name in loan.values for loan in loans) for name in catalogue.names}
+    return {n: c for n, c in counts.items() if c * PPM < KNOWN_SHARE_PPM_MIN * len(loans)}
 
 
 def refuse_leaks(loans: Sequence[Loan], catalogue: Catalogue) -> None:

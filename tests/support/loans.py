@@ -14,7 +14,8 @@ def write_loans(path: Path, rows_per_season: int = 500, seed: int = 7, note: str
 
     A default grows more likely with late days, debts, need, stress and dry weather,
     and with stress most where little was repaid before. Some telemetry and imagery
-    cells are empty.
+    cells are empty. Sex, age and village have no part in it; some people did not consent
+    to have theirs examined.
     """
     rng = np.random.default_rng(seed)
     n = rows_per_season * len(SEASONS)
@@ -55,6 +56,7 @@ def write_loans(path: Path, rows_per_season: int = 500, seed: int = 7, note: str
             "" if gone else cell
             for cell, gone in zip(cells[name], rng.random(n) < share, strict=True)
         ]
+    cells |= _who_they_are(rng, n)
     names = list(cells)
     rows = [
         ",".join([SEASONS[season[i]], str(int(defaulted[i])), *(cells[name][i] for name in names)])
@@ -66,3 +68,18 @@ def write_loans(path: Path, rows_per_season: int = 500, seed: int = 7, note: str
         encoding="utf-8",
     )
     return path
+
+
+def _who_they_are(rng: np.random.Generator, n: int) -> dict[str, list[str]]:
+    """The audit columns, drawn after all else; empty for whoever did not consent."""
+    villages = np.array(["Chemba", "Dodoma", "Kondoa"])
+    drawn = {
+        "sex": np.where(rng.random(n) < 0.45, "woman", "man"),
+        "age_years": rng.integers(19, 78, n).astype(str),
+        "village": villages[rng.integers(0, len(villages), n)],
+    }
+    silent = rng.random(n) < 0.1
+    return {
+        name: ["" if gone else str(cell) for cell, gone in zip(values, silent, strict=True)]
+        for name, values in drawn.items()
+    }
