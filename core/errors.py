@@ -134,6 +134,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-SRV-019": CatalogueEntry("too many requests", 429, EXIT_UNAVAILABLE),
     "HL-SRV-020": CatalogueEntry("version of the interface is not served", 404, EXIT_BAD_INPUT),
     "HL-SRV-021": CatalogueEntry("payout rail cannot be used", 503, EXIT_UNAVAILABLE),
+    "HL-SRV-022": CatalogueEntry("training with other lenders cannot go on", 409, EXIT_REFUSED),
     # sim: devices in a box
     "HL-SIM-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
     "HL-SIM-002": CatalogueEntry("replay file cannot be used", 422, EXIT_BAD_INPUT),
