@@ -92,6 +92,7 @@ class ReasonCode(Enum):
     DRAW_LEFT = "draw_left"
     DRAW_CASH_SHORT = "draw_cash_short"
     DRAW_NO_CASHIER = "draw_no_cashier"
+    ORDER_OVER = "order_over"
     # An agreement could not be ended.
     LEAVE_TOO_LATE = "leave_too_late"
 
@@ -143,8 +144,8 @@ SENTENCES: Mapping[ReasonCode, str] = {
         "drawn keeps its price."
     ),
     ReasonCode.RATE_ABOVE_CAP: (
-        "A higher price would be above the highest that is allowed, so it stays at {percent}% a "
-        "year."
+        "A higher price would be {over}% above the highest that is allowed, so it stays at "
+        "{percent}% a year."
     ),
     ReasonCode.RATE_STEP: (
         "Your price moves a step at a time: new money costs {percent}% a year. What you have "

@@ -82,9 +82,11 @@ def review_rate(work: Work, line: Line, product: Product, risk: Risk) -> LineRat
     over = above_cap_ppm(product, line, found.rate_ppm, today)
     if found.rate_ppm > before.rated.rate_ppm and over > 0:
         found = Rated(before.rated.rate_ppm, before.rated.step, RateReason.ABOVE_CAP)
-    if (found.rate_ppm, found.step) == (before.rated.rate_ppm, before.rated.step):
+    moved = (found.rate_ppm, found.step) != (before.rated.rate_ppm, before.rated.step)
+    stopped = found.reason is RateReason.ABOVE_CAP and before.rated.reason is not found.reason
+    if not moved and not stopped:
         return before
-    return _keep(work, line, product, (found, risk))
+    return _keep(work, line, product, (found, risk), over)
 
 
 def above_cap_ppm(product: Product, line: Line, rate_ppm: int, on: date) -> int:
@@ -114,8 +116,13 @@ def told_rate(work: Work, line_id: str, since_ms: int) -> tuple[Reason, ...]:
     return found.reasons if found is not None and found.at_ms >= since_ms else ()
 
 
-def _keep(work: Work, line: Line, product: Product, told: tuple[Rated, Risk]) -> LineRate:
+def _keep(
+    work: Work, line: Line, product: Product, told: tuple[Rated, Risk], over_ppm: int = 0
+) -> LineRate:
     rated, risk = told
+    words = {"percent": _percent(rated.rate_ppm)}
+    if rated.reason is RateReason.ABOVE_CAP:
+        words["over"] = _percent(over_ppm)
     before = line_rates.last(work.tx, line.line_id)
     kept = LineRate(
         line_id=line.line_id,
@@ -125,7 +132,7 @@ def _keep(work: Work, line: Line, product: Product, told: tuple[Rated, Risk]) ->
         effective_on=work.today(zone_minutes(work.tx, line.farmer_id)).isoformat(),
         as_of=risk.as_of,
         source=risk.source,
-        reasons=(Reason(_TOLD[rated.reason], {"percent": _percent(rated.rate_ppm)}),),
+        reasons=(Reason(_TOLD[rated.reason], words),),
         policy_version=product.policy_version(),
         at_ms=work.at_ms,
     )
