@@ -10,6 +10,9 @@ from typing import Any
 
 from core.lending.payout import PayeeKind
 from core.lending.product import Product
+from core.shape import encode
+from server.config import Settings, settings_text
+from server.keys import write_key_pair, write_secret
 from server.services import enrolment
 from server.services.hooks.signature import secret_text, signed_headers
 from server.services.origination import open_lines
@@ -20,7 +23,7 @@ from server.services.payouts.rails import Rails
 from server.store import lines, payouts
 from server.store.lines import Line
 from server.store.payouts import Payout
-from server.store.people import Actor
+from server.store.people import Actor, Role
 from tests.support.centre_kit import ENROLLED, TESTER, Kit, product_of
 from tests.support.kiosk_kit import deliver, draw, leases_at_station
 from tests.support.web_receiver import Answer, Posted
@@ -31,6 +34,7 @@ SECRET = b"r" * 32
 AGROVET = Account("Migori Agrovet Ltd", Scheme.ACCOUNT, "01002003004", "KCBLKENX")
 FARMER_B = Account("Name B", Scheme.PHONE, "+254700000002")
 AMOUNT = 500_000
+PASSWORD = "a long enough password"
 
 RAILS = """
 [[rails]]
@@ -150,3 +154,27 @@ def said_body(instruction: str, status: str, amount_minor: int = AMOUNT, **chang
         "reason": "",
     }
     return json.dumps({**said, **changes}).encode()
+
+
+def settings_file(kit: Kit, database_url: str, folder: Path) -> Path:
+    """A settings file for commands on the kit's own database, with two officers."""
+    own = kit.centre.settings
+    write_key_pair(folder / "centre.key", own.name, bytes([1]) * 32, bytes([101]) * 32)
+    secret = folder / "session.secret"
+    if not secret.exists():
+        write_secret(secret, b"5" * 64)
+    path = folder / "server.toml"
+    settings = Settings(name=own.name, tenant_id=own.tenant_id, database_url=database_url,
+                        key_file="centre.key", session_secret_file=secret.name)  # fmt: skip
+    path.write_text(settings_text(settings), encoding="utf-8")
+    (folder / "password").write_text(PASSWORD, encoding="utf-8")
+    for officer in (GRACE, HENRY):
+        enrolment.add_user(kit.centre, officer.name, PASSWORD, Role.SUPERVISOR, TESTER)
+    return path
+
+
+def account_file(path: Path, account: Account) -> Path:
+    """An account as an officer types it."""
+    rows = [f'{name} = "{value}"' for name, value in encode(account).items()]
+    path.write_text("\n".join(rows), encoding="utf-8")
+    return path
