@@ -38,6 +38,7 @@ _EPHEMERAL_BYTES = 32
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
 _SEAL_DOMAIN = b"harvestline/seal/v1\0"
+_PAIR_DOMAIN = b"harvestline/pair/v1\0"
 
 
 class KeyFileError(HarvestlineError):
@@ -80,6 +81,19 @@ class KeyPair:
             return AESGCM(key).decrypt(nonce, sealed, context)
         except (InvalidTag, ValueError) as error:
             raise SignatureError(f"sealed text is altered or not for {self.name}") from error
+
+    def pair_secret(self, seal_key: str, context: bytes) -> bytes:
+        """32 bytes that only this node and the holder of a sealing key know, bound to a context.
+
+        Raises
+        ------
+        KeyFileError
+            If the key is none that anything can be sealed to.
+        """
+        public = X25519PublicKey.from_public_bytes(seal_key_bytes(seal_key))
+        info = _PAIR_DOMAIN + context
+        shared = self._seal.exchange(public)
+        return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(shared)
 
     def identity(self) -> Identity:
         """The public half."""
