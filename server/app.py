@@ -44,6 +44,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "enroll-satellite": ("server.commands.village", "enroll_satellite", "register a satellite key"),
     "enroll-station": ("server.commands.village", "enroll_station", "enrol a base station"),
     "export-down": ("server.commands.carrying", "export_down", "write what a station lacks"),
+    "farmer": ("server.commands.farmer", "farmer", "a farmer's consents, looks, own copy"),
     "forecast": ("server.commands.weather", "forecast", "send a rain forecast to a station"),
     "hook": ("server.commands.hooks", "hook", "signed news to suppliers and buyers"),
     "import": ("server.commands.village", "import_village", "register a village from its files"),

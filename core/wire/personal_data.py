@@ -50,6 +50,7 @@ class Purpose(Enum):
     SALE = "sale"
     MODEL_TRAINING = "model_training"
     RESEARCH = "research"
+    FAIRNESS_AUDIT = "fairness_audit"
 
 
 class Recipient(Enum):
@@ -202,6 +203,14 @@ USES: tuple[Use, ...] = (
     Use(
         "research", _P.RESEARCH, _LEARNT, (_R.RESEARCH,), Basis.CONSENT,
         "the records are left out",
+    ),
+    Use(
+        "fairness_audit",
+        _P.FAIRNESS_AUDIT,
+        (_D.IDENTITY,),
+        (_R.TRAINING,),
+        Basis.CONSENT,
+        "the person stands in no group when a model is examined for fairness",
     ),
 )  # fmt: skip
 

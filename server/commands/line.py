@@ -15,13 +15,16 @@ from core.lending.account import Amounts
 from core.lending.relief import LossSeen, LossSource
 from core.shape import encode
 from core.units import PPM, civil_date, civil_day, format_money
+from core.wire.personal_data import DataClass, Purpose
 from server.commands.hands import OPERATOR, centre_of, config_option, json_option, show
 from server.services.centre import MS_PER_MINUTE, Centre, RequestError
+from server.services.consents.looks import COMMAND, Look, note
 from server.services.relief import grant_relief
 from server.services.standing import zone_minutes
 from server.services.statements import Statement, statement
 from server.store import lines
 
+_LOOK = Look(OPERATOR, Purpose.SERVICING, (DataClass.MONEY,), COMMAND, "line statement")
 FORMS = ("text", "json", "csv")
 HEADINGS = (
     "on", "recorded_on", "what", "amount_minor", "penalty_minor", "fee_minor", "interest_minor",
@@ -67,6 +70,8 @@ def statement_(  # the command's own options
 def _statement(centre: Centre, line_id: str, on_text: str, known_text: str) -> Statement:
     with centre.store.reading() as tx:
         kept = lines.get(tx, line_id)
+    note(centre, _LOOK, kept.farmer_id)
+    with centre.store.reading() as tx:
         offset_ms = zone_minutes(tx, kept.farmer_id) * MS_PER_MINUTE
         today = civil_day(centre.now_ms(), offset_ms)
         on, known = (_day(text, today) for text in (on_text, known_text))

@@ -17,9 +17,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from core.units import civil_day
+from core.wire.personal_data import DataClass, Purpose
 from server.console import render
 from server.console.session import SESSION_COOKIE, Seals, Session, Throttle, fingerprint
 from server.services.centre import MS_PER_MINUTE, Centre, LoginRequiredError, RoleError
+from server.services.consents.looks import CONSOLE, Look, note, note_list
 from server.store import people, registry
 from server.store.engine import Tx
 from server.store.people import Actor, Role
@@ -91,6 +93,16 @@ class Desk:
             allowed = " or ".join(role.value for role in roles)
             raise RoleError(f"expected the role {allowed} for this, got {visitor.role.value}")
         return visitor
+
+    def saw(
+        self, visitor: Visitor, shown: str, classes: tuple[DataClass, ...], *farmer_ids: str
+    ) -> None:
+        """Write down whose data a page shows; of a list of people once a day for each."""
+        look = Look(visitor.actor, Purpose.SERVICING, classes, CONSOLE, shown)
+        if len(farmer_ids) == 1:
+            note(self.centre, look, farmer_ids[0])
+        else:
+            note_list(self.centre, look, farmer_ids)
 
     def today(self, tx: Tx) -> date:
         """The civil date in the zone of the first site, or in UTC."""

@@ -7,6 +7,7 @@ from core.wire.envelope import PULL, LogClass, LogName, Pull, pack
 from server.keys import Seals
 from server.services.boxes import answer_replaced
 from server.services.centre import Centre, Work
+from server.services.consents.looks import tell_station
 from server.services.leasing import issue_for_station
 from server.services.posting import close_if_over
 from server.services.reviews import review_waiting
@@ -99,4 +100,5 @@ def _sweep(work: Work, station: Station) -> None:
     for line_id in lines.of_station(work.tx, station.name):
         close_if_over(work, line_id)
     issue_for_station(work, station.name)
+    tell_station(work, station.name)
     registry.station_swept(work.tx, station.name, day)

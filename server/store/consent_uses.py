@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import select
+
 from core.shape import encode
 from server.store.engine import Tx
 from server.store.rows import from_json, json_text, read_as
@@ -60,9 +62,17 @@ def uses_of(tx: Tx, farmer_id: str) -> tuple[DataUse, ...]:
     return tuple(_use(row) for row in rows)
 
 
-def add_access(tx: Tx, access: KeptAccess) -> None:
-    """Write a look down."""
-    tx.insert(accesses, **{**encode(access), "classes": json_text(access.classes)})
+def add_accesses(tx: Tx, found: Iterable[KeptAccess]) -> None:
+    """Write looks down, but for those that are known."""
+    rows = [{**encode(each), "classes": json_text(each.classes)} for each in found]
+    tx.insert_many_new(accesses, rows)
+
+
+def looked_at_since(tx: Tx, since_ms: int) -> tuple[str, ...]:
+    """Whose data was looked at since an instant, in order."""
+    where = (accesses.c.tenant_id == tx.tenant_id, accesses.c.at_ms >= since_ms)
+    question = select(accesses.c.farmer_id).where(*where).distinct()
+    return tuple(row["farmer_id"] for row in tx.rows(question.order_by(accesses.c.farmer_id)))
 
 
 def accesses_of(tx: Tx, farmer_id: str) -> tuple[KeptAccess, ...]:

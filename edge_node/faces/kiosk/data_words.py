@@ -17,6 +17,7 @@ PURPOSES: Mapping[str, str] = {
     "insurance": "An insurer may see my plots and my name, to cover my harvest.",
     "model_training": "My records may help the machine to learn, without my name.",
     "research": "My records may be used for research, without my name.",
+    "fairness_audit": "It may be examined whether the machine treats people like me fairly.",
 }
 # What happens without it, in the farmer's words; the catalogue has it in the lender's.
 WITHOUT: Mapping[str, str] = {
@@ -31,6 +32,7 @@ WITHOUT: Mapping[str, str] = {
     "insurance": "Without this there is no cover.",
     "model_training": "Without this nothing changes for you.",
     "research": "Without this nothing changes for you.",
+    "fairness_audit": "Without this nothing changes for you.",
 }
 # What rests on the agreement or the law, and is told, not asked.
 UNASKED: Mapping[str, str] = {

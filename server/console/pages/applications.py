@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from core.units import PPM
+from core.wire.personal_data import DataClass
 from server.console.desk import READERS, Desk
 from server.console.figures.limit import points_bar
 from server.console.views.application import (
@@ -19,6 +20,10 @@ from server.console.views.application import (
 )
 from server.store.reports import Replay
 
+_SHOWN = (
+    *(DataClass.IDENTITY, DataClass.REGISTERED, DataClass.MONEY, DataClass.DECISIONS),
+    *(DataClass.TELEMETRY, DataClass.IMAGERY),
+)
 VERDICTS = ("approve", "refer", "decline")
 REPLAY_WORDS = {
     Replay.SAME: "The signature holds, and the same inputs gave the same outcome, byte for byte.",
@@ -49,6 +54,8 @@ def routes(desk: Desk) -> list[Route]:
             for row in every
             if wanted not in VERDICTS or (row.decision and row.decision.verdict == wanted)
         ]
+        seen = [row.kept.application.farmer_id for row in shown]
+        desk.saw(visitor, "applications", (DataClass.IDENTITY, DataClass.DECISIONS), *seen, "")
         context = {"rows": shown, "counts": counts, "wanted": wanted if wanted in VERDICTS else ""}
         return desk.page(request, "applications.html", context, visitor)
 
@@ -57,6 +64,7 @@ def routes(desk: Desk) -> list[Route]:
         application_id = request.path_params["application_id"]
         with desk.centre.store.reading() as tx:
             shown = read_application(tx, application_id, desk.centre.keys)
+        desk.saw(visitor, "application", _SHOWN, shown.farmer.farmer_id if shown.farmer else "")
         return desk.page(request, "application.html", _context(shown), visitor)
 
     async def replay(request: Request) -> Response:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from core.wire.personal_data import DataClass
 from server.console.desk import Desk
 from server.console.figures.curve import curve_picture, estimate_picture, season_span
 from server.console.render import PREFIX
@@ -19,6 +20,7 @@ from server.services.blobs import get_blob, picture_headers
 from server.services.maps import DistrictMap, map_path, maps_in
 from server.store import lines
 
+_SHOWN = (DataClass.IDENTITY, DataClass.REGISTERED, DataClass.MONEY, DataClass.IMAGERY)
 MOVEMENT_LEGEND = (
     ("raised", "Raised"),
     ("held", "Held, or just opened"),
@@ -92,6 +94,7 @@ def _plot(desk: Desk) -> Callable[[Request], Response]:
             rests = [row for row in read_rows(tx, desk.today(tx)) if row.line_id in resting]
             today = desk.today(tx)
             pictures = read_pictures(tx, story.subject.name, story.shown)
+        desk.saw(visitor, "plot", _SHOWN, story.farmer.farmer_id if story.farmer else "")
         curve = strip = None
         if story.shown is not None:
             curve = curve_picture(story.shown, story.stages, story.sentence)

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from core.units import format_money
+from core.wire.personal_data import DataClass
 from server.console.desk import Desk
 from server.console.figures.canvas import long_day
 from server.console.figures.limit import limit_picture, meter
@@ -33,6 +34,11 @@ WORDS = {
     FreezeReason.CLEARED: "Looked into and cleared",
 }
 
+_SHOWN = (
+    *(DataClass.IDENTITY, DataClass.REGISTERED, DataClass.MONEY, DataClass.DECISIONS),
+    DataClass.IMAGERY,
+)
+
 
 def routes(desk: Desk) -> list[Route]:
     """The address of each line."""
@@ -43,6 +49,7 @@ def routes(desk: Desk) -> list[Route]:
         with desk.centre.store.reading() as tx:
             shown = read_line(tx, line_id, desk.today(tx), desk.centre.now_ms())
             flags = read_flags(tx, [each.subject_id for each in shown.subjects])
+        desk.saw(visitor, "line", _SHOWN, shown.line.farmer_id)
         context = {
             "shown": shown,
             "flags": flags,

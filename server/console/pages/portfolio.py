@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from core.wire.evidence import Stage
+from core.wire.personal_data import DataClass
 from server.console.desk import Desk
 from server.console.figures.limit import split_bar
 from server.console.render import PREFIX
@@ -23,6 +24,8 @@ def routes(desk: Desk) -> list[Route]:
         query = read_query(request.query_params)
         with desk.centre.store.reading() as tx:
             book = read_book(tx, query, desk.today(tx))
+        seen = [row.farmer_id for row in book.rows]
+        desk.saw(visitor, "portfolio", (DataClass.IDENTITY, DataClass.MONEY), *seen, "")
         context = {
             "book": book,
             "bars": {

@@ -119,7 +119,7 @@ def used_in_the_meantime(work: Work, withdrawal: KeptConsent) -> tuple[UsedSince
     return tuple(
         each
         for each in sorted(found, key=lambda each: (each.at_ms, each.kind, each.object_id))
-        if since_ms <= each.at_ms < until_ms and set(each.consent_ids) & ended
+        if since_ms <= each.at_ms <= until_ms and set(each.consent_ids) & ended
     )
 
 
