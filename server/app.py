@@ -85,6 +85,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 }
 # Commands of other layers that are given the clock.
 CLOCKED: dict[str, tuple[str, str, str]] = {
+    "recalibrate": (
+        "server.training.restating",
+        "recalibrate_command",
+        "restate a model's probabilities",
+    ),
     "train": ("server.training.command", "train_command", "train a compact model from past loans"),
 }
 

@@ -86,7 +86,7 @@ def train_command(now_ms: Callable[[], int]) -> click.Command:
         """
         from server.training.files import write_model  # noqa: PLC0415 - loads the science stack
 
-        release = Release(version, _starts_ms(valid_from, now_ms()), valid_days, seed)
+        release = Release(version, starts_ms(valid_from, now_ms()), valid_days, seed)
         say = (lambda _: None) if as_json else (lambda step: click.echo(f"{step} …", err=True))
         figures = write_model(loans, catalogue, out, release, simulated=simulated, progress=say)
         click.echo(json.dumps(figures, indent=2) if as_json else describe(figures))
@@ -96,7 +96,7 @@ def train_command(now_ms: Callable[[], int]) -> click.Command:
     return click.command("train")(command)
 
 
-def _starts_ms(valid_from: datetime | None, now_ms: int) -> int:
+def starts_ms(valid_from: datetime | None, now_ms: int) -> int:
     """The beginning of the named day, or of today [ms UTC]."""
     if valid_from is None:
         return now_ms // MS_PER_DAY * MS_PER_DAY

@@ -6,10 +6,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from core.canonical import canonical_bytes, sha256_hex
-from core.shape import encode
+from core.canonical import canonical_bytes, parse_canonical, sha256_hex
+from core.errors import CanonicalError, ShapeError
+from core.shape import decode, encode
+from core.wire.modelfile import MODEL_BYTES_MAX, Model
 from server.training.card import model_card, model_sheet
 from server.training.catalogue import TrainingTableError, read_catalogue
+from server.training.cutoffs import promised
+from server.training.recalibrate import moved, promise, recalibrated
 from server.training.release import Release
 from server.training.run import train
 from server.training.table import read_table
@@ -72,6 +76,57 @@ def write_model(
         "two_way_tables": len(report.model.table.pairs),
         "unused_columns": list(report.unused_columns),
     }
+
+
+def write_restated(
+    paths: tuple[Path, Path, Path, Path],
+    release: Release,
+    *,
+    from_season: str = "",
+    level_ppm: int | None = None,
+) -> dict[str, object]:
+    """Restate a model's probabilities from files to a file; the figures that are printed.
+
+    Parameters
+    ----------
+    paths
+        The model, the recent loans, the catalogue, and where the restated model goes.
+    from_season
+        Loans of seasons before it are left out.
+    level_ppm
+        The expected default rate to move to; None reads new steps off the loans.
+
+    Raises
+    ------
+    TrainingTableError
+        If a file cannot be used, or the loans are too few.
+    """
+    model_file, loans_file, catalogue, out = paths
+    rules = read_catalogue(catalogue)
+    table = read_table(loans_file, rules)
+    loans = [loan for loan in table.loans if loan.season >= from_season]
+    model = _read_model(model_file)
+    if level_ppm is None:
+        restated = recalibrated(model, loans, rules.training, release, table.sha256)
+    else:
+        restated = moved(model, loans, level_ppm, rules.training, release)
+    data = canonical_bytes(encode(restated))
+    _write(out, data)
+    return {
+        "model": str(out),
+        "sha256": sha256_hex(data),
+        "before": encode(promise(promised(model.table, loans), loans)),
+        "after": encode(promise(promised(restated.table, loans), loans)),
+    }
+
+
+def _read_model(path: Path) -> Model:
+    try:
+        return decode(Model, parse_canonical(path.read_bytes(), MODEL_BYTES_MAX))
+    except (OSError, CanonicalError, ShapeError) as error:
+        raise TrainingTableError(
+            f"expected a model in canonical JSON at {path}: {error}"
+        ) from error
 
 
 def _write(path: Path, content: bytes) -> None:
