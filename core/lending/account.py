@@ -18,7 +18,7 @@ from core.lending.accrual import Meter
 from core.lending.facts import Fact, FactKind, standing_facts
 from core.lending.ledger import EntryKind
 from core.lending.schedule import Due, capitalising_days
-from core.lending.terms import Part, RepaymentTerms
+from core.lending.terms import Part, RepaymentTerms, Restructured
 from core.lending.tranches import Tranches
 
 
@@ -179,6 +179,7 @@ def _replayed(
     for fact in counted:
         by_day.setdefault(fact.on, []).append(fact)
     events = {*by_day, *replay.penalised, *replay.capitalising, *(due.on for due in dues), *looks}
+    events |= set(replay.anew)
     for day in sorted(each for each in events if each <= on):
         replay.run_to(day)
         if day in looks:
@@ -204,7 +205,13 @@ def split_by(waterfall: Sequence[Part], owed: Amounts, paid_minor: int) -> tuple
 
 def _capitalising(terms: RepaymentTerms, facts: Sequence[Fact]) -> frozenset[date]:
     drawn = [fact.on for fact in facts if fact.kind is FactKind.DRAWDOWN]
-    return capitalising_days(terms, min(drawn)) if drawn else frozenset()
+    if not drawn:
+        return frozenset()
+    if not terms.restructured:
+        return capitalising_days(terms, min(drawn))
+    anew = date.fromisoformat(terms.restructured[-1].on)
+    before = _capitalising(terms.before_last(), facts)
+    return frozenset(day for day in before if day <= anew) | capitalising_days(terms, anew)
 
 
 class _Replay:
@@ -214,14 +221,14 @@ class _Replay:
         self, terms: RepaymentTerms, dues: Sequence[Due], capitalising: frozenset[date]
     ) -> None:
         self.terms, self.dues, self.capitalising = terms, sorted(dues, key=_on), capitalising
+        self.anew = {date.fromisoformat(each.on): each for each in terms.restructured}
+        self.rate_ppm, self.planned_on = terms.first().rate_ppm, date.min
+        self.settled_before_minor = 0  # by plans that count no more
         self.interest = Meter(1, terms.day_count)  # of principal times its own rate
         self.tranches = Tranches()
         self.penalty = Meter(terms.arrears.penalty_rate_ppm, terms.day_count)
         self.rebate = Meter(terms.rebate.rate_ppm, terms.day_count)
-        grace = timedelta(days=terms.arrears.grace_days)
-        self.penalised = {due.on + grace: 0 for due in self.dues}
-        for due in self.dues:
-            self.penalised[due.on + grace] += due.principal_minor
+        self.penalised = self._penalised()
         self.fee_minor = self.principal_minor = self.surplus_minor = 0
         self.capitalised_minor = 0
         self.asked_principal_minor = self.repaid_principal_minor = 0
@@ -230,6 +237,14 @@ class _Replay:
         self.splits: list[Split] = []
         self.steps: list[Step] = []
         self.stepped = {EntryKind.INTEREST: 0, EntryKind.PENALTY: 0}
+
+    def _penalised(self) -> dict[date, int]:
+        """Principal by the day from which it is late enough to bear a penalty."""
+        grace, found = timedelta(days=self.terms.arrears.grace_days), dict[date, int]()
+        for due in self.dues:
+            if due.on > self.planned_on:
+                found[due.on + grace] = found.get(due.on + grace, 0) + due.principal_minor
+        return found
 
     def run_to(self, day: date) -> None:
         """Let interest and penalty run up to and not including a day."""
@@ -253,7 +268,7 @@ class _Replay:
             self._repay(fact)
 
     def _rate_of(self, fact: Fact) -> int:
-        return self.terms.rate_ppm if fact.rate_ppm is None else fact.rate_ppm
+        return self.rate_ppm if fact.rate_ppm is None else fact.rate_ppm
 
     def step(self, day: date) -> None:
         """Write down what ran since the step before."""
@@ -290,13 +305,26 @@ class _Replay:
         self.asked_principal_minor += self.penalised.get(day, 0)
         if self.late(day)[0]:
             self.is_prompt = False
-        if day in self.capitalising and (grown := self.interest.owed_minor):
+        anew = self.anew.get(day)
+        capitalises = day in self.capitalising or (anew is not None and anew.capitalises)
+        if capitalises and (grown := self.interest.owed_minor):
             self.step(day)
             self.interest.taken_minor += grown
             self.principal_minor += grown
-            self.tranches.add(self.terms.rate_ppm, grown)
+            self.tranches.add(self.rate_ppm, grown)
             self.capitalised_minor += grown
             self.steps.append(Step(EntryKind.CAPITALISATION, day, grown))
+        if anew is not None:
+            self._plan_anew(day, anew)
+
+    def _plan_anew(self, day: date, anew: Restructured) -> None:
+        """From the end of a day on another plan counts, and all principal bears its rate."""
+        self.rate_ppm, self.planned_on = anew.after.rate_ppm, day
+        self.tranches = Tranches()
+        self.tranches.add(self.rate_ppm, self.principal_minor)
+        self.asked_principal_minor = self.repaid_principal_minor = 0
+        self.settled_before_minor, self.is_prompt = self.settled_minor, False
+        self.penalised = self._penalised()
 
     def ask(self, day: date, *, is_last: bool) -> Asked:
         """Pay what a day asks for, and say what it was."""
@@ -322,14 +350,16 @@ class _Replay:
         if not self.dues or self.dues[0].on > day:
             return 0, None
         owed = self.owed()
-        asked, oldest = 0, None
+        asked, oldest, settled = 0, None, self.settled_minor - self.settled_before_minor
         for due in self.dues:
             if due.on > day:
                 break
+            if due.on <= self.planned_on:
+                continue
             asked += due.total_minor
-            if oldest is None and asked > self.settled_minor:
+            if oldest is None and asked > settled:
                 oldest = due.on
-        missing = min(max(0, asked - self.settled_minor), owed.total_minor - owed.penalty_minor)
+        missing = min(max(0, asked - settled), owed.total_minor - owed.penalty_minor)
         return (missing, oldest) if missing > 0 else (0, None)
 
     def seen(self, on: date) -> Account:

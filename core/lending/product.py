@@ -51,6 +51,7 @@ from core.lending.offer import (
 )
 from core.lending.payout import PAID_TO_ACCOUNT
 from core.lending.relief import ReliefBand
+from core.lending.restructuring import RestructuringTerms
 from core.lending.risk_price import RiskPrice, first_rate, risk_price_faults, risk_price_on
 from core.lending.terms import (
     WATERFALL,
@@ -109,6 +110,7 @@ class Product:
     apr_caps: tuple[DatedCap, ...] | None = None
     subsidies: tuple[Subsidy, ...] | None = None
     relief: tuple[ReliefBand, ...] | None = None
+    restructuring: tuple[RestructuringTerms, ...] | None = None
     bounds: tuple[Bound, ...] | None = None
     cycle: CycleTerms | None = None
     cash: tuple[CashNeed, ...] | None = None
@@ -216,7 +218,18 @@ class Product:
 
     def policy_version(self) -> str:
         """Name, version and content hash: what a decision and a movement cite."""
-        return f"{self.product_id}@{self.version}:{canonical_hash(encode(self))[:16]}"
+        known = _CITED.get(id(self))
+        if known is not None and known[0] is self:
+            return known[1]
+        cited = f"{self.product_id}@{self.version}:{canonical_hash(encode(self))[:16]}"
+        if len(_CITED) >= CITED_MAX:
+            _CITED.clear()
+        _CITED[id(self)] = (self, cited)
+        return cited
+
+
+CITED_MAX = 64  # products whose version is remembered: every review cites one of a few
+_CITED: dict[int, tuple[Product, str]] = {}  # by identity: to hash a product is as dear
 
 
 def parse_product(table: Mapping[str, Any]) -> Product:
@@ -384,6 +397,7 @@ def _repayment_faults(product: Product) -> list[str]:
     if product.calendar is not None:
         faults += product.calendar.faults()
     faults += [fault for band in product.relief or () for fault in band.faults()]
+    faults += [fault for bounds in product.restructuring or () for fault in bounds.faults()]
     return faults
 
 

@@ -21,6 +21,7 @@ from core.units import PPM, civil_date, divide_half_even
 # The upper end of each bucket [days late]; 0 is not late, and there is one above the last.
 BUCKETS_DAYS = (0, 30, 60, 90, 180)
 PAR_DAYS = (30, 60, 90)
+PROBATION_MONTHS_MAX = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class ProvisioningRules:
     and ``watch_is_stage2``; in stage 3 when late by more than ``stage3_days``. Its PD is
     at least ``pd_ppm_min``, in stage 2 at least ``stage2_pd_ppm_min`` as well, in stage 3 all of
     it; ``unscored_pd_ppm`` stands for a loan without a score. ``undrawn_ppm`` of a free limit
-    counts as drawn by the time of failure.
+    counts as drawn by the time of failure. A loan whose plan was made anew is at least in
+    stage 2 for ``probation_months``.
     """
 
     version: int
@@ -54,6 +56,7 @@ class ProvisioningRules:
     undrawn_ppm: int
     lgd_ppm: int
     lgd: tuple[LossGivenDefault, ...] = ()
+    probation_months: int = 24
 
     def lgd_of(self, product_id: str) -> int:
         """What is lost of a product's loan that failed [ppm]."""
@@ -63,7 +66,10 @@ class ProvisioningRules:
 
 @dataclass(frozen=True, slots=True)
 class Risk:
-    """What one loan's provision is computed from [minor units]."""
+    """What one loan's provision is computed from [minor units].
+
+    ``forborne_months`` is how long ago its plan was made anew; absent where it never was.
+    """
 
     product_id: str
     late_days: int
@@ -71,6 +77,7 @@ class Risk:
     owed_minor: int
     undrawn_minor: int
     pd_ppm: int | None
+    forborne_months: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +124,8 @@ def _faults(rules: ProvisioningRules) -> list[str]:
         faults.append(f"version must be at least 1, got {rules.version}")
     if civil_date(rules.effective_from) is None:
         faults.append(f"effective_from must be a date, got {rules.effective_from!r}")
+    if not 0 <= rules.probation_months <= PROBATION_MONTHS_MAX:
+        faults.append(f"probation_months must be 0 to {PROBATION_MONTHS_MAX}")
     if not 0 <= rules.stage2_days < rules.stage3_days:
         faults.append("expected 0 <= stage2_days < stage3_days")
     if len({each.product_id for each in rules.lgd}) != len(rules.lgd):
@@ -127,6 +136,8 @@ def _faults(rules: ProvisioningRules) -> list[str]:
 def provision(rules: ProvisioningRules, risk: Risk) -> Provision:
     """A loan's stage and expected loss, rounded half to even once."""
     stage = stage_of(rules, risk.late_days, watch=risk.watch)
+    if risk.forborne_months is not None and risk.forborne_months < rules.probation_months:
+        stage = max(stage, 2)
     scored_ppm = rules.unscored_pd_ppm if risk.pd_ppm is None else risk.pd_ppm
     floor_ppm = rules.pd_ppm_min
     if stage == 2:

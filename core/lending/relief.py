@@ -126,6 +126,8 @@ def planned(
     time before; what is drawn later is planned by the line's terms.
     """
     standing = standing_facts(facts)
+    if terms.restructured:
+        return _anew(terms, standing, relief)
     if relief is None:
         return agreed(terms, standing)
     granted = date.fromisoformat(relief.granted_on)
@@ -135,6 +137,25 @@ def planned(
     put_off = _put_off(before, until, asked, relief)
     later = agreed(terms, [fact for fact in standing if fact.on > granted])
     return merged([asked, put_off, later])
+
+
+def _anew(
+    terms: RepaymentTerms, standing: Sequence[Fact], relief: Relief | None
+) -> tuple[Due, ...]:
+    """What is due of a line whose plan was made anew: the old dues, then all that was owed.
+
+    Dues up to the day of the new plan stand for what was asked then; they count no more.
+    """
+    on = date.fromisoformat(terms.restructured[-1].on)
+    until = [fact for fact in standing if fact.on <= on]
+    asked = [due for due in planned(terms.before_last(), until, relief) if due.on <= on]
+    owed, plain = account(terms, until, on, asked).owed, replace(terms, restructured=())
+    later = agreed(plain, [fact for fact in standing if fact.on > on])
+    beside_minor = owed.interest_minor + owed.fee_minor
+    if owed.principal_minor:
+        return merged([asked, plan(plain, owed.principal_minor, on, beside_minor), later])
+    rest = [Due(plain.ends_on, 0, 0, beside_minor)] if beside_minor else []
+    return merged([asked, rest, later])
 
 
 def _put_off(

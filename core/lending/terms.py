@@ -8,7 +8,7 @@ principal.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
 
@@ -152,8 +152,36 @@ class RebateTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanTerms:
+    """What a plan is made by: the rate [ppm a year], the last due date, the schedule."""
+
+    rate_ppm: int
+    due_on: str
+    schedule: ScheduleTerms
+
+
+@dataclass(frozen=True, slots=True)
+class Restructured:
+    """That what is owed at the end of a day is repaid by another plan from then on.
+
+    All principal bears the new rate. ``capitalises`` makes the interest that is owed on the
+    day principal; else it is due, as fees are, with the first of the new dues. What was late
+    is so no more; penalties that ran stay owed, and no rebate for prompt payment is left.
+    """
+
+    on: str
+    before: PlanTerms
+    after: PlanTerms
+    capitalises: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RepaymentTerms:
-    """All that a repayment follows, of one product."""
+    """All that a repayment follows, of one product.
+
+    Of a line whose plan was made anew they are those of the newest plan; ``restructured``
+    says from when, and what was before, the oldest first.
+    """
 
     rate_ppm: int
     day_count: DayCount
@@ -163,6 +191,32 @@ class RepaymentTerms:
     rebate: RebateTerms = RebateTerms(0)
     waterfall: tuple[Part, ...] = WATERFALL
     calendar: CalendarTerms | None = None
+    restructured: tuple[Restructured, ...] = ()
+
+    def before_last(self) -> RepaymentTerms:
+        """The terms before the newest plan."""
+        *others, last = self.restructured
+        return self._by(last.before, tuple(others))
+
+    def until(self, day: date) -> RepaymentTerms:
+        """The terms as they stood on a day, before any plan that was made later."""
+        terms = self
+        while terms.restructured and terms.restructured[-1].on > day.isoformat():
+            terms = terms.before_last()
+        return terms
+
+    def first(self) -> RepaymentTerms:
+        """The terms before any plan was made anew."""
+        return self.until(date.min)
+
+    def _by(self, plan: PlanTerms, others: tuple[Restructured, ...]) -> RepaymentTerms:
+        return replace(
+            self,
+            rate_ppm=plan.rate_ppm,
+            due_on=date.fromisoformat(plan.due_on),
+            schedule=plan.schedule,
+            restructured=others,
+        )
 
     @property
     def ends_on(self) -> date:

@@ -16,7 +16,7 @@ from core.lending.agreed import draw_fact, draw_facts, fee_fact
 from core.lending.facts import Fact, FactKind, standing_facts
 from core.lending.product import Product
 from core.lending.relief import Relief
-from core.lending.terms import ArrearsTerms, Part, RebateTerms, ScheduleTerms
+from core.lending.terms import ArrearsTerms, Part, RebateTerms, Restructured, ScheduleTerms
 from core.lending.workdays import CalendarTerms
 
 FACTS_MAX = 4_000  # beyond it a status tells balances only; 130 bytes each stay within a record
@@ -64,6 +64,7 @@ class LineFacts:
     drawn: tuple[LineDraw, ...]
     paid: tuple[LinePaid, ...]
     relief: Relief | None = None
+    restructured: tuple[Restructured, ...] | None = None
 
     def as_facts(self) -> tuple[Fact, ...]:
         """What happened, for the account."""
@@ -101,7 +102,10 @@ class LineFacts:
 
 
 def line_facts(
-    priced_by: Product, facts: Iterable[Fact], relief: Relief | None = None
+    priced_by: Product,
+    facts: Iterable[Fact],
+    relief: Relief | None = None,
+    restructured: tuple[Restructured, ...] = (),
 ) -> LineFacts | None:
     """What a station is told of a line; nothing if there are more than ``FACTS_MAX`` facts."""
     standing = standing_facts(facts)
@@ -118,7 +122,7 @@ def line_facts(
     if len(drawn) + len(paid) > FACTS_MAX:
         return None
     told = tuple(LinePaid(*each) for each in paid.items())
-    return LineFacts(_terms(priced_by), tuple(drawn), told, relief)
+    return LineFacts(_terms(priced_by), tuple(drawn), told, relief, restructured or None)
 
 
 def _terms(product: Product) -> LineTerms:

@@ -16,6 +16,7 @@ from core.lending.facts import Fact, FactKind
 from core.lending.lease import DrawState
 from core.lending.product import Product
 from core.lending.relief import planned
+from core.lending.terms import RepaymentTerms
 from core.wire.records import LineStatus
 from edge_node.store.leases import KeptDraw
 from edge_node.store.lines import KeptLine
@@ -44,6 +45,13 @@ def priced(line: KeptLine, product: Product) -> Product:
     )  # fmt: skip
 
 
+def terms_of(line: KeptLine, product: Product) -> RepaymentTerms:
+    """How a line is repaid, with what was made anew of its plan."""
+    terms, status = priced(line, product).repayment(), line.status
+    anew = status.facts.restructured if status and status.facts else None
+    return replace(terms, restructured=anew) if anew else terms
+
+
 def debt(
     line: KeptLine,
     uncounted: tuple[KeptDraw, ...],
@@ -65,7 +73,7 @@ def debt(
         facts, carried_minor = (*_carried(status), *facts), status.interest_minor
     spoken = [date.fromisoformat(status.as_of)] if status else []
     on = max([today, *spoken, *(fact.on for fact in here)])
-    terms = priced(line, product).repayment()
+    terms = terms_of(line, product)
     dues = planned(terms, facts, status.facts.relief if status and status.facts else None)
     found = account(terms, facts, on, dues)
     return Debt(_with_carried(found.owed, carried_minor), found, ahead(terms, facts, on, dues))

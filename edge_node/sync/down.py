@@ -22,6 +22,8 @@ from core.signing import open_document
 from core.wire.cash import CashPerson
 from core.wire.consents import Accesses, KnownConsent
 from core.wire.envelope import LogClass, Record
+from core.wire.newplans import NewPlanOffer
+from core.wire.orders import OrderOffer
 from core.wire.records import (
     Down,
     EvidenceDigest,
@@ -42,6 +44,8 @@ from edge_node.store import (
     lines,
     logs,
     models,
+    newplans,
+    orders,
     outbox,
     pictures,
     village,
@@ -127,6 +131,14 @@ def _cash_person(db: StationDatabase, ends: Ends, record: Record, _clock: Clock)
         cash.keep_person(db, replace(person, active=active))
 
 
+def _new_plan(db: StationDatabase, _ends: Ends, record: Record, _clock: Clock) -> None:
+    newplans.keep(db, decode(NewPlanOffer, record.body))
+
+
+def _order(db: StationDatabase, _ends: Ends, record: Record, _clock: Clock) -> None:
+    orders.keep(db, decode(OrderOffer, record.body), record.seq)
+
+
 def _forecast(db: StationDatabase, _ends: Ends, record: Record, _clock: Clock) -> None:
     keep_forecast(db, decode(Forecast, record.body))
 
@@ -189,10 +201,12 @@ _APPLY: Mapping[str, Callable[[StationDatabase, Ends, Record, Clock], None]] = {
     Down.MODEL.value: _model,
     Down.EVIDENCE.value: _evidence,
     Down.FORECAST.value: _forecast,
+    Down.NEW_PLAN.value: _new_plan,
     Down.CASH_PERSON.value: _cash_person,
     Down.CONSENT.value: _consent,
     Down.ACCESSES.value: _accesses,
     Down.OWN.value: take_own,
     Down.BOX.value: take_confirmation,
     Down.LEASES_RELEASED.value: take_release,
+    Down.ORDER.value: _order,
 }

@@ -13,6 +13,7 @@ from core.shape import encode
 from core.units import format_money
 from server.commands.hands import centre_of, config_option, json_option, show
 from server.commands.officers import officer_of, officer_options
+from server.commands.restructuring import restructure
 from server.services.centre import Centre
 from server.services.ending import Said, abandon, close, withdraw
 from server.services.referred import decline_referred, offer_referred
@@ -29,6 +30,9 @@ _LOST = (AgreementReason.NOT_RECOVERABLE, AgreementReason.DEATH, AgreementReason
 @click.group("agreement")
 def agreement() -> None:
     """The life of agreements: what each may do next, what befell one, and officers' acts."""
+
+
+agreement.add_command(restructure)
 
 
 @agreement.command("table")

@@ -20,7 +20,7 @@ from core.wire.records import Down, EvidenceDigest, Freeze, LineStatus
 from core.wire.registry import Subject, SubjectKind
 from server.services.centre import Work
 from server.services.pricing import told_rate
-from server.services.standing import LineStanding, priced_by, standing, zone_minutes
+from server.services.standing import LineStanding, priced_now, standing, zone_minutes
 from server.store import (
     destroyed,
     lines,
@@ -76,7 +76,7 @@ def send_guest(work: Work, line: Line, station: str) -> None:
 def line_status(work: Work, stands: LineStanding, station: str) -> LineStatus:
     """A line as its farmer may see it at a station, with the reasons of its latest movement."""
     line, owed = stands.line, stands.owed
-    priced = priced_by(work.tx, line)
+    priced = priced_now(work.tx, line)
     moved = lines.last_movement(work.tx, line.line_id)
     if moved is None:
         raise AssertionError(f"line {line.line_id} was opened without a movement")
@@ -98,7 +98,7 @@ def line_status(work: Work, stands: LineStanding, station: str) -> LineStatus:
         evidence_ids=moved.evidence_ids,
         open=line.is_open,
         counted_seq=logs.high_water(work.tx, LogName(station, LogClass.MONEY)),
-        facts=line_facts(priced, stands.facts, stands.relief),
+        facts=line_facts(priced, stands.facts, stands.relief, stands.terms.restructured),
     )
 
 

@@ -26,7 +26,7 @@ from server.services.agreements import Event, bring_about
 from server.services.centre import Centre, RequestError, Work
 from server.services.downlink import send_status
 from server.services.ending import stands
-from server.services.standing import priced_by
+from server.services.standing import priced_by, restructured_of
 from server.store import evidence, lines, registry
 from server.store.agreements import Step
 from server.store.lines import Line
@@ -64,6 +64,11 @@ def _grant(work: Work, line_id: str, seen: Sequence[LossSeen], actor: Actor) -> 
         raise RequestError(
             f"line {line_id}: expected relief up to its due date {line.due_on}, got {standing.on}: "
             "what is late already is for a supervisor to restructure"
+        )
+    if restructured_of(work.tx, line):
+        raise RequestError(
+            f"line {line_id}: expected a plan as it was agreed, it was made anew: what a loss "
+            "changes now is for a supervisor to restructure"
         )
     band, loss_ppm = _opened(work, line, seen, standing.on)
     relief = Relief(standing.on.isoformat(), line.due_on, band.months, band.grace_months, loss_ppm)

@@ -19,9 +19,10 @@ from core.lending.facts import Fact, FactKind, reversal_of
 from core.lending.lease import DrawState, LeaseBook, headroom_minor
 from core.lending.product import Product
 from core.lending.relief import Relief, planned
-from core.lending.terms import RepaymentTerms
+from core.lending.terms import RepaymentTerms, Restructured
 from core.shape import decode
 from server.store import agreements, bounces, leases, ledger, lines, payouts, products, registry
+from server.store.agreements import Step
 from server.store.bounces import KeptBounce
 from server.store.engine import Tx
 from server.store.lines import Line
@@ -60,6 +61,8 @@ class LineStanding:
     @property
     def owed(self) -> Amounts:
         """What is owed on the day."""
+        if not self.facts:
+            return Amounts()
         dues = planned(self.terms, self.facts, self.relief)
         return account(self.terms, self.facts, self.on, dues).owed
 
@@ -127,9 +130,45 @@ def ahead_of(tx: Tx, line: Line, on: date) -> tuple[Asked, ...]:
 
 
 def terms_of(tx: Tx, line: Line) -> RepaymentTerms:
-    """How a line is repaid: the terms it was opened with, and its own due date."""
+    """How a line is repaid: the terms it was opened with, its own due date, its newest plan."""
     terms, due_on = priced_by(tx, line).repayment(), date.fromisoformat(line.due_on)
-    return terms if terms.due_on == due_on else replace(terms, due_on=due_on)
+    if terms.due_on == due_on:
+        return terms
+    anew = restructured_of(tx, line)
+    if not anew:
+        return replace(terms, due_on=due_on)
+    plan = anew[-1].after
+    return replace(
+        terms, due_on=due_on, rate_ppm=plan.rate_ppm, schedule=plan.schedule, restructured=anew
+    )
+
+
+def restructured_of(tx: Tx, line: Line) -> tuple[Restructured, ...]:
+    """How the plan of a line was made anew, the oldest first; steps of its agreement say it.
+
+    A new plan always ends later than the line did, so that others need not be asked.
+    """
+    if line.due_on == priced_by(tx, line).due_on:
+        return ()
+    return tuple(
+        decode(Restructured, dict(each.detail["restructured"])) for each in replanned(tx, line)
+    )
+
+
+def replanned(tx: Tx, line: Line) -> tuple[Step, ...]:
+    """The steps by which the plan of a line was made anew, the oldest first."""
+    steps = agreements.life(tx, line.application_id)
+    return tuple(each for each in steps if each.event is AgreementEvent.RESTRUCTURE)
+
+
+def priced_now(tx: Tx, line: Line) -> Product:
+    """The product of a line with its newest plan: what a draw is told from now on."""
+    product, anew = priced_by(tx, line), restructured_of(tx, line)
+    if not anew:
+        return product
+    plan = anew[-1].after
+    credit = replace(product.credit, rate_ppm=plan.rate_ppm)
+    return replace(product, credit=credit, schedule=plan.schedule)
 
 
 def relief_of(tx: Tx, line: Line) -> Relief | None:

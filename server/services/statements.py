@@ -13,14 +13,14 @@ from datetime import date
 
 from core.lending.account import Amounts, Asked, account, ahead
 from core.lending.agreed import fee_fact
-from core.lending.books import bounce_fact, line_accounts, repayment_fact
+from core.lending.books import PAYOUT_CAUSE, bounce_fact, line_accounts, repayment_fact
 from core.lending.facts import Fact, FactKind, dated_facts
 from core.lending.ledger import EntryKind
 from core.lending.relief import Relief, planned
 from core.lending.terms import RepaymentTerms
 from core.units import civil_day
 from server.services.centre import MS_PER_MINUTE
-from server.services.standing import facts_of, relief_of, terms_of, zone_minutes
+from server.services.standing import facts_of, relief_of, replanned, terms_of, zone_minutes
 from server.store import bounces, ledger
 from server.store.engine import Tx
 from server.store.lines import Line
@@ -71,7 +71,7 @@ def statement(tx: Tx, line: Line, on: date, known_on: date) -> Statement:
     known_on
         Facts that were written down later do not either [the farmer's civil day].
     """
-    terms, recorded = terms_of(tx, line), _recorded(tx, line)
+    terms, recorded = _terms(tx, line, on, known_on), _recorded(tx, line)
     facts = [
         fact
         for fact in dated_facts(facts_of(tx, line))
@@ -99,6 +99,15 @@ def statement(tx: Tx, line: Line, on: date, known_on: date) -> Statement:
     )
 
 
+def _terms(tx: Tx, line: Line, on: date, known_on: date) -> RepaymentTerms:
+    """The terms of the plan that counted on a day, as far as it was approved by another."""
+    terms = terms_of(tx, line).until(on)
+    approved = [step.on_day for step in replanned(tx, line)] if terms.restructured else []
+    while terms.restructured and approved[len(terms.restructured) - 1] > known_on.isoformat():
+        terms = terms.before_last()
+    return terms
+
+
 def _relief(tx: Tx, line: Line, on: date, known_on: date) -> Relief | None:
     """The relief that was granted, and known, by then: it is written down when it is granted."""
     found = relief_of(tx, line)
@@ -119,6 +128,8 @@ def _recorded(tx: Tx, line: Line) -> dict[str, date]:
         if posted.entry.kind is EntryKind.DRAWDOWN:
             cause, day = posted.entry.cause_id, civil_day(posted.entry.recorded_at_ms, offset_ms)
             found[cause] = found[fee_fact(cause.removeprefix("draw/"))] = day
+        elif posted.entry.cause_id.startswith(PAYOUT_CAUSE):
+            found[posted.entry.cause_id] = civil_day(posted.entry.recorded_at_ms, offset_ms)
     return found
 
 
@@ -130,9 +141,8 @@ def _rows(
         fact, upto = facts[number], facts[: number + 1]
         owed = account(terms, upto, fact.on, planned(terms, upto, relief)).owed
         amount_minor = amounts[fact.reverses] if fact.reverses else fact.amount_minor
-        rows.append(
-            StatementRow(fact.on, recorded[fact.fact_id], _WHAT[fact.kind], amount_minor, owed)
-        )
+        what = RETURNED if fact.fact_id.startswith(PAYOUT_CAUSE) else _WHAT[fact.kind]
+        rows.append(StatementRow(fact.on, recorded[fact.fact_id], what, amount_minor, owed))
     return tuple(rows)
 
 
@@ -142,3 +152,4 @@ _WHAT = {
     FactKind.REPAYMENT: "repaid",
     FactKind.REVERSAL: "bounced",
 }
+RETURNED = "returned"  # of a draw or its fee: the money came back, or never left

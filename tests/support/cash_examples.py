@@ -1,4 +1,4 @@
-"""One example of each record about cash in hand, and of what cards sign."""
+"""One example of each record about cash in hand, of what cards sign, and of a new plan."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import Any
 
 from core.lending.cashbox import CountKind, DifferenceReason
 from core.lending.lease import DrawState
+from core.lending.terms import PlanTerms, Restructured, ScheduleKind, ScheduleTerms
 from core.signing import DocumentType, Signer
 from core.wire import cash
+from core.wire.newplans import NewPlanOffer, PlannedPayment
 from core.wire.records import Down, Drawdown, Up
 
 HANDOVER = cash.Handover(
@@ -26,6 +28,22 @@ PERSON = cash.CashPerson(
 PAID = Drawdown(
     "dr-9", "line-1", "lease-1", DrawState.POSTED, 100_000, 1_500, "KES", "c-1", 181_000,
     "2026-05-20", paid_by="akinyi",
+)  # fmt: skip
+
+
+PLAN = NewPlanOffer(
+    "np-1", "line-1", "f-1", "KES", 1_014_000,
+    Restructured(
+        "2026-10-20",
+        PlanTerms(140_000, "2026-09-15", ScheduleTerms(ScheduleKind.BULLET)),
+        PlanTerms(
+            120_000, "2027-09-15", ScheduleTerms(ScheduleKind.EQUAL_PRINCIPAL, every_months=6)
+        ),
+        capitalises=False,
+    ),
+    1_014_000, 0,
+    (PlannedPayment("2027-03-15", 545_000), PlannedPayment("2027-09-15", 531_000)), 1_076_000,
+    124_000, "2026-11-19",
 )  # fmt: skip
 
 
@@ -53,4 +71,5 @@ def cash_records(signer: Signer) -> dict[str, tuple[Up | Down, Any]]:
         ),
         "cash_person": (Down.CASH_PERSON, PERSON),
         "drawdown-paid_by": (Up.DRAWDOWN, PAID),
+        "new_plan": (Down.NEW_PLAN, PLAN),
     }

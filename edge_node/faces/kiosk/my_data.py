@@ -11,7 +11,7 @@ from edge_node.store import consents
 from edge_node.store.database import StationDatabase
 
 # Of a price, each drawdown asks by itself; there is nothing standing to take back.
-NOT_LISTED = frozenset({"drawdown"})
+NOT_LISTED = frozenset({"drawdown", "new_plan"})
 LOOKS_SHOWN = 30
 
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
 from core.reasons import Reason, ReasonCode
+from core.wire.newplans import offer_sha256
 from edge_node.decide.leaving import way_out_sha256
 from edge_node.faces.kiosk.front import Front
 from edge_node.faces.kiosk.my_data import LOOKS_SHOWN
@@ -28,6 +29,8 @@ def own_pages(front: Front, rendering: Rendering) -> APIRouter:
         ("GET", "/leave/{line_id}", acts.way_out),
         ("POST", "/leave/{line_id}", acts.leave),
         ("GET", "/left/{line_id}", acts.left),
+        ("GET", "/plan/{line_id}", acts.new_plan),
+        ("POST", "/plan/{line_id}", acts.agree_to_plan),
     ):
         router.add_api_route(path, act, methods=[method], response_model=None)
     return router
@@ -77,6 +80,22 @@ class _OwnPages(Visited):
         if isinstance(left, Reason):
             return self._refused(visit, left, "/home")
         return go(f"/left/{line_id}")
+
+    def new_plan(self, request: Request, line_id: str) -> Response:
+        visit = self._visit(request)
+        found = self._teller.new_plan(visit.farmer_id, line_id)
+        if found is None:
+            return go("/home")
+        line, shown = self._teller.line(visit.farmer_id, line_id), offer_sha256(found.offer)
+        return self._page("plan.html", visit, line=line, found=found, shown=shown)
+
+    def agree_to_plan(
+        self, request: Request, line_id: str, csrf: Text, shown: Text, helped: Text = ""
+    ) -> Response:
+        visit = self._form(request, csrf)
+        agreed = Agreement(shown, (), visit.language, helped=bool(helped))
+        self._teller.agree_to_plan(visit.farmer_id, line_id, agreed)
+        return go(f"/plan/{line_id}")
 
     def left(self, request: Request, line_id: str) -> Response:
         visit = self._visit(request)

@@ -16,10 +16,11 @@ from edge_node.decide.debt import debt, priced
 from edge_node.decide.desk import Desk
 from edge_node.decide.inputs import fits
 from edge_node.decide.room import rooms, uncounted_draws, uncounted_repayments
-from edge_node.store import decisions, lines, pictures, village
+from edge_node.store import decisions, lines, newplans, pictures, village
 from edge_node.store.database import StationDatabase
 from edge_node.store.decisions import KeptCard
 from edge_node.store.lines import KeptLine, LimitStep
+from edge_node.store.newplans import KeptOffer
 from edge_node.watch.notices import Notice
 from edge_node.watch.rounds import notices_of_farmer
 
@@ -46,7 +47,8 @@ class LineStanding:
     ``drawable_minor`` is the most that one draw may take here now; if it is 0,
     ``refusal`` says why. ``counted_to`` is the day up to which interest is counted where
     the clock is not known; else empty: it is today. ``pays`` is the supplier to whom a
-    voucher's draws go; empty where they are paid in cash.
+    voucher's draws go; empty where they are paid in cash. ``suppliers`` and ``goods`` are
+    what a voucher's draw may name.
     """
 
     line_id: str
@@ -68,6 +70,9 @@ class LineStanding:
     as_of: str
     counted_to: str = ""
     pays: str = ""
+    suppliers: tuple[str, ...] = ()
+    goods: tuple[str, ...] = ()
+    new_plan: KeptOffer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +136,15 @@ def _line(db: StationDatabase, desk: Desk, line: KeptLine, clock: Clock) -> Line
         product_id=product.product_id,
         product_name=product.name,
         pays=product.pays,
+        suppliers=product.voucher.suppliers if product.voucher else (),
+        goods=tuple(each.goods for each in product.voucher.goods) if product.voucher else (),
         currency=product.currency,
         draw_step_minor=product.credit.draw_step_minor,
         limit_minor=line.limit_minor,
         drawable_minor=in_cash - in_cash % product.credit.draw_step_minor,
         refusal=short if drawable else _refusal(line, found[0].refusal if found else None),
         owed=owes.owed,
+        new_plan=newplans.open_of_line(db, line.line_id, desk.today(clock).isoformat()),
         ahead=owes.ahead,
         relief=line.status.facts.relief if line.status and line.status.facts else None,
         due_on=product.due_on,

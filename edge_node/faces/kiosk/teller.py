@@ -14,21 +14,37 @@ from core.canonical import canonical_hash, sha256_hex
 from core.decision.quote import Quote
 from core.lending.lease import Clock
 from core.reasons import Reason
+from core.wire.newplans import PURPOSE as PLAN_PURPOSE
+from core.wire.newplans import offer_sha256
+from core.wire.orders import OrderAnswer, OrderOffer
 from core.wire.records import AgreementLeft, Application, Consent, ConsentAction
 from core.wire.registry import Farmer
-from edge_node.decide import draws
+from edge_node.decide import draws, orders
 from edge_node.decide.applications import LineAsk, apply_for_line
-from edge_node.decide.consents import following, give_consent, granted
+from edge_node.decide.consents import following, give_consent, granted, write_consent
 from edge_node.decide.desk import Desk, RequestError
-from edge_node.decide.draws import DrawAsk, Receipt
+from edge_node.decide.draws import DrawAsk, PaidFor, Receipt
 from edge_node.decide.leaving import LeaveAsk, WayOut, leave, way_out
+from edge_node.decide.orders import OrderQuote
 from edge_node.decide.telemetry import TelemetryOf
 from edge_node.faces.kiosk.my_data import MyData, my_data
 from edge_node.faces.kiosk.standing import LineStanding, Standing, line_standing, standing_of
 from edge_node.faces.kiosk.words import Words, spoken
-from edge_node.store import consents, decisions, leases, leavings, lines, models, pictures, village
+from edge_node.store import (
+    consents,
+    decisions,
+    leases,
+    leavings,
+    lines,
+    models,
+    newplans,
+    pictures,
+    village,
+)
+from edge_node.store import orders as kept_orders
 from edge_node.store.database import StationDatabase
 from edge_node.store.decisions import KeptCard
+from edge_node.store.newplans import KeptOffer
 from edge_node.store.outbox import trust_clock
 from edge_node.store.village import UnknownRecordError
 
@@ -71,10 +87,23 @@ class ApplicationForm:
 
 @dataclass(frozen=True, slots=True)
 class DrawForm:
-    """A drawdown as filled in; the id may come from the asker, to ask again safely."""
+    """A drawdown as filled in; the id may come from the asker, to ask again safely.
+
+    ``supplier`` and ``goods`` are what a voucher pays for, empty for cash.
+    """
 
     line_id: str
     amount_minor: int
+    draw_id: str = ""
+    supplier: str = ""
+    goods: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderForm:
+    """A yes to an order; the id may come from the asker, to ask again safely."""
+
+    order_id: str
     draw_id: str = ""
 
 
@@ -143,13 +172,21 @@ class Teller:
             self._own_line(farmer_id, line_id)
             return draws.quote_draw(self._db, self._desk, line_id, amount_minor, self._clock())
 
+    def lenders(self, farmer_id: str, line_id: str) -> tuple[str, ...]:
+        """Who lends a line together, the one that the farmer deals with first; or nobody else."""
+        with self._turn:
+            self._own_line(farmer_id, line_id)
+            line = lines.line(self._db, line_id)
+            return village.product(self._db, line.product_id).lenders or ()
+
     def begin_draw(self, farmer_id: str, form: DrawForm, agreed: Agreement) -> Receipt | Reason:
         """Commit a pending draw to whose price the farmer agreed."""
         with self._turn:
             self._own_line(farmer_id, form.line_id)
             consent = self._consent(farmer_id, agreed, (DRAW_PURPOSE,))
             draw_id = form.draw_id or self._sources.mint()
-            ask = DrawAsk(draw_id, form.line_id, form.amount_minor, consent)
+            pays = PaidFor(form.supplier, (form.goods,)) if form.supplier else None
+            ask = DrawAsk(draw_id, form.line_id, form.amount_minor, consent, pays)
             return draws.begin(self._db, self._desk, ask, self._clock())
 
     def settle_draw(self, farmer_id: str, draw_id: str, *, paid_out: bool) -> Receipt:
@@ -221,6 +258,26 @@ class Teller:
         with self._turn:
             return my_data(self._db, self._desk, farmer_id)
 
+    def new_plan(self, farmer_id: str, line_id: str) -> KeptOffer | None:
+        """The plan that is proposed anew for one of the farmer's lines; None if there is none."""
+        with self._turn:
+            self._own_line(farmer_id, line_id)
+            on = self._desk.today(self._clock()).isoformat()
+            return newplans.open_of_line(self._db, line_id, on)
+
+    def agree_to_plan(self, farmer_id: str, line_id: str, agreed: Agreement) -> bool:
+        """Consent to the plan that is proposed, if it is the one that was shown."""
+        with self._turn, self._db.atomic():
+            found = self.new_plan(farmer_id, line_id)
+            if found is None or offer_sha256(found.offer) != agreed.shown_sha256:
+                return False
+            if not found.consent_id:
+                consent = self._consent(farmer_id, agreed, (PLAN_PURPOSE,))
+                write_consent(self._db, self._desk, consent, self._clock())
+                proposal_id = found.offer.proposal_id
+                newplans.mark_consented(self._db, proposal_id, consent.consent_id)
+            return True
+
     def way_out(self, farmer_id: str, line_id: str) -> WayOut | None:
         """How the farmer may end one of their agreements today; None if not."""
         with self._turn:
@@ -237,6 +294,43 @@ class Teller:
                 for line in lines.lines_of(self._db, farmer_id)
             ]
             return {way.line_id: way for way in found if way is not None}
+
+    def orders(self, farmer_id: str) -> dict[str, tuple[OrderOffer, ...]]:
+        """By the farmer's lines, the orders that wait for their word."""
+        with self._turn:
+            return {
+                line.line_id: orders.waiting(self._db, self._desk, line.line_id, self._clock())
+                for line in lines.lines_of(self._db, farmer_id)
+            }
+
+    def order(self, farmer_id: str, order_id: str) -> OrderOffer:
+        """An order for one of the farmer's lines."""
+        with self._turn:
+            offer = kept_orders.order(self._db, order_id)
+            self._own_line(farmer_id, offer.line_id)
+            return offer
+
+    def quote_order(self, farmer_id: str, order_id: str) -> OrderQuote | Reason:
+        """The whole price of an order, or why it cannot be drawn."""
+        with self._turn:
+            self.order(farmer_id, order_id)
+            return orders.quote_order(self._db, self._desk, order_id, self._clock())
+
+    def agree_to_order(
+        self, farmer_id: str, form: OrderForm, agreed: Agreement
+    ) -> Receipt | Reason:
+        """Draw an order to whose goods and price the farmer agreed."""
+        with self._turn:
+            self.order(farmer_id, form.order_id)
+            consent = self._consent(farmer_id, agreed, (DRAW_PURPOSE,))
+            told = (form.draw_id or self._sources.mint(), consent)
+            return orders.agree(self._db, self._desk, form.order_id, told, self._clock())
+
+    def answer_order(self, farmer_id: str, said: OrderAnswer) -> None:
+        """Write down what the farmer says of an offer or a delivery."""
+        with self._turn:
+            self.order(farmer_id, said.order_id)
+            orders.say(self._db, self._desk, said, self._clock())
 
     def leave(self, farmer_id: str, form: LeaveForm, agreed: Agreement) -> AgreementLeft | Reason:
         """End an agreement: an offer that is not wanted, or one that still cools."""
@@ -323,7 +417,7 @@ class Teller:
             spoken=agreed.spoken,
             helped=agreed.helped,
         )
-        if purposes == (DRAW_PURPOSE,):
-            return consent  # to one price; nothing that came before speaks of it
+        if purposes in ((DRAW_PURPOSE,), (PLAN_PURPOSE,)):
+            return consent  # to one price or plan; nothing that came before speaks of it
         known = consents.facts_of(self._db, self._desk.station, farmer_id)
         return following(consent, known, self._desk.station)

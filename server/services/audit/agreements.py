@@ -8,10 +8,12 @@ from operator import attrgetter
 
 from core.canonical import canonical_hash
 from core.lending.agreement import TRANSITIONS, AgreementEvent, AgreementState
+from core.shape import encode
+from core.wire.newplans import offer_sha256
 from server.services.agreements import FROZEN_FOR_GOOD, OPEN_STATES, STEP_ACTION, told_of
 from server.services.audit.finding import Look, Looks, first_fault, well
 from server.services.centre import Centre
-from server.store import agreements, line_pages, people
+from server.store import agreements, line_pages, newplans, people, reports
 from server.store.agreements import Step
 from server.store.engine import Tx
 from server.store.lines import Line
@@ -94,4 +96,60 @@ def _stands(line: Line, state: AgreementState | None) -> Look:
             f"a line as {state.value}",
             "frozen" if line.frozen else "not frozen",
         ),
+    )
+
+
+def plans(_: Centre, tx: Tx) -> Looks:
+    """Every new plan was proposed by one, approved by another, and consented to by the farmer."""
+    proposals = {each.proposal_id: each for each in newplans.every(tx)}
+    approved = {key for key, each in proposals.items() if each.answer and each.answer.approved}
+    stepped: set[str] = set()
+    for step in agreements.stream(tx):
+        if step.event is AgreementEvent.RESTRUCTURE:
+            proposal_id = str(step.detail.get("proposal_id", ""))
+            stepped.add(proposal_id)
+            yield _planned_anew(tx, step, proposals.get(proposal_id))
+    for proposal_id in sorted(proposals):
+        yield first_fault(
+            "restructure_proposals",
+            proposal_id,
+            (
+                proposal_id in approved and proposal_id not in stepped,
+                "a step of its agreement, for it was approved",
+                "none",
+            ),
+        )
+
+
+def _planned_anew(tx: Tx, step: Step, proposal: newplans.Proposal | None) -> Look:
+    named = f"{step.agreement_id} {step.seq}"
+    if proposal is None or proposal.answer is None:
+        return Look(_TABLE, named, "a proposal that was answered", "none")
+    said = proposal.answer
+    consented = [
+        kept
+        for kept in reports.consents_of(tx, proposal.offer.farmer_id)
+        if kept.consent.consent_id == said.consent_id
+    ]
+    shown = {kept.consent.shown_sha256 for kept in consented}
+    return first_fault(
+        _TABLE,
+        named,
+        (not said.approved, "a proposal that was approved", "one that was declined"),
+        (
+            said.answered_by == proposal.proposed_by or step.actor != said.answered_by,
+            "another who approved than who proposed",
+            f"{step.actor} and {said.answered_by}",
+        ),
+        (
+            step.detail.get("restructured") != encode(proposal.offer.restructured),
+            "the plan that was proposed",
+            "another",
+        ),
+        (
+            proposal.offer_sha256 != offer_sha256(proposal.offer),
+            "the offer that was shown",
+            "another",
+        ),
+        (proposal.offer_sha256 not in shown, "the farmer's consent to the offer", "none"),
     )

@@ -85,6 +85,7 @@ CHECKS: dict[str, tuple[str, str, Check]] = {
     "agreements": ("agreements lived as the table permits", "agreement_steps", agreements.lives),
     "orders": ("orders lived as the table permits", "orders", trade.order_lives),
     "sales": ("sales add up, and repay what they say", "sales", trade.sales_add_up),
+    "plans": ("new plans were agreed by three", "agreement_steps", agreements.plans),
     "cards": ("decision cards replay", "decisions", documents.cards),
     "evidence": ("evidence is as it came", "evidence", documents.evidence_as_it_came),
     "trail": ("audit trail holds", "audit", logs.trail),

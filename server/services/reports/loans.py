@@ -7,12 +7,13 @@ on the plan that the line's drawdowns agreed to: the same that the kiosk shows.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from core.lending.account import Account, account
-from core.lending.agreed import agreed
+from core.lending.agreed import draw_fact
 from core.lending.books import (
+    PAYOUT_CAUSE,
     fee_account,
     principal_account,
     repayment_fact,
@@ -21,9 +22,11 @@ from core.lending.books import (
 from core.lending.facts import Fact, FactKind
 from core.lending.ledger import EntryKind
 from core.lending.provisioning import Risk
+from core.lending.relief import Relief, planned
+from core.lending.restructuring import forborne_months
 from core.lending.terms import RepaymentTerms
 from core.units import MS_PER_DAY, day_start_ms
-from server.services.standing import priced_by, terms_of
+from server.services.standing import priced_by, relief_of, terms_of
 from server.store import books, bounces, ledger, line_pages
 from server.store.books import AsOf
 from server.store.engine import Tx
@@ -55,11 +58,15 @@ class Loan:
     terms: RepaymentTerms
     facts: tuple[Fact, ...]
     is_written_off: bool = False
+    relief: Relief | None = None
 
     def account(self, on: date) -> Account:
         """What is owed at the end of a day, and how late it is."""
         facts = [fact for fact in self.facts if fact.on <= on]
-        return account(self.terms, facts, on, agreed(self.terms, facts))
+        terms, relief = self.terms.until(on), self.relief
+        if relief is not None and relief.granted_on > on.isoformat():
+            terms, relief = replace(terms, due_on=date.fromisoformat(relief.due_before)), None
+        return account(terms, facts, on, planned(terms, facts, relief))
 
     def drawn_minor(self, on: date) -> int:
         """All that was drawn by a day [minor units]."""
@@ -82,6 +89,7 @@ class Loan:
             owed_minor=found.owed.total_minor,
             undrawn_minor=max(0, undrawn),
             pd_ppm=self.pd_ppm,
+            forborne_months=forborne_months(self.terms.restructured, found.on),
         )
 
 
@@ -122,6 +130,7 @@ def _loans(tx: Tx, page: Sequence[Line], then: AsOf) -> Iterator[Loan]:
             terms=terms_of(tx, line),
             facts=facts[line.line_id],
             is_written_off=line.line_id in written_off,
+            relief=relief_of(tx, line),
         )
 
 
@@ -140,8 +149,12 @@ def facts_of(tx: Tx, line_ids: Sequence[str], then: AsOf) -> Mapping[str, tuple[
     owners = {principal_account(each): each for each in line_ids}
     owners |= {fee_account(each): each for each in line_ids}
     found: dict[str, list[Fact]] = {each: [] for each in line_ids}
+    undone: set[str] = set()
     for posting in books.postings_on(tx, then, sorted(owners)):
         kind = _KINDS.get(posting.kind)
+        if posting.cause_id.startswith(PAYOUT_CAUSE):
+            what = posting.cause_id.partition("/undoes/")[2]
+            undone |= {what} if what.startswith(draw_fact("")) else set()
         if kind is None or posting.amount_minor <= 0:
             continue
         fact_id = posting.cause_id if kind is FactKind.DRAWDOWN else f"{posting.cause_id}/fee"
@@ -166,7 +179,10 @@ def facts_of(tx: Tx, line_ids: Sequence[str], then: AsOf) -> Mapping[str, tuple[
                         paid.amount_minor,
                     )
                 )
-    return {line_id: tuple(facts) for line_id, facts in found.items()}
+    return {
+        line_id: tuple(fact for fact in facts if fact.fact_id not in undone)
+        for line_id, facts in found.items()
+    }
 
 
 def month_ends(opened_on: str, upto: date) -> Iterator[date]:
