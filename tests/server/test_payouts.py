@@ -35,7 +35,9 @@ from server.services.payouts.reading import open_findings, reconcile, take_call
 from server.services.payouts.sending import Order, send_due
 from server.services.payouts.webhook_rail import ASK_AGAIN_MS
 from server.services.posting import RepaymentRequest, take_repayment
+from server.services.reports.loans import as_of, loans
 from server.services.standing import standing
+from server.services.statements import statement
 from server.store import ledger, lines, payouts
 from server.store.engine import StoreError
 from server.store.payouts import Payout
@@ -378,6 +380,15 @@ def test_returned_money_undoes_the_draw_its_fee_and_its_interest(
     assert status.body["facts"]["drawn"] == []
     again = call(kit, rails, said_body(told(drawn), "returned"), "m2")
     assert again.answer.finding is Finding.DUPLICATE
+    shown = kit.read(statement, line, today, today)
+    assert [(row.what, row.amount_minor) for row in shown.rows] == [
+        ("drawn", AMOUNT), ("fee", 7_500), ("returned", AMOUNT), ("returned", 7_500),
+        ("repaid", 60_000),
+    ]  # fmt: skip
+    with kit.centre.store.reading() as tx:
+        then = as_of(today, kit.clock.at_ms)
+        [loan] = [each for each in loans(tx, then) if each.line.line_id == line.line_id]
+    assert [fact.kind.value for fact in loan.facts] == ["repayment"]
     holds(kit)
 
 
