@@ -5,8 +5,16 @@ from __future__ import annotations
 import re
 
 from core.reasons import SENTENCES, ReasonCode
+from edge_node.faces.kiosk.data_words import (
+    CLASSES,
+    OTHER_ROLE,
+    PURPOSES,
+    ROLES,
+    UNASKED,
+    WITHOUT,
+)
 from edge_node.faces.kiosk.rendering import MONTHS
-from edge_node.faces.kiosk.words import MOVEMENTS, PURPOSES, STAGES
+from edge_node.faces.kiosk.words import MOVEMENTS, STAGES
 from edge_node.watch import notices
 from tests.conftest import REPOSITORY
 from tools.catalogues import LOCALES, compiled, entries
@@ -21,6 +29,7 @@ def test_every_sentence_has_its_swahili():
     used |= {s for code, s in SENTENCES.items() if code is not ReasonCode.FEATURE}
     used |= {*notices.SENTENCES.values(), *notices.ADVICE.values()}
     used |= {*STAGES.values(), *PURPOSES.values(), *MOVEMENTS.values(), *MONTHS}
+    used |= {*WITHOUT.values(), *UNASKED.values(), *CLASSES.values(), *ROLES.values(), OTHER_ROLE}
     assert {one for one in used if not messages.get(one)} == set()
     for source, translated in messages.items():
         assert set(re.findall(r"{\w+}", source)) == set(re.findall(r"{\w+}", translated)), source

@@ -12,9 +12,10 @@ from core.reasons import Reason, ReasonCode
 from core.wire.evidence import PictureRef
 from core.wire.registry import Farmer, Subject
 from edge_node.decide.cash import cash_room, refuse_cash
+from edge_node.decide.consents import granted
 from edge_node.decide.debt import debt, priced
 from edge_node.decide.desk import Desk
-from edge_node.decide.inputs import fits
+from edge_node.decide.inputs import IMAGERY, fits
 from edge_node.decide.room import rooms, uncounted_draws, uncounted_repayments
 from edge_node.store import decisions, lines, newplans, pictures, village
 from edge_node.store.database import StationDatabase
@@ -23,6 +24,8 @@ from edge_node.store.lines import KeptLine, LimitStep
 from edge_node.store.newplans import KeptOffer
 from edge_node.watch.notices import Notice
 from edge_node.watch.rounds import notices_of_farmer
+
+_SEEN_FROM_ABOVE = ("plot", "herd")  # what a limit follows by pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,8 @@ def _line(db: StationDatabase, desk: Desk, line: KeptLine, clock: Clock) -> Line
     reasons = line.status.reasons if line.status else (Reason(ReasonCode.LIMIT_OPENED),)
     as_of, until = line.status.as_of if line.status else "", desk.accrual_day(clock)
     owes = debt(line, uncounted, product, until, uncounted_repayments(db, line))
+    if product.kind.pledge in _SEEN_FROM_ABOVE and IMAGERY not in granted(db, desk, line.farmer_id):
+        reasons = (Reason(ReasonCode.LIMIT_CONSENT_MISSING), *reasons)
     return LineStanding(
         line_id=line.line_id,
         product_id=product.product_id,
