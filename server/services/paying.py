@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from core.lending.agreed import draw_fact
 from core.lending.payout import PayeeKind, PayoutEvent, PayoutState, after, payout_id
 from core.lending.product import Product
 from server.services.centre import Work
@@ -39,6 +40,11 @@ def owed_account(kind: PayeeKind, payee_id: str, line_id: str) -> str:
     if kind is PayeeKind.SUPPLIER:
         return f"{SUPPLIER_ACCOUNTS}{payee_id}"
     return f"{FARMER_ACCOUNTS}{line_id}"
+
+
+def owed_cause(draw_id: str) -> str:
+    """The cause of the entry by which a draw out of suspense is owed to its payee."""
+    return f"{draw_fact(draw_id)}/owed"
 
 
 def payee_of(product: Product, farmer_id: str) -> tuple[PayeeKind, str] | None:

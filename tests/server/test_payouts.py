@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from core.lending.payout import (
     after,
     instruction_id,
 )
+from core.wire.records import LineOpened
+from core.wire.registry import Farmer
+from server.services import enrolment
 from server.services.audit.run import audit
 from server.services.centre import RequestError, RoleError
 from server.services.hooks.backoff import TRIES_MAX, WAIT_MS_MAX
@@ -38,12 +42,13 @@ from server.services.posting import RepaymentRequest, take_repayment
 from server.services.reports.loans import as_of, loans
 from server.services.standing import standing
 from server.services.statements import statement
+from server.services.suspense import open_suspended
 from server.store import ledger, lines, payouts
 from server.store.engine import StoreError
 from server.store.payouts import Payout
 from server.store.people import Actor
-from tests.support.centre_kit import SEASON_START, Kit
-from tests.support.kiosk_kit import deliver
+from tests.support.centre_kit import SEASON_START, STATION, TESTER, Kit, polygons, village
+from tests.support.kiosk_kit import MONEY, deliver, draw, leases_at_station
 from tests.support.packs import pack
 from tests.support.payout_kit import (
     AGROVET,
@@ -497,6 +502,47 @@ def test_what_a_payout_pays_cannot_be_changed_and_steps_stay(kit: Kit, drawn: Pa
     assert current(kit, drawn).amount_minor == AMOUNT
 
 
+def test_a_draw_out_of_suspense_is_owed_to_its_payee_and_paid_once(kit: Kit, tmp_path: Path):
+    """The station's word came before its farmer was registered: no till paid it all the same."""
+    kit.product = pack("input-voucher")
+    enrolment.add_product(kit.centre, kit.product, TESTER)
+    kit.station.pull(kit.centre)
+    lease = next(
+        each
+        for each in leases_at_station(kit, "onboarding")
+        if each.product_id == kit.product.product_id
+    )
+    opened = LineOpened(
+        "line-x",
+        "app-x",
+        "stranger",
+        lease.product_id,
+        lease.lease_id,
+        ("plot-c1",),
+        500_000,
+        "KES",
+    )
+    kit.station.write(MONEY, "line_opened", opened, kit.clock.at_ms)
+    draw(kit, "draw-x", "line-x", lease.lease_id, 300_000)
+    deliver(kit)
+    assert kit.read(payouts.of_line, "line-x") == ()
+    known = village()
+    found = replace(known, farmers=(*known.farmers, Farmer("stranger", "X", "en", STATION, 4)))
+    enrolment.import_village(kit.centre, found, polygons(), TESTER)
+    open_suspended(kit.centre, "line-x", TESTER)
+    open_suspended(kit.centre, "line-x", TESTER)
+    [payout] = kit.read(payouts.of_line, "line-x")
+    assert (balance(kit, OWED), balance(kit, "cash/st-one")) == (-300_000, 0)
+    holds(kit)
+    with receiving(PaymentService(kit.clock.now_ms)) as receiver:
+        rails = set_up_rails(tmp_path, receiver.url)
+        with_account(kit, "mobile")
+        send_due(kit.centre, rails)
+    assert current(kit, payout).state is PayoutState.PAID
+    assert balance(kit, OWED) == 0
+    holds(kit)
+
+
 @pytest.mark.parametrize("state", list(PayoutState))
 @pytest.mark.parametrize("event", list(PayoutEvent))
 def test_only_the_tables_steps_are_taken(state: PayoutState, event: PayoutEvent):
@@ -555,3 +601,38 @@ def test_csv_answers_are_matched_and_a_file_counts_once(kit: Kit, drawn: Payout,
 def test_csv_that_cannot_be_read_is_refused_as_a_whole(kit: Kit, tmp_path: Path, data: bytes):
     with pytest.raises(RequestError):
         reconcile(kit.centre, set_up_rails(tmp_path), "files", data, GRACE)
+
+
+@pytest.mark.parametrize(
+    ("change", "check", "words"),
+    [
+        ("UPDATE payouts SET state = 'paid'", "payouts", "as its steps lead to"),
+        ("UPDATE payout_steps SET event = 'confirm', state = 'paid' WHERE seq = 2", "payouts",
+         "a step that the table permits"),
+        ("UPDATE payout_steps SET reference = 'x'", "payouts", "the steps that the trail tells"),
+        ("UPDATE payouts SET amount_minor = 7", "payables", "the draw's entry"),
+        ("UPDATE payouts SET state = 'cancelled'", "payables", "undoes its draw"),
+        ("DELETE FROM payouts", "payables", "a payout, for no till paid it"),
+    ],
+)  # fmt: skip
+def test_the_audit_names_a_payout_that_was_changed_behind_its_back(
+    kit: Kit, drawn: Payout, tmp_path: Path, change: str, check: str, words: str
+):
+    with_account(kit, "files")
+    send_due(kit.centre, set_up_rails(tmp_path))
+    holds(kit)
+
+    def tamper(work) -> None:
+        run = work.tx.connection.exec_driver_sql
+        if work.tx.connection.dialect.name == "postgresql":
+            for table in ("payouts", "payout_steps"):
+                run(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        else:
+            for trigger in ("payouts_fixed", "payouts_no_delete", "payout_steps_no_update"):
+                run(f"DROP TRIGGER {trigger}")
+        run(change)
+
+    kit.centre.write(tamper)
+    found = audit(kit.centre, (check,))
+    assert found.first is not None
+    assert words in " ".join(each.expected for row in found.checks for each in row.findings)

@@ -22,6 +22,7 @@ from server.services.paying import (
     STEP_ACTION,
     SUPPLIER_ACCOUNTS,
     owed_account,
+    owed_cause,
     told_of,
 )
 from server.services.payouts.booking import (
@@ -30,6 +31,7 @@ from server.services.payouts.booking import (
     returned_cause,
     undone_cause,
 )
+from server.services.standing import suspense_account
 from server.store import ledger, payouts, people
 from server.store.engine import Tx
 from server.store.payouts import Payout, Step
@@ -103,8 +105,9 @@ def books(_: Centre, tx: Tx) -> Looks:
     yield from _owed(tx)
 
 
-def _causes(payout: Payout) -> tuple[str, str, str, str]:
+def _causes(payout: Payout) -> tuple[str, ...]:
     return (
+        owed_cause(payout.draw_id),
         draw_fact(payout.draw_id),
         paid_cause(payout.payout_id),
         returned_cause(payout.payout_id),
@@ -119,9 +122,14 @@ def _booked(tx: Tx, payout: Payout, booked: Booked) -> Look:
     rail = rail_account(confirmed[0].rail) if confirmed else ""
     owed = owed_account(payout.payee_kind, payout.payee_id, payout.line_id)
     principal = f"loan/principal/{payout.line_id}"
-    drawn, paid, returned, undone = (booked.get(cause, frozenset()) for cause in _causes(payout))
+    later, drawn, paid, returned, undone = (
+        booked.get(cause, frozenset()) for cause in _causes(payout)
+    )
+    # A draw that stood in suspense first came from there, and was owed to its payee apart.
+    source = suspense_account(payout.line_id) if later else owed
+    was_owed = EntryLine(owed, payout.currency, -payout.amount_minor) in later
     wanted = (
-        ("the draw's entry", drawn, (principal, owed), True),
+        ("the draw's entry", drawn, (principal, source), True),
         ("the entry of its payment", paid, (owed, rail), bool(confirmed)),
         ("the entry of its return", returned, (rail, owed), came_back),
         ("the entry that undoes its draw", undone, (owed, principal), payout.state in UNDONE),
@@ -130,6 +138,7 @@ def _booked(tx: Tx, payout: Payout, booked: Booked) -> Look:
         _TABLE,
         payout.payout_id,
         (len(confirmed) > 1, "at most one payment", f"{len(confirmed)}"),
+        (bool(later) and not was_owed, f"{payout.amount_minor} owed in {owed}", "another entry"),
         *(
             (found != _lines(payout, accounts, is_there=is_there),
              f"{what}: {_told(payout, is_there=is_there)}",
