@@ -13,6 +13,8 @@ from edge_node.decide.desk import Desk
 from edge_node.store import consents, logs
 from edge_node.store.database import StationDatabase
 
+UNKNOWN_ERROR_MS = 10 * 365 * 86_400_000  # of a clock that knows nothing: ten years
+
 
 def give_consent(
     db: StationDatabase, desk: Desk, consent: Consent, clock: Clock
@@ -30,7 +32,13 @@ def give_consent(
 
 
 def write_consent(db: StationDatabase, desk: Desk, consent: Consent, clock: Clock) -> None:
-    """Write a consent with its record inside the caller's transaction; again, nothing changes."""
+    """Write a consent with its record inside the caller's transaction; again, nothing changes.
+
+    It needs no sound clock: whoever takes a consent back is heard, and where the time is not
+    known it counts from any instant that it can have been.
+    """
+    if clock.error_ms < 0:
+        clock = replace(clock, error_ms=UNKNOWN_ERROR_MS)
     if consents.keep(db, consent, clock.at_ms, clock.error_ms):
         logs.append(db, desk.station, Up.CONSENT, consent, clock)
 

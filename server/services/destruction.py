@@ -26,6 +26,7 @@ from server.services.centre import (
     RoleError,
     Work,
 )
+from server.services.downlink import send_status
 from server.services.drawing import apply_drawdown
 from server.services.leasing import issue_for_line
 from server.services.moving import complete_from
@@ -166,6 +167,7 @@ def _carry_out(
     for line_id in sorted(touched):
         if lines.find(work.tx, line_id) is not None:
             issue_for_line(work, line_id)
+            send_status(work, lines.lock(work.tx, line_id))  # its other stations did not see it
     booked = sum(each.amount_minor for each in receipts)
     return Declared(told, booked, released, tuple(flags))
 

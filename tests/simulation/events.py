@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import fields
 
 from core.errors import HarvestlineError
+from tests.simulation import farmers, officers
 from tests.simulation.faults import ProcessDiedError, Weather
 from tests.simulation.world import World
 
 EVENTS: dict[str, tuple[float, Callable[[World], str]]] = {
     "wait": (8, World.wait),
-    "apply": (6, World.apply),
+    "apply": (8, World.apply),
     "draw": (24, World.draw),
     "settle": (3, World.settle),
     "sync": (24, World.sync),
@@ -29,6 +30,18 @@ EVENTS: dict[str, tuple[float, Callable[[World], str]]] = {
     "set a clock": (4, World.set_clock),
     "cut the power": (3, World.cut_power),
     "lay a fuse": (6, World.lay_fuse),
+    "leave": (1, farmers.leave),
+    "take consent back": (1, farmers.take_consent_back),
+    "decide referred": (4, officers.decide_referred),
+    "withdraw": (1, officers.withdraw),
+    "abandon": (0.5, officers.abandon),
+    "close": (1, officers.close),
+    "renew": (3, officers.renew_line),
+    "write off": (1, officers.write_line_off),
+    "relieve": (2, officers.relieve),
+    "bounce": (2, officers.bounce_repayment),
+    "change the product": (1.5, officers.change_product),
+    "restate": (0.5, officers.restate),
 }
 
 MISHAPS = tuple(field.name for field in fields(Weather))
@@ -36,6 +49,7 @@ KINDS = frozenset(
     [
         *EVENTS,
         *(f"link: {mishap}" for mishap in MISHAPS),
+        *(f"officers: {act}" for act in officers.ACTS),
         *(f"death of {whose} {when} a statement" for whose in ("a station", "the centre")
           for when in ("before", "after")),
     ]

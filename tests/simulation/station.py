@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
@@ -18,6 +18,7 @@ from core.wire.records import Application, Consent, ConsentAction
 from core.wire.registry import Identity
 from edge_node.config import Settings
 from edge_node.decide.applications import LineAsk, apply_for_line
+from edge_node.decide.consents import give_consent
 from edge_node.decide.desk import ClockUnknownError, Desk, RequestError
 from edge_node.decide.draws import (
     DrawAsk,
@@ -29,9 +30,10 @@ from edge_node.decide.draws import (
     recover,
     void,
 )
+from edge_node.decide.leaving import LeaveAsk, leave, way_out, way_out_sha256
 from edge_node.decide.telemetry import telemetry_of
 from edge_node.keys import KeyRing, PeerSealer, load_key_file
-from edge_node.store import clocks, leases, logs, outbox, village
+from edge_node.store import clocks, leases, lines, logs, outbox, village
 from edge_node.store.database import StationDatabase, open_database
 from edge_node.store.models import NoModelError
 from edge_node.store.village import UnknownRecordError
@@ -182,6 +184,24 @@ class SimulatedStation:
     def void(self, draw_id: str, now_ms: int) -> None:
         """The farmer walks away."""
         void(self.db, self._desk, draw_id, self.clock(now_ms))
+
+    def leave(self, line_id: str, now_ms: int) -> str:
+        """A farmer ends an agreement at the kiosk, in its cooling-off period or as an offer."""
+        clock, kept = self.clock(now_ms), lines.line(self.db, line_id)
+        way = way_out(self.db, self._desk, kept, clock)
+        if way is None:
+            return "no way out"
+        ask = LeaveAsk(self.mint(), line_id, way_out_sha256(way))
+        left = leave(self.db, self._desk, ask, clock)
+        return left.code.value if isinstance(left, Reason) else left.event.value
+
+    def take_consent_back(self, farmer_id: str, now_ms: int) -> str:
+        """A farmer no longer consents to one of the purposes."""
+        back = replace(
+            self._consent(farmer_id, PURPOSES[-1:], "0" * 64), action=ConsentAction.WITHDRAW
+        )
+        left = give_consent(self.db, self._desk, back, self.clock(now_ms))
+        return "consents to " + " ".join(left)
 
     def pending(self) -> list[str]:
         """Draws that are neither posted nor voided."""

@@ -1,7 +1,7 @@
 """Seeds of the simulator: each a lender, its stations, and whatever befalls them.
 
 A seed that fails is told again by ``python -m tests.simulation SEED``. Every change runs
-100 of them, in which every kind of event, mishap and death befalls somebody (held by the
+200 of them, in which every kind of event, mishap and death befalls somebody (held by the
 tally below); ten thousand others run in ``make nightly``. What they cost, and what keeps
 them cheap without weakening them, is in docs/leases.md.
 """
@@ -24,7 +24,7 @@ from tests.simulation.events import KINDS, step
 from tests.simulation.run import STEPS, run_seed
 from tests.simulation.world import World
 
-QUICK_SEEDS, SEEDS_A_TEST = 100, 4
+QUICK_SEEDS, SEEDS_A_TEST = 200, 5
 NIGHTLY_SEEDS, NIGHTLY_SEEDS_A_TEST = 10_000, 100
 NIGHTLY_FIRST = 1_000
 TIMES_MIN = 3  # of each kind in the quick seeds, so that none is there by luck alone

@@ -15,7 +15,9 @@ from typing import Any
 
 from sqlalchemy import event
 
+from core.lending.offer import AgreementTerms
 from core.lending.product import Product
+from core.lending.relief import ReliefBand
 from core.lending.terms import (
     ArrearsTerms,
     CashMonth,
@@ -47,9 +49,16 @@ FARMERS = ("farmer-a", "farmer-b", "farmer-c", "farmer-d")
 PRODUCT = "crop-season"
 SEASON_START = date(2026, 3, 15)
 START_MS = day_start_ms(SEASON_START) + 9 * 3_600_000
+# A visit that saw a third of the harvest lost opens relief; who agreed may leave for a week.
+RELIEF = (
+    ReliefBand(330_000, 12, 3, "2026-01-01", "the simulator"),
+    ReliefBand(500_000, 24, 6, "2026-01-01", "the simulator"),
+)
+AGREED = AgreementTerms(cooling_off_days=7, withdrawn_repay_days=30)
 # How the one product is repaid, by world: the books must hold whatever a lender offers.
 REPAID: dict[str, dict[str, Any]] = {
     "bullet": {},
+    "people decide": {"decision": replace(product_of(PRODUCT).decision, approve_pd_ppm_max=10_000)},
     "instalments": {
         "schedule": ScheduleTerms(ScheduleKind.EQUAL_INSTALMENTS, every_months=1),
         "arrears": ArrearsTerms(5, 60_000),
@@ -124,7 +133,7 @@ def station_settings(folder: Path, name: str) -> EdgeSettings:
 
 def product(repaid: str) -> Product:
     """The one product, repaid in one of the ways."""
-    return replace(product_of(PRODUCT), **REPAID[repaid])
+    return replace(product_of(PRODUCT), relief=RELIEF, agreement=AGREED, **REPAID[repaid])
 
 
 @cache

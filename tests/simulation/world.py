@@ -38,6 +38,7 @@ from server.store.people import Actor
 from server.store.places import Place
 from tests.simulation import village
 from tests.simulation.faults import Fuse, Limbo, Link, ProcessDiedError, Weather, drop, fused_sqlite
+from tests.simulation.noted import Noted
 from tests.simulation.station import SimulatedStation
 from tests.simulation.village import FARMERS, PLOT_OF, START_MS, STATIONS
 from tests.support.centre_kit import TESTER, Clock, Counter, Kit, keys_of, product_of
@@ -60,6 +61,7 @@ class World:
         self.centre_fuse = Fuse()
         self._connections: list[sqlite3.Connection] = []
         self._seen: object = None
+        self.noted = Noted()
         self.deaths = 0
         begun = start or _drawn_start(self.chance)
         shutil.copytree(begun.folder, folder, dirs_exist_ok=True)
@@ -164,7 +166,7 @@ class World:
         return f"{days} d"
 
     def apply(self) -> str:
-        station, farmer = self._station(), self.chance.choice(FARMERS)
+        station, farmer = self.station(), self.chance.choice(FARMERS)
         asked = STEP_MINOR * self.chance.randrange(1, 120)
         if not station.knows(farmer):
             return f"{farmer} is not known at {station.name}"
@@ -195,7 +197,7 @@ class World:
         return f"{draw_id} posted"
 
     def sync(self) -> str:
-        station = self._station()
+        station = self.station()
         link = self._link(station, Weather.drawn(self.chance))
         done = station.sync(link, self.now_ms)
         return (
@@ -215,7 +217,7 @@ class World:
         return "nothing under way"
 
     def carry_stick(self) -> str:
-        found = self._station().stick(self.chance)
+        found = self.station().stick(self.chance)
         places = [accept_envelope(self.centre, data).placement.value for data in found]
         return " ".join(places)
 
@@ -279,7 +281,7 @@ class World:
     def lose_station(self) -> str:
         if self.lost:
             return "one is lost already"
-        self.lost = self._station().name
+        self.lost = self.station().name
         self.stations[self.lost].fuse.disarm()
         return self.lost
 
@@ -303,7 +305,7 @@ class World:
             return declare_destroyed(self.centre, self.lost, proof, by)
 
     def ask_time(self) -> str:
-        station = self._station()
+        station = self.station()
         told = station.ask_time(self._link(station, Weather.drawn(self.chance)), self.now_ms)
         return f"{station.name} {'was told' if told else 'heard nothing'}"
 
@@ -312,14 +314,14 @@ class World:
         return "opened"
 
     def set_clock(self) -> str:
-        station = self._station()
+        station = self.station()
         days = self.chance.choice((0, 0, 0, -400, -30, -1, 1, 20, 90, 800))
         station.skew_ms = days * MS_PER_DAY
         station.error_ms = self.chance.choice((1_000, 1_000, 60_000, -1))
         return f"{station.name} {days} d ± {station.error_ms}"
 
     def cut_power(self) -> str:
-        station = self._station()
+        station = self.station()
         station.restart(self.now_ms)
         return station.name
 
@@ -345,7 +347,8 @@ class World:
         """Tell what happened."""
         self.told.append(f"{self.now_ms} {name}: {outcome}")
 
-    def _station(self) -> SimulatedStation:
+    def station(self) -> SimulatedStation:
+        """Any station that is not lost."""
         return self.chance.choice(self.alive)
 
     def _debts(self, day: date) -> list[tuple[Line, int]]:

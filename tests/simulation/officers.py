@@ -1,0 +1,183 @@
+"""What people at the centre do to agreements, and the same order arriving twice.
+
+Each act is chosen without asking whether it is permitted: the table of transitions decides,
+and what it refuses has a code. An act that was done is ordered once more, as by a twin of
+the request: it must change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from core.decision.policy import Verdict
+from core.errors import HarvestlineError
+from core.lending.agreement import AgreementReason
+from core.lending.relief import LossSeen, LossSource
+from core.units import civil_day
+from server.services import ending
+from server.services.bouncing import BounceReason, BounceRequest, bounce
+from server.services.ending import Said
+from server.services.enrolment import add_product
+from server.services.origination import Opened
+from server.services.referred import decline_referred, offer_referred
+from server.services.relief import grant_relief
+from server.services.renewing import renew
+from server.services.restating import restate_once
+from server.services.writing_off import write_off
+from server.store import products
+from server.store.people import Actor
+from tests.simulation.village import PRODUCT
+from tests.simulation.world import STEP_MINOR, World
+
+Row = tuple[Any, ...]
+OFFICER = Actor("officer-a", "lender")
+SUPERVISOR = Actor("officer-b", "supervisor")
+# Who had how much of what written down: an order that comes twice leaves all of it alone.
+_WRITTEN = (
+    "SELECT (SELECT count(*) FROM ledger_entries), (SELECT count(*) FROM agreement_steps),"
+    " (SELECT count(*) FROM movements), (SELECT count(*) FROM lines)"
+)
+_REFERRED = (
+    "SELECT a.application_id, a.asked_minor FROM applications a WHERE ("
+    " SELECT state FROM agreement_steps s WHERE s.agreement_id = a.application_id"
+    " ORDER BY seq DESC LIMIT 1) = 'referred' ORDER BY 1"
+)
+# Repaid by what the books hold: interest that was not posted yet may still be owed.
+_REPAID_UP = (
+    "SELECT line_id FROM lines l WHERE is_open AND EXISTS"
+    " (SELECT 1 FROM repayments r WHERE r.line_id = l.line_id) AND 0 ="
+    " (SELECT sum(amount_minor) FROM ledger_lines WHERE account = 'loan/principal/' || l.line_id)"
+    " ORDER BY 1"
+)
+# What they did, for the tally: an act that is refused every time is no test of anything.
+ACTS = (
+    "offered", "declined", "withdrawn", "abandoned", "closed", "renewed", "written off",
+    "relieved", "bounced", "new version", "restated",
+)  # fmt: skip
+LIKELY = 0.8  # the chance that an officer knows whom an act is for
+_REPAID = "SELECT repayment_id, effective_on FROM repayments ORDER BY repayment_id"
+
+
+def decide_referred(world: World) -> str:
+    """A person offers on what a card referred, or declines it."""
+    waiting = _asked(world, _REFERRED)
+    if not waiting:
+        return f"nothing is {Verdict.REFER.value}red"
+    application_id, asked_minor = world.chance.choice(waiting)
+    amount = asked_minor * world.chance.choice((1, 2, 4)) // 2 // STEP_MINOR * STEP_MINOR
+    if world.chance.random() < 0.3:
+        return _twice(
+            world, "declined", lambda: decline_referred(world.centre, application_id, OFFICER)
+        )
+    return _twice(
+        world, "offered", lambda: offer_referred(world.centre, application_id, amount, OFFICER)
+    )
+
+
+def withdraw(world: World) -> str:
+    """A farmer leaves in the cooling-off period, at the office."""
+    return _on_a_line(world, "withdrawn", lambda at: ending.withdraw(world.centre, at, _ASKED))
+
+
+def abandon(world: World) -> str:
+    """An offer is given back."""
+    return _on_a_line(world, "abandoned", lambda at: ending.abandon(world.centre, at, _ASKED))
+
+
+def close(world: World) -> str:
+    """What is repaid is closed."""
+    repaid = _asked(world, _REPAID_UP)
+    return _on_a_line(world, "closed", lambda at: ending.close(world.centre, at, _ASKED), repaid)
+
+
+def renew_line(world: World) -> str:
+    """A farmer who has repaid is decided on again."""
+    repaid = _asked(world, _REPAID_UP)
+    return _on_a_line(world, "renewed", lambda at: renew(world.centre, at, PRODUCT, _ASKED), repaid)
+
+
+def write_line_off(world: World) -> str:
+    """What will not come is written off."""
+    why = Said(SUPERVISOR, AgreementReason.NOT_RECOVERABLE)
+    return _on_a_line(world, "written off", lambda at: write_off(world.centre, at, why))
+
+
+def relieve(world: World) -> str:
+    """A visit saw a loss; some are too small, some lines are in no state for it."""
+    loss_ppm = world.chance.choice((100_000, 400_000, 700_000))
+    seen = [LossSeen(LossSource.VISIT, f"visit-{world.mint()}", loss_ppm)]
+    return _on_a_line(world, "relieved", lambda at: grant_relief(world.centre, at, seen, OFFICER))
+
+
+def bounce_repayment(world: World) -> str:
+    """A repayment that was taken came to nothing, long after or at once."""
+    taken = _asked(world, _REPAID)
+    if not taken:
+        return "nothing was repaid"
+    repayment_id, on = world.chance.choice(taken)
+    today = civil_day(world.now_ms)
+    since = today - timedelta(days=world.chance.choice((0, 0, 1, 10)))
+    asked = BounceRequest(repayment_id, BounceReason.CHEQUE_UNPAID, "bank-1", max(str(since), on))
+    return _twice(world, "bounced", lambda: bounce(world.centre, asked, OFFICER))
+
+
+def change_product(world: World) -> str:
+    """The product's next version: another price and fee for lines that open from now on."""
+    with world.looked_at(), world.centre.store.reading() as tx:
+        newest = products.newest(tx, PRODUCT)
+    credit = replace(
+        newest.credit,
+        fee_ppm=world.chance.choice((5_000, 15_000, 20_000)),
+        rate_ppm=world.chance.choice((120_000, 180_000, 330_000)),  # the last near the cap
+    )
+    sure_ppm = world.chance.choice((10_000, newest.decision.refer_pd_ppm_max))
+    decision = replace(newest.decision, approve_pd_ppm_max=sure_ppm)  # or people decide
+    after = replace(newest, version=newest.version + 1, credit=credit, decision=decision)
+    return _twice(world, "new version", lambda: add_product(world.centre, after, SUPERVISOR))
+
+
+def restate(world: World) -> str:
+    """Lines whose repayments were split by other rules are split again: none here."""
+    return _twice(world, "restated", lambda: restate_once(world.centre))
+
+
+_ASKED = Said(OFFICER, AgreementReason.ASKED)
+
+
+def _on_a_line(
+    world: World, done: str, act: Callable[[str], object], likely: Sequence[Row] = ()
+) -> str:
+    """Do it to any line, most often to one of those that are likely to permit it."""
+    known = [line.line_id for line in world.lines()]
+    if not known:
+        return "no line"
+    if likely and world.chance.random() < LIKELY:
+        known = [line_id for (line_id,) in likely]
+    line_id = world.chance.choice(known)
+    return f"{line_id} " + _twice(world, done, lambda: act(line_id))
+
+
+def _twice(world: World, done: str, act: Callable[[], object]) -> str:
+    """Do it; the same order again is refused, or answered, and changes nothing."""
+    try:
+        found = act()
+    except HarvestlineError as error:
+        return f"refused {error.code}"
+    if isinstance(found, Opened) and not found.line_id:
+        return "not approved"  # asked again, it would be another application
+    world.befell[f"officers: {done}"] += 1
+    before = _asked(world, _WRITTEN)
+    try:
+        act()
+    except HarvestlineError as error:
+        done += f", again {error.code}"
+    assert _asked(world, _WRITTEN) == before, f"3: {done} twice wrote twice"
+    return done
+
+
+def _asked(world: World, question: str) -> list[Row]:
+    with world.looked_at(), world.centre.store.reading() as tx:
+        return [tuple(row) for row in tx.connection.exec_driver_sql(question)]
