@@ -12,7 +12,7 @@ expected any more, in credit), ``payable/<line>`` (what is owed to the farmer),
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -98,7 +98,12 @@ def check_entry(entry: Entry) -> Entry:
 
 def entry_hash(entry: Entry, previous: str) -> str:
     """The entry's link in the ledger's hash chain."""
-    return canonical_hash({"entry": encode(entry), "previous": previous})
+    return linked_hash(encode(entry), previous)
+
+
+def linked_hash(body: Mapping[str, object], previous: str) -> str:
+    """The same of an entry that is encoded already."""
+    return canonical_hash({"entry": body, "previous": previous})
 
 
 def balance(lines: Iterable[EntryLine], account: str, currency: str) -> int:

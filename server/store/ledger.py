@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.sql import ColumnElement, Select
 
 from core.canonical import canonical_hash
-from core.lending.ledger import Entry, EntryKind, EntryLine, check_entry, entry_hash
+from core.lending.ledger import Entry, EntryKind, EntryLine, check_entry, linked_hash
 from core.shape import encode
 from server.store.bulk import among
 from server.store.engine import ConflictError, Tx
@@ -88,9 +88,13 @@ def chain_end(tx: Tx, writer: str) -> tuple[int, str]:
 
 
 def rows_of(
-    entry: Entry, writer: str, end: tuple[int, str], content: str
+    entry: Entry, writer: str, end: tuple[int, str], content: str = ""
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """An entry's header and lines as rows, at the end of its writer's chain."""
+    """An entry's header and lines as rows, at the end of its writer's chain.
+
+    ``content`` is its :func:`content_hash`, if that is known already.
+    """
+    body = encode(entry)
     header = {
         "entry_id": entry.entry_id,
         "writer": writer,
@@ -99,13 +103,13 @@ def rows_of(
         "effective_on": entry.effective_on,
         "recorded_at_ms": entry.recorded_at_ms,
         "cause_id": entry.cause_id,
-        "content_sha256": content,
+        "content_sha256": content or _said(body),
         "previous": end[1],
-        "hash": entry_hash(entry, end[1]),
+        "hash": linked_hash(body, end[1]),
     }
     lines = [
-        {"entry_id": entry.entry_id, "line_no": number, **encode(line)}
-        for number, line in enumerate(entry.lines, 1)
+        {"entry_id": entry.entry_id, "line_no": number, **line}
+        for number, line in enumerate(body["lines"], 1)
     ]
     return header, lines
 
@@ -120,9 +124,12 @@ def lock_chain(tx: Tx, writer: str) -> None:
 
 def content_hash(entry: Entry) -> str:
     """The hash of what an entry says, apart from when it was written down."""
-    body = encode(entry)
-    del body["recorded_at_ms"], body["entry_id"]
-    return canonical_hash(body)
+    return _said(encode(entry))
+
+
+def _said(body: Mapping[str, Any]) -> str:
+    left = {"recorded_at_ms", "entry_id"}
+    return canonical_hash({name: value for name, value in body.items() if name not in left})
 
 
 def _known(tx: Tx, entry: Entry, content: str) -> bool:

@@ -6,7 +6,8 @@ The same seal, the same chain, the same answer to what is known already as in
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
 from psycopg import Connection as PsycopgConnection
@@ -38,36 +39,34 @@ def post_many(tx: Tx, writer: str, entries: Sequence[Entry]) -> int:
     """
     if len(entries) > ENTRIES_MAX:
         raise LedgerImbalanceError(f"expected at most {ENTRIES_MAX} entries, got {len(entries)}")
-    contents = [content_hash(check_entry(entry)) for entry in entries]
+    for entry in entries:
+        check_entry(entry)
     lock_chain(tx, writer)
-    known = _known(tx, entries)
-    end = chain_end(tx, writer)
-    headers: list[Row] = []
-    lines: list[Row] = []
-    for entry, content in zip(entries, contents, strict=True):
-        if _is_known(known, entry, content):
-            continue
-        header, rows = rows_of(entry, writer, end, content)
-        headers.append(header)
-        lines += rows
-        end = (header["seq"], header["hash"])
-        known[entry.entry_id] = known[_cause(entry)] = content
-    _write(tx, ledger_lines, lines)
-    _write(tx, ledger_entries, headers)
-    return len(headers)
+    fresh = _unknown(entries, _known(tx, entries))
+    _write(tx, fresh, writer, chain_end(tx, writer))
+    return len(fresh)
 
 
 def _cause(entry: Entry) -> tuple[str, str]:
     return entry.cause_id, entry.kind.value
 
 
-def _is_known(known: Mapping[Any, str], entry: Entry, content: str) -> bool:
-    found = {known[key] for key in (entry.entry_id, _cause(entry)) if key in known}
-    if found - {content}:
-        raise ConflictError(
-            f"entry {entry.entry_id} for {entry.cause_id}: it exists with other content"
-        )
-    return bool(found)
+def _unknown(entries: Sequence[Entry], known: dict[Any, str]) -> list[Entry]:
+    """Those that are neither there nor named before in the same call."""
+    fresh: list[Entry] = []
+    named: dict[Any, Entry] = {}
+    for entry in entries:
+        keys = (entry.entry_id, _cause(entry))
+        found = {known[key] for key in keys if key in known}
+        found |= {content_hash(named[key]) for key in keys if key in named}
+        if found and found != {content_hash(entry)}:
+            raise ConflictError(
+                f"entry {entry.entry_id} for {entry.cause_id}: it exists with other content"
+            )
+        if not found:
+            fresh.append(entry)
+            named.update(dict.fromkeys(keys, entry))
+    return fresh
 
 
 def _known(tx: Tx, entries: Sequence[Entry]) -> dict[Any, str]:
@@ -94,25 +93,40 @@ def _among(tx: Tx, column: ColumnElement[str], values: list[str]) -> ColumnEleme
     return column.in_(values)
 
 
-def _write(tx: Tx, table: Table, rows: list[Row]) -> None:
-    if not rows:
+def _write(tx: Tx, entries: Sequence[Entry], writer: str, end: tuple[int, str]) -> None:
+    """All lines, then all headers, each hashed while the database takes the lines before it."""
+    if not entries:
         return
-    if tx.connection.dialect.name == "postgresql":
-        _copy(tx, table, rows)
-    else:
-        tx.insert_many(table, rows)
+    headers: list[Row] = []
+
+    def lines() -> Iterator[Row]:
+        last = end
+        for entry in entries:
+            header, rows = rows_of(entry, writer, last)
+            last = (header["seq"], header["hash"])
+            headers.append(header)
+            yield from rows
+
+    put = _copy if tx.connection.dialect.name == "postgresql" else _insert
+    put(tx, ledger_lines, lines())
+    put(tx, ledger_entries, headers)
 
 
-def _copy(tx: Tx, table: Table, rows: list[Row]) -> None:
-    """COPY rows into a table, within the transaction that is open."""
+def _insert(tx: Tx, table: Table, rows: Iterable[Row]) -> None:
+    tx.insert_many(table, list(rows))
+
+
+def _copy(tx: Tx, table: Table, rows: Iterable[Row]) -> None:
+    """COPY rows into a table as they come, within the transaction that is open."""
     tx.flush()
     driver = tx.connection.connection.driver_connection
     if not isinstance(driver, PsycopgConnection):
         raise StoreError(f"expected psycopg behind PostgreSQL, got {type(driver).__name__}")
-    names = ["tenant_id", *rows[0]]
+    names = [column.name for column in table.columns]  # the tenant's first
+    said = itemgetter(*names[1:])
     statement = SQL("COPY {} ({}) FROM STDIN").format(
         Identifier(table.name), SQL(", ").join(Identifier(name) for name in names)
     )
     with driver.cursor() as cursor, cursor.copy(statement) as copy:
         for row in rows:
-            copy.write_row((tx.tenant_id, *row.values()))
+            copy.write_row((tx.tenant_id, *said(row)))
