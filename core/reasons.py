@@ -209,6 +209,7 @@ SENTENCES: Mapping[ReasonCode, str] = {
         "Today the whole price would be {apr}% a year. The law allows {cap}%: it is {over}% "
         "too much."
     ),
+    ReasonCode.ORDER_OVER: "This order is not offered any more.",
     ReasonCode.LEAVE_TOO_LATE: (
         "The days in which you could leave without a reason have passed. Talk to the lender."
     ),

@@ -20,6 +20,7 @@ from core.lending.product import Product
 from core.reasons import Reason, ReasonCode
 from core.shape import encode
 from core.units import format_money
+from core.wire.orders import OrderOffer, shown_order_sha256
 from core.wire.records import Consent, ConsentAction, Drawdown, Up
 from edge_node.decide.cash import name_payer, refuse_cash
 from edge_node.decide.consents import write_consent
@@ -40,13 +41,26 @@ PENDING_MS_MAX = 15 * 60_000  # a draw that nobody confirms is given up after th
 
 
 @dataclass(frozen=True, slots=True)
+class PaidFor:
+    """Whom a voucher's draw pays and for what; ``offer`` is the order that it meets, if one."""
+
+    supplier: str
+    goods: tuple[str, ...]
+    offer: OrderOffer | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DrawAsk:
-    """A farmer asks for a drawdown, having consented to the quote by its hash."""
+    """A farmer asks for a drawdown, having consented to the quote by its hash.
+
+    ``pays`` is absent where the draw is cash, or its product pays one supplier only.
+    """
 
     draw_id: str
     line_id: str
     amount_minor: int
     consent: Consent
+    pays: PaidFor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +77,17 @@ def quote_sha256(price: Quote) -> str:
 
 
 def quote_draw(
-    db: StationDatabase, desk: Desk, line_id: str, amount_minor: int, clock: Clock
+    db: StationDatabase,
+    desk: Desk,
+    line_id: str,
+    amount_minor: int,
+    clock: Clock,
+    pays: PaidFor | None = None,
 ) -> Quote | Reason:
     """The whole price of drawing an amount today, or why it cannot be drawn."""
     line = lines.line(db, line_id)
     product = priced(line, village.product(db, line.product_id))
-    refusal = _refuse_amount(product, amount_minor)
+    refusal = _refuse_amount(product, amount_minor, pays)
     if refusal is not None:
         return refusal
     found = rooms(db, line, clock)
@@ -96,7 +115,8 @@ def begin(db: StationDatabase, desk: Desk, ask: DrawAsk, clock: Clock) -> Receip
             return _repeat(db, known, ask)
         line = lines.line(db, ask.line_id)
         product = priced(line, village.product(db, line.product_id))
-        refusal = _refuse_amount(product, ask.amount_minor)
+        refusal = _refuse_amount(product, ask.amount_minor, ask.pays)
+        refusal = refusal or refuse_goods(product, ask.pays)
         if refusal is not None:
             return refusal
         found = rooms(db, line, clock)
@@ -108,7 +128,7 @@ def begin(db: StationDatabase, desk: Desk, ask: DrawAsk, clock: Clock) -> Receip
         price = short or _price(own, ask.amount_minor, desk.today(clock))
         if isinstance(price, Reason):
             return price
-        if not _consented(line, ask.consent, price):
+        if not _consented(line, ask, price):
             return Reason(ReasonCode.DRAW_CONSENT_MISSING)
         return _write_pending(db, desk, ask, (room.book, price, product), clock)
 
@@ -176,8 +196,26 @@ def receipt(db: StationDatabase, drawdown: Drawdown) -> Receipt:
     return Receipt(drawdown, quote(product, drawdown.amount_minor, drawn_on))
 
 
-def _refuse_amount(product: Product, amount_minor: int) -> Reason | None:
+def refuse_goods(product: Product, pays: PaidFor | None) -> Reason | None:
+    """Why a draw may not pay whom and what it names; None if it may, or pays in cash."""
+    if product.voucher is None:
+        return None
+    if pays is None:
+        several = len(product.voucher.suppliers) > 1
+        return Reason(ReasonCode.DRAW_SUPPLIER_ONLY) if several else None
+    if pays.supplier not in product.voucher.suppliers:
+        return Reason(ReasonCode.DRAW_SUPPLIER_ONLY)
+    known = {each.goods for each in product.voucher.goods}
+    wrong = [each for each in pays.goods if each not in known]
+    return Reason(ReasonCode.DRAW_GOODS_ONLY, {"goods": wrong[0]}) if wrong else None
+
+
+def _refuse_amount(
+    product: Product, amount_minor: int, pays: PaidFor | None = None
+) -> Reason | None:
     step = product.credit.draw_step_minor
+    if pays is not None and pays.offer is not None:
+        step = 1  # goods cost what they cost
     if amount_minor <= 0 or amount_minor % step:
         return Reason(
             ReasonCode.DRAW_AMOUNT_INVALID, {"step": format_money(step, product.currency)}
@@ -229,11 +267,14 @@ def above_cap(apr_ppm: int, cap_ppm: int) -> Reason:
     return Reason(ReasonCode.DRAW_PRICE_ABOVE_CAP, told)
 
 
-def _consented(line: KeptLine, consent: Consent, price: Quote) -> bool:
+def _consented(line: KeptLine, ask: DrawAsk, price: Quote) -> bool:
+    consent, shown = ask.consent, quote_sha256(price)
+    if ask.pays is not None and ask.pays.offer is not None:
+        shown = shown_order_sha256(ask.pays.offer, shown)
     return (
         consent.action is ConsentAction.GRANT
         and consent.farmer_id == line.farmer_id
-        and consent.shown_sha256 == quote_sha256(price)
+        and consent.shown_sha256 == shown
     )
 
 
@@ -244,7 +285,7 @@ def _write_pending(
     chosen: tuple[LeaseBook, Quote, Product],
     clock: Clock,
 ) -> Receipt | Reason:
-    book, price, product = chosen
+    (book, price, product), pays = chosen, ask.pays
     draw = Draw(ask.draw_id, ask.line_id, ask.amount_minor, DrawState.PENDING)
     begun = begin_draw(book, draw, clock)
     if isinstance(begun, ReasonCode):
@@ -260,6 +301,9 @@ def _write_pending(
         consent_id=ask.consent.consent_id,
         apr_ppm=price.apr_ppm,
         effective_on=price.drawn_on,
+        supplier=pays.supplier if pays else None,
+        goods=pays.goods or None if pays else None,
+        order_id=pays.offer.order_id if pays and pays.offer else None,
         rate_ppm=price.rate_ppm,
         paid_by=name_payer(db, product, ask.draw_id),
     )
@@ -293,7 +337,9 @@ def _log(db: StationDatabase, desk: Desk, drawdown: Drawdown, clock: Clock) -> N
 
 def _repeat(db: StationDatabase, known: KeptDraw, ask: DrawAsk) -> Receipt:
     drawdown = known.drawdown
-    if (drawdown.line_id, drawdown.amount_minor) != (ask.line_id, ask.amount_minor):
+    offer = ask.pays.offer if ask.pays else None
+    told = (ask.line_id, ask.amount_minor, offer.order_id if offer else None)
+    if (drawdown.line_id, drawdown.amount_minor, drawdown.order_id) != told:
         raise ChangedRequestError(f"draw {ask.draw_id} exists with other content")
     return receipt(db, drawdown)
 

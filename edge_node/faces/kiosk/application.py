@@ -20,6 +20,7 @@ from edge_node.faces.kiosk.cash_pages import CashFront, cash_pages
 from edge_node.faces.kiosk.front import COOKIE, Front
 from edge_node.faces.kiosk.guard import Guard
 from edge_node.faces.kiosk.interface import interface
+from edge_node.faces.kiosk.order_pages import order_pages
 from edge_node.faces.kiosk.own_pages import own_pages
 from edge_node.faces.kiosk.pages import pages
 from edge_node.faces.kiosk.rendering import Rendering
@@ -56,6 +57,7 @@ def kiosk(
     app.include_router(interface(front))
     app.include_router(pages(front, rendering))
     app.include_router(own_pages(front, rendering))
+    app.include_router(order_pages(front, rendering))
     if cash is not None:
         app.include_router(cash_pages(cash, rendering))
     folder = resources.files("edge_node.faces.kiosk") / "static"

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, Response
+from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from core.reasons import Reason
@@ -15,6 +16,7 @@ from edge_node.decide.desk import RequestError
 from edge_node.decide.draws import quote_sha256
 from edge_node.faces.kiosk.drawings import note_steps, notes_of
 from edge_node.faces.kiosk.front import COOKIE, Front
+from edge_node.faces.kiosk.order_teller import OrderTeller
 from edge_node.faces.kiosk.rendering import Rendering
 from edge_node.faces.kiosk.standing import Possible
 from edge_node.faces.kiosk.teller import Agreement, ApplicationForm, DrawForm
@@ -41,6 +43,18 @@ class _Built:
     def add(self) -> tuple[int, ...]:
         """Notes that may be added."""
         return note_steps(self.step_minor, self.most_minor, self.currency)
+
+
+class _PriceForm(BaseModel):
+    """A yes to a price; a voucher's also says who is paid, and for what."""
+
+    csrf: str
+    amount: int
+    shown: str
+    draw_id: str
+    helped: str = ""
+    supplier: str = ""
+    goods: str = ""
 
 
 def pages(front: Front, rendering: Rendering) -> APIRouter:
@@ -104,8 +118,9 @@ class _Pages(Visited):
         features = self._teller.feature_words(card.card.inputs.model_sha256) if card else {}
         ways_out = self._teller.ways_out(visit.farmer_id)
         return self._page(
-            "home.html", visit, standing=standing, features=features, ways_out=ways_out
-        )
+            "home.html", visit, standing=standing, features=features, ways_out=ways_out,
+            orders=OrderTeller(self._teller).waiting(visit.farmer_id),
+        )  # fmt: skip
 
     def picture(self, request: Request, sha256: str) -> Response:
         media_type, data = self._teller.picture(self._visit(request).farmer_id, sha256)
@@ -126,21 +141,17 @@ class _Pages(Visited):
             return self._refused(visit, price, f"/draw/{line_id}")
         shown = {"sha256": quote_sha256(price), "draw_id": self._teller.mint()}
         notes = notes_of(price.amount_minor, price.currency)
-        return self._page("price.html", visit, line=line, price=price, shown=shown, notes=notes)
+        lenders = self._teller.lenders(visit.farmer_id, line_id)
+        return self._page(
+            "price.html", visit, line=line, price=price, shown=shown, notes=notes, lenders=lenders
+        )
 
     def agree(
-        self,
-        request: Request,
-        line_id: str,
-        csrf: Text,
-        amount: Number,
-        shown: Text,
-        draw_id: Text,
-        helped: Text = "",
+        self, request: Request, line_id: str, told: Annotated[_PriceForm, Form()]
     ) -> Response:
-        visit = self._form(request, csrf)
-        agreed = Agreement(shown, (), visit.language, helped=bool(helped))
-        form = DrawForm(line_id, amount, draw_id)
+        visit = self._form(request, told.csrf)
+        agreed = Agreement(told.shown, (), visit.language, helped=bool(told.helped))
+        form = DrawForm(line_id, told.amount, told.draw_id, told.supplier, told.goods)
         begun = self._teller.begin_draw(visit.farmer_id, form, agreed)
         if isinstance(begun, Reason):
             return self._refused(visit, begun, f"/draw/{line_id}")

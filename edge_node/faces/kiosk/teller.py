@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from core.canonical import canonical_hash, sha256_hex
 from core.decision.quote import Quote
@@ -16,16 +17,14 @@ from core.lending.lease import Clock
 from core.reasons import Reason
 from core.wire.newplans import PURPOSE as PLAN_PURPOSE
 from core.wire.newplans import offer_sha256
-from core.wire.orders import OrderAnswer, OrderOffer
 from core.wire.records import AgreementLeft, Application, Consent, ConsentAction
 from core.wire.registry import Farmer
-from edge_node.decide import draws, orders
+from edge_node.decide import draws
 from edge_node.decide.applications import LineAsk, apply_for_line
 from edge_node.decide.consents import following, give_consent, granted, write_consent
 from edge_node.decide.desk import Desk, RequestError
 from edge_node.decide.draws import DrawAsk, PaidFor, Receipt
 from edge_node.decide.leaving import LeaveAsk, WayOut, leave, way_out
-from edge_node.decide.orders import OrderQuote
 from edge_node.decide.telemetry import TelemetryOf
 from edge_node.faces.kiosk.my_data import MyData, my_data
 from edge_node.faces.kiosk.standing import LineStanding, Standing, line_standing, standing_of
@@ -41,7 +40,6 @@ from edge_node.store import (
     pictures,
     village,
 )
-from edge_node.store import orders as kept_orders
 from edge_node.store.database import StationDatabase
 from edge_node.store.decisions import KeptCard
 from edge_node.store.newplans import KeptOffer
@@ -51,6 +49,7 @@ from edge_node.store.village import UnknownRecordError
 CARD_CHARACTERS_MAX = 200
 DRAW_PURPOSE = "drawdown"
 LENDER = "lender"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +96,6 @@ class DrawForm:
     draw_id: str = ""
     supplier: str = ""
     goods: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class OrderForm:
-    """A yes to an order; the id may come from the asker, to ask again safely."""
-
-    order_id: str
-    draw_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,42 +286,25 @@ class Teller:
             ]
             return {way.line_id: way for way in found if way is not None}
 
-    def orders(self, farmer_id: str) -> dict[str, tuple[OrderOffer, ...]]:
-        """By the farmer's lines, the orders that wait for their word."""
+    def act(self, do: Callable[[StationDatabase, Desk, Clock], T]) -> T:
+        """Carry out an act of another part of the kiosk, when it is its turn."""
         with self._turn:
-            return {
-                line.line_id: orders.waiting(self._db, self._desk, line.line_id, self._clock())
-                for line in lines.lines_of(self._db, farmer_id)
-            }
+            return do(self._db, self._desk, self._clock())
 
-    def order(self, farmer_id: str, order_id: str) -> OrderOffer:
-        """An order for one of the farmer's lines."""
-        with self._turn:
-            offer = kept_orders.order(self._db, order_id)
-            self._own_line(farmer_id, offer.line_id)
-            return offer
+    def require_own(self, farmer_id: str, line_id: str) -> None:
+        """Refuse a line that is not the farmer's own.
 
-    def quote_order(self, farmer_id: str, order_id: str) -> OrderQuote | Reason:
-        """The whole price of an order, or why it cannot be drawn."""
+        Raises
+        ------
+        UnknownRecordError
+            If it is another's, or none.
+        """
         with self._turn:
-            self.order(farmer_id, order_id)
-            return orders.quote_order(self._db, self._desk, order_id, self._clock())
+            self._own_line(farmer_id, line_id)
 
-    def agree_to_order(
-        self, farmer_id: str, form: OrderForm, agreed: Agreement
-    ) -> Receipt | Reason:
-        """Draw an order to whose goods and price the farmer agreed."""
-        with self._turn:
-            self.order(farmer_id, form.order_id)
-            consent = self._consent(farmer_id, agreed, (DRAW_PURPOSE,))
-            told = (form.draw_id or self._sources.mint(), consent)
-            return orders.agree(self._db, self._desk, form.order_id, told, self._clock())
-
-    def answer_order(self, farmer_id: str, said: OrderAnswer) -> None:
-        """Write down what the farmer says of an offer or a delivery."""
-        with self._turn:
-            self.order(farmer_id, said.order_id)
-            orders.say(self._db, self._desk, said, self._clock())
+    def consent_to_draw(self, farmer_id: str, agreed: Agreement) -> Consent:
+        """The farmer's consent to a draw, as it is to be written down."""
+        return self._consent(farmer_id, agreed, (DRAW_PURPOSE,))
 
     def leave(self, farmer_id: str, form: LeaveForm, agreed: Agreement) -> AgreementLeft | Reason:
         """End an agreement: an offer that is not wanted, or one that still cools."""

@@ -34,6 +34,12 @@ STAGES: Mapping[str, str] = {
     "ripening": "ripening",
     "harvested": "harvest",
 }
+GOODS: Mapping[str, str] = {
+    "seed": "Seed",
+    "fertiliser": "Fertiliser",
+    "protection": "Crop protection",
+    "feed": "Feed",
+}
 _MO_COUNT_AT, _MO_ENTRY_BYTES = 8, 8  # of GNU gettext's compiled catalogues
 DIFFERENCES: Mapping[DifferenceReason, str] = {
     DifferenceReason.UNEXPLAINED: "I do not know why.",
@@ -116,6 +122,11 @@ class Words:
     def difference(self, reason: DifferenceReason) -> str:
         """Why a cash box held something else than it should."""
         return self.say(DIFFERENCES[reason])
+
+    def goods(self, goods: str) -> str:
+        """The farmer's word for what a voucher buys; the product's own where there is none."""
+        known = GOODS.get(goods)
+        return self.say(known) if known else goods
 
     def movement(self, movement: str) -> str:
         """What happened to a limit."""

@@ -1,0 +1,79 @@
+"""Pages of suppliers' orders: what is offered at which price, and what came."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import Response
+
+from core.lending.ordering import OrderStatus
+from core.reasons import Reason
+from core.wire.orders import Answer, OrderAnswer
+from edge_node.decide.desk import RequestError
+from edge_node.faces.kiosk.front import Front
+from edge_node.faces.kiosk.order_teller import OrderTeller
+from edge_node.faces.kiosk.rendering import Rendering
+from edge_node.faces.kiosk.teller import Agreement
+from edge_node.faces.kiosk.visited import Visited, go
+
+Text = Annotated[str, Form()]
+Number = Annotated[int, Form()]
+_ANSWERS = {each.value: each for each in Answer}
+
+
+def order_pages(front: Front, rendering: Rendering) -> APIRouter:
+    """The routes of these pages."""
+    acts, router = _OrderPages(front, rendering), APIRouter()
+    for method, path, act in (
+        ("GET", "/order/{order_id}", acts.order),
+        ("POST", "/order/{order_id}", acts.agree),
+        ("POST", "/order/{order_id}/answer", acts.answer),
+    ):
+        router.add_api_route(path, act, methods=[method], response_model=None)
+    return router
+
+
+class _OrderPages(Visited):
+    """What each page does."""
+
+    def __init__(self, front: Front, rendering: Rendering) -> None:
+        super().__init__(front, rendering)
+        self._orders = OrderTeller(front.teller)
+
+    def order(self, request: Request, order_id: str) -> Response:
+        visit = self._visit(request)
+        offer = self._orders.order(visit.farmer_id, order_id)
+        if offer.state is OrderStatus.DELIVERING:
+            return self._page("delivery.html", visit, offer=offer, came=offer.reported or ())
+        told = self._orders.quote(visit.farmer_id, order_id)
+        if isinstance(told, Reason):
+            return self._refused(visit, told, "/home")
+        shown = {"sha256": told.shown_sha256, "draw_id": self._teller.mint()}
+        return self._page("order.html", visit, offer=offer, price=told.price, shown=shown)
+
+    def agree(
+        self,
+        request: Request,
+        order_id: str,
+        csrf: Text,
+        shown: Text,
+        draw_id: Text,
+        helped: Text = "",
+    ) -> Response:
+        visit = self._form(request, csrf)
+        agreed = Agreement(shown, (), visit.language, helped=bool(helped))
+        done = self._orders.agree(visit.farmer_id, (order_id, draw_id), agreed)
+        if isinstance(done, Reason):
+            return self._refused(visit, done, "/home")
+        return go(f"/receipt/{done.drawdown.draw_id}")
+
+    def answer(
+        self, request: Request, order_id: str, csrf: Text, answer: Text, delivery: Number
+    ) -> Response:
+        visit = self._form(request, csrf)
+        if answer not in _ANSWERS:
+            raise RequestError(f"expected an answer of {', '.join(_ANSWERS)}, got {answer[:20]!r}")
+        said = OrderAnswer(order_id, delivery, _ANSWERS[answer])
+        self._orders.answer(visit.farmer_id, said)
+        return go("/home")
