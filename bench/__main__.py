@@ -38,6 +38,7 @@ BENCHES = (
     "rules",
     "price",
     "ledger",
+    "limits",
     "overlap",
     "smoothing",
     "scale",

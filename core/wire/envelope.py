@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from core.canonical import canonical_bytes, canonical_hash, parse_canonical, sha256_hex
@@ -38,6 +39,7 @@ GENESIS = "0" * 64  # what the first record of a log follows
 HEADER_BYTES_MAX = 4096
 PAYLOAD_BYTES_MAX = 8 * 1024 * 1024
 RECORDS_MAX = 5000
+TEXTS_MAX = 4096  # names of logs whose spelling is remembered
 _PREFIX_BYTES = len(MAGIC) + 4
 
 
@@ -133,6 +135,26 @@ class Pull:
 def record_hash(name: LogName, previous: str, record: Record) -> str:
     """A record's link in its log's chain."""
     return canonical_hash({"log": encode(name), "previous": previous, "record": encode(record)})
+
+
+def text_hash(name: LogName, previous: str, record: Record, body: str) -> str:
+    """The same link, where the canonical text of the record's body is at hand already."""
+    text = (
+        f'{{"log":{_log_text(name)},"previous":"{previous}","record":{{"at_ms":{record.at_ms},'
+        f'"body":{body},"error_ms":{record.error_ms},"kind":{_text(record.kind)},'
+        f'"seq":{record.seq}}}}}'
+    )
+    return sha256_hex(text.encode())
+
+
+@lru_cache(TEXTS_MAX)
+def _log_text(name: LogName) -> str:
+    return canonical_bytes(encode(name)).decode()
+
+
+@lru_cache(TEXTS_MAX)
+def _text(kind: str) -> str:
+    return canonical_bytes([kind]).decode()[1:-1]
 
 
 def chain_head(name: LogName, previous: str, records: Sequence[Record]) -> str:

@@ -17,7 +17,7 @@ from functools import partial
 
 from server.services.centre import Centre, Work
 from server.services.chunks import read_standing
-from server.services.outlook import learn_heads
+from server.services.outlook import learn_counts
 from server.services.reviews import conclude, needs_past, prepare, will_freeze
 from server.services.spreading import day_book, learn_places, place_all
 from server.store import book_pages, book_reviews, bulk, people
@@ -145,8 +145,7 @@ def _review(work: Work, found: Sequence[Line]) -> Iterator[str]:
         return
     book_pages.learn_page(work.tx, found)
     read_standing(work, found)
-    herds = book_pages.herds_of(work.tx, found)
-    learn_heads(work, herds)
+    learn_counts(work, book_pages.by_kind(work.tx, found))
     learn_places(work, found)
     cases = [prepare(work, line.line_id) for line in found]
     judged = [each for each in cases if each is not None]

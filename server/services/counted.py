@@ -61,8 +61,10 @@ def store_view(work: Work, subject: Subject, today: date) -> StoreView | None:
     tickets count up to today, so that what was sold is gone at once.
     """
     newest = _newest(work, subject, (LEVEL,), today)
+    if newest is None:
+        return None
     stock_kg = store_receipts.stock_kg(work.tx, subject.subject_id, today.isoformat())
-    if newest is None or stock_kg is None:
+    if stock_kg is None:
         return None
     told = _between(work, subject, (LEVEL, HUMIDITY), (looked_on(newest), STORE_DAYS))
     levels, damp = _values(told, LEVEL), _values(told, HUMIDITY)

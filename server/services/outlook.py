@@ -33,6 +33,8 @@ from server.services.beside import NOTHING_BESIDE, Beside, beside, read_beside
 from server.services.centre import Work
 from server.services.consents.using import consents_to_decide
 from server.services.counted import (
+    COUNTERS,
+    LEVEL,
     asset_views,
     feed_bought_minor,
     looked_on,
@@ -46,6 +48,11 @@ from server.store.lines import Line
 
 HEADS_FEATURE = "heads_count"
 COUNTED_DAYS = 14
+_COUNTED_BY = {
+    SubjectKind.HERD: HEADS_FEATURE,
+    SubjectKind.MACHINE: COUNTERS[0],
+    SubjectKind.STORE: LEVEL,
+}
 _ZONES_MINUTES = (-720, 0, 840)  # the first of the world's zones, Greenwich, and the last
 TOLD_CHANGE_PPM = 20_000  # a harvest or pasture that moved less is not worth a reason
 
@@ -332,10 +339,18 @@ def _assets(
     return asset_views(work, subjects, (date.fromisoformat(line.opened_on), today))
 
 
-def learn_heads(work: Work, herd_ids: Sequence[str]) -> None:
-    """Remember what :func:`look` asks of many herds' counts, in every zone's today."""
+def learn_counts(work: Work, counted: Mapping[SubjectKind, Sequence[str]]) -> None:
+    """Remember what :func:`look` asks of what was counted, in every zone's today.
+
+    Parameters
+    ----------
+    counted
+        Herds, machines and stores by their kind.
+    """
     for day in sorted({work.today(minutes).isoformat() for minutes in _ZONES_MINUTES}):
-        reports.learn_features(work.tx, herd_ids, HEADS_FEATURE, (day, COUNTED_DAYS))
+        for kind, feature in _COUNTED_BY.items():
+            if counted.get(kind):
+                reports.learn_features(work.tx, counted[kind], feature, (day, COUNTED_DAYS))
 
 
 def _counted(work: Work, herd_id: str, today: date) -> DailyFeature | None:

@@ -61,11 +61,14 @@ def learn_page(tx: Tx, found: Sequence[Line]) -> None:
     learn_frozen(tx, [line for line in found if line.frozen])
 
 
-def herds_of(tx: Tx, found: Sequence[Line]) -> list[str]:
-    """The herds among what lines rest on, as far as they are remembered."""
-    known = [tx.known(subjects, ("subject", each)) for line in found for each in line.subject_ids]
-    kinds = {each.subject_id for each in known if each and each.kind is SubjectKind.HERD}
-    return sorted(kinds)
+def by_kind(tx: Tx, found: Sequence[Line]) -> dict[SubjectKind, list[str]]:
+    """What lines rest on by its kind, as far as it is remembered."""
+    kinds: dict[SubjectKind, list[str]] = {}
+    for subject_id in sorted({each for line in found for each in line.subject_ids}):
+        known: Subject | None = tx.known(subjects, ("subject", subject_id))
+        if known is not None:
+            kinds.setdefault(known.kind, []).append(subject_id)
+    return kinds
 
 
 def learn_frozen(tx: Tx, found: Sequence[Line]) -> None:

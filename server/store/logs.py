@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.sql import ColumnElement
 
-from core.wire.envelope import GENESIS, LogClass, LogName, Record, record_hash
+from core.wire.envelope import GENESIS, LogClass, LogName, Record, text_hash
 from core.wire.records import Down
 from server.store.engine import Tx
 from server.store.rows import from_json, json_text, kept_text, read_as, read_text
@@ -316,7 +316,8 @@ def send(tx: Tx, writer: str, station: str, record: tuple[str, Any], at_ms: int)
     log = lock_outbound(tx, station)
     kind, body = record
     entry = Record(log.high_water + 1, kind, at_ms, 0, body)
-    head = record_hash(LogName(writer, LogClass.DOWN, station), log.head, entry)
+    text = json_text(body)
+    head = text_hash(LogName(writer, LogClass.DOWN, station), log.head, entry, text)
     tx.append(
         outbound_records,
         station=station,
@@ -324,7 +325,7 @@ def send(tx: Tx, writer: str, station: str, record: tuple[str, Any], at_ms: int)
         kind=kind,
         at_ms=at_ms,
         hash=head,
-        body=json_text(body),
+        body=text,
     )
     tx.change(outbound_logs, {"station": station}, {"high_water": entry.seq, "head": head})
     tx.learn(outbound_logs, station, replace(log, high_water=entry.seq, head=head))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -31,6 +32,8 @@ from core.wire.envelope import (
     pack,
     peek,
     place,
+    record_hash,
+    text_hash,
     unpack,
 )
 from tests.support.signing import KnownKeys, NumberSigner, SharedSeal
@@ -169,3 +172,13 @@ def _forge(header: Header, payload: bytes) -> bytes:
     text = canonical_bytes(encode(header))
     signature = STATION.sign(bytes_to_sign(ENVELOPE, text))
     return b"HLE1" + len(text).to_bytes(4, "big") + text + signature + payload
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"b": 1, "a": ["x\u00e9", True]}, {"text": 'a "quoted" \\ line\n'}]
+)
+def test_a_record_s_hash_is_the_same_from_its_body_s_text(body: dict[str, Any]):
+    name = LogName("centre", LogClass.DOWN, "st-\u00e9")
+    record = Record(7, 'a "kind"', 1_775_000_000_000, 3, body)
+    text = canonical_bytes(body).decode()
+    assert text_hash(name, "0" * 64, record, text) == record_hash(name, "0" * 64, record)

@@ -12,13 +12,13 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, Table
 
-from core.lending.limit import HerdView, Household, PlotView, Seen, Terms, limit_terms
+from core.lending.limit import HerdView, Household, PlotView, Seen, limit_terms
 from core.lending.product import Product, ProductKind, parse_product
 from core.shape import encode
 from core.units import MS_PER_DAY, day_start_ms
@@ -177,15 +177,15 @@ def _defaults(table: Table, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _chosen(number: int, seed: int) -> _Line:
-    chance = random.Random(f"{seed}/{number}")  # noqa: S311 - a book, no secret
+    chance = random.Random(f"{seed}/{number}")
     name = NAMES[chance.choices(range(6), (66, 10, 10, 10, 2, 2))[0]]
-    before = chance.randint(900, 2_600)
+    before = chance.randint(18, 52) * 50
     seen = chance.random()
     stage = chance.choice((1, 2, 2, 3))
     return _Line(
         number=number,
         product=product_of(name),
-        area_m2=chance.randint(30, 400) * 100,
+        area_m2=chance.randint(6, 40) * 1_000,
         heads=chance.randint(5, 60),
         before_p10=before,
         now_p10=None if seen < 0.04 else before * chance.randint(55, 140) // 100,
@@ -274,29 +274,50 @@ def _estimate(one: _Line, p10: int | None) -> int | None:
     return p10 if p10 is None or not one.is_herd else min(p10 * 400, 1_200_000)
 
 
-def _terms(one: _Line, seen: bool) -> Terms | None:  # noqa: FBT001 - at opening or at the look
-    household = Household(2 + one.number % 6)
-    p10 = _estimate(one, one.before_p10) if seen else None
-    if one.is_herd:
-        forage = p10 if seen else 300_000
-        herd = HerdView(one.subject_id, one.heads, 6, forage, forage, tags_read=one.heads)
-        return limit_terms(one.product, Seen(herds=(herd,)), household, BEFORE)
-    if one.product.kind in (ProductKind.MACHINERY, ProductKind.RECEIPT):
-        return None
-    stage = one.stages[0].value if seen else Stage.SOWING.value
-    plot = PlotView(one.subject_id, one.area_m2, stage, stage, 1, p10 or 0, p10 or 0)
-    return limit_terms(one.product, Seen((plot,)), household, BEFORE)
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What the rule gave at the opening and at the look before, as it stands on the record."""
+
+    opening: str
+    terms: str
+    opened_minor: int
+    target_minor: int
+
+
+@lru_cache(200_000)
+def _judged(
+    name: str, size: int, p10: int, stage: str, household_size: int
+) -> _Judged:  # lines that are alike are judged once
+    product, home = product_of(name), Household(household_size)
+    unit = product.credit.rounding_unit_minor
+    opening = limit_terms(product, _seen(product, size, None, stage), home, BEFORE)
+    terms = limit_terms(product, _seen(product, size, p10, stage), home, BEFORE)
+    opened = opening.limit(unit) // 2 // unit * unit if opening else 1_000_000
+    if product.kind is ProductKind.VOUCHER:
+        opened *= 3  # what its goods cost is less by now: it has no margin, and is cut
+    opened = max(opened, 2 * unit)
+    target = terms.limit(unit) if terms else opened
+    return _Judged(json_text(opening or {}), json_text(terms or {}), opened, target)
+
+
+def _seen(product: Product, size: int, p10: int | None, stage: str) -> Seen:
+    """One plot or herd of a size, unseen where there is no estimate."""
+    if product.kind is ProductKind.LIVESTOCK:
+        forage = 300_000 if p10 is None else p10
+        return Seen(herds=(HerdView("", size, 6, forage, forage, tags_read=size),))
+    if product.kind in (ProductKind.MACHINERY, ProductKind.RECEIPT):
+        return Seen()
+    stage = Stage.SOWING.value if p10 is None else stage
+    return Seen((PlotView("", size, stage, stage, 1, p10 or 0, p10 or 0),))
 
 
 def _movements(one: _Line) -> tuple[dict[str, Any], dict[str, Any]]:
     """How the line was opened, and the look before: held, waiting with a rise, or cut."""
-    unit = one.product.credit.rounding_unit_minor
-    opening, terms = _terms(one, seen=False), _terms(one, seen=True)
-    opened = opening.limit(unit) // 2 // unit * unit if opening else 1_000_000
-    if one.product.kind is ProductKind.VOUCHER:
-        opened *= 3  # what its goods cost is less by now: it has no margin, and is cut
-    opened = max(opened, 2 * unit)
-    target = terms.limit(unit) if terms else opened
+    judged = _judged(
+        one.product.product_id, one.heads if one.is_herd else one.area_m2,
+        _estimate(one, one.before_p10) or 0, one.stages[0].value, 2 + one.number % 6,
+    )  # fmt: skip
+    opened, target = judged.opened_minor, judged.target_minor
     movement, limit, supported = "held", opened, "[]"
     if target < opened * 3 // 4 and target and one.product.kind is not ProductKind.VOUCHER:
         movement, limit = "cut", target
@@ -310,14 +331,14 @@ def _movements(one: _Line) -> tuple[dict[str, Any], dict[str, Any]]:
     first = {
         **shared, "seq": 1, "movement_id": f"mv-{one.number:08d}-1", "movement": "opened",
         "as_of": OPENED_ON.isoformat(), "at_ms": day_start_ms(OPENED_ON),
-        "limit_before_minor": 0, "limit_minor": opened, "terms": json_text(opening or {}),
+        "limit_before_minor": 0, "limit_minor": opened, "terms": judged.opening,
         "views": json_text([_view(one, seen=False)]), "supported": "[]",
         "reasons": json_text([{"code": "limit_opened", "params": {}}]), "evidence_ids": "[]",
     }  # fmt: skip
     then = {
         **shared, "seq": 2, "movement_id": f"mv-{one.number:08d}-2", "movement": movement,
         "as_of": BEFORE.isoformat(), "at_ms": day_start_ms(BEFORE) + 7 * 3_600_000,
-        "limit_before_minor": opened, "limit_minor": limit, "terms": json_text(terms or {}),
+        "limit_before_minor": opened, "limit_minor": limit, "terms": judged.terms,
         "views": json_text([_view(one, seen=True)]), "supported": supported,
         "reasons": json_text([{"code": "limit_unchanged", "params": {}}]),
         "evidence_ids": json_text([f"ev-{one.number:08d}-0"]),
@@ -389,5 +410,3 @@ def _money(
             "content_sha256": "0" * 64, "received_by": "cashier",
             "at_ms": day_start_ms(BEFORE),
         }  # fmt: skip
-
-

@@ -1,0 +1,204 @@
+"""The whole book reviewed: 10,000, 100,000 and a million lines, and one line after the other.
+
+The book holds every kind of product, drawn and repaid lines, lines that were not seen and
+that wait with a rise; today every plot has a new look, so nearly every line is moved or
+written down as held, told to its station, and chained. Two processes share it, on one
+PostgreSQL with fsync. The naive rate is of the same reviews, each in a transaction of its
+own. Wall time; the book is built with COPY, which is timed apart.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import resource
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+from bench.report import Effort, Figure, Report
+from server.config import Settings
+from server.services import book_review
+from server.services.centre import Centre
+from server.services.reviews import review_again
+from server.store import book_reviews
+from server.store.engine import Store, open_store
+from server.store.people import Actor
+from server.store.schema import migrate
+from tests.support.centre_kit import Counter, keys_of
+from tests.support.limit_book import LINES_OF_A_STATION, NOW_MS, add_products, fill
+from tests.support.postgres import Postgres, running_postgres
+
+TENANT = "lender"
+DURABLE = (
+    "-c fsync=on -c synchronous_commit=on -c listen_addresses='' -c shared_buffers=512MB"
+    " -c max_wal_size=8GB -c checkpoint_timeout=30min"
+)
+SIZES = (10_000, 100_000, 1_000_000)
+SIZES_SETTING = "HARVESTLINE_BENCH_LINES"  # other sizes, as in 10000,100000
+WORKERS = 2
+NAIVE = 400  # lines that are reviewed one by one
+SEED = 1
+GOAL_S = 60  # for a million lines on two cores
+OPERATOR = Actor("bench", "operator")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A book of so many lines: how long it took to build and to review, and what it took."""
+
+    lines: int
+    filled_s: float
+    reviewed_s: float
+    cpu_s: float
+    peak_mb: float
+    counts: dict[str, int]
+
+    @property
+    def rate(self) -> float:
+        """Lines reviewed a second."""
+        return self.lines / self.reviewed_s
+
+
+def measure(effort: Effort) -> Report:
+    """Every size in turn on one server, each in a database of its own; then line by line."""
+    text = os.environ.get(SIZES_SETTING, "")
+    sizes = tuple(int(size) for size in text.split(",")) if text else SIZES
+    with running_postgres(DURABLE) as server:
+        naive = _naive(server, min(sizes))
+        # The smallest is quickly done: its median of as many runs as are asked for.
+        runs = [[_one(server, size) for _ in range(effort.repeats if size == min(sizes) else 1)]
+                for size in sizes]  # fmt: skip
+    found = [sorted(each, key=lambda one: one.reviewed_s)[len(each) // 2] for each in runs]
+    return _report(found, naive)
+
+
+def _centre(store: Store, number: int = 0) -> Centre:
+    """A centre at the book's day; workers' identifiers do not meet."""
+    ids = Counter(number * 10**10)
+    return Centre(
+        Settings(), store, keys_of("centre", 1), lambda: NOW_MS, ids.next_id, ids.next_token
+    )
+
+
+def _built(server: Postgres, name: str, lines: int) -> float:
+    """Build a book in a new database, by two processes; how long it took [s]."""
+    url = server.create(name)
+    store = open_store(url, TENANT)
+    migrate(store)
+    add_products(store)
+    store.close()
+    start = time.perf_counter()
+    half = lines // WORKERS // LINES_OF_A_STATION * LINES_OF_A_STATION
+    with ProcessPoolExecutor(WORKERS, multiprocessing.get_context("spawn")) as pool:
+        list(pool.map(_fill, [(url, 0, half), (url, half, lines - half)]))
+    store = open_store(url, TENANT)
+    store.write(lambda tx: tx.connection.exec_driver_sql("ANALYZE"))
+    store.close()
+    return time.perf_counter() - start
+
+
+def _fill(part: tuple[str, int, int]) -> None:
+    url, first, count = part
+    store = open_store(url, TENANT)
+    fill(store, count, SEED, first=first)
+    store.close()
+
+
+def _one(server: Postgres, lines: int) -> Measured:
+    name = f"book_{lines}"
+    filled_s = _built(server, name, lines)
+    url = server.url(name)
+    store = open_store(url, TENANT)
+    centre = _centre(store)
+    run = book_review.begin(centre, OPERATOR)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(WORKERS, mp_context=context) as pool:
+        list(pool.map(_ready, range(WORKERS)))  # both have imported all before the clock runs
+        start = time.perf_counter()
+        used = list(pool.map(_work, [(url, run.run_id, 1 + number) for number in range(WORKERS)]))
+        reviewed_s = time.perf_counter() - start
+    told = book_review.progress(centre, run)
+    store.close()
+    server.drop(name)
+    if not told.is_done:
+        raise AssertionError(f"expected a run that is done, got {told}")
+    return Measured(
+        told.lines_count, filled_s, reviewed_s, sum(cpu for cpu, _ in used),
+        max(peak for _, peak in used), told.counts,
+    )  # fmt: skip
+
+
+def _ready(number: int) -> int:
+    time.sleep(0.2)  # else one process would take both calls
+    return number
+
+
+def _work(part: tuple[str, str, int]) -> tuple[float, float]:
+    """One worker's share: its CPU time [s] and its peak of memory [MB]."""
+    url, run_id, number = part
+    store = open_store(url, TENANT)
+    with store.reading() as tx:
+        run = book_reviews.get(tx, run_id)
+    cpu = time.process_time()
+    book_review.work_through(_centre(store, number), run)
+    cpu = time.process_time() - cpu
+    store.close()
+    return cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _naive(server: Postgres, lines: int) -> float:
+    """Lines a second, one after the other, each in a transaction of its own."""
+    name = f"naive_{lines}"
+    _built(server, name, lines)
+    store = open_store(server.url(name), TENANT)
+    centre = _centre(store)
+    ids = [f"line-{number:08d}" for number in range(1, NAIVE + 1)]
+    start = time.perf_counter()
+    for line_id in ids:
+        centre.write(lambda work, one=line_id: review_again(work, one))
+    seconds = time.perf_counter() - start
+    store.close()
+    server.drop(name)
+    return NAIVE / seconds
+
+
+def _report(found: list[Measured], naive: float) -> Report:
+    rows = [
+        (f"{one.lines:,}", f"{one.filled_s:.0f}", f"{one.reviewed_s:.1f}", f"{one.rate:,.0f}",
+         f"{one.rate / naive:.1f} ×", f"{1e6 * one.cpu_s / one.lines:.0f}",
+         f"{one.peak_mb:.0f}", _ratio(found, place))
+        for place, one in enumerate(found)
+    ]  # fmt: skip
+    last = found[-1]
+    counts = ", ".join(f"{count:,} {what}" for what, count in last.counts.items())
+    load = os.getloadavg()[0]
+    return Report(
+        title="The whole book reviewed, on two processes",
+        headings=("open lines", "built [s]", "reviewed [s]", "lines a second", "to one by one",
+                  "CPU of Python a line [µs]", "peak of a worker [MB]", "cost a line to the last"),
+        rows=tuple(rows),
+        note=(
+            f"One by one {naive:,.0f} lines a second. Of the largest book: {counts}. The goal is "
+            f"a million lines in {GOAL_S} s. Load of the machine at the end: {load:.1f}."
+        ),
+        figures=(
+            Figure(f"review of {last.lines:,} lines, two processes", f"{last.reviewed_s:.0f} s",
+                   f"{last.rate:,.0f} lines/s; one by one {naive:,.0f} /s; goal {GOAL_S} s a "
+                   "million"),
+        ),
+        numbers={
+            "naive [lines/s]": naive,
+            **{f"{one.lines} lines [s]": one.reviewed_s for one in found},
+            **{f"{one.lines} lines built [s]": one.filled_s for one in found},
+            **{f"{one.lines} lines, peak [MB]": one.peak_mb for one in found},
+        },
+    )  # fmt: skip
+
+
+def _ratio(found: list[Measured], place: int) -> str:
+    """What a line costs against what it cost in the book before; 1 is linear."""
+    if place == 0:
+        return ""
+    before, now = found[place - 1], found[place]
+    return f"{before.rate / now.rate:.2f}"
