@@ -12,6 +12,7 @@ from core.canonical import canonical_hash
 from core.errors import PriceError
 from core.lending.dated import row_on
 from core.lending.product import Product
+from core.lending.risk_price import risk_price_on
 from core.lending.terms import InterestKind, Part
 from core.lending.whole_price import WholePrice, whole_price
 from core.shape import encode
@@ -36,6 +37,8 @@ class KeyFacts:
     ``cap_ppm`` is the highest annual percentage rate that may be charged on that day and
     ``cap_source`` who says so; ``waterfall`` the order in which a repayment is used;
     ``cooling_off_days`` and ``withdrawn_repay_days`` are nought where nobody may leave.
+    ``lenders`` are those who lend together, the one that the farmer deals with first;
+    ``rate_min_ppm`` and ``rate_max_ppm`` between which new money is priced by risk.
     """
 
     product_id: str
@@ -61,6 +64,9 @@ class KeyFacts:
     waterfall: tuple[Part, ...]
     cooling_off_days: int
     withdrawn_repay_days: int
+    lenders: tuple[str, ...] | None = None
+    rate_min_ppm: int | None = None
+    rate_max_ppm: int | None = None
 
     def sha256(self) -> str:
         """The fingerprint of these facts, by which a printed sheet is known again."""
@@ -79,6 +85,7 @@ def key_facts(product: Product, amount_minor: int, drawn_on: date) -> KeyFacts:
     told = whole_price(product, amount_minor, drawn_on)
     require_under_cap(product, told.apr_ppm, drawn_on)
     terms, agreement = product.repayment(), product.agreement
+    band = risk_price_on(product.risk_prices, drawn_on)
     return KeyFacts(
         product_id=product.product_id,
         product_name=product.name,
@@ -103,6 +110,9 @@ def key_facts(product: Product, amount_minor: int, drawn_on: date) -> KeyFacts:
         waterfall=terms.waterfall,
         cooling_off_days=agreement.cooling_off_days if agreement else 0,
         withdrawn_repay_days=agreement.withdrawn_repay_days if agreement else 0,
+        lenders=product.lenders,
+        rate_min_ppm=band.rate_min_ppm if band else None,
+        rate_max_ppm=band.rate_max_ppm if band else None,
     )
 
 

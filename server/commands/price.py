@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -104,6 +105,7 @@ def price(file: Path, *, amount_minor: int, drawn_on: str, as_json: bool) -> Non
 @click.argument("file", metavar="PRODUCT.toml", type=_FILE)
 @click.option("--amount-minor", type=click.IntRange(1), required=True, help="What is drawn.")
 @click.option("--on", "drawn_on", required=True, help="The day of the drawdown, YYYY-MM-DD.")
+@click.option("--pd-ppm", type=click.IntRange(0), help="Risk, where the price moves with it.")
 @click.option("--lender", required=True, help="Who lends, as the sheet names it.")
 @click.option("--contact", default="", help="Where a farmer can complain, in words.")
 @click.option("--out", type=_FILE, required=True, help="Write the sheet: FILE.html or FILE.pdf.")
@@ -115,7 +117,9 @@ def key_facts_sheet(file: Path, *, out: Path, as_json: bool, **asked: Any) -> No
     much.
     """
     product, drawn_on = read_product_file(file), _day(asked["drawn_on"], "--on")
-    facts = key_facts(product, asked["amount_minor"], drawn_on)
+    priced = product if asked["pd_ppm"] is None else product.at_risk(asked["pd_ppm"], drawn_on)
+    facts = key_facts(priced, asked["amount_minor"], drawn_on)
+    facts = replace(facts, policy_version=product.policy_version())
     page = _sheet(facts, Lender(asked["lender"], asked["contact"]), out.suffix.lower())
     try:
         out.write_bytes(page)

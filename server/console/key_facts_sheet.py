@@ -130,6 +130,17 @@ def _rights(facts: KeyFacts) -> list[str]:
             f"giving a reason; what was drawn is then paid back within "
             f"{facts.withdrawn_repay_days} days, with interest for the days that passed."
         )
+    if facts.lenders:
+        together = " and ".join(facts.lenders)
+        found.append(
+            f"{together} lend this money together. You deal with {facts.lenders[0]} alone and pay "
+            "one price."
+        )
+    if facts.rate_min_ppm is not None and facts.rate_max_ppm is not None:
+        found.append(
+            f"What you draw keeps its rate. New money is priced by its risk, from "
+            f"{percent(facts.rate_min_ppm)} to {percent(facts.rate_max_ppm)} a year."
+        )
     found += [
         (
             "Your limit may fall with the crop. It then takes only what you have not drawn: a "

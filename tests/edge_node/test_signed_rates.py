@@ -17,7 +17,8 @@ from edge_node.decide.draws import quote_draw, receipt
 from edge_node.decide.room import uncounted_draws
 from edge_node.store import leases, lines, logs, village
 from tests.support.beside_lines import BAND
-from tests.support.lending_station import APRIL_1, Station, lease, maize, status
+from tests.support.kiosk import Elapsed, visiting
+from tests.support.lending_station import APRIL_1, CARDS, Station, lease, maize, status
 
 LINE = "line-1"
 
@@ -71,6 +72,20 @@ def test_two_draws_under_two_leases_keep_their_own_rates(station: Station):
     days = (on.replace(month=7) - on).days
     exact = (500_000 * 120_000 + 300_000 * 180_000) * days / 365_000_000
     assert abs(owes.owed.interest_minor - exact) <= 0.5
+
+
+def test_the_page_of_the_price_says_the_rate_and_who_lends(station: Station):
+    lenders = ["The Bank", "The Cooperative"]
+    station.centre.say(
+        Down.PRODUCT, maize(version=3, risk_prices=[BAND], lenders=lenders), APRIL_1 + 3
+    )
+    leased(station, ("le-1", 500_000, 130_000))
+    with visiting(station, Elapsed()) as client:
+        client.post("/identify", data={"card": CARDS["f-1"]})
+        page = client.get(f"/draw/{LINE}/price?amount=100000")
+    assert page.status_code == 200
+    assert "13.0 %" in page.text
+    assert "The Bank + The Cooperative lend this money together" in page.text
 
 
 def test_a_draw_is_reported_with_its_rate(station: Station):

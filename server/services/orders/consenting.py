@@ -93,7 +93,7 @@ def _consented(work: Work, order: Order, draw: Drawdown) -> bool:
     wanted = set()
     for product in _priced(work, lines.get(work.tx, order.line_id)):
         try:
-            told = quote(product, order.total_minor, on)
+            told = quote(product.at_rate(draw.rate_ppm), order.total_minor, on)
         except PriceError:
             continue
         wanted.add(shown_order_sha256(offer, canonical_hash(encode(told))))

@@ -20,6 +20,7 @@ from server.services.centre import Centre, Work
 from server.services.leasing import lease_for_order
 from server.services.orders.life import Happened, OrderRefusedError, happen, lapse_due
 from server.services.orders.views import area_m2, order_views
+from server.services.pricing import rate_for_lease
 from server.services.standing import priced_by, standing, terms_of, zone_minutes
 from server.store import boxes, lines, orders, partners, products
 from server.store.engine import ConflictError, NotKnownError
@@ -141,7 +142,9 @@ def _not_of_the_product(work: Work, request: OrderRequest, line: Line) -> str:
 
 def _offered(work: Work, request: OrderRequest, whose: tuple[Line, str, str], today: date) -> Order:
     line, supplier, content = whose
-    told = key_facts(_priced(work, line), request.total_minor, today)
+    product = _priced(work, line)
+    own = product.at_rate(rate_for_lease(work, line, product))
+    told = key_facts(own, request.total_minor, today)
     valid_until = min(today + timedelta(days=VALID_DAYS), date.fromisoformat(request.deliver_by))
     return Order(
         order_id=work.new_id(),
