@@ -9,10 +9,11 @@ from typing import Any
 
 from core.canonical import parse_canonical
 from core.decision.card import CARD, DecisionCard
-from core.lending.lease import LEASE, Lease
+from core.lending.lease import LEASE, DrawState, Lease
+from core.lending.ordering import OrderStatus
 from core.shape import encode
 from core.signing import DOCUMENT_BYTES_MAX, DocumentType, Signer, sign_document
-from core.wire import boxes, consents, records, weather
+from core.wire import boxes, consents, orders, records, weather
 from core.wire import registry as reg
 from core.wire.envelope import LogClass
 from core.wire.modelfile import MODEL, Model
@@ -54,6 +55,16 @@ def plain_records() -> dict[str, tuple[Up | Down, Any]]:
             consents.Access("2026-05-23", "lender", "decision", ("money", "registered"), 3),))),
         "box_retired": (Up.BOX_RETIRED, boxes.BoxRetired(1)),
         "product": (Down.PRODUCT, crop_product()),
+        "drawdown-order": (Up.DRAWDOWN, records.Drawdown(
+            "draw-9", "line-1", "lease-1", DrawState.POSTED, 123_450, 1_851, "CNY", "co-9",
+            182_500, "2026-04-03", supplier="agrovet", goods=("fertiliser",), order_id="or-1")),
+        "order_answer": (Up.ORDER_ANSWER, orders.OrderAnswer(
+            "or-1", 1, orders.Answer.RECEIVED, (orders.Received("DAP-50", 1),))),
+        "order": (Down.ORDER, orders.OrderOffer(
+            "or-1", "line-1", "f-1", "agrovet", "Agrovet of Kijani", "CNY", 123_450,
+            (orders.OrderItem("DAP-50", "DAP, 50 kg", "fertiliser", 1, "bag", 123_450),),
+            "2026-04-20", "2026-04-15", OrderStatus.DELIVERING, 1,
+            (orders.Received("DAP-50", 1),))),
         "recall": (Down.RECALL, records.Recall("lease-1")),
         "forecast": (Down.FORECAST, weather.Forecast(
             "village-1", "2026-05-20", (0, 0, 4_200, 12_000, 0), "the met office")),
