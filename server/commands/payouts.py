@@ -224,6 +224,21 @@ def retry(
     show(encode(found), _line(found), as_json=as_json)
 
 
+@payout.command("release")
+@config_option
+@click.argument("payout_id")
+@reasoned_options
+@json_option
+@click.pass_context
+def release(
+    context: click.Context, *, config: Path, payout_id: str, signed: Signed, as_json: bool
+) -> None:
+    """Let a payout go that was held because something was wrong with its draw."""
+    centre = centre_of(context, config)
+    found = acts.release(centre, payout_id, signed.officer(centre), signed.reason)
+    show(encode(found), _line(found), as_json=as_json)
+
+
 @payout.command("cancel")
 @config_option
 @click.argument("payout_id")

@@ -136,13 +136,14 @@ def next_due_ms(tx: Tx) -> int | None:
     return None if found is None else int(found)
 
 
-def wake(tx: Tx, kind: PayeeKind, payee_id: str, at_ms: int) -> int:
-    """Let what waits for a payee be looked at from now on; how many."""
+def wake(tx: Tx, kind: PayeeKind, payee_id: str, at_ms: int, before_ms: int) -> int:
+    """Let what waits for a payee, and was due before an instant, be due now; how many."""
     where = (
         payouts.c.tenant_id == tx.tenant_id,
         payouts.c.payee_kind == kind.value,
         payouts.c.payee_id == payee_id,
         payouts.c.state == PayoutState.PENDING.value,
+        payouts.c.due_at_ms < before_ms,
     )
     return tx.run(update(payouts).where(*where).values(due_at_ms=at_ms))
 

@@ -29,9 +29,9 @@ from server.services.centre import RequestError, RoleError
 from server.services.hooks.backoff import TRIES_MAX, WAIT_MS_MAX
 from server.services.hooks.delivering import CLAIM_MS
 from server.services.hooks.signature import signed_headers
-from server.services.paying import Said
+from server.services.paying import Said, hold
 from server.services.payouts.accounts import Account, Scheme, require_account
-from server.services.payouts.acts import cancel, retry, say_outcome
+from server.services.payouts.acts import cancel, release, retry, say_outcome
 from server.services.payouts.ageing import open_report
 from server.services.payouts.payees import confirm_payee, set_payee, stop_payee
 from server.services.payouts.rails import RailError, amount_text, read_amount
@@ -477,6 +477,21 @@ def test_amounts_above_the_rails_bound_and_other_currencies_wait_for_people(
     assert "carries UGX" in open_report(kit.centre, rails).held[0].why
     assert open_report(kit.centre, {}).held[0].why == "rail files is not set up"
     assert send_due(kit.centre, {}, Order(at_once=True)).tried_count == 0
+
+
+def test_what_is_held_leaves_by_no_way_but_an_officers_word(
+    kit: Kit, drawn: Payout, tmp_path: Path
+):
+    rails = set_up_rails(tmp_path)
+    kit.centre.write(lambda work: hold(work, drawn.draw_id))
+    with_account(kit, "files")  # which wakes what waits for an account, and nothing else
+    for order in (Order(), Order(at_once=True), Order("files", at_once=True)):
+        assert send_due(kit.centre, rails, order).tried_count == 0
+    assert "looked at its draw" in open_report(kit.centre, rails).held[0].why
+    release(kit.centre, drawn.payout_id, HENRY, "the farmer has the goods")
+    with pytest.raises(RequestError, match="that is held"):
+        release(kit.centre, drawn.payout_id, HENRY, "again")
+    assert send_due(kit.centre, rails).taken_count == 1
 
 
 def test_a_cancelled_payout_undoes_its_draw(kit: Kit, drawn: Payout):

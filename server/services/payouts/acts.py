@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from core.lending.payout import ATTEMPTS_MAX, Outcome, PayoutEvent, PayoutState
 from server.services.centre import Centre, RequestError, Work
 from server.services.paying import (
     FARMER_ACCOUNTS,
+    HELD_MS,
     SUPPLIER_ACCOUNTS,
     Said,
+    let_go,
     make,
     take_step,
 )
 from server.services.payouts import booking
 from server.services.posting import payee_of_draw
-from server.store import leases, payouts
+from server.store import leases, payouts, people
 from server.store.payouts import Payout
 from server.store.people import Actor
 
@@ -60,6 +63,26 @@ def cancel(centre: Centre, payout_id: str, by: Actor, reason: str) -> Payout:
     return _on(
         centre, payout_id, reason, lambda work, found: booking.cancel(work, found, Said(by, reason))
     )
+
+
+def release(centre: Centre, payout_id: str, by: Actor, reason: str) -> Payout:
+    """Let a payout be sent that was held because something was wrong with its draw.
+
+    Raises
+    ------
+    RequestError
+        If it is not held.
+    """
+
+    def act(work: Work, payout: Payout) -> Payout:
+        if payout.state is not PayoutState.PENDING or payout.due_at_ms < HELD_MS:
+            raise RequestError(f"expected a payout that is held, got {payout.payout_id}")
+        let_go(work, payout.draw_id)
+        subject, detail = ("payout", payout_id), {"draw_id": payout.draw_id}
+        people.record(work.tx, work.at_ms, by, "payout_released", subject, detail)
+        return replace(payout, due_at_ms=work.at_ms)
+
+    return _on(centre, payout_id, reason, act)
 
 
 def say_outcome(centre: Centre, payout_id: str, outcome: Outcome, said: Said) -> Payout:
@@ -110,6 +133,6 @@ def _adopt(work: Work, draw_id: str) -> str:
     drawing = leases.find_draw(work.tx, draw_id)
     if drawing is None:
         return ""
-    payee = payee_of_draw(work, drawing)
+    payee = None if drawing.paid_by else payee_of_draw(work, drawing)
     made = make(work, drawing, payee) if payee is not None else None
     return made.payout_id if made is not None else ""

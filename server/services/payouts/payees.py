@@ -14,6 +14,7 @@ from core.lending.payout import PayeeKind
 from core.shape import decode, encode
 from server.keys import Seals
 from server.services.centre import Centre, RequestError, RoleError, Work
+from server.services.paying import HELD_MS
 from server.services.payouts.accounts import Account, require_account
 from server.store import payees, payouts, people, registry
 from server.store.engine import NotKnownError, Tx
@@ -81,7 +82,7 @@ def confirm_payee(centre: Centre, payee: Payee, account: Account, by: Actor) -> 
             last, event=CONFIRMED, at_ms=work.at_ms, actor=by.name, role=by.role, reason=""
         )
         kept = _add(work, row, by)
-        payouts.wake(work.tx, *payee, work.at_ms)
+        payouts.wake(work.tx, *payee, work.at_ms, HELD_MS)
         work.ring()
         return kept
 

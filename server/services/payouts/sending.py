@@ -19,7 +19,7 @@ from server.keys import Seals
 from server.services.centre import Centre, Work
 from server.services.hooks.backoff import TRIES_MAX, wait_ms
 from server.services.hooks.delivering import CLAIM_MS, chance_ppm
-from server.services.paying import Said, take_step
+from server.services.paying import HELD_MS, Said, take_step
 from server.services.payouts.answering import Source, take_answers
 from server.services.payouts.booking import NEVER_MS
 from server.services.payouts.payees import in_force, open_account
@@ -122,7 +122,7 @@ def _again(work: Work, rails: Rails, order: Order) -> Iterator[_Claim]:
 
 def _fresh(work: Work, rails: Rails, order: Order, documents_max: int) -> Iterator[_Claim]:
     """What has not left yet, in parcels as large as its rail takes."""
-    until_ms = NEVER_MS if order.at_once else work.at_ms
+    until_ms = HELD_MS - 1 if order.at_once else work.at_ms
     parcels: dict[str, list[tuple[Payout, PayeeRow]]] = defaultdict(list)
     for each in payouts.due(work.tx, PayoutState.PENDING, until_ms, ROUND_MAX):
         payee = in_force(work.tx, (each.payee_kind, each.payee_id))
@@ -147,6 +147,8 @@ def _fresh(work: Work, rails: Rails, order: Order, documents_max: int) -> Iterat
 
 def hindrance(rails: Rails, payee: PayeeRow | None, payout: Payout) -> str:
     """Why a payout cannot leave yet, in words; empty if nothing holds it back."""
+    if payout.due_at_ms >= HELD_MS:
+        return "held until a person has looked at its draw"
     if payee is None:
         return "no confirmed account"
     rail = rails.get(payee.rail)
