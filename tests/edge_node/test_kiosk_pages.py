@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ from edge_node.faces.kiosk.visits import FAILURES_MAX, FAILURES_MS, GRACE_MS, ID
 from edge_node.faces.kiosk.words import words_in
 from edge_node.store import logs
 from edge_node.store.lines import LimitStep
+from tests.support.forms import Forms
 from tests.support.kiosk import Elapsed, visiting
 from tests.support.lending_station import CARDS, Station, freeze, lease, monthly, status
 
@@ -46,23 +46,6 @@ def elapsed():
 def client(station, elapsed):
     with visiting(station, elapsed) as client:
         yield client
-
-
-class Forms(HTMLParser):
-    """The hidden fields of a page's forms, by action."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.fields, self._action = {}, ""
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        found = dict(attrs)
-        if tag == "form":
-            self._action = found.get("action", "")
-            self.fields.setdefault(self._action, {})
-        elif tag == "input" and found.get("type") == "hidden":
-            self.fields[self._action][found["name"]] = found["value"]
 
 
 def enter(client, farmer="f-1"):
