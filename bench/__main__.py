@@ -45,6 +45,7 @@ BENCHES = (
     "scorer",
     "loans",
     "years",
+    "federated",
     "peers",
 )
 REPEATS = 3
