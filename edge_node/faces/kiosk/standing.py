@@ -51,7 +51,8 @@ class LineStanding:
     ``refusal`` says why. ``counted_to`` is the day up to which interest is counted where
     the clock is not known; else empty: it is today. ``pays`` is the supplier to whom a
     voucher's draws go; empty where they are paid in cash. ``suppliers`` and ``goods`` are
-    what a voucher's draw may name.
+    what a voucher's draw may name. ``to_account`` says that the lender pays draws to the
+    farmer's own account, so that no till does.
     """
 
     line_id: str
@@ -73,6 +74,7 @@ class LineStanding:
     as_of: str
     counted_to: str = ""
     pays: str = ""
+    to_account: bool = False
     suppliers: tuple[str, ...] = ()
     goods: tuple[str, ...] = ()
     new_plan: KeptOffer | None = None
@@ -140,7 +142,8 @@ def _line(db: StationDatabase, desk: Desk, line: KeptLine, clock: Clock) -> Line
         line_id=line.line_id,
         product_id=product.product_id,
         product_name=product.name,
-        pays=product.pays,
+        pays="" if product.to_account else product.pays,
+        to_account=bool(product.to_account),
         suppliers=product.voucher.suppliers if product.voucher else (),
         goods=tuple(each.goods for each in product.voucher.goods) if product.voucher else (),
         currency=product.currency,
