@@ -20,6 +20,7 @@ from server.console import render
 from server.console.desk import Desk
 from server.console.pages import (
     applications,
+    cash,
     door,
     fields,
     health,
@@ -100,6 +101,7 @@ def console(desk: Desk) -> ASGIApp:
             *applications.routes(desk),
             *stations.routes(desk),
             *visits.routes(desk),
+            *cash.routes(desk),
         ],
         exception_handlers={HarvestlineError: refused, HTTPException: refused},
     )

@@ -155,6 +155,14 @@ def unplaced(tx: Tx) -> tuple[KeptMove, ...]:
     return tuple(_move(row) for row in tx.rows(question))
 
 
+def flagged(tx: Tx, count_max: int) -> tuple[KeptMove, ...]:
+    """Moves with which something was wrong, the newest first."""
+    where = (_M.tenant_id == tx.tenant_id, _M.flag != "")
+    order = (_M.recorded_at_ms.desc(), _M.move_id, _M.person_id)
+    rows = tx.rows(select(cash_moves).where(*where).order_by(*order), count_max)
+    return tuple(_move(row) for row in rows)
+
+
 def stream(tx: Tx) -> Iterator[KeptMove]:
     """Every move of every box, by person and in order."""
     question = select(cash_moves).where(_M.tenant_id == tx.tenant_id)

@@ -23,6 +23,7 @@ from server.services.evidence import accept_evidence
 from server.services.standing import standing
 from server.store import evidence, leases, ledger, lines, people, registry, reports
 from server.store.people import Actor, Role
+from tests.support.cash_book import seed_cash
 from tests.support.centre import Served
 from tests.support.console_book import PASSWORD, Book, build_book, crop_evidence
 
@@ -331,6 +332,15 @@ def test_stations_page_tells_logs_leases_and_silence(visit, book: Book):
     assert "kijani" in text
     assert "In touch" in text
     assert f'<td class="n">{len(book.sent)}</td>' in text
+
+
+def test_cash_page_tells_who_holds_what_and_what_to_look_at(visit, book: Book):
+    assert "Nobody holds cash." in said(visit("lender"), "/cash")
+    seed_cash(book.centre)
+    text = said(visit("auditor"), "/cash")
+    for word in ("Akinyi", "Uncounted", "Juma", "Keeps the safe", "not signed by the card"):
+        assert word in text
+    assert "Cash in hand" in said(visit("auditor"), "/stations")
 
 
 def test_unknown_things_are_named(visit):

@@ -19,6 +19,7 @@ from server.services.evidence import accept_evidence
 from server.store import lines, reports
 from tests.support.centre import Served
 from tests.support.chromium import chromium
+from tests.support.cash_book import seed_cash
 from tests.support.console_book import PASSWORD, Book, build_book, flagged_evidence
 from tests.support.pictures import claim_of
 
@@ -30,6 +31,7 @@ WIDTHS = {"phone": (390, 844), "tablet": (820, 1180), "desk": (1440, 900)}
 def book(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Book]:
     found = build_book(tmp_path_factory.mktemp("book"), farmers=14, every_days=20)
     show_a_flag(found)
+    seed_cash(found.centre)
     yield found
     found.centre.store.close()
 
@@ -102,6 +104,7 @@ def addresses(book: Book) -> dict[str, str]:
         "application": f"/applications/{card.application_id}",
         "stations": "/stations",
         "visits": "/visits",
+        "cash": "/cash",
     }
 
 

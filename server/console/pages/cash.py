@@ -1,0 +1,26 @@
+"""The page of cash in hand: who holds what, when it was counted, what was short or over."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from server.console.desk import Desk
+from server.services.cash_people import held
+from server.store import cash
+
+FLAGGED_SHOWN = 50
+
+
+def routes(desk: Desk) -> list[Route]:
+    """The page's address."""
+
+    def in_hand(request: Request) -> Response:
+        visitor = desk.visitor(request)
+        with desk.centre.store.reading() as tx:
+            today = desk.centre.work(tx, desk.centre.now_ms()).today()
+            found = {"people": held(tx, today), "flagged": cash.flagged(tx, FLAGGED_SHOWN)}
+        return desk.page(request, "cash.html", found, visitor)
+
+    return [Route("/cash", in_hand, methods=["GET"])]
