@@ -32,6 +32,7 @@ from server.services.consents.using import REVIEWED
 from server.services.downlink import send_status
 from server.services.leasing import issue_for_line
 from server.services.opening import NewLine, open_line, terms_for_record
+from server.services.orders.fulfilment import fulfilment_of
 from server.services.outlook import usual_stage
 from server.services.pricing import Risk
 from server.services.spreading import place_of_new, room_to_open
@@ -68,6 +69,7 @@ class _Case:
     model: Model
     registered: RegisteredModel
     today: date
+    traded: tuple[FeatureValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +243,7 @@ def _case(work: Work, farmer_id: str, product_id: str) -> _Case:
         raise RequestError("expected a registered model and a dossier: run model add first")
     farmer = registry.farmer(work.tx, farmer_id)
     product = products.newest(work.tx, product_id)
+    today = work.today(zone_minutes(work.tx, farmer_id))
     return _Case(
         farmer=farmer,
         dossier=dossier,
@@ -248,7 +251,8 @@ def _case(work: Work, farmer_id: str, product_id: str) -> _Case:
         product=product,
         model=read_model(registered.document),
         registered=registered,
-        today=work.today(zone_minutes(work.tx, farmer_id)),
+        today=today,
+        traded=fulfilment_of(work.tx, farmer_id, today),
     )
 
 
@@ -383,5 +387,6 @@ def _features(case: _Case) -> tuple[FeatureValue, ...]:
         for name, value in stated.items()
         if value
     }
+    known |= {value.name: value for value in case.traded}
     wanted = {definition.name for definition in case.model.features}
     return tuple(known[name] for name in sorted(known) if name in wanted)

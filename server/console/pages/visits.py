@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from server.console.desk import Desk
 from server.console.views.flags import read_every_flag
+from server.console.views.trade import read_trade_flags
 
 
 def routes(desk: Desk) -> list[Route]:
@@ -17,6 +18,8 @@ def routes(desk: Desk) -> list[Route]:
         visitor = desk.visitor(request)
         with desk.centre.store.reading() as tx:
             flags = read_every_flag(tx)
-        return desk.page(request, "visits.html", {"flags": flags}, visitor)
+            traded = read_trade_flags(tx, desk.centre.now_ms())
+        shown = {"flags": flags, "traded": traded}
+        return desk.page(request, "visits.html", shown, visitor)
 
     return [Route("/visits", visits, methods=["GET"])]

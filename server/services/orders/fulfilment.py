@@ -1,0 +1,165 @@
+"""How a farmer's past orders and sales were kept, from the books, and what looks diverted.
+
+A harvest is held against its sales once it was seen to be brought in and
+:data:`SELL_DAYS` have passed since. What looks diverted is a question for a person: it
+refuses nobody, moves no limit, and says its numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from core.lending.ordering import BOUGHT, OrderEvent, OrderStatus
+from core.scoring.features import FeatureValue
+from core.scoring.fulfilment import HarvestSold, OrderKept, fulfilment_features
+from core.units import PPM, civil_day
+from core.wire.evidence import Stage
+from core.wire.orders import received_minor
+from server.services.orders.life import received
+from server.services.orders.selling import repayment_id
+from server.services.standing import owed
+from server.store import evidence, ledger, lines, orders, products, registry, sales
+from server.store.engine import Tx
+from server.store.lines import Line
+from server.store.sales import Sale
+
+SELL_DAYS = 30  # to thresh, dry and bring a harvest to its buyer
+SOLD_PPM_MIN = 500_000  # of the harvest that can be relied on; the household eats of it too
+UNPAID_DAYS_MAX = 14  # until a buyer's money is to be here
+LOW_PRICE_PPM = 600_000  # of the product's price; below it a sale is looked at
+_SAID = (OrderStatus.DELIVERED, OrderStatus.SHORT, OrderStatus.DISPUTED, OrderStatus.SETTLED,
+         OrderStatus.REFUNDED, OrderStatus.DIVERTED)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class TradeFlag:
+    """Something about a line's sales that a person should look at, with its numbers."""
+
+    code: str
+    line_id: str
+    farmer_id: str
+    raised_on: str
+    facts: tuple[tuple[str, str], ...]
+
+
+def fulfilment_of(tx: Tx, farmer_id: str, today: date) -> tuple[FeatureValue, ...]:
+    """The features of a farmer's orders and harvests; those that are not known are missing."""
+    kept: list[OrderKept] = []
+    harvests: list[HarvestSold] = []
+    for line in lines.of_farmer(tx, farmer_id):
+        kept += _orders_kept(tx, line)
+        sold = harvest_sold(tx, line, today)
+        harvests += [sold] if sold is not None else []
+    return fulfilment_features(kept, harvests)
+
+
+def _orders_kept(tx: Tx, line: Line) -> Iterator[OrderKept]:
+    for order in orders.of_line(tx, line.line_id):
+        life = orders.life(tx, order.order_id)
+        state = life[-1].state
+        if state not in BOUGHT and state is not OrderStatus.REFUNDED:
+            continue
+        late = [
+            int(each.detail["days_late"])
+            for each in life
+            if each.event in (OrderEvent.RECEIVE_PART, OrderEvent.RECEIVE_ALL)
+        ]
+        came_minor = received_minor(order.items, received(life))
+        known = state in _SAID
+        yield OrderKept(order.order_id, order.total_minor, came_minor, max(late, default=0), known)
+
+
+def harvest_sold(tx: Tx, line: Line, today: date) -> HarvestSold | None:
+    """What was sold of a line's harvest; None while it stands, is fresh, or sells to nobody."""
+    product = products.newest(tx, line.product_id)
+    plots = [registry.subject(tx, each) for each in line.subject_ids]
+    seen = [(plot, evidence.latest(tx, plot.subject_id, product.season_id)) for plot in plots]
+    if product.voucher is None or not seen:
+        return None
+    if not all(kept is not None and kept.stage is Stage.HARVESTED for _, kept in seen):
+        return None
+    brought_in = max((kept.stage_observed_on or kept.as_of) for _, kept in seen if kept)
+    if today - date.fromisoformat(brought_in) < timedelta(days=SELL_DAYS):
+        return None
+    known = [(plot.area_m2, _relied_on(tx, plot.subject_id, product.season_id)) for plot in plots]
+    expected = sum(area * p10 // 10_000 for area, p10 in known if p10 is not None)
+    return HarvestSold(
+        line_id=line.line_id,
+        expected_kg=expected,
+        sold_kg=sum(each.sold_kg for each in sales.of_line(tx, line.line_id)),
+        area_m2=sum(area for area, _ in known),
+        seen_area_m2=sum(area for area, p10 in known if p10 is not None),
+    )
+
+
+def _relied_on(tx: Tx, plot_id: str, season_id: str) -> int | None:
+    """The lower quantile of a plot's harvest when it was estimated last [kg/ha]."""
+    looks = evidence.of_subject(tx, plot_id, season_id)
+    return next((each.yield_p10 for each in looks if each.yield_p10 is not None), None)
+
+
+def trade_flags(tx: Tx, at_ms: int) -> tuple[TradeFlag, ...]:
+    """What a person should look at of all lines that sell to registered buyers."""
+    today = civil_day(at_ms)
+    found: list[TradeFlag] = []
+    for line in lines.every(tx):
+        if products.newest(tx, line.product_id).voucher is not None:
+            found += flags_of_line(tx, line, today)
+    return tuple(found)
+
+
+def flags_of_line(tx: Tx, line: Line, today: date) -> tuple[TradeFlag, ...]:
+    """What a person should look at of one line's sales."""
+    sold_elsewhere = _sold_elsewhere(tx, line, today)
+    unpaid, cheap = _unpaid(tx, line, today), _cheap(tx, line)
+    return (*sold_elsewhere, *unpaid, *cheap)
+
+
+def _sold_elsewhere(tx: Tx, line: Line, today: date) -> Iterator[TradeFlag]:
+    """The farmer still owes, and far less was sold to the buyers than must have grown."""
+    harvest = harvest_sold(tx, line, today)
+    if harvest is None or harvest.expected_kg == 0:
+        return
+    share_ppm = harvest.sold_kg * PPM // harvest.expected_kg
+    debt_minor = owed(tx, line, today).total_minor
+    if share_ppm >= SOLD_PPM_MIN or debt_minor == 0:
+        return
+    yield TradeFlag("sold_elsewhere", line.line_id, line.farmer_id, today.isoformat(), (
+        ("expected_kg", str(harvest.expected_kg)),
+        ("sold_to_buyers_kg", str(harvest.sold_kg)),
+        ("sold_percent", str(share_ppm * 100 // PPM)),
+        ("seen_ha", f"{harvest.seen_area_m2 / 10_000:.2f}"),
+        ("owed_minor", str(debt_minor)),
+    ))  # fmt: skip
+
+
+def _unpaid(tx: Tx, line: Line, today: date) -> Iterator[TradeFlag]:
+    for sale in sales.of_line(tx, line.line_id):
+        days = (today - date.fromisoformat(sale.sold_on)).days
+        paid = ledger.find_repayment(tx, repayment_id(sale)) is not None
+        if sale.to_line_minor and not paid and days > UNPAID_DAYS_MAX:
+            yield _of_sale("sale_unpaid", sale, (
+                ("days", str(days)), ("to_line_minor", str(sale.to_line_minor)),
+            ))  # fmt: skip
+
+
+def _cheap(tx: Tx, line: Line) -> Iterator[TradeFlag]:
+    """A buyer reports far less than the product's price: it may report too little."""
+    for sale in sales.of_line(tx, line.line_id):
+        price = products.newest(tx, line.product_id).on(date.fromisoformat(sale.sold_on)).price
+        if price is None:
+            continue
+        usual_minor = price.price_minor_per_kg * sale.sold_kg
+        if sale.proceeds_minor * PPM < usual_minor * LOW_PRICE_PPM:
+            yield _of_sale("sale_underpriced", sale, (
+                ("sold_kg", str(sale.sold_kg)),
+                ("proceeds_minor", str(sale.proceeds_minor)),
+                ("usual_minor", str(usual_minor)),
+            ))  # fmt: skip
+
+
+def _of_sale(code: str, sale: Sale, facts: tuple[tuple[str, str], ...]) -> TradeFlag:
+    named = (("buyer", sale.buyer), ("sale", sale.reference))
+    return TradeFlag(code, sale.line_id, sale.farmer_id, sale.sold_on, (*named, *facts))
