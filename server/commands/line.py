@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,16 @@ from core.wire.personal_data import DataClass, Purpose
 from server.commands.hands import OPERATOR, centre_of, config_option, json_option, show
 from server.services.centre import MS_PER_MINUTE, Centre, RequestError
 from server.services.consents.looks import COMMAND, Look, note
+from server.services.explaining import TermTold, explained
 from server.services.relief import grant_relief
 from server.services.standing import zone_minutes
 from server.services.statements import Statement, statement
 from server.store import lines
+from server.store.lines import Line, LineMovement
 
 _LOOK = Look(OPERATOR, Purpose.SERVICING, (DataClass.MONEY,), COMMAND, "line statement")
+_REVIEWED = (DataClass.MONEY, DataClass.DECISIONS, DataClass.IMAGERY)
+_REVIEW_LOOK = Look(OPERATOR, Purpose.SERVICING, _REVIEWED, COMMAND, "line review")
 FORMS = ("text", "json", "csv")
 HEADINGS = (
     "on", "recorded_on", "what", "amount_minor", "penalty_minor", "fee_minor", "interest_minor",
@@ -137,6 +142,51 @@ def _csv(found: Statement) -> str:
 def _cells(on: date, recorded: date, what: tuple[str, int], owed: Amounts) -> list[Any]:
     parts = (owed.penalty_minor, owed.fee_minor, owed.interest_minor, owed.principal_minor)
     return [on, recorded, *what, *parts, owed.total_minor]
+
+
+@line.command("review")
+@config_option
+@click.argument("line_id")
+@click.option("--number", type=int, default=0, help="Of this movement; else the latest.")
+@json_option
+@click.pass_context
+def review_(
+    context: click.Context, *, config: Path, line_id: str, number: int, as_json: bool
+) -> None:
+    """Every term of a line's review: its number, what it rests on, its day, and which binds."""
+    centre = centre_of(context, config)
+    with centre.store.reading() as tx:
+        kept = lines.get(tx, line_id)
+        moves = lines.movements_of(tx, line_id)
+        wanted = [m for m in moves if number in (0, m.seq)]
+        if not wanted:
+            raise RequestError(f"expected a movement from 1 to {len(moves)}, got {number}")
+        moved = wanted[-1]
+        told = explained(tx, kept, moved)
+    note(centre, _REVIEW_LOOK, kept.farmer_id)
+    result = {
+        "line_id": line_id, "number": moved.seq, "movement": moved.movement.value,
+        "as_of": moved.as_of, "limit_before_minor": moved.limit_before_minor,
+        "limit_minor": moved.limit_minor, "terms": [encode(each) for each in told],
+        "reasons": [encode(each) for each in moved.reasons],
+    }  # fmt: skip
+    show(result, _review_words(kept, moved, told), as_json=as_json)
+
+
+def _review_words(kept: Line, moved: LineMovement, told: Sequence[TermTold]) -> str:
+    def money(amount_minor: int) -> str:
+        return format_money(amount_minor, kept.currency)
+
+    before, after = money(moved.limit_before_minor), money(moved.limit_minor)
+    head = f"Review {moved.seq} of {kept.line_id}, as of {moved.as_of}"
+    words = [f"{head}: {moved.movement.value}, {before} to {after}"]
+    words += [f"  {each.sentence()}" for each in moved.reasons]
+    words += [
+        f"{'>' if each.binds else ' '} {each.sign:<6} {money(each.amount_minor):>20}  {each.on}"
+        f"  {each.words} ({each.source})"
+        for each in told
+    ]
+    return "\n".join(words if told else [*words, "  Too little was known for any term."])
 
 
 @line.command("relief")

@@ -262,7 +262,8 @@ def _same_again(case: Case, found: Review, before: LineMovement | None) -> bool:
     moved = before.movement in (Movement.RAISED, Movement.CUT)
     if moved and found.movement in (before.movement, Movement.HELD):
         rule = {name: v for name, v in before.terms.items() if name != SPREAD_TERM}
-        return rule == encode(found.terms or {})
+        terms: dict[str, int] = encode(found.terms or {})
+        return rule == terms
     supported = tuple(each.limit_minor for each in before.supported)
     return (before.movement, before.limit_minor, before.watch, supported) == (
         found.movement, found.limit_minor, found.watch, found.supported_minor,

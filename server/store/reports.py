@@ -336,8 +336,8 @@ def learn_features(tx: Tx, subject_ids: Sequence[str], feature: str, days: tuple
         The last day, and how many up to a subject's newest are looked at [days].
     """
     (upto, count), c = days, daily_features.c
-    mine = (c.tenant_id == tx.tenant_id, c.feature == feature, c.day <= upto)
-    mine = (*mine, among(tx, c.subject_id, subject_ids))
+    which = among(tx, c.subject_id, subject_ids)
+    mine = (c.tenant_id == tx.tenant_id, c.feature == feature, c.day <= upto, which)
     last_day = func.max(c.day).label("newest")
     newest = {
         row["subject_id"]: row["newest"]

@@ -19,6 +19,7 @@ from server.services import enrolment
 from server.services.audit.run import audit
 from server.services.centre import RequestError
 from server.services.evidence import accept_evidence
+from server.services.explaining import explained
 from server.services.leasing import issue_for_station
 from server.services.origination import NO_ROOM, open_for, open_lines
 from server.services.reports.spread import concentration
@@ -235,3 +236,31 @@ def test_a_day_that_is_over_is_reported_from_its_book(kit: Kit):
     assert ("crop", "maize") in {row[:2] for row in found}
     with pytest.raises(RequestError, match="whose book was kept"):
         kit.read(concentration, AsOf("2026-01-01", kit.clock.at_ms))
+
+
+def test_a_review_is_explained_term_by_term(kit: Kit):
+    open_known(kit)
+    put_caps(kit, replace(MAIZE, amount_minor=15_000_000))
+    moved = raise_b(kit, 10)
+    told = kit.read(explained, line_of(kit, "farmer-b"), moved)
+    rows = {each.sign: each for each in told}
+    assert list(rows) == ["C", "S", "R", "Cap", "Spread"]
+    names = ("collateral_minor", "stage_cost_minor", "capacity_minor", "cap_minor", "spread_minor")
+    for name, sign in zip(names, rows, strict=True):
+        assert rows[sign].amount_minor == moved.terms[name]
+    assert [sign for sign, each in rows.items() if each.binds] == ["Spread"]
+    assert rows["Spread"].words.endswith("by crop")
+    assert (rows["Spread"].source, rows["Spread"].on) == ("concentration@2", day(15).isoformat())
+    assert moved.evidence_ids[0] in rows["C"].source
+    assert "price of 2026-" in rows["C"].source
+    assert "seen at emergence" in rows["S"].source
+    assert "dossier of 2026-03-01" in rows["R"].source
+
+
+def test_without_caps_the_lowest_term_binds(kit: Kit):
+    open_known(kit)
+    moved = raise_b(kit, 10)
+    told = kit.read(explained, line_of(kit, "farmer-b"), moved)
+    lowest = min(told, key=lambda each: each.amount_minor)
+    assert [each.sign for each in told if each.binds] == [lowest.sign]
+    assert all(each.source and each.on for each in told)

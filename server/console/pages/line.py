@@ -56,10 +56,10 @@ def routes(desk: Desk) -> list[Route]:
             "sentence": sentence(shown),
             "reasons": [(each.value, WORDS[each]) for each in FreezeReason],
             "picture": limit_picture(shown.story, sentence(shown)),
-            "meters": {
-                term.sign: meter(term.share, "meter-bind" if term.binding else "meter-fill")
+            "meters": [
+                meter(term.share, "meter-bind" if term.told.binds else "meter-fill")
                 for term in shown.terms
-            },
+            ],
         }
         return desk.page(request, "line.html", context, visitor)
 

@@ -13,6 +13,7 @@ from core.lending.product import Product
 from core.units import civil_day
 from core.wire.registry import Farmer, Subject
 from server.console.figures.limit import LimitStory, Marker, Step
+from server.services.explaining import TermTold, explained
 from server.services.freezing import frozen_by_people
 from server.services.standing import (
     LineStanding,
@@ -28,26 +29,12 @@ from server.store.ledger import Repayment
 from server.store.lines import Line, LineMovement
 from server.store.people import AuditRow
 
-TERMS = (
-    ("collateral_minor", "C", "What the harvest can carry"),
-    ("stage_cost_minor", "S", "What the stage costs"),
-    ("capacity_minor", "R", "What the season’s cash can repay"),
-    ("cap_minor", "Cap", "The product’s highest amount"),
-)
-HERD_WORDS = {
-    "collateral_minor": "What the herd can carry",
-    "stage_cost_minor": "The season’s feed",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class TermRow:
-    """One term of the rule [minor units]; ``binding`` set the limit."""
+    """One term of the latest review, and its part of the largest."""
 
-    sign: str
-    words: str
-    amount_minor: int
-    binding: bool
+    told: TermTold
     share: float
 
 
@@ -122,7 +109,7 @@ def read_line(tx: Tx, line_id: str, today: date, now_ms: int) -> LinePage:
         product=product,
         subjects=tuple(subject for subject in found if subject is not None),
         movements=_movements(tx, moved),
-        terms=_terms(weighed.terms, product) if weighed else (),
+        terms=_terms(explained(tx, line, weighed)) if weighed else (),
         terms_on=weighed.as_of if weighed else "",
         story=_story(tx, line, moved, today),
         draws=leases.draws_of_line(tx, line_id),
@@ -147,16 +134,9 @@ def _movements(tx: Tx, moved: Sequence[LineMovement]) -> tuple[MovementRow, ...]
     return tuple(reversed(rows))
 
 
-def _terms(terms: Mapping[str, int], product: Product) -> tuple[TermRow, ...]:
-    present = [(name, sign, words) for name, sign, words in TERMS if name in terms]
-    lowest = min(terms[name] for name, _, _ in present)
-    most = max([1, *(terms[name] for name, _, _ in present)])
-    bound = next(name for name, _, _ in present if terms[name] == lowest)
-    herd = HERD_WORDS if product.herd is not None else {}
-    return tuple(
-        TermRow(sign, herd.get(name, words), terms[name], name == bound, terms[name] / most)
-        for name, sign, words in present
-    )
+def _terms(told: Sequence[TermTold]) -> tuple[TermRow, ...]:
+    most = max([1, *(each.amount_minor for each in told)])
+    return tuple(TermRow(each, each.amount_minor / most) for each in told)
 
 
 def _story(tx: Tx, line: Line, moved: Sequence[LineMovement], today: date) -> LimitStory:
