@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -23,6 +24,7 @@ from core.lending.limit import (
 )
 from core.lending.product import Product, parse_product
 from tests.support.products import CROP
+from tests.support.tree import REPOSITORY
 
 ON = date(2026, 7, 1)
 COVER = {
@@ -197,3 +199,36 @@ def test_both_days_belong_to_a_cover():
     assert [standing_of(INSURANCE, day).value for day in days] == [
         "begins", "in_force", "in_force", "ended",
     ]  # fmt: skip
+
+
+LIMITS = (REPOSITORY / "docs" / "limits.md").read_text(encoding="utf-8")
+TABLE = re.compile(r"^\| ([a-z ]+) \|((?: [\d,.]* ?\|){6})$", re.MULTILINE)
+BESIDE: dict[str, tuple[tuple[CoverView, ...], tuple[DuesView, ...]]] = {
+    "nothing": ((), ()),
+    "insurance": ((INSURANCE,), ()),
+    "insurance from tomorrow": ((replace(INSURANCE, from_on="2026-07-02"),), ()),
+    "insurance ended yesterday": ((replace(INSURANCE, until_on="2026-06-30"),), ()),
+    "guarantee": ((GUARANTEE,), ()),
+    "liens": ((), (replace(DUES, dues_minor=0, liens_minor=2_000_000),)),
+    "dues": ((), (replace(DUES, dues_minor=4_000_000, liens_minor=0),)),
+    "stale dues": ((), (replace(DUES, as_of="2026-04-30"),)),
+}
+
+
+def told_minor(cell: str) -> int | None:
+    text = cell.strip().replace(",", "")
+    whole, _, part = text.partition(".")
+    return int(whole) * 100 + int(part.ljust(2, "0") or 0) if text else None
+
+
+def test_the_page_of_limits_says_what_stands_beside():
+    found = TABLE.findall(LIMITS)
+    assert [name for name, _ in found] == list(BESIDE)
+    for name, cells in found:
+        covers, dues = BESIDE[name]
+        given_terms = terms(product(), covers=covers, dues=dues)
+        wanted = [told_minor(cell) for cell in cells.split("|")[:6]]
+        assert [
+            given_terms.insured_minor, given_terms.guaranteed_minor, given_terms.dues_minor,
+            given_terms.liens_minor, given_terms.collateral_minor, given_terms.limit(10_000),
+        ] == wanted, name  # fmt: skip
