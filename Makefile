@@ -54,6 +54,7 @@ bench: setup ## measure the figures that README shows
 docs: setup ## write the pages that are made from code
 	@$(BIN)/python -m tools.errors_page
 	@$(BIN)/python -m tools.agreement_page
+	@$(BIN)/python -m tools.order_page
 	@$(BIN)/python -m tools.consent_page
 
 lock: $(VENV)/.uv ## renew the locks (ARGS="--upgrade" also takes newer versions)

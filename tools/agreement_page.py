@@ -5,50 +5,79 @@ Run as ``python -m tools.agreement_page``; a test holds the page equal to its so
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from enum import Enum
 from pathlib import Path
+from typing import Protocol
 
-from core.lending.agreement import TRANSITIONS, AgreementState, Transition
+from core.lending.agreement import TRANSITIONS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "agreement.md"
 BEGIN, END = "<!-- steps -->", "<!-- /steps -->"
 
 
-def with_steps(page: str) -> str:
+class Step(Protocol):
+    """One permitted step of anything that lives by a table."""
+
+    @property
+    def state(self) -> Enum | None:
+        """Where it begins; None where there is nothing yet."""
+
+    @property
+    def event(self) -> Enum:
+        """What happens."""
+
+    @property
+    def after(self) -> Enum:
+        """Where it leads."""
+
+    @property
+    def parties(self) -> Sequence[Enum]:
+        """Of whom it is expected."""
+
+    @property
+    def reasons(self) -> Sequence[Enum]:
+        """Why."""
+
+    @property
+    def condition(self) -> str:
+        """On what condition; empty where there is none."""
+
+
+def with_steps(page: str, steps: Sequence[Step] = TRANSITIONS) -> str:
     """The page with its chart and table as the code has them."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{_chart()}\n\n{_table()}\n{END}{after}"
+    return f"{before}{BEGIN}\n{_chart(steps)}\n\n{_table(steps)}\n{END}{after}"
 
 
-def _chart() -> str:
+def _chart(steps: Sequence[Step]) -> str:
+    arrows = [each for each in steps if each.after is not each.state]  # none to where it began
     edges = [
-        f"    {_node(each.state)} --> {each.after.value}: {each.event.value}" for each in _arrows()
+        f"    {_node(each.state)} --> {each.after.value}: {each.event.value}" for each in arrows
     ]
-    ends = [f"    {AgreementState.DECLINED.value} --> [*]"]
+    left = {each.state for each in steps}
+    last = dict.fromkeys(each.after.value for each in steps if each.after not in left)
+    ends = [f"    {each} --> [*]" for each in last]
     return "\n".join(["```mermaid", "stateDiagram-v2", *edges, *ends, "```"])
 
 
-def _arrows() -> list[Transition]:
-    """Every step but those that lead to where they began."""
-    return [each for each in TRANSITIONS if each.after is not each.state]
+def _node(state: Enum | None) -> str:
+    return str(state.value) if state is not None else "[*]"
 
 
-def _node(state: AgreementState | None) -> str:
-    return state.value if state is not None else "[*]"
-
-
-def _table() -> str:
+def _table(steps: Sequence[Step]) -> str:
     head = ["| from | event | to | by | why | if |", "|---|---|---|---|---|---|"]
-    return "\n".join([*head, *(_row(each) for each in TRANSITIONS)])
+    return "\n".join([*head, *(_row(each) for each in steps)])
 
 
-def _row(step: Transition) -> str:
+def _row(step: Step) -> str:
     cells = (
-        step.state.value if step.state is not None else "–",
+        str(step.state.value) if step.state is not None else "–",
         f"`{step.event.value}`",
-        step.after.value,
-        ", ".join(each.value for each in step.parties),
-        ", ".join(each.value for each in step.reasons),
+        str(step.after.value),
+        ", ".join(str(each.value) for each in step.parties),
+        ", ".join(str(each.value) for each in step.reasons),
         step.condition or "–",
     )
     return f"| {' | '.join(cells)} |"
