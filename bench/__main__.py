@@ -28,6 +28,7 @@ BENCHES = (
     "crowd",
     "season",
     "decision",
+    "payouts",
     "underload",
     "memory",
     "imagery",

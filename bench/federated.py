@@ -1,6 +1,6 @@
 """Federated training beside the pooled fit and each lender alone; how often poison is found.
 
-Simulated cooperatives of uneven size and level, 20 seeds a row. A poisoned site has turned
+Simulated cooperatives of uneven size and level, ten seeds a row. A poisoned site has turned
 every outcome round. The pooled fit sees all loans in one place; alone, each site fits the
 same kind of model to its own, and is examined on fresh loans of its own.
 """
@@ -26,7 +26,7 @@ from server.training.measure import auc_ppm
 from server.training.table import Loan
 from tests.support.cooperatives import Cooperatives, catalogue, flipped, loans
 
-SEEDS = 20
+SEEDS = 10
 WORLDS = ((6, 300), (9, 300), (9, 900), (9, 3_000))  # sites, and loans a site
 HEADINGS = (
     "sites × loans", "poison set aside", "stopped for people", "honest runs stopped",
@@ -72,7 +72,7 @@ def _world(terms: Catalogue, sites: int, size: int, seed: int) -> dict[str, floa
     counts = [int(size * chance.uniform(0.3, 2.0)) for _ in range(sites)]
     levels = [-2.4 + chance.normal(0, 0.4) for _ in range(sites)]
     tables = {f"site-{n}": loans(seed * 100 + n, counts[n], levels[n]) for n in range(sites)}
-    fresh = {f"site-{n}": loans(50_000 + seed * 100 + n, 1_500, levels[n]) for n in range(sites)}
+    fresh = {f"site-{n}": loans(50_000 + seed * 100 + n, 600, levels[n]) for n in range(sites)}
     order = [int(n) for n in chance.permutation(sites)]
     honest = Cooperatives.of(terms, tables)
     bytes_each: list[int] = []

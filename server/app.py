@@ -85,6 +85,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 }
 # Commands of other layers that are given the clock.
 CLOCKED: dict[str, tuple[str, str, str]] = {
+    "federated": (
+        "server.training.federated.command",
+        "federated_command",
+        "train one model with other lenders",
+    ),
     "recalibrate": (
         "server.training.restating",
         "recalibrate_command",

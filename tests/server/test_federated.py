@@ -16,12 +16,12 @@ from server.training.federated.bins import coarse, fine
 from server.training.federated.coordinator import (
     BINS,
     advance,
-    directions_hold,
     question_hash,
     take,
     void,
 )
 from server.training.federated.fixed import added, from_hex, from_words, to_words
+from server.training.federated.folding import directions_hold
 from server.training.federated.solving import fit
 from server.training.federated.words import Answer, FederationError, Question, Stage
 from server.training.measure import auc_ppm
@@ -193,6 +193,14 @@ def test_a_poisoned_site_is_set_aside_with_its_group_and_the_reason_told(tmp_pat
     assert run.rows_count == 6 * 900
     clean = honest.play(honest.begin(order=order))
     assert run.auc_ppm > clean.auc_ppm - 15_000
+
+
+def test_two_groups_that_disagree_do_not_show_which_is_wrong(tmp_path: Path) -> None:
+    tables = {f"site-{n}": loans(n, 1_500) for n in range(6)}
+    tables["site-5"] = flipped(loans(5, 9_000))
+    six = Cooperatives.of(catalogue(tmp_path), tables)
+    with pytest.raises(FederationError, match="two groups do not show which is wrong"):
+        six.play(six.begin())
 
 
 def test_sites_object_to_a_table_that_does_not_fit_their_loans(tmp_path: Path) -> None:

@@ -7,13 +7,11 @@ group is set aside with the features and the numbers that set it apart, and peop
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
 from core.canonical import canonical_hash
-from core.scoring.features import Direction
 from core.scoring.points import PointsTable
 from core.shape import encode
 from core.wire.registry import Identity
@@ -41,7 +39,7 @@ from server.training.federated.words import (
     Stage,
 )
 
-SUSPECT = 6.0  # mean square of a group's differences in standard errors; by chance about 1
+SUSPECT = 3.0  # mean square of a group's differences in standard errors; by chance about 1
 BINS = 8  # of a feature, in the model
 
 
@@ -57,7 +55,7 @@ class SetAside:
 class Run:
     """A training run between two answers.
 
-    ``rounds`` are the steps of Newton's method so far; ``rows_count``, ``auc_ppm`` and
+    ``rounds`` are the steps of Newton's method so far; the counts, ``auc_ppm``, ``ks_ppm`` and
     ``table`` are of the pooled loans, empty until known. ``done`` says that nothing is asked.
     """
 
@@ -67,7 +65,9 @@ class Run:
     set_aside: tuple[SetAside, ...] = ()
     rounds: int = 0
     rows_count: int = 0
+    defaults_count: int = 0
     auc_ppm: int = 0
+    ks_ppm: int = 0
     table: str = ""
     done: bool = False
 
@@ -274,6 +274,11 @@ def _counted(run: Run, catalogue: Catalogue) -> Run:
         odd, features = _oddest(told, question.codings)
         if odd is None:
             break
+        if len(groups) == 2:
+            raise FederationError(
+                f"{', '.join(groups[0])} and {', '.join(groups[1])} tell different stories, and "
+                f"two groups do not show which is wrong: {features}: let each site look at its own"
+            )
         aside.append(SetAside(groups[odd], features))
         del groups[odd], told[odd]
     pooled = sums.added_rows(told)
@@ -362,11 +367,11 @@ def _stepped(run: Run, _: Catalogue) -> Run:
 
 def _scored(run: Run, catalogue: Catalogue) -> Run:
     question = run.question
-    found, auc = calibrated(
-        table_of(question), question.span, _pooled(run)[sums.HEAD :], catalogue.training
-    )
+    counts = _pooled(run)[sums.HEAD :]
+    found, ranks = calibrated(table_of(question), question.span, counts, catalogue.training)
+    auc, ks = ranks
     return _ask(
-        replace(run, auc_ppm=auc),
+        replace(run, defaults_count=round(sum(counts[1::2])), auc_ppm=auc, ks_ppm=ks),
         stage=Stage.NEAR,
         table=table_text(found),
         span=near_of(found, catalogue.training),
@@ -384,15 +389,3 @@ _NEXT = {
     Stage.SCORES: _scored,
     Stage.NEAR: _neared,
 }
-
-
-def directions_hold(table: PointsTable, catalogue: Catalogue) -> bool:
-    """Whether every feature's points move as the catalogue says."""
-    signs = {Direction.SAFER: 1, Direction.RISKIER: -1, Direction.FREE: 0}
-    wanted = {one.name: signs[one.direction] for one in catalogue.feature}
-    return all(
-        math.copysign(1, b - a) == wanted[one.feature] or a == b
-        for one in table.features
-        for a, b in zip(one.points, one.points[1:], strict=False)
-        if wanted[one.feature]
-    )

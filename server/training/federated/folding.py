@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from core.scoring.features import Direction
 from core.scoring.points import FeatureTable, PdStep, PointsTable
-from server.training.catalogue import TrainingTerms
+from server.training.catalogue import Catalogue, TrainingTerms
 from server.training.cutoffs import WINDOW_POINTS, calibrate, cut_off
 from server.training.federated.words import Coding
-from server.training.measure import auc_ppm
+from server.training.measure import auc_ppm, ks_ppm
 from server.training.rounding import FACTOR, points_of
 
 ROWS_MAX = 200_000  # that a histogram is spread out to
@@ -43,8 +44,8 @@ def span_of(table: PointsTable) -> tuple[int, int]:
 
 def calibrated(
     table: PointsTable, span: tuple[int, int], counts: Sequence[float], terms: TrainingTerms
-) -> tuple[PointsTable, int]:
-    """The table with its steps and band, and how well it ranks the pooled loans (AUC) [ppm].
+) -> tuple[PointsTable, tuple[int, int]]:
+    """The table with its steps and band, and how well it ranks the pooled loans (AUC, KS) [ppm].
 
     Parameters
     ----------
@@ -60,7 +61,8 @@ def calibrated(
             scores += [span[0] + at] * times
             outcomes += [bad] * times
     found = calibrate(table, scores, outcomes, terms)
-    return found, auc_ppm([-float(s) for s in scores], outcomes)
+    risks = [-float(s) for s in scores]
+    return found, (auc_ppm(risks, outcomes), ks_ppm(risks, outcomes))
 
 
 def near_of(table: PointsTable, terms: TrainingTerms) -> tuple[int, int]:
@@ -80,3 +82,15 @@ def with_pooled_references(table: PointsTable, numbers: Sequence[float]) -> Poin
         for one, total in zip(table.features, points, strict=True)
     )
     return replace(table, features=features)
+
+
+def directions_hold(table: PointsTable, catalogue: Catalogue) -> bool:
+    """Whether every feature's points move as the catalogue says."""
+    signs = {Direction.SAFER: 1, Direction.RISKIER: -1, Direction.FREE: 0}
+    wanted = {one.name: signs[one.direction] for one in catalogue.feature}
+    return all(
+        math.copysign(1, b - a) == wanted[one.feature] or a == b
+        for one in table.features
+        for a, b in zip(one.points, one.points[1:], strict=False)
+        if wanted[one.feature]
+    )

@@ -1,4 +1,4 @@
-"""What coordinator and sites say to each other: signed questions and signed answers."""
+"""What coordinator and sites say to each other, in envelopes that their writers sign."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from core.errors import HarvestlineError
-from core.signing import DocumentType
 from core.wire.registry import Identity
 
-QUESTION = DocumentType("federated-question", 1)
-ANSWER = DocumentType("federated-answer", 1)
 SITES_MIN = 3  # of a group: two could read each other's sums
 SITES_MAX = 64
 GROUPS_MAX = 16
