@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from core.lending import dated, kind_terms, offer
+from core.lending.concentration import Ceiling, Dimension
 from core.lending.limit import Movement, Standing, Terms, review
 from core.lending.local import local_product
 from core.lending.product import Product
@@ -30,7 +31,13 @@ ALSO: dict[str, dict[str, Any]] = {
     "step 15 %": {"raise_max_ppm": 150_000},
     "margin 15 %": {"raise_margin_ppm": 150_000},
 }
-STANDING = {"harvested": {"season_over": True}, "estimate no worse": {"worsened": False}}
+STANDING: dict[str, dict[str, Any]] = {
+    "harvested": {"season_over": True},
+    "estimate no worse": {"worsened": False},
+    "room to 40,000 by crop": {"ceiling": Ceiling(4_000_000, Dimension.CROP)},
+    "room to 29,000 by cell": {"ceiling": Ceiling(2_900_000, Dimension.CELL)},
+    "no room in the village": {"ceiling": Ceiling(2_800_000, Dimension.VILLAGE)},
+}
 AMPLE = 900_000_000  # what does not bind
 
 
@@ -54,7 +61,7 @@ def test_the_decision_table_decides_so(row: list[str]) -> None:
             supported_minor=tuple(minor(look) for look in looks.split()),
             sources_count=int(sources),
         ),
-        **STANDING.get(also, {}),  # type: ignore[arg-type]
+        **STANDING.get(also, {}),
     )
     gives = None if target == "unknown" else minor(target)
     terms = None if gives is None else Terms(gives, gives, AMPLE, AMPLE, AMPLE)

@@ -30,6 +30,7 @@ from core.lending.concentration import (
 from core.lending.limit import Movement, Standing, Terms, review
 from core.reasons import ReasonCode
 from tests.support.products import crop_product
+from tests.support.tree import REPOSITORY
 
 RULES = ConcentrationRules(1, "2026-01-01", "test", 500_000)
 MAIZE = Placed("KES", "maize", "hill", "N0050E03425")
@@ -204,6 +205,12 @@ def test_the_raises_of_a_day_stay_in_the_room_in_any_order(
             MAIZE, **{each.dimension.value: each.bucket}), {})  # fmt: skip
         assert stands <= max(most, each.exposure_minor)
         assert opened is None or opened.limit_minor + stands <= max(most, each.exposure_minor)
+
+
+def test_the_caps_of_the_page_are_accepted():
+    page = (REPOSITORY / "docs" / "concentration.md").read_text(encoding="utf-8")
+    found = parse_concentration(tomllib.loads(page.split("```toml")[1].split("```")[0]))
+    assert [cap.dimension for cap in found.caps] == [Dimension.CELL, Dimension.VILLAGE]
 
 
 FAULTS = """
