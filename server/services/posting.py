@@ -315,12 +315,11 @@ def _is_over(work: Work, line: Line, on: date) -> bool:
 def _post(
     work: Work, writer: str, kind: EntryKind, when: tuple[str, str], moved: tuple[EntryLine, ...]
 ) -> None:
-    entry = Entry(
-        entry_id=work.new_id(),
-        kind=kind,
-        effective_on=when[0],
-        recorded_at_ms=work.at_ms,
-        cause_id=when[1],
-        lines=moved,
-    )
-    ledger.post(work.tx, writer, entry)
+    ledger.post(work.tx, writer, _entry(work, kind, when, moved))
+
+
+def _entry(
+    work: Work, kind: EntryKind, when: tuple[str, str], moved: tuple[EntryLine, ...]
+) -> Entry:
+    """An entry with its day and its cause, written down now."""
+    return Entry(work.new_id(), kind, when[0], work.at_ms, when[1], moved)

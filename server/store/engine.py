@@ -121,7 +121,7 @@ class Tx:
 
     def change_row(self, table: Table, key: Row, values: Row) -> None:
         """Change one row of this tenant at once."""
-        self._touch(table)
+        self.touch(table)
         self._change_many(table, [(key, values)])
 
     def change(self, table: Table, key: Row, values: Row) -> None:
@@ -144,7 +144,7 @@ class Tx:
         for table, pairs in changes.items():
             self._change_many(table, pairs)
 
-    def _touch(self, table: object) -> None:
+    def touch(self, table: object) -> None:
         """Before a write that nobody explains: keep nothing back, forget the table."""
         if self.memory is not None:
             self.flush()
@@ -153,7 +153,7 @@ class Tx:
 
     def run(self, statement: Executable) -> int:
         """Execute a change; the number of rows that it touched."""
-        self._touch(getattr(statement, "table", None))
+        self.touch(getattr(statement, "table", None))
         return int(self.connection.execute(statement).rowcount)
 
     def rows(self, statement: Select[Any], rows_max: int = 0) -> list[dict[str, Any]]:
@@ -254,13 +254,13 @@ class Tx:
 
     def insert(self, table: Table, **values: Any) -> None:
         """Add one row of this tenant."""
-        self._touch(table)
+        self.touch(table)
         self.connection.execute(table.insert(), {"tenant_id": self.tenant_id, **values})
 
     def insert_many(self, table: Table, rows: list[dict[str, Any]]) -> None:
         """Add rows of this tenant at once."""
         if rows:
-            self._touch(table)
+            self.touch(table)
             self._insert_many(table, rows)
 
     def _insert_many(self, table: Table, rows: list[Row]) -> None:
@@ -281,7 +281,7 @@ class Tx:
 
     def insert_new(self, table: Table, **values: Any) -> bool:
         """Add one row unless its key is taken; whether it was added."""
-        self._touch(table)
+        self.touch(table)
         added = added_unless_there(table, self.connection.dialect.name)
         row = {"tenant_id": self.tenant_id, **values}
         # Unasked, SQLAlchemy forgets an INSERT's count on PostgreSQL and answers -1.
@@ -291,14 +291,14 @@ class Tx:
     def insert_many_new(self, table: Table, rows: list[Row]) -> None:
         """Add rows of this tenant at once, but for those whose key is taken."""
         if rows:
-            self._touch(table)
+            self.touch(table)
             tenant = {"tenant_id": self.tenant_id}
             added = added_unless_there(table, self.connection.dialect.name)
             self.connection.execute(added, [{**tenant, **row} for row in rows])
 
     def upsert(self, table: Table, **values: Any) -> None:
         """Add one row, or replace what stands under its key."""
-        self._touch(table)
+        self.touch(table)
         put = added_or_renewed(table, self.connection.dialect.name, tuple(values))
         self.connection.execute(put, {"tenant_id": self.tenant_id, **values})
 

@@ -18,11 +18,13 @@ from sqlalchemy.sql import ColumnElement
 from core.errors import LedgerImbalanceError
 from core.lending.ledger import Entry, check_entry
 from server.store.engine import ConflictError, StoreError, Tx
-from server.store.ledger import chain_end, content_hash, lock_chain, rows_of
+from server.store.ledger import chain_end, content_hash, lock_chain, post, rows_of
 from server.store.tables import ledger_entries, ledger_lines
 
 ENTRIES_MAX = 2_000  # in one call: each holds a lock of PostgreSQL's until the end
+COPIED_MIN = 4  # fewer entries are written one by one: that takes fewer turns
 _ASK_AT_ONCE = 500
+_NEVER_LOOKED_AT = "SELECT 1 FROM pg_class WHERE oid = to_regclass('{}') AND reltuples <= 0"
 
 Row = dict[str, Any]
 
@@ -41,6 +43,8 @@ def post_many(tx: Tx, writer: str, entries: Sequence[Entry]) -> int:
         raise LedgerImbalanceError(f"expected at most {ENTRIES_MAX} entries, got {len(entries)}")
     for entry in entries:
         check_entry(entry)
+    if len(entries) < COPIED_MIN:
+        return sum(post(tx, writer, entry) for entry in entries)
     lock_chain(tx, writer)
     fresh = _unknown(entries, _known(tx, entries))
     _write(tx, fresh, writer, chain_end(tx, writer))
@@ -110,6 +114,21 @@ def _write(tx: Tx, entries: Sequence[Entry], writer: str, end: tuple[int, str]) 
     put = _copy if tx.connection.dialect.name == "postgresql" else _insert
     put(tx, ledger_lines, lines())
     put(tx, ledger_entries, headers)
+    _look_over(tx)
+
+
+def _look_over(tx: Tx) -> None:
+    """Let a new PostgreSQL count a book after its first batch.
+
+    The plans that it made while the tables were empty read all of them, and it keeps such
+    plans until it has looked, which by itself takes it a minute or more.
+    """
+    if tx.connection.dialect.name != "postgresql":
+        return
+    for table in (ledger_entries, ledger_lines):
+        never = tx.connection.exec_driver_sql(_NEVER_LOOKED_AT.format(table.name)).scalar()
+        if never:
+            tx.connection.exec_driver_sql(f"ANALYZE {table.name}")
 
 
 def _insert(tx: Tx, table: Table, rows: Iterable[Row]) -> None:
@@ -118,7 +137,7 @@ def _insert(tx: Tx, table: Table, rows: Iterable[Row]) -> None:
 
 def _copy(tx: Tx, table: Table, rows: Iterable[Row]) -> None:
     """COPY rows into a table as they come, within the transaction that is open."""
-    tx.flush()
+    tx.touch(table)
     driver = tx.connection.connection.driver_connection
     if not isinstance(driver, PsycopgConnection):
         raise StoreError(f"expected psycopg behind PostgreSQL, got {type(driver).__name__}")

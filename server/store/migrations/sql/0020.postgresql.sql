@@ -34,3 +34,9 @@ BEGIN
   RETURN NEW;
 END;
 $$;
+--
+ALTER TABLE ledger_entries SET
+  (autovacuum_analyze_scale_factor = 0.02, autovacuum_analyze_threshold = 200);
+--
+ALTER TABLE ledger_lines SET
+  (autovacuum_analyze_scale_factor = 0.02, autovacuum_analyze_threshold = 400);
