@@ -13,8 +13,10 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import httpx
 
@@ -81,18 +83,30 @@ def post_all(posts: Sequence[Post]) -> tuple[Reply, ...]:
 
 async def _post_all(posts: Sequence[Post]) -> tuple[Reply, ...]:
     room = asyncio.Semaphore(POSTS_AT_ONCE_MAX)
+    # No timeout of its own: the whole exchange has one, however slowly its parts come. No
+    # connection is kept: two names behind one address must each show their own certificate.
+    none_kept = httpx.Limits(max_keepalive_connections=0)
+    async with httpx.AsyncClient(
+        trust_env=False, timeout=httpx.Timeout(None), limits=none_kept, verify=_tls()
+    ) as client:
 
-    async def one(post: Post) -> Reply:
-        async with room:
-            return await _post(post)
+        async def one(post: Post) -> Reply:
+            async with room:
+                return await _post(client, post)
 
-    return tuple(await asyncio.gather(*(one(each) for each in posts)))
+        return tuple(await asyncio.gather(*(one(each) for each in posts)))
 
 
-async def _post(post: Post) -> Reply:
+@cache
+def _tls() -> ssl.SSLContext:
+    """What certificates are held against; reading them takes longer than a whole exchange."""
+    return ssl.create_default_context()
+
+
+async def _post(client: httpx.AsyncClient, post: Post) -> Reply:
     try:
         async with asyncio.timeout(post.timeout_s):
-            return await _exchange(post)
+            return await _exchange(client, post)
     except TimeoutError:
         return Reply(0, told=f"no answer within {post.timeout_s:g} s")
     except _BarredError as error:
@@ -101,20 +115,19 @@ async def _post(post: Post) -> Reply:
         return Reply(0, told=f"{type(error).__name__}: {error}"[:TOLD_CHARS_MAX])
 
 
-async def _exchange(post: Post) -> Reply:
+async def _exchange(client: httpx.AsyncClient, post: Post) -> Reply:
     url = _url(post.address, allow_private=post.allow_private)
     pinned = url.copy_with(host=await _judged(url, allow_private=post.allow_private))
     headers = {**post.headers, "host": url.netloc.decode("ascii")}
     extensions = {"sni_hostname": url.host}
-    async with httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=None) as client:  # noqa: S113 - the whole exchange has one
-        request = client.build_request(
-            "POST", pinned, headers=headers, content=post.body, extensions=extensions
-        )
-        answer = await client.send(request, stream=True)
-        try:
-            return await _read(answer)
-        finally:
-            await answer.aclose()
+    request = client.build_request(
+        "POST", pinned, headers=headers, content=post.body, extensions=extensions
+    )
+    answer = await client.send(request, stream=True)
+    try:
+        return await _read(answer)
+    finally:
+        await answer.aclose()
 
 
 async def _read(answer: httpx.Response) -> Reply:
