@@ -20,6 +20,7 @@ from server.services.consents.exported_page import page
 from server.services.consents.exporting import export
 from server.services.consents.looks import COMMAND, Look, note_in, summary
 from server.services.consents.taking import used_in_the_meantime, write_consent
+from server.services.consents.using import who_allows
 from server.store import people, registry, reports
 from server.store.people import Role
 
@@ -71,6 +72,22 @@ def consent_(
     )
     sentence = f"{action} of {', '.join(written.purposes)} is written as {written.consent_id}."
     show(encode(written), sentence, as_json=as_json)
+
+
+@farmer.command("who")
+@config_option
+@json_option
+@click.argument("name", type=click.Choice(sorted(ASKS)))
+@click.pass_context
+def who(context: click.Context, *, config: Path, as_json: bool, name: str) -> None:
+    """Who allows a use now, and by which consents: whose records may train a model."""
+    centre = centre_of(context, config)
+    with centre.store.reading() as tx:
+        every = [each.farmer_id for each in registry.all_farmers(tx)]
+        found = who_allows(tx, every, name)
+    result = {"name": name, "farmers": {key: list(ids) for key, ids in found.items()}}
+    sentence = f"{len(found)} of {len(every)} farmers allow {name}."
+    show(result, sentence, as_json=as_json)
 
 
 @farmer.command("meantime")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +60,13 @@ def uses_of(tx: Tx, farmer_id: str) -> tuple[DataUse, ...]:
     """A farmer's uses, oldest first."""
     rows = tx.find_rows(data_uses, "at_ms", "kind", "object_id", "data_class", farmer_id=farmer_id)
     return tuple(_use(row) for row in rows)
+
+
+def every_use(tx: Tx) -> Iterator[DataUse]:
+    """All uses, read one by one."""
+    question = select(data_uses).where(data_uses.c.tenant_id == tx.tenant_id)
+    for row in tx.stream(question.order_by(data_uses.c.kind, data_uses.c.object_id), 200):
+        yield _use(row)
 
 
 def add_accesses(tx: Tx, found: Iterable[KeptAccess]) -> None:

@@ -121,6 +121,10 @@ CHANGES = {
         "DELETE FROM evidence WHERE evidence_id = 'ev-0001'",
         ("evidence",), "limits", "movements", "evidence that is here",
     ),
+    "a consent that a movement cites": (
+        "UPDATE movements SET consent_ids = '[\"forged\"]' WHERE movement = 'raised'",
+        ("movements",), "consents", "movements", "consents of its farmer",
+    ),
     "a lease by one unit": (
         "UPDATE leases SET amount_minor = amount_minor + 1 WHERE kind = 'line'",
         (), "leases", "leases", "what its document says",
@@ -189,6 +193,9 @@ ELSEWHERE = {
     "tickets": "test_counted_audit.py",
     "papers": "test_counted_audit.py",
     "claims": "test_counted_audit.py",
+    "shares": "test_beside_audit.py",
+    "covers": "test_beside_audit.py",
+    "rates": "test_beside_audit.py",
 }
 
 
