@@ -12,7 +12,7 @@ import pytest
 from core.wire.consents import Access, Accesses, KnownConsent, granted_names
 from core.wire.envelope import LogClass
 from core.wire.records import ConsentAction, Down, Up
-from edge_node.decide.consents import following, give_consent, granted
+from edge_node.decide.consents import UNKNOWN_ERROR_MS, following, give_consent, granted
 from edge_node.store import consents, logs
 from edge_node.store.decisions import ChangedRequestError, KeptCard
 from tests.support.consent_vectors import FARMER, OWN, VECTORS, Vector
@@ -77,6 +77,17 @@ def test_a_paper_consent_is_taken_back_here_whatever_the_clock_says(station: Sta
     named = following(end, known, "kijani")
     assert named.follows == ("paper-1",)
     assert give_consent(station.db, station.desk, named, station.clock) == ()
+
+
+def test_whoever_takes_a_consent_back_is_heard_though_no_time_is_known(station: Station) -> None:
+    give_consent(station.db, station.desk, consent("c1", "f-1", "a"), station.clock)
+    end = consent("w1", "f-1", "a", ("satellite_images",), ConsentAction.WITHDRAW)
+    knows_nothing = replace(station.clock, error_ms=-1)
+    assert "satellite_images" not in give_consent(station.db, station.desk, end, knows_nothing)
+    [kept] = [f for f in consents.facts_of(station.db, "kijani", "f-1") if f.consent == end]
+    assert kept.error_ms == UNKNOWN_ERROR_MS
+    written = logs.read_run(station.db, LogClass.MONEY, 0, 1000, 10**7)[-1]
+    assert (written.kind, written.error_ms) == (Up.CONSENT.value, UNKNOWN_ERROR_MS)
 
 
 def test_the_same_id_with_other_content_is_refused(station: Station) -> None:

@@ -49,3 +49,24 @@ def test_a_batch_is_written_whole_or_not_at_all(store: Store):
             assert list(books.chained_entries(tx)) == []
     # The same operation twice in one batch counts once.
     assert store.write(lambda tx: ledger_bulk.post_many(tx, "s", [*fresh, *fresh])) == 5
+
+
+def test_a_transaction_that_remembers_sees_what_a_batch_wrote(store: Store):
+    def act(tx):
+        with tx.remembering() as remembering:
+            before = ledger.account_balance(remembering, "cash/s", "KES")
+            ledger_bulk.post_many(remembering, "s", entries(1, 10))
+            return before, ledger.account_balance(remembering, "cash/s", "KES")
+
+    assert store.write(act) == (0, -55)
+
+
+def test_a_new_postgresql_counts_the_book_after_its_first_batch(store: Store):
+    if store.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite makes its plans anew")
+    counted = "SELECT reltuples FROM pg_class WHERE relname = 'ledger_lines'"
+    with store.reading() as tx:
+        assert tx.connection.exec_driver_sql(counted).scalar() <= 0
+    store.write(lambda tx: ledger_bulk.post_many(tx, "s", entries(1, 300)))
+    with store.reading() as tx:
+        assert tx.connection.exec_driver_sql(counted).scalar() == 600

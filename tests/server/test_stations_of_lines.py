@@ -110,6 +110,20 @@ def test_a_lost_stations_leases_count_as_drawn_until_two_officers_declare_it(kit
     assert verify(kit.centre).faults == ()
 
 
+def test_what_a_destroyed_station_paid_out_is_told_where_else_the_line_is_drawn(kit: Kit, opened):
+    guest = another(kit)
+    roam(kit.centre, opened.line_id, Place("st-two", 400_000), TESTER)
+    guest.pull(kit.centre)
+    before = len(guest.bodies("line"))
+    brought = replace(PROOF, receipts=receipts_of(kit))
+    declare_destroyed(kit.centre, "st-one", brought, FIRST)
+    declare_destroyed(kit.centre, "st-one", brought, SECOND)
+    guest.pull(kit.centre)
+    told = [body for body in guest.bodies("line")[before:] if body["line_id"] == opened.line_id]
+    assert told[-1]["principal_minor"] == 200_000
+    assert told[-1]["facts"]["drawn"] != []
+
+
 def test_nothing_is_ever_accepted_from_a_destroyed_station(kit: Kit, opened):
     declare_destroyed(kit.centre, "st-one", PROOF, FIRST)
     declare_destroyed(kit.centre, "st-one", PROOF, SECOND)
