@@ -30,12 +30,15 @@ from server.store.engine import ConflictError, NotKnownError
 from tests.support.beside_lines import (
     BUREAU,
     COVER,
+    GUARANTEE,
     OFFICER,
+    WORD,
     consent,
     extract,
     offer,
     owes,
     with_secret,
+    words,
 )
 from tests.support.centre_kit import SEASON_START, Kit, keys_of, open_known
 from tests.support.kiosk_kit import drawn_by_farmer_b
@@ -236,23 +239,6 @@ def test_the_lenders_report_is_another_ones_extract(asked: Kit, tmp_path: Path):
     kit.clock.add_days(1)
     [taken] = import_extracts(kit.centre, "lender", out, kit.centre.keys.identity(), OFFICER)
     assert taken.rows_count == 1
-
-
-WORD: dict[str, Any] = {
-    "cover_id": "policy-1", "kind": "insurance", "farmer_id": "farmer-b", "party": "agri-re",
-    "from_on": "2026-03-01", "until_on": day(60).isoformat(), "currency": "KES",
-    "sum_minor": 6_000_000, "said_on": "2026-03-01", "trigger_kg_per_ha": 1_500,
-    "exit_kg_per_ha": 500,
-}  # fmt: skip
-GUARANTEE: dict[str, Any] = {
-    "cover_id": "word-1", "kind": "guarantee", "farmer_id": "farmer-b", "party": "farmer-a",
-    "from_on": "2026-03-01", "until_on": "2026-12-31", "currency": "KES",
-    "sum_minor": 4_000_000, "said_on": "2026-03-01", "share_ppm": 500_000,
-}  # fmt: skip
-
-
-def words(*said: dict[str, Any]) -> bytes:
-    return json.dumps({"covers": list(said)}).encode()
 
 
 @pytest.fixture

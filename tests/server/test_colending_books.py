@@ -9,11 +9,10 @@ from datetime import date, timedelta
 from io import StringIO
 
 import pytest
-from sqlalchemy import text
 
 from core.errors import AgreementError
 from core.lending.agreement import AgreementReason
-from core.lending.colending import Arrangement, JointRules, Party, accounts_of, settlement_account
+from core.lending.colending import Party, accounts_of, settlement_account
 from core.signing import open_document
 from core.units import allocate
 from server.keys import KeyRing
@@ -31,34 +30,27 @@ from server.services.settling import (
 )
 from server.services.verifying import verify
 from server.services.writing_off import write_off
-from server.store import colending, ledger, lines, people, rulebooks
-from server.store.engine import ConflictError, NotKnownError, Tx
+from server.store import colending, ledger, lines, people
+from server.store.engine import ConflictError, NotKnownError
 from server.store.people import Actor
-from server.store.rulebooks import RuleKind
-from tests.support.beside_lines import LENDERS, OFFICER, consent, offer
+from tests.support.beside_lines import (
+    COOP,
+    LENDERS,
+    OFFICER,
+    OURS,
+    agreement,
+    consent,
+    offer,
+    rules,
+)
 from tests.support.centre_kit import SEASON_START, Kit, open_known
 from tests.support.kiosk_kit import deliver, draw, flags, leases_at_station
 
 CASHIER = Actor("till", "cashier")
-OURS, COOP = Party("us", LENDERS[0], 700_000), Party("coop", LENDERS[1], 300_000)
 
 
 def day(number: int) -> date:
     return SEASON_START + timedelta(days=number)
-
-
-def rules(kit: Kit, **changes: object) -> None:
-    """The lender states its capital; the book's share is let be, for the book is one line."""
-    stated = JointRules(
-        2, "2026-01-01", 300_000, 250_000, 1_000_000, 40_000_000, "KES", "the lender's books"
-    )
-    kept = replace(stated, **changes)  # type: ignore[arg-type]
-    kit.centre.write(lambda work: rulebooks.add(work.tx, RuleKind.JOINT, kept, (1, "asha")))
-
-
-def agreement(*parties: Party, **changes: str) -> Arrangement:
-    found = Arrangement("joint-1", "crop-season", "2026-01-01", "2026-12-31", parties)
-    return replace(found, **changes)
 
 
 def joined(kit: Kit, *parties: Party) -> str:
@@ -112,7 +104,7 @@ def test_many_repayments_of_one_unit_drift_by_nothing(kit: Kit):
     line_id = joined(kit)
     draw_on(kit, line_id, 1, 1_000_000)
     kit.clock.set_day(day(40))
-    for number in range(1, 24):
+    for number in range(1, 8):
         repay(kit, f"r-{number}", line_id, 1, 10 + number)
     repay(kit, "r-late", line_id, 77_777, 5)  # a fact that comes late reverses and replays
     owed = -balance(kit, f"loan/principal/{line_id}")
@@ -257,24 +249,3 @@ def test_who_is_no_partner_gets_no_statement(kit: Kit):
         partner_statement(kit.centre, "nobody", day(1), day(0))
     with pytest.raises(NotKnownError):
         settle_with(kit.centre, Settled("nobody", "KES", 1, "2026-05-01", "x"), CASHIER)
-
-
-def test_the_audit_names_a_part_that_was_tampered_with(kit: Kit):
-    rules(kit)
-    line_id = joined(kit)
-    draw_on(kit, line_id, 1, 1_000_000)
-
-    def tamper(tx: Tx) -> None:
-        if tx.connection.dialect.name == "postgresql":
-            tx.connection.execute(text("ALTER TABLE line_partners DISABLE TRIGGER ALL"))
-        else:
-            tx.connection.execute(text("DROP TRIGGER line_partners_no_update"))
-        tx.connection.execute(
-            text("UPDATE line_partners SET share_ppm = 500000 WHERE line_id = :line"),
-            {"line": line_id},
-        )
-
-    kit.centre.store.write(tamper)
-    found = audit(kit.centre, ["shares"]).checks[0]
-    assert found.first is not None
-    assert (found.first.table, found.first.record_id) == ("line_partners", line_id)

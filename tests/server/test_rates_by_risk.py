@@ -19,7 +19,7 @@ from server.services.evidence import accept_evidence
 from server.services.standing import facts_of, owed
 from server.services.verifying import verify
 from server.store import leases, line_rates, lines, registry
-from tests.support.beside_lines import BAND, offer
+from tests.support.beside_lines import BAND, draw_at, offer
 from tests.support.centre_kit import SEASON_START, Kit, open_known
 from tests.support.kiosk_kit import MONEY, deliver, flags, leases_at_station, open_at_kiosk
 
@@ -52,21 +52,6 @@ def rate(kit: Kit, line_id: str) -> line_rates.LineRate:
     found = kit.read(line_rates.last, line_id)
     assert found is not None
     return found
-
-
-def draw_at(kit: Kit, draw_id: str, line_id: str, amount: int, rate_ppm: int) -> None:
-    """A station's posted draw under the line's newest lease that can carry it."""
-    kit.station.pull(kit.centre)
-    fit = [e for e in leases_at_station(kit) if e.line_id == line_id and e.amount_minor >= amount]
-    on = civil_day(kit.clock.at_ms)
-    price = quote(kit.product.at_rate(rate_ppm), amount, on)
-    for state in (DrawState.PENDING, DrawState.POSTED):
-        body = Drawdown(
-            draw_id, line_id, fit[-1].lease_id, state, amount, price.fee_minor, "KES", "consent-1",
-            price.apr_ppm, on.isoformat(), rate_ppm=rate_ppm,
-        )  # fmt: skip
-        kit.station.write(MONEY, "drawdown", body, kit.clock.at_ms)
-    deliver(kit)
 
 
 def test_a_line_begins_at_the_rate_of_its_card_and_leases_carry_it(kit: Kit):

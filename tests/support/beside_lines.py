@@ -8,18 +8,24 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from core.decision.quote import quote
+from core.lending.colending import Arrangement, JointRules, Party
+from core.lending.lease import DrawState
 from core.lending.product import Product, parse_product
 from core.shape import encode
-from core.wire.records import Consent, ConsentAction
+from core.units import civil_day
+from core.wire.records import Consent, ConsentAction, Drawdown
 from server.keys import write_secret
 from server.services import enrolment
 from server.services.bureau.asking import index_of
 from server.services.bureau.extracts import COLUMNS
-from server.store import reports
+from server.store import reports, rulebooks
 from server.store.bureau import BureauRow
 from server.store.people import Actor
 from server.store.reports import KeptConsent
+from server.store.rulebooks import RuleKind
 from tests.support.centre_kit import TESTER, Kit
+from tests.support.kiosk_kit import MONEY, deliver, leases_at_station
 
 OFFICER = Actor("asha", "supervisor")
 SECRET = b"7" * 64
@@ -105,3 +111,52 @@ def extract(
     }  # fmt: skip
     (folder / f"{name}.manifest.json").write_text(json.dumps(said))
     return folder
+
+
+OURS, COOP = Party("us", LENDERS[0], 700_000), Party("coop", LENDERS[1], 300_000)
+
+
+def rules(kit: Kit, **changes: object) -> None:
+    """The lender states its capital; the book's share is let be, for the book is one line."""
+    stated = JointRules(
+        2, "2026-01-01", 300_000, 250_000, 1_000_000, 40_000_000, "KES", "the lender's books"
+    )
+    kept = replace(stated, **changes)  # type: ignore[arg-type]
+    kit.centre.write(lambda work: rulebooks.add(work.tx, RuleKind.JOINT, kept, (1, "asha")))
+
+
+def agreement(*parties: Party, **changes: str) -> Arrangement:
+    found = Arrangement("joint-1", "crop-season", "2026-01-01", "2026-12-31", parties)
+    return replace(found, **changes)
+
+
+WORD: dict[str, Any] = {
+    "cover_id": "policy-1", "kind": "insurance", "farmer_id": "farmer-b", "party": "agri-re",
+    "from_on": "2026-03-01", "until_on": "2026-05-14", "currency": "KES",
+    "sum_minor": 6_000_000, "said_on": "2026-03-01", "trigger_kg_per_ha": 1_500,
+    "exit_kg_per_ha": 500,
+}  # fmt: skip
+GUARANTEE: dict[str, Any] = {
+    "cover_id": "word-1", "kind": "guarantee", "farmer_id": "farmer-b", "party": "farmer-a",
+    "from_on": "2026-03-01", "until_on": "2026-12-31", "currency": "KES",
+    "sum_minor": 4_000_000, "said_on": "2026-03-01", "share_ppm": 500_000,
+}  # fmt: skip
+
+
+def words(*said: dict[str, Any]) -> bytes:
+    return json.dumps({"covers": list(said)}).encode()
+
+
+def draw_at(kit: Kit, draw_id: str, line_id: str, amount: int, rate_ppm: int) -> None:
+    """A station's posted draw under the line's newest lease that can carry it."""
+    kit.station.pull(kit.centre)
+    fit = [e for e in leases_at_station(kit) if e.line_id == line_id and e.amount_minor >= amount]
+    on = civil_day(kit.clock.at_ms)
+    price = quote(kit.product.at_rate(rate_ppm), amount, on)
+    for state in (DrawState.PENDING, DrawState.POSTED):
+        body = Drawdown(
+            draw_id, line_id, fit[-1].lease_id, state, amount, price.fee_minor, "KES", "consent-1",
+            price.apr_ppm, on.isoformat(), rate_ppm=rate_ppm,
+        )  # fmt: skip
+        kit.station.write(MONEY, "drawdown", body, kit.clock.at_ms)
+    deliver(kit)

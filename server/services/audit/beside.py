@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from core.lending.risk_price import RateReason
+from collections.abc import Sequence
+
+from core.lending.risk_price import RateReason, RiskPrice
 from server.services.audit.finding import Looks, first_fault
 from server.services.beside import by_cover, paid_minor
 from server.services.centre import Centre
@@ -11,6 +13,7 @@ from server.services.covering import repayment_of
 from server.store import colending, covers, ledger, line_rates, products
 from server.store.covers import CoverEvent
 from server.store.engine import Tx
+from server.store.line_rates import LineRate
 
 
 def shares_add_up(_: Centre, tx: Tx) -> Looks:
@@ -56,21 +59,26 @@ def rates_in_band(_: Centre, tx: Tx) -> Looks:
         number = last[1] + 1 if last[0] == rate.line_id else 1
         last = (rate.line_id, rate.seq)
         product = products.by_policy(tx, rate.policy_version)
-        held = [
-            row
-            for row in (product.risk_prices or () if product else ())
-            if row.from_on <= rate.effective_on and (row.until_on or "9999") >= rate.effective_on
-        ]
-        fixed = (RateReason.FIRST, RateReason.ABOVE_CAP)
-        outside = (
-            bool(held) and not held[0].rate_min_ppm <= rate.rated.rate_ppm <= held[0].rate_max_ppm
-        )
+        rows = (product.risk_prices or ()) if product is not None else ()
         yield first_fault(
             "line_rates",
             f"{rate.line_id}/{rate.seq}",
             (rate.seq != number, f"number {number}", f"{rate.seq}"),
             (product is None, f"the product {rate.policy_version}", "none"),
             (not rate.reasons, "a reason", "none"),
-            (outside and rate.rated.reason not in fixed, "a rate inside its band",
-             f"{rate.rated.rate_ppm}"),
-        )  # fmt: skip
+            (not _is_within(rate, rows), "a rate inside its band", f"{rate.rated.rate_ppm}"),
+        )
+
+
+def _is_within(rate: LineRate, rows: Sequence[RiskPrice]) -> bool:
+    """Whether a rate lies in the band of its day; a first one in that of its card's day."""
+    if rate.rated.reason is RateReason.ABOVE_CAP:
+        return True  # it stayed where it was, whatever the band says
+    held = [
+        row
+        for row in rows
+        if rate.rated.reason is RateReason.FIRST
+        or (row.from_on <= rate.effective_on and (row.until_on or "9999") >= rate.effective_on)
+    ]
+    found = rate.rated.rate_ppm
+    return not held or any(row.rate_min_ppm <= found <= row.rate_max_ppm for row in held)
