@@ -12,7 +12,13 @@ from server.store.consent_uses import DataUse
 from server.store.engine import Tx
 from server.store.lines import LineMovement
 
-_DECIDING = (Purpose.DECISION.value, Recipient.LENDER.value)
+_DECIDING = frozenset(
+    {
+        (Purpose.DECISION.value, Recipient.LENDER.value),
+        (Purpose.BUREAU_QUERY.value, Recipient.LENDER.value),  # what is owed elsewhere
+        (Purpose.INSURANCE.value, Recipient.INSURER.value),  # an insurer's word behind the line
+    }
+)
 
 
 def granted(_: Centre, tx: Tx) -> Looks:
@@ -41,7 +47,7 @@ def _of_movement(moved: LineMovement, grants: dict[str, frozenset[Cell]]) -> Loo
         consent_id
         for consent_id in moved.consent_ids
         if not any(
-            (cell.purpose, cell.recipient) == _DECIDING for cell in grants.get(consent_id, ())
+            (cell.purpose, cell.recipient) in _DECIDING for cell in grants.get(consent_id, ())
         )
     ]
     expected = "consents of its farmer to decide on a limit"
