@@ -9,6 +9,7 @@ from server.services.boxes import answer_replaced
 from server.services.centre import Centre, Work
 from server.services.consents.looks import tell_station
 from server.services.leasing import issue_for_station
+from server.services.orders.life import tend
 from server.services.posting import close_if_over
 from server.services.reviews import review_waiting
 from server.services.senders import BoxReplacedError, Request, open_request, require_now
@@ -99,6 +100,7 @@ def _sweep(work: Work, station: Station) -> None:
     review_waiting(work, station.name)
     for line_id in lines.of_station(work.tx, station.name):
         close_if_over(work, line_id)
+        tend(work, line_id)
     issue_for_station(work, station.name)
     tell_station(work, station.name)
     registry.station_swept(work.tx, station.name, day)

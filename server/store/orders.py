@@ -142,6 +142,8 @@ def states(tx: Tx, order_ids: Sequence[str]) -> dict[str, OrderStatus]:
 def in_states(tx: Tx, found: Iterable[Order], wanted: Iterable[OrderStatus]) -> tuple[Order, ...]:
     """Those of some orders that stand in one of some states."""
     each = tuple(found)
+    if not each:
+        return ()
     known, right = states(tx, [one.order_id for one in each]), frozenset(wanted)
     return tuple(one for one in each if known.get(one.order_id) in right)
 

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+import click
 import pytest
+from click.testing import CliRunner
+from sqlalchemy.exc import IntegrityError
 
+from core.units import civil_day
 from core.wire.orders import Answer
-from server.services.audit.run import audit
+from server.app import create_app
+from server.commands.hands import Hands
+from server.commands.orders import order, partner
+from server.commands.people import token
+from server.services import enrolment
+from server.services.audit.run import audit, audit_in
 from server.services.orders.officers import divert_order, release_order
 from server.services.orders.registering import close_partner
 from server.store import ledger, lines
+from server.store.engine import Tx
+from server.store.people import Role
 from tests.support.centre_kit import TESTER, Kit
 from tests.support.kiosk_kit import deliver, flags
 from tests.support.orders_kit import BUYER, OTHER, SUPPLIER, Trade, item, open_trade
@@ -190,3 +201,93 @@ def test_a_voucher_without_an_order_names_whom_it_pays(trade: Trade) -> None:
     deliver(kit)
     assert balance(trade, f"payable/supplier/{OTHER}") == -100_000
     assert ["expected which of 2 it pays" in flag for flag in flags(kit)] == [True, True]
+
+
+def test_the_audit_names_the_first_bad_order_and_sale(trade: Trade) -> None:
+    """Whoever may write into the database past the triggers is found by the audit."""
+    kit, order_id = trade.kit, trade.bought()
+    trade.sell()
+    bad = (
+        ("orders", "UPDATE order_steps SET party = 'supplier' WHERE event = 'agree'"),
+        ("orders", "UPDATE order_steps SET state = 'delivered' WHERE event = 'pay'"),
+        ("orders", "UPDATE orders SET total_minor = total_minor + 1"),
+        ("orders", "UPDATE drawdowns SET amount_minor = amount_minor - 1"),
+        ("sales", "UPDATE sales SET to_line_minor = to_line_minor - 1"),
+    )
+    for check, statement in bad:
+        assert audit(kit.centre, (check,)).first is None
+        with kit.centre.store.engine.connect() as connection:
+            for table in ("order_steps", "orders", "sales"):
+                connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {table}_no_update")
+            connection.exec_driver_sql(statement)
+            work = Tx(connection, kit.centre.settings.tenant_id)
+            found = audit_in(kit.centre, work, (check,)).first
+            connection.rollback()
+        assert found is not None, statement
+        assert order_id in found.record_id or check == "sales"
+
+
+def test_steps_orders_and_sales_are_never_changed(trade: Trade) -> None:
+    trade.bought()
+    trade.sell()
+    for statement in (
+        "UPDATE orders SET total_minor = 1",
+        "UPDATE order_steps SET actor = 'nobody'",
+        "DELETE FROM order_steps",
+        "UPDATE sales SET proceeds_minor = 1",
+        "DELETE FROM sales",
+    ):
+        with trade.kit.centre.store.engine.connect() as connection:
+            with pytest.raises(IntegrityError, match="append-only"):
+                connection.exec_driver_sql(statement)
+            connection.rollback()
+
+
+def test_what_time_and_money_bring_comes_with_the_stations_pull(trade: Trade) -> None:
+    kit, order_id = trade.kit, trade.bought()
+    trade.report(order_id)
+    trade.answer(order_id, 1, CAME)
+    small = {"items": [item("CAN", "fertiliser", 1, 100_000)], "total_minor": 100_000}
+    waiting = trade.place("o-2", **small).json()["order_id"]
+    kit.clock.add_days(30)
+    body = {
+        "repayment_id": "r-1", "line_id": trade.line_id, "amount_minor": 600_000,
+        "currency": "KES", "effective_on": civil_day(kit.clock.at_ms).isoformat(),
+    }  # fmt: skip
+    assert trade.call("cashier", "POST", "/repayments", body).status_code == 200
+    kit.station.pull(kit.centre)
+    assert state(trade, order_id) == "settled"
+    assert state(trade, waiting) == "lapsed"
+
+
+def test_officers_act_and_list_by_command(trade: Trade) -> None:
+    kit, order_id = trade.kit, trade.bought()
+    trade.report(order_id)
+    enrolment.add_user(kit.centre, "mary", "correct horse battery", Role.SUPERVISOR, TESTER)
+    hands = Hands(lambda _path: kit.centre, lambda count: b"0" * count, create_app)
+
+    def run(group: click.Group, *words: str) -> str:
+        told = [*words, "--config", "x"]
+        if "answer" in words or "divert" in words:
+            told += ["--officer", "mary"]
+        done = CliRunner().invoke(group, told, obj=hands, input="correct horse battery\n")
+        assert done.exit_code == 0, (done.output, done.exception)
+        return done.output
+
+    assert "receive_part → short" in run(
+        order, "answer", order_id, "received", "--delivery", "1", "--units", "DK-8031=4"
+    )
+    assert "divert → diverted, by mary for officer" in run(order, "divert", order_id)
+    shown = run(order, "show", order_id)
+    assert "9 bag DK-8031 (seed)" in shown
+    assert "goods_elsewhere" in shown
+    assert SUPPLIER in run(partner, "list")
+    run(partner, "add", "new-agrovet", "--kind", "supplier", "--name", "New")
+    run(partner, "close", "new-agrovet")
+    assert "new-agrovet  supplier  New  closed" in run(partner, "list")
+    assert f"{SUPPLIER}  supplier  {SUPPLIER}" in run(token, "list")
+    assert "may call no more" in run(token, "revoke", SUPPLIER)
+    assert "revoked" in run(token, "list")
+    assert problem(trade.call(SUPPLIER, "GET", "/orders")) == (401, "HL-SRV-006")
+    table = CliRunner().invoke(order, ["table"])
+    assert "offered → agree → agreed: by farmer" in table.output

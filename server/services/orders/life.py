@@ -174,8 +174,7 @@ def _standing(
 
 def lapse_due(work: Work, line_id: str) -> None:
     """Let the orders of a line lapse whose last day for consent has passed."""
-    waiting = orders.in_states(work.tx, orders.of_line(work.tx, line_id), (OrderStatus.OFFERED,))
-    for order in waiting:
+    for order in _in(work, line_id, OrderStatus.OFFERED):
         if today_of(work, order).isoformat() > order.valid_until:
             event, why = OrderEvent.LAPSE, OrderReason.TIME_PASSED
             happen(work, order, Happened(event, work.myself, OrderParty.RULE, why))
@@ -183,11 +182,19 @@ def lapse_due(work: Work, line_id: str) -> None:
 
 def settle_repaid(work: Work, line_id: str) -> None:
     """Settle the delivered orders of a line that owes nothing any more."""
-    delivered = orders.in_states(
-        work.tx, orders.of_line(work.tx, line_id), (OrderStatus.DELIVERED,)
-    )
-    for order in delivered:
+    for order in _in(work, line_id, OrderStatus.DELIVERED):
         line = lines.get(work.tx, line_id)
         if owed(work.tx, line, today_of(work, order)).total_minor == 0:
             event, why = OrderEvent.SETTLE, OrderReason.REPAID
             happen(work, order, Happened(event, work.myself, OrderParty.RULE, why))
+
+
+def tend(work: Work, line_id: str) -> None:
+    """Do to a line's orders what time and money alone bring."""
+    if orders.of_line(work.tx, line_id):
+        lapse_due(work, line_id)
+        settle_repaid(work, line_id)
+
+
+def _in(work: Work, line_id: str, state: OrderStatus) -> tuple[Order, ...]:
+    return orders.in_states(work.tx, orders.of_line(work.tx, line_id), (state,))
