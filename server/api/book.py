@@ -12,11 +12,12 @@ from core.shape import encode
 from core.units import civil_date, civil_day
 from server.api.bearer import Bearer
 from server.api.cursors import answered
-from server.api.lists import READERS
+from server.api.lists import READERS, looked
 from server.api.shapes import DAY, Told
 from server.services.access import require_caller
 from server.services.agreements import state_of_line
 from server.services.centre import MS_PER_MINUTE, Centre, RequestError
+from server.services.consents.looks import note
 from server.services.standing import standing, zone_minutes
 from server.services.statements import statement
 from server.store import lines
@@ -73,11 +74,13 @@ def add_book(found: APIRouter, centre: Centre) -> None:
     )  # fmt: skip
     def line(request: Request, line_id: str, token: Bearer = None) -> Response:
         """Limit, what is owed, leased and free, today. For role integrator or auditor."""
-        require_caller(centre, token, READERS)
+        caller = require_caller(centre, token, READERS)
         with centre.store.reading() as tx:
             found_line = lines.get(tx, line_id)
             today = _today(centre, tx, found_line)
-            return answered(request, _standing(tx, found_line, today))
+            stands = _standing(tx, found_line, today)
+        note(centre, looked(caller, "lines"), found_line.farmer_id)
+        return answered(request, stands)
 
     @found.get(
         "/lines/{line_id}/statement", tags=["book"], summary="A line's statement",
@@ -92,12 +95,13 @@ def add_book(found: APIRouter, centre: Centre) -> None:
 
         Both are today if they are left out. For role integrator or auditor.
         """
-        require_caller(centre, token, READERS)
+        caller = require_caller(centre, token, READERS)
         with centre.store.reading() as tx:
             found_line = lines.get(tx, line_id)
             today = _today(centre, tx, found_line)
             known = _day(known_on, today, "known_on")
             told = statement(tx, found_line, _day(on, today, "on"), known)
+        note(centre, looked(caller, "statement"), found_line.farmer_id)
         return answered(request, _plain(encode(told)))
 
 

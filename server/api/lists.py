@@ -12,11 +12,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
+from core.wire.personal_data import DataClass, Purpose
 from server.api.bearer import Bearer
 from server.api.cursors import LIMIT, Cursor, Limit, Listed, paged
 from server.api.shapes import PRINTABLE, Told
-from server.services.access import require_caller
+from server.services.access import Caller, require_caller
 from server.services.centre import Centre
+from server.services.consents.looks import API, Look, note_list
 from server.store import listing
 from server.store.people import Role
 from server.store.rows import from_json
@@ -87,9 +89,9 @@ def _add_list(found: APIRouter, centre: Centre, name: str) -> None:
     def rows(
         request: Request, token: Bearer = None, cursor: Cursor = None, limit: Limit = LIMIT
     ) -> Response:
-        require_caller(centre, token, READERS)
+        caller = require_caller(centre, token, READERS)
         asked = {key: request.query_params[key] for key in filters if key in request.query_params}
-        return _page(centre, (request, name, shown), asked, (cursor, limit))
+        return _page(centre, caller, (request, name, shown), asked, (cursor, limit))
 
     rows.__doc__ = (
         f"{summary}, by {' and '.join(listing.key_of(name))}. For role integrator or auditor."
@@ -115,13 +117,19 @@ def _add_movements(found: APIRouter, centre: Centre) -> None:
         limit: Limit = LIMIT,
     ) -> Response:  # fmt: skip
         """Each movement of a line's limit with its terms, reasons and evidence, oldest first."""
-        require_caller(centre, token, READERS)
+        caller = require_caller(centre, token, READERS)
         told = (request, "movements", MOVED)
-        return _page(centre, told, {"line_id": line_id}, (cursor, limit))
+        return _page(centre, caller, told, {"line_id": line_id}, (cursor, limit))
+
+
+def looked(caller: Caller, shown: str) -> Look:
+    """What is written down of a look at people's accounts through the API."""
+    return Look(caller.actor, Purpose.SERVICING, (DataClass.MONEY,), API, shown)
 
 
 def _page(
     centre: Centre,
+    caller: Caller,
     told: tuple[Request, str, tuple[str, ...]],
     asked: Mapping[str, str],
     place: tuple[str | None, int],
@@ -130,6 +138,7 @@ def _page(
     listed = Listed(name, dict(asked), listing.key_of(name))
     with centre.store.reading() as tx:
         rows = listing.page(tx, name, listed.after(cursor), limit + 1, **asked)
+    note_list(centre, looked(caller, name), [row.get("farmer_id", "") for row in rows[:limit]])
     return paged(request, listed, rows, limit, lambda row: _shown(row, shown))
 
 

@@ -16,6 +16,8 @@ from core.wire.consents import Accesses, KnownConsent, granted_names
 from core.wire.evidence import Stage
 from core.wire.personal_data import Basis, DataClass, Purpose, Recipient
 from core.wire.records import Consent, ConsentAction
+from server.app import create_app
+from server.services import enrolment
 from server.services.centre import RequestError
 from server.services.consents.exported_page import page
 from server.services.consents.exporting import export
@@ -25,10 +27,11 @@ from server.services.consents.using import may, use_data, who_allows
 from server.services.evidence import accept_evidence
 from server.store import consent_uses, lines, reports
 from server.store.engine import ConflictError, Store, StoreError
-from server.store.people import Actor
+from server.store.people import Actor, Role
 from server.store.reports import KeptConsent
 from server.store.tables import accesses, consents, data_uses
-from tests.support.centre_kit import SEASON_START, Kit, open_known
+from tests.support.asgi_client import AppClient
+from tests.support.centre_kit import SEASON_START, TESTER, Kit, open_known
 from tests.support.consent_vectors import FARMER, VECTORS, Vector
 from tests.support.kiosk_kit import MONEY, deliver
 
@@ -276,3 +279,15 @@ def test_a_name_cannot_write_into_the_page(kit: Kit, tmp_path: Path) -> None:
     document = kit.centre.write(lambda work: export(work, "farmer-b"))
     document["identity"]["name"] = "<img src=x onerror=alert(1)>"
     assert "<img" not in page(document)
+
+
+def test_looks_through_the_api_are_written_down(kit: Kit) -> None:
+    line_id = line_of(kit, "farmer-b")
+    client = AppClient(create_app(kit.centre))
+    secret = enrolment.add_token(kit.centre, "desk", Role.INTEGRATOR, TESTER)
+    told = {"authorization": f"Bearer {secret}"}
+    assert client.get(f"/api/v1/lines/{line_id}", headers=told).status_code == 200
+    assert client.get("/api/v1/lines", headers=told).status_code == 200
+    found = [(each.actor, each.shown) for each in kit.read(consent_uses.accesses_of, "farmer-b")]
+    assert found == [("desk", "lines"), ("desk", "lines")]
+    assert len(kit.read(consent_uses.accesses_of, "farmer-a")) == 1
