@@ -50,8 +50,8 @@ def measure(effort: Effort) -> Report:
         }
         rows.append((
             f"{sites} × about {size:,}",
-            f"{caught} of {SEEDS}",
-            f"{stopped} of {SEEDS}",
+            f"{caught:.0f} of {SEEDS}",
+            f"{stopped:.0f} of {SEEDS}",
             f"{int(sum(each['false'] for each in found))} of {SEEDS}",
             f"{median(each['alone'] for each in found):.3f}",
             f"{median(each['together'] for each in found):.3f}",

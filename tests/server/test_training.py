@@ -228,8 +228,10 @@ def test_command_writes_model_and_card(tmp_path: Path):
     card = (tmp_path / "out" / "model.card.html").read_text(encoding="utf-8")
     assert "SIMULATED" in card
     assert figures["sha256"] in card
-    assert card.count("<svg") == 2 + len(model.table.features)
+    figures_of_all = 7 + 4  # ranking, scores, promises, three of the seasons; four audit columns
+    assert card.count("<svg") == figures_of_all + len(model.table.features) + len(model.table.pairs)
     assert "<script" not in card
+    assert (tmp_path / "out" / "model.card.pdf").read_bytes().startswith(b"%PDF-")
 
 
 def test_command_prints_all_standings(tmp_path: Path):
