@@ -11,6 +11,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 WAIT_S_MAX = 60
 
 
+class _Server(ThreadingHTTPServer):
+    """With room for all who knock at once: one who is turned away is a try that failed."""
+
+    request_queue_size = 128
+    daemon_threads = True
+
+
 @dataclass(frozen=True)
 class Posted:
     """One request as it came."""
@@ -75,8 +82,7 @@ def receiving(answer: Callable[[Posted], Answer] | None = None) -> Iterator[Rece
         def log_message(self, *_: object) -> None:
             return
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
+    with _Server(("127.0.0.1", 0), Handler) as server:
         found = Receiver(
             f"http://127.0.0.1:{server.server_port}/in", answer or (lambda _: Answer())
         )
