@@ -44,6 +44,8 @@ class FeatureDefinition:
     ``purpose`` is the consent without which the feature is missing (empty for what
     the application itself states); ``grade`` its data grade after JR/T 0197-2020,
     1 (public) to 5; ``leaks`` names why a column may not be used, empty if it may.
+    ``change`` is there only for what the farmer can change: how they are told, with
+    ``{value}`` where the value stands that would be enough.
     """
 
     name: str
@@ -56,6 +58,7 @@ class FeatureDefinition:
     grade: int
     words: str
     leaks: str = ""
+    change: str | None = None
 
     def __post_init__(self) -> None:
         if not -INT32_MAX <= self.low < self.high <= INT32_MAX:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from core.reasons import SENTENCES, ReasonCode
+from edge_node.faces.kiosk.changing import SENTENCES as CHANGES
 from edge_node.faces.kiosk.data_words import (
     CLASSES,
     OTHER_ROLE,
@@ -16,9 +17,12 @@ from edge_node.faces.kiosk.data_words import (
 from edge_node.faces.kiosk.rendering import MONTHS
 from edge_node.faces.kiosk.words import MOVEMENTS, STAGES
 from edge_node.watch import notices
+from server.training.catalogue import read_catalogue
+from server.training.command import CATALOGUE
 from tests.conftest import REPOSITORY
 from tools.catalogues import LOCALES, compiled, entries
 
+CATALOGUE_FEATURES = read_catalogue(CATALOGUE).feature
 TEMPLATES = REPOSITORY / "edge_node" / "faces" / "kiosk" / "templates"
 
 
@@ -30,6 +34,7 @@ def test_every_sentence_has_its_swahili():
     used |= {*notices.SENTENCES.values(), *notices.ADVICE.values()}
     used |= {*STAGES.values(), *PURPOSES.values(), *MOVEMENTS.values(), *MONTHS}
     used |= {*WITHOUT.values(), *UNASKED.values(), *CLASSES.values(), *ROLES.values(), OTHER_ROLE}
+    used |= {*CHANGES.values(), *(one.change for one in CATALOGUE_FEATURES if one.change)}
     assert {one for one in used if not messages.get(one)} == set()
     for source, translated in messages.items():
         assert set(re.findall(r"{\w+}", source)) == set(re.findall(r"{\w+}", translated)), source

@@ -9,45 +9,18 @@ import pytest
 
 from core.canonical import canonical_bytes
 from core.decision.card import DecisionCard, replay
-from core.decision.policy import DecisionInputs, Verdict, decide
+from core.decision.policy import Verdict, decide
 from core.errors import ReplayMismatchError
 from core.reasons import SENTENCES, Reason, ReasonCode
 from core.scoring.features import UNSIGNED_PPM_MAX, FeatureValue
 from core.shape import decode, encode
-from core.wire.records import Application
-from tests.support.models import model_hash, small_model
+from tests.support.applications import GOOD, MODEL, PRODUCT, asked
+from tests.support.models import model_hash
 from tests.support.products import CROP, crop_product
 
-MODEL, PRODUCT = small_model(), crop_product()
-GOOD = (FeatureValue("past_late_days", 0), FeatureValue("area_m2", 9_000))
 LATE = (FeatureValue("past_late_days", 40), FeatureValue("area_m2", 9_000))
 BORDER = (FeatureValue("past_late_days", 5), FeatureValue("area_m2", 9_000))
 BAD = (*LATE, FeatureValue("soil_stress_days", 20))
-
-
-def asked(**changes: Any) -> DecisionInputs:
-    application = Application("ap1", "f1", "wheat", ("p",), 800_000, "CNY")
-    inputs = DecisionInputs(
-        application=application,
-        station="kijani",
-        home_station="kijani",
-        features=GOOD,
-        purposes=("automated_decision", "device_readings"),
-        consent_ids=("c1",),
-        evidence_ids=(),
-        readings=(),
-        available_minor=5_000_000,
-        capacity_minor=2_000_000,
-        model_sha256=model_hash(MODEL),
-        model_version=1,
-        model_stale=False,
-        policy_version=PRODUCT.policy_version(),
-        decided_on="2026-04-01",
-        decided_at_ms=1_775_000_000_000,
-        error_ms=1000,
-    )
-    asked_minor = changes.pop("asked_minor", 800_000)
-    return replace(inputs, application=replace(application, asked_minor=asked_minor), **changes)
 
 
 @pytest.mark.parametrize(

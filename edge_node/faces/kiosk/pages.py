@@ -119,6 +119,7 @@ class _Pages(Visited):
         ways_out = self._teller.ways_out(visit.farmer_id)
         return self._page(
             "home.html", visit, standing=standing, features=features, ways_out=ways_out,
+            changes=self._teller.changes(card, self._teller.words(visit.language)) if card else (),
             orders=OrderTeller(self._teller).waiting(visit.farmer_id),
         )  # fmt: skip
 
@@ -230,7 +231,8 @@ class _Pages(Visited):
         visit = self._visit(request)
         kept = self._teller.card(visit.farmer_id, card_id)
         features = self._teller.feature_words(kept.card.inputs.model_sha256)
-        return self._page("decision.html", visit, kept=kept, features=features)
+        changes = self._teller.changes(kept, self._teller.words(visit.language))
+        return self._page("decision.html", visit, kept=kept, features=features, changes=changes)
 
     def station(self, lang: str = "en") -> HTMLResponse:
         return self._rendering.page("station.html", lang, state=self._front.station_state())

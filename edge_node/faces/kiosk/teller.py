@@ -26,6 +26,7 @@ from edge_node.decide.desk import Desk, RequestError
 from edge_node.decide.draws import DrawAsk, PaidFor, Receipt
 from edge_node.decide.leaving import LeaveAsk, WayOut, leave, way_out
 from edge_node.decide.telemetry import TelemetryOf
+from edge_node.faces.kiosk.changing import changes_told
 from edge_node.faces.kiosk.my_data import MyData, my_data
 from edge_node.faces.kiosk.standing import LineStanding, Standing, line_standing, standing_of
 from edge_node.faces.kiosk.words import Words, spoken
@@ -352,6 +353,11 @@ class Teller:
         with self._turn:
             kept = models.model_by_hash(self._db, model_sha256)
             return {one.name: one.words for one in kept.model.features}
+
+    def changes(self, kept: KeptCard, words: Words) -> tuple[str, ...]:
+        """What together would have led to an approval; empty if nothing would."""
+        with self._turn:
+            return changes_told(self._db, kept, words)
 
     def mint(self) -> str:
         """An identifier for a form, so that sending it twice changes nothing."""
