@@ -18,14 +18,15 @@ from core.lending.views import CoverKind, CoverView, DuesView, Seen
 from core.reasons import Reason, ReasonCode
 from core.shape import decode
 from core.units import PPM, civil_date
-from core.wire.consents import KnownConsent, may_use
 from core.wire.personal_data import DataClass, Purpose, Recipient
 from server.services.bureau.asking import dues_of
 from server.services.centre import Work
-from server.store import bureau, covers, reports
+from server.services.consents.using import may
+from server.store import bureau, covers
 from server.store.covers import CoverEvent, CoverStep
 
 SUM_MINOR_MAX = 10**15
+TELL_INSURER = (Purpose.INSURANCE, DataClass.REGISTERED, Recipient.INSURER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +200,7 @@ def _view(steps: Sequence[CoverStep]) -> CoverView:
 
 def insured_by_consent(work: Work, farmer_id: str) -> tuple[str, ...]:
     """The consents by which an insurer may be told of a farmer; none if it may not."""
-    facts = [
-        KnownConsent(kept.consent, kept.writer, kept.at_ms, kept.error_ms)
-        for kept in reports.consents_of(work.tx, farmer_id)
-    ]
-    use = (Purpose.INSURANCE, DataClass.REGISTERED, Recipient.INSURER)
-    return may_use(facts, farmer_id, use).consent_ids
+    return may(work.tx, farmer_id, TELL_INSURER).consent_ids
 
 
 def by_cover(steps: Sequence[CoverStep]) -> list[list[CoverStep]]:

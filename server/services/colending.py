@@ -29,10 +29,10 @@ from core.lending.colending import (
 from core.lending.ledger import Entry, EntryKind, EntryLine
 from core.lending.product import Product
 from core.units import allocate
-from core.wire.consents import KnownConsent, may_use
 from core.wire.personal_data import DataClass, Purpose, Recipient
 from server.services.centre import Centre, Work
-from server.store import colending, ledger, people, products, reports, rulebooks
+from server.services.consents.using import may, use_data
+from server.store import colending, ledger, people, products, rulebooks
 from server.store.colending import SharedLine
 from server.store.engine import Tx
 from server.store.lines import Line
@@ -125,6 +125,7 @@ def join_partners(work: Work, line: Line, product: Product) -> tuple[Refused, ..
         _alone(work, line, under, str(refused[0]))
     else:
         colending.share(work.tx, line.line_id, under, on, work.at_ms)
+        use_data(work, line.farmer_id, _USES, ("joint_line", line.line_id))
         detail = {"agreement_id": under.agreement_id}
         subject = ("line", line.line_id)
         people.record(work.tx, work.at_ms, work.myself, "line_shared", subject, detail)
@@ -138,11 +139,7 @@ def _alone(work: Work, line: Line, under: Arrangement, why: str) -> None:
 
 
 def _consented(work: Work, farmer_id: str) -> bool:
-    facts = [
-        KnownConsent(kept.consent, kept.writer, kept.at_ms, kept.error_ms)
-        for kept in reports.consents_of(work.tx, farmer_id)
-    ]
-    return all(may_use(facts, farmer_id, use).allowed for use in _USES)
+    return all(may(work.tx, farmer_id, use).allowed for use in _USES)
 
 
 def exposure_of(tx: Tx, currency: str) -> JointExposure:

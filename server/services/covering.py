@@ -17,6 +17,7 @@ from core.lending.cover import guarantors_in_ring
 from core.lending.views import CoverKind
 from core.shape import decode, encode
 from server.services.beside import (
+    TELL_INSURER,
     CoverWord,
     by_cover,
     insured_by_consent,
@@ -24,6 +25,7 @@ from server.services.beside import (
     person_of,
 )
 from server.services.centre import Centre, RequestError, Work
+from server.services.consents.using import use_data
 from server.services.posting import RepaymentRequest, take_repayment_in
 from server.store import covers, lines, people, registry
 from server.store.covers import CoverEvent, CoverStep
@@ -112,6 +114,8 @@ def _state(work: Work, word: CoverWord, source: str, by: Actor) -> CoverStep | N
         word.until_on, word.currency, word.sum_minor, encode(word), source, by.name, work.at_ms,
     )  # fmt: skip
     covers.add(work.tx, step)
+    if word.kind is CoverKind.INSURANCE:
+        use_data(work, word.farmer_id, (TELL_INSURER,), ("cover", word.cover_id))
     detail = {"farmer_id": word.farmer_id, "kind": word.kind.value, "sum_minor": word.sum_minor}
     people.record(work.tx, work.at_ms, by, "cover_stated", ("cover", word.cover_id), detail)
     return step

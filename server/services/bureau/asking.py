@@ -16,14 +16,14 @@ from pathlib import Path
 from core.lending.elsewhere import is_stale
 from core.lending.product import Product
 from core.lending.views import DuesView
-from core.wire.consents import KnownConsent, may_use
 from core.wire.personal_data import DataClass, Purpose, Recipient
 from core.wire.registry import Identity
 from server.keys import blind_index, read_secret
 from server.services.bureau.extracts import read_folder
 from server.services.bureau.port import FOUND, NOT_LISTED, Bureau, FileBureau
 from server.services.centre import Centre, RequestError, Work
-from server.store import bureau, people, registry, reports
+from server.services.consents.using import may, use_data
+from server.store import bureau, people, registry
 from server.store.bureau import BureauAnswer, BureauFile
 from server.store.engine import ConflictError
 from server.store.people import Actor
@@ -111,6 +111,7 @@ def ask_bureau(centre: Centre, question: Question, by: Actor) -> BureauAnswer:
             work, FileBureau(work.tx, question.bureau), question, (index, consent_id, by)
         )
         bureau.add_answer(work.tx, answer)
+        use_data(work, question.farmer_id, _USES, ("bureau_query", answer.query_id))
         detail = {"farmer_id": question.farmer_id, "bureau": question.bureau,
                   "consent_id": consent_id, "outcome": answer.outcome}  # fmt: skip
         people.record(
@@ -123,11 +124,7 @@ def ask_bureau(centre: Centre, question: Question, by: Actor) -> BureauAnswer:
 
 def consent_to_ask(work: Work, farmer_id: str) -> str:
     """The consent under which a bureau may be asked about a farmer; empty if none stands."""
-    facts = [
-        KnownConsent(kept.consent, kept.writer, kept.at_ms, kept.error_ms)
-        for kept in reports.consents_of(work.tx, farmer_id)
-    ]
-    found = [may_use(facts, farmer_id, use) for use in _USES]
+    found = [may(work.tx, farmer_id, use) for use in _USES]
     return found[0].consent_ids[0] if all(each.allowed for each in found) else ""
 
 

@@ -14,12 +14,12 @@ from io import StringIO
 from core.canonical import sha256_hex
 from core.shape import encode
 from core.signing import sign_document
-from core.wire.consents import KnownConsent, may_use
 from core.wire.personal_data import DataClass, Purpose, Recipient
 from server.services.bureau.extracts import COLUMNS, EXTRACT, Manifest
 from server.services.centre import Centre, Work
+from server.services.consents.using import may
 from server.services.standing import account_of, zone_minutes
-from server.store import bureau, lines, reports
+from server.store import bureau, lines
 from server.store.bureau import BureauRow
 
 
@@ -70,11 +70,7 @@ def _rows(work: Work) -> tuple[list[BureauRow], int]:
 
 def _index_if_allowed(work: Work, farmer_id: str) -> str:
     known = bureau.answers_of(work.tx, farmer_id)
-    facts = [
-        KnownConsent(kept.consent, kept.writer, kept.at_ms, kept.error_ms)
-        for kept in reports.consents_of(work.tx, farmer_id)
-    ]
     uses = [(Purpose.BUREAU_REPORT, each, Recipient.BUREAU)
             for each in (DataClass.IDENTITY, DataClass.MONEY)]  # fmt: skip
-    allowed = all(may_use(facts, farmer_id, use).allowed for use in uses)
+    allowed = all(may(work.tx, farmer_id, use).allowed for use in uses)
     return known[0].subject_index if known and allowed else ""
