@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 from core.canonical import canonical_hash
 from core.lending.account import Amounts
 from core.lending.accrual import DayCount
+from core.lending.agreement import AgreementReason
 from core.lending.product import Product
+from core.lending.restructuring import RestructuringTerms, Wish
+from core.lending.schedule import months_from
 from core.lending.terms import (
     ArrearsTerms,
     CashMonth,
@@ -27,7 +30,7 @@ from core.lending.terms import (
     ScheduleTerms,
 )
 from core.shape import decode
-from core.wire.records import Drawdown, LineStatus
+from core.wire.records import Consent, ConsentAction, Drawdown, LineStatus
 from edge_node.decide.debt import Debt, debt
 from edge_node.store.leases import KeptDraw
 from edge_node.store.lines import KeptLine
@@ -35,17 +38,22 @@ from server.config import Settings
 from server.services import enrolment
 from server.services.bouncing import BounceReason, BounceRequest, bounce
 from server.services.posting import RepaymentRequest, take_repayment
+from server.services.restructuring import Proposed, approve, propose
 from server.services.standing import account_of, ahead_of, owed
 from server.services.verifying import verify
-from server.store import ledger, lines
+from server.store import ledger, lines, newplans
 from server.store.engine import Store, open_store
 from server.store.people import Actor
 from server.store.schema import migrate
 from tests.support.centre_kit import SEASON_START, TESTER, Kit, build_kit, open_known, product_of
-from tests.support.kiosk_kit import deliver, draw, flags, leases_at_station
+from tests.support.kiosk_kit import MONEY, deliver, draw, flags, leases_at_station
 
 CASHIER = Actor("till", "cashier")
-SUPERVISOR = Actor("wanjiru", "supervisor")
+SUPERVISOR, OFFICER = Actor("wanjiru", "supervisor"), Actor("otieno", "lender")
+TIMES_MAX = 3
+EASIER = RestructuringTerms(
+    "2020-01-01", 60, TIMES_MAX, may_capitalise=True, source="a test", rate_ppm_max=300_000
+)
 SCHEDULES: dict[str, ScheduleTerms] = {
     "bullet": ScheduleTerms(ScheduleKind.BULLET),
     "interest only": ScheduleTerms(ScheduleKind.INTEREST_ONLY, every_months=1),
@@ -126,6 +134,28 @@ class Both:
             )
         self.kit.station.pull(self.kit.centre)
 
+    def plan_anew(self, months: int, rate_ppm: int, schedule: ScheduleTerms) -> None:
+        """Let the line be repaid by another plan from today on, if anything is owed on it."""
+        line = self.kit.read(lines.get, self.line_id)
+        if not line.is_open or not self.at_centre(self.today).total_minor:
+            return
+        made = [e.offer.restructured.on for e in self.kit.read(newplans.of_line, self.line_id)]
+        if len(made) == TIMES_MAX or self.today.isoformat() in made:
+            return
+        until = months_from(date.fromisoformat(line.due_on), 12 * months)
+        wish = Wish(until, rate_ppm, schedule, capitalises=rate_ppm % 2 == 0)
+        asked = Proposed(self.line_id, wish, AgreementReason.HARDSHIP)
+        proposal = propose(self.kit.centre, asked, OFFICER)
+        name = f"plan-{proposal.proposal_id}"
+        consent = Consent(
+            name, line.farmer_id, ConsentAction.GRANT, ("new_plan",), "lender",
+            proposal.offer_sha256, spoken=False, helped=False,
+        )  # fmt: skip
+        self.kit.station.write(MONEY, "consent", consent, self.kit.clock.at_ms)
+        deliver(self.kit)
+        approve(self.kit.centre, proposal.proposal_id, SUPERVISOR)
+        self.kit.station.pull(self.kit.centre)
+
     def at_station(self, on: date) -> Debt:
         told = [b for b in self.kit.station.bodies("line") if b["line_id"] == self.line_id]
         status = decode(LineStatus, told[-1])
@@ -150,7 +180,7 @@ class Both:
 
 
 def lent(**terms: Any) -> Product:
-    return replace(product_of("crop-season"), version=9, **terms)
+    return replace(product_of("crop-season"), version=9, restructuring=(EASIER,), **terms)
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +216,7 @@ EVENTS = st.lists(
         st.tuples(st.just("deliver"), st.just(0), st.just(0)),
         st.tuples(st.just("repay"), st.integers(1, 900_000), st.integers(0, 60)),
         st.tuples(st.just("bounce"), st.integers(0, 8), st.just(0)),
+        st.tuples(st.just("plan"), st.integers(0, 100_000), st.integers(0, 5)),
         st.tuples(st.just("pass"), st.integers(1, 50), st.just(0)),
     ),
     min_size=3,
@@ -228,6 +259,9 @@ def happen(both: Both, number: int, event: tuple[str, int, int]) -> None:
     elif kind == "repay":
         both.deliver()
         both.repay(number, amount, days)
+    elif kind == "plan":
+        both.deliver()
+        both.plan_anew(1 + days % 3, amount, list(SCHEDULES.values())[days])
     elif kind == "bounce":
         both.deliver()
         both.bounce(amount)
