@@ -144,8 +144,8 @@ def voucher_product() -> Product:
     return replace(product, voucher=replace(product.voucher, suppliers=(SUPPLIER, OTHER)))
 
 
-def open_trade(kit: Kit) -> Trade:
-    """Partners, tokens and a line, beside what the kit has."""
+def open_trade(kit: Kit, *, pulls: bool = True) -> Trade:
+    """Partners, tokens and a line, beside what the kit has; its own station pulls."""
     product = voucher_product()
     enrolment.add_product(kit.centre, product, TESTER)
     kit.product = product
@@ -160,7 +160,8 @@ def open_trade(kit: Kit) -> Trade:
     opened = open_known(kit, product.product_id)
     line_id = next(each.line_id for each in opened if each.farmer_id == "farmer-b")
     assert kit.read(lines.get, line_id).limit_minor >= 450_000
-    kit.station.pull(kit.centre)
+    if pulls:
+        kit.station.pull(kit.centre)
     return Trade(kit, AppClient(create_app(kit.centre)), line_id, tokens)
 
 
