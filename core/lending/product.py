@@ -132,6 +132,16 @@ class Product:
         there is none, and what a harvest is worth is not known. What is decided with it
         cites the product as it was registered, not this.
         """
+        known = _ON_DAY.get((id(self), day))
+        if known is not None and known[0] is self:
+            return known[1]
+        found = self._on(day)
+        if len(_ON_DAY) >= KNOWN_MAX:
+            _ON_DAY.clear()
+        _ON_DAY[id(self), day] = (self, found)
+        return found
+
+    def _on(self, day: date) -> Product:
         price, credit = self.price, self.credit
         if price is not None and self.prices and day.isoformat() >= self.prices[0].from_on:
             quoted = row_on(self.prices, day)
@@ -222,14 +232,16 @@ class Product:
         if known is not None and known[0] is self:
             return known[1]
         cited = f"{self.product_id}@{self.version}:{canonical_hash(encode(self))[:16]}"
-        if len(_CITED) >= CITED_MAX:
+        if len(_CITED) >= KNOWN_MAX:
             _CITED.clear()
         _CITED[id(self)] = (self, cited)
         return cited
 
 
-CITED_MAX = 64  # products whose version is remembered: every review cites one of a few
-_CITED: dict[int, tuple[Product, str]] = {}  # by identity: to hash a product is as dear
+# What every review asks of a few products, by identity: to hash a product is as dear as this.
+KNOWN_MAX = 64
+_CITED: dict[int, tuple[Product, str]] = {}
+_ON_DAY: dict[tuple[int, date], tuple[Product, Product]] = {}
 
 
 def parse_product(table: Mapping[str, Any]) -> Product:

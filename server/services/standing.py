@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from core.lending.account import Account, Amounts, Asked, account, ahead
@@ -40,7 +40,8 @@ class LineStanding:
 
     ``terms`` and ``facts`` are what is owed follows from; ``drawn_minor`` what was ever
     posted; ``leased_minor`` the unspent part of leases that are out, with the share of the
-    onboarding lease.
+    onboarding lease. ``reckoned`` keeps what is owed once it was asked: it stays with another
+    limit, and with nothing else replaced.
     """
 
     line: Line
@@ -52,6 +53,7 @@ class LineStanding:
     onboarding_unspent_minor: int
     books: tuple[LeaseBook, ...]
     on: date
+    reckoned: list[Amounts] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def leased_minor(self) -> int:
@@ -63,8 +65,10 @@ class LineStanding:
         """What is owed on the day."""
         if not self.facts:
             return Amounts()
-        dues = planned(self.terms, self.facts, self.relief)
-        return account(self.terms, self.facts, self.on, dues).owed
+        if not self.reckoned:
+            dues = planned(self.terms, self.facts, self.relief)
+            self.reckoned.append(account(self.terms, self.facts, self.on, dues).owed)
+        return self.reckoned[0]
 
     @property
     def outstanding_minor(self) -> int:

@@ -11,7 +11,6 @@ from typing import Any
 
 from sqlalchemy import Table, and_, select, tuple_
 
-from core.shape import decode
 from core.wire.registry import Dossier, Farmer, Subject, SubjectKind
 from server.store.agreements import learn_last
 from server.store.book_reviews import Part
@@ -116,7 +115,8 @@ def _learn_subjects(tx: Tx, subject_ids: Sequence[str]) -> list[tuple[str, str]]
     for subject_id in subject_ids:
         tx.learn(subjects, ("subject", subject_id), None)
     for row in _among(tx, subjects, "subject_id", subject_ids):
-        subject = decode(Subject, dict(row))
+        known = {"kind": SubjectKind(row["kind"]), "outline_e7": None}
+        subject = read_as(Subject, {**row, **known})
         tx.learn(subjects, ("subject", subject.subject_id), subject)
         if subject.kind is SubjectKind.HERD:
             speaking.append((subject.pasture_id, ""))

@@ -14,7 +14,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.exc import (
@@ -45,6 +45,7 @@ FILE_MODE = 0o600
 ROWS_MAX = 1_000_000  # of any one answer
 STREAM_ROWS = 2_000  # held at a time of an answer that is read row by row
 _RETRY_SQLSTATES = ("40001", "40P01", "55P03")  # serialisation, deadlock, lock not available
+_NOT_ASKED = object()
 _IMMEDIATE = "harvestline_immediate"
 
 
@@ -95,13 +96,12 @@ class Tx:
         """The answer to a question about a table: remembered, or asked and remembered."""
         if self.memory is None:
             return ask()
-        answers = self.memory.answers(table)
-        if key not in answers:
+        known: T | object = self.memory.answers(table).get(key, _NOT_ASKED)
+        if known is _NOT_ASKED:
             found = ask()  # may make the table forgotten
             self.memory.answers(table)[key] = found
             return found
-        known: T = answers[key]
-        return known
+        return cast("T", known)
 
     def learn(self, table: Table, key: Hashable, answer: object) -> None:
         """Remember an answer, if this transaction remembers."""
