@@ -69,7 +69,12 @@ def _until(centre: Centre, stop: threading.Event, act: Callable[[], bool]) -> No
 
 
 def _pay(centre: Centre, rails: Rails, order: Order) -> bool:
-    return is_due(centre) and send_due(centre, rails, order).tried_count > 0
+    if not is_due(centre):
+        return False
+    found = send_due(centre, rails, order)
+    for fault in found.faults:
+        _log.warning("payout_not_booked %s", fault)
+    return found.tried_count > 0
 
 
 def _tell(centre: Centre) -> bool:

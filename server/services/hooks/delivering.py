@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 
 from core.canonical import canonical_bytes
 from core.shape import encode
@@ -66,11 +65,13 @@ def is_due(centre: Centre) -> bool:
 def deliver_due(centre: Centre) -> Round:
     """Tell subscribers what is due, once each."""
     claimed = centre.write(_claim)
-    posts = [_post(centre, each) for each in claimed]
-    states = [
-        centre.write(partial(_settle, claimed=each, reply=reply, chance=chance_ppm(centre)))
-        for each, reply in zip(claimed, post_all(posts), strict=True)
-    ]
+    replies = post_all([_post(centre, each) for each in claimed])
+    chances = [chance_ppm(centre) for _ in claimed]
+
+    def settle(work: Work) -> list[DeliveryState]:
+        return [_settle(work, *each) for each in zip(claimed, replies, chances, strict=True)]
+
+    states = centre.write(settle) if claimed else []
     return Round(
         len(states), states.count(DeliveryState.DELIVERED), states.count(DeliveryState.DEAD)
     )

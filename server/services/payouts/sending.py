@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from core.canonical import canonical_hash, sha256_hex
+from core.errors import HarvestlineError
 from core.lending.payout import PayoutEvent, PayoutState, instruction_id
 from server.keys import Seals
 from server.services.centre import Centre, Work
@@ -39,10 +40,11 @@ _ID_CHARS = 32
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """How many payouts were handed over, and how many of them their rail has now."""
+    """How many payouts were handed over, how many of them their rail has, and what failed."""
 
     tried_count: int
     taken_count: int
+    faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +77,32 @@ def is_due(centre: Centre) -> bool:
 def send_due(centre: Centre, rails: Rails, order: Order = EVERYTHING) -> Round:
     """Hand over what is due, and write down how it went."""
     claims = centre.write(lambda work: _claim(work, rails, order))
-    tried = taken = 0
-    for name, group in _by_rail(claims).items():
-        documents = [claim.document for claim in group]
-        handed = rails[name].hand_over(documents, centre.now_ms())
-        for claim, how in zip(group, handed, strict=True):
-            settle = partial(_settle, rail=rails[name], claim=claim, how=how)
-            centre.write(partial(settle, chance=chance_ppm(centre)))
-            tried += len(claim.payouts)
-            taken += len(claim.payouts) if how.is_taken else 0
-    return Round(tried, taken)
+    rounds = [_handed_over(centre, rails[name], group) for name, group in _by_rail(claims).items()]
+    return Round(
+        sum(each.tried_count for each in rounds),
+        sum(each.taken_count for each in rounds),
+        tuple(fault for each in rounds for fault in each.faults),
+    )
+
+
+def _handed_over(centre: Centre, rail: Rail, claims: Sequence[_Claim]) -> Round:
+    """Hand documents to one rail; what cannot be written down is left to its claim's end."""
+    documents = [claim.document for claim in claims]
+    handed = list(zip(claims, rail.hand_over(documents, centre.now_ms()), strict=True))
+    chances = [chance_ppm(centre) for _ in handed]
+
+    def settle(work: Work) -> tuple[str, ...]:
+        faults = []
+        for (claim, how), chance in zip(handed, chances, strict=True):
+            try:
+                work.tx.attempt(partial(_settle, work, rail, claim, how, chance))
+            except HarvestlineError as error:  # one that cannot be booked keeps no other waiting
+                faults.append(f"batch {claim.document.batch_id}: {error.code}: {error}")
+        return tuple(faults)
+
+    faults = centre.write(settle)
+    taken = sum(len(claim.payouts) for claim, how in handed if how.is_taken)
+    return Round(sum(len(claim.payouts) for claim in claims), taken, faults)
 
 
 def _by_rail(claims: Sequence[_Claim]) -> dict[str, list[_Claim]]:
