@@ -193,6 +193,8 @@ ELSEWHERE = {
     "tickets": "test_counted_audit.py",
     "papers": "test_counted_audit.py",
     "claims": "test_counted_audit.py",
+    "orders": "test_orders_attacked.py",
+    "sales": "test_orders_attacked.py",
     "shares": "test_beside_audit.py",
     "covers": "test_beside_audit.py",
     "rates": "test_beside_audit.py",

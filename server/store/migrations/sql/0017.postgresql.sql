@@ -39,7 +39,7 @@ CREATE TABLE accesses (
   CONSTRAINT pk_accesses PRIMARY KEY (tenant_id, access_id)
 );
 --
-CREATE INDEX ix_accesses_farmer_id ON accesses (tenant_id, farmer_id, at_ms);
+CREATE INDEX ix_accesses_farmer_id_at_ms ON accesses (tenant_id, farmer_id, at_ms);
 --
 CREATE TRIGGER data_uses_append_only BEFORE UPDATE OR DELETE ON data_uses
 FOR EACH ROW EXECUTE FUNCTION harvestline_append_only();
