@@ -41,6 +41,7 @@ _LATER = (AgreementEvent.GRANT_RELIEF.value, AgreementEvent.RESTRUCTURE.value)
 def faults_of_news(world: World, tx: Tx, noted: Noted) -> Iterator[str]:
     """Every promise that a new record breaks."""
     yield from _entries(tx, noted)
+    yield from _leases(tx, noted)
     yield from _decisions(world, tx, noted)
     granted = yield from _steps(tx, noted)
     yield from _due_dates(world, tx, noted, granted)
@@ -101,6 +102,36 @@ def _entry(row: dict[str, Any], own: tuple[EntryLine, ...], noted: Noted) -> Ite
     if (cause := (entry.cause_id, entry.kind.value)) in noted.causes:
         yield f"3: {cause} was posted twice"
     noted.causes.add(cause)
+
+
+_OUT = """
+SELECT (SELECT max(limit_minor) FROM movements WHERE line_id = :line_id),
+       (SELECT coalesce(sum(amount_minor), 0) FROM drawdowns
+        WHERE line_id = :line_id AND state != 'voided'),
+       (SELECT coalesce(sum(l.amount_minor - coalesce((SELECT sum(amount_minor) FROM drawdowns d
+            WHERE d.lease_id = l.lease_id AND d.state != 'voided'), 0)), 0)
+        FROM leases l WHERE l.line_id = :line_id AND l.closed_at_ms IS NULL),
+       (SELECT coalesce(-sum(x.amount_minor), 0) FROM ledger_lines x
+        JOIN ledger_entries e ON e.entry_id = x.entry_id
+        WHERE x.account = 'loan/principal/' || :line_id AND e.kind = 'repayment')
+"""
+
+
+def _leases(tx: Tx, noted: Noted) -> Iterator[str]:
+    """Invariant 1: with a new lease, all that is out is within the highest limit, expired or not.
+
+    Only the station itself can say what was drawn under a lease, whatever its date.
+    """
+    for row in _new(tx, noted, "leases"):
+        if not row["line_id"]:
+            continue
+        found = tx.connection.exec_driver_sql(_OUT, {"line_id": row["line_id"]}).one()
+        highest, drawn, unspent, repaid = found
+        if drawn - repaid + unspent > highest:
+            yield (
+                f"1: lease {row['lease_id']} of {row['line_id']} was signed while {unspent} are "
+                f"out, {drawn} drawn, {repaid} ever repaid; its highest limit was {highest}"
+            )
 
 
 def _decisions(world: World, tx: Tx, noted: Noted) -> Iterator[str]:

@@ -47,6 +47,7 @@ from tests.support.centre_kit import StationKit as _NoStation
 MS_PER_MINUTE = 60_000
 STEP_MINOR = 10_000
 QUIET_ROUNDS_MAX = 12
+DARKNESS = 0.9  # of a dark station's rounds, how many nobody hears
 STAGES = tuple(Stage)
 
 
@@ -74,6 +75,7 @@ class World:
             name: SimulatedStation(folder, name, identity, self._ids.next_id) for name in STATIONS
         }
         self.lost = self.destroyed = ""
+        self.dark = self.chance.choice(("", "", *STATIONS))  # hardly ever reached
         self.homes = {each: village.home_of(each) for each in FARMERS}
         self._stage = dict.fromkeys(PLOT_OF.values(), 0)
         self._kit = self._satellite()
@@ -198,6 +200,8 @@ class World:
 
     def sync(self) -> str:
         station = self.station()
+        if station.name == self.dark and self.chance.random() < DARKNESS:
+            return f"{station.name} is in the dark"
         link = self._link(station, Weather.drawn(self.chance))
         done = station.sync(link, self.now_ms)
         return (
@@ -241,7 +245,7 @@ class World:
         if not debts:
             return "nobody owes"
         line, debt = self.chance.choice(debts)
-        amount = max(1, round(debt * self.chance.choice((0.1, 0.5, 1.0, 1.1))))
+        amount = max(1, round(debt * self.chance.choice((0.1, 0.5, 1.0, 1.0, 1.1))))
         sooner = timedelta(days=self.chance.choice((0, 0, 0, 2, 20)))
         on = max(day - sooner, date.fromisoformat(line.opened_on))
         asked = RepaymentRequest(
