@@ -6,6 +6,7 @@ import json
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from core.lending.payout import (
 from core.wire.records import LineOpened
 from core.wire.registry import Farmer
 from server.services import enrolment
-from server.services.audit.run import audit
+from server.services.audit.run import audit, audit_in
 from server.services.centre import RequestError, RoleError
 from server.services.hooks.backoff import TRIES_MAX, WAIT_MS_MAX
 from server.services.hooks.delivering import CLAIM_MS
@@ -36,7 +37,7 @@ from server.services.payouts.ageing import open_report
 from server.services.payouts.payees import confirm_payee, set_payee, stop_payee
 from server.services.payouts.rails import RailError, amount_text, read_amount
 from server.services.payouts.reading import open_findings, reconcile, take_call
-from server.services.payouts.sending import Order, send_due
+from server.services.payouts.sending import Order, Round, send_due
 from server.services.payouts.webhook_rail import ASK_AGAIN_MS
 from server.services.posting import RepaymentRequest, take_repayment
 from server.services.reports.loans import as_of, loans
@@ -218,32 +219,32 @@ def test_a_rail_that_pays_at_once_settles_what_was_owed(kit: Kit, drawn: Payout,
     holds(kit)
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        Answer(500),
-        Answer(302, headers={"location": "http://127.0.0.1:1/"}),
-        Answer(200, b"<html>login</html>"),
-        Answer(200, b"[" * 60_000),
-        Answer(200, said_body("x", "paid")),  # nobody signed it
-        Answer(200, b""),
-    ],
+RUBBISH = (
+    Answer(500),
+    Answer(302, headers={"location": "http://127.0.0.1:1/"}),
+    Answer(200, b"<html>login</html>"),
+    Answer(200, b"[" * 60_000),
+    Answer(200, said_body("x", "paid")),  # nobody signed it
+    Answer(200, b""),
 )
+
+
 def test_rubbish_is_no_answer_and_the_same_instruction_is_told_again(
-    kit: Kit, drawn: Payout, tmp_path: Path, answer: Answer
+    kit: Kit, drawn: Payout, tmp_path: Path
 ):
-    with receiving(lambda _: answer) as receiver:
+    with receiving() as receiver:
         rails = set_up_rails(tmp_path, receiver.url)
         with_account(kit, "mobile")
-        assert send_due(kit.centre, rails).taken_count == 0
-        assert current(kit, drawn).state is PayoutState.SENT
-        assert send_due(kit.centre, rails).tried_count == 0
-        kit.clock.at_ms += WAIT_MS_MAX
+        for answer in RUBBISH:
+            receiver.answer = lambda _, told=answer: told
+            assert send_due(kit.centre, rails) == Round(1, 0)
+            assert current(kit, drawn).state is PayoutState.SENT
+            assert send_due(kit.centre, rails).tried_count == 0
+            kit.clock.at_ms += WAIT_MS_MAX
         receiver.answer = PaymentService(kit.clock.now_ms)
         assert send_due(kit.centre, rails).taken_count == 1
-    first, second = receiver.posted
-    assert first.body == second.body
-    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+    assert len({posted.body for posted in receiver.posted}) == 1
+    assert len({posted.headers["idempotency-key"] for posted in receiver.posted}) == 1
     assert current(kit, drawn).state is PayoutState.PAID
     holds(kit)
 
@@ -339,17 +340,17 @@ def test_forged_altered_and_old_calls_change_nothing(kit: Kit, drawn: Payout, tm
     assert events(kit, drawn) == ["make", "send"]
 
 
-@pytest.mark.parametrize("amount", [AMOUNT + 1, AMOUNT * 1_000_000, 2**53 - 1, 1, 0, -AMOUNT])
-def test_another_amount_moves_no_money_and_is_shown(
-    kit: Kit, drawn: Payout, tmp_path: Path, amount: int
-):
+def test_another_amount_moves_no_money_and_is_shown(kit: Kit, drawn: Payout, tmp_path: Path):
     with receiving(PaymentService(kit.clock.now_ms, "accepted")) as receiver:
         rails = set_up_rails(tmp_path, receiver.url)
         with_account(kit, "mobile")
         send_due(kit.centre, rails)
-    found = call(kit, rails, said_body(told(drawn), "paid", amount)).answer
-    assert (found.finding, found.amount_minor) == (Finding.WRONG_AMOUNT, amount)
-    assert current(kit, drawn).state is PayoutState.STUCK
+    for number, amount in enumerate((AMOUNT * 1_000_000, AMOUNT + 1, 2**53 - 1, 0, -AMOUNT)):
+        found = call(kit, rails, said_body(told(drawn), "paid", amount), f"m{number}").answer
+        assert (found.finding, found.amount_minor) == (Finding.WRONG_AMOUNT, amount)
+        assert current(kit, drawn).state is PayoutState.STUCK
+    with pytest.raises(RequestError):
+        call(kit, rails, said_body(told(drawn), "paid", 2**60))
     assert balance(kit, "cash/rail/mobile") == 0
     say_outcome(kit.centre, drawn.payout_id, Outcome.PAID, Said(GRACE, "heard by telephone"))
     assert balance(kit, "cash/rail/mobile") == -AMOUNT
@@ -618,26 +619,30 @@ def test_csv_that_cannot_be_read_is_refused_as_a_whole(kit: Kit, tmp_path: Path,
         reconcile(kit.centre, set_up_rails(tmp_path), "files", data, GRACE)
 
 
-@pytest.mark.parametrize(
-    ("change", "check", "words"),
-    [
-        ("UPDATE payouts SET state = 'paid'", "payouts", "as its steps lead to"),
-        ("UPDATE payout_steps SET event = 'confirm', state = 'paid' WHERE seq = 2", "payouts",
-         "a step that the table permits"),
-        ("UPDATE payout_steps SET reference = 'x'", "payouts", "the steps that the trail tells"),
-        ("UPDATE payouts SET amount_minor = 7", "payables", "the draw's entry"),
-        ("UPDATE payouts SET state = 'cancelled'", "payables", "undoes its draw"),
-        ("DELETE FROM payouts", "payables", "a payout, for no till paid it"),
-    ],
+TAMPERED = (
+    ("UPDATE payouts SET state = 'paid'", "payouts", "as its steps lead to"),
+    ("UPDATE payout_steps SET event = 'confirm', state = 'paid' WHERE seq = 2", "payouts",
+     "a step that the table permits"),
+    ("UPDATE payout_steps SET reference = 'x'", "payouts", "the steps that the trail tells"),
+    ("UPDATE payouts SET amount_minor = 7", "payables", "the draw's entry"),
+    ("UPDATE payouts SET state = 'cancelled'", "payables", "undoes its draw"),
+    ("DELETE FROM payouts", "payables", "a payout, for no till paid it"),
 )  # fmt: skip
+
+
+class _UndoneError(Exception):
+    """Ends a transaction so that nothing of it stays."""
+
+
 def test_the_audit_names_a_payout_that_was_changed_behind_its_back(
-    kit: Kit, drawn: Payout, tmp_path: Path, change: str, check: str, words: str
+    kit: Kit, drawn: Payout, tmp_path: Path
 ):
     with_account(kit, "files")
     send_due(kit.centre, set_up_rails(tmp_path))
     holds(kit)
+    told: list[str] = []
 
-    def tamper(work) -> None:
+    def tamper(work, change: str, check: str) -> None:
         run = work.tx.connection.exec_driver_sql
         if work.tx.connection.dialect.name == "postgresql":
             for table in ("payouts", "payout_steps"):
@@ -646,8 +651,12 @@ def test_the_audit_names_a_payout_that_was_changed_behind_its_back(
             for trigger in ("payouts_fixed", "payouts_no_delete", "payout_steps_no_update"):
                 run(f"DROP TRIGGER {trigger}")
         run(change)
+        found = audit_in(kit.centre, work.tx, (check,))
+        told[:] = [each.expected for row in found.checks for each in row.findings]
+        raise _UndoneError
 
-    kit.centre.write(tamper)
-    found = audit(kit.centre, (check,))
-    assert found.first is not None
-    assert words in " ".join(each.expected for row in found.checks for each in row.findings)
+    for change, check, words in TAMPERED:
+        with pytest.raises(_UndoneError):
+            kit.centre.write(partial(tamper, change=change, check=check))
+        assert words in " ".join(told), change
+    holds(kit)
