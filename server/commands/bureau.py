@@ -10,17 +10,28 @@ import click
 from core.errors import ShapeError
 from core.shape import decode, encode
 from core.units import format_money
+from core.wire.personal_data import DataClass, Purpose
 from core.wire.registry import Identity
-from server.commands.hands import centre_of, config_option, hands_of, json_option, read_input, show
+from server.commands.hands import (
+    OPERATOR,
+    centre_of,
+    config_option,
+    hands_of,
+    json_option,
+    read_input,
+    show,
+)
 from server.commands.officers import Acting, acting
 from server.keys import write_secret
 from server.services.bureau.asking import Question, ask_bureau, import_extracts
 from server.services.bureau.reporting import report_to
 from server.services.centre import RequestError
+from server.services.consents.looks import COMMAND, Look, note
 from server.store import bureau as kept
 from server.store.people import Role
 
 DOCUMENT_BYTES_MAX = 200
+_LOOK = Look(OPERATOR, Purpose.BUREAU_QUERY, (DataClass.BUREAU,), COMMAND, "bureau show")
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -93,6 +104,8 @@ def show_(context: click.Context, *, config: Path, farmer_id: str | None, as_jso
             answers = kept.answers_of(tx, farmer_id)
             told = [_told(each) for each in answers]
             result = {"answers": [encode(each) for each in answers]}
+    if farmer_id is not None and answers:
+        note(centre, _LOOK, farmer_id)
     show(result, "\n".join(told) or "Nothing is here.", as_json=as_json)
 
 

@@ -8,12 +8,15 @@ import click
 
 from core.shape import encode
 from core.units import format_money
-from server.commands.hands import centre_of, config_option, json_option, read_input, show
+from core.wire.personal_data import DataClass, Purpose
+from server.commands.hands import OPERATOR, centre_of, config_option, json_option, read_input, show
 from server.commands.officers import Acting, acting
+from server.services.consents.looks import COMMAND, Look, note_list
 from server.services.covering import Payment, end_cover, state_covers, take_payment
 from server.store import covers as kept
 from server.store.people import Role
 
+_LOOK = Look(OPERATOR, Purpose.SERVICING, (DataClass.MONEY,), COMMAND, "cover show")
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -74,6 +77,7 @@ def show_(context: click.Context, *, config: Path, farmer_id: str | None, as_jso
     centre = centre_of(context, config)
     with centre.store.reading() as tx:
         steps = kept.of_farmer(tx, farmer_id) if farmer_id else kept.every(tx)
+    note_list(centre, _LOOK, {step.farmer_id for step in steps})
     told = [_told(each) for each in steps]
     show({"steps": [encode(each) for each in steps]}, "\n".join(told) or "No covers.",
          as_json=as_json)  # fmt: skip

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from core.lending.account import Amounts
+from core.lending.keyfacts import percent
 from core.lending.relief import LossSeen, LossSource
 from core.shape import encode
 from core.units import PPM, civil_date, civil_day, format_money
@@ -24,12 +25,13 @@ from server.services.explaining import TermTold, explained
 from server.services.relief import grant_relief
 from server.services.standing import zone_minutes
 from server.services.statements import Statement, statement
-from server.store import lines
+from server.store import line_rates, lines
 from server.store.lines import Line, LineMovement
 
 _LOOK = Look(OPERATOR, Purpose.SERVICING, (DataClass.MONEY,), COMMAND, "line statement")
 _REVIEWED = (DataClass.MONEY, DataClass.DECISIONS, DataClass.IMAGERY)
 _REVIEW_LOOK = Look(OPERATOR, Purpose.SERVICING, _REVIEWED, COMMAND, "line review")
+_RATES_LOOK = Look(OPERATOR, Purpose.SERVICING, (DataClass.DECISIONS,), COMMAND, "line rates")
 FORMS = ("text", "json", "csv")
 HEADINGS = (
     "on", "recorded_on", "what", "amount_minor", "penalty_minor", "fee_minor", "interest_minor",
@@ -187,6 +189,27 @@ def _review_words(kept: Line, moved: LineMovement, told: Sequence[TermTold]) -> 
         for each in told
     ]
     return "\n".join(words if told else [*words, "  Too little was known for any term."])
+
+
+@line.command("rates")
+@config_option
+@click.argument("line_id")
+@json_option
+@click.pass_context
+def rates(context: click.Context, *, config: Path, line_id: str, as_json: bool) -> None:
+    """The rates of a line's new money by its risk, review by review; what was drawn keeps its."""
+    centre = centre_of(context, config)
+    with centre.store.reading() as tx:
+        kept = lines.get(tx, line_id)
+        found = line_rates.of_line(tx, line_id)
+    note(centre, _RATES_LOOK, kept.farmer_id)
+    told = [
+        f"{each.effective_on}  {percent(each.rated.rate_ppm)} a year, risk "
+        f"{percent(each.pd_ppm)} by {each.source}: {each.reasons[0].sentence()}"
+        for each in found
+    ]
+    result = {"rates": [encode(each) for each in found]}
+    show(result, "\n".join(told) or "The product's own rate holds.", as_json=as_json)
 
 
 @line.command("relief")

@@ -15,6 +15,7 @@ from server.app import main
 from server.services.audit.run import audit
 from server.store import consent_uses, lines
 from tests.support.beside_lines import (
+    BAND,
     BUREAU,
     COVER,
     LENDERS,
@@ -162,3 +163,13 @@ def test_lenders_agree_and_a_partner_is_told_and_paid(kit: Kit, run: Any, tmp_pa
     assert after["balance_minor"] == {"KES": -100}
     bad = run("co-lender", "statement", "coop", "--from", "soon", "--until", "later")
     assert "a day such as" in bad.stderr
+
+
+def test_the_rates_of_a_line_are_shown_and_the_look_is_noted(kit: Kit, run: Any) -> None:
+    offer(kit, risk_prices=[BAND])
+    open_known(kit)
+    [line] = kit.read(lines.of_farmer, "farmer-b")
+    shown = run("line", "rates", line.line_id).stdout
+    assert "12.00 % a year, risk 5.00 % by card:" in shown
+    assert told(run("line", "rates", line.line_id, "--json"))["rates"][0]["pd_ppm"] == 50_000
+    assert len(kit.read(consent_uses.accesses_of, "farmer-b")) == 2
