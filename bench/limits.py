@@ -1,4 +1,4 @@
-"""The whole book reviewed: 10,000, 100,000 and a million lines, and one line after the other.
+"""The whole book reviewed, against one line after the other: 10,000 lines to a million.
 
 The book holds every kind of product, drawn and repaid lines, lines that were not seen and
 that wait with a rise; today every plot has a new look, so nearly every line is moved or
