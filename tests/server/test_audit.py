@@ -198,6 +198,10 @@ ELSEWHERE = {
     "shares": "test_beside_audit.py",
     "covers": "test_beside_audit.py",
     "rates": "test_beside_audit.py",
+    "bounces": "test_bounced_repayments.py",
+    "boxes": "test_cash_boxes.py",
+    "cash": "test_cash_boxes.py",
+    "plans": "test_restructuring.py",
 }
 
 

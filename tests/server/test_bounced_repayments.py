@@ -15,7 +15,7 @@ from server.commands.hands import Hands
 from server.commands.repayments import repayment as repayment_group
 from server.services import enrolment
 from server.services.agreements import state_of_line
-from server.services.audit.run import audit
+from server.services.audit.run import audit, audit_in
 from server.services.bouncing import BounceReason, BounceRequest, bounce
 from server.services.centre import RequestError, RoleError
 from server.services.ending import Said
@@ -28,6 +28,7 @@ from server.store.engine import ConflictError, NotKnownError
 from server.store.people import Actor
 from tests.support.centre_kit import SEASON_START, TESTER, Kit
 from tests.support.kiosk_kit import drawn_by_farmer_b
+from tests.support.tampering import changed
 
 S = AgreementState
 CASHIER, SUPERVISOR = Actor("till", "cashier"), Actor("wanjiru", "supervisor")
@@ -198,3 +199,23 @@ def test_the_command_bounces_and_lists(kit: Kit, drawn: str, tmp_path):
     told = CliRunner().invoke(repayment_group, ["bounced", "--config", "x"], obj=hands)
     assert "300000 on" in told.output
     assert "cheque_unpaid (c 17), by wanjiru" in told.output
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("actor = 'till'", "another person than who took it"),
+        ("amount_minor = 1", "300000, as was paid"),
+        ("line_id = 'line-9'", "as was paid"),
+    ],
+)
+def test_the_audit_names_a_bounce_that_was_changed(
+    kit: Kit, drawn: str, change: str, expected: str
+):
+    pay(kit, drawn, "r1", 300_000, D40)
+    bounce(kit.centre, word(kit, "r1"), SUPERVISOR)
+    statement_ = f"UPDATE repayment_bounces SET {change}"  # noqa: S608 (of this test's own words)
+    with changed(kit, statement_, "repayment_bounces") as tx:
+        found = audit_in(kit.centre, tx, ("bounces",)).first
+        assert found is not None
+        assert (found.record_id, expected in found.expected) == ("r1", True)

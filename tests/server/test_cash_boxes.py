@@ -16,7 +16,7 @@ from core.wire.records import Drawdown
 from server.commands.cash import cash as cash_group
 from server.commands.hands import Hands
 from server.services import enrolment
-from server.services.audit.run import audit
+from server.services.audit.run import audit, audit_in
 from server.services.bouncing import BounceReason, BounceRequest, bounce
 from server.services.cash_people import (
     Ending,
@@ -36,6 +36,7 @@ from server.store.people import Actor
 from tests.support.cash_hands import SUPERVISOR, Village
 from tests.support.centre_kit import SEASON_START, STATION, TESTER, Kit
 from tests.support.kiosk_kit import drawn_by_farmer_b, flags, leases_at_station
+from tests.support.tampering import changed
 
 D1, D40 = SEASON_START + timedelta(days=1), SEASON_START + timedelta(days=40)
 
@@ -343,3 +344,23 @@ def test_the_commands_add_list_and_settle(village: Village, tmp_path):
     assert "0 [minor units]" in run(
         "settle", "akinyi", "--as", "lost", "--amount-minor", "10000", *by
     )
+
+
+@pytest.mark.parametrize(
+    ("check", "change", "expected"),
+    [
+        ("boxes", "amount_minor = 5", "5 in the box, as its records say"),
+        ("cash", "amount_minor = 5", "1000000, as was reported"),
+    ],
+)
+def test_the_audit_names_a_move_that_was_changed(
+    village: Village, check: str, change: str, expected: str
+):
+    village.hand_over("h1", village.keeper, village.agent, 1_000_000)
+    village.deliver()
+    statement = f"UPDATE cash_moves SET {change}"  # noqa: S608 (of this test's own words)
+    with changed(village.kit, statement, "cash_moves") as tx:
+        found = audit_in(village.kit.centre, tx, (check,)).first
+        assert found is not None
+        assert (found.table, expected in found.expected) == ("cash_moves", True)
+        assert "akinyi" in found.record_id

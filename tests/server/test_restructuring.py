@@ -22,7 +22,7 @@ from server.commands.agreements import agreement as agreement_group
 from server.commands.hands import Hands
 from server.services import enrolment
 from server.services.agreements import state_of_line
-from server.services.audit.run import audit
+from server.services.audit.run import audit, audit_in
 from server.services.centre import RequestError, RoleError
 from server.services.posting import RepaymentRequest, take_repayment
 from server.services.reports.loans import loans
@@ -35,6 +35,7 @@ from server.store.engine import ConflictError, NotKnownError
 from server.store.people import Actor
 from tests.support.centre_kit import SEASON_START, TESTER, Kit
 from tests.support.kiosk_kit import MONEY, deliver, drawn_by_farmer_b
+from tests.support.tampering import changed
 
 OFFICER, SUPERVISOR = Actor("otieno", "lender"), Actor("wanjiru", "supervisor")
 CASHIER = Actor("till", "cashier")
@@ -267,3 +268,23 @@ def test_the_commands_propose_show_and_approve(kit: Kit, line_id: str, tmp_path)
     assert "the farmer consents" in run("show", line_id)
     assert f"is repaid anew until {until}" in run("approve", proposal.proposal_id, *by("wanjiru"))
     assert "approved by wanjiru" in run("show", line_id)
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "expected"),
+    [
+        ("restructure_proposals", "offer_sha256 = 'x'", "the offer that was shown"),
+        ("consents", "shown_sha256 = 'x'", "the farmer's consent to the offer"),
+        ("agreement_steps", "actor = 'otieno'", "another who approved than who proposed"),
+        ("agreement_steps", "detail = '{}'", "a proposal that was answered"),
+    ],
+)
+def test_the_audit_names_a_plan_that_was_changed(
+    kit: Kit, line_id: str, table: str, change: str, expected: str
+):
+    planned_anew(kit, line_id)
+    where = " WHERE event = 'restructure'" if table == "agreement_steps" else ""
+    with changed(kit, f"UPDATE {table} SET {change}{where}", table) as tx:  # noqa: S608 (own words)
+        found = audit_in(kit.centre, tx, ("plans",)).first
+        assert found is not None
+        assert expected in found.expected
