@@ -73,6 +73,7 @@ class ReasonCode(Enum):
     DECISION_PRICE_CAP = "decision_price_cap"
     DECISION_EVIDENCE_THIN = "decision_evidence_thin"
     DECISION_OTHER_STATION = "decision_other_station"
+    DECISION_ASKED_OFTEN = "decision_asked_often"
     FEATURE = "feature"  # the model's own reason; the parameter names the feature
     # A drawdown was refused, in order of precedence.
     DRAW_AMOUNT_INVALID = "draw_amount_invalid"
@@ -185,6 +186,7 @@ SENTENCES: Mapping[ReasonCode, str] = {
     ReasonCode.DECISION_PRICE_CAP: "The whole price would be above the legal cap.",
     ReasonCode.DECISION_EVIDENCE_THIN: "Too little is known to decide here.",
     ReasonCode.DECISION_OTHER_STATION: "Please apply at your home station.",
+    ReasonCode.DECISION_ASKED_OFTEN: "You have asked several times lately; now a person decides.",
     ReasonCode.FEATURE: "{feature}",
     ReasonCode.DRAW_AMOUNT_INVALID: "Please choose an amount in steps of {step}.",
     ReasonCode.DRAW_CONSENT_MISSING: "Please agree to the price first.",

@@ -22,6 +22,8 @@ from core.wire.modelfile import Model
 from core.wire.records import Application
 
 STALE_AUTHORITY_DIVISOR = 2  # an expired model decides on half of the authority
+ASKED_DAYS = 30  # how far back earlier applications of a farmer count
+ASKS_MAX = 4  # without a line in these days, unless the product says otherwise; then a person
 
 
 class Verdict(Enum):
@@ -38,7 +40,8 @@ class DecisionInputs:
 
     ``available_minor`` is what lease or headroom allows, ``capacity_minor`` what the
     season's cash can repay [minor units]; ``readings`` names the signed telemetry
-    documents (hashes) that the telemetry features cite.
+    documents (hashes) that the telemetry features cite. ``asked_before`` counts the farmer's
+    applications for the product in the last ``ASKED_DAYS`` that opened no line; absent, none.
     """
 
     application: Application
@@ -58,6 +61,7 @@ class DecisionInputs:
     decided_on: str
     decided_at_ms: int
     error_ms: int
+    asked_before: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,12 @@ def unsigned_ppm_max(product: Product) -> int:
     return UNSIGNED_PPM_MAX if stated is None else stated
 
 
+def asks_max(product: Product) -> int:
+    """How often a farmer may ask before a person looks: whoever tries out answers finds one."""
+    stated = product.decision.asks_max
+    return ASKS_MAX if stated is None else stated
+
+
 def _stop_before_score(
     inputs: DecisionInputs, product: Product, known: int
 ) -> tuple[Verdict, ReasonCode] | None:
@@ -118,6 +128,10 @@ def _stop_before_score(
         (
             not set(product.decision.purposes) <= set(inputs.purposes),
             (Verdict.REFER, ReasonCode.DECISION_CONSENT_MISSING),
+        ),
+        (
+            (inputs.asked_before or 0) >= asks_max(product),
+            (Verdict.REFER, ReasonCode.DECISION_ASKED_OFTEN),
         ),
         (
             known < product.decision.known_features_min,

@@ -237,6 +237,7 @@ _NAMED: Mapping[str, tuple[int, int]] = {
     "draw_step_minor": (1, 10**12),
     "known_features_min": (0, 200),
     "onboarding_lines_max": (0, 100_000),
+    "asks_max": (1, 50),
 }
 _UNITS: tuple[tuple[str, tuple[int, int], str], ...] = (
     ("_ppm", (0, PPM), "ppm"),

@@ -121,6 +121,8 @@ class DecisionTerms:
 
     A feature of whose readings more than ``unsigned_ppm_max`` rest on no signature of a
     device is missing; absent, ``core.scoring.features.UNSIGNED_PPM_MAX`` counts.
+    After ``asks_max`` applications in 30 days that opened no line a person looks; absent,
+    ``core.decision.policy.ASKS_MAX`` counts.
     """
 
     approve_pd_ppm_max: int
@@ -130,6 +132,7 @@ class DecisionTerms:
     known_features_min: int
     purposes: tuple[str, ...]
     unsigned_ppm_max: int | None = None
+    asks_max: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 from core.canonical import parse_canonical
 from core.decision.card import CARD, DecisionCard
-from core.decision.policy import DecisionInputs, Verdict, decide
+from core.decision.policy import ASKED_DAYS, DecisionInputs, Verdict, decide
 from core.lending.lease import Clock, LeaseBook, refuse_draw
 from core.lending.product import Product
 from core.reasons import Reason, ReasonCode
@@ -196,6 +197,19 @@ def _inputs(
         decided_on=today.isoformat(),
         decided_at_ms=clock.at_ms,
         error_ms=clock.error_ms,
+        asked_before=_asked_before(db, case, today) or None,
+    )
+
+
+def _asked_before(db: StationDatabase, case: _Case, today: date) -> int:
+    """The farmer's applications of late for the same product that opened no line."""
+    first = (today - timedelta(days=ASKED_DAYS)).isoformat()
+    return sum(
+        1
+        for kept in decisions.cards_of(db, case.farmer.farmer_id)
+        if kept.card.inputs.application.product_id == case.product.product_id
+        and kept.card.outcome.verdict is not Verdict.APPROVE
+        and kept.card.inputs.decided_on >= first
     )
 
 

@@ -10,9 +10,11 @@ from collections.abc import Iterable
 
 from core.canonical import canonical_bytes, parse_canonical, sha256_hex
 from core.decision.card import CARD, DecisionCard, replay
+from core.decision.policy import ASKED_DAYS
 from core.errors import HarvestlineError, ReplayMismatchError, SignatureError
 from core.shape import decode, encode
 from core.signing import DOCUMENT_BYTES_MAX, open_document
+from core.units import MS_PER_DAY
 from core.wire.consents import granted_names
 from core.wire.modelfile import Model
 from core.wire.personal_data import Recipient
@@ -79,6 +81,19 @@ def fault_of_purposes(work: Work, document: bytes) -> str:
     told = f"consents that are not here: {', '.join(missing)}" if missing else ""
     more = f"purposes that no consent of it grants: {', '.join(beyond)}" if beyond else ""
     return f"card {card.card_id}: {'; '.join(each for each in (told, more) if each)}"
+
+
+def fault_of_asking(work: Work, document: bytes) -> str:
+    """Whether a card says that the farmer asked its station less often than the centre heard."""
+    card = decode(DecisionCard, parse_canonical(document, DOCUMENT_BYTES_MAX)["body"])
+    application, at_ms = card.inputs.application, card.inputs.decided_at_ms
+    first_ms = at_ms - (ASKED_DAYS - 1) * MS_PER_DAY  # a day of either zone may be cut off
+    who = (card.inputs.station, application.farmer_id, application.product_id)
+    heard = reports.refusals_count(work.tx, who, (first_ms, at_ms))
+    said = card.inputs.asked_before or 0
+    if said >= heard:
+        return ""
+    return f"card {card.card_id}: says {said} earlier applications, {heard} are here"
 
 
 def judge_card(tx: Tx, document: bytes, public_keys: Iterable[str]) -> tuple[Replay, str]:

@@ -32,7 +32,7 @@ from core.wire.records import (
 from core.wire.update import UpdateAct, UpdateEvent
 from server.services import cash_boxes
 from server.services.agreements import applied, decided
-from server.services.cards import fault_of_purposes, take_card
+from server.services.cards import fault_of_asking, fault_of_purposes, take_card
 from server.services.centre import Work
 from server.services.consents.taking import take_consent
 from server.services.drawing import apply_drawdown
@@ -109,7 +109,7 @@ def _decision(work: Work, reported: Reported) -> str:
     decided(work, kept, Actor(reported.writer, "station"))
     if kept.replay is not Replay.SAME:
         return f"{kept.replay.value}: {kept.replay_detail}"
-    return fault_of_purposes(work, document)
+    return fault_of_purposes(work, document) or fault_of_asking(work, document)
 
 
 def _line_opened(work: Work, reported: Reported) -> str:

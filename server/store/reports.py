@@ -179,6 +179,18 @@ def decisions_of(tx: Tx, application_id: str) -> tuple[KeptDecision, ...]:
     return tuple(_decision(row) for row in rows)
 
 
+def refusals_count(tx: Tx, who: tuple[str, str, str], during_ms: tuple[int, int]) -> int:
+    """How often a farmer asked a station for a product and was not given it, until before then."""
+    writer, farmer_id, product_id = who
+    c = decisions.c
+    where = (
+        c.tenant_id == tx.tenant_id, c.writer == writer, c.farmer_id == farmer_id,
+        c.product_id == product_id,
+        c.verdict != "approve", c.at_ms >= during_ms[0], c.at_ms < during_ms[1],
+    )  # fmt: skip
+    return int(tx.scalar(select(func.count()).select_from(decisions).where(*where)) or 0)
+
+
 def every_decision(tx: Tx) -> tuple[KeptDecision, ...]:
     """All cards, newest first."""
     question = select(decisions).where(decisions.c.tenant_id == tx.tenant_id)

@@ -123,3 +123,14 @@ def test_an_application_that_rests_on_unsigned_readings_goes_to_a_person():
     outcome = decide(asked(features=(*GOOD, relayed)), MODEL, product)
     assert outcome.verdict is Verdict.REFER
     assert [reason.code for reason in outcome.reasons] == [ReasonCode.DECISION_EVIDENCE_THIN]
+
+
+def test_whoever_tries_out_answers_finds_a_person() -> None:
+    assert decide(asked(asked_before=3), MODEL, PRODUCT).verdict is Verdict.APPROVE
+    often = decide(asked(asked_before=4), MODEL, PRODUCT)
+    assert (often.verdict, often.reasons) == (
+        Verdict.REFER,
+        (Reason(ReasonCode.DECISION_ASKED_OFTEN),),
+    )
+    strict = crop_product(decision={**CROP["decision"], "asks_max": 1})
+    assert decide(asked(asked_before=1), MODEL, strict).verdict is Verdict.REFER
