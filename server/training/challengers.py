@@ -78,13 +78,17 @@ def fit_trees(
     within_season: bool = False,
 ) -> Ranker:
     """Monotone boosted trees: the challenger that stays at the centre."""
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415 - comes with scikit-learn
+
     names = [definition.name for definition in features]
     model = trees_machine(features, seed, setting)
-    model.fit(
-        inputs_of(loans, names),
-        outcomes_of(loans),
-        sample_weight=weights_of(loans, within_season=within_season),
-    )
+    # One thread: on a busy machine the others would spend their time waiting for each other.
+    with threadpool_limits(1):
+        model.fit(
+            inputs_of(loans, names),
+            outcomes_of(loans),
+            sample_weight=weights_of(loans, within_season=within_season),
+        )
     return lambda some: [float(x) for x in model.decision_function(inputs_of(some, names))]
 
 
