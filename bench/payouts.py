@@ -1,4 +1,4 @@
-"""Payouts: from a station's envelope at the centre's door to the rail's answer in the books.
+"""Payouts against a limit of one second: from a station's envelope to the answer in the books.
 
 A real centre with its courier's threads and a real payment service on the loopback, on
 SQLite (FULL) and on PostgreSQL. Each draw comes alone, in an envelope of its own; what is

@@ -8,19 +8,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from core.lending.payout import PayeeKind
+from core.lending.payout import PayeeKind, instruction_id
 from core.lending.product import Product
 from core.shape import encode
 from server.config import Settings, settings_text
 from server.keys import write_key_pair, write_secret
 from server.services import enrolment
+from server.services.audit.run import audit
 from server.services.hooks.signature import secret_text, signed_headers
 from server.services.origination import open_lines
 from server.services.payouts.accounts import Account, Scheme
 from server.services.payouts.loading import load_rails
 from server.services.payouts.payees import confirm_payee, set_payee
 from server.services.payouts.rails import Rails
-from server.store import lines, payouts
+from server.services.payouts.reading import take_call
+from server.store import ledger, lines, payouts
 from server.store.lines import Line
 from server.store.payouts import Payout
 from server.store.people import Actor, Role
@@ -178,3 +180,35 @@ def account_file(path: Path, account: Account) -> Path:
     rows = [f'{name} = "{value}"' for name, value in encode(account).items()]
     path.write_text("\n".join(rows), encoding="utf-8")
     return path
+
+
+OWED = f"payable/supplier/{SUPPLIER}"
+CHECKS = ("books", "payouts", "payables", "accounts", "sums", "causes", "trail")
+
+
+def balance(kit: Kit, account: str) -> int:
+    found: int = kit.read(ledger.account_balance, account, "KES")
+    return found
+
+
+def holds(kit: Kit) -> None:
+    found = audit(kit.centre, CHECKS)
+    assert found.holds, found.first
+
+
+def events(kit: Kit, payout: Payout) -> list[str]:
+    return [each.event.value for each in kit.read(payouts.steps_of, payout.payout_id)]
+
+
+def told(payout: Payout, attempt: int = 1) -> str:
+    return instruction_id(payout.payout_id, attempt)
+
+
+def call(kit: Kit, rails, body: bytes, message_id: str = "m1", **changes):
+    headers = signed_headers(SECRET, message_id, kit.clock.at_ms, body)
+    return take_call(kit.centre, rails, "mobile", {**headers, **changes}, body)
+
+
+def csv_of(*rows: str) -> bytes:
+    head = "instruction_id,outcome,amount,currency,reference,reason"
+    return "\r\n".join((head, *rows, "")).encode()
