@@ -11,6 +11,7 @@ from core.canonical import canonical_hash
 from core.lending.colending import Arrangement, Party
 from core.shape import decode, encode
 from server.store.beside_tables import line_partners, partner_agreements
+from server.store.bulk import among
 from server.store.engine import ConflictError, Tx
 from server.store.rows import from_json, json_text
 from server.store.tables import ledger_lines
@@ -91,7 +92,10 @@ def shared(tx: Tx, line_id: str) -> SharedLine | None:
 
 def learn_shared(tx: Tx, line_ids: Sequence[str]) -> None:
     """Remember who carries many lines in one question."""
-    where = (line_partners.c.tenant_id == tx.tenant_id, line_partners.c.line_id.in_(line_ids))
+    where = (
+        line_partners.c.tenant_id == tx.tenant_id,
+        among(tx, line_partners.c.line_id, line_ids),
+    )
     found: dict[str, list[dict[str, object]]] = {each: [] for each in line_ids}
     for row in tx.rows(select(line_partners).where(*where).order_by(line_partners.c.place)):
         found[row["line_id"]].append(row)

@@ -11,6 +11,7 @@ from core.lending.risk_price import Rated, RateReason
 from core.reasons import Reason
 from core.shape import decode
 from server.store.beside_tables import line_rates
+from server.store.bulk import among
 from server.store.engine import Tx
 from server.store.rows import from_json, json_text
 
@@ -67,7 +68,7 @@ def last(tx: Tx, line_id: str) -> LineRate | None:
 def learn_last(tx: Tx, line_ids: Sequence[str]) -> None:
     """Remember the rates of many lines in one question."""
     found: dict[str, LineRate | None] = dict.fromkeys(line_ids)
-    where = (line_rates.c.tenant_id == tx.tenant_id, line_rates.c.line_id.in_(line_ids))
+    where = (line_rates.c.tenant_id == tx.tenant_id, among(tx, line_rates.c.line_id, line_ids))
     for row in tx.rows(select(line_rates).where(*where).order_by(line_rates.c.seq)):
         found[row["line_id"]] = _rate(row)
     for line_id, rate in found.items():
