@@ -467,6 +467,14 @@ def test_limit_picture_steps_where_the_limit_moved():
     assert 'class="dot-raised"' in drawn
 
 
+@pytest.mark.parametrize("leased", [(), (Step("2026-04-02", 40_000),)])
+def test_a_line_that_nobody_drew_on_has_its_picture(leased: tuple[Step, ...]):
+    limits = (Step("2026-04-01", 100_000),)
+    drawn = str(limit_picture(LimitStory("KES", limits, (), leased, (), "2026-06-01"), "untouched"))
+    assert 'class="limit-line"' in drawn
+    assert 'class="drawn-area"' not in drawn or 'points=""' in drawn
+
+
 def test_split_bar_shares_its_width():
     widths = re.findall(r'width="([\d.]+)"', str(split_bar(100, 25, 50)))
     assert [float(width) for width in widths] == [200.0, 50.0, 100.0]

@@ -80,6 +80,8 @@ def _at(steps: Sequence[Step], day: str) -> int:
 
 
 def _corners(frame: Frame, steps: Sequence[Step], until: date) -> list[tuple[float, float]]:
+    if not steps:
+        return []  # nobody drew yet, or nothing is leased
     corners: list[tuple[float, float]] = []
     ends = [*(date.fromisoformat(s.on) for s in steps[1:]), until]
     for step, end in zip(steps, ends, strict=True):
