@@ -19,7 +19,7 @@ from server.services.centre import Centre, Work
 from server.services.chunks import read_standing
 from server.services.outlook import learn_counts
 from server.services.reviews import conclude, needs_past, prepare, will_freeze
-from server.services.spreading import day_book, learn_places, place_all
+from server.services.spreading import day_book, learn_places
 from server.store import book_pages, book_reviews, bulk, people
 from server.store.book_reviews import Part, Run
 from server.store.engine import Tx
@@ -64,7 +64,6 @@ def _begin(work: Work, actor: Actor) -> Run:
     known = book_reviews.open_run(work.tx)
     if known is not None:
         return known
-    place_all(work.tx)
     day_book(work)  # the room under caps is that of the book before the run
     run = Run(work.new_id(), work.at_ms, actor.name, None)
     book_reviews.add(work.tx, run, list(_parts(run.run_id, book_reviews.lines_by_station(work.tx))))

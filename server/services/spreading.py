@@ -136,8 +136,10 @@ def crop_of(product: Product) -> str:
 
 def place_all(tx: Tx) -> None:
     """Note of every open line what it counts under."""
-    while missing := spread.unplaced(tx, PLACED_AT_ONCE):
+    after = ""
+    while missing := spread.unplaced(tx, after, PLACED_AT_ONCE):
         spread.put_places(tx, _places(tx, missing))
+        after = missing[-1]
 
 
 def place_line(work: Work, line: Line) -> Placed:

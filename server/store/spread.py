@@ -124,12 +124,13 @@ def learn_places(tx: Tx, line_ids: Sequence[str]) -> None:
         tx.learn(line_buckets, row["line_id"], (row["crop"], row["village"], row["cell"]))
 
 
-def unplaced(tx: Tx, rows_max: int) -> list[str]:
-    """Open lines of which it was not noted what they count under, some of them."""
+def unplaced(tx: Tx, after: str, rows_max: int) -> list[str]:
+    """Open lines of which it was not noted what they count under, some that follow one by id."""
     known = select(line_buckets.c.line_id).where(
         line_buckets.c.tenant_id == tx.tenant_id, line_buckets.c.line_id == lines.c.line_id
     )
-    where = (lines.c.tenant_id == tx.tenant_id, lines.c.is_open, ~known.exists())
+    c = lines.c
+    where = (c.tenant_id == tx.tenant_id, c.line_id > after, c.is_open, ~known.exists())
     rows = tx.rows(select(lines.c.line_id).where(*where).order_by(lines.c.line_id), rows_max)
     return [row["line_id"] for row in rows]
 
