@@ -194,6 +194,8 @@ ELSEWHERE = {
     "papers": "test_counted_audit.py",
     "claims": "test_counted_audit.py",
     "orders": "test_orders_attacked.py",
+    "payouts": "test_payout_answers.py",
+    "payables": "test_payout_answers.py",
     "sales": "test_orders_attacked.py",
     "shares": "test_beside_audit.py",
     "covers": "test_beside_audit.py",
