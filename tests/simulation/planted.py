@@ -92,7 +92,7 @@ BUGS = (
     Planted(
         "relief makes payments due earlier", "core/lending/relief.py",
         "return months_from(date.fromisoformat(self.due_before), self.months)",
-        "return months_from(date.fromisoformat(self.due_before), -self.grace_months)",
+        "return date.fromisoformat(self.granted_on)",
         "7",
     ),
     Planted(
