@@ -35,7 +35,13 @@ def federated_command(now_ms: Callable[[], int]) -> click.Group:
         the folder's ``out``; what was brought goes into its ``in``.
         """
 
-    @federated.command("begin")
+    for made in (_begin(now_ms), _work(now_ms), _answer(now_ms)):
+        federated.add_command(made)
+    return federated
+
+
+def _begin(now_ms: Callable[[], int]) -> click.Command:
+    @click.command("begin")
     @_agreed
     @click.option("--run", "run_id", required=True, help="The run's name, the same for ever.")
     @click.option("--rows-min", type=click.IntRange(1), default=100, show_default=True)
@@ -47,7 +53,11 @@ def federated_command(now_ms: Callable[[], int]) -> click.Group:
         run = Coordinator(folder, agreement, keys).begin(run_id, rows_min, now_ms())
         click.echo(_told(run))
 
-    @federated.command("work")
+    return begin
+
+
+def _work(now_ms: Callable[[], int]) -> click.Command:
+    @click.command("work")
     @_agreed
     @click.option("--give-up", is_flag=True, help="Void the round; ask again who answered.")
     @click.option("--out", type=_FILE, help="Where the model goes once there is one.")
@@ -60,30 +70,22 @@ def federated_command(now_ms: Callable[[], int]) -> click.Group:
         as_json: bool, **release: Any,
     ) -> None:  # fmt: skip
         """Take the answers that came in, and go on, as the coordinator."""
-        from server.training.federated.desk import Coordinator, model_of  # noqa: PLC0415
-        from server.training.federated.post import write_whole  # noqa: PLC0415
+        from server.training.federated.desk import Coordinator  # noqa: PLC0415 - science stack
 
         agreement, keys = agreed
         run = Coordinator(folder, agreement, keys).work(now_ms(), give_up=give_up)
-        starts_ms = now_ms() // MS_PER_DAY * MS_PER_DAY
-        found: dict[str, object] = {
-            "round": run.question.round_no,
-            "stage": run.question.stage.value,
-            "waits_for": list(run.waits_for),
-            "refusals": dict(run.refusals),
-            "set_aside": [encode(each) for each in run.set_aside],
-            "done": run.done,
-        }
+        found = _found(run)
         if run.done and out is not None:
+            starts_ms = now_ms() // MS_PER_DAY * MS_PER_DAY
             made = Release(release["version"], starts_ms, release["valid_days"], 0)
-            data = canonical_bytes(
-                encode(model_of(run, agreement, made, simulated=release["simulated"]))
-            )
-            write_whole(out, data)
-            found |= {"model": str(out), "sha256": sha256_hex(data), "auc_ppm": run.auc_ppm}
+            found |= _written(run, agreement, made, out, simulated=release["simulated"])
         click.echo(json.dumps(found, sort_keys=True) if as_json else _told(run))
 
-    @federated.command("answer")
+    return work
+
+
+def _answer(now_ms: Callable[[], int]) -> click.Command:
+    @click.command("answer")
     @_agreed
     @click.option("--loans", type=_FILE, required=True, help="This lender's past loans as CSV.")
     @click.option("--rows-min", type=click.IntRange(1), default=100, show_default=True)
@@ -99,7 +101,30 @@ def federated_command(now_ms: Callable[[], int]) -> click.Group:
         if not told:
             click.echo("No new question was brought.")
 
-    return federated
+    return answer
+
+
+def _found(run: Run) -> dict[str, object]:
+    return {
+        "round": run.question.round_no,
+        "stage": run.question.stage.value,
+        "waits_for": list(run.waits_for),
+        "refusals": dict(run.refusals),
+        "set_aside": [encode(each) for each in run.set_aside],
+        "done": run.done,
+    }
+
+
+def _written(
+    run: Run, agreement: Agreement, release: Release, out: Path, *, simulated: bool
+) -> dict[str, object]:
+    """Write the model, and say where it is."""
+    from server.training.federated.desk import model_of  # noqa: PLC0415 - science stack
+    from server.training.federated.post import write_whole  # noqa: PLC0415
+
+    data = canonical_bytes(encode(model_of(run, agreement, release, simulated=simulated)))
+    write_whole(out, data)
+    return {"model": str(out), "sha256": sha256_hex(data), "auc_ppm": run.auc_ppm}
 
 
 def _agreed(command: F) -> F:
