@@ -230,12 +230,17 @@ def _ledger_holds(tx: Tx) -> Iterator[str]:
             held = ledger.account_balance(tx, account, line.currency)
             if held * (-1 if account == payable_account(line.line_id) else 1) < 0:
                 yield f"4: {account} holds {held}"
-    held: dict[tuple[str, str], list[Entry]] = defaultdict(list)
     if ledger.account_balance(tx, "income/recovery", "KES") > 0:
         yield "4: more was undone of recoveries than ever came"
-    for entry in sorted((each.entry for each in ledger.entries(tx)), key=_written):
-        if entry.cause_id.endswith("/undoes/recovery"):
-            continue  # a part of what came after a write-off, not of one posting
+    yield from _undone_was_done(tx)
+
+
+def _undone_was_done(tx: Tx) -> Iterator[str]:
+    """Invariant 4: each reversal undoes just what stood; recoveries are undone in part."""
+    held: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+    entries = (each.entry for each in ledger.entries(tx))
+    slots = [each for each in entries if not each.cause_id.endswith("/undoes/recovery")]
+    for entry in sorted(slots, key=_written):
         owner = next((x.account.rpartition("/")[2] for x in entry.lines if _of_line(x)), "")
         before = posted_slots(held[owner, slot_of(entry)]).get(slot_of(entry))
         undone = {(x.account, -x.amount_minor) for x in entry.lines}
