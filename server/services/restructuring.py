@@ -204,8 +204,8 @@ def _known(work: Work, proposal_id: str) -> Proposal:
 
 
 def _answer(work: Work, proposal_id: str, actor: Actor, consent: KeptConsent | None) -> Proposal:
-    proposal = _known(work, proposal_id)
-    line = lines.lock(work.tx, proposal.line_id)
+    line = lines.lock(work.tx, _known(work, proposal_id).line_id)
+    proposal = _known(work, proposal_id)  # a twin may have answered while the line was waited for
     _require_other(proposal, actor)
     consent_id = consent.consent.consent_id if consent is not None else ""
     said = Answer(
