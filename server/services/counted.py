@@ -81,10 +81,16 @@ def store_view(work: Work, subject: Subject, today: date) -> StoreView | None:
     )
 
 
-def feed_bought_minor(work: Work, herd_id: str, days: tuple[date, date]) -> int | None:
-    """What invoices of feed say was bought for a herd [minor units]; None without any."""
+def feed_bought_minor(
+    work: Work, herd_id: str, days: tuple[date, date], currency: str
+) -> int | None:
+    """What invoices of feed say was bought for a herd [minor units]; None without any.
+
+    One in another currency, filed before its line was opened, counts nothing.
+    """
     span = (days[0].isoformat(), days[1].isoformat())
-    told = papers.standing(work.tx, herd_id, PaperKind.FEED, span)
+    every = papers.standing(work.tx, herd_id, PaperKind.FEED, span)
+    told = [each for each in every if each.currency == currency]
     return sum(each.amount_minor for each in told) if told else None
 
 
@@ -96,9 +102,9 @@ def settled_heads(work: Work, herd_id: str, days: tuple[date, date]) -> int | No
 
 
 def asset_views(
-    work: Work, subjects: Iterable[Subject], days: tuple[date, date]
+    work: Work, subjects: Iterable[Subject], days: tuple[date, date], currency: str
 ) -> tuple[AssetView, ...]:
-    """What was invested in some plots, by its invoices."""
+    """What was invested in some plots, by its invoices in a currency."""
     span = (days[0].isoformat(), days[1].isoformat())
     return tuple(
         AssetView(
@@ -109,6 +115,7 @@ def asset_views(
         )
         for subject in subjects
         for each in papers.standing(work.tx, subject.subject_id, PaperKind.INVESTMENT, span)
+        if each.currency == currency
     )
 
 

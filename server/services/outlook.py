@@ -325,7 +325,7 @@ def _with_papers(work: Work, herd: HerdView, case: tuple[Line, Product, date]) -
         herd,
         settled_heads=settled_heads(work, herd.herd_id, (since, today)),
         feed_bought_minor=(
-            feed_bought_minor(work, herd.herd_id, (opened, today)) if feeds else None
+            feed_bought_minor(work, herd.herd_id, (opened, today), line.currency) if feeds else None
         ),
     )
 
@@ -336,7 +336,8 @@ def _assets(
     """What was invested since the line was opened, where the product lends on that."""
     if product.revolving is None or not product.revolving.term_ppm:
         return ()
-    return asset_views(work, subjects, (date.fromisoformat(line.opened_on), today))
+    days = (date.fromisoformat(line.opened_on), today)
+    return asset_views(work, subjects, days, line.currency)
 
 
 def learn_counts(work: Work, counted: Mapping[SubjectKind, Sequence[str]]) -> None:

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.units import SAFE_INTEGER_MAX, require_date, share_ppm
+from core.units import require_date, share_ppm
 from core.wire.registry import SubjectKind
 from server.services.centre import Centre, RequestError, Work
-from server.services.posting import RepaymentRequest, take_repayment
+from server.services.posting import RepaymentRequest, take_repayment_in
 from server.services.reviews import review_for_evidence
 from server.services.standing import zone_minutes
-from server.store import lines, papers, people, products, registry
+from server.store import bounces, ledger, lines, papers, people, products, registry
 from server.store.engine import ConflictError
 from server.store.ledger import Repayment
 from server.store.lines import Line
 from server.store.papers import Paper, PaperKind
 from server.store.people import Actor
 
+PAPER_MINOR_MAX = 10**12  # of one paper, or of a sale over the weighbridge [minor units]
 _SHOWN_OF = {
     PaperKind.FEED: SubjectKind.HERD,
     PaperKind.SLAUGHTER: SubjectKind.HERD,
@@ -55,7 +56,8 @@ class Filed:
 def file_paper(centre: Centre, sheet: Sheet, by: Actor) -> Filed:
     """Write an invoice or settlement down, look at the line again, and repay it.
 
-    The same again changes nothing, and completes what broke off.
+    The same again changes nothing. A settlement whose repayment still counts is not taken
+    back: the repayment bounces first, by another's hand.
 
     Raises
     ------
@@ -64,11 +66,11 @@ def file_paper(centre: Centre, sheet: Sheet, by: Actor) -> Filed:
     ConflictError
         If the id is known with other content.
     """
-    paper, new, line = centre.write(lambda work: _file(work, sheet, by))
-    return Filed(paper, new, _repay(centre, sheet, line, by))
+    return centre.write(lambda work: _file(work, sheet, by))
 
 
-def _file(work: Work, sheet: Sheet, by: Actor) -> tuple[Paper, bool, Line | None]:
+def _file(work: Work, sheet: Sheet, by: Actor) -> Filed:
+    registry.lock_subject(work.tx, sheet.subject_id)
     line = line_on(work, sheet.subject_id)
     kept = Paper(
         sheet.paper_id, sheet.subject_id, sheet.kind, sheet.amount_minor, sheet.currency,
@@ -78,7 +80,8 @@ def _file(work: Work, sheet: Sheet, by: Actor) -> tuple[Paper, bool, Line | None
     if known is not None:
         if _content(known) != _content(kept):
             raise ConflictError(f"paper {sheet.paper_id} exists with other content")
-        return known, False, line
+        repaid = ledger.find_repayment(work.tx, repayment_id(sheet.paper_id))
+        return Filed(known, new=False, repayment=repaid)
     _require_possible(work, sheet, line)
     papers.add(work.tx, kept)
     detail = {"kind": sheet.kind.value, "on": sheet.effective_on, "id": sheet.paper_id}
@@ -86,7 +89,7 @@ def _file(work: Work, sheet: Sheet, by: Actor) -> tuple[Paper, bool, Line | None
     people.record(work.tx, work.at_ms, by, "paper_filed", subject, {**detail, "of": sheet.source})
     if line is not None:
         review_for_evidence(work, line.line_id)
-    return kept, True, line
+    return Filed(kept, new=True, repayment=_repay(work, sheet, line, by))
 
 
 def _content(paper: Paper) -> tuple[object, ...]:
@@ -104,8 +107,12 @@ def _require_possible(work: Work, sheet: Sheet, line: Line | None) -> None:
             f"expected a {wanted.value} for a paper of {sheet.kind.value}, got "
             f"{subject.subject_id}, a {subject.kind.value}"
         )
-    if not 0 < sheet.amount_minor <= SAFE_INTEGER_MAX:
-        raise RequestError(f"expected an amount of more than nothing, got {sheet.amount_minor}")
+    if not 0 < sheet.amount_minor <= PAPER_MINOR_MAX:
+        raise RequestError(
+            f"expected an amount of 1 to {PAPER_MINOR_MAX} [minor units], got {sheet.amount_minor}"
+        )
+    if not sheet.paper_id:
+        raise RequestError("expected a paper's number, got none")
     is_slaughter = sheet.kind is PaperKind.SLAUGHTER
     if is_slaughter != (sheet.heads > 0) or sheet.heads > max(subject.heads, 0):
         most = f"1 to {subject.heads}" if is_slaughter else "no"
@@ -133,6 +140,12 @@ def _require_voidable(work: Work, sheet: Sheet) -> None:
     same = (about.kind, about.amount_minor, about.currency, about.heads)
     if same != (sheet.kind, sheet.amount_minor, sheet.currency, sheet.heads):
         raise RequestError(f"expected what paper {sheet.voids} says, got other amounts")
+    repaid = ledger.find_repayment(work.tx, repayment_id(sheet.voids))
+    if repaid is not None and bounces.find(work.tx, repaid.repayment_id) is None:
+        raise RequestError(
+            f"paper {sheet.voids} repaid line {repaid.line_id}: let repayment "
+            f"{repaid.repayment_id} bounce first, then take the paper back"
+        )
 
 
 def line_on(work: Work, subject_id: str) -> Line | None:
@@ -144,14 +157,18 @@ def line_on(work: Work, subject_id: str) -> Line | None:
     return None
 
 
-def _repay(centre: Centre, sheet: Sheet, line: Line | None, by: Actor) -> Repayment | None:
+def repayment_id(paper_id: str) -> str:
+    """The repayment that a settlement brings: it can count once only."""
+    return f"settlement/{paper_id}"
+
+
+def _repay(work: Work, sheet: Sheet, line: Line | None, by: Actor) -> Repayment | None:
     """The product's share of a settlement, as a repayment; a settlement taken back pays none."""
     if line is None or sheet.kind is not PaperKind.SLAUGHTER or sheet.voids:
         return None
-    with centre.store.reading() as tx:
-        herd = products.newest(tx, line.product_id).herd
+    herd = products.newest(work.tx, line.product_id).herd
     share = share_ppm(sheet.amount_minor, (herd.settlement_repay_ppm or 0) if herd else 0)
     if not share:
         return None
-    paid = (f"settlement/{sheet.paper_id}", line.line_id, share, sheet.currency)
-    return take_repayment(centre, RepaymentRequest(*paid, sheet.effective_on), by)[0]
+    paid = (repayment_id(sheet.paper_id), line.line_id, share, sheet.currency, sheet.effective_on)
+    return take_repayment_in(work, RepaymentRequest(*paid), by)[0]

@@ -7,6 +7,7 @@ so a fact that comes late is made good by the next one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,7 +18,7 @@ from core.units import allocate, civil_date
 from server.services.centre import Centre, RequestError, Work
 from server.services.posting import RepaymentRequest, take_repayment_in
 from server.services.standing import account_of, facts_of, priced_by
-from server.store import ledger, line_pages, people, subsidies
+from server.store import bounces, ledger, line_pages, people, subsidies
 from server.store.engine import ConflictError, Tx
 from server.store.lines import Line
 from server.store.people import Actor
@@ -60,6 +61,7 @@ def claim(centre: Centre, region: str, currency: str, until_on: str, by: Actor) 
 
 
 def _claim(work: Work, region: str, currency: str, until_on: str, by: Actor) -> Claimed:
+    subsidies.lock(work.tx)  # two claims at once would ask for the same interest
     until = civil_date(until_on)
     if until is None or until > work.today():
         raise RequestError(f"expected a day up to {work.today()}, got {until_on!r}")
@@ -114,7 +116,7 @@ def _take_payment(
     work: Work, payment_id: str, claim_id: str, paid: tuple[int, str], by: Actor
 ) -> tuple[SubsidyPayment, bool]:
     amount_minor, effective_on = paid
-    people.lock_trail(work.tx)  # two payments of one claim are taken one after the other
+    subsidies.lock(work.tx)  # two payments of one claim are taken one after the other
     made = SubsidyPayment(payment_id, claim_id, amount_minor, effective_on, work.at_ms, by.name)
     known = subsidies.find_payment(work.tx, payment_id)
     if known is not None:
@@ -142,12 +144,15 @@ def _take_payment(
 def _open_of_lines(tx: Tx, found: Claimed) -> list[int]:
     """What of each line's part was not paid yet [minor units]."""
     paid = subsidies.payments_of(tx, found.claim.claim_id)
-    left = []
-    for each in found.lines:
-        taken = [ledger.find_repayment(tx, repayment_id(one.payment_id, each)) for one in paid]
-        had = sum(one.amount_minor for one in taken if one is not None)
-        left.append(max(each.claimed_minor, 0) - had)
-    return left
+    return [max(each.claimed_minor, 0) - _had_minor(tx, paid, each) for each in found.lines]
+
+
+def _had_minor(tx: Tx, paid: Sequence[SubsidyPayment], line: ClaimLine) -> int:
+    """What a line has of some payments; what bounced is open again [minor units]."""
+    ids = [repayment_id(one.payment_id, line) for one in paid]
+    stand = [each for each in ids if bounces.find(tx, each) is None]
+    taken = [ledger.find_repayment(tx, each) for each in stand]
+    return sum(one.amount_minor for one in taken if one is not None)
 
 
 def repayment_id(payment_id: str, line: ClaimLine) -> str:
@@ -156,7 +161,7 @@ def repayment_id(payment_id: str, line: ClaimLine) -> str:
 
 
 def told(tx: Tx, claim_id: str) -> Claimed:
-    """A claim, its lines and what was paid of it.
+    """A claim, its lines and what was paid of it and did not bounce.
 
     Raises
     ------
@@ -166,5 +171,5 @@ def told(tx: Tx, claim_id: str) -> Claimed:
     found = subsidies.find_claim(tx, claim_id)
     if found is None:
         raise RequestError(f"expected a claim, got {claim_id!r}: see subsidy list")
-    paid_minor = sum(each.amount_minor for each in subsidies.payments_of(tx, claim_id))
-    return Claimed(found, subsidies.lines_of(tx, claim_id), paid_minor)
+    paid, claimed = subsidies.payments_of(tx, claim_id), subsidies.lines_of(tx, claim_id)
+    return Claimed(found, claimed, sum(_had_minor(tx, paid, each) for each in claimed))

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.lending.product import Product
-from core.units import SAFE_INTEGER_MAX, format_money, require_date, share_ppm
+from core.units import format_money, require_date, share_ppm
 from core.wire.registry import SubjectKind
 from server.services.centre import Centre, RequestError, Work
-from server.services.paperwork import line_on
-from server.services.posting import RepaymentRequest, take_repayment
+from server.services.paperwork import PAPER_MINOR_MAX, line_on
+from server.services.posting import RepaymentRequest, take_repayment_in
 from server.services.reviews import review_for_evidence
 from server.services.standing import zone_minutes
-from server.store import lines, people, products, registry, store_receipts
+from server.store import ledger, lines, people, products, registry, store_receipts
 from server.store.engine import ConflictError
 from server.store.ledger import Repayment
 from server.store.lines import Line
@@ -60,7 +59,8 @@ class Weighed:
 def weigh(centre: Centre, ticket: Ticket, by: Actor, sale: Sale | None = None) -> Weighed:
     """Write a ticket down, look at the line again, and repay it from a sale.
 
-    The same again changes nothing, and completes what broke off.
+    The same again changes nothing. What the store held is asked while no other ticket of it
+    can be written, and a sale that cannot be booked leaves no ticket.
 
     Raises
     ------
@@ -69,15 +69,20 @@ def weigh(centre: Centre, ticket: Ticket, by: Actor, sale: Sale | None = None) -
     ConflictError
         If the id is known with other content.
     """
-    if sale is not None:
-        _require_sale(centre, ticket, sale)
-    receipt, new, stock_kg = centre.write(lambda work: _weigh(work, ticket, by))
-    repayment = _repay(centre, ticket, sale, by) if sale is not None else None
-    return Weighed(receipt, new, stock_kg, repayment)
+
+    def act(work: Work) -> Weighed:
+        registry.lock_subject(work.tx, ticket.subject_id)
+        line = line_on(work, ticket.subject_id)
+        if sale is not None:
+            _require_sale(ticket, sale, line)
+        receipt, new = _weigh(work, ticket, line, by)
+        repayment = _repay(work, (ticket, sale), line, by) if sale is not None else None
+        return Weighed(receipt, new, _stock_kg(work, ticket.subject_id), repayment)
+
+    return centre.write(act)
 
 
-def _weigh(work: Work, ticket: Ticket, by: Actor) -> tuple[StoreReceipt, bool, int]:
-    line = line_on(work, ticket.subject_id)
+def _weigh(work: Work, ticket: Ticket, line: Line | None, by: Actor) -> tuple[StoreReceipt, bool]:
     kept = StoreReceipt(
         ticket.receipt_id,
         ticket.subject_id,
@@ -92,7 +97,7 @@ def _weigh(work: Work, ticket: Ticket, by: Actor) -> tuple[StoreReceipt, bool, i
     if known is not None:
         if _content(known) != _content(kept):
             raise ConflictError(f"ticket {ticket.receipt_id} exists with other content")
-        return known, False, _stock_kg(work, ticket.subject_id)
+        return known, False
     _require_possible(work, ticket)
     store_receipts.add(work.tx, kept)
     detail = {"way": ticket.way.value, "kg": ticket.kg, "on": ticket.effective_on}
@@ -100,7 +105,7 @@ def _weigh(work: Work, ticket: Ticket, by: Actor) -> tuple[StoreReceipt, bool, i
     people.record(work.tx, work.at_ms, by, "weighed", subject, {**detail, "id": ticket.receipt_id})
     if line is not None:
         review_for_evidence(work, line.line_id)
-    return kept, True, _stock_kg(work, ticket.subject_id)
+    return kept, True
 
 
 def _content(receipt: StoreReceipt) -> tuple[object, ...]:
@@ -117,6 +122,8 @@ def _require_possible(work: Work, ticket: Ticket) -> None:
     subject = registry.subject(work.tx, ticket.subject_id)
     if subject.kind is not SubjectKind.STORE:
         raise RequestError(f"expected a store, got {subject.subject_id}, a {subject.kind.value}")
+    if not ticket.receipt_id:
+        raise RequestError("expected a ticket's number, got none")
     if not 0 < ticket.kg <= TICKET_KG_MAX:
         raise RequestError(f"expected 1 to {TICKET_KG_MAX:,} kg, got {ticket.kg:,}")
     require_date(ticket.effective_on, "effective_on")
@@ -151,38 +158,33 @@ def _stock_kg(work: Work, subject_id: str) -> int:
     return sum(_change(each) for each in store_receipts.of_store(work.tx, subject_id))
 
 
-def _require_sale(centre: Centre, ticket: Ticket, sale: Sale) -> None:
+def _require_sale(ticket: Ticket, sale: Sale, line: Line | None) -> None:
     if ticket.way is not Way.OUT:
         raise RequestError("expected a sale with grain that leaves, got one with grain that comes")
-    if not 0 < sale.sold_minor <= SAFE_INTEGER_MAX:
-        raise RequestError(f"expected a sale of more than nothing, got {sale.sold_minor}")
-    with centre.store.reading() as tx:
-        work = centre.work(tx, centre.now_ms())
-        found = _lent_on(work, ticket.subject_id)
-    if found is not None and found[1].currency != sale.currency:
-        raise RequestError(f"expected a sale in {found[1].currency}, got {sale.currency}")
+    if not 0 < sale.sold_minor <= PAPER_MINOR_MAX:
+        raise RequestError(
+            f"expected a sale of 1 to {PAPER_MINOR_MAX} [minor units], got {sale.sold_minor}"
+        )
+    if line is not None and line.currency != sale.currency:
+        raise RequestError(f"expected a sale in {line.currency}, got {sale.currency}")
 
 
-def _lent_on(work: Work, subject_id: str) -> tuple[Line, Product] | None:
-    for line_id in lines.resting_on(work.tx, (subject_id,)):
-        line = lines.get(work.tx, line_id)
-        if line.is_open:
-            return line, products.newest(work.tx, line.product_id)
-    return None
-
-
-def _repay(centre: Centre, ticket: Ticket, sale: Sale, by: Actor) -> Repayment | None:
+def _repay(work: Work, sold: tuple[Ticket, Sale], line: Line | None, by: Actor) -> Repayment | None:
     """The product's share of a sale, as a repayment; None where no line rests on the store."""
-    with centre.store.reading() as tx:
-        found = _lent_on(centre.work(tx, centre.now_ms()), ticket.subject_id)
-    terms = found[1].receipt if found else None
-    if found is None or terms is None:
+    ticket, sale = sold
+    repayment_id = f"ticket/{ticket.receipt_id}"
+    known = ledger.find_repayment(work.tx, repayment_id)
+    if known is not None:  # of the line that rested on the store then
+        line = lines.get(work.tx, known.line_id)
+    if line is None:
         return None
-    line, share = found[0], share_ppm(sale.sold_minor, terms.sale_repay_ppm)
-    request = RepaymentRequest(
-        f"sale/{ticket.receipt_id}", line.line_id, share, sale.currency, ticket.effective_on
-    )
-    return take_repayment(centre, request, by)[0] if share else None
+    terms = products.newest(work.tx, line.product_id).receipt
+    share = share_ppm(sale.sold_minor, terms.sale_repay_ppm) if terms else 0
+    if not share:
+        return known
+    on = ticket.effective_on
+    request = RepaymentRequest(repayment_id, line.line_id, share, sale.currency, on)
+    return take_repayment_in(work, request, by)[0]
 
 
 def sentence(weighed: Weighed) -> str:

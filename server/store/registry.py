@@ -249,6 +249,11 @@ def find_subject(tx: Tx, subject_id: str) -> Subject | None:
     return tx.recall(subjects, ("subject", subject_id), ask)
 
 
+def lock_subject(tx: Tx, subject_id: str) -> None:
+    """Let one transaction at a time write papers of a subject; SQLite does so by itself."""
+    tx.lock_row(subjects, subject_id=subject_id)
+
+
 def placed_subject(tx: Tx, subject_id: str) -> PlacedSubject | None:
     """The subject with that id and its polygon, if registered."""
     where = (subjects.c.tenant_id == tx.tenant_id, subjects.c.subject_id == subject_id)

@@ -53,6 +53,14 @@ class SubsidyPayment:
     actor: str
 
 
+def lock(tx: Tx) -> None:
+    """Let one transaction at a time claim or be paid; SQLite does so by itself."""
+    if tx.connection.dialect.name == "postgresql":
+        tx.connection.exec_driver_sql(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 9))", (tx.tenant_id,)
+        )
+
+
 def add_claim(tx: Tx, claim: SubsidyClaim, lines: Sequence[ClaimLine]) -> None:
     """Add a claim with its lines; it can never be changed."""
     tx.append(subsidy_claims, **encode(claim))

@@ -109,7 +109,7 @@ def test_a_paper_that_was_wrong_is_taken_back_by_another(kit: Kit) -> None:
     ("changed", "says"),
     [
         ({"subject_id": "plot-b1"}, "expected a herd for a paper of feed, got plot-b1, a plot"),
-        ({"amount_minor": 0}, "expected an amount of more than nothing, got 0"),
+        ({"amount_minor": 0}, "expected an amount of 1 to 1000000000000 .minor units., got 0"),
         ({"heads": 1}, "expected no heads on a paper of feed, got 1"),
         ({"kind": PaperKind.SLAUGHTER, "heads": 21}, "expected 1 to 20 heads"),
         ({"kind": PaperKind.SLAUGHTER}, "expected 1 to 20 heads"),
