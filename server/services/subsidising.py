@@ -7,7 +7,6 @@ so a fact that comes late is made good by the next one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -20,6 +19,7 @@ from server.services.posting import RepaymentRequest, take_repayment_in
 from server.services.standing import account_of, facts_of, priced_by
 from server.store import bounces, ledger, line_pages, people, subsidies
 from server.store.engine import ConflictError, Tx
+from server.store.ledger import Repayment
 from server.store.lines import Line
 from server.store.people import Actor
 from server.store.subsidies import ClaimLine, SubsidyClaim, SubsidyPayment
@@ -143,16 +143,21 @@ def _take_payment(
 
 def _open_of_lines(tx: Tx, found: Claimed) -> list[int]:
     """What of each line's part was not paid yet [minor units]."""
-    paid = subsidies.payments_of(tx, found.claim.claim_id)
-    return [max(each.claimed_minor, 0) - _had_minor(tx, paid, each) for each in found.lines]
+    left = []
+    for each in found.lines:
+        taken = _repaid(tx, found.claim.claim_id, each)
+        had = sum(one.amount_minor for one, has_bounced in taken if not has_bounced)
+        left.append(max(each.claimed_minor, 0) - had)
+    return left
 
 
-def _had_minor(tx: Tx, paid: Sequence[SubsidyPayment], line: ClaimLine) -> int:
-    """What a line has of some payments; what bounced is open again [minor units]."""
-    ids = [repayment_id(one.payment_id, line) for one in paid]
-    stand = [each for each in ids if bounces.find(tx, each) is None]
-    taken = [ledger.find_repayment(tx, each) for each in stand]
-    return sum(one.amount_minor for one in taken if one is not None)
+def _repaid(tx: Tx, claim_id: str, line: ClaimLine) -> list[tuple[Repayment, bool]]:
+    """What payments of a claim repaid of a line, and whether it bounced: then it is open again."""
+    paid = subsidies.payments_of(tx, claim_id)
+    taken = [ledger.find_repayment(tx, repayment_id(one.payment_id, line)) for one in paid]
+    return [
+        (one, bounces.find(tx, one.repayment_id) is not None) for one in taken if one is not None
+    ]
 
 
 def repayment_id(payment_id: str, line: ClaimLine) -> str:
@@ -171,5 +176,8 @@ def told(tx: Tx, claim_id: str) -> Claimed:
     found = subsidies.find_claim(tx, claim_id)
     if found is None:
         raise RequestError(f"expected a claim, got {claim_id!r}: see subsidy list")
-    paid, claimed = subsidies.payments_of(tx, claim_id), subsidies.lines_of(tx, claim_id)
-    return Claimed(found, claimed, sum(_had_minor(tx, paid, each) for each in claimed))
+    paid_minor = sum(each.amount_minor for each in subsidies.payments_of(tx, claim_id))
+    claimed = subsidies.lines_of(tx, claim_id)
+    taken = [one for each in claimed for one in _repaid(tx, claim_id, each)]
+    bounced_minor = sum(one.amount_minor for one, has_bounced in taken if has_bounced)
+    return Claimed(found, claimed, paid_minor - bounced_minor)
