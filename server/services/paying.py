@@ -96,7 +96,10 @@ def of_draw(work: Work, draw_id: str) -> Payout | None:
 
 def _due(work: Work, draw_id: str, due_at_ms: int) -> None:
     found = of_draw(work, draw_id)
-    if found is not None and found.state is PayoutState.PENDING:
+    if found is None:
+        return
+    found = payouts.lock(work.tx, found.payout_id)  # a sender may have taken it meanwhile
+    if found.state is PayoutState.PENDING:
         payouts.put(work.tx, replace(found, due_at_ms=due_at_ms))
 
 

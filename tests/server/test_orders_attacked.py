@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy.exc import IntegrityError
 
+from core.lending.payout import PayoutState
 from core.units import civil_day
 from core.wire.orders import Answer
 from server.app import create_app
@@ -17,11 +18,16 @@ from server.commands.orders import order, partner
 from server.commands.people import token
 from server.services import enrolment
 from server.services.audit.run import audit, audit_in
+from server.services.bouncing import BounceReason, BounceRequest, bounce
+from server.services.orders.delivering import refund_order
 from server.services.orders.officers import divert_order, release_order
 from server.services.orders.registering import close_partner
-from server.store import ledger, lines
-from server.store.engine import Tx
-from server.store.people import Role
+from server.services.paying import HELD_MS
+from server.services.payouts.acts import cancel
+from server.services.posting import RepaymentRequest, take_repayment
+from server.store import ledger, lines, payouts
+from server.store.engine import ConflictError, NotKnownError, Tx
+from server.store.people import Actor, Role
 from tests.support.centre_kit import TESTER, Kit
 from tests.support.kiosk_kit import deliver, flags
 from tests.support.orders_kit import BUYER, OTHER, SUPPLIER, Trade, item, open_trade
@@ -141,6 +147,46 @@ def test_nobody_but_the_farmer_turns_an_order_into_debt(trade: Trade) -> None:
     assert problem(trade.report(order_id)) == (409, "HL-CORE-018")
     release_order(kit.centre, order_id, TESTER)
     assert state(trade, order_id) == "paid"
+
+
+def due(trade: Trade, draw_id: str) -> bool:
+    """Whether the payout of a draw may be sent."""
+    made = trade.kit.read(payouts.of_line, trade.line_id)
+    [found] = [each for each in made if each.draw_id == draw_id]
+    return found.state is PayoutState.PENDING and found.due_at_ms < HELD_MS
+
+
+def test_a_held_order_that_two_draws_meet_pays_its_supplier_once(trade: Trade) -> None:
+    order_id = trade.place().json()["order_id"]
+    first = trade.consent(order_id, shown="a" * 64)
+    second = trade.consent(order_id, draw_id="draw-again")
+    release_order(trade.kit.centre, order_id, TESTER)
+    assert (due(trade, first), due(trade, second)) == (True, False)
+
+
+def test_undoing_a_second_draw_refunds_nothing_of_the_first(trade: Trade) -> None:
+    order_id = trade.bought()
+    trade.consent(order_id, draw_id="draw-again")
+    made = trade.kit.read(payouts.of_line, trade.line_id)
+    [again] = [each for each in made if each.draw_id == "draw-again"]
+    cancel(trade.kit.centre, again.payout_id, TESTER, "the same order twice")
+    trade.answer(order_id, 0, Answer.NOT_COME)
+    with pytest.raises(NotKnownError, match="expected its payout cancelled or returned"):
+        refund_order(trade.kit.centre, order_id, "", TESTER)
+    assert state(trade, order_id) == "disputed"
+
+
+def test_money_that_bounced_refunds_no_order(trade: Trade) -> None:
+    kit, order_id = trade.kit, trade.bought()
+    trade.answer(order_id, 0, Answer.NOT_COME)
+    on = civil_day(kit.clock.at_ms).isoformat()
+    back = RepaymentRequest("back-1", trade.line_id, 450_000, "KES", on)
+    take_repayment(kit.centre, back, Actor("till", "cashier"))
+    word = BounceRequest("back-1", BounceReason.CHEQUE_UNPAID, "cheque 9", on)
+    bounce(kit.centre, word, TESTER)
+    with pytest.raises(ConflictError, match="back-1 bounced"):
+        refund_order(kit.centre, order_id, "back-1", TESTER)
+    assert state(trade, order_id) == "disputed"
 
 
 @pytest.mark.parametrize(

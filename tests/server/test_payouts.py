@@ -20,9 +20,9 @@ from core.lending.payout import (
 from core.wire.records import LineOpened
 from core.wire.registry import Farmer
 from server.services import enrolment
-from server.services.centre import RequestError, RoleError
+from server.services.centre import RequestError, RoleError, Work
 from server.services.hooks.delivering import CLAIM_MS
-from server.services.paying import hold
+from server.services.paying import Said, hold, take_step
 from server.services.payouts.accounts import Account, Scheme, require_account
 from server.services.payouts.acts import cancel, release
 from server.services.payouts.ageing import open_report
@@ -256,6 +256,38 @@ def test_what_is_held_leaves_by_no_way_but_an_officers_word(
     with pytest.raises(RequestError, match="that is held"):
         release(kit.centre, drawn.payout_id, HENRY, "again")
     assert send_due(kit.centre, rails).taken_count == 1
+
+
+def wait_for_another(work: Work) -> None:
+    """Until another transaction waits for this one; SQLite lets none begin."""
+    if work.tx.connection.dialect.name != "postgresql":
+        return
+    question = (
+        "SELECT count(*) FROM pg_locks "
+        "WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+    )
+    tries = threading.Event()
+    for _ in range(3_000):
+        if work.tx.connection.exec_driver_sql(question).scalar():
+            return
+        tries.wait(0.02)
+    raise AssertionError("expected another transaction to wait")
+
+
+def test_what_leaves_while_somebody_would_hold_it_has_left(kit: Kit, drawn: Payout) -> None:
+    """Holding it by what was read before would make it due, and paid, once more."""
+    late = threading.Thread(target=lambda: kit.centre.write(lambda work: hold(work, drawn.draw_id)))
+
+    def leave(work: Work) -> None:
+        payout = payouts.lock(work.tx, drawn.payout_id)
+        take_step(work, payout, PayoutEvent.SEND, Said(GRACE, "due"), rail="files", tries=1)
+        late.start()
+        wait_for_another(work)
+
+    kit.centre.write(leave)
+    late.join(120)
+    found = current(kit, drawn)
+    assert (found.state, found.steps_count) == (PayoutState.SENT, 2)
 
 
 def test_a_cancelled_payout_undoes_its_draw(kit: Kit, drawn: Payout):

@@ -22,7 +22,7 @@ from core.wire.orders import shown_order_sha256
 from core.wire.records import Drawdown
 from server.services import paying
 from server.services.centre import Work
-from server.services.orders.life import Happened, happen, offer_of
+from server.services.orders.life import Happened, happen, meeting_draw, offer_of
 from server.services.standing import priced_by
 from server.store import leases, lines, orders, products, reports
 from server.store.leases import Drawing
@@ -144,8 +144,7 @@ def draw_meets(work: Work, draw: Drawdown, drawing: Drawing, fault: str) -> None
 
 
 def pay(work: Work, order: Order) -> None:
-    """Let an order's supplier be paid: its draw is owed to them, and the payout may go."""
-    for each in _met_by(work, order):
-        paying.let_go(work, each.draw_id)
+    """Let an order's supplier be paid: the draw that met it is owed to them, and no other."""
+    paying.let_go(work, meeting_draw(orders.life(work.tx, order.order_id)))
     paid = Happened(OrderEvent.PAY, work.myself, OrderParty.RULE, OrderReason.DRAWN)
     happen(work, order, paid)

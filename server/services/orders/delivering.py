@@ -21,12 +21,13 @@ from server.services.orders.life import (
     as_kept,
     deliveries,
     happen,
+    meeting_draw,
     received,
     today_of,
     units,
 )
 from server.services.reported import Reported
-from server.store import leases, ledger, lines, orders
+from server.store import bounces, ledger, lines, orders
 from server.store.engine import ConflictError, NotKnownError
 from server.store.orders import Order, Step
 from server.store.people import Actor
@@ -237,7 +238,7 @@ def refund_order(centre: Centre, order_id: str, repayment_id: str, officer: Acto
     NotKnownError
         If the order is not known, or there is no such repayment or undone payout.
     ConflictError
-        If the repayment was counted for another order.
+        If the repayment was counted for another order, or bounced.
     OrderError
         If the order permits it not, or less came back than the price of what never came.
     """
@@ -260,6 +261,8 @@ def _repaid_minor(work: Work, order: Order, repayment_id: str) -> int:
     paid = ledger.find_repayment(work.tx, repayment_id)
     if paid is None or paid.line_id != order.line_id:
         raise NotKnownError(f"expected a repayment of the line, got {repayment_id[:64]!r}")
+    if bounces.find(work.tx, repayment_id) is not None:
+        raise ConflictError(f"{repayment_id} bounced: expected a repayment that stands")
     for other in orders.of_line(work.tx, order.line_id):
         for step in orders.life(work.tx, other.order_id):
             if step.detail.get("repayment_id") == repayment_id:
@@ -268,11 +271,9 @@ def _repaid_minor(work: Work, order: Order, repayment_id: str) -> int:
 
 
 def _undone_minor(work: Work, order: Order) -> int:
-    drawn = leases.draws_of_line(work.tx, order.line_id)
-    made = [paying.of_draw(work, each.draw_id) for each in drawn if each.order_id == order.order_id]
-    undone = sum(each.amount_minor for each in made if each and each.state in UNDONE)
-    if not undone:
+    made = paying.of_draw(work, meeting_draw(orders.life(work.tx, order.order_id)))
+    if made is None or made.state not in UNDONE:
         raise NotKnownError(
             f"order {order.order_id}: expected its payout cancelled or returned, or --repayment"
         )
-    return undone
+    return made.amount_minor

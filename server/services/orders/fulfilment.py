@@ -20,7 +20,7 @@ from core.wire.orders import received_minor
 from server.services.orders.life import received
 from server.services.orders.selling import repayment_id
 from server.services.standing import owed
-from server.store import evidence, ledger, lines, orders, products, registry, sales
+from server.store import bounces, evidence, ledger, lines, orders, products, registry, sales
 from server.store.engine import Tx
 from server.store.lines import Line
 from server.store.sales import Sale
@@ -139,6 +139,7 @@ def _unpaid(tx: Tx, line: Line, today: date) -> Iterator[TradeFlag]:
     for sale in sales.of_line(tx, line.line_id):
         days = (today - date.fromisoformat(sale.sold_on)).days
         paid = ledger.find_repayment(tx, repayment_id(sale)) is not None
+        paid = paid and bounces.find(tx, repayment_id(sale)) is None
         if sale.to_line_minor and not paid and days > UNPAID_DAYS_MAX:
             yield _of_sale("sale_unpaid", sale, (
                 ("days", str(days)), ("to_line_minor", str(sale.to_line_minor)),

@@ -127,6 +127,12 @@ def offer_of(tx: Tx, order: Order, life: tuple[Step, ...]) -> OrderOffer:
     )
 
 
+def meeting_draw(life: tuple[Step, ...]) -> str:
+    """The one draw that met an order, whatever others say that they do; none before consent."""
+    met = [each for each in life if each.event in (OrderEvent.AGREE, OrderEvent.HOLD)]
+    return str(met[-1].detail.get("draw_id", "")) if met else ""
+
+
 def deliveries(life: tuple[Step, ...]) -> tuple[Step, ...]:
     """The deliveries that the supplier reported, in order."""
     return tuple(each for each in life if each.event is OrderEvent.REPORT_DELIVERY)

@@ -50,9 +50,10 @@ def set_payee(
         sealed = seals.seal(
             work.keys.seal_key_id, canonical_bytes(encode(account)), _context(work.tx, payee)
         )
+        last = _last(work.tx, payee)
         row = PayeeRow(
-            kind, payee_id, 0, SET, rail, account.masked, sha256_hex(sealed), sealed, work.at_ms,
-            by.name, by.role, reason,
+            kind, payee_id, last.seq if last else 0, SET, rail, account.masked,
+            sha256_hex(sealed), sealed, work.at_ms, by.name, by.role, reason,
         )  # fmt: skip
         return _add(work, row, by)
 
@@ -127,8 +128,11 @@ def _last(tx: Tx, payee: Payee) -> PayeeRow | None:
 
 
 def _add(work: Work, row: PayeeRow, by: Actor) -> PayeeRow:
-    known = payees.words_of_payee(work.tx, row.payee_kind, row.payee_id)
-    kept = replace(row, seq=len(known) + 1)
+    """Add a word right after the one that it was made from.
+
+    Of two at once the database takes one: nobody confirms past a stop that he did not see.
+    """
+    kept = replace(row, seq=row.seq + 1)
     payees.add_payee(work.tx, kept)
     subject = ("payee", f"{row.payee_kind.value}/{row.payee_id}")
     detail = {"seq": kept.seq, "rail": row.rail, "content_sha256": row.content_sha256}
