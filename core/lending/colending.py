@@ -16,13 +16,14 @@ from typing import Any
 
 from core.errors import AgreementError, ShapeError
 from core.lending.books import (
+    PAYOUT_CAUSE,
     fee_account,
     interest_account,
     penalty_account,
     principal_account,
     written_off_account,
 )
-from core.lending.ledger import Entry
+from core.lending.ledger import Entry, EntryKind
 from core.shape import decode
 from core.units import PPM, allocate, civil_date, share_ppm
 
@@ -213,7 +214,7 @@ class Position:
     """A line's books on a day [minor units]: what is owed, and what was earned and lost.
 
     ``written_off_minor`` is what is not expected any more, net of what came after all;
-    ``drawn_minor`` all that was ever drawn.
+    ``drawn_minor`` all that was ever drawn and reached somebody.
     """
 
     principal_minor: int = 0
@@ -259,10 +260,15 @@ def positions(line_id: str, entries: Iterable[Entry]) -> dict[str, Position]:
             in_credit = line.account in (*_INCOME, written_off_account(line_id))
             turned = in_credit and name != "rebate_minor"
             sums[name] += -line.amount_minor if turned else line.amount_minor
-            if name == "principal_minor" and entry.kind.value == "drawdown":
+            if name == "principal_minor" and (entry.kind is EntryKind.DRAWDOWN or _undoes(entry)):
                 sums["drawn_minor"] += line.amount_minor
         found[entry.effective_on] = Position(**sums)
     return found
+
+
+def _undoes(entry: Entry) -> bool:
+    """Whether an entry takes back a draw whose money came back or never left."""
+    return entry.cause_id.startswith(PAYOUT_CAUSE) and "/undoes/" in entry.cause_id
 
 
 def carried(parties: Sequence[Party], at: Position) -> tuple[dict[str, int], ...]:

@@ -129,6 +129,22 @@ def test_the_first_loss_falls_on_who_stands_for_it():
 
 
 LINE = "line-1"
+
+
+def test_a_draw_that_came_back_widens_nobodys_first_loss():
+    drawn = transfer(principal_account(LINE), "payable/supplier/s", "KES", 500_000)
+    back = transfer("payable/supplier/s", principal_account(LINE), "KES", 500_000)
+    draw, undo = EntryKind.DRAWDOWN, EntryKind.REVERSAL
+    entries = [
+        Entry("e1", draw, "2026-01-01", 1, "draw/d1", drawn),
+        Entry("e2", undo, "2026-01-01", 2, "payout/p1/undoes/draw/d1", back),
+        Entry("e3", draw, "2026-01-02", 3, "draw/d2", drawn),
+        Entry("e4", undo, "2026-01-03", 4, "bounce/r1/undoes/repayment/r0", drawn),
+    ]
+    drawn_minor = [each.drawn_minor for each in positions(LINE, entries).values()]
+    assert drawn_minor == [0, 500_000, 500_000]
+
+
 MOVES = {
     "draw": (principal_account(LINE), "cash/st", EntryKind.DRAWDOWN),
     "interest": (interest_account(LINE), "income/interest", EntryKind.INTEREST),

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from core.lending.payout import PayoutState
 from core.units import civil_day
 from core.wire.orders import Answer
+from core.wire.records import Consent, ConsentAction
 from server.app import create_app
 from server.commands.hands import Hands
 from server.commands.orders import order, partner
@@ -29,7 +30,7 @@ from server.store import ledger, lines, payouts
 from server.store.engine import ConflictError, NotKnownError, Tx
 from server.store.people import Actor, Role
 from tests.support.centre_kit import TESTER, Kit
-from tests.support.kiosk_kit import deliver, flags
+from tests.support.kiosk_kit import MONEY, deliver, flags
 from tests.support.orders_kit import BUYER, OTHER, SUPPLIER, Trade, item, open_trade
 
 CAME, WRONG = Answer.RECEIVED, Answer.WRONG
@@ -149,6 +150,19 @@ def test_nobody_but_the_farmer_turns_an_order_into_debt(trade: Trade) -> None:
     assert state(trade, order_id) == "paid"
 
 
+def test_a_word_that_ends_a_consent_is_none(trade: Trade) -> None:
+    order_id = trade.place().json()["order_id"]
+    offer = trade.offers()[order_id]
+    ends = Consent(
+        "c-ends", "farmer-b", ConsentAction.WITHDRAW, ("drawdown",), "lender", trade.shown(offer),
+        spoken=True, helped=False,
+    )  # fmt: skip
+    trade.kit.station.write(MONEY, "consent", ends, trade.kit.clock.at_ms)
+    trade.draw(offer, "draw-1", ends.consent_id)
+    deliver(trade.kit)
+    assert state(trade, order_id) == "held"
+
+
 def due(trade: Trade, draw_id: str) -> bool:
     """Whether the payout of a draw may be sent."""
     made = trade.kit.read(payouts.of_line, trade.line_id)
@@ -192,6 +206,7 @@ def test_money_that_bounced_refunds_no_order(trade: Trade) -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
+        ({"paid_by": "agent-1"}, "a till paid it out"),
         ({"supplier": OTHER}, "the supplier is another"),
         ({"supplier": "a-cousin"}, "the supplier is another"),
         ({"amount_minor": 400_000}, "the amount is not the order's total"),

@@ -19,7 +19,7 @@ from core.shape import encode
 from core.units import civil_date
 from core.wire.linefacts import line_facts
 from core.wire.orders import shown_order_sha256
-from core.wire.records import Drawdown
+from core.wire.records import ConsentAction, Drawdown
 from server.services import paying
 from server.services.centre import Work
 from server.services.orders.life import Happened, happen, meeting_draw, offer_of
@@ -43,7 +43,9 @@ def fault_of_voucher(work: Work, draw: Drawdown, line: Line | None) -> str:
     terms = [each.voucher for each in products.every_version(work.tx, line.product_id)]
     paid = {name for each in terms if each is not None for name in each.suppliers}
     goods = {one.goods for each in terms if each is not None for one in each.goods}
+    by_rail = bool(paid) or priced_by(work.tx, line).to_account
     faults = (
+        (by_rail and bool(draw.paid_by), "its product pays by a rail, and a till paid it out"),
         (not paid and draw.supplier is not None, "its product pays no supplier"),
         (len(paid) > 1 and draw.supplier is None, f"expected which of {len(paid)} it pays"),
         (bool(paid) and draw.supplier not in (None, *paid), "that is no supplier of its product"),
@@ -63,6 +65,7 @@ def fault_of_order(work: Work, draw: Drawdown) -> str:
     on = civil_date(draw.effective_on)
     faults = (
         (draw.supplier != order.supplier, "the supplier is another"),
+        (bool(draw.paid_by), "a till paid it out, and nothing is owed to the supplier"),
         (draw.amount_minor != order.total_minor, "the amount is not the order's total"),
         (bool(met), "another draw has met it"),
         (last is not None and last.state in _GONE, "it was taken back or declined before"),
@@ -85,7 +88,11 @@ def _met_by(work: Work, order: Order) -> list[Drawing]:
 def _consented(work: Work, order: Order, draw: Drawdown) -> bool:
     """Whether the farmer's consent names these goods, this supplier and this whole price."""
     kept = reports.consents_of(work.tx, order.farmer_id)
-    shown = [one.consent.shown_sha256 for one in kept if one.consent.consent_id == draw.consent_id]
+    shown = [
+        one.consent.shown_sha256
+        for one in kept
+        if one.consent.consent_id == draw.consent_id and one.consent.action is ConsentAction.GRANT
+    ]
     on = civil_date(draw.effective_on)
     if not shown or on is None:
         return False
