@@ -22,8 +22,9 @@ from core.wire.personal_data import DataClass, Purpose, Recipient
 from server.services.bureau.asking import dues_of
 from server.services.centre import Work
 from server.services.consents.using import may
-from server.store import bureau, covers
+from server.store import bounces, bureau, covers
 from server.store.covers import CoverEvent, CoverStep
+from server.store.engine import Tx
 
 SUM_MINOR_MAX = 10**15
 TELL_INSURER = (Purpose.INSURANCE, DataClass.REGISTERED, Recipient.INSURER)
@@ -157,9 +158,19 @@ def read_beside(views: Sequence[Mapping[str, object]]) -> Beside:
     )
 
 
-def paid_minor(steps: Sequence[CoverStep]) -> int:
-    """What a cover has paid [minor units]."""
-    return sum(each.sum_minor for each in steps if each.event is CoverEvent.PAID)
+def paid_minor(tx: Tx, steps: Sequence[CoverStep]) -> int:
+    """What a cover has paid, and what of it did not bounce [minor units]."""
+    paid = [each for each in steps if each.event is CoverEvent.PAID]
+    return sum(
+        each.sum_minor
+        for each in paid
+        if bounces.find(tx, repayment_of(each.cover_id, str(each.content["reference"]))) is None
+    )
+
+
+def repayment_of(cover_id: str, reference: str) -> str:
+    """The repayment that a cover's payment was booked as."""
+    return f"cover/{cover_id}/{reference}"
 
 
 def covers_of(work: Work, farmer_id: str, product: Product, on: date) -> tuple[CoverView, ...]:
@@ -171,7 +182,7 @@ def covers_of(work: Work, farmer_id: str, product: Product, on: date) -> tuple[C
     if not steps:
         return ()
     consented = bool(insured_by_consent(work, farmer_id))
-    views = [_view(each) for each in by_cover(steps)]
+    views = [_view(work.tx, each) for each in by_cover(steps)]
     return tuple(
         replace(view, counted=standing_of(view, on) is CoverStanding.IN_FORCE)
         for view in views
@@ -179,7 +190,7 @@ def covers_of(work: Work, farmer_id: str, product: Product, on: date) -> tuple[C
     )
 
 
-def _view(steps: Sequence[CoverStep]) -> CoverView:
+def _view(tx: Tx, steps: Sequence[CoverStep]) -> CoverView:
     said = decode(CoverWord, dict(steps[0].content))
     ended = steps[-1].event is CoverEvent.ENDED
     return CoverView(
@@ -189,7 +200,7 @@ def _view(steps: Sequence[CoverStep]) -> CoverView:
         from_on=said.from_on,
         until_on=said.until_on,
         currency=said.currency,
-        sum_minor=0 if ended else said.sum_minor - paid_minor(steps),
+        sum_minor=0 if ended else said.sum_minor - paid_minor(tx, steps),
         said_on=said.said_on,
         source=steps[0].sha256,
         share_ppm=said.share_ppm,

@@ -23,6 +23,7 @@ from server.services.beside import (
     insured_by_consent,
     paid_minor,
     person_of,
+    repayment_of,
 )
 from server.services.centre import Centre, RequestError, Work
 from server.services.consents.using import use_data
@@ -83,6 +84,7 @@ def state_covers(centre: Centre, data: bytes, by: Actor) -> tuple[CoverStep, ...
     words, source = read_words(data), sha256_hex(data)
 
     def act(work: Work) -> tuple[CoverStep, ...]:
+        people.lock_trail(work.tx)  # two at once could close a ring that neither sees
         faults = [fault for each in words for fault in each.faults(work.today())]
         if faults:
             raise RequestError("; ".join(faults[:10]))
@@ -195,7 +197,7 @@ def _take_payment(work: Work, payment: Payment, by: Actor) -> tuple[CoverStep, b
         if dict(same[0].content) != content:
             raise ConflictError(f"payment {payment.reference}: it exists with other content")
         return same[0], False
-    left = said.sum_minor - paid_minor(steps)
+    left = said.sum_minor - paid_minor(work.tx, steps)
     if (line.farmer_id, line.currency) != (said.farmer_id, said.currency):
         raise RequestError(
             f"cover {said.cover_id}: expected a line of farmer {said.farmer_id} in "
@@ -219,11 +221,6 @@ def _take_payment(work: Work, payment: Payment, by: Actor) -> tuple[CoverStep, b
     detail = {"line_id": line.line_id, "amount_minor": payment.amount_minor, "party": said.party}
     people.record(work.tx, work.at_ms, by, "cover_paid", ("cover", said.cover_id), detail)
     return step, True
-
-
-def repayment_of(cover_id: str, reference: str) -> str:
-    """The repayment that a cover's payment was booked as."""
-    return f"cover/{cover_id}/{reference}"
 
 
 def _known(work: Work, cover_id: str) -> tuple[CoverStep, ...]:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from core.lending.risk_price import RateReason, RiskPrice
 from server.services.audit.finding import Looks, first_fault
-from server.services.beside import by_cover, paid_minor
+from server.services.beside import by_cover, paid_minor, repayment_of
 from server.services.centre import Centre
 from server.services.colending import unshared
-from server.services.covering import repayment_of
 from server.store import colending, covers, ledger, line_rates, products
 from server.store.covers import CoverEvent
 from server.store.engine import Tx
@@ -36,7 +35,7 @@ def shares_add_up(_: Centre, tx: Tx) -> Looks:
 def covers_paid(_: Centre, tx: Tx) -> Looks:
     """No cover paid more than its sum, and each payment is a repayment of its amount."""
     for steps in by_cover(covers.every(tx)):
-        said, paid = steps[0], paid_minor(steps)
+        said, paid = steps[0], paid_minor(tx, steps)
         booked = True
         for each in steps:
             if each.event is CoverEvent.PAID:

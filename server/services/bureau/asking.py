@@ -99,6 +99,7 @@ def ask_bureau(centre: Centre, question: Question, by: Actor) -> BureauAnswer:
     """
 
     def act(work: Work) -> BureauAnswer:
+        people.lock_trail(work.tx)  # two at once could both be the first under one document
         registry.farmer(work.tx, question.farmer_id)
         consent_id = consent_to_ask(work, question.farmer_id)
         if not consent_id:
