@@ -174,7 +174,7 @@ def deliver(db: StationDatabase, seq: int) -> int:
 
 
 def test_the_disk_gets_the_pages_back_that_retention_emptied(tmp_path: Path):
-    with small_disk(tmp_path / "disk", 8) as folder, closing(database(folder, "probe-1")) as db:
+    with small_disk(tmp_path / "disk", 9) as folder, closing(database(folder, "probe-1")) as db:
         committer, rules = (
             Committer(settings_for(folder)),
             settings_for(folder, raw_retention_days=1, raw_age_days_max=1_000),
