@@ -290,6 +290,28 @@ def test_what_leaves_while_somebody_would_hold_it_has_left(kit: Kit, drawn: Payo
     assert (found.state, found.steps_count) == (PayoutState.SENT, 2)
 
 
+def test_whoever_undoes_a_draw_waits_for_its_line_before_the_trail(kit: Kit, drawn: Payout) -> None:
+    """Else a repayment of the line, which asks the other way round, would wait for ever."""
+    held: list[int] = []
+    other = threading.Thread(target=cancel, args=(kit.centre, drawn.payout_id, GRACE, "a mistake"))
+
+    def repaying(work: Work) -> None:
+        lines.lock(work.tx, drawn.line_id)
+        other.start()
+        wait_for_another(work)
+        if work.tx.connection.dialect.name == "postgresql":
+            question = (
+                "SELECT count(*) FROM pg_locks WHERE granted AND locktype = 'advisory' "
+                "AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+            )
+            held.append(int(work.tx.connection.exec_driver_sql(question).scalar() or 0))
+
+    kit.centre.write(repaying)
+    other.join(120)
+    assert not any(held)
+    assert current(kit, drawn).state is PayoutState.CANCELLED
+
+
 def test_a_cancelled_payout_undoes_its_draw(kit: Kit, drawn: Payout):
     cancel(kit.centre, drawn.payout_id, GRACE, "ordered by mistake")
     stands = kit.read(standing, kit.read(lines.get, drawn.line_id), SEASON_START)

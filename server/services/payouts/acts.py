@@ -19,7 +19,7 @@ from server.services.paying import (
 )
 from server.services.payouts import booking
 from server.services.posting import payee_of_draw
-from server.store import leases, payouts, people
+from server.store import leases, lines, payouts, people
 from server.store.payouts import Payout
 from server.store.people import Actor
 
@@ -112,7 +112,14 @@ def _on(
 ) -> Payout:
     if not 0 < len(reason.strip()) <= REASON_CHARS_MAX:
         raise RequestError(f"expected a reason of 1 to {REASON_CHARS_MAX} characters")
-    return centre.write(lambda work: act(work, payouts.lock(work.tx, payout_id)))
+
+    def on_locked(work: Work) -> Payout:
+        found = payouts.find(work.tx, payout_id)
+        if found is not None:
+            lines.lock(work.tx, found.line_id)  # first its line, then the payout, then the trail
+        return act(work, payouts.lock(work.tx, payout_id))
+
+    return centre.write(on_locked)
 
 
 def adopt_missing(centre: Centre) -> tuple[str, ...]:

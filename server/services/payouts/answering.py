@@ -21,7 +21,7 @@ from core.lending.payout import (
 from server.services.centre import Work
 from server.services.paying import Said, take_step
 from server.services.payouts.booking import NEVER_MS, confirm, give_back, reject
-from server.store import payouts, rail_books
+from server.store import lines, payouts, rail_books
 from server.store.payouts import Payout
 from server.store.people import Actor
 from server.store.rail_books import KeptAnswer
@@ -55,7 +55,13 @@ class Taken:
 def take_answers(
     work: Work, source: Source, found: Sequence[Answer], by: Actor, after_item: int = 0
 ) -> tuple[Taken, ...]:
-    """Take what a rail said, one answer after another, numbered within its message."""
+    """Take what a rail said, one answer after another, numbered within its message.
+
+    The lines that may move are locked before the trail is, as everybody does.
+    """
+    named = [payouts.find(work.tx, read_instruction_id(each.instruction_id)[0]) for each in found]
+    for line_id in sorted({each.line_id for each in named if each is not None}):
+        lines.lock(work.tx, line_id)
     return tuple(
         take_answer(work, source, (item, answer), by)
         for item, answer in enumerate(found, after_item + 1)

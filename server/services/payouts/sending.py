@@ -25,7 +25,7 @@ from server.services.payouts.answering import Source, take_answers
 from server.services.payouts.booking import NEVER_MS
 from server.services.payouts.payees import in_force, open_account
 from server.services.payouts.rails import Document, Handed, Instruction, Parcel, Rail, Rails
-from server.store import payouts, rail_books
+from server.store import lines, payouts, rail_books
 from server.store.engine import Tx
 from server.store.payees import PayeeRow
 from server.store.payouts import Payout
@@ -93,6 +93,9 @@ def _handed_over(centre: Centre, rail: Rail, claims: Sequence[_Claim]) -> Round:
 
     def settle(work: Work) -> tuple[str, ...]:
         faults = []
+        answered = [claim for claim, how in handed if how.answers]
+        for line_id in sorted({each.line_id for claim in answered for each in claim.payouts}):
+            lines.lock(work.tx, line_id)  # an answer may undo a draw of it
         for (claim, how), chance in zip(handed, chances, strict=True):
             try:
                 work.tx.attempt(partial(_settle, work, rail, claim, how, chance))
