@@ -26,6 +26,7 @@ from server.services.orders.registering import close_partner
 from server.services.paying import HELD_MS
 from server.services.payouts.acts import cancel
 from server.services.posting import RepaymentRequest, take_repayment
+from server.services.standing import owed
 from server.store import ledger, lines, payouts
 from server.store.engine import ConflictError, NotKnownError, Tx
 from server.store.people import Actor, Role
@@ -161,6 +162,17 @@ def test_a_word_that_ends_a_consent_is_none(trade: Trade) -> None:
     trade.draw(offer, "draw-1", ends.consent_id)
     deliver(trade.kit)
     assert state(trade, order_id) == "held"
+
+
+def test_a_sale_dated_before_the_debt_pays_it_all_the_same(trade: Trade) -> None:
+    opened_on = trade.kit.read(lines.get, trade.line_id).opened_on
+    trade.kit.clock.add_days(3)
+    trade.bought()
+    trade.kit.clock.add_days(100)
+    sold = trade.sell(sold_on=opened_on).json()
+    today = civil_day(trade.kit.clock.at_ms)
+    debt = trade.kit.read(owed, trade.kit.read(lines.get, trade.line_id), today).total_minor
+    assert sold["to_line_minor"] == min(560_000, debt)  # 70 % of 800,000
 
 
 def due(trade: Trade, draw_id: str) -> bool:

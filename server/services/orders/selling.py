@@ -129,8 +129,12 @@ def _require_possible(work: Work, request: SaleRequest, line: Line) -> date:
 
 
 def _to_line(work: Work, line: Line, share_minor: int, on: date) -> int:
-    """What the lender is paid of a sale: no more than is owed and not promised by others."""
-    owed_minor = owed(work.tx, line, on).total_minor
+    """What the lender is paid of a sale: no more than is owed and not promised by others.
+
+    Owed is what is owed now: a sale that is dated before the debt would pay nothing of it.
+    """
+    today = work.today(zone_minutes(work.tx, line.farmer_id))
+    owed_minor = owed(work.tx, line, max(on, today)).total_minor
     promised = sum(each.to_line_minor for each in unpaid_sales(work, line.line_id))
     return max(0, min(share_minor, owed_minor - promised))
 
