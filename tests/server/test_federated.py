@@ -179,6 +179,27 @@ def test_nothing_is_asked_twice_of_other_sites(five: Cooperatives) -> None:
     assert not five.answer("ahero", altered(without, voids=1), [question]).refused
 
 
+def test_a_group_changes_only_when_its_round_was_voided(five: Cooperatives) -> None:
+    """Weights that differ in the last digit would else tell two groups, and the one between."""
+    question = five.begin().question
+    four = (("ahero", "busia", "chuka", "dagoretti"),)
+    other = altered(question, round_no=2, groups=four, weights=("0x1p-60",), voids=0)
+    with pytest.raises(FederationError, match="expected the group of round 1 in round 2"):
+        five.answer("ahero", other, [question])
+    grown = altered(question, round_no=3, weights=("0x1p-50",), voids=2)
+    with pytest.raises(FederationError, match="or what is left of it once it was voided"):
+        five.answer("ahero", grown, [question, altered(other, voids=1)])
+
+
+def test_a_round_may_be_voided_twice_over(five: Cooperatives) -> None:
+    question = five.begin().question
+    second = altered(
+        question, round_no=2, groups=(("ahero", "busia", "chuka", "dagoretti"),), voids=1
+    )
+    third = altered(question, round_no=3, groups=(("ahero", "busia", "chuka"),), voids=2)
+    assert not five.answer("ahero", third, [question, second]).refused
+
+
 def test_a_poisoned_site_is_set_aside_with_its_group_and_the_reason_told(tmp_path: Path) -> None:
     tables = {f"site-{n}": loans(n, 900, -2.4 + 0.1 * n) for n in range(9)}
     order = list(range(9))

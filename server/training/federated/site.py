@@ -66,6 +66,7 @@ def answer(
     """
     group = _group(site, question)
     _require_fair(site, question, asked)
+    _require_same_group(site, question, asked)
     told = (question.run_id, question.round_no, site.name, question_sha256)
     if len(site.loans) < max(site.rows_min, question.rows_min):
         wanted = max(site.rows_min, question.rows_min)
@@ -111,17 +112,33 @@ def _require_fair(site: Site, question: Question, asked: Sequence[Question]) -> 
         agreed = tuple(fine(one) for one in site.catalogue.feature)
         if question.codings != agreed:
             raise FederationError("expected the bins that follow from the catalogue, got others")
+    voided = {each.voids for each in (*asked, question)}
     for before in asked:
         if before.round_no == question.round_no and before != question:
             raise FederationError(f"round {question.round_no} was asked before with other content")
         same = (before.stage, before.weights, before.table) == (
             question.stage, question.weights, question.table,
         )  # fmt: skip
-        if same and before.round_no < question.round_no and question.voids != before.round_no:
+        if same and before.round_no < question.round_no and before.round_no not in voided:
             raise FederationError(
                 f"round {question.round_no} asks again what round {before.round_no} asked, which "
                 "was not voided: the difference would show a site"
             )
+
+
+def _require_same_group(site: Site, question: Question, asked: Sequence[Question]) -> None:
+    """Sums of one stage hardly differ from step to step: whoever is added or gone would show."""
+    earlier = [each for each in asked if each.round_no < question.round_no]
+    if not earlier:
+        return
+    before = max(earlier, key=lambda each: each.round_no)
+    mine, then = (set(_group(site, each)) for each in (question, before))
+    if mine == then or (mine < then and question.voids == before.round_no):
+        return
+    raise FederationError(
+        f"expected the group of round {before.round_no} in round {question.round_no}, or what is "
+        f"left of it once it was voided, got {', '.join(sorted(mine))}"
+    )
 
 
 def _objection(site: Site, question: Question) -> str:
