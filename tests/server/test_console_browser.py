@@ -17,9 +17,9 @@ from server.app import create_app
 from server.services.blobs import keep_blob
 from server.services.evidence import accept_evidence
 from server.store import lines, reports
+from tests.support.cash_book import seed_cash
 from tests.support.centre import Served
 from tests.support.chromium import chromium
-from tests.support.cash_book import seed_cash
 from tests.support.console_book import PASSWORD, Book, build_book, flagged_evidence
 from tests.support.pictures import claim_of
 
