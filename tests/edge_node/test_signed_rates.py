@@ -16,7 +16,7 @@ from edge_node.decide.debt import debt
 from edge_node.decide.draws import quote_draw, receipt
 from edge_node.decide.room import uncounted_draws
 from edge_node.store import leases, lines, logs, village
-from tests.support.beside_lines import BAND
+from tests.support.bands import BAND
 from tests.support.kiosk import Elapsed, visiting
 from tests.support.lending_station import APRIL_1, CARDS, Station, lease, maize, status
 

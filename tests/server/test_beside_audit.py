@@ -10,8 +10,8 @@ from server.services.audit.run import audit, audit_in
 from server.services.colending import sign_agreement
 from server.services.covering import Payment, state_covers, take_payment
 from server.store import lines
+from tests.support.bands import BAND
 from tests.support.beside_lines import (
-    BAND,
     COOP,
     COVER,
     LENDERS,

@@ -14,8 +14,8 @@ from core.timeline import CLOCK_SETTING, DEMO_SETTING, clock_text
 from server.app import main
 from server.services.audit.run import audit
 from server.store import consent_uses, lines
+from tests.support.bands import BAND
 from tests.support.beside_lines import (
-    BAND,
     BUREAU,
     COVER,
     LENDERS,

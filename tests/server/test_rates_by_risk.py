@@ -19,7 +19,8 @@ from server.services.evidence import accept_evidence
 from server.services.standing import facts_of, owed
 from server.services.verifying import verify
 from server.store import leases, line_rates, lines, registry
-from tests.support.beside_lines import BAND, draw_at, offer
+from tests.support.bands import BAND
+from tests.support.beside_lines import draw_at, offer
 from tests.support.centre_kit import SEASON_START, Kit, open_known
 from tests.support.kiosk_kit import MONEY, deliver, flags, leases_at_station, open_at_kiosk
 
