@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from server.api.bearer import Bearer
-from server.api.shapes import Amount, Asked, Currency, Day, Name, Told
+from server.api.shapes import Amount, Asked, Currency, Day, Name, OwnName, Told
 from server.services.access import require_role
 from server.services.centre import Centre
 from server.services.posting import RepaymentRequest, take_repayment
@@ -15,9 +15,9 @@ from server.store.people import Role
 
 
 class RepaymentBody(Asked):
-    """Money received for a line [minor units]."""
+    """Money received for a line [minor units]; an id with a slash is the centre's own."""
 
-    repayment_id: Name
+    repayment_id: OwnName
     line_id: Name
     amount_minor: Amount
     currency: Currency

@@ -11,6 +11,8 @@ from core.units import SAFE_INTEGER_MAX
 PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 DAY = r"^\d{4}-\d{2}-\d{2}$"
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=PRINTABLE)]
+# Ids with a slash are the centre's own, such as sale/ID: nobody takes one of them.
+OwnName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f/]+$")]
 Day = Annotated[str, Field(pattern=DAY)]
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
 Amount = Annotated[int, Field(gt=0, le=SAFE_INTEGER_MAX)]

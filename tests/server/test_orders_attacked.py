@@ -175,6 +175,20 @@ def test_a_sale_dated_before_the_debt_pays_it_all_the_same(trade: Trade) -> None
     assert sold["to_line_minor"] == min(560_000, debt)  # 70 % of 800,000
 
 
+def test_nobody_says_by_a_repayment_that_a_sale_was_paid(trade: Trade) -> None:
+    trade.bought()
+    trade.kit.clock.add_days(100)
+    sale_id = trade.sell().json()["sale_id"]
+    today = civil_day(trade.kit.clock.at_ms).isoformat()
+    body = {
+        "repayment_id": f"sale/{sale_id}", "line_id": trade.line_id, "amount_minor": 1,
+        "currency": "KES", "effective_on": today,
+    }  # fmt: skip
+    assert trade.call("cashier", "POST", "/repayments", body).status_code == 422
+    day = {"received_on": today}
+    assert trade.call("cashier", "POST", f"/sales/{sale_id}/receipt", day).status_code == 200
+
+
 def due(trade: Trade, draw_id: str) -> bool:
     """Whether the payout of a draw may be sent."""
     made = trade.kit.read(payouts.of_line, trade.line_id)
