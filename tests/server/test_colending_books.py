@@ -17,6 +17,7 @@ from core.signing import open_document
 from core.units import allocate
 from server.keys import KeyRing
 from server.services.audit.run import audit
+from server.services.bouncing import BounceReason, BounceRequest, bounce
 from server.services.centre import RequestError
 from server.services.colending import share_out, sign_agreement
 from server.services.ending import Said
@@ -151,6 +152,25 @@ def test_a_loss_falls_on_the_first_loss_first_and_comes_back_in_the_same_order(k
     assert audit(kit.centre, ["shares"]).holds
     repay(kit, "r-2", line_id, lost, 399)
     assert audit(kit.centre, ["shares"]).holds
+
+
+def test_a_recovery_that_bounced_is_lost_again_to_each_by_its_part(kit: Kit):
+    """Also one repayment of before the loss: what it had paid is owed again, and not lost."""
+    rules(kit)
+    line_id = joined(kit, OURS, replace(COOP, first_loss_ppm=100_000))
+    draw_on(kit, line_id, 1, 1_000_000)
+    kit.clock.set_day(day(400))
+    repay(kit, "r-1", line_id, 500_000, 183)
+    write_off(kit.centre, line_id, Said(OFFICER, AgreementReason.NOT_RECOVERABLE))
+    lost = parts(kit, line_id)["loss"]
+    repay(kit, "r-2", line_id, 200_000, 400)
+    assert parts(kit, line_id)["loss"] > lost
+    for repayment_id in ("r-2", "r-1"):
+        said = BounceRequest(repayment_id, BounceReason.CHEQUE_UNPAID, "bank", day(400).isoformat())
+        bounce(kit.centre, said, OFFICER)
+        assert parts(kit, line_id)["loss"] == lost
+        assert audit(kit.centre, ["shares", "books"]).holds
+    assert verify(kit.centre).faults == ()
 
 
 # share of the partner, then how the refusal tells it
