@@ -371,7 +371,7 @@ def open_store(database_url: str, tenant_id: str, tries_max: int = TRIES_MAX) ->
         raise StoreError(
             f"expected sqlite:///PATH or postgresql+psycopg://…, got {url.drivername}://"
         )
-    if url.drivername == "sqlite" and url.database:
+    if url.drivername == "sqlite" and url.database and url.database != ":memory:":
         _make_private(Path(url.database))
     engine = create_engine(url, pool_pre_ping=url.drivername != "sqlite")
     if url.drivername == "sqlite":

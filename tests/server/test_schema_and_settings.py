@@ -51,6 +51,12 @@ def test_database_of_another_kind_is_refused():
         open_store("nonsense", "lender")
 
 
+def test_a_database_in_memory_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    open_store("sqlite:///:memory:", "lender").close()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_audit_trail_shows_tampering(kit: Kit):
     actor = Actor("grace", "lender")
     for number in range(3):
