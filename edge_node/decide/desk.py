@@ -8,7 +8,9 @@ from datetime import date
 from core.errors import HarvestlineError
 from core.lending.lease import Clock
 from core.signing import Signer
-from core.units import civil_day
+from core.units import civil_day, day_start_ms
+
+_LAST_MS = day_start_ms(date(9999, 12, 30))  # a clock beyond it says no day at all
 
 
 class ClockUnknownError(HarvestlineError):
@@ -32,8 +34,8 @@ class Desk:
     utc_offset_ms: int
 
     def today(self, clock: Clock) -> date:
-        """The civil day at the site."""
-        return civil_day(clock.at_ms, self.utc_offset_ms)
+        """The civil day at the site; the last that there is, if the clock ran beyond it."""
+        return civil_day(min(clock.at_ms, _LAST_MS), self.utc_offset_ms)
 
     def accrual_day(self, clock: Clock) -> date:
         """Up to which day interest is shown: today, or the latest trusted day.

@@ -152,7 +152,7 @@ def _line(db: StationDatabase, desk: Desk, line: KeptLine, clock: Clock) -> Line
         drawable_minor=in_cash - in_cash % product.credit.draw_step_minor,
         refusal=short if drawable else _refusal(line, found[0].refusal if found else None),
         owed=owes.owed,
-        new_plan=newplans.open_of_line(db, line.line_id, until.isoformat()),
+        new_plan=newplans.open_of_line(db, line.line_id, desk.today(clock).isoformat()),
         ahead=owes.ahead,
         relief=line.status.facts.relief if line.status and line.status.facts else None,
         due_on=product.due_on,
