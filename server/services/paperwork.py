@@ -1,7 +1,7 @@
 """Invoices and settlements that move a limit: feed bought, animals slaughtered, investments.
 
-An officer or a cashier writes one down, never the borrower. Of a slaughterhouse's
-settlement the product's share repays the line first.
+A lender or a supervisor writes one down, of a slaughter a cashier too; never the borrower.
+Of a slaughterhouse's settlement the product's share repays the line first.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from server.store.engine import ConflictError
 from server.store.ledger import Repayment
 from server.store.lines import Line
 from server.store.papers import Paper, PaperKind
-from server.store.people import Actor
+from server.store.people import Actor, Role
 
 PAPER_MINOR_MAX = 10**12  # of one paper, or of a sale over the weighbridge [minor units]
 _SHOWN_OF = {
@@ -82,6 +82,7 @@ def _file(work: Work, sheet: Sheet, by: Actor) -> Filed:
             raise ConflictError(f"paper {sheet.paper_id} exists with other content")
         repaid = ledger.find_repayment(work.tx, repayment_id(sheet.paper_id))
         return Filed(known, new=False, repayment=repaid)
+    _require_filer(sheet, by)
     _require_possible(work, sheet, line)
     papers.add(work.tx, kept)
     detail = {"kind": sheet.kind.value, "on": sheet.effective_on, "id": sheet.paper_id}
@@ -97,6 +98,15 @@ def _content(paper: Paper) -> tuple[object, ...]:
         paper.subject_id, paper.kind, paper.amount_minor, paper.currency, paper.heads,
         paper.effective_on, paper.source, paper.voids,
     )  # fmt: skip
+
+
+def _require_filer(sheet: Sheet, by: Actor) -> None:
+    """Who takes money in does not raise what may be lent: feed and investments do."""
+    if sheet.kind is not PaperKind.SLAUGHTER and by.role == Role.CASHIER.value:
+        raise RequestError(
+            f"expected a lender or a supervisor for a paper of {sheet.kind.value}, which raises "
+            "a limit, got a cashier"
+        )
 
 
 def _require_possible(work: Work, sheet: Sheet, line: Line | None) -> None:

@@ -1,8 +1,9 @@
 """Subsidised interest: what a region owes of it is claimed, and what it pays repays the lines.
 
 The farmer's account bears the full rate until the money is there, so that a subsidy that is
-never paid leaves no hole in the books. A claim asks for what no claim before it asked for,
-so a fact that comes late is made good by the next one.
+never paid leaves no hole in the books. A claim asks for what no claim before it asked for. Where
+a fact that came late took some back, that line asks for nothing until it has earned it again,
+and no other line's share pays for it.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def _claim(work: Work, region: str, currency: str, until_on: str, by: Actor) -> 
             continue
         earned = earned_minor(work.tx, line, until)
         change = earned - before.get(line.line_id, 0)
-        if change:
+        if change > 0:  # what a late fact took back, the line earns again before it asks
             found.append(ClaimLine(claim_id, line.line_id, earned, change))
     total = sum(each.claimed_minor for each in found)
     if total <= 0:
@@ -147,7 +148,7 @@ def _open_of_lines(tx: Tx, found: Claimed) -> list[int]:
     for each in found.lines:
         taken = _repaid(tx, found.claim.claim_id, each)
         had = sum(one.amount_minor for one, has_bounced in taken if not has_bounced)
-        left.append(max(each.claimed_minor, 0) - had)
+        left.append(each.claimed_minor - had)
     return left
 
 

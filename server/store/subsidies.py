@@ -31,8 +31,7 @@ class ClaimLine:
     """A line's part of a claim [minor units].
 
     ``earned_minor`` is all that its region ever subsidised of it up to then;
-    ``claimed_minor`` what of that no earlier claim had asked for, less than nothing where a
-    late fact took some of it back.
+    ``claimed_minor`` what of that no earlier claim had asked for.
     """
 
     claim_id: str

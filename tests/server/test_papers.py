@@ -28,6 +28,7 @@ from tests.support.kiosk_kit import draw, leases_at_station
 from tests.support.packs import pack
 
 CASHIER = Actor("cashier-1", Role.CASHIER.value)
+LENDER = Actor("otieno", Role.LENDER.value)
 FEED = Sheet(
     "inv-1", "herd-b", PaperKind.FEED, 4_500_000, "KES", SEASON_START.isoformat(), "Nyasi traders"
 )
@@ -51,7 +52,8 @@ def graze(kit: Kit, number: int) -> None:
 
 
 def filed(kit: Kit, sheet: Sheet) -> Filed:
-    return file_paper(kit.centre, sheet, CASHIER)
+    by = CASHIER if sheet.kind is PaperKind.SLAUGHTER else LENDER
+    return file_paper(kit.centre, sheet, by)
 
 
 def test_feed_carries_cows_and_a_slaughter_takes_them_away_and_repays(kit: Kit) -> None:
@@ -164,3 +166,9 @@ def test_an_investments_invoice_raises_a_revolving_line(kit: Kit) -> None:
     assert (moved.movement, moved.limit_minor) == (Movement.RAISED, 4_160_000 + lent)
     assert moved.views[-1]["asset_id"] == "pump-1"
     assert audit(kit.centre).holds
+
+
+@pytest.mark.parametrize("kind", [PaperKind.FEED, PaperKind.INVESTMENT])
+def test_who_takes_money_in_does_not_raise_what_may_be_lent(kit: Kit, kind: PaperKind) -> None:
+    with pytest.raises(RequestError, match="expected a lender or a supervisor for a paper of"):
+        file_paper(kit.centre, replace(FEED, kind=kind), CASHIER)
