@@ -11,7 +11,7 @@ from core.wire.records import Down
 from edge_node.faces.kiosk.visits import GRACE_MS, IDLE_MS_MAX
 from edge_node.store.notices import begin
 from tests.support.centre import Served
-from tests.support.chromium import chromium
+from tests.support.chromium import chromium, complaints_to
 from tests.support.kiosk import Elapsed, kiosk_of
 from tests.support.lending_station import CARDS, Station, evidence, lease, monthly, status
 
@@ -126,7 +126,7 @@ def check(page):
 def test_every_page_on_the_way_is_accessible(page_of, size):
     page = page_of(size)
     errors = []
-    page.on("console", lambda message: errors.append(message.text))
+    page.on("console", complaints_to(errors))
     page.goto("/")
     check(page)
     enter(page)

@@ -11,7 +11,7 @@ from core.wire.records import Down
 from edge_node.faces.basemap import BasemapDoor
 from edge_node.faces.kiosk.plot_map import HEIGHT, WIDTH
 from tests.support.centre import Served
-from tests.support.chromium import chromium
+from tests.support.chromium import chromium, complaints_to
 from tests.support.kiosk import Elapsed, kiosk_of
 from tests.support.lending_station import CARDS, Station, plot
 from tests.support.raster_map import write_raster_map
@@ -60,7 +60,7 @@ def test_the_plot_is_drawn_on_the_map_or_on_plain_ground(browser, station, distr
     served = Served(BasemapDoor(kiosk_of(station, Elapsed(), lambda: path), lambda: path))
     page = browser.new_page()
     said, failed = [], []
-    page.on("console", lambda message: said.append(message.text))
+    page.on("console", complaints_to(said))
     page.on("response", lambda one: failed.append(one.url) if one.status >= 400 else None)
     try:
         page.goto(served.url)

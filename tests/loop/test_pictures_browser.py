@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from core.units import MS_PER_DAY
 from edge_node.sync.metering import Allowance
 from tests.support.centre import Served
-from tests.support.chromium import chromium
+from tests.support.chromium import chromium, complaints_to
 from tests.support.linked_station import linked_station
 from tests.support.pictured_station import (
     CARD,
@@ -66,7 +66,7 @@ def test_pictures_are_seen_and_named_on_every_screen(browser, url, size):
     width, height = SIZES[size]
     context = browser.new_context(viewport={"width": width, "height": height}, base_url=url)
     page, errors = context.new_page(), []
-    page.on("console", lambda message: errors.append(message.text))
+    page.on("console", complaints_to(errors))
     page.goto("/")
     page.fill("#card", CARD.format("farmer-a"))
     page.keyboard.press("Enter")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tests.support.requirements import require
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, ConsoleMessage
 
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
@@ -30,3 +30,16 @@ def chromium() -> Iterator[Browser]:
         )
         yield found
         found.close()
+
+
+def complaints_to(found: list[str]) -> Callable[[ConsoleMessage], None]:
+    """Gathers what a page's console complains of: errors and warnings, not what it remarks.
+
+    The browser remarks, for one, that a field was focused before the page could focus it.
+    """
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            found.append(message.text)
+
+    return hear
