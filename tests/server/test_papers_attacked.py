@@ -146,13 +146,13 @@ def test_what_a_bank_took_back_of_a_subsidy_can_be_paid_again(kit: Kit) -> None:
 def test_absurd_amounts_are_refused_and_foreign_ones_count_nothing(kit: Kit) -> None:
     absurd = replace(FEED, amount_minor=PAPER_MINOR_MAX + 1)
     with pytest.raises(RequestError, match=f"expected an amount of 1 to {PAPER_MINOR_MAX}"):
-        file_paper(kit.centre, absurd, CASHIER)
+        file_paper(kit.centre, absurd, LENDER)
     with pytest.raises(RequestError, match="expected a paper's number, got none"):
-        file_paper(kit.centre, replace(FEED, paper_id=""), CASHIER)
+        file_paper(kit.centre, replace(FEED, paper_id=""), LENDER)
     foreign = replace(FEED, paper_id="inv-ugx", currency="UGX")
-    file_paper(kit.centre, foreign, CASHIER)  # before there is a line to hold it against
+    file_paper(kit.centre, foreign, LENDER)  # before there is a line to hold it against
     line_id = herded(kit)
     graze(kit, 5)
-    file_paper(kit.centre, FEED, CASHIER)
+    file_paper(kit.centre, FEED, LENDER)
     [view] = kit.read(lines.last_movement, line_id).views
     assert view["feed_bought_minor"] == FEED.amount_minor
