@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import combinations
+from itertools import product as product_of
 
 from core.decision.policy import (
     STALE_AUTHORITY_DIVISOR,
@@ -133,7 +134,7 @@ def _candidates(
     """Changes of so many features whose score is approved: how far off [ppm], and which."""
     number = 0
     for chosen in combinations(definitions, count):
-        for values in _values_of(chosen, used, table):
+        for values in product_of(*(_steps(one, used[one.name], table) for one in chosen)):
             changed = {
                 **used,
                 **{one.name: value for one, value in zip(chosen, values, strict=True)},
@@ -153,18 +154,6 @@ def _candidates(
                     for one, value in zip(chosen, values, strict=True)
                 ),
             )
-
-
-def _values_of(
-    chosen: tuple[FeatureDefinition, ...], used: Mapping[str, int], table: PointsTable
-) -> Iterator[tuple[int, ...]]:
-    """The nearest value of every bin of the chosen features, in each combination."""
-    own = [_steps(one, used[one.name], table) for one in chosen]
-    if len(own) == 1:
-        yield from ((value,) for value in own[0])
-        return
-    for first in own[0]:
-        yield from ((first, second) for second in own[1])
 
 
 def _steps(one: FeatureDefinition, value: int, table: PointsTable) -> list[int]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from core.errors import LedgerImbalanceError
-from core.lending.accrual import Meter
+from core.lending.accrual import Meter, PrincipalChange
 from core.lending.facts import Fact, FactKind, standing_facts
 from core.lending.ledger import EntryKind
 from core.lending.schedule import Due, capitalising_days
@@ -189,6 +189,15 @@ def _replayed(
         replay.close(day)
     replay.run_to(on)
     return replay
+
+
+def principal_changes(facts: Iterable[Fact], found: Account) -> tuple[PrincipalChange, ...]:
+    """How the principal of an account moved, day by day: what was drawn, and what repaid it."""
+    drawn = (fact for fact in standing_facts(facts) if fact.kind is FactKind.DRAWDOWN)
+    return (
+        *(PrincipalChange(fact.on, fact.amount_minor) for fact in drawn),
+        *(PrincipalChange(each.on, -each.parts.principal_minor) for each in found.splits),
+    )
 
 
 def split_by(waterfall: Sequence[Part], owed: Amounts, paid_minor: int) -> tuple[Amounts, int]:

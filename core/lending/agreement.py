@@ -18,6 +18,7 @@ from datetime import date
 from enum import Enum
 
 from core.errors import AgreementError
+from core.lending.steps import Life
 
 
 class AgreementState(Enum):
@@ -256,12 +257,7 @@ def _after() -> tuple[Transition, ...]:
 
 
 TRANSITIONS: tuple[Transition, ...] = (*_before(), *_while(), *_after())
-_BY_STEP = {(each.state, each.event): each for each in TRANSITIONS}
-
-
-def permitted(state: AgreementState | None) -> tuple[AgreementEvent, ...]:
-    """The events that a state knows, in the table's order."""
-    return tuple(each.event for each in TRANSITIONS if each.state is state)
+LIFE = Life("an agreement", TRANSITIONS, AgreementError)
 
 
 def advance(
@@ -285,25 +281,10 @@ def advance(
         If the state does not know the event, the party may not bring it about, the
         reason is not one of the event's, or its condition does not hold.
     """
-    party, reason = by
-    step = _BY_STEP.get((state, event))
-    if step is None:
-        raise AgreementError(_unknown(state, event))
-    if party not in step.parties:
-        may = ", ".join(each.value for each in step.parties)
-        raise AgreementError(f"{event.value}: expected it of {may}, got {party.value}")
-    if reason not in step.reasons:
-        known = ", ".join(each.value for each in step.reasons)
-        raise AgreementError(f"{event.value}: expected a reason of {known}, got {reason.value}")
+    step = LIFE.step(state, event, *by)
     if step.condition and not CONDITIONS[step.condition](standing):
         raise AgreementError(
             f"{event.value} on {standing.on}: expected that {step.condition}; "
             f"{standing.owed_minor} is owed"
         )
     return step.after
-
-
-def _unknown(state: AgreementState | None, event: AgreementEvent) -> str:
-    events = ", ".join(each.value for each in permitted(state)) or "nothing more"
-    where = f"an agreement that is {state.value}" if state else "no agreement yet"
-    return f"{event.value}: {where} knows {events}"

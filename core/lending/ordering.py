@@ -16,6 +16,7 @@ from datetime import date
 from enum import Enum
 
 from core.errors import OrderError
+from core.lending.steps import Life
 
 
 class OrderStatus(Enum):
@@ -178,7 +179,7 @@ def _after_payment() -> tuple[OrderStep, ...]:
 
 
 ORDER_STEPS: tuple[OrderStep, ...] = (*_until_paid(), *_after_payment())
-_BY_STEP = {(each.state, each.event): each for each in ORDER_STEPS}
+ORDER_LIFE = Life("an order", ORDER_STEPS, OrderError)
 # Room is kept for these, in the lease of the farmer's station.
 WAITING = (OrderStatus.OFFERED,)
 # What was bought and is, or was, paid for.
@@ -187,11 +188,6 @@ BOUGHT = (
     OrderStatus.SHORT, OrderStatus.DELIVERED, OrderStatus.DISPUTED, OrderStatus.DIVERTED,
     OrderStatus.SETTLED,
 )  # fmt: skip
-
-
-def order_events(state: OrderStatus | None) -> tuple[OrderEvent, ...]:
-    """The events that a state knows, in the table's order."""
-    return tuple(each.event for each in ORDER_STEPS if each.state is state)
 
 
 def advance_order(
@@ -215,18 +211,7 @@ def advance_order(
         If the state does not know the event, the party may not bring it about, the
         reason is not one of the event's, or its condition does not hold.
     """
-    party, reason = by
-    step = _BY_STEP.get((state, event))
-    if step is None:
-        known = ", ".join(each.value for each in order_events(state)) or "nothing more"
-        where = f"an order that is {state.value}" if state else "no order yet"
-        raise OrderError(f"{event.value}: {where} knows {known}")
-    if party not in step.parties:
-        may = ", ".join(each.value for each in step.parties)
-        raise OrderError(f"{event.value}: expected it of {may}, got {party.value}")
-    if reason not in step.reasons:
-        may = ", ".join(each.value for each in step.reasons)
-        raise OrderError(f"{event.value}: expected a reason of {may}, got {reason.value}")
+    step = ORDER_LIFE.step(state, event, *by)
     if step.condition and not ORDER_CONDITIONS[step.condition](standing):
         raise OrderError(f"{event.value} on {standing.on}: expected that {step.condition}")
     return step.after

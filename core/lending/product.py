@@ -168,6 +168,15 @@ class Product:
             return PAID_TO_ACCOUNT
         return self.voucher.suppliers[0] if self.voucher is not None else ""
 
+    @property
+    def proceeds_ppm(self) -> int:
+        """Of a sale, or of a slaughterhouse's settlement, what repays the line first [ppm]."""
+        if self.voucher is not None:
+            return self.voucher.sale_repay_ppm
+        if self.receipt is not None:
+            return self.receipt.sale_repay_ppm
+        return (self.herd.settlement_repay_ppm or 0) if self.herd is not None else 0
+
     def subsidies_here(self) -> tuple[Subsidy, ...]:
         """The subsidies of the product's own region."""
         return tuple(each for each in self.subsidies or () if each.region == self.region)

@@ -64,7 +64,7 @@ def show_store(context: click.Context, *, config: Path, store_id: str, as_json: 
     centre = centre_of(context, config)
     with centre.store.reading() as tx:
         told = store_receipts.of_store(tx, store_id)
-    stock_kg = sum(each.kg if each.way is Way.IN else -each.kg for each in told)
+    stock_kg = sum(each.change_kg for each in told)
     rows = [
         f"{each.effective_on}  {each.way.value:3}  {each.kg:>10,} kg  {each.receipt_id}, "
         f"{each.source}"

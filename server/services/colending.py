@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 
 from core.errors import AgreementError
 from core.lending.books import line_accounts, written_off_account
 from core.lending.colending import (
     Arrangement,
     JointExposure,
-    Position,
     Refused,
     account_of,
     accounts_of,
@@ -230,11 +228,3 @@ def _differences(
             found.append(Missing(partner_id, on, lines))
         before = now
     return found
-
-
-def position_on(tx: Tx, line_id: str, on: date) -> Position:
-    """A line's books at the end of a day."""
-    own = (*line_accounts(line_id), written_off_account(line_id))
-    entries = [e.entry for e in ledger.entries_for(tx, own)]
-    found = positions(line_id, [e for e in entries if e.effective_on <= on.isoformat()])
-    return found[max(found)] if found else Position()

@@ -176,8 +176,7 @@ def _repay(work: Work, sheet: Sheet, line: Line | None, by: Actor) -> Repayment 
     """The product's share of a settlement, as a repayment; a settlement taken back pays none."""
     if line is None or sheet.kind is not PaperKind.SLAUGHTER or sheet.voids:
         return None
-    herd = products.newest(work.tx, line.product_id).herd
-    share = share_ppm(sheet.amount_minor, (herd.settlement_repay_ppm or 0) if herd else 0)
+    share = share_ppm(sheet.amount_minor, products.newest(work.tx, line.product_id).proceeds_ppm)
     if not share:
         return None
     paid = (repayment_id(sheet.paper_id), line.line_id, share, sheet.currency, sheet.effective_on)

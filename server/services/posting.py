@@ -50,7 +50,7 @@ from server.services.standing import (
     zone_minutes,
 )
 from server.services.writing_off import recover
-from server.store import ledger, lines, people, products, registry
+from server.store import ledger, ledger_bulk, lines, people, products, registry
 from server.store.engine import ConflictError, Tx
 from server.store.leases import Drawing
 from server.store.ledger import Repayment
@@ -251,9 +251,12 @@ def square(work: Work, line: Line, cause: str) -> int:
     has not changed; and up to the latest of them the ledger and the account are the same.
     """
     wanted = unsquared(work.tx, line, f"cash/{work.settings.name}", cause)
-    for each in wanted:
-        when = (each.on.isoformat(), each.cause_id)
-        _post(work, work.settings.name, each.kind, when, each.lines)
+    entries = [
+        _entry(work, each.kind, (each.on.isoformat(), each.cause_id), each.lines) for each in wanted
+    ]
+    for first in range(0, len(entries), ledger_bulk.ENTRIES_MAX):
+        batch = entries[first : first + ledger_bulk.ENTRIES_MAX]
+        ledger_bulk.post_many(work.tx, work.settings.name, batch)
     share_out(work, line.line_id)
     return len(wanted)
 

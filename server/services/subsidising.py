@@ -11,9 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from core.lending.accrual import PrincipalChange
+from core.lending.account import principal_changes
 from core.lending.dated import subsidised_minor
-from core.lending.facts import FactKind, standing_facts
 from core.units import allocate, civil_date
 from server.services.centre import Centre, RequestError, Work
 from server.services.posting import RepaymentRequest, take_repayment_in
@@ -40,13 +39,7 @@ def earned_minor(tx: Tx, line: Line, until: date) -> int:
     rows = priced_by(tx, line).subsidies_here()
     if not rows:
         return 0
-    found = account_of(tx, line, until)
-    changes = [
-        PrincipalChange(fact.on, fact.amount_minor)
-        for fact in standing_facts(facts_of(tx, line))
-        if fact.kind is FactKind.DRAWDOWN
-    ]
-    changes += [PrincipalChange(each.on, -each.parts.principal_minor) for each in found.splits]
+    changes = principal_changes(facts_of(tx, line), account_of(tx, line, until))
     return subsidised_minor(rows, changes, until, priced_by(tx, line).credit.day_count)
 
 

@@ -142,20 +142,16 @@ def _require_possible(work: Work, ticket: Ticket) -> None:
 def _least_after(work: Work, ticket: Ticket) -> int:
     """The least that a store held from the ticket's day on, by its tickets [kg]."""
     told = store_receipts.of_store(work.tx, ticket.subject_id)
-    held = sum(_change(each) for each in told if each.effective_on <= ticket.effective_on)
+    held = sum(each.change_kg for each in told if each.effective_on <= ticket.effective_on)
     least = held
     for each in (each for each in told if each.effective_on > ticket.effective_on):
-        held += _change(each)
+        held += each.change_kg
         least = min(least, held)
     return max(least, 0)
 
 
-def _change(receipt: StoreReceipt) -> int:
-    return receipt.kg if receipt.way is Way.IN else -receipt.kg
-
-
 def _stock_kg(work: Work, subject_id: str) -> int:
-    return sum(_change(each) for each in store_receipts.of_store(work.tx, subject_id))
+    return sum(each.change_kg for each in store_receipts.of_store(work.tx, subject_id))
 
 
 def _require_sale(ticket: Ticket, sale: Sale, line: Line | None) -> None:
@@ -178,8 +174,7 @@ def _repay(work: Work, sold: tuple[Ticket, Sale], line: Line | None, by: Actor) 
         line = lines.get(work.tx, known.line_id)
     if line is None:
         return None
-    terms = products.newest(work.tx, line.product_id).receipt
-    share = share_ppm(sale.sold_minor, terms.sale_repay_ppm) if terms else 0
+    share = share_ppm(sale.sold_minor, products.newest(work.tx, line.product_id).proceeds_ppm)
     if not share:
         return known
     on = ticket.effective_on

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 
@@ -39,6 +39,7 @@ class RuleKind(Enum):
 
 
 Rules = Chart | ProvisioningRules | JointRules | ConcentrationRules
+Dated = TypeVar("Dated", ProvisioningRules, JointRules, ConcentrationRules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,29 +120,21 @@ def chart_on(found: tuple[Chart, ...], day: str) -> Chart:
 
 def provisioning_on(tx: Tx, day: str) -> ProvisioningRules:
     """The provisioning rules in force on a day; before the first, the first."""
-    found = [
-        each.rules
-        for each in versions(tx, RuleKind.PROVISIONING)
-        if isinstance(each.rules, ProvisioningRules)
-    ]
-    return next((each for each in reversed(found) if each.effective_from <= day), found[0])
+    return _in_force(tx, RuleKind.PROVISIONING, ProvisioningRules, day)
 
 
 def joint_on(tx: Tx, day: str) -> JointRules:
     """The rules of joint lending in force on a day; before the first, the first."""
-    found = [
-        each.rules for each in versions(tx, RuleKind.JOINT) if isinstance(each.rules, JointRules)
-    ]
-    return next((each for each in reversed(found) if each.effective_from <= day), found[0])
+    return _in_force(tx, RuleKind.JOINT, JointRules, day)
 
 
 def concentration_on(tx: Tx, day: str) -> ConcentrationRules:
     """The caps on the book's spread in force on a day; before the first, the first."""
-    found = [
-        each.rules
-        for each in versions(tx, RuleKind.CONCENTRATION)
-        if isinstance(each.rules, ConcentrationRules)
-    ]
+    return _in_force(tx, RuleKind.CONCENTRATION, ConcentrationRules, day)
+
+
+def _in_force(tx: Tx, kind: RuleKind, cls: type[Dated], day: str) -> Dated:
+    found = [each.rules for each in versions(tx, kind) if isinstance(each.rules, cls)]
     return next((each for each in reversed(found) if each.effective_from <= day), found[0])
 
 

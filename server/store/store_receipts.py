@@ -36,6 +36,11 @@ class StoreReceipt:
     at_ms: int
     actor: str
 
+    @property
+    def change_kg(self) -> int:
+        """What it adds to the store, or takes from it [kg]."""
+        return self.kg if self.way is Way.IN else -self.kg
+
 
 def add(tx: Tx, receipt: StoreReceipt) -> None:
     """Add a ticket; it can never be changed."""

@@ -9,6 +9,7 @@ import pytest
 
 from core.errors import AgreementError
 from core.lending.agreement import (
+    LIFE,
     TRANSITIONS,
     AgreementEvent,
     AgreementReason,
@@ -16,7 +17,6 @@ from core.lending.agreement import (
     Party,
     Standing,
     advance,
-    permitted,
 )
 
 S, E, R = AgreementState, AgreementEvent, AgreementReason
@@ -158,7 +158,7 @@ def test_every_state_is_reached_and_only_a_no_is_final() -> None:
                 reached.add(step.after)
                 ahead.append(step.after)
     assert reached == set(S)
-    assert {state for state in S if not permitted(state)} == FINAL
+    assert {state for state in S if not LIFE.permitted(state)} == FINAL
 
 
 def test_money_that_is_owed_never_leaves_the_books_but_by_repayment_or_write_off() -> None:

@@ -84,9 +84,9 @@ BUGS = (
         "reasons=found.reasons,", "reasons=(),", "6",
     ),
     Planted(
-        "people may do what the table forbids", "core/lending/agreement.py",
-        "    step = _BY_STEP.get((state, event))\n",
-        "    step = next(x for x in TRANSITIONS if x.event is event)\n",
+        "people may do what the table forbids", "core/lending/steps.py",
+        "        step = self.find(state, event)\n",
+        "        step = next(x for x in self._steps if x.event is event)\n",
         "6",
     ),
     Planted(

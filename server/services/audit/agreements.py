@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from core.canonical import canonical_hash
-from core.lending.agreement import TRANSITIONS, AgreementEvent, AgreementState
+from core.lending.agreement import LIFE, AgreementEvent, AgreementState
 from core.shape import encode
 from core.wire.newplans import offer_sha256
 from server.services.agreements import FROZEN_FOR_GOOD, OPEN_STATES, STEP_ACTION, told_of
@@ -19,7 +19,6 @@ from server.store.engine import Tx
 from server.store.lines import Line
 
 _TABLE = "agreement_steps"
-_BY_STEP = {(each.state, each.event): each for each in TRANSITIONS}
 _STOPPED = (AgreementState.HELD, AgreementState.FROZEN, *FROZEN_FOR_GOOD)
 
 
@@ -57,7 +56,7 @@ def _steps(life: Sequence[Step]) -> Iterator[Look]:
     before: AgreementState | None = None
     for number, step in enumerate(life, 1):
         named = f"{step.agreement_id} {step.seq}"
-        known = _BY_STEP.get((before, step.event))
+        known = LIFE.find(before, step.event)
         begins_later = number == 1 and step.event is not AgreementEvent.APPLY
         if step.irregular or begins_later:
             yield first_fault(_TABLE, named, (step.seq != number, f"step {number}", f"{step.seq}"))

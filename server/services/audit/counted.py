@@ -3,37 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
+from operator import attrgetter
 
 from server.services.audit.finding import Look, Looks, first_fault
 from server.services.centre import Centre
 from server.services.subsidising import Claimed, repayment_id, told
 from server.store import ledger, papers, store_receipts, subsidies
 from server.store.engine import Tx
-from server.store.store_receipts import StoreReceipt, Way
+from server.store.store_receipts import Way
 
 
 def tickets(_: Centre, tx: Tx) -> Looks:
     """No more ever left a store than had come to it, day by day."""
     for store_id in store_receipts.stores(tx):
         held_kg = 0
-        for day in _days(store_receipts.of_store(tx, store_id)):
-            came = sum(each.kg for each in day if each.way is Way.IN)
+        told_here = store_receipts.of_store(tx, store_id)
+        for on, tickets_of_day in groupby(told_here, attrgetter("effective_on")):
+            day = tuple(tickets_of_day)
             left = sum(each.kg for each in day if each.way is Way.OUT)
-            held_kg += came - left
+            held_kg += sum(each.change_kg for each in day)
             yield first_fault(
                 "store_receipts",
                 day[-1].receipt_id,
                 (any(each.kg <= 0 for each in day), "a weight above nothing", "one that is not"),
-                (held_kg < 0, f"at most {held_kg + left} kg to leave on {day[0].effective_on}",
+                (held_kg < 0, f"at most {held_kg + left} kg to leave on {on}",
                  f"{left} kg"),
             )  # fmt: skip
-
-
-def _days(found: tuple[StoreReceipt, ...]) -> Iterator[list[StoreReceipt]]:
-    by_day: dict[str, list[StoreReceipt]] = {}
-    for each in found:
-        by_day.setdefault(each.effective_on, []).append(each)
-    return iter(by_day.values())
 
 
 def paperwork(_: Centre, tx: Tx) -> Looks:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from core.lending.lease import DrawState
-from core.lending.ordering import BOUGHT, ORDER_STEPS, OrderStatus
+from core.lending.ordering import BOUGHT, ORDER_LIFE, OrderStatus
 from core.wire.orders import received_minor
 from server.services.audit.finding import Look, Looks, first_fault
 from server.services.centre import Centre
@@ -14,8 +14,6 @@ from server.services.orders.selling import repayment_id
 from server.store import leases, ledger, orders, people, sales
 from server.store.engine import Tx
 from server.store.orders import Order, Step
-
-_BY_STEP = {(each.state, each.event): each for each in ORDER_STEPS}
 
 
 def order_lives(_: Centre, tx: Tx) -> Looks:
@@ -30,7 +28,7 @@ def order_lives(_: Centre, tx: Tx) -> Looks:
 def _steps(life: Sequence[Step]) -> Iterator[Look]:
     before: OrderStatus | None = None
     for number, step in enumerate(life, 1):
-        known = _BY_STEP.get((before, step.event))
+        known = ORDER_LIFE.find(before, step.event)
         was = before.value if before else "–"
         fits = known is not None and step.party in known.parties and step.reason in known.reasons
         yield first_fault(

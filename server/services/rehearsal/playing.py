@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 
-from core.lending.account import account
-from core.lending.accrual import PrincipalChange
+from core.lending.account import account, principal_changes
 from core.lending.dated import subsidised_minor
 from core.lending.facts import Fact, FactKind
 from core.lending.kinds.voucher import order_refusal
@@ -151,14 +150,7 @@ class Season:
         )
 
     def _repay(self, on: date, step: Step) -> int:
-        product, share = self.product, 0
-        if product.voucher is not None:
-            share = product.voucher.sale_repay_ppm
-        elif product.receipt is not None:
-            share = product.receipt.sale_repay_ppm
-        elif product.herd is not None:
-            share = product.herd.settlement_repay_ppm or 0
-        asked = share_ppm(step.sold_minor, share) + step.repay_minor
+        asked = share_ppm(step.sold_minor, self.product.proceeds_ppm) + step.repay_minor
         paid = min(asked, sum(self._owed(on)))
         if paid:
             self._happened(FactKind.REPAYMENT, on, paid)
@@ -255,11 +247,5 @@ class Season:
         rows = self.product.subsidies_here()
         if not rows:
             return 0
-        splits = account(self.product.repayment(), self.facts, on).splits
-        changes = [
-            PrincipalChange(fact.on, fact.amount_minor)
-            for fact in self.facts
-            if fact.kind is FactKind.DRAWDOWN
-        ]
-        changes += [PrincipalChange(each.on, -each.parts.principal_minor) for each in splits]
+        changes = principal_changes(self.facts, account(self.product.repayment(), self.facts, on))
         return subsidised_minor(rows, changes, on, self.product.credit.day_count)
