@@ -112,20 +112,36 @@ def put(tx: Tx, payout: Payout) -> None:
     tx.run(update(payouts).where(*where).values(**values))
 
 
-def due(tx: Tx, state: PayoutState, at_ms: int, rows_max: int) -> tuple[Payout, ...]:
-    """Payouts whose time has come and that no other transaction holds, oldest first."""
-    column = payouts.c
-    question = (
-        select(payouts)
-        .where(
-            column.tenant_id == tx.tenant_id,
-            column.state == state.value,
-            column.due_at_ms <= at_ms,
-        )
-        .order_by(column.due_at_ms, column.payout_id)
-        .with_for_update(skip_locked=True)
-    )
-    return tuple(_payout(row) for row in tx.rows(question, rows_max))
+def due(tx: Tx, state: PayoutState, at_ms: int, rows_max: int, rail: str = "") -> list[Payout]:
+    """Payouts whose time has come and that no other transaction holds, oldest first.
+
+    ``rail`` names the one that they were handed to; empty for any.
+    """
+    where = (*_ripe(tx, state, at_ms), *((payouts.c.rail == rail,) if rail else ()))
+    question = select(payouts).where(*where).order_by(*_OLDEST)
+    return [_payout(row) for row in tx.rows(question.with_for_update(skip_locked=True), rows_max)]
+
+
+def ripe(tx: Tx, state: PayoutState, at_ms: int) -> Iterator[Payout]:
+    """The same without holding them, however many: who looks keeps nobody from theirs."""
+    question = select(payouts).where(*_ripe(tx, state, at_ms)).order_by(*_OLDEST)
+    for row in tx.stream(question):
+        yield _payout(row)
+
+
+def hold(tx: Tx, payout_ids: Sequence[str], state: PayoutState, at_ms: int) -> list[Payout]:
+    """Those of some payouts whose time has come still, held until the transaction ends."""
+    where = (*_ripe(tx, state, at_ms), payouts.c.payout_id.in_(payout_ids))
+    question = select(payouts).where(*where).order_by(*_OLDEST).with_for_update(skip_locked=True)
+    return [_payout(row) for row in tx.rows(question)]
+
+
+_OLDEST = (payouts.c.due_at_ms, payouts.c.payout_id)
+
+
+def _ripe(tx: Tx, state: PayoutState, at_ms: int) -> tuple[ColumnElement[bool], ...]:
+    c = payouts.c
+    return c.tenant_id == tx.tenant_id, c.state == state.value, c.due_at_ms <= at_ms
 
 
 def next_due_ms(tx: Tx) -> int | None:

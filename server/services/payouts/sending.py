@@ -23,7 +23,7 @@ from server.services.hooks.delivering import CLAIM_MS, chance_ppm
 from server.services.paying import HELD_MS, Said, take_step
 from server.services.payouts.answering import Source, take_answers
 from server.services.payouts.booking import NEVER_MS
-from server.services.payouts.payees import in_force, open_account
+from server.services.payouts.payees import Payee, in_force, open_account
 from server.services.payouts.rails import Document, Handed, Instruction, Parcel, Rail, Rails
 from server.store import lines, payouts, rail_books
 from server.store.engine import Tx
@@ -48,7 +48,7 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True)
-class _Claim:
+class Claim:
     """A document that this process may hand over, and the payouts in it as claimed."""
 
     rail: str
@@ -76,7 +76,7 @@ def is_due(centre: Centre) -> bool:
 
 def send_due(centre: Centre, rails: Rails, order: Order = EVERYTHING) -> Round:
     """Hand over what is due, and write down how it went."""
-    claims = centre.write(lambda work: _claim(work, rails, order))
+    claims = centre.write(lambda work: claim(work, rails, order))
     rounds = [_handed_over(centre, rails[name], group) for name, group in _by_rail(claims).items()]
     return Round(
         sum(each.tried_count for each in rounds),
@@ -85,7 +85,7 @@ def send_due(centre: Centre, rails: Rails, order: Order = EVERYTHING) -> Round:
     )
 
 
-def _handed_over(centre: Centre, rail: Rail, claims: Sequence[_Claim]) -> Round:
+def _handed_over(centre: Centre, rail: Rail, claims: Sequence[Claim]) -> Round:
     """Hand documents to one rail; what cannot be written down is left to its claim's end."""
     documents = [claim.document for claim in claims]
     handed = list(zip(claims, rail.hand_over(documents, centre.now_ms()), strict=True))
@@ -108,28 +108,27 @@ def _handed_over(centre: Centre, rail: Rail, claims: Sequence[_Claim]) -> Round:
     return Round(sum(len(claim.payouts) for claim in claims), taken, faults)
 
 
-def _by_rail(claims: Sequence[_Claim]) -> dict[str, list[_Claim]]:
-    found: dict[str, list[_Claim]] = defaultdict(list)
+def _by_rail(claims: Sequence[Claim]) -> dict[str, list[Claim]]:
+    found: dict[str, list[Claim]] = defaultdict(list)
     for claim in claims:
         found[claim.rail].append(claim)
     return found
 
 
-def _claim(work: Work, rails: Rails, order: Order) -> tuple[_Claim, ...]:
+def claim(work: Work, rails: Rails, order: Order) -> tuple[Claim, ...]:
+    """What a round is to hand over, written down as handed over before it is."""
     again = list(_again(work, rails, order))
     return (*again, *_fresh(work, rails, order, DOCUMENTS_MAX - len(again)))
 
 
-def _again(work: Work, rails: Rails, order: Order) -> Iterator[_Claim]:
+def _again(work: Work, rails: Rails, order: Order) -> Iterator[Claim]:
     """What was handed over before, and nobody knows whether it arrived."""
-    due = payouts.due(work.tx, PayoutState.SENT, work.at_ms, ROUND_MAX)
+    due = payouts.due(work.tx, PayoutState.SENT, work.at_ms, ROUND_MAX, order.rail)
     batches: dict[str, list[Payout]] = defaultdict(list)
     for each in due:
         batches[each.batch_id].append(each)
     for batch_id, group in list(batches.items())[:DOCUMENTS_MAX]:
         batch = rail_books.batch(work.tx, batch_id)
-        if order.rail not in ("", batch.rail):
-            continue
         if batch.rail not in rails:
             _hold(work, group, work.at_ms + HOLD_MS)
             continue
@@ -138,18 +137,19 @@ def _again(work: Work, rails: Rails, order: Order) -> Iterator[_Claim]:
         )
         for each in claimed:
             payouts.put(work.tx, each)
-        yield _Claim(batch.rail, _opened(work, batch), claimed)
+        yield Claim(batch.rail, _opened(work, batch), claimed)
 
 
-def _fresh(work: Work, rails: Rails, order: Order, documents_max: int) -> Iterator[_Claim]:
+def _fresh(work: Work, rails: Rails, order: Order, documents_max: int) -> Iterator[Claim]:
     """What has not left yet, in parcels as large as its rail takes."""
     until_ms = HELD_MS - 1 if order.at_once else work.at_ms
     parcels: dict[str, list[tuple[Payout, PayeeRow]]] = defaultdict(list)
-    for each in payouts.due(work.tx, PayoutState.PENDING, until_ms, ROUND_MAX):
+    mine = _own(work, rails, order, until_ms)
+    for each in payouts.hold(work.tx, mine, PayoutState.PENDING, until_ms):
         payee = in_force(work.tx, (each.payee_kind, each.payee_id))
         if payee is None or hindrance(rails, payee, each):
             _hold(work, [each], work.at_ms + HOLD_MS)
-        elif order.rail in ("", payee.rail):
+        else:
             parcels[payee.rail].append((each, payee))
     left = documents_max
     for name, group in parcels.items():
@@ -164,6 +164,25 @@ def _fresh(work: Work, rails: Rails, order: Order, documents_max: int) -> Iterat
                 return
             left -= 1
             yield _handing(work, rail, group[first : first + rail.batch_max])
+
+
+def _own(work: Work, rails: Rails, order: Order, until_ms: int) -> list[str]:
+    """What one rail is to pay, or nobody can: looked for without holding what others pay.
+
+    A round that held another rail's payouts would let that rail's own round pass them over,
+    and many of one rail would keep the others' out of sight.
+    """
+    found, of_payee = [], dict[Payee, str]()
+    for each in payouts.ripe(work.tx, PayoutState.PENDING, until_ms):
+        whom = (each.payee_kind, each.payee_id)
+        if whom not in of_payee:
+            payee = in_force(work.tx, whom)
+            of_payee[whom] = payee.rail if payee is not None and payee.rail in rails else ""
+        if order.rail in ("", of_payee[whom]) or not of_payee[whom]:
+            found.append(each.payout_id)
+        if len(found) >= ROUND_MAX:
+            break
+    return found
 
 
 def hindrance(rails: Rails, payee: PayeeRow | None, payout: Payout) -> str:
@@ -186,7 +205,7 @@ def _hold(work: Work, group: Sequence[Payout], until_ms: int) -> None:
         payouts.put(work.tx, replace(each, due_at_ms=until_ms))
 
 
-def _handing(work: Work, rail: Rail, group: Sequence[tuple[Payout, PayeeRow]]) -> _Claim:
+def _handing(work: Work, rail: Rail, group: Sequence[tuple[Payout, PayeeRow]]) -> Claim:
     """Write down that a parcel leaves, with its document, before it does."""
     name = rail.terms.name
     told = tuple(_instruction(work, each, payee) for each, payee in group)
@@ -208,7 +227,7 @@ def _handing(work: Work, rail: Rail, group: Sequence[tuple[Payout, PayeeRow]]) -
         )
         for each, payee in group
     )  # fmt: skip
-    return _Claim(name, document, sent)
+    return Claim(name, document, sent)
 
 
 def _instruction(work: Work, payout: Payout, payee: PayeeRow) -> Instruction:
@@ -221,7 +240,7 @@ def _instruction(work: Work, payout: Payout, payee: PayeeRow) -> Instruction:
     )
 
 
-def _settle(work: Work, rail: Rail, claim: _Claim, how: Handed, chance: int) -> None:
+def _settle(work: Work, rail: Rail, claim: Claim, how: Handed, chance: int) -> None:
     if how.is_taken:
         rail_books.mark_written(work.tx, claim.document.batch_id, work.at_ms)
     for claimed in claim.payouts:
