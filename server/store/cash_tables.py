@@ -2,7 +2,9 @@
 
 ``cash_moves`` holds what moved each box, as its station's signed record said it: a
 handover between two boxes stands once for each. ``restructure_answers`` refuses in the
-database that who proposed a new plan answers it as well.
+database that who proposed a new plan answers it as well, and ``money_word_answers`` that
+who told a word about money confirms it. ``money_words_before`` lists what one person said
+before two were asked for; nothing is added to it.
 """
 
 from __future__ import annotations
@@ -50,7 +52,29 @@ restructure_answers = _table(
          "restructure_proposals.proposed_by"],
     ),
 )  # fmt: skip
+money_words = _table(
+    "money_words", ("word_id",), _text("word_id"), _text("kind"), _text("subject_id"),
+    _text("body"), _text("told_by"), _text("role"), _text("reason"), _count("at_ms"),
+    UniqueConstraint("tenant_id", "word_id", "told_by"),
+)  # fmt: skip
+money_word_answers = _table(
+    "money_word_answers", ("word_id",), _text("word_id"), _text("told_by"), _text("answered_by"),
+    _flag("is_confirmed"), _text("reason"), _count("at_ms"),
+    CheckConstraint("told_by <> answered_by OR NOT is_confirmed", name="two_people"),
+    ForeignKeyConstraint(
+        ["tenant_id", "word_id", "told_by"],
+        ["money_words.tenant_id", "money_words.word_id", "money_words.told_by"],
+    ),
+)  # fmt: skip
+money_words_before = _table(
+    "money_words_before", ("kind", "subject_id"), _text("kind"), _text("subject_id"),
+)  # fmt: skip
+cash_logins = _table(
+    "cash_logins", ("person_id", "username"), _text("person_id"), _text("username"),
+    _count("at_ms"), _text("actor"),
+)  # fmt: skip
 
+_index(money_words, "kind", "subject_id")
 _index(repayment_bounces, "line_id")
 _index(cash_people, "station")
 _index(cash_people, "public_key", unique=True)
@@ -58,5 +82,6 @@ _index(cash_moves, "person_id")
 _index(restructure_proposals, "line_id")
 
 CASH_APPEND_ONLY = (
-    repayment_bounces, cash_moves, restructure_proposals, restructure_answers,
+    repayment_bounces, cash_moves, restructure_proposals, restructure_answers, money_words,
+    money_word_answers, money_words_before, cash_logins,
 )  # fmt: skip

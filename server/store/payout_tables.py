@@ -42,11 +42,16 @@ rail_answers = _table(
     _count("item"), _text("kind"), _text("instruction_id"), _text("outcome"),
     _count("amount_minor", optional=True), _text("currency"), _text("reference"),
     _text("reason"), _text("finding"), _text("payout_id"), _count("at_ms"), _text("actor"),
+    _text("repayment_id"),
 )  # fmt: skip
 hook_subscriptions = _table(
     "hook_subscriptions", ("subscription_id",), _text("subscription_id"), _text("name"),
     _text("address"), _text("kinds"), _text("party"), _flag("allow_private"), _bytes("sealed"),
     _count("made_at_ms"), _text("made_by"), _count("ended_at_ms", optional=True),
+)  # fmt: skip
+hook_secrets = _table(
+    "hook_secrets", ("subscription_id", "seq"), _text("subscription_id"), _count("seq"),
+    _bytes("sealed"), _count("at_ms"), _count("overlap_until_ms"), _text("actor"),
 )  # fmt: skip
 hook_events = _table(
     "hook_events", ("event_id",), _text("event_id"), _text("kind"), _text("subject"),
@@ -63,8 +68,9 @@ _index(payouts, "state", "due_at_ms")
 _index(payouts, "line_id")
 _index(payouts, "batch_id")
 _index(rail_answers, "instruction_id")
+_index(rail_answers, "repayment_id")
 _index(hook_deliveries, "state", "due_at_ms")
 _index(hook_subscriptions, "name", unique=True)
 
 # Rows that are never changed or taken away; the migration says so by trigger.
-PAYOUT_APPEND_ONLY = (payees, payout_steps, rail_answers, hook_events)
+PAYOUT_APPEND_ONLY = (payees, payout_steps, rail_answers, hook_events, hook_secrets)

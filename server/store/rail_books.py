@@ -49,6 +49,7 @@ class KeptAnswer:
     payout_id: str
     at_ms: int
     actor: str
+    repayment_id: str = ""  # of the repayment that came back by it
 
 
 def add_batch(tx: Tx, batch: Batch) -> None:

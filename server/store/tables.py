@@ -20,6 +20,7 @@ from server.store.columns import index as _index
 from server.store.columns import metadata as _metadata
 from server.store.columns import table as _table
 from server.store.columns import text as _text
+from server.store.desk_tables import DESK_APPEND_ONLY
 from server.store.payout_tables import PAYOUT_APPEND_ONLY
 from server.store.subsidy_tables import SUBSIDY_APPEND_ONLY
 from server.store.trade_tables import TRADE_APPEND_ONLY
@@ -341,6 +342,6 @@ APPEND_ONLY = (
     ledger_entries, ledger_lines, movements, applications, decisions, consents, evidence,
     inbound_records, outbound_records, audit, signed_heads, day_roots, book_rules,
     agreement_steps, data_uses, accesses, store_receipts, farm_papers, exposure_snapshots,
-    *BESIDE_APPEND_ONLY, *CASH_APPEND_ONLY, *PAYOUT_APPEND_ONLY, *SUBSIDY_APPEND_ONLY,
-    *TRADE_APPEND_ONLY,
+    *BESIDE_APPEND_ONLY, *CASH_APPEND_ONLY, *DESK_APPEND_ONLY, *PAYOUT_APPEND_ONLY,
+    *SUBSIDY_APPEND_ONLY, *TRADE_APPEND_ONLY,
 )  # fmt: skip

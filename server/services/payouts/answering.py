@@ -84,9 +84,10 @@ def take_answer(work: Work, source: Source, said: tuple[int, Answer], by: Actor)
         (payout.amount_minor, payout.currency),
         is_latest=attempt == payout.attempt,
     )
+    kept = _keep(work, source, said, by, (finding, payout.payout_id))  # a step rests on it
     if event is not None:
         _follow(work, payout, event, answer, Said(by, _why(answer, finding), source.sha256))
-    return _keep(work, source, said, by, (finding, payout.payout_id))
+    return kept
 
 
 def _asked(work: Work, rail: str, answer: Answer) -> Payout | None:

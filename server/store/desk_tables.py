@@ -1,0 +1,50 @@
+"""Tables of what people decide at the console: authority, reviews by two, visits, scopes.
+
+``review_answers`` refuses in the database that who made something answers it as well,
+however they write their name; ``authorities`` only grows, and the newest word holds.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, UniqueConstraint
+
+from server.store.columns import count as _count
+from server.store.columns import index as _index
+from server.store.columns import table as _table
+from server.store.columns import text as _text
+
+authorities = _table(
+    "authorities", ("holder", "product_id", "currency", "version"), _text("holder"),
+    _text("product_id"), _text("currency"), _count("version"), _count("amount_minor"),
+    _count("at_ms"), _text("actor"),
+)  # fmt: skip
+review_items = _table(
+    "review_items", ("item_id",), _text("item_id"), _text("kind"), _text("subject_id"),
+    _text("line_id"), _text("farmer_id"), _text("product_id"), _text("currency"),
+    _count("amount_minor"), _text("facts"), _text("fingerprint"), _text("made_by"),
+    _count("made_at_ms"), UniqueConstraint("tenant_id", "item_id", "made_by"),
+)  # fmt: skip
+review_answers = _table(
+    "review_answers", ("item_id",), _text("item_id"), _text("made_by"), _text("answered_by"),
+    _text("answer"), _text("reason"), _count("at_ms"),
+    CheckConstraint("lower(trim(made_by)) <> lower(trim(answered_by))", name="two_people"),
+    ForeignKeyConstraint(
+        ["tenant_id", "item_id", "made_by"],
+        ["review_items.tenant_id", "review_items.item_id", "review_items.made_by"],
+    ),
+)  # fmt: skip
+console_visits = _table(
+    "console_visits", ("visit_sha256",), _text("visit_sha256"), _text("username"),
+    _text("browser"), _count("began_at_ms"), _count("ended_at_ms", optional=True),
+    _text("ended_by"),
+)  # fmt: skip
+scopes = _table(
+    "scopes", ("holder_kind", "holder", "dimension", "value"), _text("holder_kind"),
+    _text("holder"), _text("dimension"), _text("value"),
+)  # fmt: skip
+
+_index(review_items, "kind", "subject_id")
+_index(review_items, "line_id")
+_index(console_visits, "username")
+
+DESK_APPEND_ONLY = (authorities, review_items, review_answers)
