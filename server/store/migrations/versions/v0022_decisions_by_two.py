@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from server.store.schema import run_statements
 
-revision = "0021"
-down_revision = "0020"
+revision = "0022"
+down_revision = "0021"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
     """Add the tables, and hold two people apart where stations and payees are confirmed."""
-    run_statements("0021")
+    run_statements("0022")

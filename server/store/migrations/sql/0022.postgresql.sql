@@ -1,0 +1,111 @@
+CREATE TABLE authorities (
+  tenant_id TEXT NOT NULL,
+  holder TEXT NOT NULL,
+  product_id TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  version BIGINT NOT NULL,
+  amount_minor BIGINT NOT NULL,
+  at_ms BIGINT NOT NULL,
+  actor TEXT NOT NULL,
+  CONSTRAINT pk_authorities PRIMARY KEY (tenant_id, holder, product_id, currency, version)
+);
+--
+CREATE TABLE review_items (
+  tenant_id TEXT NOT NULL,
+  item_id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  subject_id TEXT NOT NULL,
+  line_id TEXT NOT NULL,
+  farmer_id TEXT NOT NULL,
+  product_id TEXT NOT NULL,
+  currency TEXT NOT NULL,
+  amount_minor BIGINT NOT NULL,
+  facts TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,
+  made_by TEXT NOT NULL,
+  made_at_ms BIGINT NOT NULL,
+  CONSTRAINT pk_review_items PRIMARY KEY (tenant_id, item_id),
+  CONSTRAINT uq_review_items_tenant_id_item_id_made_by UNIQUE (tenant_id, item_id, made_by)
+);
+--
+CREATE TABLE review_answers (
+  tenant_id TEXT NOT NULL,
+  item_id TEXT NOT NULL,
+  made_by TEXT NOT NULL,
+  answered_by TEXT NOT NULL,
+  answer TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  at_ms BIGINT NOT NULL,
+  CONSTRAINT pk_review_answers PRIMARY KEY (tenant_id, item_id),
+  CONSTRAINT ck_review_answers_two_people CHECK (lower(trim(made_by)) <> lower(trim(answered_by))),
+  CONSTRAINT fk_review_answers_tenant_id_item_id_made_by FOREIGN KEY (tenant_id, item_id, made_by) REFERENCES review_items (tenant_id, item_id, made_by)
+);
+--
+CREATE TABLE console_visits (
+  tenant_id TEXT NOT NULL,
+  visit_sha256 TEXT NOT NULL,
+  username TEXT NOT NULL,
+  browser TEXT NOT NULL,
+  began_at_ms BIGINT NOT NULL,
+  ended_at_ms BIGINT,
+  ended_by TEXT NOT NULL,
+  CONSTRAINT pk_console_visits PRIMARY KEY (tenant_id, visit_sha256)
+);
+--
+CREATE TABLE scopes (
+  tenant_id TEXT NOT NULL,
+  holder_kind TEXT NOT NULL,
+  holder TEXT NOT NULL,
+  dimension TEXT NOT NULL,
+  value TEXT NOT NULL,
+  CONSTRAINT pk_scopes PRIMARY KEY (tenant_id, holder_kind, holder, dimension, value)
+);
+--
+CREATE INDEX ix_review_items_kind_subject_id ON review_items (tenant_id, kind, subject_id);
+--
+CREATE INDEX ix_review_items_line_id ON review_items (tenant_id, line_id);
+--
+CREATE INDEX ix_console_visits_username ON console_visits (tenant_id, username);
+--
+CREATE TRIGGER authorities_append_only BEFORE UPDATE OR DELETE ON authorities
+FOR EACH ROW EXECUTE FUNCTION harvestline_append_only();
+--
+CREATE TRIGGER authorities_no_truncate BEFORE TRUNCATE ON authorities
+FOR EACH STATEMENT EXECUTE FUNCTION harvestline_append_only();
+--
+CREATE TRIGGER review_items_append_only BEFORE UPDATE OR DELETE ON review_items
+FOR EACH ROW EXECUTE FUNCTION harvestline_append_only();
+--
+CREATE TRIGGER review_items_no_truncate BEFORE TRUNCATE ON review_items
+FOR EACH STATEMENT EXECUTE FUNCTION harvestline_append_only();
+--
+CREATE TRIGGER review_answers_append_only BEFORE UPDATE OR DELETE ON review_answers
+FOR EACH ROW EXECUTE FUNCTION harvestline_append_only();
+--
+CREATE TRIGGER review_answers_no_truncate BEFORE TRUNCATE ON review_answers
+FOR EACH STATEMENT EXECUTE FUNCTION harvestline_append_only();
+--
+CREATE FUNCTION harvestline_two_people() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'two people: who made it cannot confirm it' USING ERRCODE = 'check_violation';
+END
+$$;
+--
+CREATE TRIGGER destroyed_stations_two_people BEFORE INSERT OR UPDATE ON destroyed_stations
+FOR EACH ROW WHEN (NEW.confirmed_by <> '' AND lower(trim(NEW.confirmed_by)) = lower(trim(NEW.declared_by))) EXECUTE FUNCTION harvestline_two_people();
+--
+CREATE FUNCTION harvestline_payee_two_people() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.event = 'confirmed' AND EXISTS (
+    SELECT 1 FROM payees p WHERE p.tenant_id = NEW.tenant_id AND p.payee_kind = NEW.payee_kind
+    AND p.payee_id = NEW.payee_id AND p.event = 'set' AND p.seq = NEW.seq - 1
+    AND lower(trim(p.actor)) = lower(trim(NEW.actor))
+  ) THEN
+    RAISE EXCEPTION 'two people: who made it cannot confirm it' USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NEW;
+END
+$$;
+--
+CREATE TRIGGER payees_two_people BEFORE INSERT ON payees
+FOR EACH ROW EXECUTE FUNCTION harvestline_payee_two_people();
