@@ -89,6 +89,8 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-EDGE-038": CatalogueEntry("backup was altered or the secret is wrong", 403, EXIT_REFUSED),
     "HL-EDGE-039": CatalogueEntry("update's bytes were lost on this disk", 500, EXIT_STORAGE),
     "HL-EDGE-040": CatalogueEntry("cash box does not permit this", 409, EXIT_REFUSED),
+    "HL-EDGE-041": CatalogueEntry("tablet is not let in", 401, EXIT_REFUSED),
+    "HL-EDGE-042": CatalogueEntry("tablet's operation breaks its chain", 409, EXIT_REFUSED),
     # satellite: imagery
     "HL-SAT-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
     "HL-SAT-002": CatalogueEntry("catalog cannot be read", 422, EXIT_BAD_INPUT),
