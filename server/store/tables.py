@@ -21,6 +21,7 @@ from server.store.columns import metadata as _metadata
 from server.store.columns import table as _table
 from server.store.columns import text as _text
 from server.store.desk_tables import DESK_APPEND_ONLY
+from server.store.model_tables import MODEL_APPEND_ONLY
 from server.store.payout_tables import PAYOUT_APPEND_ONLY
 from server.store.subsidy_tables import SUBSIDY_APPEND_ONLY
 from server.store.trade_tables import TRADE_APPEND_ONLY
@@ -279,6 +280,10 @@ book_review_parts = _table(
     _text("from_station"), _text("until_station"), _text("at_station"), _text("at_line"),
     _flag("is_done"), _text("counts"),
 )  # fmt: skip
+review_marks = _table(
+    "review_marks", ("line_id",), _text("line_id"), _count("inputs"), _text("outcome"),
+    _count("until_ms"),
+)  # fmt: skip
 line_buckets = _table(
     "line_buckets", ("line_id",), _text("line_id"), _text("crop"), _text("village"), _text("cell"),
 )  # fmt: skip
@@ -290,7 +295,7 @@ exposure_snapshots = _table(
 # Models, people, and who did what.
 models = _table(
     "models", ("sha256",), _text("sha256"), _text("name"), _count("version"), _text("state"),
-    _count("registered_at_ms"), _text("registered_by"), _bytes("document"),
+    _count("registered_at_ms"), _text("registered_by"), _bytes("document"), _text("kind"),
 )  # fmt: skip
 users = _table(
     "users", ("username",), _text("username"), _text("password_hash"), _text("role"),
@@ -342,6 +347,6 @@ APPEND_ONLY = (
     ledger_entries, ledger_lines, movements, applications, decisions, consents, evidence,
     inbound_records, outbound_records, audit, signed_heads, day_roots, book_rules,
     agreement_steps, data_uses, accesses, store_receipts, farm_papers, exposure_snapshots,
-    *BESIDE_APPEND_ONLY, *CASH_APPEND_ONLY, *DESK_APPEND_ONLY, *PAYOUT_APPEND_ONLY,
+    *BESIDE_APPEND_ONLY, *CASH_APPEND_ONLY, *MODEL_APPEND_ONLY, *DESK_APPEND_ONLY, *PAYOUT_APPEND_ONLY,
     *SUBSIDY_APPEND_ONLY, *TRADE_APPEND_ONLY,
 )  # fmt: skip
