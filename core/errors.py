@@ -137,6 +137,10 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-SRV-020": CatalogueEntry("version of the interface is not served", 404, EXIT_BAD_INPUT),
     "HL-SRV-021": CatalogueEntry("payout rail cannot be used", 503, EXIT_UNAVAILABLE),
     "HL-SRV-022": CatalogueEntry("training with other lenders cannot go on", 409, EXIT_REFUSED),
+    "HL-SRV-023": CatalogueEntry("outside what may be read", 403, EXIT_REFUSED),
+    "HL-SRV-024": CatalogueEntry("password is asked again", 403, EXIT_REFUSED),
+    "HL-SRV-025": CatalogueEntry("what was to be approved has changed", 409, EXIT_REFUSED),
+    "HL-SRV-026": CatalogueEntry("a model's life does not permit this", 409, EXIT_REFUSED),
     # sim: devices in a box
     "HL-SIM-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
     "HL-SIM-002": CatalogueEntry("replay file cannot be used", 422, EXIT_BAD_INPUT),
