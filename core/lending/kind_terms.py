@@ -238,6 +238,7 @@ _NAMED: Mapping[str, tuple[int, int]] = {
     "known_features_min": (0, 200),
     "onboarding_lines_max": (0, 100_000),
     "asks_max": (1, 50),
+    "appeal_days": (1, 90),
 }
 _UNITS: tuple[tuple[str, tuple[int, int], str], ...] = (
     ("_ppm", (0, PPM), "ppm"),

@@ -122,7 +122,8 @@ class DecisionTerms:
     A feature of whose readings more than ``unsigned_ppm_max`` rest on no signature of a
     device is missing; absent, ``core.scoring.features.UNSIGNED_PPM_MAX`` counts.
     After ``asks_max`` applications in 30 days that opened no line a person looks; absent,
-    ``core.decision.policy.ASKS_MAX`` counts.
+    ``core.decision.policy.ASKS_MAX`` counts. An appeal is answered within
+    ``appeal_days`` civil days; absent, ``core.wire.appeals.ANSWER_DAYS`` counts.
     """
 
     approve_pd_ppm_max: int
@@ -133,6 +134,7 @@ class DecisionTerms:
     purposes: tuple[str, ...]
     unsigned_ppm_max: int | None = None
     asks_max: int | None = None
+    appeal_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

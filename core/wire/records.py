@@ -17,9 +17,12 @@ from typing import Any
 from core.lending.lease import DrawState
 from core.lending.limit import Movement
 from core.reasons import Reason
+from core.units import require_date
 from core.wire.evidence import PictureRef
 from core.wire.linefacts import LineFacts
 from core.wire.registry import Device
+
+CURVE_POINTS_MAX = 40  # of a digest's curve: what a screen of the kiosk can show
 
 
 class Up(Enum):
@@ -43,6 +46,11 @@ class Up(Enum):
     CASH_HANDOVER = "cash_handover"  # the bodies of cash: core.wire.cash
     CASH_REPAYMENT = "cash_repayment"
     CASH_COUNT = "cash_count"
+    TABLET_EVENT = "tablet_event"  # the bodies of tablets: core.wire.fieldwork
+    TABLET_OPERATION = "tablet_operation"
+    APPEAL = "appeal"  # its body: core.wire.appeals.Appeal
+    HELPER = "helper"  # its body: core.wire.helpers.Helper
+    KIOSK_EVENT = "kiosk_event"  # its body: core.wire.helpers.KioskEvent
 
 
 class Down(Enum):
@@ -68,6 +76,9 @@ class Down(Enum):
     ACCESSES = "accesses"  # its body: core.wire.consents.Accesses
     CASH_PERSON = "cash_person"
     NEW_PLAN = "new_plan"  # its body: core.wire.newplans.NewPlanOffer
+    OPERATION = "operation"  # its body: core.wire.fieldwork.OperationVerdict
+    APPEAL_ANSWER = "appeal_answer"  # its body: core.wire.appeals.AppealAnswer
+    VOUCH = "vouch"  # its body: a signed core.wire.slips.Vouch
 
 
 class ConsentAction(Enum):
@@ -86,6 +97,7 @@ class Consent:
     ``recipients`` narrow what the purposes stand for to these classes of data and these
     readers; absent, it is all that the names stand for. ``follows`` are consents of the
     farmer that the writer knew of: this one is later, whatever clocks say (C1).
+    ``helped_by`` names who helped: a helper whom the farmer has named, or an agent.
     """
 
     consent_id: str
@@ -99,11 +111,12 @@ class Consent:
     classes: tuple[str, ...] | None = None
     recipients: tuple[str, ...] | None = None
     follows: tuple[str, ...] | None = None
+    helped_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """A farmer asks for a line."""
+    """A farmer asks for a line; ``helped_by`` names who helped, if one was named."""
 
     application_id: str
     farmer_id: str
@@ -111,6 +124,7 @@ class Application:
     subject_ids: tuple[str, ...]
     asked_minor: int
     currency: str
+    helped_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +156,8 @@ class Drawdown:
     A voucher's draw names the ``supplier`` that it pays and the ``goods``, by the names of
     the product's terms, and the order that it meets, if a supplier placed one. ``paid_by``
     is the cash agent whose box pays; absent where nobody's does. ``rate_ppm`` is the yearly
-    rate that the draw keeps for life, where its product is priced by risk.
+    rate that the draw keeps for life, where its product is priced by risk. ``drawn_by`` is
+    the helper who drew in the farmer's place; absent where the farmer did.
     """
 
     draw_id: str
@@ -160,6 +175,7 @@ class Drawdown:
     order_id: str | None = None
     paid_by: str | None = None
     rate_ppm: int | None = None
+    drawn_by: str | None = None
 
 
 class DeviceAct(Enum):
@@ -290,10 +306,22 @@ class Freeze:
 
 
 @dataclass(frozen=True, slots=True)
+class GrowthPoint:
+    """How green a plot was on a civil day: index × 10⁴."""
+
+    day: str
+    mean_e4: int
+
+    def __post_init__(self) -> None:
+        require_date(self.day, "day")
+
+
+@dataclass(frozen=True, slots=True)
 class EvidenceDigest:
     """The part of an evidence document that a station needs: stage, anomaly, yield.
 
     ``pictures`` are the newest in colours and of the index; their bytes travel apart.
+    ``curve`` is the season's greenness so far, thinned to ``CURVE_POINTS_MAX``.
     """
 
     evidence_id: str
@@ -305,3 +333,4 @@ class EvidenceDigest:
     yield_p10_kg_per_ha: int | None = None
     yield_p50_kg_per_ha: int | None = None
     pictures: tuple[PictureRef, ...] | None = None
+    curve: tuple[GrowthPoint, ...] | None = None

@@ -17,7 +17,7 @@ from core.reasons import Reason, ReasonCode
 from core.scoring.features import DailyFeature, FeatureValue
 from core.shape import encode
 from core.signing import DocumentType, sign_document
-from core.wire import blob, boxes, carrier, times, update
+from core.wire import blob, boxes, carrier, slips, times, update
 from core.wire import envelope as env
 from core.wire import evidence as ev
 from core.wire import records as rec
@@ -193,6 +193,20 @@ def _documents() -> dict[str, tuple[DocumentType, Any]]:
                 at_ms=1_775_000_000_000,
             ),
         ),
+        "slip": (
+            slips.SLIP,
+            slips.Slip(
+                slips.SlipKind.DRAW,
+                "draw-1",
+                "kijani",
+                "2026-04-02",
+                "KES",
+                300_000,
+                322_500,
+                "2026-09-15",
+            ),
+        ),
+        "vouch": (slips.VOUCH, slips.Vouch("kijani", "ab" * 32)),
         "box-replaced": (boxes.REPLACED, boxes.Replaced("kijani", 2, 1_775_000_000_000)),
         "registry": (reg.REGISTRY, _registry()),
         "day-root": (DAY_ROOT, _day_root()),

@@ -13,11 +13,12 @@ from core.lending.lease import LEASE, DrawState, Lease
 from core.lending.ordering import OrderStatus
 from core.shape import encode
 from core.signing import DOCUMENT_BYTES_MAX, DocumentType, Signer, sign_document
-from core.wire import boxes, consents, orders, records, weather
+from core.wire import appeals, boxes, consents, helpers, orders, records, weather
 from core.wire import registry as reg
 from core.wire.envelope import LogClass
 from core.wire.modelfile import MODEL, Model
 from core.wire.records import DeviceAct, Down, Up
+from core.wire.slips import VOUCH, Vouch
 from core.wire.telemetry import BATCH, Batch, DeviceKind
 from core.wire.update import UpdateAct, UpdateEvent
 from tests.support.products import crop_product
@@ -72,6 +73,25 @@ def plain_records() -> dict[str, tuple[Up | Down, Any]]:
             LogClass.MONEY, 4, "lease_closed", 1_775_000_000_000, 1000, "ab" * 32,
             encode(records.LeaseClosed("lease-1", 100_000)))),
         "box": (Down.BOX, boxes.Box(2, "ab" * 16, ("lease-1",))),
+        "appeal": (Up.APPEAL, appeals.Appeal(
+            "apl-1", "f-1", appeals.AppealKind.APPEAL, appeals.AppealTopic.DECISION, "card-1",
+            "sw", "2026-05-23", "2026-06-02", helped=False, product_id="wheat")),
+        "appeal_answer": (Down.APPEAL_ANSWER, appeals.AppealAnswer(
+            "apl-1", "f-1", appeals.AppealOutcome.CHANGED, "2026-05-28", "otieno",
+            "Ombi lako limekubaliwa.")),
+        "helper": (Up.HELPER, helpers.Helper(
+            "he-1", "f-1", helpers.HelperAct.GRANT, "Juma", helpers.Relation.CHILD, 200_000,
+            "CNY", "2026-09-01")),
+        "kiosk_event": (Up.KIOSK_EVENT, helpers.KioskEvent(
+            "ke-1", "f-1", helpers.KioskAct.CODE_RESET, agent_id="agent-1")),
+        "drawdown-helper": (Up.DRAWDOWN, records.Drawdown(
+            "draw-10", "line-1", "lease-1", DrawState.POSTED, 50_000, 750, "CNY", "co-10",
+            182_500, "2026-04-03", drawn_by="he-1")),
+        "evidence-curve": (Down.EVIDENCE, records.EvidenceDigest(
+            "ev-9", "ab" * 32, "plot-1", "2026-05-20", "vegetative",
+            {"ndvi_anomaly_ppm": -120_000}, 1_500, 2_100,
+            curve=(records.GrowthPoint("2026-05-10", 3_400),
+                   records.GrowthPoint("2026-05-20", 4_100)))),
         "leases_released": (Down.LEASES_RELEASED, boxes.LeasesReleased(("lease-1",))),
     }  # fmt: skip
 
@@ -87,6 +107,7 @@ def signed_records(
         "telemetry": (Up.TELEMETRY, _signed(BATCH, batch, signer)),
         "lease": (Down.LEASE, _signed(LEASE, lease, signer)),
         "model": (Down.MODEL, _signed(MODEL, model, signer)),
+        "vouch": (Down.VOUCH, _signed(VOUCH, Vouch("kijani", "ab" * 32), signer)),
     }  # fmt: skip
 
 
