@@ -32,6 +32,7 @@ from core.wire.records import (
 from core.wire.update import UpdateAct, UpdateEvent
 from server.services import cash_boxes
 from server.services.agreements import applied, decided
+from server.services.appeals import apply_appeal, apply_helper, apply_kiosk_event
 from server.services.cards import fault_of_asking, fault_of_purposes, take_card
 from server.services.centre import Work
 from server.services.consents.taking import take_consent
@@ -284,4 +285,7 @@ _APPLY: Mapping[Up, Callable[[Work, Reported], str]] = {
     Up.CASH_REPAYMENT: cash_boxes.apply_repayment,
     Up.CASH_COUNT: cash_boxes.apply_count,
     Up.ORDER_ANSWER: apply_order_answer,
+    Up.APPEAL: apply_appeal,
+    Up.HELPER: apply_helper,
+    Up.KIOSK_EVENT: apply_kiosk_event,
 }

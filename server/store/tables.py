@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Integer
 
+from server.store.appeal_tables import APPEAL_APPEND_ONLY
 from server.store.beside_tables import BESIDE_APPEND_ONLY
 from server.store.cash_tables import CASH_APPEND_ONLY
 from server.store.columns import bytes_ as _bytes
@@ -347,6 +348,6 @@ APPEND_ONLY = (
     ledger_entries, ledger_lines, movements, applications, decisions, consents, evidence,
     inbound_records, outbound_records, audit, signed_heads, day_roots, book_rules,
     agreement_steps, data_uses, accesses, store_receipts, farm_papers, exposure_snapshots,
-    *BESIDE_APPEND_ONLY, *CASH_APPEND_ONLY, *MODEL_APPEND_ONLY, *DESK_APPEND_ONLY, *PAYOUT_APPEND_ONLY,
-    *SUBSIDY_APPEND_ONLY, *TRADE_APPEND_ONLY,
+    *APPEAL_APPEND_ONLY, *BESIDE_APPEND_ONLY, *CASH_APPEND_ONLY, *MODEL_APPEND_ONLY,
+    *DESK_APPEND_ONLY, *PAYOUT_APPEND_ONLY, *SUBSIDY_APPEND_ONLY, *TRADE_APPEND_ONLY,
 )  # fmt: skip
