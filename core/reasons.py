@@ -63,6 +63,7 @@ class ReasonCode(Enum):
     LIMIT_SPREAD_CROP = "limit_spread_crop"
     LIMIT_SPREAD_VILLAGE = "limit_spread_village"
     LIMIT_SPREAD_CELL = "limit_spread_cell"
+    LIMIT_WAITS_PERSON = "limit_waits_person"
     # An application was decided.
     DECISION_APPROVED = "decision_approved"
     DECISION_CONSENT_MISSING = "decision_consent_missing"
@@ -177,6 +178,7 @@ SENTENCES: Mapping[ReasonCode, str] = {
         "The lender has lent about as much where the same rain falls as it may, "
         "so a rise waits its turn."
     ),
+    ReasonCode.LIMIT_WAITS_PERSON: "A person at the lender looks at this rise before it is given.",
     ReasonCode.DECISION_APPROVED: "Your application is approved.",
     ReasonCode.DECISION_CONSENT_MISSING: "Your agreement to use the data is missing.",
     ReasonCode.DECISION_PD_HIGH: "The risk that it cannot be repaid is too high.",

@@ -14,7 +14,7 @@ from server.api.bearer import Bearer
 from server.api.cursors import answered
 from server.api.lists import READERS, looked
 from server.api.shapes import DAY, Told
-from server.services.access import require_caller
+from server.services.access import reading, require_caller
 from server.services.agreements import state_of_line
 from server.services.centre import MS_PER_MINUTE, Centre, RequestError
 from server.services.consents.looks import note
@@ -75,7 +75,7 @@ def add_book(found: APIRouter, centre: Centre) -> None:
     def line(request: Request, line_id: str, token: Bearer = None) -> Response:
         """Limit, what is owed, leased and free, today. For role integrator or auditor."""
         caller = require_caller(centre, token, READERS)
-        with centre.store.reading() as tx:
+        with reading(centre, caller.scope) as tx:
             found_line = lines.get(tx, line_id)
             today = _today(centre, tx, found_line)
             stands = _standing(tx, found_line, today)
@@ -96,7 +96,7 @@ def add_book(found: APIRouter, centre: Centre) -> None:
         Both are today if they are left out. For role integrator or auditor.
         """
         caller = require_caller(centre, token, READERS)
-        with centre.store.reading() as tx:
+        with reading(centre, caller.scope) as tx:
             found_line = lines.get(tx, line_id)
             today = _today(centre, tx, found_line)
             known = _day(known_on, today, "known_on")

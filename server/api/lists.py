@@ -16,7 +16,7 @@ from core.wire.personal_data import DataClass, Purpose
 from server.api.bearer import Bearer
 from server.api.cursors import LIMIT, Cursor, Limit, Listed, paged
 from server.api.shapes import PRINTABLE, Told
-from server.services.access import Caller, require_caller
+from server.services.access import Caller, reading, require_caller
 from server.services.centre import Centre
 from server.services.consents.looks import API, Look, note_list
 from server.store import listing
@@ -136,7 +136,7 @@ def _page(
 ) -> Response:
     (request, name, shown), (cursor, limit) = told, place
     listed = Listed(name, dict(asked), listing.key_of(name))
-    with centre.store.reading() as tx:
+    with reading(centre, caller.scope) as tx:
         rows = listing.page(tx, name, listed.after(cursor), limit + 1, **asked)
     note_list(centre, looked(caller, name), [row.get("farmer_id", "") for row in rows[:limit]])
     return paged(request, listed, rows, limit, lambda row: _shown(row, shown))

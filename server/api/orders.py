@@ -15,7 +15,7 @@ from core.wire.orders import ITEMS_MAX, OrderItem, Received
 from server.api.bearer import Bearer
 from server.api.cursors import LIMIT, Cursor, Limit, Listed, answered, paged
 from server.api.shapes import Amount, Asked, Currency, Day, Name, Told
-from server.services.access import Caller, require_caller
+from server.services.access import Caller, reading, require_caller
 from server.services.centre import Centre
 from server.services.orders.delivering import DeliveryReport, report_delivery, withdraw_order
 from server.services.orders.placing import OrderRequest, place_order
@@ -112,7 +112,7 @@ def _add_placing(found: APIRouter, centre: Centre) -> None:
             body.reference, body.line_id, body.currency, body.total_minor, items, body.deliver_by
         )
         order, new = place_order(centre, asked, caller)
-        return JSONResponse(_read(centre, order), 201 if new else 200)
+        return JSONResponse(_read(centre, order, caller), 201 if new else 200)
 
     @found.post(
         "/orders/{order_id}/withdrawal", tags=["orders"], summary="Take an order back",
@@ -122,7 +122,7 @@ def _add_placing(found: APIRouter, centre: Centre) -> None:
         """Take an order back that nobody has consented to. Needs its supplier's token."""
         caller = require_caller(centre, token, (Role.SUPPLIER,))
         withdraw_order(centre, order_id, caller)
-        return JSONResponse(_read(centre, _own(centre, order_id, caller)), 200)
+        return JSONResponse(_read(centre, _own(centre, order_id, caller), caller), 200)
 
     @found.post(
         "/orders/{order_id}/deliveries", tags=["orders"], summary="Report a delivery",
@@ -134,7 +134,9 @@ def _add_placing(found: APIRouter, centre: Centre) -> None:
         units = tuple(Received(each.code, each.quantity) for each in body.units)
         report = DeliveryReport(body.reference, body.delivered_on, units)
         _, new = report_delivery(centre, order_id, report, caller)
-        return JSONResponse(_read(centre, _own(centre, order_id, caller)), 201 if new else 200)
+        return JSONResponse(
+            _read(centre, _own(centre, order_id, caller), caller), 201 if new else 200
+        )
 
 
 def _add_reading(found: APIRouter, centre: Centre) -> None:
@@ -152,7 +154,7 @@ def _add_reading(found: APIRouter, centre: Centre) -> None:
         equal = {"line_id": line_id} if line_id else {}
         listed = Listed(f"orders/{caller.party}", equal, listing.key_of("orders"))
         mine = {"supplier": caller.party} if caller.party else {}
-        with centre.store.reading() as tx:
+        with reading(centre, caller.scope) as tx:
             rows = listing.page(tx, "orders", listed.after(cursor), limit + 1, **equal, **mine)
             known = orders.states(tx, [row["order_id"] for row in rows])
 
@@ -169,19 +171,19 @@ def _add_reading(found: APIRouter, centre: Centre) -> None:
     def one(request: Request, order_id: str, token: Bearer = None) -> Response:
         """An order with its offer and every step. A supplier's own, or for integrators, any."""
         caller = require_caller(centre, token, READERS)
-        return answered(request, _read(centre, _own(centre, order_id, caller)))
+        return answered(request, _read(centre, _own(centre, order_id, caller), caller))
 
 
 def _own(centre: Centre, order_id: str, caller: Caller) -> Order:
-    with centre.store.reading() as tx:
+    with reading(centre, caller.scope) as tx:
         found = orders.find(tx, order_id)
     if found is None or caller.party not in ("", found.supplier):
         raise NotKnownError(f"expected one of your orders, got {order_id[:64]!r}")
     return found
 
 
-def _read(centre: Centre, order: Order) -> dict[str, Any]:
-    with centre.store.reading() as tx:
+def _read(centre: Centre, order: Order, caller: Caller) -> dict[str, Any]:
+    with reading(centre, caller.scope) as tx:
         life = orders.life(tx, order.order_id)
         return _told(order) | _lived(tx, order, life)
 

@@ -19,7 +19,7 @@ from server.api.problems import PROBLEM_TYPE
 from server.api.sales import add_sales
 from server.api.sync import add_sync
 from server.api.updates import add_updates
-from server.services.access import require_role
+from server.services.access import require_caller, require_whole
 from server.services.centre import Centre
 from server.services.status import status
 from server.store.people import Role
@@ -61,5 +61,5 @@ def _add_health(found: APIRouter, centre: Centre) -> None:
     @found.get("/status", tags=["status"], summary="Counts and high waters")
     def read_status(token: Bearer = None) -> dict[str, Any]:
         """Counts, high waters and what is set aside. Needs a token of role auditor."""
-        require_role(centre, token, Role.AUDITOR)
+        require_whole(require_caller(centre, token, (Role.AUDITOR,)).scope)
         return status(centre)

@@ -13,7 +13,7 @@ from server.api.cursors import LIMIT, Cursor, Limit, Listed, answered, paged
 from server.api.money import RepaymentShares, shares
 from server.api.orders import LineName
 from server.api.shapes import Amount, Asked, Currency, Day, Name, Told
-from server.services.access import require_caller, require_role
+from server.services.access import reading, require_caller, require_role
 from server.services.centre import Centre
 from server.services.orders.selling import KG_MAX, SaleRequest, receive_proceeds, report_sale
 from server.store import listing, sales
@@ -110,7 +110,7 @@ def _add_reading(found: APIRouter, centre: Centre) -> None:
         equal = {"line_id": line_id} if line_id else {}
         listed = Listed(f"sales/{caller.party}", equal, listing.key_of("sales"))
         mine = {"buyer": caller.party} if caller.party else {}
-        with centre.store.reading() as tx:
+        with reading(centre, caller.scope) as tx:
             rows = listing.page(tx, "sales", listed.after(cursor), limit + 1, **equal, **mine)
         return paged(request, listed, rows, limit, lambda row: _told(sales.read_sale(row)))
 
@@ -122,7 +122,7 @@ def _add_reading(found: APIRouter, centre: Centre) -> None:
     def one(request: Request, sale_id: str, token: Bearer = None) -> Response:
         """A buyer's own sale, or for role integrator or auditor, any."""
         caller = require_caller(centre, token, READERS)
-        with centre.store.reading() as tx:
+        with reading(centre, caller.scope) as tx:
             sale = sales.find(tx, sale_id)
         if sale is None or caller.party not in ("", sale.buyer):
             raise NotKnownError(f"expected one of your sales, got {sale_id[:64]!r}")

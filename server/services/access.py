@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from core.canonical import sha256_hex
 from server.services.centre import Centre, LoginRequiredError, RoleError
-from server.store import people
+from server.store import people, scoping
+from server.store.engine import Tx
 from server.store.people import Actor, Role
+from server.store.scoping import Holder, Scope
 
 _SCHEME = "Bearer "
 
@@ -20,6 +23,34 @@ class Caller:
     actor: Actor
     role: Role
     party: str = ""
+    scope: Scope = field(default_factory=Scope)
+
+
+@contextmanager
+def reading(centre: Centre, scope: Scope) -> Iterator[Tx]:
+    """A transaction that reads what a scope holds: the one door of console and API.
+
+    Raises
+    ------
+    OutOfScopeError
+        If a table is asked that cannot be read within a scope.
+    """
+    store = centre.store
+    narrow = None if scope.is_whole else scoping.within(scope, store.tenant_id)
+    with store.reading(narrow) as tx:
+        yield tx
+
+
+def require_whole(scope: Scope) -> None:
+    """Return if somebody may see the whole book, as what is about all of it asks.
+
+    Raises
+    ------
+    RoleError
+        If they are held to a part of it.
+    """
+    if not scope.is_whole:
+        raise RoleError("expected somebody who may see the whole book: this is about all of it")
 
 
 def require_role(centre: Centre, token: str | None, role: Role) -> Actor:
@@ -62,4 +93,7 @@ def find_caller(centre: Centre, token: str) -> Caller | None:
     digest = sha256_hex(token.strip().removeprefix(_SCHEME).strip().encode())
     with centre.store.reading() as tx:
         holder = people.find_token(tx, digest)
-    return None if holder is None else Caller(holder.actor, holder.role, holder.bound_to)
+        if holder is None:
+            return None
+        scope = scoping.scope_of(tx, Holder.TOKEN, holder.label)
+    return Caller(holder.actor, holder.role, holder.bound_to, scope)

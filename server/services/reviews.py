@@ -39,6 +39,7 @@ from server.services.freezing import frozen_by_people
 from server.services.origination import risk_now
 from server.services.outlook import Outlook, explain, look, read_seen, terms_of
 from server.services.pricing import review_rate
+from server.services.raising import ask_person, held_for_person
 from server.services.spreading import ceiling_of
 from server.services.standing import LineStanding, standing, zone_minutes
 from server.store import lines, products, registry
@@ -176,9 +177,20 @@ def conclude(work: Work, case: Case) -> LineMovement:
     )
     if case.outlook.withheld:
         found = replace(found, reasons=tuple(_for_want_of_consent(each) for each in found.reasons))
+    wanted, found = found, held_for_person(work, stands, case.product, found, _seen(case, earlier))
+    if found is not wanted:
+        ask_person(work, line, wanted)
     if _same_again(case, found, before):
         return before or _write(work, case, stands, (found, ceiling), earlier)
     return _write(work, case, stands, (found, ceiling), earlier)
+
+
+def _seen(case: Case, earlier: tuple[Support, ...]) -> tuple[int, ...]:
+    """What the looks so far and this one support [minor units]."""
+    known = tuple(support.limit_minor for support in earlier)
+    if case.terms is None:
+        return known
+    return (*known, case.terms.limit(case.product.credit.rounding_unit_minor))
 
 
 def _for_want_of_consent(reason: Reason) -> Reason:

@@ -39,6 +39,7 @@ from server.store.questions import (
 )
 
 T = TypeVar("T")
+Narrow = Callable[[Select[Any]], Select[Any]]
 BUSY_TIMEOUT_MS = 20_000
 TRIES_MAX = 8
 FILE_MODE = 0o600
@@ -73,11 +74,19 @@ class ConflictError(HarvestlineError):
 
 @dataclass(frozen=True, slots=True)
 class Tx:
-    """One transaction of one tenant."""
+    """One transaction of one tenant.
+
+    ``narrow`` is put between every question and the database where only a part of the book
+    may be read (see :mod:`server.store.scoping`).
+    """
 
     connection: Connection
     tenant_id: str
     memory: Memory | None = None
+    narrow: Narrow | None = None
+
+    def _asked(self, question: Select[Any]) -> Select[Any]:
+        return question if self.narrow is None else self.narrow(question)
 
     @contextmanager
     def remembering(self, write_out: Callable[[Tx], None] | None = None) -> Iterator[Tx]:
@@ -168,7 +177,7 @@ class Tx:
 
     def _answered(self, statement: Select[Any], values: Row, rows_max: int) -> list[Row]:
         self.flush()
-        found = self.connection.execute(statement, values)
+        found = self.connection.execute(self._asked(statement), values)
         names = [str(name) for name in found.keys()]  # noqa: SIM118  # a result, no mapping
         rows = [dict(zip(names, row, strict=True)) for row in found]
         if len(rows) > max(rows_max, ROWS_MAX):
@@ -200,7 +209,8 @@ class Tx:
         """One column of this tenant's row in which columns have values; None without one."""
         self.flush()
         question = value_where(table, column, tuple(equal))
-        return self.connection.execute(question, equals(self.tenant_id, equal)).scalar()
+        asked = self._asked(question)
+        return self.connection.execute(asked, equals(self.tenant_id, equal)).scalar()
 
     def _found(
         self, table: Table, order: tuple[str, ...], equal: Row, rows_max: int, *, lock: bool = False
@@ -217,7 +227,8 @@ class Tx:
         Other questions may be asked in between; nothing may be written.
         """
         self.flush()
-        found = self.connection.execute(statement, execution_options={"yield_per": rows_each})
+        asked = self._asked(statement)
+        found = self.connection.execute(asked, execution_options={"yield_per": rows_each})
         with found:
             for row in found.mappings():
                 yield {str(name): value for name, value in row.items()}
@@ -229,7 +240,8 @@ class Tx:
     def scalar(self, statement: Select[Any]) -> Any:
         """The first column of the first row, if there is one."""
         self.flush()
-        return self.connection.execute(statement).scalar()
+        asked = statement if self.narrow is None else self.narrow(statement)
+        return self.connection.execute(asked).scalar()
 
     def attempt(self, act: Callable[[], T]) -> T:
         """Do a part that may fail by itself: if it does, only the part is undone.
@@ -312,8 +324,8 @@ class Store:
     tries_max: int = TRIES_MAX
 
     @contextmanager
-    def reading(self) -> Iterator[Tx]:
-        """A transaction that only reads.
+    def reading(self, narrow: Narrow | None = None) -> Iterator[Tx]:
+        """A transaction that only reads; with ``narrow`` only a part of the book.
 
         Raises
         ------
@@ -322,7 +334,7 @@ class Store:
         """
         try:
             with self.engine.connect() as connection, connection.begin():
-                yield Tx(connection, self.tenant_id)
+                yield Tx(connection, self.tenant_id, None, narrow)
         except SQLAlchemyError as error:
             raise _translated(error) from error
 

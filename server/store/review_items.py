@@ -1,0 +1,93 @@
+"""What waits for a second person, and what was answered: added, never changed.
+
+The database refuses a second answer to an item, and an answer by whoever made it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from core.shape import encode
+from server.store.desk_tables import review_answers, review_items
+from server.store.engine import Tx
+from server.store.rows import from_json, json_text, read_as
+
+_I, _A = review_items.c, review_answers.c
+OPEN_MAX = 5_000  # shown of one kind
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something that one made and another is to answer [minor units].
+
+    ``facts`` is what the answer rests on, and ``fingerprint`` stands for all of it.
+    """
+
+    item_id: str
+    kind: str
+    subject_id: str
+    line_id: str
+    farmer_id: str
+    product_id: str
+    currency: str
+    amount_minor: int
+    facts: Mapping[str, Any]
+    fingerprint: str
+    made_by: str
+    made_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a second person said of an item, and why."""
+
+    item_id: str
+    made_by: str
+    answered_by: str
+    answer: str
+    reason: str
+    at_ms: int
+
+
+def add(tx: Tx, item: Item) -> None:
+    """Add an item; it can never be changed."""
+    tx.insert(review_items, **{**encode(item), "facts": json_text(item.facts)})
+
+
+def answer(tx: Tx, said: Answer) -> None:
+    """Add an answer; the database refuses a second one, and one by the maker."""
+    tx.insert(review_answers, **encode(said))
+
+
+def find(tx: Tx, item_id: str) -> Item | None:
+    """An item, if there is one of that id."""
+    row = tx.find_row(review_items, item_id=item_id)
+    return _item(row) if row else None
+
+
+def answer_of(tx: Tx, item_id: str) -> Answer | None:
+    """What was answered to an item, if anything."""
+    row = tx.find_row(review_answers, item_id=item_id)
+    return read_as(Answer, row) if row else None
+
+
+def waiting(tx: Tx, kind: str) -> tuple[Item, ...]:
+    """The items of a kind that nobody answered, the oldest first."""
+    answered = select(_A.item_id).where(_A.tenant_id == tx.tenant_id)
+    where = (_I.tenant_id == tx.tenant_id, _I.kind == kind, _I.item_id.not_in(answered))
+    question = select(review_items).where(*where).order_by(_I.made_at_ms, _I.item_id)
+    return tuple(_item(row) for row in tx.rows(question, OPEN_MAX))
+
+
+def newest_of(tx: Tx, kind: str, subject_id: str) -> Item | None:
+    """The newest item of a kind about something, answered or not."""
+    row = tx.find_row(review_items, "-made_at_ms", "-item_id", kind=kind, subject_id=subject_id)
+    return _item(row) if row else None
+
+
+def _item(row: Mapping[str, Any]) -> Item:
+    return read_as(Item, {**row, "facts": from_json(row["facts"])})
