@@ -36,7 +36,7 @@ from core.canonical import canonical_bytes, sha256_hex
 from core.decision.card import CARD, DecisionCard
 from core.decision.policy import DecisionInputs, decide
 from core.scoring.features import FeatureValue
-from core.scoring.points import PointsTable, lost_points, score
+from core.scoring.points import PointsTable, score, score_and_lost
 from core.shape import encode
 from core.signing import bytes_to_sign
 from core.wire.modelfile import Model
@@ -59,12 +59,11 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 COLD = {
     "points table, Python's standard library": """
 import json, sys
-from core.scoring.points import lost_points, score
+from core.scoring.points import score_and_lost
 from core.shape import decode
 from core.wire.modelfile import Model
 model = decode(Model, json.loads(open(sys.argv[1], "rb").read()))
-inputs = json.loads(sys.argv[2])
-print(score(model.table, inputs), lost_points(model.table, inputs))
+print(score_and_lost(model.table, json.loads(sys.argv[2])))
 """,
     "boosted trees, scikit-learn": """
 import json, sys, joblib, numpy
@@ -163,7 +162,7 @@ def _kept(scratch: Path, model: Model, trees: Any, exported: bytes) -> dict[str,
 
 
 def _scored(table: PointsTable, row: Mapping[str, int]) -> object:
-    return score(table, row), lost_points(table, row)
+    return score_and_lost(table, row)
 
 
 def _single(matrix: Any) -> list[Any]:

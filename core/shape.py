@@ -22,7 +22,6 @@ from core.units import SAFE_INTEGER_MAX
 
 T = TypeVar("T")
 _SCALARS = (bool, int, str)
-_AS_IT_IS = (int, str)
 TEXT_MAX = 4096  # characters in any one string of a document
 ITEMS_MAX = 20_000  # members in any one list or map of a document
 
@@ -41,27 +40,33 @@ def decode(cls: type[T], body: object, path: str = "$") -> T:
 
 def encode(value: object) -> Any:
     """A dataclass as plain lists, maps and scalars; absent (None) fields are left out."""
-    kind: Any = type(value)  # mypy takes no type for a cache key
-    if kind in _AS_IT_IS:
+    kind: Any = type(value)
+    if kind is int or kind is str:
         return value
-    getter = None if kind is dict else _getter(kind)
-    if getter is not None:
-        names, read = getter
-        return {
-            name: inner if type(inner) in _AS_IT_IS else encode(inner)
-            for name, inner in zip(names, read(value), strict=True)
-            if inner is not None
-        }
+    if kind not in _KNOWN:
+        _KNOWN[kind] = _getter(kind)
+    if (found := _KNOWN[kind]) is not None:
+        names, read = found
+        fields = {}
+        for name, inner in zip(names, read(value), strict=True):
+            if inner is not None:
+                kind = type(inner)
+                fields[name] = inner if kind is int or kind is str else encode(inner)
+        return fields
     if kind is dict or isinstance(value, Mapping):
-        return {k: v if type(v) in _AS_IT_IS else encode(v) for k, v in value.items()}  # type: ignore[attr-defined]
+        return {key: encode(inner) for key, inner in value.items()}  # type: ignore[attr-defined]
     if isinstance(value, list | tuple):
-        return [inner if type(inner) in _AS_IT_IS else encode(inner) for inner in value]
+        return [encode(inner) for inner in value]
     return value.value if isinstance(value, Enum) else value
 
 
-@cache
-def _getter(kind: type) -> tuple[tuple[str, ...], Callable[[object], tuple[Any, ...]]] | None:
-    """The names of a dataclass's fields and what reads them all at once; None for other types."""
+_Getter = tuple[tuple[str, ...], Callable[[object], tuple[Any, ...]]]
+# By type, so no more than there are; a lookup here is cheaper than a cached call.
+_KNOWN: dict[type, _Getter | None] = {}
+
+
+def _getter(kind: type) -> _Getter | None:
+    """The names of a dataclass's fields and what reads them all at once; None of other types."""
     if not dataclasses.is_dataclass(kind):
         return None
     names = tuple(field.name for field in dataclasses.fields(kind))

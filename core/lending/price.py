@@ -2,7 +2,8 @@
 
 The effective annual rate X at which ``Σ amount / (1 + X)^years = 0`` over all flows
 (Directive 2008/48/EC, Annex I; Directive (EU) 2023/2225, Annex III, keeps the formula).
-:mod:`core.lending.roots` solves it; :mod:`core.lending.regz` asks the same solver.
+:mod:`core.lending.near` encloses it where money turns once; :mod:`core.lending.roots` solves
+everything else; :mod:`core.lending.regz` asks the same solver.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
 from core.errors import PriceError
+from core.lending.near import whole_ppm
 from core.lending.roots import CONTEXT, Worth, Worths, only_rate, rounded
 from core.units import PPM
 
@@ -41,6 +43,12 @@ def apr_ppm(flows: Sequence[Flow], days_in_year: int = 365) -> int:
     SeveralRatesError
         If more than one does.
     """
+    if len(flows) <= FLOWS_MAX:
+        netted: dict[int, int] = {}
+        for flow in flows:
+            netted[flow.days] = netted.get(flow.days, 0) + flow.amount_minor
+        if (enclosed := whole_ppm(netted, days_in_year)) is not None:
+            return enclosed
     with localcontext(CONTEXT):  # else the caller's precision would move the rate
         timed = [(Decimal(f.days) / Decimal(days_in_year), Decimal(f.amount_minor)) for f in flows]
         return int(rounded(effective_rate(timed), 6) * PPM)

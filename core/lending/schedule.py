@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from core.errors import PriceError
@@ -68,7 +68,8 @@ def plan(
     else:
         dues = _walked(course, _parts(course))
     asked = [due for due in dues if due.total_minor]
-    return (replace(asked[0], fee_minor=fee_minor), *asked[1:])
+    first = asked[0]
+    return (Due(first.on, first.principal_minor, first.interest_minor, fee_minor), *asked[1:])
 
 
 def merged(plans: Sequence[Sequence[Due]]) -> tuple[Due, ...]:

@@ -12,14 +12,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
-from operator import itemgetter
+from typing import NamedTuple
 
 from core.errors import ShapeError
 
 PAIRS_MAX = 8
 BINS_MAX = 64
 REASONS_MAX = 4
-_LOSS = itemgetter(1)
+LAID_MAX = 64  # tables that are kept laid out; a station has two or three
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,25 +104,47 @@ class PointsTable:
             raise ShapeError("expected pd_steps with rising scores and falling pd_ppm")
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(NamedTuple):
     """Points that a feature lost against its reference (positive is worse)."""
 
     feature: str
     points: int
 
 
+_LaidPair = tuple[str, str, tuple[int, ...], tuple[int, ...], tuple[tuple[int, ...], ...], int]
+
+
+class _Laid(NamedTuple):
+    """A table turned from points into losses against its references, ready to be walked.
+
+    ``best`` is the score of an application that loses nothing. A feature's row is its name,
+    edges, the loss of each bin and that of a missing value; a two-way row its names, edges,
+    losses and the place of its first feature among ``names``.
+    """
+
+    table: PointsTable
+    best: int
+    names: tuple[str, ...]
+    features: tuple[tuple[str, tuple[int, ...], tuple[int, ...], int], ...]
+    spare: tuple[int, ...]
+    pairs: tuple[_LaidPair, ...]
+
+
+# Only the layout of a table is remembered, never what it said of an application.
+_LAID: dict[int, _Laid] = {}
+
+
 def score(table: PointsTable, inputs: Mapping[str, int]) -> int:
     """The score of an application; an absent feature is missing."""
-    known = inputs.get
-    total = table.base
-    for one in table.features:
-        # As one.lookup does, without a call: this is the station's busiest loop.
-        value = known(one.feature)
-        total += one.missing_points if value is None else one.points[bisect_right(one.edges, value)]
-    for two in table.pairs:
-        total += two.lookup(known(two.first), known(two.second))
-    return total
+    laid = _laid(table)
+    return laid.best - sum(_losses(laid, inputs))
+
+
+def score_and_lost(table: PointsTable, inputs: Mapping[str, int]) -> tuple[int, tuple[Lost, ...]]:
+    """The score, and what cost the most points, in one walk over the table."""
+    laid = _laid(table)
+    losses = _losses(laid, inputs)
+    return laid.best - sum(losses), _worst(laid.names, losses)
 
 
 def pd_ppm(table: PointsTable, points: int) -> int:
@@ -140,15 +162,73 @@ def lost_points(table: PointsTable, inputs: Mapping[str, int]) -> tuple[Lost, ..
     A two-way table's loss counts for the first of its features. Equal losses keep
     the table's order.
     """
+    laid = _laid(table)
+    return _worst(laid.names, _losses(laid, inputs))
+
+
+def _losses(laid: _Laid, inputs: Mapping[str, int]) -> list[int]:
+    """What each of the table's names lost, in order; negative where it gained."""
     known = inputs.get
-    lost: dict[str, int] = {}
-    for one in table.features:
-        value = known(one.feature)
-        points = one.missing_points if value is None else one.points[bisect_right(one.edges, value)]
-        lost[one.feature] = lost.get(one.feature, 0) + one.reference_points - points
-    for two in table.pairs:
-        points = two.lookup(known(two.first), known(two.second))
-        lost[two.first] = lost.get(two.first, 0) + two.reference_points - points
-    losing = [item for item in lost.items() if item[1] > 0]
-    losing.sort(key=_LOSS, reverse=True)  # stable: equal losses keep the table's order
-    return tuple([Lost(name, points) for name, points in losing[:REASONS_MAX]])
+    # No call and no attribute a feature: this is the station's busiest loop.
+    losses = [
+        missing if (value := known(name)) is None else lost[bisect_right(edges, value)]
+        for name, edges, lost, missing in laid.features
+    ]
+    losses += laid.spare
+    for first, second, rows, columns, cells, at in laid.pairs:
+        one, two = known(first), known(second)
+        row = cells[0 if one is None else 1 + bisect_right(rows, one)]
+        losses[at] += row[0 if two is None else 1 + bisect_right(columns, two)]
+    return losses
+
+
+def _worst(names: tuple[str, ...], losses: list[int]) -> tuple[Lost, ...]:
+    # Stable in reverse too: equal losses keep the table's order.
+    worst = sorted(range(len(losses)), key=losses.__getitem__, reverse=True)[:REASONS_MAX]
+    return tuple([Lost(names[at], losses[at]) for at in worst if losses[at] > 0])
+
+
+def _laid(table: PointsTable) -> _Laid:
+    found = _LAID.get(id(table))
+    if found is not None and found.table is table:
+        return found
+    if len(_LAID) >= LAID_MAX:
+        _LAID.clear()
+    laid = _LAID[id(table)] = _laid_out(table)
+    return laid
+
+
+def _laid_out(table: PointsTable) -> _Laid:
+    first_of = {one.feature: one for one in reversed(table.features)}
+    alone = [one for one in table.features if first_of[one.feature] is one]
+    names = tuple(
+        dict.fromkeys([one.feature for one in alone] + [two.first for two in table.pairs])
+    )
+    again = [one for one in table.features if first_of[one.feature] is not one]
+    of_features = sum(one.reference_points for one in table.features)
+    return _Laid(
+        table=table,
+        best=table.base + of_features + sum(two.reference_points for two in table.pairs),
+        names=names,
+        features=tuple((one.feature, one.edges, *_lost_of(one)) for one in alone),
+        spare=(0,) * (len(names) - len(alone)),
+        pairs=tuple(_laid_pair(each, names) for each in (*map(_as_pair, again), *table.pairs)),
+    )
+
+
+def _lost_of(one: FeatureTable) -> tuple[tuple[int, ...], int]:
+    """What each bin loses, and a missing value."""
+    losses = tuple(one.reference_points - points for points in one.points)
+    return losses, one.reference_points - one.missing_points
+
+
+def _as_pair(one: FeatureTable) -> PairTable:
+    """A feature's second table, which counts with its first, as one with a side that is all one."""
+    rows = tuple((points, points) for points in (one.missing_points, *one.points))
+    return PairTable(one.feature, one.feature, one.edges, (), rows, one.reference_points)
+
+
+def _laid_pair(two: PairTable, names: tuple[str, ...]) -> _LaidPair:
+    losses = tuple(tuple(two.reference_points - points for points in row) for row in two.points)
+    edges = two.first_edges, two.second_edges
+    return two.first, two.second, *edges, losses, names.index(two.first)

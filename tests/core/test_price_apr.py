@@ -13,9 +13,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from core.errors import PriceError, SeveralRatesError
+from core.lending.near import whole_ppm
 from core.lending.price import FLOWS_MAX, Flow, apr_ppm, effective_rate
 from core.lending.regz import Transfer, UnitKind, UnitPeriod, apr, unit_periods
-from core.lending.roots import rounded
+from core.lending.roots import CONTEXT, rounded
 from tests.support.requirements import oracle, require
 
 DAY, WEEK, HALF_MONTH = (UnitPeriod(k) for k in (UnitKind.DAY, UnitKind.WEEK, UnitKind.SEMIMONTH))
@@ -347,3 +348,46 @@ def test_a_rate_does_not_hang_on_the_caller_s_precision() -> None:
     with localcontext() as context:
         context.prec = 4
         assert apr_ppm(flows) == told
+
+
+def solved_ppm(flows: list[Flow]) -> int:
+    """The rate by the solver alone, as it was before anything was enclosed."""
+    timed = [(Decimal(flow.days), Decimal(flow.amount_minor)) for flow in flows]
+    with localcontext(CONTEXT):
+        return int(
+            rounded(effective_rate([(days / 365, amount) for days, amount in timed]), 6) * 10**6
+        )
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(10**3, 10**9), PAYMENTS, st.integers(0, 900))
+def test_a_rate_that_is_enclosed_is_the_one_that_is_solved(
+    drawn: int, paid: list[tuple[int, int]], again: int
+) -> None:
+    flows = [Flow(0, drawn), Flow(again, drawn // 3)]
+    flows += [Flow(again + days, -amount) for days, amount in paid]
+    netted = {flow.days: 0 for flow in flows}
+    for flow in flows:
+        netted[flow.days] += flow.amount_minor
+    found = whole_ppm(netted, 365)
+    assume(found is not None)
+    assert found == solved_ppm(flows)
+
+
+@pytest.mark.parametrize("days", [1, 30, 153, 365, 3_650])
+def test_one_payment_has_a_closed_form(days: int) -> None:
+    for back in (700_000, 999_999, 1_000_000, 1_000_001, 1_050_000, 1_640_000):
+        found = whole_ppm({0: 1_000_000, days: -back}, 365)
+        assert found in (None, solved_ppm([Flow(0, 1_000_000), Flow(days, -back)]))
+        assert days < 60 or found is not None
+
+
+def test_what_is_not_proven_is_left_to_the_solver() -> None:
+    ties = [{0: 2_000_000, 365: -2_246_913}, {0: 2_000_000, 100: -1, 365: -2_246_912}]
+    assert whole_ppm(ties[0], 365) is None
+    assert whole_ppm(ties[1], 365) is not None  # near a tie, and told apart from it
+    several = {0: 1000, 365: -2300, 730: 1320}
+    assert whole_ppm(several, 365) is None
+    assert whole_ppm({0: 5, 1: 5}, 365) is None
+    assert whole_ppm({0: 5}, 365) is None
+    assert whole_ppm({0: 1, 36_501: -2}, 365) is None

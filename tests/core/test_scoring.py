@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import pytest
@@ -8,10 +9,21 @@ from hypothesis import strategies as st
 
 from core.errors import ModelRefusedError, ShapeError
 from core.scoring.features import FeatureValue, admissible
-from core.scoring.points import FeatureTable, PairTable, PdStep, lost_points, pd_ppm, score
+from core.scoring.points import (
+    PAIRS_MAX,
+    FeatureTable,
+    PairTable,
+    PdStep,
+    PointsTable,
+    lost_points,
+    pd_ppm,
+    score,
+    score_and_lost,
+)
 from core.shape import decode, encode
 from core.wire.modelfile import Model, ModelState, admit, state
 from tests.support.models import FEATURES, TABLE, small_model
+from tests.support.points_tables import applications_of, table_of
 
 
 @pytest.mark.parametrize(
@@ -126,3 +138,47 @@ def test_a_pair_whose_edges_do_not_rise_is_refused(edges: tuple[int, ...]) -> No
         PairTable("a", "b", edges, (), rows, 0)
     with pytest.raises(ShapeError, match="expected rising edges"):
         PairTable("a", "b", (), edges, ((0, 0, 0, 0),) * 2, 0)
+
+
+def plainly(table: PointsTable, inputs: dict[str, int]) -> tuple[int, list[tuple[str, int]]]:
+    """The score and the reasons as a reader would add them up, table by table."""
+    total, lost = table.base, dict[str, int]()
+    for one in table.features:
+        points = one.lookup(inputs.get(one.feature))
+        total += points
+        lost[one.feature] = lost.get(one.feature, 0) + one.reference_points - points
+    for two in table.pairs:
+        points = two.lookup(inputs.get(two.first), inputs.get(two.second))
+        total += points
+        lost[two.first] = lost.get(two.first, 0) + two.reference_points - points
+    losing = sorted((item for item in lost.items() if item[1] > 0), key=lambda item: -item[1])
+    return total, losing[:4]
+
+
+def twice_over(table: PointsTable) -> PointsTable:
+    """A table whose first feature has a second table and whose pair leads with one of its own."""
+    led = [replace(two, first="of the pair alone") for two in table.pairs[:1]]
+    again = replace(table.features[0], reference_points=7)
+    return replace(
+        table, features=(*table.features, again), pairs=(*table.pairs[: PAIRS_MAX - 1], *led)
+    )
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_one_walk_adds_up_as_a_reader_would(seed: int) -> None:
+    rng = random.Random(seed)
+    drawn = table_of(rng, points_max=10_000)
+    for table in (drawn, twice_over(drawn)):
+        for inputs in applications_of(rng, table, 40):
+            known = {name: value for name, value in inputs.items() if value is not None}
+            total, losing = plainly(table, known)
+            assert score_and_lost(table, known) == (total, tuple(losing))
+            assert (score(table, known), lost_points(table, known)) == (total, tuple(losing))
+
+
+def test_a_table_is_told_from_another_that_took_its_place() -> None:
+    """What is laid out of a table is kept by where it lies, and that may be reused."""
+    found = set()
+    for base in range(200):
+        found.add(score(replace(TABLE, base=base), {}))
+    assert len(found) == 200
