@@ -374,7 +374,7 @@ def test_a_rate_that_is_enclosed_is_the_one_that_is_solved(
     assert found == solved_ppm(flows)
 
 
-@pytest.mark.parametrize("days", [1, 30, 153, 365, 3_650])
+@pytest.mark.parametrize("days", [30, 60, 153, 365, 3_650])
 def test_one_payment_has_a_closed_form(days: int) -> None:
     for back in (700_000, 999_999, 1_000_000, 1_000_001, 1_050_000, 1_640_000):
         found = whole_ppm({0: 1_000_000, days: -back}, 365)
