@@ -82,6 +82,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "order": ("server.commands.orders", "order", "suppliers' orders, as an officer sees them"),
     "partner": ("server.commands.orders", "partner", "suppliers and buyers"),
     "verify": ("server.commands.lending", "verify", "check the books"),
+    "word": ("server.commands.words", "word", "words about money that wait for a second officer"),
 }
 # Commands of other layers that are given the clock.
 CLOCKED: dict[str, tuple[str, str, str]] = {

@@ -80,6 +80,7 @@ class Outcome(Enum):
     PAID = "paid"
     REJECTED = "rejected"
     RETURNED = "returned"
+    BOUNCED = "bounced"  # of money that had come in: it was taken back
 
 
 class Finding(Enum):
@@ -164,6 +165,8 @@ def judge(
     if not is_latest:
         same = answer.outcome in (Outcome.REJECTED, Outcome.ACCEPTED)
         return (Finding.DUPLICATE if same else Finding.CONTRADICTS), None
+    if answer.outcome is Outcome.BOUNCED:
+        return Finding.CONTRADICTS, None  # what goes out cannot bounce
     if answer.outcome is Outcome.ACCEPTED:
         is_out = state in (PayoutState.SENT, PayoutState.STUCK)
         return (Finding.MATCHED if is_out else Finding.DUPLICATE), None

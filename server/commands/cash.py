@@ -12,16 +12,18 @@ from core.units import format_money
 from core.wire.cash import CashPerson, CashRole
 from server.commands.hands import centre_of, config_option, json_option, show
 from server.commands.officers import officer_of, officer_options
+from server.commands.words import show_told
 from server.services.cash_people import (
     Ending,
     Held,
     NewPerson,
+    add_login,
     add_person,
     change_person,
     held,
     renew_card,
-    settle_difference,
 )
+from server.services.money_words import tell_difference
 from server.store import cash as store
 from server.store.people import Role
 
@@ -133,16 +135,35 @@ def moves_(context: click.Context, /, *, config: Path, person_id: str, as_json: 
     help="What becomes of it: paid by the agent, lost, or over and nobody's.",
 )  # fmt: skip
 @click.option("--amount-minor", type=click.IntRange(min=1), required=True)
+@click.option("--reason", required=True, help="Why; it is kept with what is done.")
 @officer_options
 @json_option
 @click.pass_context
 def settle_(context: click.Context, /, *, config: Path, as_json: bool, **given: Any) -> None:
-    """Say what becomes of cash that was short or over. For supervisors."""
+    """Tell what becomes of cash that was short or over; another supervisor confirms it."""
     centre = centre_of(context, config)
     actor = officer_of(centre, given["username"], given["password_file"], (Role.SUPERVISOR,))
     wanted = (Ending(given["ending"]), given["amount_minor"])
-    left = settle_difference(centre, given["person_id"], wanted, actor)
-    show({"left_minor": left}, f"{left} [minor units] are still open.", as_json=as_json)
+    told = centre.write(
+        lambda work: tell_difference(work, given["person_id"], wanted, actor, given["reason"])
+    )
+    show_told(told, as_json=as_json)
+
+
+@cash.command("login")
+@config_option
+@click.argument("person_id")
+@click.argument("login")
+@officer_options
+@json_option
+@click.pass_context
+def login_(context: click.Context, /, *, config: Path, as_json: bool, **given: Any) -> None:
+    """Note by which name a person logs in here: it undoes nothing that they took. For good."""
+    centre = centre_of(context, config)
+    actor = officer_of(centre, given["username"], given["password_file"], (Role.SUPERVISOR,))
+    add_login(centre, given["person_id"], given["login"], actor)
+    told = {"person_id": given["person_id"], "login": given["login"]}
+    show(told, f"{given['person_id']} logs in as {given['login']}.", as_json=as_json)
 
 
 def _told(person: CashPerson, sentence: str, token: str, *, as_json: bool) -> None:

@@ -13,8 +13,9 @@ from core.units import format_money
 from server.commands.hands import OPERATOR, centre_of, config_option, json_option, read_input, show
 from server.commands.payees import payee
 from server.commands.signed import Signed, reasoned_options
+from server.commands.words import show_told
 from server.services.centre import Centre
-from server.services.paying import Said
+from server.services.money_words import tell_outcome
 from server.services.payouts import acts
 from server.services.payouts.ageing import AGE_DAYS, OpenReport, open_report
 from server.services.payouts.loading import load_rails
@@ -266,11 +267,12 @@ def settle(
     context: click.Context, *, config: Path, payout_id: str, outcome: str, signed: Signed,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Write down what a supervisor heard from the rail of one payout."""
+    """Tell what you heard from the rail of one payout; another supervisor confirms it."""
     centre = centre_of(context, config)
     by = signed.officer(centre)
-    found = acts.say_outcome(centre, payout_id, Outcome(outcome), Said(by, signed.reason))
-    show(encode(found), _line(found), as_json=as_json)
+    went = Outcome(outcome)
+    told = centre.write(lambda work: tell_outcome(work, payout_id, went, by, signed.reason))
+    show_told(told, as_json=as_json)
 
 
 @payout.command("adopt")

@@ -10,7 +10,9 @@ import click
 from core.shape import encode
 from server.commands.hands import centre_of, config_option, json_option, show
 from server.commands.officers import officer_of, officer_options
-from server.services.bouncing import BounceReason, BounceRequest, bounce
+from server.commands.words import show_told
+from server.services.bouncing import BounceReason, BounceRequest
+from server.services.money_words import tell_bounce
 from server.store import bounces
 from server.store.people import Role
 
@@ -33,17 +35,18 @@ def repayment() -> None:
 @json_option
 @click.pass_context
 def bounce_(context: click.Context, /, *, config: Path, as_json: bool, **given: Any) -> None:
-    """Undo a repayment that came to nothing. For supervisors, but not for who took it."""
+    """Tell that a repayment came to nothing; another supervisor confirms it.
+
+    Neither of the two may be who took it, under whatever name they log in.
+    """
     centre = centre_of(context, config)
     actor = officer_of(centre, given["username"], given["password_file"], (Role.SUPERVISOR,))
     asked = BounceRequest(
         given["repayment_id"], BounceReason(given["reason"]), given["reference"],
         given["bounced_on"],
     )  # fmt: skip
-    kept, is_new = bounce(centre, asked, actor)
-    told = "is undone" if is_new else "was undone already"
-    sentence = f"Repayment {kept.repayment_id} of line {kept.line_id} {told}."
-    show({**encode(kept), "new": is_new}, sentence, as_json=as_json)
+    told = centre.write(lambda work: tell_bounce(work, asked, actor))
+    show_told(told, as_json=as_json)
 
 
 @repayment.command("bounced")

@@ -2,8 +2,9 @@
 
 Nothing is edited. A fact reverses the repayment as of its own day, so interest, penalty,
 rebate and arrears are what they would have been without it; the ledger reverses and
-replays what that changes under the cause ``bounce/<repayment>``. Whoever took a repayment
-does not bounce it, and none bounces twice.
+replays what that changes under the cause ``bounce/<repayment>``. A bank's file says it, or
+two officers do (:mod:`server.services.money_words`); whoever took a repayment is neither of
+them, and none bounces twice.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from core.lending.books import bounce_fact, difference_account
 from core.lending.ledger import Entry, EntryKind, transfer
 from core.units import civil_date
 from server.services.agreements import Event, bring_about, state_of_line
-from server.services.centre import Centre, RequestError, RoleError, Work
+from server.services.centre import RequestError, RoleError, Work
 from server.services.downlink import send_freeze, send_status
 from server.services.ending import today_of
 from server.services.posting import REPAID_AHEAD_DAYS_MAX, square
 from server.services.roaming import recall
 from server.services.standing import owed, standing
 from server.services.writing_off import unrecover
-from server.store import bounces, cash, leases, ledger, lines, people
+from server.store import bounces, cash, leases, ledger, lines, money_words, people
 from server.store.bounces import KeptBounce
 from server.store.engine import ConflictError, NotKnownError
 from server.store.ledger import Repayment
@@ -56,8 +57,8 @@ class BounceRequest:
     bounced_on: str
 
 
-def bounce(centre: Centre, asked: BounceRequest, actor: Actor) -> tuple[KeptBounce, bool]:
-    """Undo a repayment that came to nothing; whether that was new.
+def require_bounceable(work: Work, asked: BounceRequest, actor: Actor) -> str:
+    """Refuse a word that cannot be; the id of the repayment's line.
 
     Raises
     ------
@@ -66,23 +67,31 @@ def bounce(centre: Centre, asked: BounceRequest, actor: Actor) -> tuple[KeptBoun
     RequestError
         If the reference or the day cannot be.
     RoleError
-        If the actor is the one who took it.
+        If the actor is the one who took it, under whatever name.
     ConflictError
-        If it bounced already, with another word.
+        If it bounced already.
     """
-    return centre.write(lambda work: bounce_in(work, asked, actor))
-
-
-def bounce_in(work: Work, asked: BounceRequest, actor: Actor) -> tuple[KeptBounce, bool]:
-    """The same in a transaction that is open, as where a bank's file says it."""
-    repaid = ledger.find_repayment(work.tx, asked.repayment_id)
-    if repaid is None:
-        raise NotKnownError(f"expected a repayment that was taken, got {asked.repayment_id!r}")
-    line = lines.lock(work.tx, repaid.line_id)
+    repaid = _known(work, asked.repayment_id)
     known = bounces.find(work.tx, asked.repayment_id)
     if known is not None:
-        return _repeated(known, asked), False
-    _require_possible(work, line, repaid, asked, actor)
+        raise ConflictError(
+            f"repayment {asked.repayment_id} bounced already: {known.reason} on {known.bounced_on}"
+        )
+    _require_possible(work, lines.get(work.tx, repaid.line_id), repaid, asked, actor)
+    return repaid.line_id
+
+
+def bounce_in(work: Work, asked: BounceRequest, actor: Actor) -> KeptBounce:
+    """Undo a repayment that came to nothing: on a bank's word, or by the second of two.
+
+    Raises
+    ------
+    NotKnownError, RequestError, RoleError, ConflictError
+        As for :func:`require_bounceable`.
+    """
+    repaid = _known(work, asked.repayment_id)
+    line = lines.lock(work.tx, repaid.line_id)
+    require_bounceable(work, asked, actor)
     kept = KeptBounce(
         repaid.repayment_id, line.line_id, repaid.amount_minor, asked.reason.value,
         asked.reference, asked.bounced_on, work.at_ms, actor.name,
@@ -97,7 +106,14 @@ def bounce_in(work: Work, asked: BounceRequest, actor: Actor) -> tuple[KeptBounc
     }  # fmt: skip
     people.record(work.tx, work.at_ms, actor, ACTION, ("repayment", repaid.repayment_id), detail)
     _reinstate(work, line, kept)
-    return kept, True
+    return kept
+
+
+def _known(work: Work, repayment_id: str) -> Repayment:
+    repaid = ledger.find_repayment(work.tx, repayment_id)
+    if repaid is None:
+        raise NotKnownError(f"expected a repayment that was taken, got {repayment_id!r}")
+    return repaid
 
 
 def _leave_in_box(work: Work, repaid: Repayment) -> None:
@@ -117,19 +133,11 @@ def _leave_in_box(work: Work, repaid: Repayment) -> None:
     ledger.post(work.tx, work.settings.name, entry)
 
 
-def _repeated(known: KeptBounce, asked: BounceRequest) -> KeptBounce:
-    same = (known.reason, known.reference, known.bounced_on)
-    if same != (asked.reason.value, asked.reference, asked.bounced_on):
-        raise ConflictError(
-            f"repayment {asked.repayment_id} bounced already: {known.reason} on {known.bounced_on}"
-        )
-    return known
-
-
 def _require_possible(
     work: Work, line: Line, repaid: Repayment, asked: BounceRequest, actor: Actor
 ) -> None:
-    if actor.name == repaid.received_by:
+    taker = repaid.received_by
+    if actor.name == taker or actor.name in money_words.logins_of(work.tx, taker):
         raise RoleError(
             f"repayment {repaid.repayment_id}: expected another person than {actor.name}, "
             "who took it"

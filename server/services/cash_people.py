@@ -1,8 +1,8 @@
 """Who may hold the lender's cash at a station, within which limits, and what they hold.
 
 A card is a secret of 256 bits that is shown once; its signing key follows from it, and the
-centre keeps the public half. What a count found short or over ends only by a supervisor's
-word: paid by the agent, lost, or nobody's.
+centre keeps the public half. What a count found short or over ends only by the word of two
+(:mod:`server.services.money_words`): paid by the agent, lost, or nobody's.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from core.wire.records import Down
 from server.keys import public_key_of
 from server.services.centre import Centre, RequestError, Work
 from server.services.downlink import send
-from server.store import cash, ledger, people, registry
+from server.store import cash, ledger, money_words, people, registry
 from server.store.engine import ConflictError, NotKnownError, Tx
 from server.store.people import Actor
 
 SHORTAGE, OVERAGE = "expense/cash-shortage", "income/cash-overage"
+ENDED_CAUSE = "cash/ended/"
 NAME_CHARACTERS_MAX = 100
 
 
@@ -121,19 +122,24 @@ def change_person(
     return centre.write(act)
 
 
-def settle_difference(
-    centre: Centre, person_id: str, ending: tuple[Ending, int], actor: Actor
-) -> int:
-    """Say what becomes of cash that was short or over; what is left of it [minor units].
+def add_login(centre: Centre, person_id: str, username: str, actor: Actor) -> None:
+    """Note that a person who holds cash logs in by a name: it bounces nothing they took.
 
     Raises
     ------
     NotKnownError
-        If there is no such person.
-    RequestError
-        If less is open than is to be ended, or it is short and not over, or the other way.
+        If there is no such person, or nobody logs in by that name.
     """
-    return centre.write(lambda work: _settle(work, person_id, ending, actor))
+
+    def act(work: Work) -> None:
+        cash.person(work.tx, person_id)
+        if people.user(work.tx, username) is None:
+            raise NotKnownError(f"expected a person who may log in, got {username[:64]!r}")
+        if money_words.add_login(work.tx, person_id, username, (work.at_ms, actor.name)):
+            subject, detail = ("cash_person", person_id), {"username": username}
+            people.record(work.tx, work.at_ms, actor, "cash_login_added", subject, detail)
+
+    centre.write(act)
 
 
 def held(tx: Tx, on: date) -> tuple[Held, ...]:
@@ -198,11 +204,19 @@ def _put(work: Work, person: CashPerson, actor: Actor, action: str) -> CashPerso
     return person
 
 
-def _settle(work: Work, person_id: str, ending: tuple[Ending, int], actor: Actor) -> int:
+def require_endable(work: Work, person_id: str, ending: tuple[Ending, int]) -> int:
+    """What is open of cash that was short or over, if that much of it can end so [minor units].
+
+    Raises
+    ------
+    NotKnownError
+        If there is no such person.
+    RequestError
+        If less is open than is to be ended, or it is short and not over, or the other way.
+    """
     how, amount_minor = ending
     person = cash.person(work.tx, person_id)
     account = difference_account(person_id)
-    ledger.lock_chain(work.tx, work.settings.name)
     open_minor = ledger.account_balance(work.tx, account, person.currency)
     is_short = how is not Ending.NOBODYS
     most = open_minor if is_short else -open_minor
@@ -211,16 +225,26 @@ def _settle(work: Work, person_id: str, ending: tuple[Ending, int], actor: Actor
         raise RequestError(
             f"expected at most {max(0, most)} that {person_id} is {told}, got {amount_minor}"
         )
+    return open_minor
+
+
+def end_difference(
+    work: Work, person_id: str, ending: tuple[Ending, int], said: tuple[Actor, str]
+) -> None:
+    """Book what two officers said of cash that was short or over: the second, and their word."""
+    ledger.lock_chain(work.tx, work.settings.name)
+    require_endable(work, person_id, ending)
+    (how, amount_minor), (actor, word_id) = ending, said
+    account, currency = difference_account(person_id), cash.person(work.tx, person_id).currency
     debit, credit = {
         Ending.PAID: (f"cash/{work.settings.name}", account),
         Ending.LOST: (SHORTAGE, account),
         Ending.NOBODYS: (account, OVERAGE),
     }[how]
-    moved = transfer(debit, credit, person.currency, amount_minor)
-    on, cause = work.today().isoformat(), f"cash/ended/{work.new_id()}"
+    moved = transfer(debit, credit, currency, amount_minor)
+    on, cause = work.today().isoformat(), f"{ENDED_CAUSE}{word_id}"
     entry = Entry(work.new_id(), EntryKind.CASH_DIFFERENCE, on, work.at_ms, cause, moved)
     ledger.post(work.tx, work.settings.name, entry)
-    detail = {"ending": how.value, "amount_minor": amount_minor}
+    detail = {"ending": how.value, "amount_minor": amount_minor, "word_id": word_id}
     subject = ("cash_person", person_id)
     people.record(work.tx, work.at_ms, actor, "cash_difference_ended", subject, detail)
-    return open_minor - amount_minor if is_short else open_minor + amount_minor

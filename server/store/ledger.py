@@ -156,6 +156,20 @@ def has_cause(tx: Tx, cause_id: str, kind: EntryKind) -> bool:
     return found is not None
 
 
+def causes_under(tx: Tx, prefix: str) -> tuple[tuple[str, int], ...]:
+    """The causes that begin so, with what their entries moved [minor units]."""
+    joined = ledger_lines.join(
+        ledger_entries,
+        (ledger_lines.c.tenant_id == ledger_entries.c.tenant_id)
+        & (ledger_lines.c.entry_id == ledger_entries.c.entry_id),
+    )
+    cause, moved = ledger_entries.c.cause_id, func.sum(ledger_lines.c.amount_minor).label("moved")
+    where = (ledger_lines.c.tenant_id == tx.tenant_id, cause.startswith(prefix, autoescape=True))
+    question = select(cause, moved).select_from(joined)
+    rows = tx.rows(question.where(*where, ledger_lines.c.amount_minor > 0).group_by(cause))
+    return tuple((row["cause_id"], int(row["moved"])) for row in rows)
+
+
 def entries(tx: Tx) -> tuple[PostedEntry, ...]:
     """Every entry with its lines, by writer and number."""
     return _entries(tx, ledger_lines.c.tenant_id == tx.tenant_id)

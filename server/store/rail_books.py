@@ -114,6 +114,13 @@ def answers_of(tx: Tx, payout_id: str) -> tuple[KeptAnswer, ...]:
     return _answers(tx, rail_answers.c.payout_id == payout_id)
 
 
+def returns_of(tx: Tx, repayment_id: str) -> tuple[KeptAnswer, ...]:
+    """What rails said that undid a repayment."""
+    c = rail_answers.c
+    where = (c.outcome == Outcome.BOUNCED.value, c.finding == Finding.MATCHED.value)
+    return _answers(tx, c.repayment_id == repayment_id, *where)
+
+
 def _answers(tx: Tx, *where: ColumnElement[bool]) -> tuple[KeptAnswer, ...]:
     question = select(rail_answers).where(rail_answers.c.tenant_id == tx.tenant_id, *where)
     rows = tx.rows(

@@ -27,16 +27,17 @@ from edge_node.store import cash, leases, logs, village
 from edge_node.store import lines as edge_lines
 from server.config import Settings
 from server.services.audit.run import audit
-from server.services.bouncing import BounceReason, BounceRequest, bounce
+from server.services.bouncing import BounceReason, BounceRequest
 from server.services.standing import owed
 from server.store import ledger, lines
 from server.store.engine import Store, open_store
 from server.store.schema import migrate
 from tests.support.cash_desk import pieces
-from tests.support.cash_hands import SUPERVISOR, Hand, Village
+from tests.support.cash_hands import Hand, Village
 from tests.support.centre_kit import SEASON_START, STATION, Kit, build_kit, open_known
 from tests.support.kiosk_kit import MONEY, deliver, flags, leases_at_station
 from tests.support.lending_station import Station
+from tests.support.two_words import bounced
 
 D1 = SEASON_START + timedelta(days=1)
 WHY = DifferenceReason.UNEXPLAINED
@@ -129,7 +130,7 @@ class Both:
             taken = self.kit.read(ledger.find_repayment, named)
             reason = BounceReason.ENTERED_IN_ERROR
             asked = BounceRequest(named, reason, "visit", taken.effective_on)
-            bounce(self.kit.centre, asked, SUPERVISOR)
+            bounced(self.kit.centre, asked)
             self.hear()
 
     def owed_here(self) -> int:

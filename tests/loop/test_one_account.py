@@ -36,7 +36,7 @@ from edge_node.store.leases import KeptDraw
 from edge_node.store.lines import KeptLine
 from server.config import Settings
 from server.services import enrolment
-from server.services.bouncing import BounceReason, BounceRequest, bounce
+from server.services.bouncing import BounceReason, BounceRequest
 from server.services.posting import RepaymentRequest, take_repayment
 from server.services.restructuring import Proposed, approve, propose
 from server.services.standing import account_of, ahead_of, owed
@@ -47,6 +47,7 @@ from server.store.people import Actor
 from server.store.schema import migrate
 from tests.support.centre_kit import SEASON_START, TESTER, Kit, build_kit, open_known, product_of
 from tests.support.kiosk_kit import MONEY, deliver, draw, flags, leases_at_station
+from tests.support.two_words import bounced
 
 CASHIER = Actor("till", "cashier")
 SUPERVISOR, OFFICER = Actor("wanjiru", "supervisor"), Actor("otieno", "lender")
@@ -129,9 +130,7 @@ class Both:
         repaid = paid[place % len(paid)]
         reason, on = BounceReason.CHEQUE_UNPAID, repaid.effective_on
         for _ in range(2):
-            bounce(
-                self.kit.centre, BounceRequest(repaid.repayment_id, reason, "c-1", on), SUPERVISOR
-            )
+            bounced(self.kit.centre, BounceRequest(repaid.repayment_id, reason, "c-1", on))
         self.kit.station.pull(self.kit.centre)
 
     def plan_anew(self, months: int, rate_ppm: int, schedule: ScheduleTerms) -> None:

@@ -8,14 +8,13 @@ from datetime import timedelta
 from pathlib import Path
 
 from server.services.audit.run import audit
-from server.services.bouncing import BounceReason, BounceRequest, bounce
+from server.services.bouncing import BounceReason, BounceRequest
 from server.services.bureau.asking import Question, ask_bureau
 from server.services.centre import RequestError
 from server.services.covering import Payment, state_covers, take_payment
 from server.store import bureau, covers, ledger
 from server.store.bureau import BureauAnswer
 from server.store.engine import ConflictError
-from server.store.people import Actor
 from tests.server.test_together import at_once
 from tests.support.beside_lines import (
     BUREAU,
@@ -30,6 +29,7 @@ from tests.support.beside_lines import (
 )
 from tests.support.centre_kit import SEASON_START, Kit, open_known
 from tests.support.kiosk_kit import drawn_by_farmer_b
+from tests.support.two_words import bounced
 
 
 def guarded(kit: Kit) -> None:
@@ -81,7 +81,7 @@ def test_what_bounced_of_a_cover_can_be_paid_again(kit: Kit) -> None:
     take_payment(kit.centre, paid, OFFICER)
     repayment_id = f"cover/{WORD['cover_id']}/wire-1"
     word = BounceRequest(repayment_id, BounceReason.TRANSFER_RETURNED, "wire-1 back", paid.on)
-    bounce(kit.centre, word, Actor("wanjiru", "supervisor"))
+    bounced(kit.centre, word)
     assert take_payment(kit.centre, replace(paid, reference="wire-2"), OFFICER)[1]
     assert kit.read(ledger.find_repayment, f"cover/{WORD['cover_id']}/wire-2") is not None
     assert audit(kit.centre, ["covers", "books"]).holds

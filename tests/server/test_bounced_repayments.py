@@ -13,22 +13,25 @@ from core.lending.agreement import AgreementReason, AgreementState
 from core.units import civil_day
 from server.commands.hands import Hands
 from server.commands.repayments import repayment as repayment_group
+from server.commands.words import word as word_group
 from server.services import enrolment
 from server.services.agreements import state_of_line
 from server.services.audit.run import audit, audit_in
-from server.services.bouncing import BounceReason, BounceRequest, bounce
+from server.services.bouncing import BounceReason, BounceRequest
 from server.services.centre import RequestError, RoleError
 from server.services.ending import Said
+from server.services.money_words import tell_bounce
 from server.services.posting import RepaymentRequest, take_repayment
 from server.services.standing import owed
 from server.services.statements import statement
 from server.services.writing_off import write_off
-from server.store import agreements, bounces, ledger, lines, people
+from server.store import agreements, bounces, ledger, lines, money_words, people
 from server.store.engine import ConflictError, NotKnownError
 from server.store.people import Actor
 from tests.support.centre_kit import SEASON_START, TESTER, Kit
 from tests.support.kiosk_kit import drawn_by_farmer_b
 from tests.support.tampering import changed
+from tests.support.two_words import FIRST, bounced
 
 S = AgreementState
 CASHIER, SUPERVISOR = Actor("till", "cashier"), Actor("wanjiru", "supervisor")
@@ -67,8 +70,8 @@ def test_a_bounce_leaves_the_account_as_if_it_had_not_been_paid(kit: Kit, drawn:
     pay(kit, drawn, "r1", 300_000, D40)
     pay(kit, drawn, "r2", 10_000, D74)
     before = owes(kit, drawn, D74)
-    kept, is_new = bounce(kit.centre, word(kit, "r1"), SUPERVISOR)
-    assert (kept.amount_minor, kept.actor, is_new) == (300_000, "wanjiru", True)
+    kept = bounced(kit.centre, word(kit, "r1"))
+    assert (kept.amount_minor, kept.actor) == (300_000, "otieno")
     assert owes(kit, drawn, D74).total_minor == never.total_minor - 10_000
     assert owes(kit, drawn, D74).total_minor > before.total_minor + 300_000  # and its interest
     causes = [p.entry.cause_id for p in kit.read(ledger.entries)]
@@ -81,11 +84,11 @@ def test_a_bounce_leaves_the_account_as_if_it_had_not_been_paid(kit: Kit, drawn:
 def test_it_bounces_once_and_only_as_it_was_told_first(kit: Kit, drawn: str):
     pay(kit, drawn, "r1", 300_000, D40)
     first = word(kit, "r1")
-    bounce(kit.centre, first, SUPERVISOR)
+    bounced(kit.centre, first)
     count = len(kit.read(ledger.entries))
-    assert bounce(kit.centre, first, Actor("otieno", "supervisor"))[1] is False
-    with pytest.raises(ConflictError, match="bounced already: cheque_unpaid"):
-        bounce(kit.centre, word(kit, "r1", reference="another"), SUPERVISOR)
+    for again in (first, word(kit, "r1", reference="another")):
+        with pytest.raises(ConflictError, match="bounced already: cheque_unpaid"):
+            kit.centre.write(lambda work, told=again: tell_bounce(work, told, FIRST))
     assert len(kit.read(ledger.entries)) == count
     # The same repayment told again by the till does not come back to life.
     pay(kit, drawn, "r1", 300_000, D40)
@@ -114,7 +117,7 @@ def test_what_cannot_be_is_refused_and_writes_nothing(
 ):
     pay(kit, drawn, "r1", 300_000, D40)
     with pytest.raises(error, match=told):
-        bounce(kit.centre, word(kit, name, **changes), actor)
+        bounced(kit.centre, word(kit, name, **changes), actor)
     assert kit.read(bounces.of_line, drawn) == ()
 
 
@@ -123,7 +126,7 @@ def test_an_agreement_that_it_had_closed_stands_again_and_frozen(kit: Kit, drawn
     total = owes(kit, drawn, due).total_minor
     pay(kit, drawn, "r1", total, due)
     assert (state(kit, drawn), kit.read(lines.get, drawn).is_open) == (S.CLOSED, False)
-    bounce(kit.centre, word(kit, "r1"), SUPERVISOR)
+    bounced(kit.centre, word(kit, "r1"))
     line = kit.read(lines.get, drawn)
     assert (state(kit, drawn), line.is_open, line.frozen) == (S.FROZEN, True, True)
     last = kit.read(agreements.life, line.application_id)[-1]
@@ -144,7 +147,7 @@ def test_a_bounced_recovery_is_no_recovery(kit: Kit, drawn: str):
     lost = kit.read(ledger.account_balance, f"loan/written-off/{drawn}", "KES")
     pay(kit, drawn, "r1", 500_000, D40)
     assert kit.read(ledger.account_balance, "income/recovery", "KES") < 0
-    bounce(kit.centre, word(kit, "r1"), SUPERVISOR)
+    bounced(kit.centre, word(kit, "r1"))
     assert kit.read(ledger.account_balance, "income/recovery", "KES") == 0
     assert kit.read(ledger.account_balance, f"loan/written-off/{drawn}", "KES") == lost
     assert audit(kit.centre).holds
@@ -153,7 +156,7 @@ def test_a_bounced_recovery_is_no_recovery(kit: Kit, drawn: str):
 def test_statements_show_it_by_when_it_was_known(kit: Kit, drawn: str):
     pay(kit, drawn, "r1", 300_000, D40)
     kit.clock.set_day(D74)
-    bounce(kit.centre, word(kit, "r1"), SUPERVISOR)
+    bounced(kit.centre, word(kit, "r1"))
 
     def rows(known: date) -> list[tuple[str, int, date]]:
         line = kit.read(lines.get, drawn)
@@ -169,11 +172,11 @@ def test_statements_show_it_by_when_it_was_known(kit: Kit, drawn: str):
 
 def test_bounces_are_kept_for_good_and_in_the_trail(kit: Kit, drawn: str):
     pay(kit, drawn, "r1", 300_000, D40)
-    bounce(kit.centre, word(kit, "r1"), SUPERVISOR)
+    bounced(kit.centre, word(kit, "r1"))
     [said] = [
         row for row in kit.read(people.trail_of, "repayment", "r1") if "bounced" in row.action
     ]
-    assert (said.actor, said.detail["taken_by"]) == ("wanjiru", "till")
+    assert (said.actor, said.detail["taken_by"]) == ("otieno", "till")
     for statement_ in (
         "UPDATE repayment_bounces SET reason = 'x'",
         "DELETE FROM repayment_bounces",
@@ -186,7 +189,8 @@ def test_the_command_bounces_and_lists(kit: Kit, drawn: str, tmp_path):
     pay(kit, drawn, "r1", 300_000, D40)
     secret = tmp_path / "secret"
     secret.write_text("a long enough password")
-    enrolment.add_user(kit.centre, "wanjiru", secret.read_text(), people.Role.SUPERVISOR, TESTER)
+    for name in ("wanjiru", "otieno"):
+        enrolment.add_user(kit.centre, name, secret.read_text(), people.Role.SUPERVISOR, TESTER)
     hands = Hands(lambda _: kit.centre, lambda _: b"", lambda _: None)  # type: ignore[arg-type,return-value]
     on = civil_day(kit.clock.at_ms).isoformat()
     asked = [
@@ -195,10 +199,14 @@ def test_the_command_bounces_and_lists(kit: Kit, drawn: str, tmp_path):
     ]  # fmt: skip
     done = CliRunner().invoke(repayment_group, asked, obj=hands)
     assert done.exit_code == 0, done.output
-    assert f"Repayment r1 of line {drawn} is undone." in done.output
+    assert "Nothing has changed yet" in done.output
+    [waits] = kit.read(money_words.waiting)
+    by = ["--config", "x", "--officer", "otieno", "--password-file", str(secret)]
+    confirmed = CliRunner().invoke(word_group, ["confirm", waits.word_id, *by], obj=hands)
+    assert f"Word {waits.word_id} of wanjiru is confirmed." in confirmed.output
     told = CliRunner().invoke(repayment_group, ["bounced", "--config", "x"], obj=hands)
     assert "300000 on" in told.output
-    assert "cheque_unpaid (c 17), by wanjiru" in told.output
+    assert "cheque_unpaid (c 17), by otieno" in told.output
 
 
 @pytest.mark.parametrize(
@@ -213,7 +221,7 @@ def test_the_audit_names_a_bounce_that_was_changed(
     kit: Kit, drawn: str, change: str, expected: str
 ):
     pay(kit, drawn, "r1", 300_000, D40)
-    bounce(kit.centre, word(kit, "r1"), SUPERVISOR)
+    bounced(kit.centre, word(kit, "r1"))
     statement_ = f"UPDATE repayment_bounces SET {change}"  # noqa: S608 (of this test's own words)
     with changed(kit, statement_, "repayment_bounces") as tx:
         found = audit_in(kit.centre, tx, ("bounces",)).first

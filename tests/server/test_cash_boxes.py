@@ -17,26 +17,27 @@ from server.commands.cash import cash as cash_group
 from server.commands.hands import Hands
 from server.services import enrolment
 from server.services.audit.run import audit, audit_in
-from server.services.bouncing import BounceReason, BounceRequest, bounce
+from server.services.bouncing import BounceReason, BounceRequest
 from server.services.cash_people import (
     Ending,
     NewPerson,
+    add_login,
     add_person,
     change_person,
     held,
     renew_card,
-    settle_difference,
 )
 from server.services.centre import RequestError
 from server.services.standing import owed
 from server.services.suspense import open_suspended
 from server.store import cash, ledger, lines, people
 from server.store.engine import ConflictError, NotKnownError
-from server.store.people import Actor
+from server.store.people import Actor, Role
 from tests.support.cash_hands import SUPERVISOR, Village
 from tests.support.centre_kit import SEASON_START, STATION, TESTER, Kit
 from tests.support.kiosk_kit import drawn_by_farmer_b, flags, leases_at_station
 from tests.support.tampering import changed
+from tests.support.two_words import FIRST, SECOND, bounced, ended
 
 D1, D40 = SEASON_START + timedelta(days=1), SEASON_START + timedelta(days=40)
 
@@ -234,9 +235,15 @@ def test_a_repayment_in_cash_that_was_none_leaves_its_notes_as_over(village: Vil
     village.deliver()
     before = in_box(village, "akinyi")
     asked = BounceRequest("r1", BounceReason.ENTERED_IN_ERROR, "visit 7", village.today)
-    with pytest.raises(HarvestlineError, match="another person than akinyi"):
-        bounce(village.kit.centre, asked, Actor("akinyi", "supervisor"))
-    bounce(village.kit.centre, asked, SUPERVISOR)
+    centre = village.kit.centre
+    enrolment.add_user(centre, "a.otieno", "a long enough password", Role.SUPERVISOR, TESTER)
+    add_login(centre, "akinyi", "a.otieno", SUPERVISOR)
+    for name in ("akinyi", "a.otieno"):  # neither tells nor confirms, under whatever name
+        own = Actor(name, "supervisor")
+        for first, second in ((own, SECOND), (FIRST, own)):
+            with pytest.raises(HarvestlineError, match=f"another person than {name}"):
+                bounced(centre, asked, first, second)
+    bounced(centre, asked)
     assert (in_box(village, "akinyi"), difference(village, "akinyi")) == (before, -300_000)
     village.count("c1", village.agent, 0)  # the notes never were there: short by as much
     village.deliver()
@@ -244,20 +251,25 @@ def test_a_repayment_in_cash_that_was_none_leaves_its_notes_as_over(village: Vil
     assert audit(village.kit.centre).holds
 
 
-def test_a_difference_ends_by_a_supervisors_word_and_no_other_way(village: Village):
+def open_after(village: Village, ending: tuple[Ending, int]) -> int:
+    ended(village.kit.centre, "akinyi", ending)
+    return difference(village, "akinyi")
+
+
+def test_a_difference_ends_by_the_word_of_two_and_no_other_way(village: Village):
     village.hand_over("h1", village.keeper, village.agent, 1_000_000)
     village.count("c1", village.agent, 990_000)
     village.deliver()
     centre = village.kit.centre
-    assert settle_difference(centre, "akinyi", (Ending.PAID, 4_000), SUPERVISOR) == 6_000
-    assert settle_difference(centre, "akinyi", (Ending.LOST, 6_000), SUPERVISOR) == 0
+    assert open_after(village, (Ending.PAID, 4_000)) == 6_000
+    assert open_after(village, (Ending.LOST, 6_000)) == 0
     assert village.kit.read(ledger.account_balance, "expense/cash-shortage", "KES") == 6_000
     for ending in ((Ending.LOST, 1), (Ending.NOBODYS, 1)):
         with pytest.raises(RequestError, match="expected at most 0"):
-            settle_difference(centre, "akinyi", ending, SUPERVISOR)
+            ended(centre, "akinyi", ending)
     village.count("c2", village.agent, 993_000)
     village.deliver()
-    assert settle_difference(centre, "akinyi", (Ending.NOBODYS, 3_000), SUPERVISOR) == 0
+    assert open_after(village, (Ending.NOBODYS, 3_000)) == 0
     assert village.kit.read(ledger.account_balance, "income/cash-overage", "KES") == -3_000
     said = village.kit.read(people.trail_of, "cash_person", "akinyi")
     assert [row.action for row in said].count("cash_difference_ended") == 3

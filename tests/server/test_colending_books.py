@@ -17,7 +17,7 @@ from core.signing import open_document
 from core.units import allocate
 from server.keys import KeyRing
 from server.services.audit.run import audit
-from server.services.bouncing import BounceReason, BounceRequest, bounce
+from server.services.bouncing import BounceReason, BounceRequest
 from server.services.centre import RequestError
 from server.services.colending import share_out, sign_agreement
 from server.services.ending import Said
@@ -46,6 +46,7 @@ from tests.support.beside_lines import (
 )
 from tests.support.centre_kit import SEASON_START, Kit, open_known
 from tests.support.kiosk_kit import deliver, draw, flags, leases_at_station
+from tests.support.two_words import bounced
 
 CASHIER = Actor("till", "cashier")
 
@@ -167,7 +168,7 @@ def test_a_recovery_that_bounced_is_lost_again_to_each_by_its_part(kit: Kit):
     assert parts(kit, line_id)["loss"] > lost
     for repayment_id in ("r-2", "r-1"):
         said = BounceRequest(repayment_id, BounceReason.CHEQUE_UNPAID, "bank", day(400).isoformat())
-        bounce(kit.centre, said, OFFICER)
+        bounced(kit.centre, said)
         assert parts(kit, line_id)["loss"] == lost
         assert audit(kit.centre, ["shares", "books"]).holds
     assert verify(kit.centre).faults == ()

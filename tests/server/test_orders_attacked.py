@@ -19,7 +19,7 @@ from server.commands.orders import order, partner
 from server.commands.people import token
 from server.services import enrolment
 from server.services.audit.run import audit, audit_in
-from server.services.bouncing import BounceReason, BounceRequest, bounce
+from server.services.bouncing import BounceReason, BounceRequest
 from server.services.orders.delivering import refund_order
 from server.services.orders.officers import divert_order, release_order
 from server.services.orders.registering import close_partner
@@ -33,6 +33,7 @@ from server.store.people import Actor, Role
 from tests.support.centre_kit import TESTER, Kit
 from tests.support.kiosk_kit import MONEY, deliver, flags
 from tests.support.orders_kit import BUYER, OTHER, SUPPLIER, Trade, item, open_trade
+from tests.support.two_words import bounced
 
 CAME, WRONG = Answer.RECEIVED, Answer.WRONG
 
@@ -223,7 +224,7 @@ def test_money_that_bounced_refunds_no_order(trade: Trade) -> None:
     back = RepaymentRequest("back-1", trade.line_id, 450_000, "KES", on)
     take_repayment(kit.centre, back, Actor("till", "cashier"))
     word = BounceRequest("back-1", BounceReason.CHEQUE_UNPAID, "cheque 9", on)
-    bounce(kit.centre, word, TESTER)
+    bounced(kit.centre, word)
     with pytest.raises(ConflictError, match="back-1 bounced"):
         refund_order(kit.centre, order_id, "back-1", TESTER)
     assert state(trade, order_id) == "disputed"

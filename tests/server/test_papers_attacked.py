@@ -12,7 +12,7 @@ from core.errors import HarvestlineError
 from core.units import civil_day
 from core.wire.envelope import LogClass
 from server.services.audit.run import audit
-from server.services.bouncing import BounceReason, BounceRequest, bounce
+from server.services.bouncing import BounceReason, BounceRequest
 from server.services.centre import RequestError
 from server.services.envelopes import accept_envelope
 from server.services.paperwork import PAPER_MINOR_MAX, Sheet, file_paper
@@ -29,6 +29,7 @@ from tests.server.test_together import at_once
 from tests.support.centre_kit import SEASON_START, Kit
 from tests.support.kiosk_kit import draw, leases_at_station
 from tests.support.subsidised_book import LENDER, UNTIL, add_store, lent
+from tests.support.two_words import bounced as bounced_by_two
 
 SUPERVISOR = Actor("wanjiru", Role.SUPERVISOR.value)
 DAY = SEASON_START.isoformat()
@@ -51,7 +52,7 @@ def guarded(kit: Kit) -> None:
 def bounced(kit: Kit, repayment_id: str) -> None:
     on = civil_day(kit.clock.now_ms()).isoformat()
     word = BounceRequest(repayment_id, BounceReason.CHEQUE_UNPAID, "bank-7", on)
-    bounce(kit.centre, word, SUPERVISOR)
+    bounced_by_two(kit.centre, word)
 
 
 def drawn(kit: Kit, line_id: str) -> None:

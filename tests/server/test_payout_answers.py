@@ -18,8 +18,7 @@ from server.services.audit.run import audit_in
 from server.services.centre import RequestError
 from server.services.hooks.backoff import TRIES_MAX, WAIT_MS_MAX
 from server.services.hooks.signature import signed_headers
-from server.services.paying import Said
-from server.services.payouts.acts import cancel, retry, say_outcome
+from server.services.payouts.acts import cancel, retry
 from server.services.payouts.rails import RailError, amount_text, read_amount
 from server.services.payouts.reading import open_findings, reconcile, take_call
 from server.services.payouts.sending import Round, send_due
@@ -53,6 +52,7 @@ from tests.support.payout_kit import (
     told,
     with_account,
 )
+from tests.support.two_words import settled
 from tests.support.web_receiver import Answer, receiving
 
 
@@ -194,7 +194,7 @@ def test_another_amount_moves_no_money_and_is_shown(kit: Kit, drawn: Payout, tmp
     with pytest.raises(RequestError):
         call(kit, rails, said_body(told(drawn), "paid", 2**60))
     assert balance(kit, "cash/rail/mobile") == 0
-    say_outcome(kit.centre, drawn.payout_id, Outcome.PAID, Said(GRACE, "heard by telephone"))
+    settled(kit.centre, drawn.payout_id, Outcome.PAID)
     assert balance(kit, "cash/rail/mobile") == -AMOUNT
     holds(kit)
 

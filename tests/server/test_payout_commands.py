@@ -135,9 +135,15 @@ def test_a_morning_of_a_lender_by_commands(kit: Kit, shell: Shell, tmp_path: Pat
     assert AGROVET.number not in shell.run("payout payee list").output
     assert shell.run("payout show", payout.payout_id).output.startswith(payout.payout_id)
     back = ("--as", "returned", "--reason", "letter of the bank")
-    assert shell.read("payout settle", payout.payout_id, *back, *shell.by("henry"))["state"] == (
-        "returned"
-    )
+    told = shell.read("payout settle", payout.payout_id, *back, *shell.by("henry"))
+    assert shell.read("payout show", payout.payout_id)["payout"]["state"] == "paid"
+    alone = shell.run("word confirm", told["word_id"], *shell.by("henry"))
+    assert alone.exit_code == 4
+    assert "another person than henry" in alone.output
+    assert "is returned. Told by henry" in shell.run("word list").output
+    shell.read("word confirm", told["word_id"], *shell.by("grace"))
+    assert shell.read("payout show", payout.payout_id)["payout"]["state"] == "returned"
+    assert "No word waits" in shell.run("word list").output
     shell.read("audit")
     assert shell.run("payout show", "nothing").exit_code == 3
     assert shell.run("payout reconcile", "nowhere", answer).exit_code == 5

@@ -18,7 +18,7 @@ from core.lending.agreement import AgreementReason
 from core.lending.relief import LossSeen, LossSource
 from core.units import civil_day
 from server.services import ending
-from server.services.bouncing import BounceReason, BounceRequest, bounce
+from server.services.bouncing import BounceReason, BounceRequest
 from server.services.ending import Said
 from server.services.enrolment import add_product
 from server.services.origination import Opened
@@ -31,6 +31,7 @@ from server.store import products
 from server.store.people import Actor
 from tests.simulation.village import PRODUCT
 from tests.simulation.world import STEP_MINOR, World
+from tests.support.two_words import bounced
 
 Row = tuple[Any, ...]
 OFFICER = Actor("officer-a", "lender")
@@ -121,7 +122,7 @@ def bounce_repayment(world: World) -> str:
     today = civil_day(world.now_ms)
     since = today - timedelta(days=world.chance.choice((0, 0, 1, 10)))
     asked = BounceRequest(repayment_id, BounceReason.CHEQUE_UNPAID, "bank-1", max(str(since), on))
-    return _twice(world, "bounced", lambda: bounce(world.centre, asked, OFFICER))
+    return _twice(world, "bounced", lambda: bounced(world.centre, asked))
 
 
 def change_product(world: World) -> str:

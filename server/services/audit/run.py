@@ -17,6 +17,7 @@ from server.services.audit import (
     logs,
     payouts,
     trade,
+    words,
 )
 from server.services.audit.finding import Check, Finding, readable
 from server.services.centre import Centre, RequestError
@@ -63,6 +64,7 @@ CHECKS: dict[str, tuple[str, str, Check]] = {
     "accounts": ("ledger moves accounts of the chart", "ledger_lines", entries.accounts),
     "books": ("ledger agrees with draws and repayments", "lines", lending.books_match_facts),
     "bounces": ("what bounced is undone by another person", "repayment_bounces", cash.bounced),
+    "words": ("what people say of money is said by two", "money_words", words.by_two),
     "boxes": ("agents hold what records say", "cash_moves", cash.boxes),
     "cash": ("cash moved as stations signed", "cash_moves", cash.said),
     "suspense": ("suspense agrees with draws", "ledger_lines", lending.suspense_matches_draws),

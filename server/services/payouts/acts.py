@@ -1,4 +1,7 @@
-"""What officers do about payouts: try again, ask again, say how it went, cancel, adopt."""
+"""What officers do about payouts: try again, ask again, cancel, adopt.
+
+How one went is said by two (:mod:`server.services.money_words`).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from core.lending.payout import ATTEMPTS_MAX, Outcome, PayoutEvent, PayoutState
+from core.lending.payout import ATTEMPTS_MAX, Outcome, PayoutEvent, PayoutState, after
 from server.services.centre import Centre, RequestError, Work
 from server.services.paying import (
     FARMER_ACCOUNTS,
@@ -85,26 +88,38 @@ def release(centre: Centre, payout_id: str, by: Actor, reason: str) -> Payout:
     return _on(centre, payout_id, reason, act)
 
 
-def say_outcome(centre: Centre, payout_id: str, outcome: Outcome, said: Said) -> Payout:
-    """Write down what an officer heard from the rail of one payout.
+_EVENTS = {
+    Outcome.PAID: (PayoutEvent.CONFIRM, booking.confirm),
+    Outcome.REJECTED: (PayoutEvent.REJECT, booking.reject),
+    Outcome.RETURNED: (PayoutEvent.RETURN, booking.give_back),
+}
+
+
+def require_outcome(payout: Payout, outcome: Outcome) -> None:
+    """Refuse an outcome that a payout cannot have, as it stands.
 
     Raises
     ------
+    RequestError
+        If people do not say such an outcome.
     AgreementError
-        If that cannot be, as it stands.
+        If the table of steps does not permit it.
     """
-    acts = {
-        Outcome.PAID: booking.confirm,
-        Outcome.REJECTED: booking.reject,
-        Outcome.RETURNED: booking.give_back,
-    }
-    if outcome not in acts:
+    if outcome not in _EVENTS:
         raise RequestError("expected paid, rejected or returned")
+    after(payout.state, _EVENTS[outcome][0])
 
-    def act(work: Work, payout: Payout) -> Payout:
-        return acts[outcome](work, payout, said, payout.reference)
 
-    return _on(centre, payout_id, said.reason, act)
+def apply_outcome(work: Work, payout: Payout, outcome: Outcome, said: Said) -> Payout:
+    """Book what two officers said of a payout; ``said.detail`` names the word.
+
+    Raises
+    ------
+    RequestError, AgreementError
+        As for :func:`require_outcome`.
+    """
+    require_outcome(payout, outcome)
+    return _EVENTS[outcome][1](work, payout, said, payout.reference)
 
 
 def _on(

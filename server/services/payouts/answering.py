@@ -2,18 +2,20 @@
 
 Every answer is kept with how it fitted; one that was read before changes nothing, from
 whatever file it comes again. What does not fit - another amount, an instruction that
-nobody gave, a payment after it was refused - moves no money: it is listed for people.
+nobody gave, a payment after it was refused - moves no money: it is listed for people. What
+a bank took back of a repayment undoes it (:mod:`server.services.payouts.taken_back`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.canonical import sha256_hex
 from core.lending.payout import (
     Answer,
     Finding,
+    Outcome,
     PayoutEvent,
     judge,
     read_instruction_id,
@@ -21,7 +23,9 @@ from core.lending.payout import (
 from server.services.centre import Work
 from server.services.paying import Said, take_step
 from server.services.payouts.booking import NEVER_MS, confirm, give_back, reject
-from server.store import lines, payouts, rail_books
+from server.services.payouts.taken_back import judge_back, take_back
+from server.store import ledger, lines, payouts, rail_books
+from server.store.ledger import Repayment
 from server.store.payouts import Payout
 from server.store.people import Actor
 from server.store.rail_books import KeptAnswer
@@ -59,7 +63,14 @@ def take_answers(
 
     The lines that may move are locked before the trail is, as everybody does.
     """
-    named = [payouts.find(work.tx, read_instruction_id(each.instruction_id)[0]) for each in found]
+    named: list[Payout | Repayment | None] = [
+        payouts.find(work.tx, read_instruction_id(each.instruction_id)[0]) for each in found
+    ]
+    named += [
+        ledger.find_repayment(work.tx, each.instruction_id)
+        for each in found
+        if each.outcome is Outcome.BOUNCED
+    ]
     for line_id in sorted({each.line_id for each in named if each is not None}):
         lines.lock(work.tx, line_id)
     return tuple(
@@ -76,7 +87,7 @@ def take_answer(work: Work, source: Source, said: tuple[int, Answer], by: Actor)
     if known is not None:
         return Taken(known, is_new=False)
     if payout is None:
-        return _keep(work, source, said, by, (Finding.UNMATCHED, ""))
+        return _take_other(work, source, said, by)
     attempt = read_instruction_id(answer.instruction_id)[1]
     finding, event = judge(
         payout.state,
@@ -87,6 +98,18 @@ def take_answer(work: Work, source: Source, said: tuple[int, Answer], by: Actor)
     kept = _keep(work, source, said, by, (finding, payout.payout_id))  # a step rests on it
     if event is not None:
         _follow(work, payout, event, answer, Said(by, _why(answer, finding), source.sha256))
+    return kept
+
+
+def _take_other(work: Work, source: Source, said: tuple[int, Answer], by: Actor) -> Taken:
+    """Take an answer about no payout of this rail: a repayment that came back, or nothing."""
+    answer = said[1]
+    back = judge_back(work, source.rail, answer) if answer.outcome is Outcome.BOUNCED else None
+    if back is None:
+        return _keep(work, source, said, by, (Finding.UNMATCHED, ""))
+    repayment_id = back.repaid.repayment_id
+    kept = _keep(work, source, said, by, (back.finding, ""), repayment_id)
+    take_back(work, source.rail, replace(answer, reference=_kept(answer.reference)), back)
     return kept
 
 
@@ -123,7 +146,12 @@ def _why(answer: Answer, finding: Finding) -> str:
 
 
 def _keep(
-    work: Work, source: Source, said: tuple[int, Answer], by: Actor, judged: tuple[Finding, str]
+    work: Work,
+    source: Source,
+    said: tuple[int, Answer],
+    by: Actor,
+    judged: tuple[Finding, str],
+    repayment_id: str = "",
 ) -> Taken:
     item, answer = said
     amount = answer.amount_minor
@@ -144,6 +172,7 @@ def _keep(
         payout_id=judged[1],
         at_ms=work.at_ms,
         actor=by.name,
+        repayment_id=repayment_id,
     )
     rail_books.add_answer(work.tx, kept)
     return Taken(kept, is_new=True)

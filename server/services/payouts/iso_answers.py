@@ -98,19 +98,24 @@ def _entry(entry: ET.Element) -> Iterator[Answer]:
 
 
 def _booked(entry: ET.Element, told: ET.Element, whole: ET.Element | None) -> Answer | None:
-    """One transfer of an entry; nothing for money that came in by itself, as a repayment."""
+    """One transfer of an entry; nothing for money that came in by itself, as a repayment.
+
+    A debit that returns what came in bears the id of what came in: a repayment bounced.
+    """
     direction = text_at(told, "CdtDbtInd") or text_at(entry, "CdtDbtInd")
     came_in = direction == "CRDT"
     named = text_at(told, "Refs/InstrId") or text_at(told, "Refs/EndToEndId")
     is_back = told.find("RtrInf") is not None or text_at(entry, "RvslInd") == "true"
-    if came_in and not is_back and not read_instruction_id(named)[0]:
+    is_payout = bool(read_instruction_id(named)[0])
+    if came_in and not is_back and not is_payout:
         return None
+    left = Outcome.BOUNCED if is_back and named and not is_payout else Outcome.PAID
     amount = told.find("AmtDtls/TxAmt/Amt")
     for other in (told.find("Amt"), whole):
         amount = other if amount is None else amount
     return Answer(
         named,
-        Outcome.RETURNED if came_in else Outcome.PAID,
+        Outcome.RETURNED if came_in else left,
         *_money(amount),
         text_at(told, "Refs/AcctSvcrRef") or text_at(entry, "AcctSvcrRef"),
         _reason(told, "RtrInf"),

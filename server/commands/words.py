@@ -1,0 +1,79 @@
+"""``word``: what one officer said about money, and what a second one says to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from core.shape import encode
+from server.commands.hands import centre_of, config_option, json_option, show
+from server.commands.signed import Signed, reasoned_options, signed_options
+from server.services import money_words
+from server.store.money_words import KeptWord
+
+
+@click.group("word")
+def word() -> None:
+    """Words about money by two persons: how a payout went, a bounce, cash short or over.
+
+    `payout settle`, `repayment bounce` and `cash settle` tell a word. It changes nothing
+    until another supervisor confirms it here.
+    """
+
+
+def show_told(told: KeptWord, *, as_json: bool) -> None:
+    """Show that a word waits."""
+    sentence = (
+        f"Word {told.word_id} waits. Nothing has changed yet: another supervisor gives "
+        f"`harvestline-server word confirm {told.word_id}`."
+    )
+    show(encode(told), sentence, as_json=as_json)
+
+
+@word.command("list")
+@config_option
+@json_option
+@click.pass_context
+def list_(context: click.Context, *, config: Path, as_json: bool) -> None:
+    """Words that wait for a second officer, the oldest first."""
+    centre = centre_of(context, config)
+    with centre.store.reading() as tx:
+        found = money_words.waiting(centre.work(tx, centre.now_ms()))
+    told = "\n".join(
+        f"{each.word.word_id}  {each.sentence} Told by {each.word.told_by}: {each.word.reason}"
+        for each in found
+    )
+    show({"words": [encode(each) for each in found]}, told or "No word waits.", as_json=as_json)
+
+
+@word.command("confirm")
+@config_option
+@click.argument("word_id")
+@signed_options
+@json_option
+@click.pass_context
+def confirm(
+    context: click.Context, *, config: Path, word_id: str, signed: Signed, as_json: bool
+) -> None:
+    """Confirm a word that another supervisor told; it counts from now on."""
+    centre = centre_of(context, config)
+    by = signed.officer(centre)
+    found = centre.write(lambda work: money_words.confirm(work, word_id, by))
+    show(encode(found), f"Word {word_id} of {found.told_by} is confirmed.", as_json=as_json)
+
+
+@word.command("refuse")
+@config_option
+@click.argument("word_id")
+@reasoned_options
+@json_option
+@click.pass_context
+def refuse(
+    context: click.Context, *, config: Path, word_id: str, signed: Signed, as_json: bool
+) -> None:
+    """Refuse a word, or take your own back; it never counts."""
+    centre = centre_of(context, config)
+    by = signed.officer(centre)
+    found = centre.write(lambda work: money_words.refuse(work, word_id, by, signed.reason))
+    show(encode(found), f"Word {word_id} of {found.told_by} is refused.", as_json=as_json)

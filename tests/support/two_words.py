@@ -1,0 +1,50 @@
+"""What two officers say about money, one after the other, for tests."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.lending.payout import Outcome
+from server.services.bouncing import BounceRequest
+from server.services.cash_people import Ending
+from server.services.centre import Centre
+from server.services.money_words import confirm, tell_bounce, tell_difference, tell_outcome
+from server.store import bounces
+from server.store.bounces import KeptBounce
+from server.store.engine import ConflictError
+from server.store.money_words import KeptWord
+from server.store.people import Actor
+
+FIRST, SECOND = Actor("wanjiru", "supervisor"), Actor("otieno", "supervisor")
+
+
+def bounced(
+    centre: Centre, asked: BounceRequest, first: Actor = FIRST, second: Actor = SECOND
+) -> KeptBounce | None:
+    """A repayment that came to nothing by the word of two; it does so once."""
+    if _bounce(centre, asked) is not None:
+        with pytest.raises(ConflictError, match="bounced already"):
+            centre.write(lambda work: tell_bounce(work, asked, first))
+        return _bounce(centre, asked)
+    told = centre.write(lambda work: tell_bounce(work, asked, first))
+    centre.write(lambda work: confirm(work, told.word_id, second))
+    return _bounce(centre, asked)
+
+
+def _bounce(centre: Centre, asked: BounceRequest) -> KeptBounce | None:
+    with centre.store.reading() as tx:
+        return bounces.find(tx, asked.repayment_id)
+
+
+def settled(
+    centre: Centre, payout_id: str, outcome: Outcome, reason: str = "heard by telephone"
+) -> KeptWord:
+    """How a payout went by the word of two."""
+    told = centre.write(lambda work: tell_outcome(work, payout_id, outcome, FIRST, reason))
+    return centre.write(lambda work: confirm(work, told.word_id, SECOND))
+
+
+def ended(centre: Centre, person_id: str, ending: tuple[Ending, int]) -> KeptWord:
+    """What becomes of cash short or over by the word of two."""
+    told = centre.write(lambda work: tell_difference(work, person_id, ending, FIRST, "looked at"))
+    return centre.write(lambda work: confirm(work, told.word_id, SECOND))
