@@ -18,7 +18,7 @@ from core.scoring.points import score
 from core.shape import encode
 from server.training.catalogue import Catalogue
 from server.training.federated import sums
-from server.training.federated.bins import coarse, fine
+from server.training.federated.bins import coarse_all, fine
 from server.training.federated.coordinator import BINS, Run, advance, take
 from server.training.federated.solving import fit
 from server.training.federated.words import FederationError, Stage
@@ -125,12 +125,8 @@ def _gap(these: Cooperatives, run: Run) -> float:
 
 def _alone(terms: Catalogue, own: Sequence[Loan], fresh: Sequence[Loan]) -> float:
     """How well a lender's own fit ranks fresh loans of its own."""
-    numbers, at, codings = sums.counts(own, [fine(one) for one in terms.feature]), sums.HEAD, []
-    for definition in terms.feature:
-        counted = fine(definition)
-        size = 2 * (len(counted.edges) + 2)
-        codings.append(coarse(definition, counted, numbers[at : at + size], BINS))
-        at += size
+    counted = [fine(one) for one in terms.feature]
+    codings = coarse_all(terms.feature, counted, sums.counts(own, counted), BINS)
     weights = fit(lambda beta: sums.newton(own, codings, beta), 1 + len(codings))
     risks = sums.coded(fresh, codings) @ weights
     return auc_ppm([float(r) for r in risks], [loan.defaulted for loan in fresh]) / 1e6

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from core.canonical import canonical_bytes
-from core.scoring.points import score
+from core.scoring.features import Direction
+from core.scoring.points import PointsTable, score
 from core.shape import decode, encode
+from server.training.catalogue import Catalogue
 from server.training.federated import sums
-from server.training.federated.bins import coarse, fine
+from server.training.federated.bins import coarse_all, fine
 from server.training.federated.coordinator import (
     BINS,
     advance,
@@ -21,7 +23,6 @@ from server.training.federated.coordinator import (
     void,
 )
 from server.training.federated.fixed import added, from_hex, from_words, to_words
-from server.training.federated.folding import directions_hold
 from server.training.federated.solving import fit
 from server.training.federated.words import Answer, FederationError, Question, Stage
 from server.training.measure import auc_ppm
@@ -40,16 +41,23 @@ def five(tmp_path: Path) -> Cooperatives:
     return Cooperatives.of(catalogue(tmp_path), tables)
 
 
+def directions_hold(table: PointsTable, terms: Catalogue) -> bool:
+    """Whether every feature's points move as the catalogue says."""
+    falls = {one.name: one.direction is Direction.RISKIER for one in terms.feature}
+    tied = {one.name for one in terms.feature if one.direction is not Direction.FREE}
+    return all(
+        list(one.points) == sorted(one.points, reverse=falls[one.feature])
+        for one in table.features
+        if one.feature in tied
+    )
+
+
 def pooled_weights(five: Cooperatives, used: tuple[str, ...]) -> np.ndarray:
     """The fit of all loans in one place, by the same rules."""
     every = [loan for site in five.sites.values() for loan in site.loans]
-    numbers, at, codings = sums.counts(every, [fine(f) for f in five.catalogue.feature]), 1, []
-    for definition in five.catalogue.feature:
-        counted = fine(definition)
-        size = 2 * (len(counted.edges) + 2)
-        codings.append(coarse(definition, counted, numbers[at : at + size], BINS))
-        at += size
-    codings = [each for each in codings if each.feature in used]
+    counted = [fine(one) for one in five.catalogue.feature]
+    all_codings = coarse_all(five.catalogue.feature, counted, sums.counts(every, counted), BINS)
+    codings = [each for each in all_codings if each.feature in used]
     return fit(lambda beta: sums.newton(every, codings, beta), 1 + len(codings))
 
 

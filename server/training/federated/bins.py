@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from core.scoring.features import FeatureDefinition
+from server.training.federated.sums import HEAD, counts_length
 from server.training.federated.words import Coding, FederationError
 from server.training.isotonic import monotone
 from server.training.matrix import RISK_SIGN
@@ -47,6 +48,21 @@ def coarse(
     edges, merged = _merge(counted.edges, pairs, bins_max)
     absent, values = _values(definition, missing, merged)
     return replace(counted, edges=edges, missing=absent, values=values)
+
+
+def coarse_all(
+    definitions: Sequence[FeatureDefinition],
+    counted: Sequence[Coding],
+    numbers: Sequence[float],
+    bins_max: int,
+) -> tuple[Coding, ...]:
+    """Every feature's few bins, from what :func:`sums.counts` gave of all of them."""
+    codings, at = [], HEAD
+    for definition, coding in zip(definitions, counted, strict=True):
+        size = counts_length((coding,)) - HEAD
+        codings.append(coarse(definition, coding, numbers[at : at + size], bins_max))
+        at += size
+    return tuple(codings)
 
 
 def _merge(

@@ -17,7 +17,7 @@ from core.shape import encode
 from core.wire.registry import Identity
 from server.training.catalogue import Catalogue
 from server.training.federated import sums
-from server.training.federated.bins import apart, coarse, fine
+from server.training.federated.bins import apart, coarse_all, fine
 from server.training.federated.fixed import added, from_hex, from_words
 from server.training.federated.folding import (
     calibrated,
@@ -282,15 +282,8 @@ def _counted(run: Run, catalogue: Catalogue) -> Run:
         aside.append(SetAside(groups[odd], features))
         del groups[odd], told[odd]
     pooled = sums.added_rows(told)
-    codings, at = [], sums.HEAD
-    for definition, counted in zip(catalogue.feature, question.codings, strict=True):
-        size = 2 * (len(counted.edges) + 2)
-        codings.append(
-            coarse(
-                definition, counted, pooled[at : at + size], min(BINS, catalogue.training.bins_max)
-            )
-        )
-        at += size
+    few = min(BINS, catalogue.training.bins_max)
+    codings = coarse_all(catalogue.feature, question.codings, pooled, few)
     used = tuple(coding for coding in codings if len(coding.values) > 1)
     kept = replace(run, rows_count=round(pooled[0]), set_aside=tuple(aside))
     return _ask(

@@ -6,9 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from core.scoring.features import Direction
 from core.scoring.points import FeatureTable, PdStep, PointsTable
-from server.training.catalogue import Catalogue, TrainingTerms
+from server.training.catalogue import TrainingTerms
 from server.training.cutoffs import WINDOW_POINTS, calibrate, cut_off
 from server.training.federated.words import Coding
 from server.training.measure import auc_ppm, ks_ppm
@@ -82,15 +81,3 @@ def with_pooled_references(table: PointsTable, numbers: Sequence[float]) -> Poin
         for one, total in zip(table.features, points, strict=True)
     )
     return replace(table, features=features)
-
-
-def directions_hold(table: PointsTable, catalogue: Catalogue) -> bool:
-    """Whether every feature's points move as the catalogue says."""
-    signs = {Direction.SAFER: 1, Direction.RISKIER: -1, Direction.FREE: 0}
-    wanted = {one.name: signs[one.direction] for one in catalogue.feature}
-    return all(
-        math.copysign(1, b - a) == wanted[one.feature] or a == b
-        for one in table.features
-        for a, b in zip(one.points, one.points[1:], strict=False)
-        if wanted[one.feature]
-    )

@@ -12,7 +12,7 @@ from core.shape import decode, encode
 from core.units import PPM
 from server.training.catalogue import Catalogue
 from server.training.federated import sums
-from server.training.federated.bins import coarse, fine
+from server.training.federated.bins import coarse_all, fine
 from server.training.federated.fixed import to_hex, to_words
 from server.training.federated.masks import PairSecret, masked
 from server.training.federated.solving import fit
@@ -28,6 +28,7 @@ from server.training.table import Loan
 
 TABLE_BYTES_MAX = 256 * 1024
 WORSE_PPM = 50_000  # of AUC below the site's own fit, from which it objects; and for chance
+OWN_BINS = 5  # of a feature, in the fit to a site's loans alone
 ERRORS = 2.0  # so many of the largest standard errors that an AUC of its rarer outcome can have
 
 
@@ -163,11 +164,7 @@ def own_auc_ppm(site: Site) -> int:
     """How well the same kind of model ranks a site's loans when fitted to them alone [ppm]."""
     counted = [fine(one) for one in site.catalogue.feature]
     numbers = sums.counts(site.loans, counted)
-    codings, at = [], sums.HEAD
-    for definition, coding in zip(site.catalogue.feature, counted, strict=True):
-        size = 2 * (len(coding.edges) + 2)
-        codings.append(coarse(definition, coding, numbers[at : at + size], 5))
-        at += size
+    codings = coarse_all(site.catalogue.feature, counted, numbers, OWN_BINS)
     weights = fit(lambda beta: sums.newton(site.loans, codings, beta), 1 + len(codings))
     risks = sums.coded(site.loans, codings) @ weights
     outcomes = [loan.defaulted for loan in site.loans]
