@@ -91,6 +91,9 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-EDGE-040": CatalogueEntry("cash box does not permit this", 409, EXIT_REFUSED),
     "HL-EDGE-041": CatalogueEntry("tablet is not let in", 401, EXIT_REFUSED),
     "HL-EDGE-042": CatalogueEntry("tablet's operation breaks its chain", 409, EXIT_REFUSED),
+    "HL-EDGE-043": CatalogueEntry("only the farmer may do this", 403, EXIT_REFUSED),
+    "HL-EDGE-044": CatalogueEntry("pictures are wrong or must wait", 401, EXIT_REFUSED),
+    "HL-EDGE-045": CatalogueEntry("receipt is not true or cannot be printed", 422, EXIT_REFUSED),
     # satellite: imagery
     "HL-SAT-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
     "HL-SAT-002": CatalogueEntry("catalog cannot be read", 422, EXIT_BAD_INPUT),

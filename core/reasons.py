@@ -94,6 +94,8 @@ class ReasonCode(Enum):
     DRAW_LEFT = "draw_left"
     DRAW_CASH_SHORT = "draw_cash_short"
     DRAW_NO_CASHIER = "draw_no_cashier"
+    DRAW_HELPER_LIMIT = "draw_helper_limit"
+    DRAW_HELPER_ENDED = "draw_helper_ended"
     ORDER_OVER = "order_over"
     # An agreement could not be ended.
     LEAVE_TOO_LATE = "leave_too_late"
@@ -222,6 +224,8 @@ SENTENCES: Mapping[ReasonCode, str] = {
         "The cash desk can pay out {available} now. Take less, or come again."
     ),
     ReasonCode.DRAW_NO_CASHIER: "The cash desk is closed: nobody can pay you out now.",
+    ReasonCode.DRAW_HELPER_LIMIT: "As a helper you can draw {available} more today.",
+    ReasonCode.DRAW_HELPER_ENDED: "You may not act for this farmer any more.",
 }
 
 

@@ -26,6 +26,7 @@ from edge_node.decide.cash import name_payer, refuse_cash
 from edge_node.decide.consents import write_consent
 from edge_node.decide.debt import priced
 from edge_node.decide.desk import Desk
+from edge_node.decide.helpers import refuse_helper
 from edge_node.decide.rates import at_lease
 from edge_node.decide.room import Room, rooms
 from edge_node.store import cash, leases, lines, logs, village
@@ -54,6 +55,7 @@ class DrawAsk:
     """A farmer asks for a drawdown, having consented to the quote by its hash.
 
     ``pays`` is absent where the draw is cash, or its product pays one supplier only.
+    ``drawn_by`` is the helper who draws in the farmer's place; empty where the farmer does.
     """
 
     draw_id: str
@@ -61,6 +63,7 @@ class DrawAsk:
     amount_minor: int
     consent: Consent
     pays: PaidFor | None = None
+    drawn_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,7 @@ def begin(db: StationDatabase, desk: Desk, ask: DrawAsk, clock: Clock) -> Receip
         product = priced(line, village.product(db, line.product_id))
         refusal = _refuse_amount(product, ask.amount_minor, ask.pays)
         refusal = refusal or refuse_goods(product, ask.pays)
+        refusal = refusal or _refuse_helper(db, desk, line, ask, clock)
         if refusal is not None:
             return refusal
         found = rooms(db, line, clock)
@@ -223,6 +227,15 @@ def _refuse_amount(
     return None
 
 
+def _refuse_helper(
+    db: StationDatabase, desk: Desk, line: KeptLine, ask: DrawAsk, clock: Clock
+) -> Reason | None:
+    if not ask.drawn_by:
+        return None
+    asked = (line.farmer_id, ask.drawn_by, ask.amount_minor)
+    return refuse_helper(db, desk, asked, clock)
+
+
 def _best_room(line: KeptLine, found: tuple[Room, ...], amount_minor: int) -> Room | ReasonCode:
     if line.left is not None:
         return ReasonCode.DRAW_LEFT
@@ -306,6 +319,7 @@ def _write_pending(
         order_id=pays.offer.order_id if pays and pays.offer else None,
         rate_ppm=price.rate_ppm,
         paid_by=name_payer(db, product, ask.draw_id),
+        drawn_by=ask.drawn_by or None,
     )
     write_consent(db, desk, ask.consent, clock)
     leases.keep_draw(db, drawdown, clock.at_ms)

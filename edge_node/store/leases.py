@@ -20,13 +20,13 @@ from edge_node.store.village import UnknownRecordError
 
 _INSERT = (
     "INSERT INTO draws (draw_id, line_id, lease_id, state, amount_minor, fee_minor, currency, "
-    "consent_id, apr_ppm, effective_on, began_at_ms, rate_ppm, order_id, supplier, goods) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "consent_id, apr_ppm, effective_on, began_at_ms, rate_ppm, order_id, supplier, goods, "
+    "drawn_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _SELECT = (
     "SELECT draw_id, line_id, lease_id, state, amount_minor, fee_minor, currency, consent_id, "
-    "apr_ppm, effective_on, began_at_ms, paid_out_at_ms, rate_ppm, order_id, supplier, goods "
-    "FROM draws "
+    "apr_ppm, effective_on, began_at_ms, paid_out_at_ms, rate_ppm, order_id, supplier, goods, "
+    "drawn_by FROM draws "
 )
 
 
@@ -168,6 +168,7 @@ def keep_draw(db: StationDatabase, draw: Drawdown, began_at_ms: int) -> None:
             draw.order_id or "",
             draw.supplier or "",
             canonical_bytes(list(draw.goods)).decode() if draw.goods else "",
+            draw.drawn_by or "",
         ],
     )
 
@@ -225,12 +226,13 @@ def _lease(document: str) -> Lease:
 
 def _kept(row: tuple[Any, ...]) -> KeptDraw:
     draw_id, line_id, lease_id, state, *more = row
-    *rest, began_at_ms, paid_out_at_ms, rate_ppm, order_id, supplier, goods = more
+    *rest, began_at_ms, paid_out_at_ms, rate_ppm, order_id, supplier, goods, drawn_by = more
     drawdown = replace(
         Drawdown(draw_id, line_id, lease_id, DrawState(state), *rest),
         rate_ppm=rate_ppm,
         order_id=order_id or None,
         supplier=supplier or None,
         goods=tuple(json.loads(goods)) if goods else None,
+        drawn_by=drawn_by or None,
     )
     return KeptDraw(drawdown, began_at_ms, paid_out_at_ms)

@@ -10,6 +10,8 @@ import hmac
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any
 
 from core.canonical import sha256_hex
 from core.errors import HarvestlineError
@@ -17,6 +19,7 @@ from core.errors import HarvestlineError
 IDLE_MS_MAX = 45_000
 GRACE_MS = 15_000  # while the page asks "are you there?"
 VISITS_MAX = 64
+SOMEONE = "someone"  # beside the farmer, not named
 TOKEN_BYTES = 32
 FAILURES_MAX = 10  # unknown cards in a row …
 FAILURES_MS = 60_000  # … after which the reader rests for so long
@@ -28,14 +31,47 @@ class VisitEndedError(HarvestlineError):
     code = "HL-EDGE-012"
 
 
+class Proof(Enum):
+    """By what a visitor is known to be who they are."""
+
+    CARD = "card"  # where the farmer has chosen no pictures
+    PICTURES = "pictures"
+    AGENT = "agent"  # an agent's card beside the farmer's
+
+
+class HelperMayNotError(HarvestlineError):
+    """A helper asks for what only the farmer may do."""
+
+    code = "HL-EDGE-043"
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Who is at the kiosk, and in which language."""
+    """Who is at the kiosk, in which language, known by what.
+
+    ``waits`` says that a card was read whose pictures are still to be touched. ``helper_id``
+    is the helper who acts in the farmer's place; ``with_whom`` who stands beside the farmer: a
+    helper's id, an agent's, ``someone``, or empty.
+    """
 
     farmer_id: str
     language: str
     csrf: str
     seen_ms: int
+    proof: Proof = Proof.CARD
+    waits: bool = False
+    helper_id: str = ""
+    with_whom: str = ""
+
+    @property
+    def helped(self) -> bool:
+        """Whether anybody acts for the farmer or stands beside them."""
+        return bool(self.helper_id or self.with_whom)
+
+    @property
+    def helped_by(self) -> str:
+        """The id of who helps, if they were named."""
+        return self.helper_id or (self.with_whom if self.with_whom != SOMEONE else "")
 
 
 class Visits:
@@ -63,10 +99,16 @@ class Visits:
         self._failures: list[int] = []
         self._lock = threading.Lock()
 
-    def begin(self, farmer_id: str, language: str) -> tuple[str, Visit]:
-        """A new visit and its cookie; the oldest makes room."""
-        cookie = self._entropy(TOKEN_BYTES).hex()
-        visit = Visit(farmer_id, language, self._entropy(TOKEN_BYTES).hex(), self._elapsed_ms())
+    def begin(self, farmer_id: str, language: str, *, waits: bool = False) -> tuple[str, Visit]:
+        """A new visit and its cookie; the oldest makes room.
+
+        Parameters
+        ----------
+        waits
+            Whether pictures are still to be touched before it may do anything.
+        """
+        cookie, csrf = self._entropy(TOKEN_BYTES).hex(), self._entropy(TOKEN_BYTES).hex()
+        visit = Visit(farmer_id, language, csrf, self._elapsed_ms(), waits=waits)
         with self._lock:
             self._failures.clear()
             while len(self._visits) >= VISITS_MAX:
@@ -82,6 +124,19 @@ class Visits:
         VisitEndedError
             If there is none, or nobody has touched it for too long.
         """
+        visit = self.waiting(cookie)
+        if visit.waits:
+            raise VisitEndedError("expected the pictures of this card first")
+        return visit
+
+    def waiting(self, cookie: str | None) -> Visit:
+        """The visit of a cookie, whether its pictures were touched yet or not.
+
+        Raises
+        ------
+        VisitEndedError
+            If there is none, or nobody has touched it for too long.
+        """
         name, now_ms = sha256_hex((cookie or "").encode()), self._elapsed_ms()
         with self._lock:
             visit = self._visits.pop(name, None)
@@ -90,24 +145,70 @@ class Visits:
             self._visits[name] = replace(visit, seen_ms=now_ms)
             return self._visits[name]
 
-    def require_form(self, cookie: str | None, csrf: str) -> Visit:
+    def require_own(self, cookie: str | None) -> Visit:
+        """The visit, if it is the farmer's own and not a helper's in their place.
+
+        Raises
+        ------
+        HelperMayNotError
+            If a helper acts.
+        """
+        visit = self.current(cookie)
+        if visit.helper_id:
+            raise HelperMayNotError("expected the farmer: a helper may look, draw, and ask")
+        return visit
+
+    def require_form(
+        self, cookie: str | None, csrf: str, *, helper_may: bool = False, waits: bool = False
+    ) -> Visit:
         """The visit, if the form is one of its own pages'.
+
+        Parameters
+        ----------
+        helper_may
+            Whether a helper may do this in the farmer's place.
+        waits
+            Whether it may be a visit whose pictures are still to be touched.
 
         Raises
         ------
         VisitEndedError
             If there is no visit, or the form's token is another's.
+        HelperMayNotError
+            If a helper does what only the farmer may.
         """
-        visit = self.current(cookie)
+        visit = self.waiting(cookie) if waits else self.current(cookie)
+        if visit.helper_id and not helper_may:
+            raise HelperMayNotError("expected the farmer: a helper may look, draw, and ask")
         if not hmac.compare_digest(visit.csrf.encode(), csrf.encode()):
             raise VisitEndedError("expected a form of this visit, got another: begin again")
         return visit
 
     def speak(self, cookie: str, language: str) -> None:
         """Go on in another language."""
-        visit = self.current(cookie)
+        self._change(cookie, language=language)
+
+    def prove(self, cookie: str, proof: Proof, helper_id: str = "", agent_id: str = "") -> None:
+        """Go on as one who is known: by pictures, as a helper by theirs, or by an agent."""
+        self._change(cookie, waits=False, proof=proof, helper_id=helper_id, with_whom=agent_id)
+
+    def stand_beside(self, cookie: str, with_whom: str) -> None:
+        """Say who stands beside the farmer; an agent who said who they are goes on standing."""
+        if self.waiting(cookie).proof is not Proof.AGENT:
+            self._change(cookie, with_whom=with_whom)
+
+    def fresh(self, bytes_count: int) -> bytes:
+        """So many unpredictable bytes."""
+        return self._entropy(bytes_count)
+
+    def elapsed_ms(self) -> int:
+        """The clock that is never set [ms]."""
+        return self._elapsed_ms()
+
+    def _change(self, cookie: str, **changes: Any) -> None:
+        visit = self.waiting(cookie)
         with self._lock:
-            self._visits[sha256_hex(cookie.encode())] = replace(visit, language=language)
+            self._visits[sha256_hex(cookie.encode())] = replace(visit, **changes)
 
     def end(self, cookie: str | None) -> None:
         """End a visit; again, nothing changes."""
