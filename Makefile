@@ -14,7 +14,7 @@ SHARED_OUT := -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test story lint format soak nightly bench docs lock clean
+.PHONY: help setup run test engines story lint format soak nightly bench docs lock clean
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ run: setup ## start the whole loop on this machine and print its addresses (ARGS
 
 test: setup ## run every test but the slow ones
 	@exec $(BIN)/pytest $(SHARED_OUT) -m "not soak and not nightly" --ignore tests/e2e $(ARGS)
+
+engines: setup ## run the centre's tests on the other database of each (make test has the one)
+	@exec $(BIN)/pytest $(SHARED_OUT) -m "not soak and not nightly" --engines other tests/server $(ARGS)
 
 story: setup ## tell a season with real processes, twice, and check it in the books
 	@exec $(BIN)/pytest --timeout 1800 tests/e2e $(ARGS)
@@ -43,10 +46,10 @@ format: setup ## put the code into its one format
 	$(BIN)/ruff check --fix .
 
 soak: setup ## run the tests that take hours of faults
-	@exec $(BIN)/pytest --timeout 0 -m soak $(ARGS)
+	@exec $(BIN)/pytest --timeout 0 --engines both -m soak $(ARGS)
 
 nightly: setup ## run the tests that are too slow for every change
-	@exec $(BIN)/pytest $(SHARED_OUT) --timeout 1800 -m nightly $(ARGS)
+	@exec $(BIN)/pytest $(SHARED_OUT) --timeout 1800 --engines both -m nightly $(ARGS)
 
 bench: setup ## measure the figures that README shows
 	@exec $(BIN)/python -m bench $(ARGS)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.engine_turns import Turn, is_met
 from tests.support.memory import memory_folder
 from tests.support.requirements import require
 
@@ -29,6 +30,16 @@ LONGEST = (
 )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run choose its databases; see tests/support/engine_turns.py."""
+    parser.addoption(
+        "--engines",
+        choices=[turn.value for turn in Turn],
+        default=Turn.OWN.value,
+        help="the centre's tests on their own database (the default), on the other, or on both",
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the tests' folders in memory where there is room."""
     memory = memory_folder()
@@ -37,8 +48,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest files first; within a file nothing changes."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Take the tests whose turn it is, the longest files first; within a file nothing changes."""
+    turn = Turn(config.getoption("--engines"))
+    left = [item for item in items if not is_met(item, turn)]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if is_met(item, turn)]
     rank = {name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: rank.get(item.nodeid.partition("::")[0], len(rank)))
 

@@ -11,6 +11,8 @@ from core.lending.ledger import Entry, EntryKind, EntryLine, transfer
 from server.store import books, ledger, ledger_bulk
 from server.store.engine import ConflictError, Store
 
+pytestmark = pytest.mark.both_engines
+
 
 def entries(first: int, last: int) -> list[Entry]:
     return [

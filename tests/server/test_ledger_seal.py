@@ -15,6 +15,8 @@ from server.store import ledger
 from server.store.engine import ConflictError, Store, StoreError, Tx
 from server.store.tables import ledger_entries, ledger_lines
 
+pytestmark = pytest.mark.both_engines
+
 HEADER = {
     "entry_id": "e1", "writer": "w", "seq": 1, "kind": "fee", "effective_on": "2026-04-01",
     "recorded_at_ms": 1, "cause_id": "c1", "content_sha256": "x", "previous": "0", "hash": "h",

@@ -26,6 +26,8 @@ from server.store.engine import Store, StoreError, open_store
 from server.store.people import Actor
 from tests.support.centre_kit import Kit, keys_of, open_known
 
+pytestmark = pytest.mark.both_engines
+
 
 def test_migrations_build_the_tables(empty_store: Store):
     assert schema.current(empty_store) == ""
