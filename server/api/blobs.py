@@ -11,7 +11,7 @@ from core.wire.blob import CLAIM_HEADER
 from server.api.bearer import Bearer
 from server.api.body import read_body
 from server.api.shapes import bytes_body
-from server.services.access import require_role
+from server.services.access import reading, require_caller
 from server.services.blobs import (
     get_blob,
     get_for_station,
@@ -19,6 +19,7 @@ from server.services.blobs import (
     keep_blob,
     open_claim,
     picture_headers,
+    require_shown,
 )
 from server.services.centre import Centre, LoginRequiredError
 from server.store.blobs import Blob
@@ -58,7 +59,9 @@ def add_blobs(found: APIRouter, centre: Centre) -> None:
         """Give a picture to a station whose ground it shows, or to a token of role auditor."""
         if claim is not None:
             return _answer(get_for_station(centre, sha256, claim.encode()))
-        require_role(centre, token, Role.AUDITOR)
+        caller = require_caller(centre, token, (Role.AUDITOR,))
+        with reading(centre, caller.scope) as tx:
+            require_shown(tx, caller.scope, sha256)
         return _answer(get_blob(centre, sha256))
 
 

@@ -19,7 +19,8 @@ from server.services.downlink import stations_of
 from server.services.senders import open_request
 from server.store import blobs, evidence, registry
 from server.store.blobs import Blob
-from server.store.engine import NotKnownError
+from server.store.engine import NotKnownError, Tx
+from server.store.scoping import Scope
 
 EVIDENCE_LOOKED_AT_MAX = 20  # of one subject, newest first
 
@@ -97,6 +98,18 @@ def get_for_station(centre: Centre, sha256: str, request: bytes) -> Blob:
         raise SenderError(f"expected a request of {asked.station} for {sha256[:70]}, got another")
     _require_own(centre, asked)
     return get_blob(centre, sha256)
+
+
+def require_shown(tx: Tx, scope: Scope, sha256: str) -> None:
+    """Return if a picture is of ground within a scope.
+
+    Raises
+    ------
+    NotKnownError
+        If no evidence in the scope names it; the same words as for a picture of nobody's.
+    """
+    if not scope.is_whole and not evidence.names(tx, sha256):
+        raise NotKnownError(f"expected a picture that has come, got {sha256[:70]!r}")
 
 
 def _require_own(centre: Centre, asked: BlobRequest) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from core.lending.agreement import AgreementEvent, AgreementReason, Standing
 from core.wire.records import Application
 from server.services.agreements import Event, bring_about_for, state_of
+from server.services.authority import require_authority
 from server.services.centre import Centre, RequestError, Work
 from server.services.downlink import send_status
 from server.services.leasing import issue_for_line
@@ -36,8 +37,10 @@ def offer_referred(centre: Centre, application_id: str, limit_minor: int, by: Ac
         rest on is pledged already.
     AgreementError
         If no card referred it, or it was decided already.
+    RoleError
+        If the limit is above the officer's authority.
     """
-    return centre.write(lambda work: _offer(work, application_id, limit_minor, by))
+    return centre.write(lambda work: offer_in(work, application_id, limit_minor, by))
 
 
 def decline_referred(centre: Centre, application_id: str, by: Actor) -> Step:
@@ -50,12 +53,20 @@ def decline_referred(centre: Centre, application_id: str, by: Actor) -> Step:
     AgreementError
         If no card referred it, or it was decided already.
     """
-    return centre.write(lambda work: _decline(work, application_id, by))
+    return centre.write(lambda work: decline_in(work, application_id, by))
 
 
-def _offer(work: Work, application_id: str, limit_minor: int, by: Actor) -> Line:
+def offer_in(work: Work, application_id: str, limit_minor: int, by: Actor) -> Line:
+    """Open a line on a referred application, in a transaction that is open.
+
+    Raises
+    ------
+    RoleError
+        If the limit is above the officer's authority; another may approve it in the queue.
+    """
     kept = _known(work, application_id)
     asked = kept.application
+    require_authority(work.tx, by, asked.product_id, (limit_minor, asked.currency))
     product = products.newest(work.tx, asked.product_id)
     today = work.today(zone_minutes(work.tx, asked.farmer_id))
     subjects = tuple(registry.subject(work.tx, each) for each in asked.subject_ids)
@@ -89,7 +100,8 @@ def _offer(work: Work, application_id: str, limit_minor: int, by: Actor) -> Line
     return line
 
 
-def _decline(work: Work, application_id: str, by: Actor) -> Step:
+def decline_in(work: Work, application_id: str, by: Actor) -> Step:
+    """Decline a referred application, in a transaction that is open."""
     kept = _known(work, application_id)
     today = work.today(zone_minutes(work.tx, kept.application.farmer_id))
     event = Event(AgreementEvent.DECLINE, by, AgreementReason.REVIEWED)

@@ -75,7 +75,7 @@ def approve(centre: Centre, proposal_id: str, supervisor: Actor) -> Proposal:
     AgreementError
         If the agreement is in no state for it.
     """
-    return centre.write(lambda work: _approve(work, proposal_id, supervisor))
+    return centre.write(lambda work: approve_in(work, proposal_id, supervisor))
 
 
 def decline(centre: Centre, proposal_id: str, actor: Actor) -> Proposal:
@@ -86,7 +86,7 @@ def decline(centre: Centre, proposal_id: str, actor: Actor) -> Proposal:
     NotKnownError, RoleError, ConflictError
         As for :func:`approve`.
     """
-    return centre.write(lambda work: _answer(work, proposal_id, actor, None))
+    return centre.write(lambda work: decline_in(work, proposal_id, actor))
 
 
 def consent_to(tx: Tx, proposal: Proposal) -> KeptConsent | None:
@@ -154,7 +154,13 @@ def _both(work: Work, line: Line, on: date, wish: Wish) -> tuple[RepaymentTerms,
     return anew, old, new
 
 
-def _approve(work: Work, proposal_id: str, supervisor: Actor) -> Proposal:
+def decline_in(work: Work, proposal_id: str, actor: Actor) -> Proposal:
+    """Take a proposal off the table, in a transaction that is open."""
+    return _answer(work, proposal_id, actor, None)
+
+
+def approve_in(work: Work, proposal_id: str, supervisor: Actor) -> Proposal:
+    """Let a plan count, in a transaction that is open."""
     proposal = _known(work, proposal_id)
     line = lines.lock(work.tx, proposal.line_id)
     _require_other(proposal, supervisor)

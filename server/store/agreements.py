@@ -70,6 +70,21 @@ def last(tx: Tx, agreement_id: str) -> Step | None:
     return tx.recall(agreement_steps, agreement_id, ask)
 
 
+def referred(tx: Tx) -> tuple[Step, ...]:
+    """The latest steps of agreements that wait for a person, the oldest first."""
+    c = agreement_steps.c
+    newest = (
+        select(c.agreement_id, func.max(c.seq).label("seq"))
+        .where(c.tenant_id == tx.tenant_id)
+        .group_by(c.agreement_id)
+        .subquery()
+    )
+    last = (newest.c.agreement_id == c.agreement_id) & (newest.c.seq == c.seq)
+    where = (c.tenant_id == tx.tenant_id, c.state == AgreementState.REFERRED.value)
+    question = select(agreement_steps).join(newest, last).where(*where)
+    return tuple(_step(row) for row in tx.rows(question.order_by(c.at_ms, c.agreement_id)))
+
+
 def learn_last(tx: Tx, agreement_ids: Sequence[str]) -> None:
     """Remember the latest step of each agreement."""
     mine = (

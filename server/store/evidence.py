@@ -189,6 +189,12 @@ def flagged(tx: Tx, rows_max: int) -> tuple[tuple[str, str], ...]:
     return tuple((row["subject_id"], row["evidence_id"]) for row in rows)
 
 
+def names(tx: Tx, sha256: str) -> bool:
+    """Whether any evidence that may be read here names a picture by its hash."""
+    where = (evidence.c.tenant_id == tx.tenant_id, _holds(tx, evidence.c.document, sha256.encode()))
+    return tx.row(select(evidence.c.evidence_id).where(*where)) is not None
+
+
 def _holds(tx: Tx, column: Any, part: bytes) -> Any:
     """Whether a column's bytes hold some bytes; both databases count positions from one."""
     if tx.connection.dialect.name == "postgresql":
