@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter
+from fastapi.responses import PlainTextResponse
 
 from server.api.bearer import Bearer
 from server.api.blobs import add_blobs
@@ -21,6 +22,7 @@ from server.api.sync import add_sync
 from server.api.updates import add_updates
 from server.services.access import require_caller, require_whole
 from server.services.centre import Centre
+from server.services.measured import METRICS_TYPE, metrics_text
 from server.services.status import status
 from server.store.people import Role
 
@@ -54,9 +56,25 @@ def router(centre: Centre) -> APIRouter:
 
 def _add_health(found: APIRouter, centre: Centre) -> None:
     @found.get("/health", tags=["status"], summary="Whether the centre answers")
-    def health() -> dict[str, str]:
-        """The centre's name, and that it can take requests."""
-        return {"name": centre.settings.name, "status": "up"}
+    def health() -> dict[str, str | int]:
+        """The centre's name, and that it can take requests.
+
+        It is *degraded* while a thread that carries payouts or news meets faults.
+        """
+        down = centre.rounds.down_count
+        how = "degraded" if down else "up"
+        return {"name": centre.settings.name, "status": how, "carriers_down": down}
+
+    @found.get(
+        "/metrics",
+        tags=["status"],
+        summary="How the threads that carry fare, for Prometheus",
+        response_class=PlainTextResponse,
+    )
+    def read_metrics(token: Bearer = None) -> PlainTextResponse:
+        """Rounds and faults of each thread. Needs a token of role auditor."""
+        require_whole(require_caller(centre, token, (Role.AUDITOR,)).scope)
+        return PlainTextResponse(metrics_text(centre), media_type=METRICS_TYPE)
 
     @found.get("/status", tags=["status"], summary="Counts and high waters")
     def read_status(token: Bearer = None) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from core.units import civil_day
 from server.config import Settings
 from server.keys import KeyPair
 from server.services.bell import Bell
+from server.services.rounds import Rounds
 from server.store.engine import Store, Tx
 from server.store.people import Actor
 
@@ -79,7 +80,8 @@ class Centre:
     """A centre: its settings, store, keys, and the functions that ``app.py`` makes.
 
     ``now_ms`` gives the time [ms UTC], ``new_id`` a UUIDv7, ``new_token`` a secret of
-    256 bits in hexadecimal. ``bell`` rings when something to be sent was committed.
+    256 bits in hexadecimal. ``bell`` rings when something to be sent was committed;
+    ``rounds`` tells how those fare who send.
     """
 
     settings: Settings
@@ -89,6 +91,7 @@ class Centre:
     new_id: Callable[[], str]
     new_token: Callable[[], str]
     bell: Bell = field(default_factory=Bell, compare=False)
+    rounds: Rounds = field(default_factory=Rounds, compare=False)
 
     def write(self, act: Callable[[Work], T]) -> T:
         """Do a piece of work in one transaction, again from its start if it met another."""

@@ -71,7 +71,7 @@ def test_a_bounce_leaves_the_account_as_if_it_had_not_been_paid(kit: Kit, drawn:
     pay(kit, drawn, "r2", 10_000, D74)
     before = owes(kit, drawn, D74)
     kept = bounced(kit.centre, word(kit, "r1"))
-    assert (kept.amount_minor, kept.actor) == (300_000, "otieno")
+    assert (kept.amount_minor, kept.actor) == (300_000, "barasa")
     assert owes(kit, drawn, D74).total_minor == never.total_minor - 10_000
     assert owes(kit, drawn, D74).total_minor > before.total_minor + 300_000  # and its interest
     causes = [p.entry.cause_id for p in kit.read(ledger.entries)]
@@ -176,7 +176,7 @@ def test_bounces_are_kept_for_good_and_in_the_trail(kit: Kit, drawn: str):
     [said] = [
         row for row in kit.read(people.trail_of, "repayment", "r1") if "bounced" in row.action
     ]
-    assert (said.actor, said.detail["taken_by"]) == ("otieno", "till")
+    assert (said.actor, said.detail["taken_by"]) == ("barasa", "till")
     for statement_ in (
         "UPDATE repayment_bounces SET reason = 'x'",
         "DELETE FROM repayment_bounces",
@@ -189,7 +189,7 @@ def test_the_command_bounces_and_lists(kit: Kit, drawn: str, tmp_path):
     pay(kit, drawn, "r1", 300_000, D40)
     secret = tmp_path / "secret"
     secret.write_text("a long enough password")
-    for name in ("wanjiru", "otieno"):
+    for name in ("wanjiru", "barasa"):
         enrolment.add_user(kit.centre, name, secret.read_text(), people.Role.SUPERVISOR, TESTER)
     hands = Hands(lambda _: kit.centre, lambda _: b"", lambda _: None)  # type: ignore[arg-type,return-value]
     on = civil_day(kit.clock.at_ms).isoformat()
@@ -201,12 +201,12 @@ def test_the_command_bounces_and_lists(kit: Kit, drawn: str, tmp_path):
     assert done.exit_code == 0, done.output
     assert "Nothing has changed yet" in done.output
     [waits] = kit.read(money_words.waiting)
-    by = ["--config", "x", "--officer", "otieno", "--password-file", str(secret)]
+    by = ["--config", "x", "--officer", "barasa", "--password-file", str(secret)]
     confirmed = CliRunner().invoke(word_group, ["confirm", waits.word_id, *by], obj=hands)
     assert f"Word {waits.word_id} of wanjiru is confirmed." in confirmed.output
     told = CliRunner().invoke(repayment_group, ["bounced", "--config", "x"], obj=hands)
     assert "300000 on" in told.output
-    assert "cheque_unpaid (c 17), by otieno" in told.output
+    assert "cheque_unpaid (c 17), by barasa" in told.output
 
 
 @pytest.mark.parametrize(

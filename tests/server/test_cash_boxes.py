@@ -353,9 +353,9 @@ def test_the_commands_add_list_and_settle(village: Village, tmp_path):
     assert "Card, shown once: " in added
     assert "is good no more" in run("card", "otieno", *by)
     assert "may hold no cash any more" in run("change", "otieno", "--stopped", *by)
-    assert "0 [minor units]" in run(
-        "settle", "akinyi", "--as", "lost", "--amount-minor", "10000", *by
-    )
+    asked = ("settle", "akinyi", "--as", "lost", "--amount-minor", "10000", "--reason", "looked at")
+    assert "Nothing has changed yet" in run(*asked, *by)
+    assert "akinyi logs in as wanjiru" in run("login", "akinyi", "wanjiru", *by)
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_one_tells_another_confirms_and_only_then_it_counts(kit: Kit, sent: Payo
     assert tell(kit, sent) == word  # the same again waits already
     say(kit, confirm, word.word_id, SECOND)
     [*_, step] = kit.read(payouts.steps_of, sent.payout_id)
-    assert (step.actor, step.reason, step.detail) == ("otieno", "letter 9", word.word_id)
+    assert (step.actor, step.reason, step.detail) == ("barasa", "letter 9", word.word_id)
     assert current(kit, sent).state is PayoutState.PAID
     assert say(kit, waiting) == ()
     holds(kit)

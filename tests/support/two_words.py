@@ -15,7 +15,7 @@ from server.store.engine import ConflictError
 from server.store.money_words import KeptWord
 from server.store.people import Actor
 
-FIRST, SECOND = Actor("wanjiru", "supervisor"), Actor("otieno", "supervisor")
+FIRST, SECOND = Actor("wanjiru", "supervisor"), Actor("barasa", "supervisor")
 
 
 def bounced(
