@@ -1,4 +1,4 @@
-"""Compiles the kiosk's gettext catalogues, so that a station needs no tool for them.
+"""Compiles the station's gettext catalogues, so that a station needs no tool for them.
 
 Run as ``python -m tools.catalogues`` after a change of a ``.po`` file. It knows the
 part of the format that our files use: comments, ``msgid``, ``msgstr``, continued
@@ -15,7 +15,13 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 LOCALES = REPOSITORY / "edge_node" / "faces" / "kiosk" / "locale"
+FACES = REPOSITORY / "edge_node" / "faces"
 _MAGIC = 0x950412DE
+
+
+def catalogues(language: str = "*") -> list[Path]:
+    """The sources of the faces' catalogues, of one language or of all."""
+    return sorted(FACES.glob(f"*/locale/{language}/LC_MESSAGES/*.po"))
 
 
 def entries(text: str) -> dict[str, str]:
@@ -61,7 +67,7 @@ def _pairs(text: str) -> Iterator[tuple[str, str]]:
 
 def main() -> None:
     """Compile every catalogue beside its source."""
-    for source in sorted(LOCALES.glob("*/LC_MESSAGES/*.po")):
+    for source in catalogues():
         data = compiled(entries(source.read_text(encoding="utf-8")))
         source.with_suffix(".mo").write_bytes(data)
         sys.stdout.write(f"{source.relative_to(REPOSITORY)}: {len(data)} bytes\n")

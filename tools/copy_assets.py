@@ -31,20 +31,45 @@ class Package:
 
 
 PACKAGES = (
+    Package("droid-sans-fallback-6.0.1r16", "fonts-droid-fallback", "6.0.1r16", "Apache-2.0"),
+    Package("htm-3.1.1", "htm", "3.1.1", "Apache-2.0"),
     Package("htmx-4.0.1", "htmx.org", "4.0.1", "0BSD"),
+    Package("idb-8.0.4", "idb", "8.0.4", "ISC"),
     Package("leaflet-1.9.4", "leaflet", "1.9.4", "BSD-2-Clause"),
+    Package("noto-sans-devanagari-5.3.0", "@fontsource/noto-sans-devanagari", "5.3.0", "OFL-1.1"),
+    Package("noto-sans-mongolian-5.3.0", "@fontsource/noto-sans-mongolian", "5.3.0", "OFL-1.1"),
     Package("pmtiles-4.5.0", "pmtiles", "4.5.0", "BSD-3-Clause"),
+    Package("preact-11.2.0", "preact", "11.2.0", "MIT"),
+    Package("qr-scanner-1.4.2", "qr-scanner", "1.4.2", "MIT"),
+    Package("qrcode-generator-2.0.4", "qrcode-generator", "2.0.4", "MIT"),
+)
+FONTS = (
+    "fonts.css",
+    "vendor/droid-sans-fallback-6.0.1r16",
+    "vendor/noto-sans-devanagari-5.3.0",
+    "vendor/noto-sans-mongolian-5.3.0",
 )
 # The folder of a room that receives copies, and what it takes from assets/.
 ROOMS = {
     "server/console/static/shared": (
         "tokens.css",
+        "theme.js",
         "icons",
         "vendor/htmx-4.0.1",
         "vendor/leaflet-1.9.4",
         "vendor/pmtiles-4.5.0",
     ),
-    "edge_node/faces/kiosk/static/shared": ("tokens.css", "icons"),
+    "edge_node/faces/tablet/static/shared": (
+        "tokens.css",
+        "theme.js",
+        "icons",
+        "vendor/htm-3.1.1",
+        "vendor/idb-8.0.4",
+        "vendor/preact-11.2.0",
+        "vendor/qr-scanner-1.4.2",
+        "vendor/qrcode-generator-2.0.4",
+    ),
+    "edge_node/faces/kiosk/static/shared": ("tokens.css", "theme.js", "icons", *FONTS),
 }
 
 

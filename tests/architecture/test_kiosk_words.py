@@ -14,8 +14,7 @@ from edge_node.faces.kiosk.data_words import (
     UNASKED,
     WITHOUT,
 )
-from edge_node.faces.kiosk.rendering import MONTHS
-from edge_node.faces.kiosk.words import MOVEMENTS, STAGES
+from edge_node.faces.kiosk.words import MONTHS, MOVEMENTS, STAGES
 from edge_node.watch import notices
 from server.training.catalogue import read_catalogue
 from server.training.command import CATALOGUE

@@ -156,6 +156,7 @@ def test_a_farmer_sees_alerts_with_advice_and_no_flags(page_of):
     assert alerts.count() == 3
     assert "Without rain the crop suffers in about 9 days." in alerts.nth(2).inner_text()
     assert "soil-1" not in page.content()
+    page.click(".tongues summary")
     page.click("text=Kiswahili")
     page.wait_for_selector("text=Shughulikia haya sasa")
     assert "mwite mhudumu wa mifugo" in page.locator(".alerts").inner_text()

@@ -93,6 +93,7 @@ def test_the_farmer_s_own_pages_are_accessible(browser, url, size, language, tmp
     seen, named = tmp_path, f"{size}-{language}"
     enter(page, "f-1")
     if language == "sw":
+        page.click(".tongues summary")
         page.click("text=Kiswahili")
         page.wait_for_selector("html[lang=sw]")
     check(page, seen, f"home-{named}")

@@ -368,7 +368,7 @@ def test_notes_to_add_are_steps_within_reach():
 
 def test_money_and_rates_are_written_for_people():
     assert (money(800_000, "KES"), money(52_50, "KES")) == ("KES 8,000", "KES 52.50")
-    assert percent(181_181) == "18.1 %"
+    assert percent(181_181) == "18.1%"
 
 
 def test_a_limit_that_never_moved_has_no_curve():

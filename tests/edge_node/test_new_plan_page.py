@@ -63,7 +63,7 @@ def agree(client, line_id, **changes):
 def test_the_farmer_sees_both_plans_and_consents_to_exactly_this_one(station, client, offer):
     assert "The lender proposes a new plan for what you owe." in enter(client).text
     page = client.get(f"/plan/{offer.line_id}").text
-    for word in ("KES 10,140", "KES 10,760", "12.4 %", "15 September 2027", "15 March 2027"):
+    for word in ("KES 10,140", "KES 10,760", "12.4%", "15 September 2027", "15 March 2027"):
         assert word in page
     assert "You have agreed to a new plan." in agree(client, offer.line_id).text
     [given] = consents(station)

@@ -16,6 +16,7 @@ from core.errors import HarvestlineError
 BODY_BYTES_MAX = 16 * 1024
 _POLICY = (
     b"default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; "
+    b"font-src 'self'; media-src 'self'; "
     b"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = (
@@ -61,7 +62,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        guarded = _with_headers(send, private=not scope["path"].startswith("/static/"))
+        guarded = _with_headers(send, private=not scope["path"].startswith(("/static/", "/voice/")))
         try:
             body = await self._admit(scope, receive)
         except HarvestlineError as error:

@@ -15,17 +15,14 @@ from markupsafe import Markup
 
 from core.canonical import sha256_hex
 from core.errors import HarvestlineError
-from core.units import format_money, minor_digits
 from edge_node.faces.district import district_of
+from edge_node.faces.formats import Formats, formats_of
 from edge_node.faces.kiosk.drawings import limit_curve
 from edge_node.faces.kiosk.plot_map import plot_map
 from edge_node.faces.kiosk.visits import GRACE_MS, IDLE_MS_MAX
-from edge_node.faces.kiosk.words import LANGUAGES, Words, words_in
+from edge_node.faces.kiosk.words import LANGUAGES, MONTHS, TAGS, Words, words_in
 
-MONTHS = (
-    *("January", "February", "March", "April", "May", "June", "July"),
-    *("August", "September", "October", "November", "December"),
-)
+STYLES = ("kiosk.css", "kiosk.js", "shared/tokens.css", "shared/fonts.css", "shared/theme.js")
 STAGE_ICONS = (
     ("sowing", "seed"),
     ("emergence", "sprout"),
@@ -47,7 +44,7 @@ MOVEMENT_ICONS = {
 
 
 class Rendering:
-    """Pages from templates; one environment for all languages.
+    """Pages from templates; one environment a language, for numbers in its own manner.
 
     Parameters
     ----------
@@ -65,42 +62,59 @@ class Rendering:
         spoken: Callable[[str], Words] = words_in,
         basemap: Callable[[], Path | None] = lambda: None,
     ) -> None:
-        self._offset_ms, self._spoken = utc_offset_ms, spoken
-        self._environment = Environment(
+        self._offset_ms, self._spoken, self._basemap = utc_offset_ms, spoken, basemap
+        self._environments: dict[str, Environment] = {}
+
+    def _environment(self, language: str) -> Environment:
+        found = self._environments.get(language)
+        if found is None:
+            found = self._environments[language] = self._made(formats_of(language))
+        return found
+
+    def _made(self, formats: Formats) -> Environment:
+        environment = Environment(
             loader=PackageLoader("edge_node.faces.kiosk", "templates"),
             autoescape=select_autoescape(),
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals.update(
+        environment.globals.update(
             icon=icon,
-            money=money,
-            percent=percent,
+            money=formats.money_of,
+            figure=formats.figure,
+            number=formats.number,
+            percent=formats.percent_of,
             limit_curve=limit_curve,
-            plot_map=partial(_plot_map, basemap),
+            plot_map=partial(_plot_map, self._basemap),
             stages=STAGE_ICONS,
             movement_icons=MOVEMENT_ICONS,
             notice_icons=NOTICE_ICONS,
             pledge_icons=PLEDGE_ICONS,
             subject_icons=SUBJECT_ICONS,
             languages=LANGUAGES,
+            tags=TAGS,
             idle_ms=IDLE_MS_MAX,
             grace_ms=GRACE_MS,
             version=asset_version(),
         )
+        return environment
 
     def page(
         self, template: str, language: str, *, status: int = 200, **shown: Any
     ) -> HTMLResponse:
         """A page in a language."""
         words = self._spoken(language)
-        text = self._environment.get_template(template).render(
-            _=words.say,
-            words=words,
-            day=lambda on: self.day(words, on),
-            instant=self.instant,
-            **{"visit": None, **shown},
+        text = (
+            self._environment(words.language)
+            .get_template(template)
+            .render(
+                _=words.say,
+                words=words,
+                day=lambda on: self.day(words, on),
+                instant=self.instant,
+                **{"visit": None, **shown},
+            )
         )
         return HTMLResponse(text, status)
 
@@ -113,8 +127,8 @@ class Rendering:
         """A civil date as people say it; a dash if there is none."""
         if not on:
             return "–"
-        found = date.fromisoformat(on)
-        return f"{found.day} {words.say(MONTHS[found.month - 1])} {found.year}"
+        formats = formats_of(words.language)
+        return formats.day_of(date.fromisoformat(on), lambda month: words.say(MONTHS[month - 1]))
 
     def instant(self, at_ms: int) -> str:
         """An instant in the site's zone, to the minute; a dash if there was none."""
@@ -125,16 +139,13 @@ class Rendering:
 
 
 def money(amount_minor: int, currency: str) -> str:
-    """An amount without empty decimals, e.g. ``KES 8,000``."""
-    text = format_money(amount_minor, currency)
-    digits = minor_digits(currency)
-    return text.removesuffix("." + "0" * digits) if digits else text
+    """An amount in English, without empty decimals, e.g. ``KES 8,000``."""
+    return formats_of("en").money_of(amount_minor, currency)
 
 
 def percent(ppm: int) -> str:
-    """A rate with one decimal, e.g. ``18.1 %``."""
-    tenths = (ppm + 500) // 1000
-    return f"{tenths // 10}.{tenths % 10} %"
+    """A rate in English, with one decimal, e.g. ``18.1%``."""
+    return formats_of("en").percent_of(ppm)
 
 
 def _plot_map(
@@ -157,4 +168,4 @@ def icon(name: str, label: str = "") -> Markup:
 def asset_version() -> str:
     """Changes with the style and script, so that no screen keeps old ones."""
     folder = resources.files("edge_node.faces.kiosk") / "static"
-    return sha256_hex(b"".join((folder / n).read_bytes() for n in ("kiosk.css", "kiosk.js")))[:12]
+    return sha256_hex(b"".join((folder / name).read_bytes() for name in STYLES))[:12]

@@ -25,7 +25,20 @@ from edge_node.store.database import StationDatabase
 from edge_node.watch.notices import ADVICE, Notice
 from edge_node.watch.notices import SENTENCES as SENTENCES_OF_NOTICES
 
-LANGUAGES: Mapping[str, str] = {"en": "English", "sw": "Kiswahili"}
+# Each by its own name, for a farmer to find it.
+LANGUAGES: Mapping[str, str] = {
+    "en": "English",
+    "sw": "Kiswahili",
+    "hi": "हिन्दी",
+    "zh": "中文",
+    "mn": "ᠮᠣᠩᠭᠣᠯ",
+}
+# What a browser is told of a language (BCP 47): script decides letters and direction.
+TAGS: Mapping[str, str] = {**{code: code for code in LANGUAGES}, "zh": "zh-Hans", "mn": "mn-Mong"}
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)
 STAGES: Mapping[str, str] = {
     "sowing": "sowing",
     "emergence": "emergence",
