@@ -7,11 +7,13 @@ the map; weather, soil and crop take the same path as the village's own.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 
 from firmware_sim.district.growth import (
     SPIN_UP_DAYS,
+    CropRun,
     draw_sowing,
     draw_stand,
     grow_crops,
@@ -25,6 +27,7 @@ from firmware_sim.scenes.optics import index_of_canopy
 
 NEIGHBOUR_VILLAGES = 22
 NEIGHBOUR_FARMS = 42  # in each
+_LEAFING_DAYS = 20  # from emergence until leaves cover the rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,8 @@ class FarmSeason:
     """What happened on each farm (farms,), and daily (farms, days).
 
     ``yield_kg_per_ha`` [kg/ha], ``soil_moisture`` [m³/m³], ``rain_mm`` [mm],
-    ``index`` of greenness without clouds [−1–1].
+    ``index`` of greenness without clouds [−1–1], ``stage`` as a place in the order of
+    ``core.wire.evidence.Stage``.
     """
 
     spec: SeasonSpec
@@ -64,6 +68,7 @@ class FarmSeason:
     soil_moisture: Floats
     rain_mm: Floats
     index: Floats
+    stage: Ints
 
 
 def draw_farms(district: District, rng: np.random.Generator) -> Farms:
@@ -130,7 +135,38 @@ def simulate_farms(
         soil_moisture=soil_moisture,
         rain_mm=np.concatenate(rain),
         index=index_of_canopy(green, dry, np.clip(soil_moisture / 0.3, 0, 1)),
+        stage=np.concatenate([_own_stages(truth)[rows], _stages(_turns(run), spec.days)]),
     )
+
+
+def _turns(run: CropRun) -> Ints:
+    """The days on which each plot enters its next stage (plots, stages after sowing)."""
+    grown = run.emerged_day + _LEAFING_DAYS
+    days = (run.emerged_day, grown, run.flowering_day, run.mature_day, run.harvested_day)
+    return np.stack(days, axis=1)
+
+
+def _own_stages(truth: SeasonTruth) -> Ints:
+    spec = truth.spec
+
+    def day_of(on: date | None) -> int:
+        return spec.days if on is None else (on - spec.first_day).days
+
+    turns = [
+        (
+            day_of(each.emerged),
+            day_of(each.emerged) + _LEAFING_DAYS,
+            *map(day_of, (each.flowering, each.mature, each.harvested)),
+        )
+        for each in truth.stages
+    ]
+    return _stages(np.array(turns, dtype=np.int64), spec.days)
+
+
+def _stages(turns: Ints, days: int) -> Ints:
+    """The stage on each day (plots, days), from the days on which the next one begins."""
+    reached = turns[:, :, None] <= np.arange(days)[None, None, :]
+    return np.asarray(reached.sum(axis=1), dtype=np.int64)
 
 
 def _own(district: District, truth: SeasonTruth) -> tuple[Ints, Floats, Ints]:

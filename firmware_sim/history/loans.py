@@ -19,8 +19,8 @@ from firmware_sim.history.farms import Farms, FarmSeason
 FEATURES = (
     *("years_member_count", "past_seasons_repaid_count", "past_late_days", "area_m2"),
     *("household_size_count", "other_debt_minor", "cash_need_ratio_ppm"),
-    *("soil_stress_days", "rain_deficit_ppm", "ndvi_anomaly_ppm"),
-    *("herd_heads_count", "machine_hours_count"),
+    *("soil_stress_days", "rain_deficit_ppm", "ndvi_anomaly_ppm", "stage_seen_count"),
+    *("herd_heads_count", "herd_steps_per_day", "machine_hours_count"),
 )
 DOSSIER_FEATURES = FEATURES[:7]  # what the centre knows before the season
 COLUMNS = ("loan_id", "season_id", *FEATURES, "amount_minor", "defaulted")
@@ -133,12 +133,17 @@ def _what_is_seen(
     seen = season.index[rows[:, 0], applied] + 0.025 * rng.standard_normal(count)
     usual = np.maximum(usual_index[rows[:, 0], applied], 0.1)
     hours = rng.gamma(2.0, 14.0, count) * np.exp(0.2 * farms.skill)
+    # Steps have chance of their own, so that every loan is as it was before they were counted.
+    hunger = np.clip(0.2 + 0.8 * deficit, 0, 1.2)
+    steps = (3_600 + 2_600 * hunger) * rng.spawn(1)[0].lognormal(0, 0.05, count)
+    rained = rng.random(count) > 0.06
+    clear = rng.random(count) > _CLOUDED_SHARE
     return {
         "soil_stress_days": _where(farms.has_probe, (moisture < SOIL_STRESS).sum(axis=1)),
-        "rain_deficit_ppm": _where(rng.random(count) > 0.06, 1e6 * deficit),
-        "ndvi_anomaly_ppm": _where(
-            rng.random(count) > _CLOUDED_SHARE, 1e6 * np.clip(seen / usual - 1, -1, 1)
-        ),
+        "rain_deficit_ppm": _where(rained, 1e6 * deficit),
+        "ndvi_anomaly_ppm": _where(clear, 1e6 * np.clip(seen / usual - 1, -1, 1)),
+        "stage_seen_count": _where(clear, season.stage[rows[:, 0], applied]),
+        "herd_steps_per_day": _where(farms.has_reader, steps),
         "herd_heads_count": _where(farms.has_reader, rng.binomial(farms.heads, 0.95)),
         "machine_hours_count": _where(farms.has_engine, hours),
     }

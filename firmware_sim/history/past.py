@@ -143,6 +143,8 @@ soil_stress_days           days of the 30 before application with root-zone wate
 rain_deficit_ppm           1 - rain of those 30 days / (4 mm a day)
 ndvi_anomaly_ppm           greenness on one clear look at application against the
                            plot's mean on that day of the year
+stage_seen_count           growth stage seen on that look, 0 (bare) to 5 (harvested)
+herd_steps_per_day         steps of an average animal a day, over those 30 days
 herd_heads_count           animals counted by an ear-tag reader (farms with one)
 machine_hours_count        engine hours in the season (farms with telematics)
 amount_minor               amount lent

@@ -35,6 +35,12 @@ def write_loans(path: Path, rows_per_season: int = 500, seed: int = 7, note: str
         "herd_heads_count": rng.poisson(4, n),
         "machine_hours_count": rng.poisson(12, n),
     }
+    # Drawn apart, so that every other column stays as it is.
+    apart = np.random.default_rng([seed, 1])
+    columns |= {
+        "stage_seen_count": apart.integers(0, 5, n),
+        "herd_steps_per_day": apart.normal(4_500, 600, n).astype(int),
+    }
     thin = np.clip(3 - columns["past_seasons_repaid_count"], 0, None)
     logit = (
         -3.1
