@@ -11,16 +11,25 @@ written is another. Leases follow with each station's next pull, as after any re
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from server.services.centre import Centre, Work
 from server.services.chunks import read_standing
+from server.services.marking import UNCHANGED, WAITING, mark, survey
 from server.services.outlook import learn_counts
-from server.services.reviews import conclude, needs_past, prepare, will_freeze
+from server.services.reviews import (
+    Case,
+    Judged,
+    judge,
+    needs_past,
+    prepare,
+    will_freeze,
+    write_down,
+)
 from server.services.spreading import day_book, learn_places
-from server.store import book_pages, book_reviews, bulk, people
+from server.store import book_pages, book_reviews, bulk, people, review_marks
 from server.store.book_reviews import Part, Run
 from server.store.engine import Tx
 from server.store.lines import Line
@@ -128,31 +137,58 @@ def _page(work: Work, run: Run, wanted: int, page_lines: int) -> Part | None:
     in_bulk = bulk.flush if bulk.is_postgresql(work.tx) else None
     with work.tx.remembering(in_bulk) as tx:
         remembering = replace(work, tx=tx)
-        found = book_pages.lock_page(tx, part, page_lines)
-        counts = Counter(part.counts)
-        counts.update(_review(remembering, found))
-        after = replace(part, counts=dict(counts), is_done=len(found) < page_lines)
-        if found:
-            after = replace(after, at_station=found[-1].station, at_line=found[-1].line_id)
+        counts, last, lines_count = _page_of_part(remembering, part, page_lines)
+        counts.update(part.counts)
+        after = replace(part, counts=dict(counts), is_done=lines_count < page_lines)
+        if last is not None:
+            after = replace(after, at_station=last[0], at_line=last[1])
         book_reviews.move(tx, after)
     return after
 
 
-def _review(work: Work, found: Sequence[Line]) -> Iterator[str]:
-    """Review lines that are locked, in order; what came of each."""
+def _page_of_part(
+    work: Work, part: Part, page_lines: int
+) -> tuple[Counter[str], tuple[str, str] | None, int]:
+    """Review a page: what came of its lines, which was the last, and how many there were."""
+    if not review_marks.are_kept(work.tx):
+        found = book_pages.lock_page(work.tx, part, page_lines)
+        last = (found[-1].station, found[-1].line_id) if found else None
+        return _counted(_review(work, found)), last, len(found)
+    surveyed = survey(work, part, page_lines)
+    found = book_pages.lock_lines(work.tx, surveyed.to_judge)
+    judged = _review(work, found)
+    mark(work, surveyed, judged)
+    return surveyed.passed + _counted(judged), surveyed.last, surveyed.lines_count
+
+
+def _review(work: Work, found: Sequence[Line]) -> dict[str, Judged | None]:
+    """Review lines that are locked, in order; what was judged of each, None if it waits."""
     if not found:
-        return
+        return {}
     book_pages.learn_page(work.tx, found)
     read_standing(work, found)
     learn_counts(work, book_pages.by_kind(work.tx, found))
     learn_places(work, found)
-    cases = [prepare(work, line.line_id) for line in found]
-    judged = [each for each in cases if each is not None]
+    cases = {line.line_id: prepare(work, line.line_id) for line in found}
+    judged = [each for each in cases.values() if each is not None]
     book_pages.learn_past(work.tx, [each.line.line_id for each in judged if needs_past(each)])
     book_pages.learn_frozen(work.tx, [each.line for each in judged if will_freeze(each)])
-    for case in cases:
-        if case is None:
-            yield "waiting"
-            continue
-        moved = conclude(work, case)
-        yield moved.movement.value if moved.seq > case.line.movements_count else "unchanged"
+    return {line_id: _reviewed(work, case) for line_id, case in cases.items()}
+
+
+def _reviewed(work: Work, case: Case | None) -> Judged | None:
+    if case is None:
+        return None
+    judged = judge(work, case)
+    write_down(work, judged)
+    return judged
+
+
+def _counted(judged: Mapping[str, Judged | None]) -> Counter[str]:
+    """How many lines came to what."""
+    return Counter(
+        WAITING if each is None
+        else UNCHANGED if each.says_nothing_new
+        else each.found.movement.value
+        for each in judged.values()
+    )  # fmt: skip

@@ -148,8 +148,44 @@ def _case(work: Work, line: Line, product: Product, outlook: Outlook, today: dat
     return Case(line, product, outlook, today, terms)
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the rule says of a case, and what it was judged on.
+
+    ``earlier`` are the looks that support a rise so far, ``before`` the latest movement;
+    ``wanted`` is what the rule gives, ``found`` the same or, above its authority, held.
+    """
+
+    case: Case
+    stands: LineStanding
+    before: LineMovement | None
+    earlier: tuple[Support, ...]
+    ceiling: Ceiling | None
+    wanted: Review
+    found: Review
+
+    @property
+    def says_nothing_new(self) -> bool:
+        """Whether the movement before said it of the same evidence."""
+        return _same_again(self.case, self.found, self.before)
+
+
 def conclude(work: Work, case: Case) -> LineMovement:
     """Judge a case by the rule, and write down what came of it unless it says nothing new."""
+    return write_down(work, judge(work, case))
+
+
+def write_down(work: Work, judged: Judged) -> LineMovement:
+    """What came of a case: the movement before if that said it, or else a new one."""
+    if judged.found is not judged.wanted:
+        ask_person(work, judged.case.line, judged.wanted)
+    if judged.before is not None and judged.says_nothing_new:
+        return judged.before
+    return _write(work, judged)
+
+
+def judge(work: Work, case: Case) -> Judged:
+    """What the rule says of a case; nothing is written."""
     line, terms = case.line, case.terms
     stands = standing(work.tx, line, case.today)
     before = lines.last_movement(work.tx, line.line_id)
@@ -177,12 +213,8 @@ def conclude(work: Work, case: Case) -> LineMovement:
     )
     if case.outlook.withheld:
         found = replace(found, reasons=tuple(_for_want_of_consent(each) for each in found.reasons))
-    wanted, found = found, held_for_person(work, stands, case.product, found, _seen(case, earlier))
-    if found is not wanted:
-        ask_person(work, line, wanted)
-    if _same_again(case, found, before):
-        return before or _write(work, case, stands, (found, ceiling), earlier)
-    return _write(work, case, stands, (found, ceiling), earlier)
+    may = held_for_person(work, stands, case.product, found, _seen(case, earlier))
+    return Judged(case, stands, before, earlier, ceiling, found, may)
 
 
 def _seen(case: Case, earlier: tuple[Support, ...]) -> tuple[int, ...]:
@@ -287,16 +319,11 @@ def _ageless(views: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{name: v for name, v in view.items() if name not in _AGEING} for view in views]
 
 
-def _write(
-    work: Work,
-    case: Case,
-    stands: LineStanding,
-    judged: tuple[Review, Ceiling | None],
-    earlier: tuple[Support, ...],
-) -> LineMovement:
-    line, (found, ceiling) = case.line, judged
+def _write(work: Work, judged: Judged) -> LineMovement:
+    case, stands, found = judged.case, judged.stands, judged.found
+    line = case.line
     amounts = found.supported_minor
-    looks = [*(support.as_of for support in earlier), case.outlook.looked_on]
+    looks = [*(support.as_of for support in judged.earlier), case.outlook.looked_on]
     dates = looks[-len(amounts) or None :]
     supported = tuple(Support(*pair) for pair in zip(dates, amounts, strict=False))
     moved = LineMovement(
@@ -310,7 +337,7 @@ def _write(
         limit_minor=found.limit_minor,
         outstanding_minor=stands.outstanding_minor,
         leased_unspent_minor=stands.leased_minor,
-        terms=_terms_told(found, ceiling),
+        terms=_terms_told(found, judged.ceiling),
         views=case.outlook.views,
         reasons=found.reasons,
         evidence_ids=found.evidence_ids,

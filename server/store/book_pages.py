@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Table, and_, select, tuple_
+from sqlalchemy.sql import ColumnElement
 
 from core.wire.registry import Dossier, Farmer, Subject, SubjectKind
 from server.store.agreements import learn_last
@@ -30,15 +31,23 @@ def lock_page(tx: Tx, part: Part, rows_max: int) -> tuple[Line, ...]:
     """The next open lines of a part, locked until the transaction ends, and remembered."""
     c = lines.c
     where = [
-        c.tenant_id == tx.tenant_id,
         c.station >= part.from_station,
         tuple_(c.station, c.line_id) > tuple_(part.at_station, part.at_line),
-        c.is_open,
     ]
     if part.until_station:
         where.append(c.station < part.until_station)
-    question = select(lines).where(*where).order_by(c.station, c.line_id).with_for_update()
-    rows = tx.rows(question, rows_max)
+    return _lock(tx, where, rows_max)
+
+
+def lock_lines(tx: Tx, line_ids: Sequence[str]) -> tuple[Line, ...]:
+    """Those of some lines that are open, locked in the same order, and remembered."""
+    return _lock(tx, [among(tx, lines.c.line_id, line_ids)]) if line_ids else ()
+
+
+def _lock(tx: Tx, where: Sequence[ColumnElement[bool]], rows_max: int = 0) -> tuple[Line, ...]:
+    c = lines.c
+    question = select(lines).where(c.tenant_id == tx.tenant_id, c.is_open, *where)
+    rows = tx.rows(question.order_by(c.station, c.line_id).with_for_update(), rows_max)
     rests = _by(tx, line_subjects, "line_id", [row["line_id"] for row in rows])
     found = tuple(
         build_line(row, tuple(sorted(each["subject_id"] for each in rests[row["line_id"]])))

@@ -58,7 +58,7 @@ def copy_rows(tx: Tx, table: Table, rows: Sequence[Row]) -> None:
     statement = SQL("COPY {} ({}) FROM STDIN").format(
         Identifier(table.name), _listed(["tenant_id", *names])
     )
-    with _driver(tx).cursor() as cursor, cursor.copy(statement) as copy:
+    with driver(tx).cursor() as cursor, cursor.copy(statement) as copy:
         copy.write(_text_of(tx.tenant_id, names, rows))
 
 
@@ -108,7 +108,7 @@ def _change(tx: Tx, table: Table, pairs: Sequence[tuple[Row, Row]]) -> None:
         names=_listed([name for name, _ in flat]),
         same=SQL(" AND ").join(SQL("t.{0} = v.{0}").format(Identifier(name)) for name in key),
     )
-    with _driver(tx).cursor() as cursor:
+    with driver(tx).cursor() as cursor:
         cursor.execute(statement, [*columns, tx.tenant_id])
         if cursor.rowcount != len(pairs):
             raise StoreError(
@@ -120,8 +120,15 @@ def _listed(names: Iterable[str]) -> Composed:
     return SQL(", ").join(Identifier(name) for name in names)
 
 
-def _driver(tx: Tx) -> PsycopgConnection[Any]:
-    driver = tx.connection.connection.driver_connection
-    if not isinstance(driver, PsycopgConnection):
-        raise StoreError(f"expected psycopg behind PostgreSQL, got {type(driver).__name__}")
-    return driver
+def driver(tx: Tx) -> PsycopgConnection[Any]:
+    """The driver's own connection, within the transaction that is open.
+
+    Raises
+    ------
+    StoreError
+        If the transaction is not on PostgreSQL.
+    """
+    found = tx.connection.connection.driver_connection
+    if not isinstance(found, PsycopgConnection):
+        raise StoreError(f"expected psycopg behind PostgreSQL, got {type(found).__name__}")
+    return found

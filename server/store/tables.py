@@ -283,7 +283,7 @@ book_review_parts = _table(
 )  # fmt: skip
 review_marks = _table(
     "review_marks", ("line_id",), _text("line_id"), _count("inputs"), _text("outcome"),
-    _count("until_ms"),
+    _count("since_ms"), _count("until_ms"),
 )  # fmt: skip
 line_buckets = _table(
     "line_buckets", ("line_id",), _text("line_id"), _text("crop"), _text("village"), _text("cell"),
