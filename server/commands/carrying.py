@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
@@ -13,6 +12,7 @@ from core.errors import EXIT_REFUSED
 from server.commands.hands import centre_of, config_option, json_option, show
 from server.services.carrying import take_file, write_answer, write_down
 from server.services.centre import RequestError
+from server.store.whole_files import whole
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -72,13 +72,9 @@ def export_down(
 
 def _write(path: Path, act: Callable[[IO[bytes]], int]) -> int:
     """Write a file by rename, so that a stick never has half of one."""
-    temporary = path.with_name(path.name + ".new")
     try:
-        with temporary.open("wb") as file:
+        with whole(path) as part, part.open("wb") as file:
             count = act(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
     except OSError as error:
         raise RequestError(f"expected to write {path}: {error}") from error
     return count

@@ -20,6 +20,7 @@ from server.services.stress.run import Liquidity, Outcome
 from server.services.stress.run import stress as put_to
 from server.services.stress.scenario import Scenario, ScenarioError, parse_scenario
 from server.services.stress.table import table
+from server.store.whole_files import write_whole
 
 SCENARIO_BYTES_MAX = 1024 * 1024
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -91,14 +92,10 @@ def _page(outcome: Outcome, path: Path) -> bytes:
 
 
 def _keep(path: Path, data: bytes) -> None:
-    beside = path.with_name(f".{path.name}.part")
     try:
-        beside.write_bytes(data)
-        beside.replace(path)
+        write_whole(path, data)
     except OSError as error:
         raise RequestError(f"expected to write {path}: {error}") from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _words(outcome: Outcome) -> list[str]:

@@ -16,8 +16,8 @@ from core.errors import ShapeError
 from core.shape import decode, encode
 from core.wire.tiles import HEADER_BYTES, ROOT_BYTES_MAX, Basemap, read_basemap, require_root
 from server.services.centre import RequestError
-from server.services.whole_files import whole
 from server.store.engine import NotKnownError
+from server.store.whole_files import whole
 
 MAP_BYTES_MAX = 1024**3
 ATTRIBUTION_CHARACTERS_MAX = 200

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from core.canonical import canonical_bytes, parse_canonical, sha256_hex
 from core.errors import CanonicalError, ShapeError
 from core.shape import decode, encode
 from core.wire.modelfile import MODEL_BYTES_MAX, Model
+from server.store.whole_files import write_whole
 from server.training.card import model_card, model_sheet
 from server.training.catalogue import TrainingTableError, read_catalogue
 from server.training.cutoffs import promised
@@ -130,12 +130,7 @@ def _read_model(path: Path) -> Model:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """A temporary file and a rename, so that a reader never sees half a model."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(content)
-        Path(file.name).chmod(0o644)
-        Path(file.name).replace(path)
+        write_whole(path, content)
     except OSError as error:
         raise TrainingTableError(f"expected to write {path}: {error}") from error

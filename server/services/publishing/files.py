@@ -18,7 +18,7 @@ from pathlib import Path
 from core.canonical import sha256_hex
 from core.wire.update import METADATA_FOLDER, TARGETS_FOLDER
 from server.services.publishing.errors import RepositoryError
-from server.services.whole_files import whole
+from server.store.whole_files import whole
 
 TIMESTAMP = "timestamp.json"
 VERSIONS_KEPT = 16  # of snapshot and targets metadata, for stations in the middle of a fetch

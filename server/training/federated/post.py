@@ -7,8 +7,6 @@ repeated or changed unnoticed. ``out`` is what is to be carried, ``in`` what was
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from core.errors import CanonicalError, EnvelopeDamagedError, HarvestlineError
 from core.wire.envelope import GENESIS, LogClass, LogName, Record, chain_head, pack, peek, unpack
 from core.wire.registry import Identity
 from server.keys import KeyPair, KeyRing, Seals, seal_key_id
+from server.store import whole_files
 from server.training.catalogue import TrainingTableError
 
 SUFFIX = ".hle"
@@ -130,11 +129,6 @@ def write_whole(path: Path, data: bytes) -> None:
         If it cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(file.name).replace(path)
+        whole_files.write_whole(path, data)
     except OSError as error:
         raise TrainingTableError(f"expected to write {path}: {error}") from error

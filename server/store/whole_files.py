@@ -15,14 +15,29 @@ def whole(path: Path) -> Iterator[Path]:
     Raises
     ------
     OSError
-        If the folder or the file cannot be written.
+        If the folder or the file cannot be written; nothing is left beside it then.
     """
     part = path.with_name(f".{path.name}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    yield part
-    _settle(part)
-    part.replace(path)
+    try:
+        yield part
+        _settle(part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
     _settle(path.parent)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Bytes as a whole file.
+
+    Raises
+    ------
+    OSError
+        If the folder or the file cannot be written.
+    """
+    with whole(path) as part:
+        part.write_bytes(data)
 
 
 def _settle(path: Path) -> None:
