@@ -55,7 +55,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "line": ("server.commands.line", "line", "a line's statement, and relief"),
     "map": ("server.commands.maps", "map_", "district maps that the console shows"),
     "migrate": ("server.commands.setup", "migrate", "bring the database to this version"),
-    "model": ("server.commands.lending", "model", "register compact models"),
+    "model": ("server.commands.models", "model", "the life of compact models"),
     "open-lines": ("server.commands.lending", "open_lines", "open lines for known farmers"),
     "paper": ("server.commands.paper", "paper", "invoices and settlements that move a limit"),
     "payout": ("server.commands.payouts", "payout", "pay suppliers and accounts by rails"),

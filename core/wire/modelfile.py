@@ -3,13 +3,17 @@
 A station admits a model only if the centre signed it, it is not older than the
 one in use (the counter ``version`` guards against rollback) and its dates are
 sound. One that has expired keeps scoring under a cap; it is never silently
-replaced by an older one. Statements M1–M5 of docs/wire.md.
+replaced by an older one. Which of the models that it has a station decides by says the
+newest *order* of the centre; so a model may be taken back at a station that was dark for
+weeks. Statements M1–M7 of docs/wire.md.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from core.errors import ModelRefusedError
 from core.scoring.features import FeatureDefinition
@@ -17,6 +21,7 @@ from core.scoring.points import PointsTable
 from core.signing import DocumentType
 
 MODEL = DocumentType("model", 1)
+MODEL_ORDER = DocumentType("model-order", 1)
 MODEL_BYTES_MAX = 256 * 1024
 
 
@@ -38,7 +43,11 @@ class TrainingSummary:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A points table with all that is needed to use and to explain it."""
+    """A points table with all that is needed to use and to explain it.
+
+    ``reference`` is how the applications that it was fitted on fell into the bins of the score
+    and of every feature, a feature's missing ones first: what drift is measured against.
+    """
 
     name: str
     version: int
@@ -47,6 +56,7 @@ class Model:
     training: TrainingSummary
     valid_from_ms: int
     valid_to_ms: int
+    reference: Mapping[str, tuple[int, ...]] | None = None
 
     def __post_init__(self) -> None:
         known = {definition.name for definition in self.features}
@@ -56,6 +66,24 @@ class Model:
             raise ModelRefusedError(f"model {self.name}: no definition for {sorted(used - known)}")
         if self.valid_to_ms <= self.valid_from_ms or self.version < 1:
             raise ModelRefusedError(f"model {self.name}: expected version ≥ 1 and a valid period")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOrder:
+    """By which model a station is to decide; of several orders the highest ``serial`` counts.
+
+    ``station`` is who it is for; ``model`` the signed document itself, so that an order can be
+    followed by whoever has it.
+    """
+
+    serial: int
+    station: str
+    sha256: str
+    model: Any
+
+    def __post_init__(self) -> None:
+        if self.serial < 1:
+            raise ModelRefusedError(f"expected an order numbered from 1, got {self.serial}")
 
 
 class ModelState(Enum):

@@ -46,6 +46,7 @@ class Up(Enum):
     CASH_HANDOVER = "cash_handover"  # the bodies of cash: core.wire.cash
     CASH_REPAYMENT = "cash_repayment"
     CASH_COUNT = "cash_count"
+    MODEL_COUNTS = "model_counts"  # its body: core.wire.modelcounts.ModelCounts
     TABLET_EVENT = "tablet_event"  # the bodies of tablets: core.wire.fieldwork
     TABLET_OPERATION = "tablet_operation"
     APPEAL = "appeal"  # its body: core.wire.appeals.Appeal
@@ -76,6 +77,7 @@ class Down(Enum):
     ACCESSES = "accesses"  # its body: core.wire.consents.Accesses
     CASH_PERSON = "cash_person"
     NEW_PLAN = "new_plan"  # its body: core.wire.newplans.NewPlanOffer
+    MODEL_ORDER = "model_order"  # its body: a signed core.wire.modelfile.ModelOrder
     OPERATION = "operation"  # its body: core.wire.fieldwork.OperationVerdict
     APPEAL_ANSWER = "appeal_answer"  # its body: core.wire.appeals.AppealAnswer
     VOUCH = "vouch"  # its body: a signed core.wire.slips.Vouch

@@ -2,7 +2,8 @@
 
 Every admitted model stays, so that decision cards replay. What scores is the version
 that signed updates put to use, and until one has come so, the highest that the centre's
-log brought (ADR 13). One that is refused never reaches these rows.
+log brought (ADR 13), unless the centre's newest order names another: so a model is taken
+back at a station that was dark for weeks. What is refused never reaches these rows.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.canonical import canonical_bytes, canonical_hash
-from core.errors import HarvestlineError
+from core.errors import HarvestlineError, ModelRefusedError
 from core.shape import decode
-from core.signing import Verifier, open_document
-from core.wire.modelfile import MODEL, MODEL_BYTES_MAX, Model, admit
+from core.signing import SignedDocument, Verifier, open_document
+from core.wire.modelfile import MODEL, MODEL_BYTES_MAX, Model, ModelOrder, admit
 from edge_node.store import updates
 from edge_node.store.database import StationDatabase
 
@@ -46,16 +47,56 @@ def admit_model(db: StationDatabase, document: dict[str, Any], verifier: Verifie
     HarvestlineError
         If it is damaged, not signed by the centre, or older than the one in use.
     """
-    data = canonical_bytes(document)
-    signed = open_document(data, MODEL, verifier, MODEL_BYTES_MAX)
-    candidate = decode(Model, signed.body)
+    signed, candidate = _opened(document, verifier)
     row = db.execute("SELECT version, sha256 FROM models ORDER BY version DESC LIMIT 1").fetchone()
     version, sha256 = row or (0, "")
     if not admit(candidate, signed.sha256, version, sha256):
         return False
+    _keep(db, signed.sha256, candidate, document)
+    return True
+
+
+def _opened(document: dict[str, Any], verifier: Verifier) -> tuple[SignedDocument, Model]:
+    signed = open_document(canonical_bytes(document), MODEL, verifier, MODEL_BYTES_MAX)
+    return signed, decode(Model, signed.body)
+
+
+def _keep(db: StationDatabase, sha256: str, model: Model, document: dict[str, Any]) -> None:
+    data = canonical_bytes(document).decode()
     db.execute(
-        "INSERT INTO models (sha256, version, name, valid_to_ms, document) VALUES (?, ?, ?, ?, ?)",
-        [signed.sha256, candidate.version, candidate.name, candidate.valid_to_ms, data.decode()],
+        "INSERT INTO models (sha256, version, name, valid_to_ms, document) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (sha256) DO NOTHING",
+        [sha256, model.version, model.name, model.valid_to_ms, data],
+    )
+
+
+def follow_order(db: StationDatabase, order: ModelOrder, verifier: Verifier, kept_ms: int) -> bool:
+    """Decide by the model that an order of the centre names; False if it is known.
+
+    The order's own signature and station were verified by the caller.
+
+    Raises
+    ------
+    ModelRefusedError
+        If a newer order is here already, or it carries another model than it names.
+    HarvestlineError
+        If the model that it carries is damaged or not signed by the centre.
+    """
+    newest = db.execute("SELECT serial, sha256 FROM model_orders ORDER BY serial DESC").fetchone()
+    serial, sha256 = newest or (0, "")
+    if (order.serial, order.sha256) == (serial, sha256):
+        return False
+    if order.serial <= serial:
+        raise ModelRefusedError(f"order {order.serial} is older than {serial}, which is followed")
+    signed, model = _opened(order.model, verifier)
+    if signed.sha256 != order.sha256:
+        raise ModelRefusedError(
+            f"order {order.serial} names {order.sha256[:16]}…, it carries {signed.sha256[:16]}…"
+        )
+    _keep(db, signed.sha256, model, order.model)
+    db.execute(
+        "INSERT INTO model_orders (serial, sha256, kept_ms) VALUES (?, ?, ?)",
+        [order.serial, order.sha256, kept_ms],
     )
     return True
 
@@ -66,6 +107,9 @@ def current_model(db: StationDatabase) -> KeptModel | None:
     if updated is not None:
         return model_by_hash(db, updated.cites)
     shunned = updates.shunned_cites(db, MODEL_SLOT)
+    ordered = db.execute("SELECT sha256 FROM model_orders ORDER BY serial DESC").fetchone()
+    if ordered is not None and ordered[0] not in shunned:
+        return model_by_hash(db, ordered[0])
     for row in db.execute("SELECT document, sha256 FROM models ORDER BY version DESC").fetchall():
         if row[1] not in shunned:
             return _kept(row)

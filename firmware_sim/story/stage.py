@@ -259,6 +259,9 @@ def _open_centre(places: Places, around: Surroundings, chance: Chance) -> dict[s
     for role, password in passwords.items():
         written = places.secret(f"{role}.password", password)
         centre("user", "add", role, "--role", role, "--password-file", str(written))
+    for act, role in (("propose", "lender"), ("approve", "supervisor"), ("promote", "supervisor")):
+        proof = ("--officer", role, "--password-file", str(places.secrets / f"{role}.password"))
+        centre("model", act, "1", *proof)
     for role in ("auditor", "cashier"):
         centre("token", "add", f"{role}-program", "--role", role,
                "--out", str(places.secrets / f"{role}.token"))  # fmt: skip

@@ -1,4 +1,4 @@
-"""``open-lines``, ``model``, ``replay``, ``verify`` and ``status``."""
+"""``open-lines``, ``replay``, ``verify`` and ``status``."""
 
 from __future__ import annotations
 
@@ -10,19 +10,14 @@ import click
 
 from core.shape import encode
 from core.units import PPM
-from core.wire.modelfile import MODEL_BYTES_MAX
-from server.commands.hands import OPERATOR, centre_of, config_option, json_option, read_input, show
-from server.services.cards import judge_card, read_model
-from server.services.centre import RequestError
-from server.services.modelling import register_model
+from server.commands.hands import OPERATOR, centre_of, config_option, json_option, show
+from server.services.cards import judge_card
 from server.services.origination import asked_for
 from server.services.origination import open_lines as open_known_lines
-from server.services.publishing.rollout import require_no_updates
 from server.services.status import status as read_status
 from server.services.verifying import verify as verify_books
-from server.store import models, products, registry, reports
+from server.store import products, registry, reports
 from server.store.reports import Replay
-from server.training.header import c_header
 
 EXIT_FAULTS = 4
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -71,54 +66,6 @@ def open_lines(
     result = {"decided": len(found), "opened": len(opened), "lines": [encode(e) for e in found]}
     sentence = f"{len(found)} farmers decided, {len(opened)} lines opened."
     show(result, sentence, as_json=as_json)
-
-
-@click.group("model")
-def model() -> None:
-    """Compact models: registered, signed, pushed to the stations."""
-
-
-@model.command("add")
-@config_option
-@click.argument("file", type=_FILE)
-@json_option
-@click.pass_context
-def add_model(context: click.Context, *, config: Path, file: Path, as_json: bool) -> None:
-    """Register a model file, signed by this centre or not signed yet."""
-    centre = centre_of(context, config)
-    require_no_updates(centre, "use updates add-model, stage and promote")
-    found = register_model(centre, read_input(file, MODEL_BYTES_MAX), OPERATOR)
-    result = {"name": found.name, "version": found.version, "sha256": found.sha256}
-    show(result, f"{found.name} version {found.version} is in use.", as_json=as_json)
-
-
-@model.command("list")
-@config_option
-@json_option
-@click.pass_context
-def list_models(context: click.Context, *, config: Path, as_json: bool) -> None:
-    """The registered models, newest first."""
-    with centre_of(context, config).store.reading() as tx:
-        found = models.every(tx)
-    rows = [
-        {"name": m.name, "version": m.version, "sha256": m.sha256, "state": m.state} for m in found
-    ]
-    lines = [f"{m.name} {m.version}  {m.state}  {m.sha256}" for m in found]
-    show({"models": rows}, "\n".join(lines) or "No model is registered.", as_json=as_json)
-
-
-@model.command("header")
-@config_option
-@click.option("--sha256", default="", help="Of a registered model; the one in use by default.")
-@click.pass_context
-def header(context: click.Context, *, config: Path, sha256: str) -> None:
-    """Print a model as one C header, for a device that scores by itself."""
-    with centre_of(context, config).store.reading() as tx:
-        found = models.get(tx, sha256) if sha256 else models.active(tx)
-    if found is None:
-        raise RequestError("expected a model in use, found none: register one with model add")
-    table = read_model(found.document).table
-    click.echo(c_header(found.name, found.version, found.sha256, table), nl=False)
 
 
 @click.command("replay")

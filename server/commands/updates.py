@@ -11,7 +11,6 @@ import click
 
 from core.shape import encode
 from core.units import PPM
-from core.wire.modelfile import MODEL_BYTES_MAX
 from core.wire.update import PACK_BYTES_MAX, Rollout
 from server.commands.hands import (
     OPERATOR,
@@ -89,17 +88,6 @@ def init(
     show(result, sentence, as_json=as_json)
 
 
-@updates.command("add-model")
-@config_option
-@click.argument("file", type=_FILE)
-@json_option
-@click.pass_context
-def add_model(context: click.Context, *, config: Path, file: Path, as_json: bool) -> None:
-    """Add a model file; no station gets it until it is staged."""
-    found = _desk(context, config).add_model(read_input(file, MODEL_BYTES_MAX))
-    _show(found, "is added", as_json=as_json)
-
-
 @updates.command("add-product")
 @config_option
 @click.argument("file", type=_FILE)
@@ -159,8 +147,9 @@ def stage(
 ) -> None:
     """Let more named stations, or a greater share of all, have a version.
 
-    SLOT is model, basemap, product/ID or prompts/LANGUAGE. Which stations are in a share
-    follows from their names: a larger share keeps those that were in a smaller one.
+    SLOT is basemap, product/ID or prompts/LANGUAGE; models have model stage. Which
+    stations are in a share follows from their names: a larger share keeps those that were
+    in a smaller one.
     """
     desk = _desk(context, config)
     running_ppm = desk.share_ppm(slot, version)
@@ -181,7 +170,7 @@ def stage(
 def promote(
     context: click.Context, *, config: Path, slot: str, version: int, as_json: bool
 ) -> None:
-    """Let every station have a version; a model or product comes into force here too."""
+    """Let every station have a version; a product comes into force here too."""
     found = _desk(context, config).promote(slot, version)
     _show(found, "is for every station", as_json=as_json)
 

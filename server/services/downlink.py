@@ -14,11 +14,13 @@ from core.reasons import Reason
 from core.scoring.features import FeatureValue
 from core.shape import encode
 from core.wire.envelope import LogClass, LogName
-from core.wire.evidence import PictureRef
+from core.wire.evidence import EvidenceKind, PictureRef
 from core.wire.linefacts import line_facts
 from core.wire.records import Down, EvidenceDigest, Freeze, LineStatus
 from core.wire.registry import Subject, SubjectKind
+from server.services import model_orders
 from server.services.centre import Work
+from server.services.model_orders import Due
 from server.services.pricing import told_rate
 from server.services.standing import LineStanding, priced_now, standing, zone_minutes
 from server.store import (
@@ -41,7 +43,14 @@ PICTURES_SHOWN = (("true_color", "false_color"), ("index",))
 
 
 def send(work: Work, station: str, kind: Down, body: Any) -> None:
-    """Append a record to the centre's log for a station that is enrolled and not gone."""
+    """Append a record to the centre's log for a station that is enrolled and not gone.
+
+    Raises
+    ------
+    ModelLifeError
+        If it is a model that was not approved.
+    """
+    model_orders.require_released(work.tx, kind, body)
     known = registry.find_station(work.tx, station) is not None
     if known and not destroyed.is_gone(work.tx, station):
         record = (kind.value, encode(body))
@@ -71,6 +80,22 @@ def send_guest(work: Work, line: Line, station: str) -> None:
         placed = registry.placed_subject(work.tx, subject_id)
         if placed is not None:
             send_once(work, station, Down.SUBJECT, placed.drawn())
+
+
+def tell_model(work: Work, station: str, due: Due, *, always: bool = False) -> bool:
+    """Tell a station by which model to decide, unless it was told so; whether it was told now.
+
+    A station that never had an order uses the highest version that it was sent; ``always`` is
+    for when that is not what it is to decide by.
+    """
+    told = model_orders.last_order(work.tx, station)
+    model = due.at(station, told)
+    if model is None or told == model.sha256:
+        return False
+    if not told and not always and model == due.in_force:
+        return False
+    send(work, station, Down.MODEL_ORDER, model_orders.order_for(work, station, model))
+    return True
 
 
 def line_status(work: Work, stands: LineStanding, station: str) -> LineStatus:
@@ -142,9 +167,12 @@ def newest_pictures(pictures: Sequence[PictureRef]) -> tuple[PictureRef, ...]:
 
 def imagery_features(kept: KeptEvidence) -> tuple[FeatureValue, ...]:
     """The scoring features that an evidence document gives."""
-    if kept.anomaly_ppm is None:
-        return ()
-    return (FeatureValue("ndvi_anomaly_ppm", kept.anomaly_ppm, provenance=kept.evidence_id),)
+    found = []
+    if kept.anomaly_ppm is not None:
+        found.append(("ndvi_anomaly_ppm", kept.anomaly_ppm))
+    if kept.kind is EvidenceKind.CROP and kept.clear_looks:  # never seen is no stage, not the first
+        found.append(("stage_seen_count", kept.stage.rank))
+    return tuple(FeatureValue(name, value, provenance=kept.evidence_id) for name, value in found)
 
 
 def stock_station(work: Work, station: str) -> None:
@@ -154,6 +182,7 @@ def stock_station(work: Work, station: str) -> None:
     model = models.active(work.tx)
     if model is not None:
         send_once(work, station, Down.MODEL, json.loads(model.document))
+        tell_model(work, station, model_orders.due(work.tx))
     farmers = [f for f in registry.all_farmers(work.tx) if f.home_station == station]
     devices = [d for d in registry.all_devices(work.tx) if d.station == station]
     home = frozenset(farmer.farmer_id for farmer in farmers)

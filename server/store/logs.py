@@ -393,3 +393,15 @@ def last_sent(tx: Tx, station: str, kind: str, body: Any) -> bool:
         where.append(outbound_records.c.body.contains(told, autoescape=True))
     newest = select(outbound_records.c.body).where(*where).order_by(outbound_records.c.seq.desc())
     return bool(tx.scalar(newest.limit(1)) == json_text(body))
+
+
+def newest_sent(tx: Tx, station: str, kind: str) -> Any:
+    """The body of the last record of a kind that a station was sent; None if there is none."""
+    where = (
+        outbound_records.c.tenant_id == tx.tenant_id,
+        outbound_records.c.station == station,
+        outbound_records.c.kind == kind,
+    )
+    newest = select(outbound_records.c.body).where(*where).order_by(outbound_records.c.seq.desc())
+    found = tx.scalar(newest.limit(1))
+    return from_json(found) if found is not None else None

@@ -13,18 +13,20 @@ from server.store.engine import ConflictError, NotKnownError, Tx
 from server.store.rows import read_as
 from server.store.tables import models
 
+POINTS, TREES = "points", "trees"  # what may go to stations, and what stays at the centre
+
 
 class ModelUse(Enum):
     """Where a model stands in its life."""
 
     ACTIVE = "active"
-    CANDIDATE = "candidate"  # known, and tried out at stations of a roll-out
+    CANDIDATE = "candidate"  # known, so that cards by it replay; not in force
     SUPERSEDED = "superseded"
 
 
 @dataclass(frozen=True, slots=True)
 class RegisteredModel:
-    """A signed model file; ``sha256`` is of the whole document's bytes."""
+    """A signed model file; ``sha256`` is of the whole document's bytes, ``kind`` what it holds."""
 
     sha256: str
     name: str
@@ -33,16 +35,20 @@ class RegisteredModel:
     registered_at_ms: int
     registered_by: str
     document: bytes
+    kind: str = POINTS
 
 
-def put_active(tx: Tx, model: RegisteredModel) -> None:
-    """Put a model to use in place of the one before, whether or not it was a candidate."""
+def put_active(tx: Tx, sha256: str) -> None:
+    """Put a model that is known to use in place of the one before.
+
+    Raises
+    ------
+    StoreError
+        If two persons have not approved it, or it is no points table.
+    """
     where = (models.c.tenant_id == tx.tenant_id, models.c.state == ModelUse.ACTIVE.value)
     tx.run(models.update().where(*where).values(state=ModelUse.SUPERSEDED.value))
-    if known(tx, model.sha256) is None:
-        _insert(tx, model, ModelUse.ACTIVE)
-        return
-    same = (models.c.tenant_id == tx.tenant_id, models.c.sha256 == model.sha256)
+    same = (models.c.tenant_id == tx.tenant_id, models.c.sha256 == sha256)
     tx.run(models.update().where(*same).values(state=ModelUse.ACTIVE.value))
 
 
@@ -62,19 +68,20 @@ def put_candidate(tx: Tx, model: RegisteredModel) -> None:
             f"model {model.name}: version {model.version} exists with other content; "
             "raise the version"
         )
-    _insert(tx, model, ModelUse.CANDIDATE)
+    _insert(tx, model)
 
 
-def _insert(tx: Tx, model: RegisteredModel, use: ModelUse) -> None:
+def _insert(tx: Tx, model: RegisteredModel) -> None:
     tx.insert(
         models,
         sha256=model.sha256,
         name=model.name,
         version=model.version,
-        state=use.value,
+        state=ModelUse.CANDIDATE.value,
         registered_at_ms=model.registered_at_ms,
         registered_by=model.registered_by,
         document=model.document,
+        kind=model.kind,
     )
 
 

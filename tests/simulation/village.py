@@ -38,7 +38,6 @@ from server.config import Settings
 from server.keys import KeyPair, write_secret
 from server.services import enrolment
 from server.services.centre import Centre
-from server.services.modelling import register_model
 from server.services.origination import open_lines
 from server.store.engine import Store, open_store
 from server.store.schema import migrate
@@ -54,6 +53,8 @@ RELIEF = (
     ReliefBand(330_000, 12, 3, "2026-01-01", "the simulator"),
     ReliefBand(500_000, 24, 6, "2026-01-01", "the simulator"),
 )
+from tests.support.model_desk import put_in_force
+
 AGREED = AgreementTerms(cooling_off_days=7, withdrawn_repay_days=30)
 # How the one product is repaid, by world: the books must hold whatever a lender offers.
 REPAID: dict[str, dict[str, Any]] = {
@@ -148,7 +149,7 @@ def template(repaid: str = "bullet") -> Path:
     keys = centre_keys(settings)
     centre = Centre(settings, store, keys, lambda: START_MS, ids.next_id, ids.next_token)
     enrolment.add_product(centre, product(repaid), TESTER)
-    register_model(centre, json.dumps(encode(model())).encode(), TESTER)
+    put_in_force(centre, json.dumps(encode(model())).encode())
     for name in STATIONS:
         enrolment.enroll_station(centre, _new_station(folder, name).identity, TESTER)
     enrolment.enroll_satellite(centre, keys_of("sat-one", 3).identity(), TESTER)

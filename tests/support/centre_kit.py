@@ -47,12 +47,12 @@ from server.config import Settings
 from server.keys import KeyPair, KeyRing, Seals, key_pair
 from server.services import enrolment
 from server.services.centre import Centre
-from server.services.modelling import register_model
 from server.services.origination import open_lines
 from server.services.pulls import answer_pull
 from server.store.engine import Store, open_store
 from server.store.people import Actor
 from server.store.schema import migrate
+from tests.support.model_desk import put_in_force
 
 TESTER = Actor("tester", "operator")
 # What the forms cover that farmers sign at enrolment.
@@ -307,7 +307,7 @@ def build_kit(store: Store, settings: Settings) -> Kit:
     centre = kit.centre
     for name in ("crop-season", "livestock"):
         enrolment.add_product(centre, product_of(name), TESTER)
-    register_model(centre, json.dumps(encode(model())).encode(), TESTER)
+    put_in_force(centre, json.dumps(encode(model())).encode())
     enrolment.enroll_station(centre, kit.station.keys.identity(), TESTER)
     enrolment.enroll_satellite(centre, kit.satellite.identity(), TESTER)
     enrolment.import_village(centre, village(), polygons(), TESTER)

@@ -43,7 +43,6 @@ from server.services.enrolment import (
 )
 from server.services.envelopes import accept_envelope
 from server.services.evidence import accept_evidence
-from server.services.modelling import register_model
 from server.services.origination import open_lines
 from server.services.posting import RepaymentRequest, take_repayment
 from server.services.pulls import answer_pull
@@ -54,6 +53,7 @@ from server.store.schema import migrate
 from server.training.catalogue import read_catalogue
 from server.training.command import CATALOGUE
 from tests.support.console_evidence import SEASON, SOWN, Looks, seen_of_pasture, seen_of_plot
+from tests.support.model_desk import put_in_force
 
 PRODUCTS = Path(__file__).resolve().parent / "terms"
 ROOT = Actor("test", "supervisor")
@@ -114,7 +114,7 @@ def build_book(folder: Path, farmers: int = 26, every_days: int = 10) -> Book:
     for name in ("crop-season", "livestock"):
         table = tomllib.loads((PRODUCTS / f"{name}.toml").read_text(encoding="utf-8"))
         add_product(book.centre, parse_product(table), ROOT)
-    register_model(book.centre, canonical_bytes(encode(catalogue_model())), ROOT)
+    put_in_force(book.centre, canonical_bytes(encode(catalogue_model())))
     book.on(OPENED)
     for product_id in ("crop-season", "livestock"):
         open_lines(book.centre, product_id, 1_000_000, PURPOSES, ROOT)

@@ -25,7 +25,6 @@ from server.config import Settings
 from server.keys import key_pair
 from server.services import enrolment
 from server.services.centre import Centre
-from server.services.modelling import register_model
 from server.services.origination import open_lines
 from server.store import registry
 from server.store.engine import Store
@@ -41,6 +40,7 @@ from tests.support.centre_kit import (
     model,
     product_of,
 )
+from tests.support.model_desk import put_in_force
 
 FARMERS_A_VILLAGE = 200
 TWO_PLOTS_EVERY = 10
@@ -60,7 +60,7 @@ def build_district(
     centre = Centre(settings, store, keys, clock.now_ms, ids.next_id, ids.next_token)
     maker = keys_of("sat-one", 3)
     enrolment.add_product(centre, product_of("crop-season"), TESTER)
-    register_model(centre, json.dumps(encode(model())).encode(), TESTER)
+    put_in_force(centre, json.dumps(encode(model())).encode())
     for each in (maker.identity(), *((satellite,) if satellite else ())):
         enrolment.enroll_satellite(centre, each, TESTER)
     station = StationKit(keys_of(_station(0), 2), "", "", "")

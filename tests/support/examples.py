@@ -24,11 +24,11 @@ from core.wire import records as rec
 from core.wire import registry as reg
 from core.wire import telemetry as tel
 from core.wire.linefacts import LineDraw, LineFacts, LinePaid, LineTerms
-from core.wire.modelfile import MODEL
+from core.wire.modelfile import MODEL, MODEL_ORDER
 from tests.support.cash_examples import cash_documents, cash_records
 from tests.support.models import model_hash, small_model
 from tests.support.products import crop_product
-from tests.support.record_examples import plain_records, signed_records
+from tests.support.record_examples import order_of, plain_records, signed_records
 from tests.support.signing import NumberSigner
 
 SIGNER = NumberSigner(1)
@@ -167,6 +167,7 @@ def _documents() -> dict[str, tuple[DocumentType, Any]]:
         "evidence-findings": (ev.EVIDENCE, _evidence_with_findings()),
         "lease": (LEASE, _lease()),
         "model": (MODEL, small_model()),
+        "model-order": (MODEL_ORDER, order_of(small_model(), SIGNER)),
         "decision-card": (CARD, _card()),
         "receipt": (env.RECEIPT, env.Receipt("kijani", env.LogClass.MONEY, "", 4, "ab" * 32)),
         "blob": (blob.BLOB, blob.BlobClaim("34" * 32, "image/webp", 3_140)),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.canonical import parse_canonical
+from core.canonical import canonical_hash, parse_canonical
 from core.decision.card import CARD, DecisionCard
 from core.lending.lease import LEASE, DrawState, Lease
 from core.lending.ordering import OrderStatus
@@ -16,7 +16,8 @@ from core.signing import DOCUMENT_BYTES_MAX, DocumentType, Signer, sign_document
 from core.wire import appeals, boxes, consents, helpers, orders, records, weather
 from core.wire import registry as reg
 from core.wire.envelope import LogClass
-from core.wire.modelfile import MODEL, Model
+from core.wire.modelcounts import ModelCounts
+from core.wire.modelfile import MODEL, MODEL_ORDER, Model, ModelOrder
 from core.wire.records import DeviceAct, Down, Up
 from core.wire.slips import VOUCH, Vouch
 from core.wire.telemetry import BATCH, Batch, DeviceKind
@@ -92,6 +93,9 @@ def plain_records() -> dict[str, tuple[Up | Down, Any]]:
             {"ndvi_anomaly_ppm": -120_000}, 1_500, 2_100,
             curve=(records.GrowthPoint("2026-05-10", 3_400),
                    records.GrowthPoint("2026-05-20", 4_100)))),
+        "model_counts": (Up.MODEL_COUNTS, ModelCounts(
+            "2026-05-23", "ab" * 32, 5, {"approve": 3, "refer": 1, "decline": 1},
+            {"score": (2, 3), "area_m2": (1, 4, 0)})),
         "leases_released": (Down.LEASES_RELEASED, boxes.LeasesReleased(("lease-1",))),
     }  # fmt: skip
 
@@ -107,8 +111,15 @@ def signed_records(
         "telemetry": (Up.TELEMETRY, _signed(BATCH, batch, signer)),
         "lease": (Down.LEASE, _signed(LEASE, lease, signer)),
         "model": (Down.MODEL, _signed(MODEL, model, signer)),
+        "model_order": (Down.MODEL_ORDER, _signed(MODEL_ORDER, order_of(model, signer), signer)),
         "vouch": (Down.VOUCH, _signed(VOUCH, Vouch("kijani", "ab" * 32), signer)),
     }  # fmt: skip
+
+
+def order_of(model: Model, signer: Signer) -> ModelOrder:
+    """An order to decide by a model."""
+    document = _signed(MODEL, model, signer)
+    return ModelOrder(7, "kijani", canonical_hash(document), document)
 
 
 def _signed(kind: DocumentType, body: object, signer: Signer) -> Any:

@@ -1,8 +1,9 @@
 """A version's way to the stations: added, staged to some, promoted to all, or withdrawn.
 
-Models and products become known at the centre when they are added, so that cards of
-the first stations replay, and come into force when they are promoted; from then on
-stations without updates get them by the centre's log. Each step is safe to repeat.
+Products become known at the centre when they are added, so that cards of the first
+stations replay, and come into force when they are promoted; from then on stations without
+updates get them by the centre's log. Each step is safe to repeat. Models move by steps of
+their own (:mod:`server.services.model_life`), to which what is published here is aligned.
 """
 
 from __future__ import annotations
@@ -13,13 +14,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.canonical import canonical_bytes, parse_canonical
+from core.canonical import parse_canonical
 from core.lending.product import parse_product
 from core.shape import decode
 from core.units import PPM
 from core.wire.update import (
     PACK_BYTES_MAX,
-    ModelPack,
     ProductPack,
     Rollout,
     Slot,
@@ -28,7 +28,6 @@ from core.wire.update import (
 )
 from server.services import enrolment
 from server.services.centre import Centre, RequestError, Work
-from server.services.modelling import read_model_file, register_candidate, register_model
 from server.services.publishing import packs
 from server.services.publishing.errors import RepositoryError
 from server.services.publishing.files import Folder
@@ -59,15 +58,32 @@ class Desk:
         key_file = Path(self.centre.settings.updates_key_file)
         return Publisher(self.folder, key_file, self.centre.now_ms())
 
-    def add_model(self, data: bytes) -> Listed:
-        """Add a model file, signed by this centre or not yet signed, for nobody so far."""
-        self._require_repository()
-        model, document = read_model_file(self.centre, data)
+    def align_models(self, wanted: Sequence[Pack]) -> bool:
+        """Publish models as their life says (:mod:`server.services.model_life`).
 
-        def know() -> None:
-            register_candidate(self.centre, model, document, self.actor)
-
-        return self._add(packs.model_pack(model, document), know)
+        Parameters
+        ----------
+        wanted
+            Lowest version first, each with the roll-out that it is to have; what is not among
+            them stays as it is. Whether anything was published.
+        """
+        with self.folder.held():
+            listed = {one.note.path: one for one in self.publisher.listed()}
+            changed = dict(listed)
+            for pack in wanted:
+                found = listed.get(pack.note.path)
+                if found is None and not pack.note.withdrawn:
+                    sha256 = self.folder.add_pack(pack.note.path, pack.data)
+                    changed[pack.note.path] = Listed(pack.note, sha256, len(pack.data))
+                elif found is not None:
+                    changed[pack.note.path] = dataclasses.replace(found, note=pack.note)
+            if changed == listed:
+                return False
+            slot = Slot(UpdateKind.MODEL.value)
+            in_force = self._version_in_force(slot)
+            self.publisher.publish(_kept(list(changed.values()), slot.text, in_force))
+        self._record("updates_aligned", slot.text)
+        return True
 
     def add_product(self, data: bytes) -> Listed:
         """Add a product's TOML file, for nobody so far."""
@@ -100,6 +116,7 @@ class Desk:
             If it was withdrawn, or its share would shrink: whoever has it goes on with it,
             unless it is withdrawn.
         """
+        _refuse_models(slot)
 
         def more(found: Listed) -> dict[str, object]:
             running = self._offered(found).rollout
@@ -118,7 +135,8 @@ class Desk:
         return self._one(slot, version).note.rollout.share_ppm
 
     def promote(self, slot: str, version: int) -> Listed:
-        """Let every station have a version, and put a model or product in force here."""
+        """Let every station have a version, and put a product in force here."""
+        _refuse_models(slot)
 
         def all_of_them(found: Listed) -> dict[str, object]:
             self._offered(found)
@@ -133,8 +151,9 @@ class Desk:
         Raises
         ------
         RequestError
-            If it is a model or product that is in force at this centre.
+            If it is a product that is in force at this centre, or a model.
         """
+        _refuse_models(slot)
 
         def none_of_them(found: Listed) -> dict[str, object]:
             if found.note.version == self._version_in_force(found.note.place):
@@ -262,6 +281,15 @@ def require_no_updates(centre: Centre, instead: str) -> None:
         raise RequestError(f"this centre publishes updates: {instead}")
 
 
+def _refuse_models(slot: str) -> None:
+    """Models go out by officers' steps alone; the updates then say what those say."""
+    if Slot(slot).kind is UpdateKind.MODEL:
+        raise RequestError(
+            "expected a product, prompts or a basemap, got a model: two persons approve it (model "
+            "propose, model approve), and model stage, promote and roll-back move it"
+        )
+
+
 def _kept(listed: Sequence[Listed], slot: str, in_force: int) -> list[Listed]:
     """All other slots; of this one the newest versions, and what most stations go by.
 
@@ -280,17 +308,11 @@ def _unfinished(_folder: str, names: list[str]) -> list[str]:
     return [name for name in names if name.startswith(".")]
 
 
-def _model_in_force(centre: Centre, data: bytes, actor: Actor) -> None:
-    pack = decode(ModelPack, parse_canonical(data, PACK_BYTES_MAX))
-    register_model(centre, canonical_bytes(pack.model), actor)
-
-
 def _product_in_force(centre: Centre, data: bytes, actor: Actor) -> None:
     pack = decode(ProductPack, parse_canonical(data, PACK_BYTES_MAX))
     enrolment.add_product(centre, parse_product(pack.product), actor)
 
 
 _IN_FORCE: dict[UpdateKind, Callable[[Centre, bytes, Actor], None]] = {
-    UpdateKind.MODEL: _model_in_force,
     UpdateKind.PRODUCT: _product_in_force,
 }
