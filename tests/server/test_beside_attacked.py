@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +14,7 @@ from server.services.covering import Payment, state_covers, take_payment
 from server.store import bureau, covers, ledger
 from server.store.bureau import BureauAnswer
 from server.store.engine import ConflictError
-from tests.server.test_together import at_once
+from tests.support.at_once import at_once, guarded
 from tests.support.beside_lines import (
     BUREAU,
     COVER,
@@ -30,17 +29,6 @@ from tests.support.beside_lines import (
 from tests.support.centre_kit import SEASON_START, Kit, open_known
 from tests.support.kiosk_kit import drawn_by_farmer_b
 from tests.support.two_words import bounced
-
-
-def guarded(kit: Kit) -> None:
-    """Identifiers that several threads may take."""
-    guard, inner = threading.Lock(), kit.centre.new_id
-
-    def new_id() -> str:
-        with guard:
-            return inner()
-
-    kit.centre = replace(kit.centre, new_id=new_id)
 
 
 def test_one_document_is_one_persons_however_many_ask_at_once(kit: Kit, tmp_path: Path) -> None:

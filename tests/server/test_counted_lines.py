@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -14,7 +14,6 @@ from core.reasons import ReasonCode
 from core.scoring.features import DailyFeature
 from core.units import PPM
 from core.wire.envelope import LogClass
-from core.wire.records import Up
 from core.wire.registry import Device, Subject, SubjectKind
 from core.wire.telemetry import DeviceKind
 from server.services import enrolment
@@ -26,72 +25,23 @@ from server.services.standing import standing
 from server.services.weighing import Sale, Ticket, sentence, weigh
 from server.store import ledger, lines, reports
 from server.store.engine import ConflictError, StoreError
-from server.store.lines import Line, LineMovement
-from server.store.people import Actor, Role
+from server.store.lines import LineMovement
 from server.store.store_receipts import Way
 from server.store.tables import store_receipts
-from tests.support.centre_kit import SEASON_START, TESTER, Kit, open_known, polygons, village
+from tests.support.centre_kit import SEASON_START, TESTER, Kit, village
+from tests.support.counted_farm import (
+    CASHIER,
+    SILO,
+    TRACTOR,
+    bring,
+    counting,
+    receipt_product,
+)
 from tests.support.kiosk_kit import draw, flags, leases_at_station
 from tests.support.packs import pack
 
-CASHIER = Actor("cashier-1", Role.CASHIER.value)
-TRACTOR, SILO = "machine-b1", "store-b1"
 DAY = {"engine_s": 4 * 3_600, "area_worked_m2": 20_000, "fuel_used_ml": 30_000}
 DRY = {"store_level_kg": 24_000, "relative_humidity_ppm": 650_000}
-
-
-@dataclass
-class Counting:
-    """A village with a tractor and a silo that their devices count, day by day."""
-
-    kit: Kit
-    line: Line
-    sent: int = 0
-
-    def report(self, subject_id: str, first: date, days: int, values: Mapping[str, int]) -> None:
-        """Daily features of the station's devices, as its features log brings them."""
-        for n in range(days):
-            day = (first + timedelta(days=n)).isoformat()
-            for name, value in values.items():
-                self.tell(DailyFeature(subject_id, name, day, value, PPM, 24, "0" * 64))
-        self.deliver()
-
-    def tell(self, feature: DailyFeature) -> None:
-        kit = self.kit
-        kit.station.write(LogClass.FEATURES, Up.DAILY_FEATURE.value, feature, kit.clock.now_ms())
-
-    def deliver(self) -> None:
-        run = self.kit.station.records[LogClass.FEATURES]
-        data = self.kit.station.envelope(LogClass.FEATURES, self.sent + 1)
-        accept_envelope(self.kit.centre, data)
-        self.sent = len(run)
-
-    def sweep(self, on: date) -> list[LineMovement]:
-        """What a day's sweep of the station's lines left behind."""
-        self.kit.clock.set_day(on)
-        self.kit.station.pull(self.kit.centre)
-        moved: list[LineMovement] = self.kit.read(lines.movements_of, self.line.line_id)
-        return moved
-
-
-def counting(kit: Kit, product: Product) -> Counting:
-    """The kit's village with a tractor, a silo and their devices, and farmer-b's line on one."""
-    owned = (
-        Subject(TRACTOR, SubjectKind.MACHINE, "farmer-b", "Trekta"),
-        Subject(SILO, SubjectKind.STORE, "farmer-b", "Silo", crop="maize"),
-    )
-    devices = tuple(
-        Device(f"device-{each.subject_id}", kind, each.subject_id, "st-one", "ab" * 32, "cd" * 32)
-        for each, kind in zip(owned, (DeviceKind.MACHINE, DeviceKind.SILO_SENSOR), strict=True)
-    )
-    known = village()
-    fuller = replace(known, subjects=(*known.subjects, *owned), devices=(*known.devices, *devices))
-    enrolment.import_village(kit.centre, fuller, polygons(), TESTER)
-    add_product(kit.centre, product, TESTER)
-    kit.product = product
-    opened = open_known(kit, product.product_id)
-    line_id = next(each.line_id for each in opened if each.farmer_id == "farmer-b")
-    return Counting(kit, kit.read(lines.get, line_id))
 
 
 def told(moved: LineMovement) -> set[ReasonCode]:
@@ -169,18 +119,6 @@ def test_another_station_may_not_speak_of_a_machine_that_it_does_not_hear(kit: K
     counted.deliver()
     assert kit.read(reports.features_of, "machine-a1") == ()
     assert any("is measured at st-two, not here" in flag for flag in flags(kit))
-
-
-def receipt_product() -> Product:
-    product = pack("warehouse-receipt")
-    assert product.price is not None
-    price = replace(product.price, as_of="2026-03-01")
-    return replace(product, price=price, prices=None, bounds=None)
-
-
-def bring(kit: Kit, ticket: str, kg: int, on: date, way: Way = Way.IN) -> None:
-    told = Ticket(ticket, SILO, way, kg, on.isoformat(), "weighbridge of the cooperative")
-    weigh(kit.centre, told, CASHIER)
 
 
 def test_stored_grain_is_lent_on_by_two_sources_and_released_as_it_is_sold(kit: Kit) -> None:

@@ -18,37 +18,17 @@ from server.services.enrolment import add_product
 from server.services.envelopes import accept_envelope
 from server.services.evidence import accept_evidence
 from server.services.paperwork import Filed, Sheet, file_paper
-from server.store import ledger, lines, products
+from server.store import ledger, lines
 from server.store.engine import ConflictError, StoreError
 from server.store.papers import PaperKind
 from server.store.people import Actor, Role
 from server.store.tables import farm_papers
 from tests.support.centre_kit import SEASON_START, TESTER, Kit, open_known
+from tests.support.counted_farm import CASHIER, FEED, graze, herded
 from tests.support.kiosk_kit import draw, leases_at_station
 from tests.support.packs import pack
 
-CASHIER = Actor("cashier-1", Role.CASHIER.value)
 LENDER = Actor("otieno", Role.LENDER.value)
-FEED = Sheet(
-    "inv-1", "herd-b", PaperKind.FEED, 4_500_000, "KES", SEASON_START.isoformat(), "Nyasi traders"
-)
-
-
-def herded(kit: Kit) -> str:
-    """The line on farmer-b's twenty cows, of a product that counts feed and settlements."""
-    known = kit.read(products.newest, "livestock")
-    assert known.herd is not None
-    herd = replace(known.herd, feed_minor_per_head=900_000, settlement_repay_ppm=500_000)
-    add_product(kit.centre, replace(known, version=2, herd=herd), TESTER)
-    opened = open_known(kit, "livestock")
-    line_id: str = next(each.line_id for each in opened if each.farmer_id == "farmer-b")
-    return line_id
-
-
-def graze(kit: Kit, number: int) -> None:
-    on = SEASON_START + timedelta(days=number)
-    kit.clock.set_day(on)
-    accept_evidence(kit.centre, kit.evidence("pasture-1", on, Stage.SOWING, 500_000))
 
 
 def filed(kit: Kit, sheet: Sheet) -> Filed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from datetime import timedelta
 
@@ -23,10 +22,18 @@ from server.store import ledger, lines, papers, store_receipts, subsidies
 from server.store.papers import PaperKind
 from server.store.people import Actor, Role
 from server.store.store_receipts import Way
-from tests.server.test_counted_lines import SILO, bring, counting, receipt_product
-from tests.server.test_papers import CASHIER, FEED, graze, herded
-from tests.server.test_together import at_once
+from tests.support.at_once import at_once, guarded
 from tests.support.centre_kit import SEASON_START, Kit
+from tests.support.counted_farm import (
+    CASHIER,
+    FEED,
+    SILO,
+    bring,
+    counting,
+    graze,
+    herded,
+    receipt_product,
+)
 from tests.support.kiosk_kit import draw, leases_at_station
 from tests.support.subsidised_book import LENDER, UNTIL, add_store, lent
 from tests.support.two_words import bounced as bounced_by_two
@@ -36,17 +43,6 @@ DAY = SEASON_START.isoformat()
 SETTLED = Sheet(
     "ab-1", "herd-b", PaperKind.SLAUGHTER, 400_000, "KES", DAY, "county abattoir", heads=8
 )
-
-
-def guarded(kit: Kit) -> None:
-    """Identifiers that several threads may take."""
-    guard, inner = threading.Lock(), kit.centre.new_id
-
-    def new_id() -> str:
-        with guard:
-            return inner()
-
-    kit.centre = replace(kit.centre, new_id=new_id)
 
 
 def bounced(kit: Kit, repayment_id: str) -> None:

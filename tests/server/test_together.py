@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import date
 
 from core.errors import HarvestlineError
@@ -16,36 +12,16 @@ from server.services.posting import RepaymentRequest, take_repayment
 from server.services.verifying import verify
 from server.store import counts, ledger, lines
 from server.store.people import Actor
+from tests.support.at_once import at_once, guarded
 from tests.support.centre_kit import Kit, open_known
 from tests.support.kiosk_kit import MONEY, deliver, draw, leases_at_station
 
 WORKERS = 6
 
 
-def at_once(acts: list[Callable[[], object]]) -> list[object]:
-    """Run all of them from one starting line; what each gave, or its refusal."""
-    start = threading.Barrier(len(acts))
-
-    def run(act: Callable[[], object]) -> object:
-        start.wait()
-        try:
-            return act()
-        except HarvestlineError as error:
-            return error
-
-    with ThreadPoolExecutor(len(acts)) as pool:
-        return list(pool.map(run, acts))
-
-
 def prepared(kit: Kit) -> str:
     """A line to work on, and identifiers that several threads may take; the line's id."""
-    guard, inner = threading.Lock(), kit.centre.new_id
-
-    def new_id() -> str:
-        with guard:
-            return inner()
-
-    kit.centre = replace(kit.centre, new_id=new_id)
+    guarded(kit)
     open_known(kit)
     kit.station.pull(kit.centre)
     [line] = kit.read(lines.of_farmer, "farmer-b")
