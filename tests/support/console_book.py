@@ -234,7 +234,8 @@ def catalogue_model() -> Model:
         "other_debt_minor": (300_000, 700_000), "cash_need_ratio_ppm": (300_000, 360_000),
         "soil_stress_days": (6, 15), "rain_deficit_ppm": (0, 200_000),
         "ndvi_anomaly_ppm": (-120_000, 40_000), "herd_heads_count": (1, 6),
-        "machine_hours_count": (4, 12),
+        "machine_hours_count": (4, 12), "stage_seen_count": (2, 4),
+        "herd_steps_per_day": (2_000, 4_000),
     }  # fmt: skip
     tables = tuple(
         FeatureTable(
