@@ -226,6 +226,11 @@ class Settings:
         return self.folder / "tls"
 
     @property
+    def recordings_folder(self) -> Path:
+        """Where a cooperative puts prompts of its own, ``{locale}/{key}.ogg``."""
+        return self.folder / "recordings"
+
+    @property
     def ballast_path(self) -> Path:
         """The file that is given up when the disk is full."""
         return self.folder / "ballast"

@@ -69,7 +69,14 @@ ROOMS = {
         "vendor/qr-scanner-1.4.2",
         "vendor/qrcode-generator-2.0.4",
     ),
-    "edge_node/faces/kiosk/static/shared": ("tokens.css", "theme.js", "icons", *FONTS),
+    "edge_node/faces/kiosk/static/shared": (
+        "tokens.css",
+        "theme.js",
+        "icons",
+        "vendor/qr-scanner-1.4.2",
+        "vendor/qrcode-generator-2.0.4",
+        *FONTS,
+    ),
 }
 
 

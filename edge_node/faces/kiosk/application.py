@@ -26,6 +26,8 @@ from edge_node.faces.kiosk.pages import pages
 from edge_node.faces.kiosk.rendering import Rendering
 from edge_node.faces.kiosk.visited import SEE_OTHER
 from edge_node.faces.kiosk.visits import VisitEndedError
+from edge_node.faces.kiosk.voice import Voice
+from edge_node.faces.kiosk.voice_pages import voice_pages
 from edge_node.store.village import UnknownRecordError
 
 _NOT_FOUND = 404
@@ -37,6 +39,7 @@ def kiosk(
     hosts: frozenset[str] = LOOPBACK_NAMES,
     basemap: Callable[[], Path | None] = lambda: None,
     cash: CashFront | None = None,
+    voice: Voice | None = None,
 ) -> ASGIApp:
     """The kiosk of a running station.
 
@@ -50,6 +53,8 @@ def kiosk(
         Where the map of the district lies, if there is one.
     cash
         The cash desk, where there is one.
+    voice
+        What can be said at this station; the release's own clips without it.
     """
     app = FastAPI(openapi_url=None)
     rendering = Rendering(utc_offset_ms, front.teller.words, basemap)
@@ -60,6 +65,7 @@ def kiosk(
     app.include_router(order_pages(front, rendering))
     if cash is not None:
         app.include_router(cash_pages(cash, rendering))
+    app.include_router(voice_pages(voice or Voice()))
     folder = resources.files("edge_node.faces.kiosk") / "static"
     app.mount("/static", StaticFiles(directory=str(folder)), name="static")
     app.add_exception_handler(HarvestlineError, answers.broken)

@@ -16,7 +16,7 @@ from core.errors import UnitError
 from core.units import Money, minor_digits
 
 NUMBER_MAX = 10**12 - 1
-_CURRENCIES = ("KES", "TZS", "UGX", "INR", "CNY", "MNT")
+CURRENCIES = ("KES", "TZS", "UGX", "INR", "CNY", "MNT")
 _TENTH_PPM = 1_000  # of a percent
 
 
@@ -78,11 +78,24 @@ def _rate(locale: str, rate: Rate) -> tuple[str, ...]:
 
 def _day(locale: str, day: date) -> tuple[str, ...]:
     month = f"month-{day.month}"
+    if locale == "mn":
+        return (*NUMBERS[locale](day.year), "year", month, *NUMBERS[locale](day.day))
     if locale == "zh":
         year = tuple(str(day.year))
         return (*year, "year", month, *NUMBERS[locale](day.day), "day")
     words = (*NUMBERS[locale](day.day), month, *NUMBERS[locale](day.year))
     return ("day", *words) if locale == "sw" else words
+
+
+def word_names(locale: str) -> tuple[str, ...]:
+    """Every word that a language's numbers, money, rates and days are made of, in order."""
+    numbers = [*range(100), *(n * 100 for n in range(1, 10)), 1_002, 1_120, 20_000, 200_020]
+    numbers += [10**power for power in range(2, 12)]
+    samples: list[int | date | Money | Rate] = [*numbers, -1, Rate(181_000)]
+    samples += [Money(currency, 150) for currency in CURRENCIES]
+    samples += [date(2026, month, 1) for month in range(1, 13)]
+    found = dict.fromkeys(word for one in samples for word in spoken_words(locale, one))
+    return tuple(found)
 
 
 def _english(number: int) -> tuple[str, ...]:
@@ -110,6 +123,21 @@ def _swahili(number: int) -> tuple[str, ...]:
             joined = ("and",) if 0 < rest <= 20 or rest in (30, 40, 50, 60, 70, 80, 90) else ()
             tail = (*joined, *_swahili(rest)) if rest else ()
             return (str(size), *_swahili(number // size), *tail)
+    raise UnitError(f"expected a number of at least 0, got {number}")
+
+
+def _mongolian(number: int) -> tuple[str, ...]:
+    """As in English, but with words of their own for the tens, and no *one* before hundred."""
+    if number < 100:
+        tens, rest = divmod(number, 10)
+        if not tens or not rest:
+            return (str(number),)
+        return (f"{tens * 10}-and", str(rest))
+    for size in (10**9, 10**6, 1000, 100):
+        if number >= size:
+            head, rest = divmod(number, size)
+            lead = () if head == 1 and size == 100 else _mongolian(head)
+            return (*lead, str(size), *(_mongolian(rest) if rest else ()))
     raise UnitError(f"expected a number of at least 0, got {number}")
 
 
@@ -156,4 +184,5 @@ NUMBERS: Mapping[str, Callable[[int], tuple[str, ...]]] = {
     "sw": _swahili,
     "hi": _hindi,
     "zh": _chinese,
+    "mn": _mongolian,
 }

@@ -17,7 +17,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from edge_node.faces.kiosk.number_words import Spoken, spoken_words
+from edge_node.faces.kiosk.number_words import NUMBERS, Spoken, spoken_words
 from edge_node.faces.kiosk.words import words_in
 
 CLIP_BYTES_MAX = 256 * 1024  # a recording that is larger is not a prompt
@@ -141,7 +141,7 @@ def _value_names(locale: str, value: Spoken) -> Iterator[str]:
         fraction = number[2] or ""
     else:
         fraction = ""
-    if locale not in SPEAKING:
+    if locale not in NUMBERS:
         yield "w-unsaid"
         return
     words = spoken_words(locale, value)
@@ -157,6 +157,3 @@ def _shipped(locale: str) -> Mapping[str, bytes]:
         return {}
     with pack.open("rb") as file, zipfile.ZipFile(file) as archive:
         return {name.removesuffix(".ogg"): archive.read(name) for name in archive.namelist()}
-
-
-SPEAKING = frozenset({"en", "sw", "hi", "zh"})
