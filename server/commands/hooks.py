@@ -18,7 +18,9 @@ from server.services.hooks.delivering import body_of, deliver_due
 from server.services.hooks.signature import secret_text
 from server.services.hooks.subscribing import (
     EVERYBODY,
+    OVERLAP_HOURS_MAX,
     Wish,
+    rotate,
     subscribe,
     try_dead_again,
     unsubscribe,
@@ -124,6 +126,40 @@ def add(
     whose = "everybody" if made.party == EVERYBODY else made.party
     told = f"{made.name} is told of {', '.join(made.kinds)} of {whose}."
     show(_told(made), told, as_json=as_json)
+
+
+@hook.command("rotate")
+@config_option
+@click.argument("name")
+@click.option(
+    "--secret-file", type=_FILE, required=True,
+    help="The new secret; it is made, mode 0600, if there is no such file.",
+)  # fmt: skip
+@click.option(
+    "--overlap-hours", default=24, show_default=True,
+    type=click.IntRange(0, OVERLAP_HOURS_MAX),
+    help="So long the secret before signs too; 0 if it leaked.",
+)  # fmt: skip
+@signed_options
+@json_option
+@click.pass_context
+def rotate_(
+    context: click.Context, *, config: Path, name: str, secret_file: Path, overlap_hours: int,
+    signed: Signed, as_json: bool,
+) -> None:  # fmt: skip
+    """Change a subscription's secret: for a while each event bears both signatures.
+
+    Give the new secret's file to whoever runs the address before the overlap ends.
+    """
+    centre = centre_of(context, config)
+    by = signed.officer(centre)
+    if not secret_file.exists():
+        secret = hands_of(context).random_bytes(SECRET_BYTES)
+        write_secret(secret_file, secret_text(secret).encode())
+    made = rotate(centre, name, read_secret_file(secret_file), overlap_hours, by)
+    told = f"{name} has a new secret; the one before signs beside it for {overlap_hours} hours."
+    result = {name_: value for name_, value in encode(made).items() if name_ != "sealed"}
+    show(result, told, as_json=as_json)
 
 
 @hook.command("end")

@@ -11,7 +11,12 @@ from sqlalchemy import func, select
 
 from core.shape import encode
 from server.store.engine import Tx
-from server.store.payout_tables import hook_deliveries, hook_events, hook_subscriptions
+from server.store.payout_tables import (
+    hook_deliveries,
+    hook_events,
+    hook_secrets,
+    hook_subscriptions,
+)
 from server.store.rows import from_json, json_text, read_as
 
 
@@ -115,6 +120,31 @@ def subscriptions(tx: Tx, *, ended: bool = False) -> tuple[Subscription, ...]:
 
     found = tx.recall(hook_subscriptions, "all", ask)
     return tuple(each for each in found if ended or each.ended_at_ms is None)
+
+
+@dataclass(frozen=True, slots=True)
+class HookSecret:
+    """A secret that took the place of the one before, which signs beside it for a while."""
+
+    subscription_id: str
+    seq: int
+    sealed: bytes
+    at_ms: int
+    overlap_until_ms: int
+    actor: str
+
+
+def add_secret(tx: Tx, secret: HookSecret) -> bool:
+    """Add a secret; False if another came at the same time."""
+    return tx.insert_new(hook_secrets, **encode(secret) | {"sealed": secret.sealed})
+
+
+def secrets_of(tx: Tx, subscription_id: str) -> tuple[HookSecret, ...]:
+    """The secrets that took the first one's place, oldest first."""
+    column = hook_secrets.c
+    where = (column.tenant_id == tx.tenant_id, column.subscription_id == subscription_id)
+    rows = tx.rows(select(hook_secrets).where(*where).order_by(column.seq))
+    return tuple(read_as(HookSecret, row) for row in rows)
 
 
 def add_event(tx: Tx, event: HookEvent, subscription_ids: Iterable[str]) -> bool:

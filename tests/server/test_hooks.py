@@ -22,7 +22,13 @@ from server.services.hooks.signature import (
     secret_text,
     signed_headers,
 )
-from server.services.hooks.subscribing import Wish, subscribe, try_dead_again, unsubscribe
+from server.services.hooks.subscribing import (
+    Wish,
+    rotate,
+    subscribe,
+    try_dead_again,
+    unsubscribe,
+)
 from server.store import hooks
 from server.store.engine import ConflictError, NotKnownError
 from server.store.hooks import DeliveryState
@@ -75,6 +81,81 @@ def test_receiver_is_told_what_happened_and_can_verify_it(kit: Kit):
         "data": {"order_id": "order-1", "amount_minor": 250_000, "currency": "KES"},
     }
     assert states(kit) == ["delivered"]
+
+
+NEW, NEWER = b"n" * 32, b"m" * 32
+HOUR_MS = 3_600_000
+
+
+def verifies(posted: Posted, secret: bytes, at_ms: int) -> bool:
+    """Whether a receiver that knows one secret alone takes a message for the centre's."""
+    try:
+        require_signed([secret], posted.headers, posted.body, at_ms)
+    except SignatureError:
+        return False
+    return True
+
+
+def test_a_changed_secret_signs_beside_the_one_before_and_then_alone(kit: Kit):
+    secrets = (b"k" * 32, NEW, NEWER)
+
+    def taken_by() -> list[bool]:
+        order_paid(kit, f"order-{kit.clock.at_ms}-{len(receiver.posted)}")
+        assert deliver_due(kit.centre).delivered_count == 1
+        return [verifies(receiver.posted[-1], each, kit.clock.at_ms) for each in secrets]
+
+    with receiving() as receiver:
+        subscribe(kit.centre, wish(receiver.url), OFFICER)
+        assert taken_by() == [True, False, False]
+        made = rotate(kit.centre, "agro", secret_text(NEW), 24, OFFICER)
+        assert taken_by() == [True, True, False]
+        assert receiver.posted[-1].headers[SIGNATURE_HEADER].count("v1,") == 2
+        with pytest.raises(RequestError, match="overlaps still"):
+            rotate(kit.centre, "agro", secret_text(NEWER), 24, OFFICER)
+        kit.clock.at_ms = made.overlap_until_ms - 1
+        assert taken_by() == [True, True, False]
+        kit.clock.at_ms += 1
+        assert taken_by() == [False, True, False]  # who did not change is not told any more
+        rotate(kit.centre, "agro", secret_text(NEWER), 0, OFFICER)  # it leaked
+        assert taken_by() == [False, False, True]
+        rotate(kit.centre, "agro", secret_text(NEW), 24, OFFICER)
+        rotate(kit.centre, "agro", secret_text(NEWER + b"!"), 0, OFFICER)  # both leaked meanwhile
+        assert taken_by() == [False, False, False]
+    kept = kit.read(hooks.secrets_of, made.subscription_id)
+    assert [each.seq for each in kept] == [1, 2, 3, 4]
+    assert all(NEW not in each.sealed and NEWER not in each.sealed for each in kept)
+
+
+def test_a_message_that_waits_is_signed_by_what_holds_when_it_is_sent(kit: Kit):
+    with receiving(lambda _: Answer(503)) as receiver:
+        subscribe(kit.centre, wish(receiver.url), OFFICER)
+        order_paid(kit)
+        deliver_due(kit.centre)
+        rotate(kit.centre, "agro", secret_text(NEW), 0, OFFICER)
+        kit.clock.at_ms += WAIT_MS_MAX
+        deliver_due(kit.centre)
+    first, again = receiver.posted
+    assert first.headers["webhook-id"] == again.headers["webhook-id"]
+    assert verifies(again, NEW, kit.clock.at_ms)
+    assert not verifies(again, b"k" * 32, kit.clock.at_ms)
+
+
+@pytest.mark.parametrize(
+    ("name", "secret", "hours", "error", "words"),
+    [
+        ("agro", SECRET, 24, RequestError, "another secret than it has"),
+        ("agro", "whsec_x", 24, RequestError, "expected a secret"),
+        ("agro", secret_text(NEW), 400, RequestError, "0 to 336 hours"),
+        ("none", secret_text(NEW), 24, NotKnownError, "hook list"),
+    ],
+)
+def test_a_change_of_secret_that_cannot_be_is_refused(
+    kit: Kit, name: str, secret: str, hours: int, error: type[Exception], words: str
+):
+    subscribe(kit.centre, wish("http://127.0.0.1:9/in"), OFFICER)
+    with pytest.raises(error, match=words) as refused:
+        rotate(kit.centre, name, secret, hours, OFFICER)
+    assert secret not in str(refused.value)
 
 
 def test_nobody_is_told_what_concerns_another(kit: Kit):

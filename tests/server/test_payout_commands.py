@@ -171,6 +171,9 @@ def test_hooks_by_commands(kit: Kit, shell: Shell, tmp_path: Path):
         assert [each["state"] for each in shell.read("hook deliveries")["deliveries"]] == [
             "delivered"
         ]
+        changed = ("--secret-file", tmp_path / "new.secret", "--overlap-hours", "1")
+        assert shell.read("hook rotate", "agrovet", *changed, *shell.by("grace"))["seq"] == 1
+        assert (tmp_path / "new.secret").stat().st_mode & 0o077 == 0
         shell.read("hook end", "agrovet", *shell.by("grace"))
         assert "ended" in shell.run("hook list").output
     assert json.loads(shop.posted[-1].body)["type"] == "payout.paid"

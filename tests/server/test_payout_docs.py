@@ -44,6 +44,9 @@ def test_the_ten_lines_verify_and_refuse():
     assert not verified(secret, good, body, seen)  # a replay
     assert not verified(secret, good, body + b" ", set())
     assert not verified(secret_text(b"x" * 32), good, body, set())
+    both = signed_headers(b"n" * 32, "m3", now_ms, body, [SECRET])  # while a secret changes
+    assert verified(secret, both, body, set())
+    assert verified(secret_text(b"n" * 32), both, body, set())
     old = signed_headers(SECRET, "m2", now_ms - 3_600_000, body)
     assert not verified(secret, old, body, set())
 

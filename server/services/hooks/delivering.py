@@ -39,6 +39,7 @@ class _Claimed:
     delivery: Delivery
     event: HookEvent
     subscription: Subscription
+    secrets: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def deliver_due(centre: Centre) -> Round:
 
 def _claim(work: Work) -> tuple[_Claimed, ...]:
     known = {each.subscription_id: each for each in hooks.subscriptions(work.tx, ended=True)}
-    found = []
+    found, opened = [], dict[str, tuple[bytes, ...]]()
     for delivery in hooks.due(work.tx, work.at_ms, ROUND_MAX):
         event = hooks.find_event(work.tx, delivery.event_id)
         subscription = known.get(delivery.subscription_id)
@@ -87,7 +88,9 @@ def _claim(work: Work) -> tuple[_Claimed, ...]:
             raise AssertionError(f"delivery of {delivery.event_id} has no event or subscriber")
         taken = replace(delivery, tries=delivery.tries + 1, due_at_ms=work.at_ms + CLAIM_MS)
         hooks.put_delivery(work.tx, taken, delivery.tries)
-        found.append(_Claimed(taken, event, subscription))
+        if subscription.subscription_id not in opened:
+            opened[subscription.subscription_id] = secrets_in_force(work, subscription)
+        found.append(_Claimed(taken, event, subscription, opened[subscription.subscription_id]))
     return tuple(found)
 
 
@@ -105,8 +108,8 @@ def body_of(event: HookEvent) -> bytes:
 
 def _post(centre: Centre, claimed: _Claimed) -> Post:
     subscription, body = claimed.subscription, body_of(claimed.event)
-    secret = open_secret(centre, subscription)
-    signed = signed_headers(secret, claimed.event.event_id, centre.now_ms(), body)
+    first, *also = claimed.secrets
+    signed = signed_headers(first, claimed.event.event_id, centre.now_ms(), body, also)
     return Post(subscription.address, {**_CONTENT_TYPE, **signed}, body, subscription.allow_private)
 
 
@@ -123,16 +126,26 @@ def _settle(work: Work, claimed: _Claimed, reply: Reply, chance: int) -> Deliver
     return after.state
 
 
-def seal_secret(centre: Centre, context: str, secret: bytes) -> bytes:
+def seal_secret(work: Work, of: str, secret: bytes) -> bytes:
     """A secret as the store keeps it: only the centre's key opens it."""
-    seals = Seals((centre.keys.identity().seal_key,))
-    return seals.seal(centre.keys.seal_key_id, secret, _context(centre, context))
+    seals = Seals((work.keys.identity().seal_key,))
+    return seals.seal(work.keys.seal_key_id, secret, _context(work, of))
 
 
-def open_secret(centre: Centre, subscription: Subscription) -> bytes:
-    """The secret of a subscription."""
-    context = _context(centre, subscription.subscription_id)
-    return centre.keys.open(subscription.sealed, context)
+def secrets_in_force(work: Work, subscription: Subscription) -> tuple[bytes, ...]:
+    """The secrets that sign now: the newest, and while they overlap the one before it."""
+    changes = hooks.secrets_of(work.tx, subscription.subscription_id)
+    first = subscription.subscription_id
+    sealed = [(first, subscription.sealed)]
+    sealed += [(secret_name(first, each.seq), each.sealed) for each in changes]
+    overlaps = bool(changes) and work.at_ms < changes[-1].overlap_until_ms
+    found = sealed[-2:] if overlaps else sealed[-1:]
+    return tuple(work.keys.open(data, _context(work, of)) for of, data in reversed(found))
+
+
+def secret_name(subscription_id: str, seq: int) -> str:
+    """What a changed secret is sealed for, so that none can stand in another's place."""
+    return f"{subscription_id}/{seq}"
 
 
 def redeliver(work: Work, states: Sequence[DeliveryState], event_id: str = "") -> int:
@@ -154,5 +167,5 @@ def redeliver(work: Work, states: Sequence[DeliveryState], event_id: str = "") -
     return count
 
 
-def _context(centre: Centre, of: str) -> bytes:
-    return f"harvestline/hook/{centre.settings.tenant_id}/{of}".encode()
+def _context(work: Work, of: str) -> bytes:
+    return f"harvestline/hook/{work.settings.tenant_id}/{of}".encode()

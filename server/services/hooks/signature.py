@@ -50,13 +50,16 @@ def secret_text(secret: bytes) -> str:
     return SECRET_PREFIX + base64.b64encode(secret).decode()
 
 
-def signed_headers(secret: bytes, message_id: str, at_ms: int, body: bytes) -> dict[str, str]:
-    """The three headers that a message carries."""
+def signed_headers(
+    secret: bytes, message_id: str, at_ms: int, body: bytes, also: Iterable[bytes] = ()
+) -> dict[str, str]:
+    """The three headers that a message carries; signed by other secrets ``also``."""
     timestamp = str(at_ms // 1000)
+    signed = (_mac(each, message_id, timestamp, body) for each in (secret, *also))
     return {
         ID_HEADER: message_id,
         TIMESTAMP_HEADER: timestamp,
-        SIGNATURE_HEADER: "v1," + _mac(secret, message_id, timestamp, body),
+        SIGNATURE_HEADER: " ".join(f"v1,{each}" for each in signed),
     }
 
 

@@ -6,18 +6,25 @@ import re
 from dataclasses import dataclass
 
 from server.services.centre import Centre, RequestError, Work
-from server.services.hooks.delivering import redeliver, seal_secret
+from server.services.hooks.delivering import (
+    redeliver,
+    seal_secret,
+    secret_name,
+    secrets_in_force,
+)
 from server.services.hooks.door import require_address
 from server.services.hooks.events import KIND
 from server.services.hooks.signature import read_secret
 from server.store import hooks, people
 from server.store.engine import ConflictError, NotKnownError
-from server.store.hooks import DeliveryState, Subscription
+from server.store.hooks import DeliveryState, HookSecret, Subscription
 from server.store.people import Actor
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 EVERYBODY = "*"
 SUBSCRIPTIONS_MAX = 1_000
+OVERLAP_HOURS_MAX = 14 * 24
+MS_PER_HOUR = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,7 @@ def subscribe(centre: Centre, wish: Wish, by: Actor) -> Subscription:
             kinds=wish.kinds,
             party=wish.party,
             allow_private=wish.allow_private,
-            sealed=seal_secret(centre, known, secret),
+            sealed=seal_secret(work, known, secret),
             made_at_ms=work.at_ms,
             made_by=by.name,
         )
@@ -80,6 +87,54 @@ def _require_possible(wish: Wish) -> None:
             raise RequestError(f"expected kinds such as order.paid, order.* or *, got {kind!r}")
     if not wish.kinds:
         raise RequestError("expected at least one kind of event, got none")
+
+
+def rotate(
+    centre: Centre, name: str, secret_text: str, overlap_hours: int, by: Actor
+) -> HookSecret:
+    """Give a subscription another secret; the one before signs beside it for so long [h].
+
+    None at all is for a secret that leaked: what is sent from now on bears the new one's
+    signature alone.
+
+    Raises
+    ------
+    NotKnownError
+        If there is no subscription of that name, or it has ended.
+    RequestError
+        If the secret or the hours cannot be, it is the secret in force, or the change before
+        still overlaps.
+    ConflictError
+        If another changed it at the same time.
+    """
+    if not 0 <= overlap_hours <= OVERLAP_HOURS_MAX:
+        raise RequestError(f"expected 0 to {OVERLAP_HOURS_MAX} hours, got {overlap_hours}")
+    secret = read_secret(secret_text)
+
+    def act(work: Work) -> HookSecret:
+        found = named(hooks.subscriptions(work.tx), name)
+        subscription_id = found.subscription_id
+        in_force = secrets_in_force(work, found)
+        if secret in in_force:
+            raise RequestError(f"subscription {name}: expected another secret than it has now")
+        if len(in_force) > 1 and overlap_hours:
+            raise RequestError(
+                f"subscription {name}: its last change overlaps still, a receiver may have "
+                "neither: wait for its end, or give no overlap if a secret leaked"
+            )
+        seq = len(hooks.secrets_of(work.tx, subscription_id)) + 1
+        made = HookSecret(
+            subscription_id, seq,
+            seal_secret(work, secret_name(subscription_id, seq), secret), work.at_ms,
+            work.at_ms + overlap_hours * MS_PER_HOUR, by.name,
+        )  # fmt: skip
+        if not hooks.add_secret(work.tx, made):
+            raise ConflictError(f"subscription {name}: its secret was changed at the same time")
+        told, detail = ("hook", subscription_id), {"seq": seq, "overlap_hours": overlap_hours}
+        people.record(work.tx, work.at_ms, by, "hook_secret_changed", told, detail)
+        return made
+
+    return centre.write(act)
 
 
 def unsubscribe(centre: Centre, name: str, by: Actor) -> Subscription:
