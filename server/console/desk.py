@@ -7,7 +7,8 @@ change asks for a role and for the page's own token with :meth:`Desk.permit`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -19,24 +20,38 @@ from starlette.responses import HTMLResponse
 from core.units import civil_day
 from core.wire.personal_data import DataClass, Purpose
 from server.console import render
-from server.console.session import SESSION_COOKIE, Seals, Session, Throttle, fingerprint
+from server.console.navigation import navigation
+from server.console.session import (
+    SESSION_COOKIE,
+    STEP_UP_COOKIE,
+    Seals,
+    Session,
+    StepUpError,
+    Throttle,
+    fingerprint,
+    visit_hash,
+)
+from server.services.access import reading
 from server.services.centre import MS_PER_MINUTE, Centre, LoginRequiredError, RoleError
 from server.services.consents.looks import CONSOLE, Look, note, note_list
-from server.store import people, registry
+from server.store import people, registry, scoping, visits
 from server.store.engine import Tx
 from server.store.people import Actor, Role
+from server.store.scoping import Holder, Scope
 
 READERS = frozenset({Role.LENDER, Role.SUPERVISOR, Role.AUDITOR})
+DECIDERS = (Role.LENDER, Role.SUPERVISOR)
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A logged-in user on one request."""
+    """A logged-in user on one request; ``scope`` is the part of the book that they may see."""
 
     username: str
     role: Role
     visit: str
     token: str
+    scope: Scope = field(default_factory=Scope)
 
     @property
     def actor(self) -> Actor:
@@ -75,7 +90,26 @@ class Desk:
             raise LoginRequiredError("the account has changed since the log-in: log in again")
         if user.role not in READERS:
             raise RoleError(f"the role {user.role.value} has no place at the console")
-        return Visitor(user.username, user.role, session.visit, self.seals.token(session.visit))
+        if not visits.is_open(tx, visit_hash(session.visit)):
+            raise LoginRequiredError("this visit was ended: log in again")
+        token = self.seals.token(session.visit)
+        scope = scoping.scope_of(tx, Holder.USER, user.username)
+        return Visitor(user.username, user.role, session.visit, token, scope)
+
+    def reading(self, visitor: Visitor) -> AbstractContextManager[Tx]:
+        """A transaction that reads what a visitor may see, and nothing else."""
+        return reading(self.centre, visitor.scope)
+
+    def require_step_up(self, request: Request, visitor: Visitor) -> None:
+        """Return if the visitor has given their password again a short while ago.
+
+        Raises
+        ------
+        StepUpError
+            If they have not.
+        """
+        if not self.seals.is_stepped_up(request.cookies.get(STEP_UP_COOKIE), visitor.visit):
+            raise StepUpError("expected your password once more before this, none was given lately")
 
     def permit(self, request: Request, form: FormData, *roles: Role) -> Visitor:
         """The user behind a change, with the page's token and one of the roles.
@@ -121,8 +155,13 @@ class Desk:
         """A page, with what the frame around every page needs."""
         frame = {
             "visitor": visitor,
-            "here": request.url.path.removeprefix(render.PREFIX).split("/")[1:2],
+            "nav": self._nav(visitor, request.url.path.removeprefix(render.PREFIX)),
             "lender": self.centre.settings.name,
             "now_ms": self.centre.now_ms(),
         }
         return HTMLResponse(render.fill(self.templates, name, {**frame, **context}), status)
+
+    def _nav(self, visitor: Visitor | None, path: str) -> list[Mapping[str, object]]:
+        if visitor is None:
+            return []
+        return navigation(visitor.role, path, whole=visitor.scope.is_whole)

@@ -26,7 +26,9 @@ from server.console.pages import (
     health,
     line,
     portfolio,
+    queue,
     stations,
+    today,
     visits,
 )
 from server.console.session import Seals, Throttle, load_secret
@@ -94,7 +96,9 @@ def console(desk: Desk) -> ASGIApp:
         routes=[
             Mount("/static", StaticFiles(directory=render.STATIC)),
             *door.routes(desk),
+            *today.routes(desk),
             *portfolio.routes(desk),
+            *queue.routes(desk),
             *health.routes(desk),
             *fields.routes(desk),
             *line.routes(desk),

@@ -23,6 +23,8 @@ from server.store.people import User
 
 SESSION_COOKIE = "harvestline_session"
 VISIT_COOKIE = "harvestline_visit"
+STEP_UP_COOKIE = "harvestline_step_up"
+STEP_UP_S_MAX = 10 * 60  # how long a password that was given again counts
 SESSION_S_MAX = 8 * 3600
 TRIES_MAX = 5
 THROTTLE_MS = 60_000
@@ -35,6 +37,12 @@ class ForgedRequestError(HarvestlineError):
     """A change came without the token that the page carried."""
 
     code = "HL-SRV-012"
+
+
+class StepUpError(HarvestlineError):
+    """The password was not given again lately, and what is asked for moves money or rights."""
+
+    code = "HL-SRV-024"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,18 @@ class Seals:
             return None
         return Session(str(username), str(mark), str(visit))
 
+    def step_up(self, visit: str) -> str:
+        """The cookie of a visit whose user has just given their password again."""
+        return str(self._stepped().dumps(visit))
+
+    def is_stepped_up(self, cookie: str | None, visit: str) -> bool:
+        """Whether the user of a visit gave their password again a short while ago."""
+        try:
+            found = self._stepped().loads(cookie or "", max_age=STEP_UP_S_MAX)
+        except BadSignature:
+            return False
+        return bool(visit) and found == visit
+
     def token(self, visit: str) -> str:
         """The token that every form of a visit carries."""
         return str(self._plain().dumps(visit))
@@ -90,8 +110,16 @@ class Seals:
     def _timed(self) -> URLSafeTimedSerializer:
         return URLSafeTimedSerializer(self.secret, salt="harvestline/session/v1")
 
+    def _stepped(self) -> URLSafeTimedSerializer:
+        return URLSafeTimedSerializer(self.secret, salt="harvestline/step-up/v1")
+
     def _plain(self) -> URLSafeSerializer:
         return URLSafeSerializer(self.secret, salt="harvestline/form/v1")
+
+
+def visit_hash(visit: str) -> str:
+    """By what a visit is kept: its secret stays in the cookie."""
+    return hashlib.sha256(visit.encode()).hexdigest()
 
 
 def fingerprint(user: User) -> str:

@@ -42,3 +42,9 @@ def is_gone(tx: Tx, station: str) -> bool:
 def put(tx: Tx, told: Destruction) -> None:
     """Keep a declaration; one that is confirmed stays for ever (a trigger says so)."""
     tx.upsert(destroyed_stations, **{**encode(told), "confirmed_at_ms": told.confirmed_at_ms})
+
+
+def unconfirmed(tx: Tx) -> tuple[Destruction, ...]:
+    """What one officer declared and no second has confirmed, the oldest first."""
+    rows = tx.find_rows(destroyed_stations, "declared_at_ms", confirmed_by="")
+    return tuple(read_as(Destruction, row) for row in rows)

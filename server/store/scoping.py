@@ -17,6 +17,7 @@ from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.visitors import replacement_traverse
 
 from core.errors import HarvestlineError
+from server.store.appeal_tables import appeals
 from server.store.cash_tables import money_words, restructure_proposals
 from server.store.columns import metadata
 from server.store.desk_tables import review_items, scopes
@@ -296,7 +297,7 @@ def _by_subject(scope: Scope, tenant_id: str, column: Any) -> Cond:
 # Without rows of any farmer's, or reached only through the accounts of a line in scope.
 OPEN = frozenset({
     "products", "models", "partners", "book_rules", "satellites", "ledger_entries",
-    "ledger_lines", "authorities", "blobs",
+    "ledger_lines", "authorities", "blobs", "model_steps",
 })  # fmt: skip
 _OWN: Mapping[str, Callable[[Scope, str, Table], Cond]] = {
     "lines": _of_line, "applications": _of_application, "decisions": _decision,
@@ -306,6 +307,7 @@ _OWN: Mapping[str, Callable[[Scope, str, Table], Cond]] = {
     "restructure_answers": _through("proposal_id", restructure_proposals),
     "review_answers": _through("item_id", review_items),
     "money_word_answers": _through("word_id", money_words),
+    "appeal_answers": _through("appeal_id", appeals),
     "telemetry": _telemetry, "audit": _trail, "sites": _site,
     "farmers": lambda s, t, table: table.c.farmer_id.in_(_farmers_in(s, t)),
     "subjects": lambda s, t, table: table.c.subject_id.in_(_subjects_in(s, t)),

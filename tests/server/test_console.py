@@ -27,7 +27,7 @@ from tests.support.cash_book import seed_cash
 from tests.support.centre import Served
 from tests.support.console_book import PASSWORD, Book, build_book, crop_evidence
 
-PAGES = ("/", "/map", "/map?by=anomaly", "/map/fields.geojson", "/applications", "/stations")
+PAGES = ("/", "/portfolio", "/queue", "/map", "/map?by=anomaly", "/map/fields.geojson", "/applications", "/stations")
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +191,7 @@ def test_every_answer_carries_the_security_headers(visit):
 def test_pages_hold_no_inline_script_or_style(visit, book: Book):
     client = visit("lender")
     line = open_line(book)
-    for page in ("/", "/map", f"/lines/{line.line_id}", "/plots/plot-002", "/stations"):
+    for page in ("/portfolio", "/map", f"/lines/{line.line_id}", "/plots/plot-002", "/stations"):
         text = client.get(f"/console{page}").text
         assert not re.search(r"<script(?![^>]*\bsrc=)", text)
         assert not re.search(r"\s(style|on[a-z]+)=\"", text)
@@ -202,7 +202,7 @@ def test_pages_hold_no_inline_script_or_style(visit, book: Book):
 
 
 def test_portfolio_shows_every_open_line_and_its_sums(visit, book: Book):
-    text = said(visit("lender"), "/")
+    text = said(visit("lender"), "/portfolio")
     with book.centre.store.reading() as tx:
         found = [row for row in read_rows(tx, book_day(book)) if row.is_open]
     assert len(found) >= 8
@@ -230,7 +230,7 @@ def test_row_agrees_with_the_ledger_and_the_leases(book: Book):
 
 @pytest.mark.parametrize("query", ["movement=frozen", "product=livestock", "stage=ripening"])
 def test_filter_shows_only_what_fits(visit, book: Book, query: str):
-    shown = set(re.findall(r'href="/console/lines/([^"]+)"', said(visit("lender"), f"/?{query}")))
+    shown = set(re.findall(r'href="/console/lines/([^"]+)"', said(visit("lender"), f"/portfolio?{query}")))
     name, value = query.split("=")
     field = {"movement": "movement", "product": "product_id", "stage": "stage"}[name]
     with book.centre.store.reading() as tx:
@@ -241,20 +241,20 @@ def test_filter_shows_only_what_fits(visit, book: Book, query: str):
 
 def test_search_finds_a_farmer_and_says_when_there_is_none(visit):
     client = visit("lender")
-    assert said(client, "/?q=amina").count('<th scope="row">') >= 1
-    assert "No line is like that." in said(client, "/?q=nobody+here")
+    assert said(client, "/portfolio?q=amina").count('<th scope="row">') >= 1
+    assert "No line is like that." in said(client, "/portfolio?q=nobody+here")
 
 
 def test_sorting_turns_and_unknown_orders_fall_back(visit, book: Book):
     client = visit("lender")
-    rising = re.findall(r"/console/lines/([^\"]+)\"", said(client, "/?sort=limit"))
-    falling = re.findall(r"/console/lines/([^\"]+)\"", said(client, "/?sort=-limit"))
+    rising = re.findall(r"/console/lines/([^\"]+)\"", said(client, "/portfolio?sort=limit"))
+    falling = re.findall(r"/console/lines/([^\"]+)\"", said(client, "/portfolio?sort=-limit"))
     assert rising == falling[::-1]
     assert read_query({"sort": "password", "page": "-3", "state": "x"}) == read_query({})
 
 
 def test_part_for_htmx_is_the_table_alone(visit):
-    answer = visit("lender").get("/console/", headers={"hx-request": "true"})
+    answer = visit("lender").get("/console/portfolio", headers={"hx-request": "true"})
     assert answer.text.lstrip().startswith('<div class="stack results"')
     assert "<html" not in answer.text
 
@@ -322,7 +322,7 @@ def test_names_from_outside_are_escaped(visit, book: Book):
     hostile = Farmer(before.farmer_id, '<img src=x onerror="alert(1)">', "sw", "kijani", 4)
     book.centre.write(lambda work: registry.put_farmer(work.tx, "kijani", hostile))
     client = visit("lender")
-    for page in ("/", "/map", f"/lines/{line.line_id}", "/applications"):
+    for page in ("/portfolio", "/map", f"/lines/{line.line_id}", "/applications"):
         assert "<img" not in client.get(f"/console{page}").text
     book.centre.write(lambda work: registry.put_farmer(work.tx, "kijani", before))
 
@@ -366,7 +366,7 @@ def test_card_s_points_add_up_to_its_score(visit, book: Book):
         base = int(re.search(r"(\d+) to begin with", text)[1])
         total = int(re.search(r"it makes (\d+)", text)[1])
         points = re.findall(r'data-label="Points">([+−]\d+)<', text)
-        assert len(points) == 12
+        assert len(points) == 14
         assert base + sum(int(p.replace("−", "-")) for p in points) == total
 
 

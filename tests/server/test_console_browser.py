@@ -94,7 +94,9 @@ def addresses(book: Book) -> dict[str, str]:
         crop = next(line for line in lines.every(tx) if line.product_id == "crop-season")
         card = next(d for d in reports.every_decision(tx) if d.verdict == "decline")
     return {
-        "portfolio": "/",
+        "today": "/",
+        "queue": "/queue",
+        "portfolio": "/portfolio",
         "health": "/health",
         "map": "/map",
         "plot": "/plots/plot-002",

@@ -41,7 +41,7 @@ def routes(desk: Desk) -> list[Route]:
     def applications(request: Request) -> Response:
         visitor = desk.visitor(request)
         wanted = request.query_params.get("verdict", "")
-        with desk.centre.store.reading() as tx:
+        with desk.reading(visitor) as tx:
             every = read_applications(tx)
         counts = {
             verdict: sum(
@@ -62,7 +62,7 @@ def routes(desk: Desk) -> list[Route]:
     def application(request: Request) -> Response:
         visitor = desk.visitor(request)
         application_id = request.path_params["application_id"]
-        with desk.centre.store.reading() as tx:
+        with desk.reading(visitor) as tx:
             shown = read_application(tx, application_id, desk.centre.keys)
         desk.saw(visitor, "application", _SHOWN, shown.farmer.farmer_id if shown.farmer else "")
         return desk.page(request, "application.html", _context(shown), visitor)
@@ -72,7 +72,7 @@ def routes(desk: Desk) -> list[Route]:
 
     def again(request: Request, form: FormData) -> Response:
         visitor = desk.permit(request, form, *READERS)
-        with desk.centre.store.reading() as tx:
+        with desk.reading(visitor) as tx:
             decision, outcome, detail = replay_now(
                 tx, request.path_params["card_id"], desk.centre.keys
             )

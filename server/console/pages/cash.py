@@ -18,7 +18,7 @@ def routes(desk: Desk) -> list[Route]:
 
     def in_hand(request: Request) -> Response:
         visitor = desk.visitor(request)
-        with desk.centre.store.reading() as tx:
+        with desk.reading(visitor) as tx:
             today = desk.centre.work(tx, desk.centre.now_ms()).today()
             found = {"people": held(tx, today), "flagged": cash.flagged(tx, FLAGGED_SHOWN)}
         return desk.page(request, "cash.html", found, visitor)

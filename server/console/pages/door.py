@@ -7,15 +7,24 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from server.console.desk import READERS, Desk
+from server.console.desk import READERS, Desk, Visitor
 from server.console.render import PREFIX
-from server.console.session import SESSION_COOKIE, SESSION_S_MAX, VISIT_COOKIE
+from server.console.session import (
+    SESSION_COOKIE,
+    SESSION_S_MAX,
+    STEP_UP_COOKIE,
+    VISIT_COOKIE,
+    visit_hash,
+)
 from server.keys import hash_password, password_matches
-from server.store import people
+from server.services.centre import Work
+from server.store import people, visits
 from server.store.people import Actor, User
+from server.store.visits import Visit
 
 NAME_CHARACTERS_MAX = 100
 PASSWORD_CHARACTERS_MAX = 1000
+BROWSER_CHARACTERS_MAX = 200
 WRONG = "The name or the password is not right."
 
 
@@ -35,9 +44,11 @@ def routes(desk: Desk) -> list[Route]:
         return await run_in_threadpool(_enter, desk, request, given, nobody)
 
     async def leave(request: Request) -> Response:
-        await run_in_threadpool(desk.permit, request, await request.form(), *READERS)
+        visitor = await run_in_threadpool(desk.permit, request, await request.form(), *READERS)
+        await run_in_threadpool(_end, desk, visitor)
         answer = RedirectResponse(f"{PREFIX}/login", 303)
-        answer.delete_cookie(SESSION_COOKIE, path=PREFIX)
+        for cookie in (SESSION_COOKIE, STEP_UP_COOKIE):
+            answer.delete_cookie(cookie, path=PREFIX)
         return answer
 
     return [
@@ -53,7 +64,7 @@ def _form(
     visit = request.cookies.get(VISIT_COOKIE) or desk.centre.new_token()
     context = {"token": desk.seals.token(visit), "next": wanted, "fault": fault}
     answer = desk.page(request, "login.html", context, status=status)
-    _set_cookie(request, answer, VISIT_COOKIE, visit)
+    set_cookie(request, answer, VISIT_COOKIE, visit)
     return answer
 
 
@@ -68,15 +79,29 @@ def _enter(desk: Desk, request: Request, given: dict[str, str], nobody: str) -> 
         desk.throttle.wrong(name)
         return _form(desk, request, wanted, WRONG, status=401)
     desk.throttle.right(name)
-    actor = Actor(user.username, user.role.value)
-    desk.centre.write(
-        lambda work: people.record(work.tx, work.at_ms, actor, "logged_in", ("user", user.username))
-    )
-    answer = RedirectResponse(wanted, 303)
     # A new visit, so that a token from before the log-in is worth nothing after it.
-    _set_cookie(request, answer, SESSION_COOKIE, desk.seals.cookie(user, desk.centre.new_token()))
+    visit = desk.centre.new_token()
+    browser = request.headers.get("user-agent", "")[:BROWSER_CHARACTERS_MAX]
+    desk.centre.write(lambda work: _begin(work, user, visit_hash(visit), browser))
+    answer = RedirectResponse(wanted, 303)
+    set_cookie(request, answer, SESSION_COOKIE, desk.seals.cookie(user, visit))
     answer.delete_cookie(VISIT_COOKIE, path=PREFIX)
     return answer
+
+
+def _begin(work: Work, user: User, visit_sha256: str, browser: str) -> None:
+    visits.begin(work.tx, Visit(visit_sha256, user.username, browser, work.at_ms))
+    actor, subject = Actor(user.username, user.role.value), ("user", user.username)
+    people.record(work.tx, work.at_ms, actor, "logged_in", subject)
+
+
+def _end(desk: Desk, visitor: Visitor) -> None:
+    def act(work: Work) -> None:
+        visits.end(work.tx, visit_hash(visitor.visit), (work.at_ms, visitor.username))
+        subject = ("user", visitor.username)
+        people.record(work.tx, work.at_ms, visitor.actor, "logged_out", subject)
+
+    desk.centre.write(act)
 
 
 def _checked(desk: Desk, name: str, password: str, nobody: str) -> User | None:
@@ -88,7 +113,8 @@ def _checked(desk: Desk, name: str, password: str, nobody: str) -> User | None:
     return user if user.role in READERS else None
 
 
-def _set_cookie(request: Request, answer: Response, name: str, value: str) -> None:
+def set_cookie(request: Request, answer: Response, name: str, value: str) -> None:
+    """Set a cookie that scripts, other sites and plain HTTP do not get."""
     answer.set_cookie(
         name,
         value,

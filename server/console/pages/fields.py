@@ -10,13 +10,13 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from core.wire.personal_data import DataClass
-from server.console.desk import Desk
+from server.console.desk import Desk, Visitor
 from server.console.figures.curve import curve_picture, estimate_picture, season_span
 from server.console.render import PREFIX
 from server.console.views.book import read_rows
 from server.console.views.pictures import read_pictures
 from server.console.views.plot import MapField, days_since, read_fields, read_plot
-from server.services.blobs import get_blob, picture_headers
+from server.services.blobs import get_blob, picture_headers, require_shown
 from server.services.maps import DistrictMap, map_path, maps_in
 from server.store import lines
 
@@ -46,7 +46,7 @@ def routes(desk: Desk) -> list[Route]:
     def fields_map(request: Request) -> Response:
         visitor = desk.visitor(request)
         by = "anomaly" if request.query_params.get("by") == "anomaly" else "movement"
-        found = _fields(desk)
+        found = _fields(desk, visitor)
         maps = maps_in(Path(desk.centre.settings.maps_folder))
         context = {
             "by": by,
@@ -65,11 +65,11 @@ def routes(desk: Desk) -> list[Route]:
         return FileResponse(path, media_type="application/vnd.pmtiles")
 
     def shapes(request: Request) -> Response:
-        desk.visitor(request)
+        visitor = desk.visitor(request)
         return JSONResponse(
             {
                 "type": "FeatureCollection",
-                "features": [_feature(field) for field in _fields(desk) if field.geometry],
+                "features": [_feature(field) for field in _fields(desk, visitor) if field.geometry],
             }
         )
 
@@ -86,7 +86,7 @@ def _plot(desk: Desk) -> Callable[[Request], Response]:
     def plot(request: Request) -> Response:
         visitor = desk.visitor(request)
         subject_id = request.path_params["subject_id"]
-        with desk.centre.store.reading() as tx:
+        with desk.reading(visitor) as tx:
             story = read_plot(tx, subject_id, request.query_params.get("evidence", ""))
             resting = lines.resting_on(
                 tx, [subject_id, *(herd.subject_id for herd in story.grazed_by)]
@@ -120,8 +120,11 @@ def _plot(desk: Desk) -> Callable[[Request], Response]:
 
 def _picture(desk: Desk) -> Callable[[Request], Response]:
     def picture(request: Request) -> Response:
-        desk.visitor(request)
-        found = get_blob(desk.centre, request.path_params["sha256"])
+        visitor = desk.visitor(request)
+        sha256 = request.path_params["sha256"]
+        with desk.reading(visitor) as tx:
+            require_shown(tx, visitor.scope, sha256)
+        found = get_blob(desk.centre, sha256)
         return Response(found.data, media_type=found.media_type, headers=picture_headers(found))
 
     return picture
@@ -134,8 +137,8 @@ def _shown(maps: Sequence[DistrictMap], name: str | None) -> DistrictMap | None:
     return next((one for one in maps if one.name == name), None)
 
 
-def _fields(desk: Desk) -> list[MapField]:
-    with desk.centre.store.reading() as tx:
+def _fields(desk: Desk, visitor: Visitor) -> list[MapField]:
+    with desk.reading(visitor) as tx:
         rows = read_rows(tx, desk.today(tx))
         return read_fields(tx, rows)
 

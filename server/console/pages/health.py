@@ -15,7 +15,7 @@ def routes(desk: Desk) -> list[Route]:
 
     def health(request: Request) -> Response:
         visitor = desk.visitor(request)
-        with desk.centre.store.reading() as tx:
+        with desk.reading(visitor) as tx:
             shown = read_health(tx, desk.today(tx), desk.centre.now_ms())
         return desk.page(request, "health.html", {"shown": shown}, visitor)
 

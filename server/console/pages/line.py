@@ -46,7 +46,7 @@ def routes(desk: Desk) -> list[Route]:
     def line(request: Request) -> Response:
         visitor = desk.visitor(request)
         line_id = request.path_params["line_id"]
-        with desk.centre.store.reading() as tx:
+        with desk.reading(visitor) as tx:
             shown = read_line(tx, line_id, desk.today(tx), desk.centre.now_ms())
             flags = read_flags(tx, [each.subject_id for each in shown.subjects])
         desk.saw(visitor, "line", _SHOWN, shown.line.farmer_id)

@@ -22,7 +22,7 @@ def routes(desk: Desk) -> list[Route]:
     def portfolio(request: Request) -> Response:
         visitor = desk.visitor(request)
         query = read_query(request.query_params)
-        with desk.centre.store.reading() as tx:
+        with desk.reading(visitor) as tx:
             book = read_book(tx, query, desk.today(tx))
         seen = [row.farmer_id for row in book.rows]
         desk.saw(visitor, "portfolio", (DataClass.IDENTITY, DataClass.MONEY), *seen, "")
@@ -38,10 +38,10 @@ def routes(desk: Desk) -> list[Route]:
         part = request.headers.get("hx-request") == "true"
         return desk.page(request, "book.html" if part else "portfolio.html", context, visitor)
 
-    return [Route("/", portfolio, methods=["GET"])]
+    return [Route("/portfolio", portfolio, methods=["GET"])]
 
 
 def _link(query: Query, **changes: object) -> str:
     """A link to the same portfolio, asked otherwise."""
     given = query.link(**changes)
-    return f"{PREFIX}/" + (f"?{urlencode(given)}" if given else "")
+    return f"{PREFIX}/portfolio" + (f"?{urlencode(given)}" if given else "")

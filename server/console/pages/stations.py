@@ -15,7 +15,7 @@ def routes(desk: Desk) -> list[Route]:
 
     def stations(request: Request) -> Response:
         visitor = desk.visitor(request)
-        with desk.centre.store.reading() as tx:
+        with desk.reading(visitor) as tx:
             shown = read_stations(tx, desk.centre.now_ms())
         return desk.page(request, "stations.html", {"shown": shown}, visitor)
 

@@ -16,7 +16,7 @@ def routes(desk: Desk) -> list[Route]:
 
     def visits(request: Request) -> Response:
         visitor = desk.visitor(request)
-        with desk.centre.store.reading() as tx:
+        with desk.reading(visitor) as tx:
             flags = read_every_flag(tx)
             traded = read_trade_flags(tx, desk.centre.now_ms())
         shown = {"flags": flags, "traded": traded}

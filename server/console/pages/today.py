@@ -1,0 +1,24 @@
+"""The first page: what needs whoever has logged in."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from server.console.desk import Desk
+from server.console.views.today import read_today
+
+
+def routes(desk: Desk) -> list[Route]:
+    """The page's address."""
+
+    def today(request: Request) -> Response:
+        visitor = desk.visitor(request)
+        with desk.reading(visitor) as tx:
+            work = desk.centre.work(tx, desk.centre.now_ms())
+            shown = read_today(work, whole=visitor.scope.is_whole)
+            on = desk.today(tx).isoformat()
+        return desk.page(request, "today.html", {"shown": shown, "on": on}, visitor)
+
+    return [Route("/", today, methods=["GET"])]

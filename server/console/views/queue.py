@@ -1,0 +1,85 @@
+"""The queue as it is shown: what waits by kind, and whether the one who looks may answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.units import format_money
+from server.services.authority import authority_of
+from server.services.centre import Work
+from server.services.review_queue.waiting import Kind, Waiting, waiting
+from server.store import products, registry
+from server.store.people import Actor, Role
+
+SHOWN_MAX = 200  # of a kind on one page; the oldest come first
+KIND_NAMES: Mapping[Kind, str] = {
+    Kind.RAISE: "Raises over authority",
+    Kind.APPLICATION: "Referred applications",
+    Kind.PLAN: "New plans",
+    Kind.WORD: "Words about money",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """One thing that waits; ``bar`` says why the one who looks may not answer, if so."""
+
+    waits: Waiting
+    farmer_name: str
+    product_name: str
+    path: str
+    bar: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePage:
+    """What waits of one kind, and how many of each."""
+
+    kind: Kind
+    rows: tuple[QueueRow, ...]
+    left_out: int
+    counts: Mapping[Kind, int]
+
+
+def read_queue(work: Work, kind: Kind | None, by: Actor) -> QueuePage:
+    """What waits of a kind; of the first kind of which anything does, where none is named."""
+    found = {each: waiting(work, each) for each in Kind}
+    shown = kind or next((each for each in Kind if found[each]), Kind.RAISE)
+    sold = {one.product_id: one.name for one in products.in_force(work.tx)}
+    rows = tuple(_row(work, each, by, sold) for each in found[shown][:SHOWN_MAX])
+    counts = {each: len(found[each]) for each in Kind}
+    return QueuePage(shown, rows, max(0, len(found[shown]) - SHOWN_MAX), counts)
+
+
+def _row(work: Work, waits: Waiting, by: Actor, sold: Mapping[str, str]) -> QueueRow:
+    farmer = registry.find_farmer(work.tx, waits.farmer_id) if waits.farmer_id else None
+    path = f"lines/{waits.line_id}" if waits.line_id else ""
+    if waits.application_id:
+        path = f"applications/{waits.application_id}"
+    return QueueRow(
+        waits=waits,
+        farmer_name=farmer.name if farmer else waits.farmer_id,
+        product_name=sold.get(waits.product_id, waits.product_id),
+        path=path,
+        bar=_bar(waits, by),
+        note=_note(work, waits, by),
+    )
+
+
+def _bar(waits: Waiting, by: Actor) -> str:
+    if waits.made_by.casefold().strip() == by.name.casefold().strip():
+        return "You made this: another person answers it."
+    if waits.kind in (Kind.PLAN, Kind.WORD) and by.role != Role.SUPERVISOR.value:
+        return "A supervisor answers this."
+    return ""
+
+
+def _note(work: Work, waits: Waiting, by: Actor) -> str:
+    """What approving will do where it is above the authority of the one who looks."""
+    most = authority_of(work.tx, by, waits.product_id, waits.currency)
+    if most is None or waits.amount_minor <= most or waits.kind in (Kind.PLAN, Kind.WORD):
+        return ""
+    told = format_money(most, waits.currency)
+    return f"Above your authority of {told}: approving passes it on to another person."
