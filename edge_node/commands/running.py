@@ -41,6 +41,7 @@ from edge_node.commands.watching import (
 )
 from edge_node.config import LOOPBACK_NAMES, read_secret
 from edge_node.decide.draws import recover
+from edge_node.decide.fieldwork import FieldDesk
 from edge_node.decide.telemetry import telemetry_of
 from edge_node.faces.basemap import BasemapDoor
 from edge_node.faces.carrier import Beside, Cargo, Door, carrier
@@ -51,6 +52,10 @@ from edge_node.faces.kiosk.front import Front
 from edge_node.faces.kiosk.station_page import IntakeHealth, StationState, station_state
 from edge_node.faces.kiosk.teller import Sources, Teller
 from edge_node.faces.kiosk.visits import Visits
+from edge_node.faces.kiosk.voice import Voice
+from edge_node.faces.tablet.application import TabletPages
+from edge_node.faces.tablet.counter import Counter
+from edge_node.faces.tablet.sessions import Sessions
 from edge_node.intake.adapters import foreign_adapters
 from edge_node.intake.broker import make_broker
 from edge_node.intake.intake import Intake
@@ -209,8 +214,10 @@ class Running:
         cash = self._cash_desk()
         hosts = LOOPBACK_NAMES | {settings.page_host} | names_of(settings)
         basemap = basemap_of(settings, self._connect())
-        shown = BasemapDoor(kiosk(front, settings.utc_offset_ms, hosts, basemap, cash), basemap)
-        app = self._with_metrics(self._with_carriers(shown))
+        voice = Voice(settings.recordings_folder)
+        pages = kiosk(front, settings.utc_offset_ms, hosts, basemap, cash, voice)
+        shown = BasemapDoor(pages, basemap)
+        app = self._with_metrics(self._with_carriers(self._with_tablets(shown, teller, hosts)))
         listener = socket.create_server((settings.page_host, settings.page_port))
         certificate, key = self._page_files()
         config = uvicorn.Config(
@@ -254,6 +261,20 @@ class Running:
 
     def _page_context(self) -> ssl.SSLContext | None:
         return self._server.config.ssl if self._server is not None else None
+
+    def _with_tablets(self, pages: ASGIApp, teller: Teller, hosts: frozenset[str]) -> ASGIApp:
+        """The pages, and beside them what agents' tablets are served."""
+        hands, db = self._station.hands, self._connect()
+        leave_journal(db)
+        desk, telemetry = self._station.ends.desk, telemetry_of(self._settings)
+        field = FieldDesk(desk, telemetry, hands.mint, teller.purposes, teller.consent_sha256)
+        sources = Sources(partial(_estimate, db, hands), hands.mint)
+        sessions = Sessions(hands.elapsed_ms, hands.entropy)
+        counter = Counter(
+            db, field, sources, sessions, hands.entropy, teller.words,
+            self._station.keys.identity.public_key, threading.Lock(),
+        )  # fmt: skip
+        return TabletPages(pages, counter, hosts, self._page_authority())
 
     def _with_carriers(self, pages: ASGIApp) -> ASGIApp:
         """The pages, and the carriers' endpoint beside them if a token was set."""

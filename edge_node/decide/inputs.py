@@ -29,7 +29,7 @@ from core.units import PPM, divide_half_even
 from core.wire.records import EvidenceDigest
 from core.wire.registry import Farmer, Subject, SubjectKind
 from edge_node.decide.desk import RequestError
-from edge_node.store import village
+from edge_node.store import fieldwork, village
 from edge_node.store.database import StationDatabase
 
 IMAGERY = "satellite_images"  # the name by which a farmer is asked for it
@@ -67,7 +67,21 @@ def pledged(
             f"expected the farmer's own {product.crop or product.kind.pledge} for "
             f"{product.product_id}, got {faults or 'nothing'}: choose among what is registered"
         )
-    return tuple(Pledged(s, village.evidence_of(db, s.pasture_id or s.subject_id)) for s in found)
+    return tuple(
+        Pledged(as_walked(db, s), village.evidence_of(db, s.pasture_id or s.subject_id))
+        for s in found
+    )
+
+
+def as_walked(db: StationDatabase, subject: Subject) -> Subject:
+    """A plot with no more ground than the newest walk around it is sure of (its P10) [m²].
+
+    A walk never adds ground: that is for the centre's register.
+    """
+    walk = fieldwork.walked(db, subject.subject_id) if subject.area_m2 else None
+    if walk is None or walk[1].low_m2 >= subject.area_m2:
+        return subject
+    return replace(subject, area_m2=max(1, walk[1].low_m2))
 
 
 def looked_at(subjects: Sequence[Pledged], purposes: Iterable[str]) -> tuple[Pledged, ...]:

@@ -3,8 +3,8 @@
 A record that cannot be read stops its whole envelope: the log must not run on past
 a lease or a freeze that was missed. Refused by name, and passed over, are only: a
 kind that is newer than this release, a model that is older than the one in use or
-not signed by the centre, a lease that is not signed by it or is for another
-station, a freeze of a line that is not here.
+not signed by the centre, an order of a model that a newer one has overtaken, a lease
+that is not signed by it or is for another station, a freeze of a line that is not here.
 """
 
 from __future__ import annotations
@@ -19,9 +19,12 @@ from core.lending.lease import LEASE, Clock, Lease
 from core.lending.product import parse_product
 from core.shape import decode
 from core.signing import open_document
+from core.wire.appeals import AppealAnswer
 from core.wire.cash import CashPerson
 from core.wire.consents import Accesses, KnownConsent
 from core.wire.envelope import LogClass, Record
+from core.wire.fieldwork import OperationVerdict
+from core.wire.modelfile import MODEL_ORDER, ModelOrder
 from core.wire.newplans import NewPlanOffer
 from core.wire.orders import OrderOffer
 from core.wire.records import (
@@ -34,9 +37,11 @@ from core.wire.records import (
     Up,
 )
 from core.wire.registry import Device, Dossier, Farmer, Subject
+from core.wire.slips import SLIP_BYTES_MAX, VOUCH, Vouch
 from core.wire.weather import Forecast
 from edge_node.decide.closing import close_given_back, give_back_cut
 from edge_node.store import (
+    appeals,
     cash,
     consents,
     devices,
@@ -48,7 +53,9 @@ from edge_node.store import (
     orders,
     outbox,
     pictures,
+    tablets,
     village,
+    vouches,
 )
 from edge_node.store.box import may_write
 from edge_node.store.database import StationDatabase
@@ -135,6 +142,22 @@ def _new_plan(db: StationDatabase, _ends: Ends, record: Record, _clock: Clock) -
     newplans.keep(db, decode(NewPlanOffer, record.body))
 
 
+def _operation(db: StationDatabase, _ends: Ends, record: Record, _clock: Clock) -> None:
+    tablets.keep_verdict(db, decode(OperationVerdict, record.body))
+
+
+def _appeal_answer(db: StationDatabase, _ends: Ends, record: Record, _clock: Clock) -> None:
+    appeals.keep_answer(db, decode(AppealAnswer, record.body))
+
+
+def _vouch(db: StationDatabase, ends: Ends, record: Record, _clock: Clock) -> None:
+    document = canonical_bytes(record.body if isinstance(record.body, dict) else {})
+    signed = open_document(document, VOUCH, ends.centre.verifier, SLIP_BYTES_MAX)
+    ends.require_centre(signed.key_id, "a vouch")
+    if decode(Vouch, signed.body).station == ends.desk.station:
+        vouches.keep(db, document.decode())
+
+
 def _order(db: StationDatabase, _ends: Ends, record: Record, _clock: Clock) -> None:
     orders.keep(db, decode(OrderOffer, record.body), record.seq)
 
@@ -188,6 +211,21 @@ def _model(db: StationDatabase, ends: Ends, record: Record, _clock: Clock) -> No
         raise ModelRefusedError(f"not admitted, the one in use goes on: {error}") from error
 
 
+def _model_order(db: StationDatabase, ends: Ends, record: Record, clock: Clock) -> None:
+    document: dict[str, Any] = record.body if isinstance(record.body, dict) else {}
+    try:
+        signed = open_document(canonical_bytes(document), MODEL_ORDER, ends.centre.verifier)
+        ends.require_centre(signed.key_id, "an order of a model")
+        order = decode(ModelOrder, signed.body)
+        if order.station != ends.desk.station:
+            raise ModelRefusedError(f"order {order.serial} is for {order.station[:64]}, not here")
+        models.follow_order(db, order, ends.centre.verifier, clock.at_ms)
+    except ModelRefusedError:
+        raise
+    except HarvestlineError as error:
+        raise ModelRefusedError(f"not followed, the model in use goes on: {error}") from error
+
+
 _APPLY: Mapping[str, Callable[[StationDatabase, Ends, Record, Clock], None]] = {
     Down.FARMER.value: _farmer,
     Down.SUBJECT.value: _subject,
@@ -199,6 +237,7 @@ _APPLY: Mapping[str, Callable[[StationDatabase, Ends, Record, Clock], None]] = {
     Down.RECALL.value: _recall,
     Down.FREEZE.value: _freeze,
     Down.MODEL.value: _model,
+    Down.MODEL_ORDER.value: _model_order,
     Down.EVIDENCE.value: _evidence,
     Down.FORECAST.value: _forecast,
     Down.NEW_PLAN.value: _new_plan,
@@ -209,4 +248,7 @@ _APPLY: Mapping[str, Callable[[StationDatabase, Ends, Record, Clock], None]] = {
     Down.BOX.value: take_confirmation,
     Down.LEASES_RELEASED.value: take_release,
     Down.ORDER.value: _order,
+    Down.APPEAL_ANSWER.value: _appeal_answer,
+    Down.VOUCH.value: _vouch,
+    Down.OPERATION.value: _operation,
 }

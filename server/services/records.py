@@ -37,7 +37,9 @@ from server.services.cards import fault_of_asking, fault_of_purposes, take_card
 from server.services.centre import Work
 from server.services.consents.taking import take_consent
 from server.services.drawing import apply_drawdown
+from server.services.fieldwork import apply_operation, apply_tablet_event
 from server.services.leaving import apply_leaving
+from server.services.model_life.drift import take_counts
 from server.services.moving import complete_from, farmer_left
 from server.services.opening import NewLine, open_line
 from server.services.orders.delivering import apply_order_answer
@@ -273,6 +275,7 @@ _APPLY: Mapping[Up, Callable[[Work, Reported], str]] = {
     Up.DECISION: _decision,
     Up.LINE_OPENED: _line_opened,
     Up.DRAWDOWN: apply_drawdown,
+    Up.MODEL_COUNTS: take_counts,
     Up.LEASE_CLOSED: _lease_closed,
     Up.FARMER_LEFT: _farmer_left,
     Up.CLOCK_SET: _clock_set,
@@ -285,6 +288,8 @@ _APPLY: Mapping[Up, Callable[[Work, Reported], str]] = {
     Up.CASH_REPAYMENT: cash_boxes.apply_repayment,
     Up.CASH_COUNT: cash_boxes.apply_count,
     Up.ORDER_ANSWER: apply_order_answer,
+    Up.TABLET_EVENT: apply_tablet_event,
+    Up.TABLET_OPERATION: apply_operation,
     Up.APPEAL: apply_appeal,
     Up.HELPER: apply_helper,
     Up.KIOSK_EVENT: apply_kiosk_event,

@@ -1,0 +1,95 @@
+"""``tablets``: agents' tablets at this station."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from edge_node.commands.hands import Bench, Hands, bench
+from edge_node.commands.link import CONFIG
+from edge_node.config import Settings
+from edge_node.decide.tablets import LEASE_DAYS, LEASE_DAYS_MAX, TabletDoor
+from edge_node.store import tablets as store
+
+E7 = 10_000_000
+
+
+@click.group()
+def tablets() -> None:
+    """Invite, list and turn out agents' tablets (docs/tablet.md)."""
+
+
+def _door(hands: Hands, station: Bench) -> TabletDoor:
+    return TabletDoor(station.db, station.settings.station, station.clock(), hands.entropy)
+
+
+@tablets.command()
+@CONFIG
+@click.option("--tablet", required=True, help="The name that the tablet will have.")
+@click.option("--agent", required=True, help="The agent's id.")
+@click.option("--name", required=True, help="The agent's name, as it stands on the tablet.")
+@click.option(
+    "--area", type=float, nargs=4, help="West, south, east, north in degrees; all without it."
+)
+@click.option(
+    "--lease-days", type=click.IntRange(1, LEASE_DAYS_MAX), default=LEASE_DAYS, show_default=True,
+    help="So long the tablet may be out of contact before it wipes what it can read.",
+)  # fmt: skip
+@click.pass_obj
+def invite(
+    hands: Hands,
+    config: Path,
+    tablet: str,
+    agent: str,
+    name: str,
+    area: tuple[float, ...],
+    lease_days: int,
+) -> None:
+    """Make a one-time code for an agent's tablet; it counts for 24 hours.
+
+    Open qr_page on the station's own screen and let the tablet's camera read it, or type
+    the code at /tablet/.
+    """
+    with bench(hands, config) as station:
+        area_e7 = tuple(round(one * E7) for one in area or ())
+        code, until_ms = _door(hands, station).invite(tablet, (agent, name), area_e7, lease_days)
+        page = _address(station.settings)
+        enrol_at = f"{page}#enrol={code}&key={station.keys.signer.key_id}"
+        told = {"tablet_id": tablet, "code": "-".join(code[n : n + 4] for n in range(0, 16, 4)),
+                "until_ms": until_ms, "enrol_at": enrol_at,
+                "qr_page": f"{page}invite.html#{enrol_at}"}  # fmt: skip
+        click.echo(json.dumps(told))
+
+
+@tablets.command("list")
+@CONFIG
+@click.pass_obj
+def list_(hands: Hands, config: Path) -> None:
+    """Every tablet: agent, end of its lease, how many operations it brought; JSON lines."""
+    with bench(hands, config) as station:
+        for one in store.tablets(station.db):
+            told = {"tablet_id": one.tablet_id, "agent_id": one.agent_id,
+                    "lease_until_ms": one.lease_until_ms, "revoked": one.revoked,
+                    "operations_count": store.tail(station.db, one.public_key).seq}  # fmt: skip
+            click.echo(json.dumps(told))
+
+
+@tablets.command()
+@CONFIG
+@click.argument("tablet")
+@click.option("--reason", required=True, help="Why; kept in the station's log.")
+@click.pass_obj
+def revoke(hands: Hands, config: Path, tablet: str, reason: str) -> None:
+    """Turn a tablet out: at its next contact it wipes what it can read."""
+    with bench(hands, config) as station:
+        _door(hands, station).revoke(tablet, reason)
+        click.echo(json.dumps({"tablet_id": tablet, "revoked": True}))
+
+
+def _address(settings: Settings) -> str:
+    """Where a tablet reaches the station's page: its first name in the certificate."""
+    scheme = "http" if settings.page_tls == "off" else "https"
+    host = next((one.strip() for one in settings.tls_names.split(",") if one.strip()), "")
+    return f"{scheme}://{host or settings.page_host}:{settings.page_port}/tablet/"

@@ -1,0 +1,213 @@
+"""The counter where tablets are served: every act of theirs, one at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.canonical import canonical_bytes, parse_canonical, sha256_hex
+from core.errors import HarvestlineError, ShapeError
+from core.shape import encode
+from core.signing import DOCUMENT_BYTES_MAX, open_document, sign_document
+from core.wire.fieldwork import CHAIN, HELLO
+from edge_node.decide import fieldwork as acts
+from edge_node.decide.agent_area import FARMERS_AT_ONCE_MAX, area_of, scoring_inputs, told_of_area
+from edge_node.decide.fieldwork import FieldDesk
+from edge_node.decide.tablets import TabletDoor, TabletRefusedError
+from edge_node.faces.kiosk.teller import Sources
+from edge_node.faces.kiosk.words import LANGUAGES, Words
+from edge_node.faces.tablet.sessions import Sessions, text_of
+from edge_node.keys import KeyRing
+from edge_node.store import fieldwork, models, tablets, village
+from edge_node.store.database import StationDatabase
+from edge_node.store.outbox import trust_clock
+from edge_node.store.tablets import Tablet
+
+OPERATIONS_AT_ONCE_MAX = 50
+STATES_AT_ONCE_MAX = 2_000
+HELLO_BYTES_MAX = 2_048
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """What serves tablets.
+
+    Parameters
+    ----------
+    field
+        The desk that carries operations out.
+    words
+        Gives a language's words as the station speaks them now.
+    station_key
+        The station's public key in hexadecimal: a tablet holds acknowledgements against it.
+    """
+
+    db: StationDatabase
+    field: FieldDesk
+    sources: Sources
+    sessions: Sessions
+    entropy: Callable[[int], bytes]
+    words: Callable[[str], Words]
+    station_key: str
+    turn: threading.Lock
+
+    def enrol(self, body: Any) -> dict[str, Any]:
+        """Let in a tablet with a one-time code and the public key that it made."""
+        with self.turn:
+            made = self._door().enrol(text_of(body, "code"), text_of(body, "public_key"))
+            return self._told(made)
+
+    def session(self, document: Any) -> dict[str, Any]:
+        """A session for a tablet that signed the station's challenge, and how it stands."""
+        body = document.get("body") if isinstance(document, dict) else None
+        tablet_id, challenge = text_of(body, "tablet_id"), text_of(body, "challenge")
+        with self.turn:
+            who = self._door().admit(tablet_id)
+            ring = KeyRing.of_hex(who.public_key)
+            open_document(canonical_bytes(document), HELLO, ring, HELLO_BYTES_MAX)
+            self.sessions.use_up(challenge)
+            return {"token": self.sessions.begin(tablet_id), **self._told(who)}
+
+    def area(self, authorization: str, known: str) -> dict[str, Any] | None:
+        """All that the tablet may hold; None if it has it already."""
+        with self.turn:
+            who = self._who(authorization)
+            desk, clock = self.field.desk, self._clock()
+            area = area_of(self.db, desk.station, who)
+            told = told_of_area(self.db, desk, area, clock)
+            told |= {"products": self._products(), **self._model()}
+        digest = sha256_hex(canonical_bytes(told))
+        return None if digest == known else {"digest": digest, **told}
+
+    def inputs(self, authorization: str, body: Any) -> dict[str, Any]:
+        """The model's inputs for some farmers of the agent's area."""
+        wanted = _texts(body, "farmer_ids", FARMERS_AT_ONCE_MAX)
+        with self.turn:
+            who, clock = self._who(authorization), self._clock()
+            area = area_of(self.db, self.field.desk.station, who)
+            found = [
+                one
+                for farmer in area.farmers
+                if farmer.farmer_id in wanted
+                for one in scoring_inputs(
+                    self.db, self.field.desk, farmer, self.field.telemetry_of, clock
+                )
+            ]
+        return {"inputs": found}
+
+    def operations(self, authorization: str, body: Any) -> dict[str, Any]:
+        """Take operations in order, up to the first that cannot be taken now.
+
+        What was taken is acknowledged by the station's signature over the chain's end.
+        """
+        found = body.get("operations") if isinstance(body, dict) else None
+        if not isinstance(found, list) or len(found) > OPERATIONS_AT_ONCE_MAX:
+            raise ShapeError(f"expected a list of at most {OPERATIONS_AT_ONCE_MAX} operations")
+        taken, stopped = [], {}
+        for document in found:
+            with self.turn:
+                who = self._who(authorization)
+                try:
+                    kept = acts.take(self.db, self.field, who, document, self._clock())
+                except HarvestlineError as error:
+                    stopped = {"code": error.code, "detail": str(error)}
+                    break
+                taken.append(kept.operation_id)
+        with self.turn:
+            who = self._who(authorization)
+            states = tablets.states_of(self.db, taken)
+            return {"states": states, "chain": self._chain(who), "stopped": stopped}
+
+    def states(self, authorization: str, body: Any) -> dict[str, Any]:
+        """How far operations have come, and the chain's end by the station's signature."""
+        wanted = _texts(body, "operation_ids", STATES_AT_ONCE_MAX)
+        with self.turn:
+            who = self._who(authorization)
+            states = tablets.states_of(self.db, wanted)
+            return {"states": states, "chain": self._chain(who)}
+
+    def photo_state(self, authorization: str, sha256: str) -> dict[str, Any]:
+        """How much of a photo is here."""
+        with self.turn:
+            self._who(authorization)
+            return _told_photo(fieldwork.photo_state(self.db, sha256))
+
+    def photo_part(
+        self, authorization: str, sha256: str, start_byte: int, data: bytes
+    ) -> dict[str, Any]:
+        """Take a part of a photo."""
+        with self.turn:
+            self._who(authorization)
+            return _told_photo(acts.take_part(self.db, sha256, start_byte, data, self._clock()))
+
+    def _who(self, authorization: str) -> Tablet:
+        return self._door().admit(self.sessions.whose(authorization))
+
+    def _door(self) -> TabletDoor:
+        return TabletDoor(self.db, self.field.desk.station, self._clock(), self.entropy)
+
+    def _clock(self) -> Any:
+        return trust_clock(self.db, *self.sources.now())
+
+    def _told(self, who: Tablet) -> dict[str, Any]:
+        return {
+            "tablet_id": who.tablet_id, "agent_id": who.agent_id, "agent_name": who.agent_name,
+            "lease_until_ms": who.lease_until_ms, "station": self.field.desk.station,
+            "station_key": self.station_key,
+            "chain": self._chain(who), "now_ms": self._clock().at_ms,
+        }  # fmt: skip
+
+    def _chain(self, who: Tablet) -> Any:
+        """The signed end of what was taken: by it a tablet may forget what it sent."""
+        end = tablets.tail(self.db, who.public_key)
+        body = {"tablet_id": who.tablet_id, "public_key": who.public_key, "seq": end.seq,
+                "head": end.head}  # fmt: skip
+        signed = sign_document(CHAIN, body, self.field.desk.signer)
+        return parse_canonical(signed, DOCUMENT_BYTES_MAX)
+
+    def _products(self) -> list[dict[str, Any]]:
+        found = []
+        for product_id in village.product_ids(self.db):
+            one, purposes = village.product(self.db, product_id), self.field.purposes(product_id)
+            found.append({
+                "product_id": product_id, "name": one.name, "currency": one.currency,
+                "crop": one.crop, "season_id": one.season_id, "pledge": one.kind.pledge,
+                "step_minor": one.credit.draw_step_minor, "max_minor": one.credit.limit_max_minor,
+                "purposes": list(purposes), "required": list(one.decision.purposes),
+                "words": {
+                    language: {each: self.words(language).purpose(each) for each in purposes}
+                    for language in LANGUAGES
+                },
+                "shown_sha256": {
+                    language: self.field.shown_sha256(product_id, language)
+                    for language in LANGUAGES
+                },
+            })  # fmt: skip
+        return found
+
+    def _model(self) -> dict[str, Any]:
+        kept = models.current_model(self.db)
+        if kept is None:
+            return {}
+        model = kept.model
+        return {
+            "model": {
+                "sha256": kept.sha256, "version": model.version, "table": encode(model.table),
+                "words": {one.name: one.words for one in model.features},
+            }
+        }  # fmt: skip
+
+
+def _told_photo(state: fieldwork.PhotoState | None) -> dict[str, Any]:
+    if state is None:
+        raise TabletRefusedError("expected a photo of an operation that is at the station")
+    return {"received_bytes": state.received_bytes, "whole": state.whole}
+
+
+def _texts(body: Any, name: str, count_max: int) -> Sequence[str]:
+    found = body.get(name) if isinstance(body, Mapping) else None
+    if not isinstance(found, list) or len(found) > count_max:
+        raise ShapeError(f"expected a list of at most {count_max} {name}")
+    return [str(one) for one in found]

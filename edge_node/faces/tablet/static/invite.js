@@ -1,0 +1,25 @@
+// Draws the enrolment address that stands behind the # as a QR code; it is sent nowhere.
+
+import qrcode from "/tablet/shared/vendor/qrcode-generator-2.0.4/qrcode.mjs";
+
+const told = location.hash.slice(1);
+if (told) {
+  const code = qrcode(0, "M");
+  code.addData(told);
+  code.make();
+  const side = code.getModuleCount();
+  const dark = [];
+  for (let row = 0; row < side; row++) {
+    for (let column = 0; column < side; column++) {
+      if (code.isDark(row, column)) dark.push(`M${column} ${row}h1v1h-1z`);
+    }
+  }
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", `-4 -4 ${side + 8} ${side + 8}`);
+  svg.setAttribute("role", "img");
+  svg.setAttribute("aria-label", told);
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  path.setAttribute("d", dark.join(""));
+  svg.append(path);
+  document.getElementById("qr").append(svg);
+}

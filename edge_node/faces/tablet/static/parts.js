@@ -1,0 +1,74 @@
+// Small parts that every screen is made of.
+
+import { h } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import htm from "htm";
+
+import { t } from "./words.js";
+
+export const html = htm.bind(h);
+const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August",
+  "September", "October", "November", "December"];
+
+/** A civil date as people say it. */
+export function day(on) {
+  if (!on) return "–";
+  const [year, month, number] = on.split("-").map(Number);
+  return `${number} ${t(MONTHS[month - 1])} ${year}`;
+}
+
+/** An amount with its currency, without empty decimals. */
+export function money(minor, currency) {
+  const whole = Math.trunc(minor / 100);
+  const rest = Math.abs(minor % 100);
+  const grouped = String(whole).replace(/\B(?=(\d{3})+$)/g, ",");
+  return `${currency} ${grouped}${rest ? `.${String(rest).padStart(2, "0")}` : ""}`;
+}
+
+/** An area in hectares, and how far it may be off. */
+export function area(m2, sd = 0) {
+  const ha = (value) => (value / 10000).toFixed(2);
+  return sd ? `${ha(m2)} ± ${ha(sd)} ha` : `${ha(m2)} ha`;
+}
+
+/** What an asynchronous question gave, asked again when `about` changes. */
+export function useAnswer(question, about) {
+  const [answer, setAnswer] = useState(undefined);
+  useEffect(() => {
+    let here = true;
+    question().then((found) => here && setAnswer(found));
+    return () => { here = false; };
+  }, about);
+  return answer;
+}
+
+export const Page = ({ title, back, children, lead }) => html`
+  <main class="page">
+    <header class="head">
+      ${back && html`<a class="back" href=${back} aria-label=${t("Back")}><span aria-hidden="true">‹</span></a>`}
+      <div><h1 tabindex="-1">${title}</h1>${lead && html`<p class="soft">${lead}</p>`}</div>
+    </header>
+    ${children}
+  </main>`;
+
+export const STATE_WORDS = {
+  tablet: "On this tablet", station: "At the station", centre: "At the centre",
+  accepted: "Accepted", needs_you: "Needs you", dropped: "Laid aside",
+};
+const STEPS = ["tablet", "station", "centre", "accepted"];
+
+/** How far something has come: words first, four marks beside, never colour alone. */
+export const State = ({ state }) => html`
+  <span class="state ${state}">
+    ${STEPS.includes(state) && html`<span class="steps" aria-hidden="true">${STEPS.map((step, n) => html`
+      <i class=${n <= STEPS.indexOf(state) ? "done" : ""}></i>`)}</span>`}
+    ${t(STATE_WORDS[state])}
+  </span>`;
+
+export const Choice = ({ label, name, value, options, onChange }) => html`
+  <fieldset class="choice"><legend>${label}</legend>
+    <div class="chips">${options.map(([key, words]) => html`
+      <label class="chip ${key === value ? "on" : ""}">
+        <input type="radio" name=${name} value=${key} checked=${key === value}
+          onChange=${() => onChange(key)} />${words}</label>`)}</div>
+  </fieldset>`;

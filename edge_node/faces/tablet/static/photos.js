@@ -1,0 +1,70 @@
+// Photos: made small in the browser, named by their hash, sent in parts that resume.
+
+import { sha256 } from "./signing.js";
+import { ask } from "./station.js";
+import { STRICT, vault } from "./vault.js";
+
+const SIDE_PX_MAX = 1280;
+const QUALITY = 0.72;
+const PART_BYTES = 48 * 1024;
+const TYPE = "image/webp";
+
+/** Make a picture small, keep it, and say what it is. */
+export async function keepPhoto(source, about) {
+  const bitmap = await createImageBitmap(source);
+  const scale = Math.min(1, SIDE_PX_MAX / Math.max(bitmap.width, bitmap.height));
+  const canvas = new OffscreenCanvas(
+    Math.max(1, Math.round(bitmap.width * scale)), Math.max(1, Math.round(bitmap.height * scale)),
+  );
+  canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  bitmap.close();
+  return keepBlob(await canvas.convertToBlob({ type: TYPE, quality: QUALITY }), about);
+}
+
+/** Keep the bytes of a small picture. */
+export async function keepBlob(blob, about) {
+  const data = await blob.arrayBuffer();
+  const photo = { sha256: await sha256(data), media_type: TYPE, size_bytes: data.byteLength, about };
+  const tx = (await vault()).transaction("photos", "readwrite", STRICT);
+  if (!(await tx.store.get(photo.sha256))) {
+    tx.store.put({ ...photo, data, seq: 0, whole: false, sent_bytes: 0 });
+  }
+  await tx.done;
+  return photo;
+}
+
+/** Send what the station lacks of photos whose operation it has. */
+export async function sendPhotos() {
+  const db = await vault();
+  const taken = new Set(
+    (await db.getAll("operations")).filter((row) => row.state !== "tablet").map((row) => row.seq),
+  );
+  for (const photo of await db.getAll("photos")) {
+    if (!photo.whole && taken.has(photo.seq)) await sendPhoto(db, photo);
+  }
+}
+
+async function sendPhoto(db, photo) {
+  const path = `/photos/${photo.sha256}`;
+  let told = await refusedIsGone(ask("GET", path));
+  while (told && !told.whole) {
+    const start = told.received_bytes;
+    const part = new Blob([photo.data.slice(start, start + PART_BYTES)]);
+    told = await ask("PUT", `${path}?start=${start}`, part);
+    await db.put("photos", { ...photo, sent_bytes: told.received_bytes, whole: told.whole });
+  }
+  // The station has checked the hash of the whole: the bytes may go from here.
+  if (told?.whole) {
+    await db.put("photos", { ...photo, whole: true, sent_bytes: photo.size_bytes, data: null });
+  }
+}
+
+/** A photo of an operation that was not carried out is not wanted: it waits with the agent. */
+async function refusedIsGone(asking) {
+  try {
+    return await asking;
+  } catch (error) {
+    if (error.status === 404 || error.code === "HL-EDGE-008") return null;
+    throw error;
+  }
+}

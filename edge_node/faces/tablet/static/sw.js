@@ -1,0 +1,64 @@
+// Keeps the page's own parts, each by its hash, so that it opens without a network. All of
+// a new release is here before any of it is shown; what the interface says is never kept.
+const SHELL = "/tablet/shell.json";
+const NAME = "tablet-";
+
+self.addEventListener("install", (event) => event.waitUntil(renew().then(() => self.skipWaiting())));
+self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+self.addEventListener("message", (event) => {
+  if (event.data === "renew") {
+    event.waitUntil(renew().then((fresh) => event.source?.postMessage({ renewed: fresh })));
+  }
+});
+
+self.addEventListener("fetch", (event) => {
+  const url = new URL(event.request.url);
+  const mine = url.origin === location.origin && url.pathname.startsWith("/tablet/");
+  if (event.request.method !== "GET" || !mine || url.pathname.startsWith("/tablet/api/")) {
+    return;
+  }
+  const path = event.request.mode === "navigate" && url.pathname !== "/tablet/invite.html"
+    ? "/tablet/index.html" : url.pathname;
+  event.respondWith(kept(path).then((found) => found ?? fetch(event.request)));
+});
+
+async function kept(path) {
+  const names = (await caches.keys()).filter((name) => name.startsWith(NAME));
+  for (const name of names) {
+    const cache = await caches.open(name);
+    if (await cache.match(SHELL)) {
+      return cache.match(path);
+    }
+  }
+  return undefined;
+}
+
+async function renew() {
+  const answer = await fetch(SHELL, { cache: "no-store" });
+  const text = await answer.clone().text();
+  const name = NAME + (await hash(new TextEncoder().encode(text))).slice(0, 16);
+  const cache = await caches.open(name);
+  if (await cache.match(SHELL)) {
+    return false;
+  }
+  const parts = Object.entries(JSON.parse(text).parts);
+  await Promise.all(parts.map(([path, sha256]) => bring(cache, path, sha256)));
+  const old = (await caches.keys()).filter((other) => other.startsWith(NAME) && other !== name);
+  await cache.put(SHELL, answer); // the mark that all is here
+  await Promise.all(old.map((other) => caches.delete(other)));
+  return true;
+}
+
+async function bring(cache, path, sha256) {
+  const answer = await fetch(path, { cache: "no-store" });
+  const data = await answer.clone().arrayBuffer();
+  if (!answer.ok || (await hash(data)) !== sha256) {
+    throw new Error(`${path}: expected the bytes of hash ${sha256}`);
+  }
+  await cache.put(path, answer);
+}
+
+async function hash(data) {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
+  return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}

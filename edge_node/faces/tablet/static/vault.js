@@ -1,0 +1,82 @@
+// What is kept on this tablet, in one IndexedDB. `readable` stores are what the lease's end
+// takes away; drafts, operations and photos stay until the station has them.
+
+import { openDB } from "idb";
+
+const NAME = "harvestline";
+export const READABLE = ["farmers", "subjects", "lines", "tasks", "products", "inputs"];
+const STRICT = { durability: "strict" }; // on the disk before it is called saved
+
+let opened = null;
+
+/** The database, opened once. */
+export function vault() {
+  opened ??= openDB(NAME, 1, {
+    upgrade(db) {
+      db.createObjectStore("meta");
+      db.createObjectStore("farmers", { keyPath: "farmer_id" });
+      db.createObjectStore("subjects", { keyPath: "subject_id" })
+        .createIndex("farmer", "farmer_id");
+      db.createObjectStore("lines", { keyPath: "line_id" }).createIndex("farmer", "farmer_id");
+      db.createObjectStore("tasks", { keyPath: "task_id" });
+      db.createObjectStore("products", { keyPath: "product_id" });
+      db.createObjectStore("inputs", { keyPath: ["farmer_id", "product_id"] });
+      db.createObjectStore("drafts", { keyPath: "draft_id" });
+      db.createObjectStore("operations", { keyPath: "seq" }).createIndex("id", "operation_id");
+      db.createObjectStore("photos", { keyPath: "sha256" });
+    },
+    blocking() {
+      opened?.then((db) => db.close());
+      opened = null;
+    },
+  });
+  return opened;
+}
+
+export const meta = async (name) => (await vault()).get("meta", name);
+export const setMeta = async (name, value) => (await vault()).put("meta", value, name);
+
+/** Take the place of all that this tablet may read, whole or not at all. */
+export async function keepArea(area) {
+  const tx = (await vault()).transaction([...READABLE, "meta"], "readwrite", STRICT);
+  for (const name of READABLE.filter((each) => each !== "inputs")) {
+    const store = tx.objectStore(name);
+    store.clear();
+    for (const one of area[name] ?? []) store.put(one);
+  }
+  tx.objectStore("meta").put(area.digest, "digest");
+  tx.objectStore("meta").put(area.model ?? null, "model");
+  tx.objectStore("meta").put(area.today, "today");
+  await tx.done;
+}
+
+/** Forget all that this tablet can read of people; what it has to hand in stays. */
+export async function wipeReadable() {
+  const tx = (await vault()).transaction([...READABLE, "meta"], "readwrite", STRICT);
+  for (const name of READABLE) tx.objectStore(name).clear();
+  for (const name of ["digest", "model"]) tx.objectStore("meta").delete(name);
+  await tx.done;
+}
+
+export async function saveDraft(draft) {
+  await (await vault()).put("drafts", draft);
+}
+
+export async function dropDraft(draftId) {
+  await (await vault()).delete("drafts", draftId);
+}
+
+/** An operation, the chain's new end and the end of its draft: one transaction. */
+export async function keepOperation(row, draftId, photos) {
+  const tx = (await vault()).transaction(["operations", "meta", "drafts", "photos"], "readwrite", STRICT);
+  await tx.objectStore("operations").add(row); // fails, and all with it, if the number is taken
+  tx.objectStore("meta").put({ seq: row.seq, head: row.head }, "chain");
+  if (draftId) tx.objectStore("drafts").delete(draftId);
+  for (const photo of photos) {
+    const found = await tx.objectStore("photos").get(photo.sha256);
+    if (found) tx.objectStore("photos").put({ ...found, seq: row.seq });
+  }
+  await tx.done;
+}
+
+export { STRICT };

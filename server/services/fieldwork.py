@@ -1,0 +1,106 @@
+"""What agents' tablets did, as stations pass it on: kept, checked, and answered.
+
+A station has carried an operation out by the rules; here its signature is verified again,
+what it speaks of must be registered, and the station is told so that the agent's tablet can
+say "accepted" truthfully. Visits and walks go into the trail under the farmer's ground.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.canonical import canonical_bytes
+from core.shape import decode
+from core.signing import open_document
+from core.wire.fieldwork import (
+    OPERATION,
+    OPERATION_BYTES_MAX,
+    FieldApplication,
+    FieldVisit,
+    Operation,
+    OperationKind,
+    OperationVerdict,
+    PlotWalk,
+    TabletEvent,
+    TakenOperation,
+)
+from core.wire.records import Down
+from server.keys import KeyRing
+from server.services.centre import Work
+from server.services.downlink import send
+from server.services.reported import Reported
+from server.store import people, registry, reports
+from server.store.people import Actor
+
+_BODIES = {
+    OperationKind.VISIT: FieldVisit,
+    OperationKind.WALK: PlotWalk,
+    OperationKind.APPLICATION: FieldApplication,
+}
+
+
+def apply_tablet_event(work: Work, reported: Reported) -> str:
+    """A tablet was invited, let in, renewed or turned out at a station."""
+    event = decode(TabletEvent, reported.record.body)
+    by = Actor(reported.writer, "station")
+    detail = {"agent_id": event.agent_id, "public_key": event.public_key, "reason": event.reason,
+              "lease_until_ms": event.lease_until_ms}  # fmt: skip
+    subject = ("tablet", event.tablet_id)
+    people.record(work.tx, work.at_ms, by, f"tablet_{event.act.value}", subject, detail)
+    return ""
+
+
+def apply_operation(work: Work, reported: Reported) -> str:
+    """An operation of a tablet; what is wrong with it is told to the station too."""
+    taken = decode(TakenOperation, reported.record.body)
+    ring = KeyRing([taken.public_key])
+    data = canonical_bytes(taken.document)
+    signed = open_document(data, OPERATION, ring, OPERATION_BYTES_MAX)
+    operation = decode(Operation, signed.body)
+    if (operation.operation_id, operation.tablet_id) != (taken.operation_id, taken.tablet_id):
+        return f"operation {taken.operation_id[:64]}: the station names it otherwise"
+    if taken.code:
+        return ""  # the station has refused it, and told its agent
+    body: Any = decode(_BODIES[operation.kind], operation.body)
+    flag = _fault(work, reported.writer, operation.kind, body)
+    _trail(work, taken, operation, body)
+    verdict = OperationVerdict(operation.operation_id, not flag, flag)
+    send(work, reported.writer, Down.OPERATION, verdict)
+    return flag
+
+
+def _fault(work: Work, station: str, kind: OperationKind, body: Any) -> str:
+    farmer_id = body.application.farmer_id if kind is OperationKind.APPLICATION else body.farmer_id
+    farmer = registry.find_farmer(work.tx, farmer_id)
+    if farmer is None:
+        return f"farmer {farmer_id[:64]} is not known at the centre"
+    if kind is OperationKind.APPLICATION:
+        application_id = body.application.application_id
+        known = reports.find_application(work.tx, application_id)
+        return "" if known else f"application {application_id} has not come from {station}"
+    subject = registry.find_subject(work.tx, body.subject_id) if body.subject_id else None
+    if body.subject_id and (subject is None or subject.farmer_id != farmer_id):
+        return f"{body.subject_id[:64]} is not registered for {farmer_id[:64]} at the centre"
+    return ""
+
+
+def _trail(work: Work, taken: TakenOperation, operation: Operation, body: Any) -> None:
+    """Who saw what, when, by ids and figures alone: notes and photos are personal data."""
+    by = Actor(taken.agent_id, "agent")
+    detail: dict[str, Any] = {
+        "operation_id": operation.operation_id, "tablet_id": taken.tablet_id,
+    }  # fmt: skip
+    if isinstance(body, FieldVisit):
+        detail |= {"visit_id": body.visit_id, "on": body.visited_on, "stage": body.stage,
+                   "purpose": body.purpose.value, "photos_count": len(body.photos),
+                   "damage_percent": body.damage_percent or 0}  # fmt: skip
+        subject = ("subject", body.subject_id) if body.subject_id else ("farmer", body.farmer_id)
+        people.record(work.tx, work.at_ms, by, "field_visited", subject, detail)
+    elif isinstance(body, PlotWalk):
+        detail |= {"walk_id": body.walk_id, "on": body.walked_on, "area_m2": body.area_m2,
+                   "sd_m2": body.sd_m2, "low_m2": body.low_m2}  # fmt: skip
+        subject = ("subject", body.subject_id)
+        people.record(work.tx, work.at_ms, by, "plot_walked", subject, detail)
+    else:
+        subject = ("application", body.application.application_id)
+        people.record(work.tx, work.at_ms, by, "application_brought", subject, detail)

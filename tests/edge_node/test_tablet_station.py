@@ -1,0 +1,305 @@
+"""What a station does with agents' tablets: lets them in, takes operations once, keeps photos."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.canonical import sha256_hex
+from core.errors import ShapeError, SignatureError
+from core.units import MS_PER_DAY, MS_PER_HOUR
+from core.wire.envelope import LogClass
+from core.wire.fieldwork import (
+    FieldApplication,
+    OperationKind,
+    OperationVerdict,
+    Photo,
+    VisitPurpose,
+)
+from core.wire.records import Application, Down
+from edge_node.decide.desk import ClockUnknownError, RequestError
+from edge_node.decide.fieldwork import BrokenChainError, take, take_part
+from edge_node.decide.inputs import as_walked
+from edge_node.decide.tablets import FAILURES_MAX, TabletRefusedError
+from edge_node.store import decisions, fieldwork, logs, tablets, village
+from edge_node.store.village import UnknownRecordError
+from tests.support.lending_station import Station
+from tests.support.tablet import (
+    SQUARE,
+    WEBP,
+    FieldTablet,
+    door_of,
+    field_desk,
+    teller_of,
+    visit,
+    walk,
+)
+
+
+@pytest.fixture
+def station(tmp_path):
+    station = Station(tmp_path)
+    station.populate()
+    yield station
+    station.close()
+
+
+@pytest.fixture
+def tablet(station):
+    return enrolled(station)
+
+
+def enrolled(station, number=9):
+    tablet = FieldTablet(f"tab-{number}", number)
+    code, _ = door_of(station).invite(tablet.tablet_id, ("agent-1", "Juma"), (), 14)
+    door_of(station).enrol(code, tablet.public_key)
+    return tablet
+
+
+def bring(station, tablet, document):
+    who = tablets.tablet(station.db, tablet.tablet_id)
+    field = field_desk(station, teller_of(station))
+    return take(station.db, field, who, document, station.clock)
+
+
+def state(station, kept):
+    (found,) = tablets.states_of(station.db, [kept.operation_id])
+    return found["state"]
+
+
+def application(station, application_id="a-1", farmer=1, **changes):
+    teller = teller_of(station)
+    asked = Application(
+        application_id, f"f-{farmer}", "crop-season", (f"plot-{farmer}",), 800_000, "KES"
+    )
+    fields = {
+        "application": asked, "consent_id": f"c-{application_id}",
+        "purposes": teller.purposes("crop-season"), "language": "sw",
+        "shown_sha256": teller.consent_sha256("crop-season", "sw"),
+    }  # fmt: skip
+    return FieldApplication(**fields | changes)
+
+
+def test_a_code_lets_one_tablet_in_once_and_the_log_says_so(station):
+    door, tablet = door_of(station), FieldTablet()
+    code, until_ms = door.invite("tab-1", ("agent-1", "Juma"), (), 14)
+    assert until_ms == station.at_ms + 24 * MS_PER_HOUR
+    spelt = "-".join(code[n : n + 4] for n in range(0, 16, 4)).lower()
+    assert door.enrol(spelt, tablet.public_key).agent_name == "Juma"
+    with pytest.raises(TabletRefusedError, match="wrong, used or too old"):
+        door.enrol(code, tablet.public_key)
+    records = logs.read_run(station.db, LogClass.MONEY, 0, 100, 10**6)
+    told = [record.body["act"] for record in records if record.kind == "tablet_event"]
+    assert told == ["invited", "enrolled"]
+
+
+def test_a_code_is_too_old_after_a_day_and_guessing_ends_soon(station):
+    code, _ = door_of(station).invite("tab-1", ("agent-1", "Juma"), (), 14)
+    station.at_ms += 24 * MS_PER_HOUR
+    for _ in range(FAILURES_MAX):
+        with pytest.raises(TabletRefusedError, match="wrong, used or too old"):
+            door_of(station).enrol(code, FieldTablet().public_key)
+    with pytest.raises(TabletRefusedError, match="too many wrong codes"):
+        door_of(station).enrol("ANY", FieldTablet().public_key)
+
+
+@pytest.mark.parametrize(("area", "days"), [((1, 2, 1, 3), 14), ((1, 2, 3), 14), ((), 0), ((), 61)])
+def test_what_no_area_or_lease_can_be_is_refused(station, area, days):
+    with pytest.raises(RequestError):
+        door_of(station).invite("tab-1", ("agent-1", "Juma"), area, days)
+
+
+def test_a_lease_is_renewed_by_contact_and_runs_out_without(station, tablet):
+    first = tablets.tablet(station.db, tablet.tablet_id).lease_until_ms
+    station.at_ms += 6 * MS_PER_DAY
+    assert door_of(station).admit(tablet.tablet_id).lease_until_ms == first
+    station.at_ms += 2 * MS_PER_DAY
+    assert door_of(station).admit(tablet.tablet_id).lease_until_ms == first + 8 * MS_PER_DAY
+    station.at_ms += 14 * MS_PER_DAY
+    with pytest.raises(TabletRefusedError, match="has run out"):
+        door_of(station).admit(tablet.tablet_id)
+
+
+def test_who_is_turned_out_or_unknown_is_not_let_in(station, tablet):
+    door_of(station).revoke(tablet.tablet_id, "lost on the bus")
+    with pytest.raises(TabletRefusedError, match="lost on the bus"):
+        door_of(station).admit(tablet.tablet_id)
+    with pytest.raises(TabletRefusedError, match="no tablet"):
+        door_of(station).revoke(tablet.tablet_id, "again")
+    with pytest.raises(TabletRefusedError, match="no tablet"):
+        door_of(station).admit("tab-77")
+
+
+def test_the_same_operation_twice_is_taken_once(station, tablet):
+    document = tablet.operation(OperationKind.VISIT, visit())
+    first = bring(station, tablet, document)
+    assert bring(station, tablet, document) == first
+    assert state(station, first) == "station"
+    counted = [station.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608
+               for table in ("tablet_operations", "field_visits")]  # fmt: skip
+    assert counted == [1, 1]
+
+
+def test_a_chain_with_a_hole_another_head_or_a_used_id_is_refused(station, tablet):
+    bring(station, tablet, tablet.operation(OperationKind.VISIT, visit()))
+    tablet.operation(OperationKind.VISIT, visit("v-2"))
+    with pytest.raises(BrokenChainError, match="expected operation 2"):
+        bring(station, tablet, tablet.operation(OperationKind.VISIT, visit("v-3")))
+    tablet.seq = 1
+    with pytest.raises(BrokenChainError, match="expected operation 2"):
+        bring(station, tablet, tablet.operation(OperationKind.VISIT, visit("v-3")))
+    tablet.seq = 1
+    again = tablet.operation(OperationKind.VISIT, visit("v-3"), operation_id="tab-9-op-1")
+    with pytest.raises(BrokenChainError, match="other content"):
+        bring(station, tablet, again)
+
+
+def test_another_key_or_an_altered_word_is_refused(station, tablet):
+    stranger = FieldTablet(tablet.tablet_id, 8)
+    with pytest.raises(SignatureError):
+        bring(station, tablet, stranger.operation(OperationKind.VISIT, visit()))
+    document = tablet.operation(OperationKind.VISIT, visit())
+    document["body"]["body"]["note"] = "Something else."
+    with pytest.raises(SignatureError):
+        bring(station, tablet, document)
+    other = enrolled(station, 10)
+    foreign = other.operation(OperationKind.VISIT, visit(), tablet_id="tab-9")
+    with pytest.raises(TabletRefusedError, match="another tablet's"):
+        bring(station, other, foreign)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (visit(subject_id="plot-2"), "expected what belongs to f-1"),
+        (visit(farmer_id="f-77", subject_id=""), "known here"),
+    ],
+)
+def test_a_mistake_is_told_and_does_not_stop_the_chain(station, tablet, body, words):
+    kept = bring(station, tablet, tablet.operation(OperationKind.VISIT, body))
+    assert words in kept.detail
+    assert state(station, kept) == "needs_you"
+    after = bring(station, tablet, tablet.operation(OperationKind.VISIT, visit()))
+    assert state(station, after) == "station"
+
+
+def test_without_a_trusted_clock_the_operation_stays_on_the_tablet(station, tablet):
+    document = tablet.operation(OperationKind.VISIT, visit())
+    station.error_ms = -1
+    with pytest.raises(ClockUnknownError):
+        bring(station, tablet, document)
+    station.error_ms = 1_000
+    assert bring(station, tablet, document).seq == 1
+
+
+def test_an_application_ends_in_the_records_of_the_kiosk(station, tablet):
+    body = application(station)
+    kept = bring(station, tablet, tablet.operation(OperationKind.APPLICATION, body))
+    assert state(station, kept) == "station", kept.detail
+    card = decisions.card_of_application(station.db, "a-1").card
+    assert card.outcome.verdict.value == "approve"
+    records = logs.read_run(station.db, LogClass.MONEY, 0, 100, 10**6)
+    kinds = [record.kind for record in records]
+    assert kinds[-5:] == ["consent", "application", "decision", "line_opened", "tablet_operation"]
+    (consent,) = [record.body for record in records if record.kind == "consent"]
+    assert consent["helped"]
+    assert consent["shown_sha256"] == body.shown_sha256
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [({"shown_sha256": "0" * 64}, "older ones"), ({"purposes": ("gossip",)}, "gossip")],
+)
+def test_consent_counts_only_to_the_words_in_use(station, tablet, changes, words):
+    body = application(station, **changes)
+    kept = bring(station, tablet, tablet.operation(OperationKind.APPLICATION, body))
+    assert words in kept.detail
+    assert decisions.card_of_application(station.db, "a-1") is None
+
+
+def test_a_second_line_is_refused_as_at_the_kiosk(station, tablet):
+    bring(station, tablet, tablet.operation(OperationKind.APPLICATION, application(station)))
+    body = application(station, "a-2")
+    kept = bring(station, tablet, tablet.operation(OperationKind.APPLICATION, body))
+    assert "without an open line" in kept.detail
+
+
+def test_the_limit_counts_what_a_walk_is_sure_of(station, tablet):
+    kept = bring(station, tablet, tablet.operation(OperationKind.WALK, walk()))
+    assert state(station, kept) == "station", kept.detail
+    walk_id, found = fieldwork.walked(station.db, "plot-1")
+    assert (walk_id, found.area_m2, found.low_m2) == ("w-1", 10_000, 9_278)
+    assert as_walked(station.db, village.subject(station.db, "plot-1")).area_m2 == 9_278
+
+
+def test_a_plot_that_is_smaller_than_registered_carries_less(station, tablet):
+    third = tuple((370_000_000 + (lon - 370_000_000) // 3, lat // 3) for lon, lat in SQUARE)
+    bring(station, tablet, tablet.operation(OperationKind.WALK, walk(ring_e7=third)))
+    for n in (1, 2):
+        body = application(station, f"a-{n}", farmer=n)
+        bring(station, tablet, tablet.operation(OperationKind.APPLICATION, body))
+    cards = [decisions.card_of_application(station.db, f"a-{n}").card for n in (1, 2)]
+    walked, registered = (card.inputs.capacity_minor for card in cards)
+    assert 0 < walked < registered // 5
+
+
+def test_a_walk_is_reckoned_again_and_never_adds_ground(station, tablet):
+    wide = tuple((lon + (lon > 370_000_000) * 9_000, lat) for lon, lat in walk().ring_e7)
+    body = walk(ring_e7=wide, area_m2=5, low_m2=5)
+    bring(station, tablet, tablet.operation(OperationKind.WALK, body))
+    assert fieldwork.walked(station.db, "plot-1")[1].area_m2 > 19_000
+    bring(station, tablet, tablet.operation(OperationKind.APPLICATION, application(station)))
+    inputs = decisions.card_of_application(station.db, "a-1").card.inputs
+    plain = next((one.value for one in inputs.features if one.name == "area_m2"), 10_000)
+    assert plain == 10_000
+
+
+def test_states_rise_with_the_link_and_the_centres_word(station, tablet):
+    kept = bring(station, tablet, tablet.operation(OperationKind.VISIT, visit()))
+    station.db.execute(
+        "INSERT INTO receipts (log, high_water, head, received_at_ms, document) "
+        "VALUES ('money', ?, ?, 1, '{}')", [kept.log_seq, "ab" * 32],
+    )  # fmt: skip
+    assert state(station, kept) == "centre"
+    say = station.centre.say
+    say(Down.OPERATION, OperationVerdict(kept.operation_id, True, ""), station.at_ms)
+    station.take_down()
+    assert state(station, kept) == "accepted"
+    flagged = OperationVerdict(kept.operation_id, False, "farmer is not known")
+    say(Down.OPERATION, flagged, station.at_ms)
+    station.take_down()
+    assert state(station, kept) == "needs_you"
+
+
+def photographed(station, tablet, data=WEBP, claimed=None):
+    photo = Photo(claimed or sha256_hex(data), "image/webp", len(data), "plot")
+    body = visit(photos=(photo,), purpose=VisitPurpose.LOSS, damage_percent=40)
+    bring(station, tablet, tablet.operation(OperationKind.VISIT, body))
+    return photo
+
+
+def test_a_photo_comes_in_parts_in_any_repetition(station, tablet):
+    photo, half = photographed(station, tablet), len(WEBP) // 2
+    part = take_part(station.db, photo.sha256, 0, WEBP[:half], station.clock)
+    assert (part.received_bytes, part.whole) == (half, False)
+    again = take_part(station.db, photo.sha256, 0, WEBP[:half], station.clock)
+    assert again.received_bytes == half
+    with pytest.raises(RequestError, match=f"expected the part from {half}"):
+        take_part(station.db, photo.sha256, half + 1, WEBP[half + 1 :], station.clock)
+    assert take_part(station.db, photo.sha256, half, WEBP[half:], station.clock).whole
+    assert take_part(station.db, photo.sha256, 0, WEBP, station.clock).whole
+    assert fieldwork.photo(station.db, photo.sha256) == ("image/webp", WEBP)
+    assert fieldwork.photos_waiting(station.db) == 0
+
+
+def test_a_photo_that_is_not_what_was_named_is_forgotten_and_may_come_again(station, tablet):
+    photo = photographed(station, tablet)
+    wrong = WEBP[:-1] + bytes([WEBP[-1] ^ 1])
+    with pytest.raises(ShapeError, match="from its beginning"):
+        take_part(station.db, photo.sha256, 0, wrong, station.clock)
+    assert fieldwork.photo_state(station.db, photo.sha256).received_bytes == 0
+    assert take_part(station.db, photo.sha256, 0, WEBP, station.clock).whole
+
+
+def test_nobody_stores_what_no_visit_named(station):
+    with pytest.raises(UnknownRecordError):
+        take_part(station.db, "ab" * 32, 0, WEBP, station.clock)
