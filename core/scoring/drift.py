@@ -18,6 +18,7 @@ from core.units import PPM
 
 WATCH_PPM = 100_000  # .10: look at it
 ACT_PPM = 250_000  # .25: the model decides about others than it learnt from
+NOISE_PPM_MAX = 50_000  # an index that chance alone brings to half of .10 says nothing
 HALF = 0.5  # of a row, in every bin: one that is empty on one side has no logarithm
 SCORES = "score"
 
@@ -57,6 +58,18 @@ def alarm(index_ppm: int) -> Alarm:
     if index_ppm >= ACT_PPM:
         return Alarm.ACT
     return Alarm.WATCH if index_ppm >= WATCH_PPM else Alarm.NONE
+
+
+def noise_ppm(then: Sequence[int], now: Sequence[int]) -> int:
+    """What the index would be on average if nothing had changed, by so few counts alone [ppm].
+
+    Twice the index is nearly a chi-square of one degree less than bins (Yurdakul and Naranjo
+    2020, doi:10.21314/JRMV.2020.227): its mean is (bins − 1) · (1/then + 1/now).
+    """
+    before, after = sum(then), sum(now)
+    if not before or not after:
+        return PPM
+    return round((len(now) - 1) * (1 / before + 1 / after) * PPM)
 
 
 def score_edges(table: PointsTable) -> tuple[int, ...]:

@@ -124,10 +124,16 @@ def model_by_hash(db: StationDatabase, sha256: str) -> KeptModel:
     NoModelError
         If it was never admitted here.
     """
-    row = db.execute("SELECT document, sha256 FROM models WHERE sha256 = ?", [sha256]).fetchone()
-    if row is None:
+    found = find_model(db, sha256)
+    if found is None:
         raise NoModelError(f"expected model {sha256[:16]}… at the station, it was never here")
-    return _kept(row)
+    return found
+
+
+def find_model(db: StationDatabase, sha256: str) -> KeptModel | None:
+    """The model of a hash, if it was ever admitted here."""
+    row = db.execute("SELECT document, sha256 FROM models WHERE sha256 = ?", [sha256]).fetchone()
+    return _kept(row) if row is not None else None
 
 
 def document_sha256(document: dict[str, Any]) -> str:

@@ -171,7 +171,7 @@ def propose(*, acting: Acting, which: str, words: str, as_json: bool) -> None:
 @click.option("--station", "stations", multiple=True, help="A canary, by name.")
 @click.option("--percent", type=click.IntRange(0, 100), help="Absent: as many as have it.")
 @click.option(
-    "--refused-between", "bounds", type=(_PERCENT, _PERCENT), default=(0, 100),
+    "--refused-between", "bounds", type=(_PERCENT, _PERCENT), default=None,
     help="Share of refusals outside of which the roll-out halts by itself [%].",
 )  # fmt: skip
 @json_option
@@ -181,14 +181,15 @@ def stage(
     which: str,
     stations: tuple[str, ...],
     percent: int | None,
-    bounds: tuple[float, float],
+    bounds: tuple[float, float] | None,
     as_json: bool,
 ) -> None:
     """Let canary stations, then a larger share of all, decide by an approved model."""
     found = _found(acting.centre, which)
-    low_ppm, high_ppm = (round(each * PPM_PER_PERCENT) for each in bounds)
+    low, high = bounds or (0, 100)
+    refused_ppm = (round(low * PPM_PER_PERCENT), round(high * PPM_PER_PERCENT))
     share_ppm = None if percent is None else percent * PPM_PER_PERCENT
-    to = rollout.Stage(stations, share_ppm, low_ppm, high_ppm)
+    to = rollout.Stage(stations, share_ppm, refused_ppm if bounds else None)
     told = rollout.stage(acting.centre, found.sha256, to, acting.by)
     _tell_told(found, "rolling", told, as_json=as_json)
 

@@ -35,8 +35,7 @@ class RollOut:
     model: RegisteredModel
     step: TakenStep
     rollout: Rollout
-    refused_low_ppm: int
-    refused_high_ppm: int
+    refused_ppm: tuple[int, int]
 
     @property
     def halted(self) -> bool:
@@ -62,8 +61,8 @@ def roll_outs(tx: Tx) -> tuple[RollOut, ...]:
         staged = [s for s in model_life.steps_of(tx, sha256) if s.event == Event.STAGED.value]
         told = staged[-1].detail
         rollout = Rollout(tuple(told["stations"]), int(told["share_ppm"]))
-        bounds = (int(told["refused_low_ppm"]), int(told["refused_high_ppm"]))
-        found.append(RollOut(models.get(tx, sha256), last, rollout, *bounds))
+        low_ppm, high_ppm = told["refused_ppm"]
+        found.append(RollOut(models.get(tx, sha256), last, rollout, (low_ppm, high_ppm)))
     return tuple(sorted(found, key=lambda one: -one.model.version))
 
 

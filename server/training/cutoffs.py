@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from core.scoring.drift import counted
 from core.scoring.points import PdStep, PointsTable, pd_ppm, score
 from core.units import PPM
 from server.training.catalogue import TrainingTerms
@@ -156,3 +157,9 @@ def _mean(points: Sequence[int]) -> int:
 def promised(table: PointsTable, loans: Sequence[Loan]) -> list[int]:
     """The probability that the table promises for each loan [ppm]."""
     return [pd_ppm(table, score(table, loan.values)) for loan in loans]
+
+
+def reference_of(table: PointsTable, loans: Sequence[Loan]) -> dict[str, tuple[int, ...]]:
+    """How loans fell into a table's bins: what a model's drift is measured against later."""
+    found = counted(table, (loan.values for loan in loans))
+    return {name: tuple(counts) for name, counts in found.items()}

@@ -17,7 +17,7 @@ from core.scoring.points import PdStep, PointsTable, pd_ppm, score
 from core.units import MS_PER_DAY, PPM
 from core.wire.modelfile import Model
 from server.training.catalogue import TrainingTableError, TrainingTerms
-from server.training.cutoffs import calibrate, with_references, with_steps
+from server.training.cutoffs import calibrate, reference_of, with_references, with_steps
 from server.training.measure import rate_ppm
 from server.training.release import Release
 from server.training.table import Loan
@@ -101,7 +101,8 @@ def recalibrated(
     table = with_references(table, loans, terms.approve_pd_ppm_max)
     seasons = sorted({loan.season for loan in loans})
     words = f"{len(loans)} loans of {seasons[0]} to {seasons[-1]}"
-    return _released(model, table, release, f"Probabilities restated on {words}.", sha256)
+    restated = _released(model, table, release, f"Probabilities restated on {words}.", sha256)
+    return replace(restated, reference=reference_of(table, loans))
 
 
 def moved(
@@ -126,7 +127,8 @@ def moved(
     band = (model.table.refer_low, model.table.refer_high)
     table = with_steps(model.table, steps, band, terms.approve_pd_ppm_max)
     words = f"Probabilities moved to an expected default rate of {level_ppm / PPM:.2%}."
-    return _released(model, table, release, words, "")
+    restated = _released(model, table, release, words, "")
+    return replace(restated, reference=reference_of(table, loans))
 
 
 def moved_steps(table: PointsTable, loans: Sequence[Loan], level_ppm: int) -> tuple[PdStep, ...]:

@@ -11,7 +11,7 @@ from core.units import MS_PER_DAY, PPM
 from core.wire.modelfile import MODEL_BYTES_MAX, Model, TrainingSummary
 from server.training.booster import fit_additive
 from server.training.catalogue import Catalogue, TrainingTableError
-from server.training.cutoffs import calibrate, with_references
+from server.training.cutoffs import calibrate, reference_of, with_references
 from server.training.examine import Standing, TrainingReport, examine, ranked, standings_of
 from server.training.measure import auc_ppm
 from server.training.release import Release
@@ -86,6 +86,7 @@ def train_ranked(
         training=summary,
         valid_from_ms=release.valid_from_ms,
         valid_to_ms=release.valid_from_ms + release.valid_days * MS_PER_DAY,
+        reference=reference_of(points, split.fit),
     )
     _require_small(model)
     progress("examining it season by season and group by group")

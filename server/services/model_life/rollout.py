@@ -25,26 +25,24 @@ from server.store import model_life, models, registry
 from server.store.models import RegisteredModel
 from server.store.people import Actor
 
-REFUSED_MARGIN_PPM = 150_000  # around the share that the model in force refuses
-
 
 @dataclass(frozen=True, slots=True)
 class Stage:
     """How far a roll-out is to go, and between which shares of refusals it is sound [ppm].
 
-    ``share_ppm`` None leaves the share as it is.
+    None leaves the share as it is, and the bounds as they are: any share, until they are named.
     """
 
     stations: tuple[str, ...] = ()
     share_ppm: int | None = None
-    refused_low_ppm: int = 0
-    refused_high_ppm: int = PPM
+    refused_ppm: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.refused_low_ppm < self.refused_high_ppm <= PPM:
+        low_ppm, high_ppm = self.refused_ppm or (0, PPM)
+        if not 0 <= low_ppm < high_ppm <= PPM:
             raise ModelLifeError(
                 f"expected refusals between 0 and {PPM} ppm, the lower bound first, got "
-                f"{self.refused_low_ppm} and {self.refused_high_ppm}"
+                f"{low_ppm} and {high_ppm}"
             )
 
 
@@ -89,14 +87,13 @@ def stage(centre: Centre, sha256: str, to: Stage, actor: Actor) -> tuple[str, ..
 
     def act(work: Work) -> tuple[str, ...]:
         model = require_released(work, sha256)
-        before = _before(work, model)
+        running = _running(work, model)
+        before = running.rollout if running is not None else Rollout()
+        bounds = to.refused_ppm or (running.refused_ppm if running is not None else (0, PPM))
         share_ppm = before.share_ppm if to.share_ppm is None else to.share_ppm
         _require_growth(work, model, before, to.stations, share_ppm)
         stations = tuple(dict.fromkeys((*before.stations, *to.stations)))
-        detail = {
-            "stations": stations, "share_ppm": share_ppm,
-            "refused_low_ppm": to.refused_low_ppm, "refused_high_ppm": to.refused_high_ppm,
-        }  # fmt: skip
+        detail = {"stations": stations, "share_ppm": share_ppm, "refused_ppm": bounds}
         take(work, sha256, (Event.STAGED, Why.GROWING), actor, detail)
         return tell_stations(work)
 
@@ -105,16 +102,16 @@ def stage(centre: Centre, sha256: str, to: Stage, actor: Actor) -> tuple[str, ..
     return told
 
 
-def _before(work: Work, model: RegisteredModel) -> Rollout:
-    """How far a model's roll-out has gone; nowhere if it has not begun."""
+def _running(work: Work, model: RegisteredModel) -> RollOut | None:
+    """A model's roll-out, if it has begun; no other one may be on its way."""
     for one in roll_outs(work.tx):
         if one.model.sha256 == model.sha256:
-            return one.rollout
+            return one
         raise ModelLifeError(
             f"expected one roll-out at a time, {one.model.name} version {one.model.version} is on "
             "its way: promote it or roll it back"
         )
-    return Rollout()
+    return None
 
 
 def _require_growth(
