@@ -29,6 +29,7 @@ from server.console.pages import (
     queue,
     stations,
     today,
+    users,
     visits,
 )
 from server.console.session import Seals, Throttle, load_secret
@@ -99,6 +100,7 @@ def console(desk: Desk) -> ASGIApp:
             *today.routes(desk),
             *portfolio.routes(desk),
             *queue.routes(desk),
+            *users.routes(desk),
             *health.routes(desk),
             *fields.routes(desk),
             *line.routes(desk),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from core.reasons import ReasonCode
 from server.store.cash_tables import repayment_bounces
@@ -33,7 +33,10 @@ def lines_told(tx: Tx, codes: Iterable[ReasonCode]) -> Counted:
         *(movements.c.reasons.contains(f'"{code.value}"', autoescape=True) for code in codes)
     )
     where = (movements.c.tenant_id == tx.tenant_id, lines.c.is_open, told)
-    columns = (func.count().label("count"), func.min(movements.c.at_ms).label("oldest_ms"))
+    columns: tuple[ColumnElement[Any], ...] = (
+        func.count().label("count"),
+        func.min(movements.c.at_ms).label("oldest_ms"),
+    )
     joined = movements.join(lines, latest)
     question: Select[Any] = select(*columns).select_from(joined).where(*where)
     return _counted(tx, question)
@@ -48,6 +51,9 @@ def bounced_since(tx: Tx, since_ms: int) -> Counted:
     """Repayments that bounced after an instant."""
     b = repayment_bounces.c
     where = (b.tenant_id == tx.tenant_id, b.at_ms > since_ms)
-    columns = (func.count().label("count"), func.min(b.at_ms).label("oldest_ms"))
+    columns: tuple[ColumnElement[Any], ...] = (
+        func.count().label("count"),
+        func.min(b.at_ms).label("oldest_ms"),
+    )
     question: Select[Any] = select(*columns).where(*where)
     return _counted(tx, question)

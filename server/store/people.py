@@ -89,6 +89,11 @@ def user(tx: Tx, username: str) -> User | None:
     return _user(row) if row else None
 
 
+def change_user(tx: Tx, username: str, **values: str | bool) -> None:
+    """Give a user another role or password, or lock them out or in again."""
+    tx.change_row(users, {"username": username}, dict(values))
+
+
 def all_users(tx: Tx) -> tuple[User, ...]:
     """Every user, by name."""
     question = select(users).where(users.c.tenant_id == tx.tenant_id).order_by(users.c.username)

@@ -1,0 +1,201 @@
+"""Users, roles, scopes, visits, tokens and authority: who may do what, in which part.
+
+Every change is a supervisor's, with the password asked again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from server.console.desk import READERS, Desk, Visitor
+from server.console.pages.stepping import passed
+from server.console.render import PREFIX
+from server.console.session import SESSION_S_MAX
+from server.console.views.users import read_authority, read_users
+from server.services import officers
+from server.services.access import require_whole
+from server.services.authority import AMOUNT_MINOR_MAX, set_authority
+from server.services.centre import RequestError, RoleError
+from server.store.people import Role
+from server.store.scoping import Dimension, Scope
+
+LOOKERS = (Role.SUPERVISOR, Role.AUDITOR)
+Act = Callable[[Desk, FormData, Visitor], str]
+
+
+def routes(desk: Desk) -> list[Route]:
+    """The addresses of users, tokens and authority."""
+
+    def users(request: Request) -> Response:
+        return _page(desk, request, _looker(desk, request))
+
+    def authority(request: Request) -> Response:
+        visitor = _looker(desk, request)
+        with desk.reading(visitor) as tx:
+            shown = read_authority(tx)
+        context = {"shown": shown, "may": visitor.role is Role.SUPERVISOR}
+        return desk.page(request, "authority.html", context, visitor)
+
+    async def act(request: Request) -> Response:
+        return await run_in_threadpool(_act, desk, request, await request.form())
+
+    async def set_most(request: Request) -> Response:
+        return await run_in_threadpool(_set_most, desk, request, await request.form())
+
+    async def password(request: Request) -> Response:
+        return await run_in_threadpool(_password, desk, request, await request.form())
+
+    def me(request: Request) -> Response:
+        return desk.page(request, "me.html", {}, desk.visitor(request))
+
+    return [
+        Route("/users", users, methods=["GET"]),
+        Route("/users", act, methods=["POST"]),
+        Route("/authority", authority, methods=["GET"]),
+        Route("/authority", set_most, methods=["POST"]),
+        Route("/me", me, methods=["GET"]),
+        Route("/me", password, methods=["POST"]),
+    ]
+
+
+def _looker(desk: Desk, request: Request) -> Visitor:
+    visitor = desk.visitor(request)
+    require_whole(visitor.scope)
+    if visitor.role not in LOOKERS:
+        raise RoleError(f"expected a supervisor or an auditor, got {visitor.role.value}")
+    return visitor
+
+
+def _page(desk: Desk, request: Request, visitor: Visitor, done: str = "") -> Response:
+    since_ms = desk.centre.now_ms() - SESSION_S_MAX * 1000
+    with desk.reading(visitor) as tx:
+        shown = read_users(tx, since_ms)
+    context = {
+        "shown": shown, "done": done, "may": visitor.role is Role.SUPERVISOR,
+        "roles": [role.value for role in officers.LOGIN_ROLES],
+    }  # fmt: skip
+    return desk.page(request, "users.html", context, visitor)
+
+
+def _act(desk: Desk, request: Request, form: FormData) -> Response:
+    visitor = desk.permit(request, form, Role.SUPERVISOR)
+    require_whole(visitor.scope)
+    act = _ACTS.get(str(form.get("act", "")))
+    if act is None:
+        raise RequestError(f"expected one of {', '.join(_ACTS)}")
+
+    def done() -> Response:
+        return _page(desk, request, visitor, act(desk, form, visitor))
+
+    return passed(desk, request, form, visitor, done)
+
+
+def _set_most(desk: Desk, request: Request, form: FormData) -> Response:
+    visitor = desk.permit(request, form, Role.SUPERVISOR)
+    require_whole(visitor.scope)
+    given = str(form.get("amount_minor", "")).strip()
+    if not given.isdecimal() or int(given) > AMOUNT_MINOR_MAX:
+        raise RequestError(f"expected a whole amount in minor units, got {given[:40]!r}")
+    most = (int(given), str(form.get("currency", "")))
+
+    def done() -> Response:
+        holder, product = str(form.get("holder", "")).strip(), str(form.get("product_id", ""))
+        set_authority(desk.centre, holder, product, most, visitor.actor)
+        return RedirectResponse(f"{PREFIX}/authority", 303)
+
+    return passed(desk, request, form, visitor, done)
+
+
+def _password(desk: Desk, request: Request, form: FormData) -> Response:
+    visitor = desk.permit(request, form, *READERS)
+    wait_s = desk.throttle.wait_s(visitor.username)
+    if wait_s:
+        raise RequestError(f"too many wrong passwords: wait {wait_s} seconds and try again")
+    old, new = str(form.get("old", "")), str(form.get("new", ""))
+    if new != str(form.get("again", "")):
+        raise RequestError("expected the new password twice the same")
+    try:
+        officers.change_own_password(desk.centre, old, new, visitor.actor)
+    except RequestError:
+        desk.throttle.wrong(visitor.username)
+        raise
+    return RedirectResponse(f"{PREFIX}/login", 303)
+
+
+def _scope(form: FormData) -> Scope:
+    found = {
+        each: frozenset(str(v) for v in form.getlist(each.value) if str(v)) for each in Dimension
+    }
+    return Scope("", found[Dimension.STATION], found[Dimension.VILLAGE], found[Dimension.PRODUCT])
+
+
+def _role(form: FormData) -> Role:
+    given = str(form.get("role", ""))
+    found = next((role for role in officers.LOGIN_ROLES if role.value == given), None)
+    if found is None:
+        raise RequestError(f"expected a role, got {given[:40]!r}")
+    return found
+
+
+def _name(form: FormData, field: str = "username") -> str:
+    return str(form.get(field, "")).strip()
+
+
+def _invite(desk: Desk, form: FormData, by: Visitor) -> str:
+    name = _name(form)
+    password = officers.invite(desk.centre, name, _role(form), _scope(form), by.actor)
+    return f"{name} may log in. The first password, shown only now: {password}"
+
+
+def _set_role(desk: Desk, form: FormData, by: Visitor) -> str:
+    role = _role(form)
+    officers.set_role(desk.centre, _name(form), role, by.actor)
+    return f"{_name(form)} is {role.value} from now on, and logs in anew."
+
+
+def _set_scope(desk: Desk, form: FormData, by: Visitor) -> str:
+    scope = _scope(form)
+    officers.set_scope(desk.centre, _name(form), scope, by.actor)
+    return f"{_name(form)} sees {officers.told(scope)} from now on."
+
+
+def _lock(desk: Desk, form: FormData, by: Visitor) -> str:
+    officers.set_locked(desk.centre, _name(form), by.actor, locked=True)
+    return f"{_name(form)} is locked out, and every visit is ended."
+
+
+def _unlock(desk: Desk, form: FormData, by: Visitor) -> str:
+    officers.set_locked(desk.centre, _name(form), by.actor, locked=False)
+    return f"{_name(form)} may log in again."
+
+
+def _reset(desk: Desk, form: FormData, by: Visitor) -> str:
+    password = officers.reset_password(desk.centre, _name(form), by.actor)
+    return f"The new password of {_name(form)}, shown only now: {password}"
+
+
+def _end_visit(desk: Desk, form: FormData, by: Visitor) -> str:
+    return f"A visit of {officers.end_visit(desk.centre, _name(form, 'visit'), by.actor)} is ended."
+
+
+def _revoke(desk: Desk, form: FormData, by: Visitor) -> str:
+    officers.take_back_token(desk.centre, _name(form, "label"), by.actor)
+    return f"The tokens of {_name(form, 'label')} are taken back."
+
+
+def _token_scope(desk: Desk, form: FormData, by: Visitor) -> str:
+    scope = _scope(form)
+    officers.set_token_scope(desk.centre, _name(form, "label"), scope, by.actor)
+    return f"The tokens of {_name(form, 'label')} see {officers.told(scope)} from now on."
+
+
+_ACTS: dict[str, Act] = {
+    "invite": _invite, "role": _set_role, "scope": _set_scope, "lock": _lock, "unlock": _unlock,
+    "reset": _reset, "end_visit": _end_visit, "revoke": _revoke, "token_scope": _token_scope,
+}  # fmt: skip
