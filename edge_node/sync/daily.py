@@ -83,7 +83,7 @@ def log_model_counts(db: StationDatabase, desk: Desk, clock: Clock) -> int:
     if counted.is_counted(db, yesterday) or not may_write(db):
         return 0
     count = 0
-    for day in (*counted.uncounted_days(db, today.isoformat()), yesterday):
+    for day in dict.fromkeys((*counted.uncounted_days(db, today.isoformat()), yesterday)):
         with db.atomic():
             count += _log_counts_of(db, desk, day, clock)
             counted.mark_counted(db, day)
