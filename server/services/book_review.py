@@ -20,7 +20,6 @@ from server.services.chunks import read_standing
 from server.services.marking import UNCHANGED, WAITING, mark, survey
 from server.services.outlook import learn_counts
 from server.services.reviews import (
-    Case,
     Judged,
     judge,
     needs_past,
@@ -163,6 +162,15 @@ def _page_of_part(
 
 def _review(work: Work, found: Sequence[Line]) -> dict[str, Judged | None]:
     """Review lines that are locked, in order; what was judged of each, None if it waits."""
+    judged = judge_page(work, found)
+    for each in judged.values():
+        if each is not None:
+            write_down(work, each)
+    return judged
+
+
+def judge_page(work: Work, found: Sequence[Line]) -> dict[str, Judged | None]:
+    """What the rule says of lines that are remembered, in order; None of one that waits."""
     if not found:
         return {}
     book_pages.learn_page(work.tx, found)
@@ -170,18 +178,10 @@ def _review(work: Work, found: Sequence[Line]) -> dict[str, Judged | None]:
     learn_counts(work, book_pages.by_kind(work.tx, found))
     learn_places(work, found)
     cases = {line.line_id: prepare(work, line.line_id) for line in found}
-    judged = [each for each in cases.values() if each is not None]
-    book_pages.learn_past(work.tx, [each.line.line_id for each in judged if needs_past(each)])
-    book_pages.learn_frozen(work.tx, [each.line for each in judged if will_freeze(each)])
-    return {line_id: _reviewed(work, case) for line_id, case in cases.items()}
-
-
-def _reviewed(work: Work, case: Case | None) -> Judged | None:
-    if case is None:
-        return None
-    judged = judge(work, case)
-    write_down(work, judged)
-    return judged
+    ready = [each for each in cases.values() if each is not None]
+    book_pages.learn_past(work.tx, [each.line.line_id for each in ready if needs_past(each)])
+    book_pages.learn_frozen(work.tx, [each.line for each in ready if will_freeze(each)])
+    return {line_id: None if case is None else judge(work, case) for line_id, case in cases.items()}
 
 
 def _counted(judged: Mapping[str, Judged | None]) -> Counter[str]:

@@ -62,7 +62,7 @@ def survey(work: Work, part: Part, rows_max: int) -> Surveyed:
     """The next page of a part, read in one question; nothing is locked."""
     book = _book(day_book(work))  # asked before the page: it is what will be judged by
     page = review_marks.look_over(work.tx, part, work.today(), rows_max)
-    around = _around(work, page)
+    around = read_around(work, page)
     passed = {
         each.line_id: each.mark.outcome
         for each in page
@@ -77,7 +77,7 @@ def survey(work: Work, part: Part, rows_max: int) -> Surveyed:
     )
 
 
-def _around(work: Work, page: Sequence[Looked]) -> dict[str, int]:
+def read_around(work: Work, page: Sequence[Looked]) -> dict[str, int]:
     """What the review of each line reads besides the line itself."""
     shared = {each: _shared(work, each) for each in {looked.product_id for looked in page}}
     return {each.line_id: each.around ^ shared[each.product_id] for each in page}
@@ -93,36 +93,42 @@ def _holds(work: Work, line: Looked, mark: Mark, read: tuple[int, int]) -> bool:
     return mark.since_ms <= work.at_ms < mark.until_ms and marked in (around, around ^ book)
 
 
-def passed_over(work: Work, line_ids: Sequence[str]) -> tuple[str, ...]:
-    """Those of some lines that a review of the book would pass over now."""
-    if not review_marks.are_kept(work.tx):
-        return ()
+def passed_over(work: Work, line_ids: Sequence[str]) -> dict[str, Mark]:
+    """Those of some lines that a review of the book would pass over now, with their marks."""
+    if not line_ids or not review_marks.are_kept(work.tx):
+        return {}
     book = _book(day_book(work))
     page = review_marks.look_at(work.tx, line_ids, work.today())
-    around = _around(work, page)
-    return tuple(
-        each.line_id
+    around = read_around(work, page)
+    return {
+        each.line_id: each.mark
         for each in page
         if each.mark is not None and _holds(work, each, each.mark, (around[each.line_id], book))
-    )
+    }
 
 
 def mark(work: Work, found: Surveyed, judged: Mapping[str, Judged | None]) -> None:
     """Mark lines that were judged or wait, with what was read around them."""
     book, kept = _book(day_book(work)), []
     for line_id, verdict in judged.items():
-        inputs = found.around[line_id]
-        if verdict is None:
-            outcome, until_ms = WAITING, _waits_until_ms(work, lines.get(work.tx, line_id))
-        else:
-            outcome, until_ms = UNCHANGED, holds_until_ms(work, verdict)
-            inputs ^= book if verdict.case.side > 0 else 0
+        rises = verdict is not None and verdict.case.side > 0
+        inputs = found.around[line_id] ^ (book if rises else 0)
+        outcome = WAITING if verdict is None else UNCHANGED
+        until_ms = holds_until_ms(work, line_id, verdict)
         kept.append((line_id, Mark(inputs, outcome, work.at_ms, until_ms)))
     review_marks.put(work.tx, kept)
 
 
-def holds_until_ms(work: Work, judged: Judged) -> int:
-    """The first instant at which passing time alone may change a review's answer [ms UTC]."""
+def holds_until_ms(work: Work, line_id: str, judged: Judged | None) -> int:
+    """The first instant at which passing time alone may change a review's answer [ms UTC].
+
+    Parameters
+    ----------
+    judged
+        What was judged; None of a line that waits.
+    """
+    if judged is None:
+        return _waits_until_ms(work, lines.get(work.tx, line_id))
     case = judged.case
     tomorrow = case.today + timedelta(days=1)
     day = min(_turns(work, case)) if _is_dated_by_looks(judged) else tomorrow

@@ -153,7 +153,8 @@ class Judged:
     """What the rule says of a case, and what it was judged on.
 
     ``earlier`` are the looks that support a rise so far, ``before`` the latest movement;
-    ``wanted`` is what the rule gives, ``found`` the same or, above its authority, held.
+    ``wanted`` is what the rule gives, ``found`` the same or, above its authority, held;
+    ``says_nothing_new`` where the movement before said it of the same evidence.
     """
 
     case: Case
@@ -163,11 +164,7 @@ class Judged:
     ceiling: Ceiling | None
     wanted: Review
     found: Review
-
-    @property
-    def says_nothing_new(self) -> bool:
-        """Whether the movement before said it of the same evidence."""
-        return _same_again(self.case, self.found, self.before)
+    says_nothing_new: bool
 
 
 def conclude(work: Work, case: Case) -> LineMovement:
@@ -214,7 +211,8 @@ def judge(work: Work, case: Case) -> Judged:
     if case.outlook.withheld:
         found = replace(found, reasons=tuple(_for_want_of_consent(each) for each in found.reasons))
     may = held_for_person(work, stands, case.product, found, _seen(case, earlier))
-    return Judged(case, stands, before, earlier, ceiling, found, may)
+    known = _same_again(case, may, before)
+    return Judged(case, stands, before, earlier, ceiling, found, may, known)
 
 
 def _seen(case: Case, earlier: tuple[Support, ...]) -> tuple[int, ...]:

@@ -59,6 +59,15 @@ def day_book(work: Work) -> DayBook | None:
     return work.tx.recall(exposure_snapshots, "day", lambda: _day_book(work, rules, today))
 
 
+def is_day_kept(work: Work) -> bool:
+    """Whether today's book was kept by the caps in force, or none are."""
+    today = work.today().isoformat()
+    rules = rulebooks.concentration_on(work.tx, today)
+    found = spread.latest(work.tx) if rules.caps else None
+    wanted = (today, policy_of(rules))
+    return not rules.caps or (found is not None and (found.on_day, found.policy_version) == wanted)
+
+
 def _day_book(work: Work, rules: ConcentrationRules, today: str) -> DayBook:
     policy = policy_of(rules)
     spread.hold(work.tx, alone=False)

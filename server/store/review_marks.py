@@ -214,7 +214,7 @@ def _looked(tx: Tx, where: str, values: dict[str, Any], today: date) -> list[Loo
     told = {**values, "tenant": tx.tenant_id, "upto": (today + timedelta(days=1)).isoformat()}
     with bulk.driver(tx).cursor() as cursor:
         cursor.execute("SET LOCAL jit = off")  # to compile it takes longer than to answer
-        found = cursor.execute(_QUESTION.replace("/*where*/", where).encode(), told).fetchall()
+        found = cursor.execute(QUESTION.replace("/*where*/", where).encode(), told).fetchall()
     return [
         Looked(station, line_id, product_id, around, own, Mark(*told) if told[1] else None)
         for station, line_id, product_id, around, own, *told in found
@@ -249,7 +249,7 @@ def _part(seed: int, part: tuple[str, str, str]) -> str:
 
 _AROUND = " # ".join(_part(seed, part) for seed, part in enumerate(_PARTS, 1))
 # Built of this module's own texts alone.
-_QUESTION = f"""
+QUESTION = f"""
     SELECT l.station, l.line_id, l.product_id, {_AROUND}, {_OWN},
            m.inputs, m.outcome, m.since_ms, m.until_ms
     FROM (SELECT * FROM lines WHERE tenant_id = %(tenant)s AND /*where*/) l

@@ -204,6 +204,7 @@ ELSEWHERE = {
     "boxes": "test_cash_boxes.py",
     "cash": "test_cash_boxes.py",
     "plans": "test_restructuring.py",
+    "marks": "test_review_marks.py",
 }
 
 

@@ -15,6 +15,7 @@ from server.services.audit import (
     entries,
     lending,
     logs,
+    marks,
     payouts,
     trade,
     words,
@@ -75,6 +76,7 @@ CHECKS: dict[str, tuple[str, str, Check]] = {
     "heads": ("heads are as their writers signed", "signed_heads", logs.signed_heads),
     "roots": ("daily roots hold", "day_roots", logs.day_roots),
     "limits": ("movements have evidence and reasons", "movements", lending.limits),
+    "marks": ("what a review passes over is not news", "review_marks", marks.hide_nothing),
     "leases": (
         "leases stayed within the limit when signed", "leases", lending.leases_within_limits,
     ),

@@ -1,0 +1,371 @@
+"""What a review of the book passes over has nothing new to say; whatever it reads undoes that."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from sqlalchemy import Table, event, update
+from sqlalchemy.types import BigInteger, Boolean, Integer, LargeBinary
+
+from core.units import MS_PER_DAY, MS_PER_HOUR, day_start_ms
+from server.config import Settings
+from server.services import book_review
+from server.services.audit.run import audit
+from server.services.centre import Centre, Work
+from server.services.marking import passed_over, read_around
+from server.services.reviews import review_again
+from server.store import line_pages, products, review_marks
+from server.store.engine import Store, Tx, open_store
+from server.store.lines import Line
+from server.store.people import Actor
+from server.store.review_marks import Mark
+from server.store.schema import migrate
+from server.store.tables import lines as lines_table
+from server.store.tables import metadata
+from tests.support.centre_kit import Counter, keys_of
+from tests.support.limit_book import NOW_MS, TODAY, add_products, fill, product_of
+from tests.support.postgres import Postgres
+
+OPERATOR = Actor("operator", "operator")
+LINES = 200
+T = metadata.tables
+EMPTY = {Boolean: False, BigInteger: 0, Integer: 0, LargeBinary: b""}
+# Read where something is written, or by what the line itself says; never by the judgement alone.
+NOT_HASHED = {
+    "lines": "hashed as the line's own",
+    "movements": "only grows, and the line counts them",
+    "products": "hashed for all lines of a product",
+    "authorities": "hashed for all lines of a product",
+    "book_rules": "hashed as the day's book",
+    "exposure_snapshots": "hashed as the day's book",
+    "line_stations": "where a line is told",
+    "stations": "where a line is told",
+    "destroyed_stations": "where a line is told",
+    "inbound_logs": "what a station is told",
+    "inbound_records": "what a station is told",
+    "outbound_logs": "what a station is told",
+    "outbound_records": "what a station is told",
+    "audit": "who froze a line, once it is written",
+    "line_rates": "the price of the next draw, once it is written",
+}
+
+
+def centre_of(store: Store, at_ms: int = NOW_MS) -> Centre:
+    ids = Counter()
+    return Centre(Settings(), store, keys_of("centre", 1), lambda: at_ms, ids.next_id,
+                  ids.next_token)  # fmt: skip
+
+
+def review_book(store: Store, at_ms: int = NOW_MS) -> book_review.Progress:
+    centre = centre_of(store, at_ms)
+    centre = replace(centre, new_id=lambda: f"run-{at_ms}-{next(RUNS)}")
+    return book_review.work_through(centre, book_review.begin(centre, OPERATOR))
+
+
+RUNS = iter(range(10**9))
+
+
+@pytest.fixture(scope="module")
+def reviewed(postgres: Postgres) -> Iterator[Store]:
+    """A book that was reviewed once: every line is as its review left it."""
+    store = open_store(postgres.create("marked"), "lender")
+    migrate(store)
+    add_products(store)
+    fill(store, LINES, 7)
+    review_book(store)
+    yield store
+    store.close()
+    postgres.drop("marked")
+
+
+def passed(store: Store, at_ms: int = NOW_MS) -> set[str]:
+    """The lines that a review would pass over."""
+    with store.reading() as tx, tx.remembering() as remembering:
+        every = [line.line_id for page in line_pages.pages(tx, open_only=True) for line in page]
+        return set(passed_over(centre_of(store).work(remembering, at_ms), every))
+
+
+def add(tx: Tx, name: str, **values: object) -> None:
+    """A row of a table, empty where nothing is said."""
+    table: Table = T[name]
+    row = {
+        column.name: values.get(
+            column.name, None if column.nullable else EMPTY.get(type(column.type), "")
+        )
+        for column in table.columns
+        if column.name != "tenant_id"
+    }
+    tx.insert(table, **row)
+
+
+def alter(tx: Tx, name: str, key: dict[str, object], **values: object) -> None:
+    where = [T[name].c[column] == value for column, value in key.items()]
+    assert tx.run(update(T[name]).where(*where).values(**values)) > 0
+
+
+def look_of(tx: Tx, line: Line, subject_id: str, season_id: str) -> None:
+    add(tx, "evidence", evidence_id=f"new-{line.line_id}", kind="crop", subject_id=subject_id,
+        season_id=season_id, as_of=TODAY.isoformat(), last_clear_on=TODAY.isoformat(),
+        stage="heading", yield_p10=900, yield_p50=1000, received_at_ms=NOW_MS)  # fmt: skip
+
+
+def repay(tx: Tx, line: Line) -> None:
+    add(tx, "repayments", repayment_id=f"paid-{line.line_id}-x", line_id=line.line_id,
+        amount_minor=100, currency=line.currency, effective_on=TODAY.isoformat())  # fmt: skip
+
+
+def bounce(tx: Tx, line: Line) -> None:
+    repay(tx, line)
+    add(
+        tx,
+        "rail_answers",
+        rail="bank",
+        repayment_id=f"paid-{line.line_id}-x",
+        outcome="bounced",
+        finding="matched",
+    )
+    bounced = f"paid-{line.line_id}-x"
+    add(tx, "repayment_bounces", actor="bank", repayment_id=bounced, line_id=line.line_id)
+
+
+def order(tx: Tx, line: Line) -> None:
+    add(tx, "orders", order_id=f"o-{line.line_id}", reference=line.line_id, line_id=line.line_id)
+    add(tx, "order_steps", order_id=f"o-{line.line_id}", seq=1, state="offered")
+
+
+def herd_of(line: Line) -> str:
+    return f"pasture-{int(line.line_id[5:]) // 20:07d}"
+
+
+# What changes, on which product's line, and how. None: any line will do.
+Change = Callable[[Tx, Line], None]
+CHANGES: dict[str, tuple[str, Change]] = {
+    "a look": ("crop-season", lambda tx, one: look_of(
+        tx, one, one.subject_ids[0], product_of("crop-season").season_id)),
+    "a pasture's look": ("livestock", lambda tx, one: look_of(tx, one, herd_of(one), "")),
+    "a plot's land": ("crop-season", lambda tx, one: alter(
+        tx, "subjects", {"subject_id": one.subject_ids[0]}, area_m2=7)),
+    "a household": ("crop-season", lambda tx, one: alter(
+        tx, "farmers", {"farmer_id": one.farmer_id}, household_size=9)),
+    "a dossier": ("crop-season", lambda tx, one: tx.upsert(
+        T["dossiers"], farmer_id=one.farmer_id, as_of="2026-05-01", features="{}")),
+    "a consent": ("crop-season", lambda tx, one: add(
+        tx, "consents", consent_id=f"c-{one.line_id}", farmer_id=one.farmer_id,
+        action="withdraw", purposes='["satellite_images"]', recipient="lender", at_ms=NOW_MS)),
+    "a cover": ("crop-season", lambda tx, one: add(
+        tx, "covers", cover_id=f"k-{one.line_id}", seq=1, farmer_id=one.farmer_id)),
+    "a bureau's answer": ("crop-season", lambda tx, one: add(
+        tx, "bureau_answers", query_id=f"q-{one.line_id}", farmer_id=one.farmer_id)),
+    "a lease given back": ("crop-season", lambda tx, one: alter(
+        tx, "leases", {"line_id": one.line_id}, closed_at_ms=NOW_MS)),
+    "a draw": ("crop-season", lambda tx, one: add(
+        tx, "drawdowns", draw_id=f"d-{one.line_id}", line_id=one.line_id, state="pending",
+        amount_minor=100)),
+    "a draw's state": ("crop-season", lambda tx, one: alter(
+        tx, "drawdowns", {"line_id": one.line_id}, state="voided")),
+    "another's draw under its lease": ("crop-season", lambda tx, one: add(
+        tx, "drawdowns", draw_id=f"d-{one.line_id}", line_id="elsewhere",
+        lease_id=f"lease-{one.line_id[5:]}", state="pending", amount_minor=100)),
+    "a repayment": ("crop-season", repay),
+    "a bounce": ("crop-season", bounce),
+    "a payout": ("crop-season", lambda tx, one: add(
+        tx, "payouts", payout_id=f"p-{one.line_id}", draw_id=f"p-{one.line_id}",
+        line_id=one.line_id, state="returned")),
+    "a relief": ("crop-season", lambda tx, one: add(
+        tx, "agreement_steps", agreement_id=one.application_id, seq=99, line_id=one.line_id,
+        event="grant_relief")),
+    "an order": ("input-voucher", order),
+    "a paper": ("kisan-revolving", lambda tx, one: add(
+        tx, "farm_papers", paper_id=f"n-{one.line_id}", subject_id=one.subject_ids[0])),
+    "heads that were counted": ("livestock", lambda tx, one: add(
+        tx, "daily_features", subject_id=one.subject_ids[0], feature="heads_count",
+        day=TODAY.isoformat(), value=3)),
+    "a machine's day": ("machinery", lambda tx, one: add(
+        tx, "daily_features", subject_id=one.subject_ids[0], feature="engine_s",
+        day=TODAY.isoformat(), value=3)),
+    "a store's ticket": ("warehouse-receipt", lambda tx, one: add(
+        tx, "store_receipts", receipt_id=f"t-{one.line_id}", subject_id=one.subject_ids[0])),
+    "a raise that waits": ("crop-season", lambda tx, one: add(
+        tx, "review_items", item_id=f"i-{one.line_id}", kind="raise", line_id=one.line_id)),
+    "where it counts": ("crop-season", lambda tx, one: add(
+        tx, "line_buckets", line_id=one.line_id, crop="maize")),
+    "the line itself": ("crop-season", lambda tx, one: alter(
+        tx, "lines", {"line_id": one.line_id}, frozen=not one.frozen)),
+}  # fmt: skip
+
+
+def applied(change: Change, line: Line, tx: Tx) -> None:
+    change(tx, line)
+
+
+def has(tx: Tx, table: str, line: Line) -> bool:
+    return bool(tx.find_rows(T[table], line_id=line.line_id))
+
+
+def victim(tx: Tx, name: str, product_id: str, known: set[str]) -> Line:
+    """A line of a product that was passed over and that nothing has changed yet."""
+    for page in line_pages.pages(tx, open_only=True):
+        for line in page:
+            fits = line.line_id in known and line.product_id == product_id
+            if fits and (has(tx, "leases", line) or ("lease" not in name and "state" not in name)):
+                return line
+    raise AssertionError(f"no line of {product_id} for {name}")
+
+
+def test_a_line_with_nothing_new_is_passed_over_until_anything_that_it_reads_changes(
+    reviewed: Store, subtests: pytest.Subtests
+) -> None:
+    known = passed(reviewed)
+    with reviewed.reading() as tx:
+        assert len(known) == sum(len(page) for page in line_pages.pages(tx, open_only=True))
+    for name, (product_id, change) in CHANGES.items():
+        with subtests.test(name):
+            with reviewed.reading() as tx:
+                line = victim(tx, name, product_id, known)
+            reviewed.write(partial(applied, change, line))
+            now = passed(reviewed)
+            assert line.line_id in known - now
+            if product_id != "livestock":  # who graze together are seen together
+                assert known - now == {line.line_id}
+            known = now
+
+
+def test_every_table_that_a_review_reads_is_hashed_or_named(postgres: Postgres) -> None:
+    """The judge's own questions, line by line: a new one that nobody hashes shows here."""
+    store = open_store(postgres.create("asked"), "lender")
+    migrate(store)
+    add_products(store)
+    fill(store, 60, 3)
+    asked: set[str] = set()
+    hear = lambda *told: asked.update(re.findall(r"\b(?:FROM|JOIN) (\w+)", told[2]))  # noqa: E731
+    event.listen(store.engine, "before_cursor_execute", hear)
+    centre = centre_of(store)
+    with store.reading() as tx:
+        every = [line.line_id for page in line_pages.pages(tx, open_only=True) for line in page]
+    for line_id in every:
+        centre.write(partial(review_again, line_id=line_id))
+    store.close()
+    postgres.drop("asked")
+    hashed = set(re.findall(r"\b(?:FROM|JOIN) (\w+)", review_marks.QUESTION)) | {"farmers"}
+    assert asked & set(T) - hashed <= set(NOT_HASHED)
+    assert {"evidence", "consents", "drawdowns"} <= asked
+
+
+def judged_at(store: Store, at_ms: int, line_ids: list[str]) -> dict[str, str]:
+    """What a full review of lines would say as of an instant: nothing, or which movement."""
+    with store.reading() as tx, tx.remembering() as remembering:
+        work: Work = centre_of(store).work(remembering, at_ms)
+        found = [line for page in line_pages.pages(tx) for line in page if line.line_id in line_ids]
+        for line in found:
+            remembering.learn(lines_table, ("line", line.line_id), line)
+        judged = book_review.judge_page(work, found)
+    return {
+        line_id: "" if each is None or each.says_nothing_new else each.found.movement.value
+        for line_id, each in judged.items()
+    }
+
+
+@pytest.mark.parametrize("seed", [11, 12])
+def test_within_its_span_a_full_review_of_a_marked_line_says_nothing_new(
+    postgres: Postgres, seed: int
+) -> None:
+    store = open_store(postgres.create(f"span_{seed}"), "lender")
+    migrate(store)
+    add_products(store)
+    fill(store, LINES, seed)
+    review_book(store)
+    with store.reading() as tx:
+        marks = tx.find_rows(T["review_marks"])
+    chance = random.Random(seed)
+    spans: dict[int, list[str]] = {}
+    for row in marks:
+        assert NOW_MS < row["until_ms"] <= NOW_MS + 32 * MS_PER_DAY
+        spans.setdefault(row["until_ms"], []).append(row["line_id"])
+    assert len(spans) > 5  # by tomorrow, a stage, an age, a price
+    for until_ms, line_ids in spans.items():
+        for at_ms in (until_ms - 1, chance.randrange(NOW_MS, until_ms)):
+            assert set(judged_at(store, at_ms, line_ids).values()) == {""}, (until_ms, at_ms)
+    # And time does change answers: a month on, what was not seen again is frozen.
+    late_ms = NOW_MS + 60 * MS_PER_DAY
+    assert "frozen" in judged_at(store, late_ms, [row["line_id"] for row in marks]).values()
+    store.close()
+    postgres.drop(f"span_{seed}")
+
+
+def test_another_day_another_product_or_an_earlier_clock_is_judged_again(
+    postgres: Postgres,
+) -> None:
+    store = open_store(postgres.create("other_day"), "lender")
+    migrate(store)
+    add_products(store)
+    fill(store, LINES, 5)
+    review_book(store)
+    every = passed(store)
+    assert not passed(store, NOW_MS - 1)
+    next_day = day_start_ms(TODAY + timedelta(days=1), 3 * MS_PER_HOUR)
+    assert passed(store, next_day - 1) == every
+    assert 0 < len(passed(store, next_day)) < len(every)
+    crop = product_of("crop-season")
+    dearer = replace(
+        crop,
+        version=crop.version + 1,
+        credit=replace(crop.credit, limit_max_minor=crop.credit.limit_max_minor // 2),
+    )
+    store.write(lambda tx: products.add(tx, dearer, NOW_MS))
+    with store.reading() as tx:
+        lines_of = {line.line_id: line.product_id for page in line_pages.pages(tx) for line in page}
+    left = passed(store)
+    assert left == {one for one in every if lines_of[one] != "crop-season"}
+    told = review_book(store)
+    assert told.lines_count - told.counts["unchanged"] > 0
+    store.close()
+    postgres.drop("other_day")
+
+
+def test_a_mark_that_hides_something_is_named_by_the_audit(postgres: Postgres) -> None:
+    store = open_store(postgres.create("forged"), "lender")
+    migrate(store)
+    add_products(store)
+    fill(store, 80, 9)
+    review_book(store)
+    centre = centre_of(store)
+    assert audit(centre, ("marks",)).holds
+    with store.reading() as tx:
+        line = victim(tx, "", "crop-season", passed(store))
+    store.write(lambda tx: look_of(tx, line, line.subject_ids[0],
+                                   product_of("crop-season").season_id))  # fmt: skip
+    assert line.line_id not in passed(store)
+    assert audit(centre, ("marks",)).holds  # a mark that speaks of older rows hides nothing
+
+    def forge(tx: Tx) -> None:
+        with tx.remembering() as remembering:
+            work = centre.work(remembering, NOW_MS)
+            page = review_marks.look_at(remembering, [line.line_id], work.today())
+            around = read_around(work, page)[line.line_id]
+            mark = Mark(around, "unchanged", NOW_MS, NOW_MS + MS_PER_HOUR)
+            review_marks.put(remembering, [(line.line_id, mark)])
+
+    store.write(forge)
+    found = audit(centre, ("marks",))
+    assert found.first is not None
+    assert (found.first.table, found.first.record_id) == ("review_marks", line.line_id)
+    assert found.first.expected == "a review that says nothing new"
+    review_book(store)
+    assert line.line_id in passed(store)
+    store.write(lambda tx: alter(tx, "review_marks", {"line_id": line.line_id},
+                                 inputs=1, until_ms=NOW_MS + 400 * MS_PER_DAY))  # fmt: skip
+    review_book(store)  # what does not fit is judged, and marked as it is
+    assert audit(centre, ("marks",)).holds
+    store.write(lambda tx: alter(tx, "review_marks", {"line_id": line.line_id},
+                                 until_ms=NOW_MS + 400 * MS_PER_DAY))  # fmt: skip
+    longer = audit(centre, ("marks",)).first
+    assert longer is not None
+    assert longer.expected.startswith("a mark until")
+    store.close()
+    postgres.drop("forged")
