@@ -86,6 +86,24 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
+class Hello:
+    """A tablet signs the station's challenge: it is there, and holds its key."""
+
+    tablet_id: str
+    challenge: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChainEnd:
+    """Up to where a station has taken a tablet's operations: so far it may forget them."""
+
+    tablet_id: str
+    public_key: str
+    seq: int
+    head: str
+
+
+@dataclass(frozen=True, slots=True)
 class Photo:
     """A picture that an agent took; its bytes travel apart, named by their hash."""
 

@@ -30,6 +30,7 @@ from tests.support.models import model_hash, small_model
 from tests.support.products import crop_product
 from tests.support.record_examples import order_of, plain_records, signed_records
 from tests.support.signing import NumberSigner
+from tests.support.tablet_examples import tablet_documents, tablet_records
 
 SIGNER = NumberSigner(1)
 
@@ -224,9 +225,9 @@ def golden() -> dict[str, bytes]:
     )
     files = {
         f"{stem}.v1.json": sign_document(kind, encode(body), SIGNER)
-        for stem, (kind, body) in (_documents() | cash_documents()).items()
+        for stem, (kind, body) in (_documents() | cash_documents() | tablet_documents()).items()
     }
-    plain = plain_records() | cash_records(SIGNER)
+    plain = plain_records() | cash_records(SIGNER) | _of_tablets()
     later = plain | signed_records(SIGNER, _card(), _lease(), small_model(), _batch())
     for stem, (_, body) in (_records() | later).items():
         files[f"record-{stem}.v1.json"] = canonical_bytes(encode(body))
@@ -239,7 +240,11 @@ def golden() -> dict[str, bytes]:
     return files
 
 
+def _of_tablets() -> dict[str, tuple[rec.Up | rec.Down, Any]]:
+    return tablet_records(SIGNER, SIGNER.public_key.hex())
+
+
 def record_examples() -> dict[str, tuple[rec.Up | rec.Down, Any]]:
     """Golden file's name to kind and body, of the records whose body is a value."""
-    every = _records() | plain_records() | cash_records(SIGNER)
+    every = _records() | plain_records() | cash_records(SIGNER) | _of_tablets()
     return {f"record-{stem}.v1.json": kind_and_body for stem, kind_and_body in every.items()}

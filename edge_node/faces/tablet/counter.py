@@ -9,9 +9,9 @@ from typing import Any
 
 from core.canonical import canonical_bytes, parse_canonical, sha256_hex
 from core.errors import HarvestlineError, ShapeError
-from core.shape import encode
+from core.shape import decode, encode
 from core.signing import DOCUMENT_BYTES_MAX, open_document, sign_document
-from core.wire.fieldwork import CHAIN, HELLO
+from core.wire.fieldwork import CHAIN, HELLO, ChainEnd, Hello
 from edge_node.decide import fieldwork as acts
 from edge_node.decide.agent_area import FARMERS_AT_ONCE_MAX, area_of, scoring_inputs, told_of_area
 from edge_node.decide.fieldwork import FieldDesk
@@ -61,14 +61,13 @@ class Counter:
 
     def session(self, document: Any) -> dict[str, Any]:
         """A session for a tablet that signed the station's challenge, and how it stands."""
-        body = document.get("body") if isinstance(document, dict) else None
-        tablet_id, challenge = text_of(body, "tablet_id"), text_of(body, "challenge")
+        hello = decode(Hello, document.get("body") if isinstance(document, dict) else None)
         with self.turn:
-            who = self._door().admit(tablet_id)
+            who = self._door().admit(hello.tablet_id)
             ring = KeyRing.of_hex(who.public_key)
             open_document(canonical_bytes(document), HELLO, ring, HELLO_BYTES_MAX)
-            self.sessions.use_up(challenge)
-            return {"token": self.sessions.begin(tablet_id), **self._told(who)}
+            self.sessions.use_up(hello.challenge)
+            return {"token": self.sessions.begin(who.tablet_id), **self._told(who)}
 
     def area(self, authorization: str, known: str) -> dict[str, Any] | None:
         """All that the tablet may hold; None if it has it already."""
@@ -162,9 +161,8 @@ class Counter:
     def _chain(self, who: Tablet) -> Any:
         """The signed end of what was taken: by it a tablet may forget what it sent."""
         end = tablets.tail(self.db, who.public_key)
-        body = {"tablet_id": who.tablet_id, "public_key": who.public_key, "seq": end.seq,
-                "head": end.head}  # fmt: skip
-        signed = sign_document(CHAIN, body, self.field.desk.signer)
+        body = ChainEnd(who.tablet_id, who.public_key, end.seq, end.head)
+        signed = sign_document(CHAIN, encode(body), self.field.desk.signer)
         return parse_canonical(signed, DOCUMENT_BYTES_MAX)
 
     def _products(self) -> list[dict[str, Any]]:
