@@ -79,7 +79,9 @@ def _measured(
     db: StationDatabase, farmer_id: str, pledged: Sequence[Subject]
 ) -> tuple[Subject, ...]:
     machines = [s for s in village.subjects_of(db, farmer_id) if s.kind is SubjectKind.MACHINE]
-    return (*pledged, *machines, *village.subjects_of_kind(db, SubjectKind.VILLAGE))
+    places = village.subjects_of_kind(db, SubjectKind.VILLAGE)
+    # A machine that is pledged is also owned, and counts once.
+    return tuple({one.subject_id: one for one in (*pledged, *machines, *places)}.values())
 
 
 def _combined(name: str, seen: Sequence[_Seen], area_m2: int) -> FeatureValue:

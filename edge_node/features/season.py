@@ -21,6 +21,7 @@ from edge_node.features.derive import DAY_COVERAGE_PPM_MIN, STRESS
 from edge_node.store import daily as store
 from edge_node.store.daily import GradedFeature
 from edge_node.store.database import StationDatabase
+from edge_node.store.doubts import doubted_days
 
 HERD_DAYS_MAX = 14  # a herd is what passed the gate lately, not at the season's start
 _SECONDS_PER_HOUR = 3_600
@@ -33,7 +34,8 @@ class SeasonDefinition:
     ``days_max`` bounds the window [days]; ``reduce`` gets the days in order and the
     normal of the site, and may find that there is too little to say anything.
     ``thin_counts`` lets days in that were seen for less than half: a counter's rise
-    belongs to no day alone, so nothing of it is missed.
+    belongs to no day alone, so nothing of it is missed. Of such a feature the days that are
+    doubted are left out, for their coverage alone would not take what they earned.
     """
 
     name: str
@@ -183,11 +185,12 @@ def _feature(
     first, last = _window(definition, *window)
     span = (first.isoformat(), last.isoformat())
     graded = store.graded_features(db, subject_id, span, (definition.daily,))
-    seen = [
-        one
-        for one in graded
-        if definition.thin_counts or one.feature.coverage_ppm >= DAY_COVERAGE_PPM_MIN
-    ]
+    if definition.thin_counts:
+        devices = store.subject_devices(db, subject_id)
+        doubted = doubted_days(db, devices, definition.metric, span)
+        seen = [one for one in graded if one.feature.day not in doubted]
+    else:
+        seen = [one for one in graded if one.feature.coverage_ppm >= DAY_COVERAGE_PPM_MIN]
     days = [one.feature for one in seen]
     value = definition.reduce(days, settings) if days else None
     if value is None:

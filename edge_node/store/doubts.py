@@ -46,6 +46,20 @@ def kept_ppm(db: StationDatabase, device_id: str, day: str) -> dict[str, int]:
     return kept
 
 
+def doubted_days(
+    db: StationDatabase, devices: Iterable[str], metric: str, span: tuple[str, str]
+) -> frozenset[str]:
+    """The civil days of a span on which a metric of any of some devices is doubted."""
+    found: set[str] = set()
+    for device in devices:
+        rows = db.conn.execute(
+            "SELECT day FROM doubts WHERE device_id = ? AND metric = ? AND day BETWEEN ? AND ?",
+            (device, metric, *span),
+        )
+        found.update(day for (day,) in rows)
+    return frozenset(found)
+
+
 def put_doubts(db: StationDatabase, doubts: Iterable[Doubt]) -> int:
     """Store what is newly doubted and mark those days to be computed again; how many."""
     fresh = 0

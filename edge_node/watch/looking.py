@@ -34,7 +34,7 @@ from edge_node.watch.probes import Moved
 from edge_node.watch.twins import Sighting, Span
 
 DOUBTED_PPM = 250_000  # what is kept of the coverage of readings that a flag doubts
-HERD_DOUBTED_PPM = 500_000  # of a herd of which one animal is counted twice
+HERD_DOUBTED_PPM = 400_000  # of a herd's day with an animal that was elsewhere too: too thin
 _DOUBTED_COVERAGE_PPM_MIN = 100_000  # the watch still looks at what it doubts
 _WEEK_DAYS = 7
 _MACHINE_DAYS = 60

@@ -11,10 +11,11 @@ import pytest
 from core.decision.policy import ASKED_DAYS, ASKS_MAX, Verdict
 from core.reasons import ReasonCode
 from core.units import MS_PER_DAY
-from core.wire.records import Down
+from core.wire.records import Application, Down
 from core.wire.registry import Dossier
+from edge_node.decide.applications import LineAsk, apply_for_line
 from edge_node.store.decisions import KeptCard
-from tests.support.lending_station import Station, maize
+from tests.support.lending_station import Station, consent, maize
 
 
 @pytest.fixture
@@ -53,12 +54,22 @@ def test_near_identical_applications_end_with_a_person(station: Station) -> None
 
 
 def test_the_same_application_again_counts_once(station: Station) -> None:
-    first = decided(station)
-    inputs = first.card.inputs
-    assert inputs.asked_before is None
-    kept = decided(station)
-    assert kept.card.inputs.asked_before == 1
-    assert kept.card.card_id != first.card.card_id
+    """Sent again, as on a bad link, with ids of its own for card and line."""
+    application = Application("ap-1", "f-1", "crop-season", ("plot-1",), 800_000, "KES")
+
+    def send(try_no: int) -> KeptCard:
+        given = (consent(f"c-{try_no}", "f-1", "terms"),)
+        ask = LineAsk(application, given, f"card-{try_no}", f"line-{try_no}")
+        act = (station.db, station.desk, ask, station.telemetry_of, station.clock)
+        kept = apply_for_line(*act)
+        assert isinstance(kept, KeptCard)
+        return kept
+
+    first = send(1)
+    assert first.card.inputs.asked_before is None
+    for try_no in range(2, ASKS_MAX + 2):
+        assert send(try_no).card == first.card
+    assert decided(station).card.inputs.asked_before == 1
 
 
 def test_another_product_and_another_farmer_are_not_counted(station: Station) -> None:

@@ -22,6 +22,7 @@ from edge_node.store.daily import daily_features
 from edge_node.store.devices import put_device
 from edge_node.store.doubts import Doubt, kept_ppm, put_doubts
 from edge_node.store.forecasts import keep_forecast, newest_forecast
+from edge_node.watch.looking import HERD_DOUBTED_PPM
 from edge_node.watch.notices import Notice, NoticeKind
 from edge_node.watch.rounds import notices_of_farmer, open_notices, watch
 from tests.support.carrier_door import RIGHT, Turned, served_door
@@ -177,7 +178,7 @@ def test_a_tag_on_two_farms_is_a_flag_and_lowers_both_counts(farm):
     assert began[0].params["minutes"] == "15"
     farm.close_day(4)
     counts = daily_features(farm.db, "herd-1", (farm.day(3), farm.day(3)), ("heads_count",))
-    assert [(one.value, one.coverage_ppm) for one in counts] == [(16, PPM // 2)]
+    assert [(one.value, one.coverage_ppm) for one in counts] == [(16, HERD_DOUBTED_PPM)]
     assert notices_of_farmer(farm.db, "f-1") == ()  # a flag is not for the kiosk
 
 
