@@ -48,6 +48,8 @@ BENCHES = (
     "years",
     "federated",
     "peers",
+    "telemetry",
+    "automation",
 )
 REPEATS = 3
 DAYS = 15  # the lines open on the 13th; newcomers decide two days later

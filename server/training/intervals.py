@@ -58,6 +58,7 @@ def bootstrap(
     weights: Sequence[float],
     seed: int,
     resamples: int = RESAMPLES,
+    blocks: Sequence[str] = (),
 ) -> dict[str, Resampled]:
     """Each model's measures on the same resamples of the same loans.
 
@@ -65,24 +66,42 @@ def bootstrap(
     ----------
     risks
         A risk for every loan, by model; higher is riskier.
+    blocks
+        As :func:`drawn` takes them.
     """
-    rng = np.random.default_rng(seed)
     bad = np.asarray(defaulted, dtype=np.float64)
     mass = np.asarray(weights, dtype=np.float64)
-    draws = [_draw(rng, bad) for _ in range(resamples)]
+    draws = drawn(defaulted, seed, resamples, blocks)
     return {
         name: _measured(np.asarray(risk, dtype=np.float64), bad, mass, draws)
         for name, risk in risks.items()
     }
 
 
-def _draw(rng: np.random.Generator, bad: Row) -> npt.NDArray[np.int64]:
-    """How often each loan is drawn, (loan) int64; a draw without both outcomes is made again."""
-    count = len(bad)
+def drawn(
+    defaulted: Sequence[bool], seed: int, resamples: int = RESAMPLES, blocks: Sequence[str] = ()
+) -> list[npt.NDArray[np.int64]]:
+    """How often each loan is drawn in each resample, (loan) int64.
+
+    Parameters
+    ----------
+    blocks
+        What each loan shares its luck with, such as a season's weather: whole blocks are drawn,
+        else loans. Empty, every loan is a block of its own.
+    """
+    rng = np.random.default_rng(seed)
+    bad = np.asarray(defaulted, dtype=np.float64)
+    _, member = np.unique(np.asarray(blocks), return_inverse=True)
+    block = member if blocks else np.arange(len(bad))
+    return [_draw(rng, bad, block) for _ in range(resamples)]
+
+
+def _draw(rng: np.random.Generator, bad: Row, block: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
+    """How often each loan is drawn; a draw without both outcomes is made again."""
+    count = int(block.max()) + 1
     while True:
-        times = np.bincount(rng.integers(0, count, count), minlength=count)
-        found = float(times @ bad)
-        if 0 < found < count:
+        times = np.bincount(rng.integers(0, count, count), minlength=count)[block]
+        if 0 < float(times @ bad) < times.sum():
             return times
 
 

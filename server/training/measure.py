@@ -6,6 +6,7 @@ each stands for one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -86,6 +87,14 @@ def calibration(
             )
         )
     return found
+
+
+def log_losses(promised_ppm: Sequence[int], defaulted: Sequence[bool]) -> list[float]:
+    """What each loan's outcome costs its promise [nats]; nothing is more certain than 1 ppm."""
+    shares = [min(max(rate, 1), PPM - 1) / PPM for rate in promised_ppm]
+    return [
+        -math.log(share if bad else 1 - share) for share, bad in zip(shares, defaulted, strict=True)
+    ]
 
 
 def rate_ppm(members: Sequence[tuple[bool, float]]) -> int:
