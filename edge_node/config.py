@@ -131,6 +131,9 @@ class Settings:
         Host names and addresses of the station, with commas between, for its certificate.
     page_host, page_port
         Where the kiosk and the tablet pages are served; port 0 takes a free one.
+    printer_path
+        The device file of a 58 mm receipt printer that speaks ESC/POS, e.g.
+        ``/dev/usb/lp0``; without it the browser prints.
     metrics
         Who may read ``/metrics`` beside the pages: ``off`` (nobody), ``loopback`` (this
         machine), ``network``.
@@ -191,6 +194,7 @@ class Settings:
     tls_names: str = ""
     page_host: str = "127.0.0.1"
     page_port: int = 8080
+    printer_path: Path = Path()
     metrics: str = "loopback"
     log_file: Path = Path()
     log_file_mib_max: int = 8

@@ -23,6 +23,7 @@ from core.errors import HarvestlineError
 from core.lending.clock import estimate
 from core.lending.lease import Clock
 from core.shape import encode
+from core.wire.slips import Vouch
 from edge_node.commands.alerts import row_of
 from edge_node.commands.certificates import authority_of, keep_fresh, names_of
 from edge_node.commands.hands import Bench, Hands, allowance_of, ballast_of
@@ -49,6 +50,7 @@ from edge_node.faces.kiosk.application import kiosk
 from edge_node.faces.kiosk.cash_pages import CASH_IDLE_MS_MAX, CashFront
 from edge_node.faces.kiosk.cash_teller import CashTeller
 from edge_node.faces.kiosk.front import Front
+from edge_node.faces.kiosk.receipt_pages import Paper
 from edge_node.faces.kiosk.station_page import IntakeHealth, StationState, station_state
 from edge_node.faces.kiosk.teller import Sources, Teller
 from edge_node.faces.kiosk.visits import Visits
@@ -201,6 +203,12 @@ class Running:
         visits = Visits(hands.elapsed_ms, hands.entropy, CASH_IDLE_MS_MAX)
         return CashFront(CashTeller(db, desk, Sources(now, hands.mint)), visits)
 
+    def _paper(self) -> Paper:
+        """What receipts are held against, and the printer, where there is one."""
+        ends, device = self._station.ends, self._settings.printer_path
+        own = Vouch(self._settings.station, self._station.keys.signer.public_key.hex())
+        return Paper(ends.centre.verifier, own, device if device != Path() else None)
+
     def _serve_pages(self) -> str:
         hands, settings = self._station.hands, self._settings
         db = self._connect()
@@ -215,7 +223,8 @@ class Running:
         hosts = LOOPBACK_NAMES | {settings.page_host} | names_of(settings)
         basemap = basemap_of(settings, self._connect())
         voice = Voice(settings.recordings_folder)
-        pages = kiosk(front, settings.utc_offset_ms, hosts, basemap, cash, voice)
+        paper = self._paper()
+        pages = kiosk(front, settings.utc_offset_ms, hosts, basemap, cash, voice, paper)
         shown = BasemapDoor(pages, basemap)
         app = self._with_metrics(self._with_carriers(self._with_tablets(shown, teller, hosts)))
         listener = socket.create_server((settings.page_host, settings.page_port))

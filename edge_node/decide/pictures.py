@@ -25,7 +25,7 @@ from edge_node.store.picture_codes import KeptCode
 # The twelve that the screen shows, in this order: things of a farm that have a name everywhere.
 PICTURES = (
     *("cow", "hen", "fish", "tree", "ear", "drop"),
-    *("house", "hoe", "star", "pot", "moonlight", "tractor"),
+    *("house", "hoe", "star", "pot", "moon", "tractor"),
 )
 LENGTH = 4  # of twelve: 20,736 sequences
 SALT_BYTES = 16

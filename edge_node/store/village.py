@@ -183,6 +183,15 @@ def evidence_of(db: StationDatabase, subject_id: str) -> EvidenceDigest | None:
     return decode(EvidenceDigest, json.loads(row[0])) if row else None
 
 
+def evidences_of(db: StationDatabase, subject_id: str) -> tuple[EvidenceDigest, ...]:
+    """All evidence on a plot or pasture, the oldest first."""
+    rows = db.execute(
+        "SELECT body FROM evidence_digests WHERE subject_id = ? ORDER BY as_of, down_seq",
+        [subject_id],
+    )
+    return tuple(decode(EvidenceDigest, json.loads(row[0])) for row in rows)
+
+
 def as_text(value: object) -> str:
     """A document's canonical text, as the tables keep it."""
     return canonical_bytes(encode(value)).decode()

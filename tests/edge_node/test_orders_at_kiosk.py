@@ -204,11 +204,16 @@ def test_what_came_is_the_farmers_word(client: httpx.Client, station: Station) -
 def test_a_voucher_of_several_suppliers_names_one_and_its_goods(
     client: httpx.Client, station: Station
 ) -> None:
-    price = client.get("/draw/line-1/price", params={"amount": 350_000}).text
-    assert 'value="other-agrovet"' in price
-    assert "Fertiliser" in price
+    amount = {"amount": "350000"}
+    who = client.get("/draw/line-1/price", params=amount).text
+    assert "supplier=other-agrovet" in who
+    what = client.get("/draw/line-1/price", params={**amount, "supplier": "other-agrovet"}).text
+    assert "Fertiliser" in what
+    chosen = {**amount, "supplier": "other-agrovet", "goods": "seed"}
+    price = client.get("/draw/line-1/price", params=chosen).text
     form = fields_of(price, "/draw/line-1")
-    assert "suppliers, never cash" in client.post("/draw/line-1", data=form).text
+    nobody = {**form, "supplier": "", "goods": ""}
+    assert "suppliers, never cash" in client.post("/draw/line-1", data=nobody).text
     stranger = {**form, "supplier": "a-cousin", "goods": "seed"}
     assert "suppliers, never cash" in client.post("/draw/line-1", data=stranger).text
     tobacco = {**form, "supplier": "other-agrovet", "goods": "tobacco"}

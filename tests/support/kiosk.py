@@ -9,10 +9,12 @@ from pathlib import Path
 import httpx
 from starlette.types import ASGIApp
 
+from core.wire.slips import Vouch
 from edge_node.faces.kiosk.application import kiosk
 from edge_node.faces.kiosk.cash_pages import CASH_IDLE_MS_MAX, CashFront
 from edge_node.faces.kiosk.cash_teller import CashTeller
 from edge_node.faces.kiosk.front import Front
+from edge_node.faces.kiosk.receipt_pages import Paper
 from edge_node.faces.kiosk.station_page import IntakeHealth, station_state
 from edge_node.faces.kiosk.teller import Sources, Teller
 from edge_node.faces.kiosk.visits import Visits
@@ -31,7 +33,10 @@ class Elapsed:
 
 
 def kiosk_of(
-    station: Station, elapsed: Elapsed, basemap: Callable[[], Path | None] = lambda: None
+    station: Station,
+    elapsed: Elapsed,
+    basemap: Callable[[], Path | None] = lambda: None,
+    printer: Path | None = None,
 ) -> ASGIApp:
     """The kiosk's application over a station."""
     sources = Sources(lambda: (station.at_ms, station.error_ms), station.mint)
@@ -46,7 +51,10 @@ def kiosk_of(
     front = Front(teller, visits, state)
     desk_visits = Visits(elapsed, entropy("cash"), CASH_IDLE_MS_MAX)
     cash = CashFront(CashTeller(station.db, station.desk, sources), desk_visits)
-    return kiosk(front, station.settings.utc_offset_ms, basemap=basemap, cash=cash)
+    own = Vouch(station.desk.station, station.keys.signer.public_key.hex())
+    paper = Paper(station.ends.centre.verifier, own, printer)
+    offset_ms = station.settings.utc_offset_ms
+    return kiosk(front, offset_ms, basemap=basemap, cash=cash, paper=paper)
 
 
 @contextlib.contextmanager

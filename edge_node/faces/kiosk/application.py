@@ -16,13 +16,18 @@ from starlette.types import ASGIApp
 from core.errors import HarvestlineError
 from edge_node.config import LOOPBACK_NAMES
 from edge_node.decide.desk import RequestError
+from edge_node.faces.kiosk.appeal_pages import appeal_pages
 from edge_node.faces.kiosk.cash_pages import CashFront, cash_pages
 from edge_node.faces.kiosk.front import COOKIE, Front
 from edge_node.faces.kiosk.guard import Guard
+from edge_node.faces.kiosk.helper_pages import helper_pages
 from edge_node.faces.kiosk.interface import interface
+from edge_node.faces.kiosk.knowing import Knowing
+from edge_node.faces.kiosk.knowing_pages import knowing_pages
 from edge_node.faces.kiosk.order_pages import order_pages
 from edge_node.faces.kiosk.own_pages import own_pages
 from edge_node.faces.kiosk.pages import pages
+from edge_node.faces.kiosk.receipt_pages import Paper, receipt_pages
 from edge_node.faces.kiosk.rendering import Rendering
 from edge_node.faces.kiosk.visited import SEE_OTHER
 from edge_node.faces.kiosk.visits import VisitEndedError
@@ -40,6 +45,7 @@ def kiosk(
     basemap: Callable[[], Path | None] = lambda: None,
     cash: CashFront | None = None,
     voice: Voice | None = None,
+    paper: Paper | None = None,
 ) -> ASGIApp:
     """The kiosk of a running station.
 
@@ -55,12 +61,20 @@ def kiosk(
         The cash desk, where there is one.
     voice
         What can be said at this station; the release's own clips without it.
+    paper
+        What receipts are held against and printed on; without it none is proved.
     """
     app = FastAPI(openapi_url=None)
-    rendering = Rendering(utc_offset_ms, front.teller.words, basemap)
+    rendering = Rendering(utc_offset_ms, front.teller.words, basemap, voice)
+    knowing = Knowing(front.teller, front.visits)
     answers = _Answers(front, rendering)
-    app.include_router(interface(front))
-    app.include_router(pages(front, rendering))
+    app.include_router(interface(front, knowing))
+    app.include_router(pages(front, rendering, knowing))
+    app.include_router(knowing_pages(front, rendering, knowing))
+    app.include_router(helper_pages(front, rendering, knowing))
+    app.include_router(appeal_pages(front, rendering))
+    if paper is not None:
+        app.include_router(receipt_pages(front, rendering, paper))
     app.include_router(own_pages(front, rendering))
     app.include_router(order_pages(front, rendering))
     if cash is not None:

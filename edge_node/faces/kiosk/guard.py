@@ -16,7 +16,7 @@ from core.errors import HarvestlineError
 BODY_BYTES_MAX = 16 * 1024
 _POLICY = (
     b"default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; "
-    b"font-src 'self'; media-src 'self'; "
+    b"font-src 'self'; media-src 'self'; worker-src 'self' blob:; "
     b"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = (
@@ -24,7 +24,7 @@ HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
-    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+    (b"permissions-policy", b"camera=(self), geolocation=(), microphone=()"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )

@@ -19,6 +19,7 @@ from core.shape import decode, encode
 from edge_node.decide.draws import Receipt, quote_sha256
 from edge_node.decide.leaving import way_out_sha256
 from edge_node.faces.kiosk.front import COOKIE, Front
+from edge_node.faces.kiosk.knowing import Knowing
 from edge_node.faces.kiosk.standing import LineStanding, Possible
 from edge_node.faces.kiosk.teller import Agreement, ApplicationForm, DrawForm, LeaveForm
 from edge_node.faces.kiosk.visits import Visit, VisitEndedError
@@ -32,6 +33,7 @@ Json = Annotated[dict[str, Any], Body()]
 @dataclass(frozen=True, slots=True)
 class _Card:
     card: str
+    pictures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,9 @@ class _Leave:
     spoken: bool = False
 
 
-def interface(front: Front) -> APIRouter:
+def interface(front: Front, knowing: Knowing) -> APIRouter:
     """The routes of the JSON interface."""
-    acts, router = _Acts(front), APIRouter(prefix="/api/v1")
+    acts, router = _Acts(front, knowing), APIRouter(prefix="/api/v1")
     for method, path, act in (
         ("POST", "/kiosk/identify", acts.identify),
         ("POST", "/kiosk/leave", acts.leave),
@@ -106,15 +108,19 @@ def interface(front: Front) -> APIRouter:
 class _Acts:
     """What each route does."""
 
-    def __init__(self, front: Front) -> None:
+    def __init__(self, front: Front, knowing: Knowing) -> None:
         self._front, self._teller, self._visits = front, front.teller, front.visits
+        self._knowing = knowing
 
     def identify(self, body: Json) -> Response:
-        farmer = self._front.identify(decode(_Card, body).card)
+        held = decode(_Card, body)
+        farmer = self._front.identify(held.card)
         if farmer is None:
             raise VisitEndedError("expected a card that is known here: ask the lender's agent")
         language = farmer.language if farmer.language in LANGUAGES else "en"
+        proof, helper_id = self._knowing.require(farmer.farmer_id, held.pictures)
         cookie, visit = self._visits.begin(farmer.farmer_id, language)
+        self._visits.prove(cookie, proof, helper_id)
         answer = {"farmer_id": farmer.farmer_id, "name": farmer.name, "language": language}
         response = JSONResponse({**answer, "csrf": visit.csrf})
         self._front.set_cookie(response, cookie)
@@ -143,16 +149,20 @@ class _Acts:
         return _refused(price, self._words(visit)) if isinstance(price, Reason) else _price(price)
 
     def draw(self, request: Request, body: Json) -> Response:
-        visit, ask = self._acting(request), decode(_Draw, body)
-        agreed = Agreement(ask.quote_sha256, (), visit.language, ask.helped, ask.spoken)
-        form = DrawForm(ask.line_id, ask.amount_minor, ask.draw_id)
+        visit, ask = self._acting(request, helper_may=True), decode(_Draw, body)
+        helped = ask.helped or visit.helped
+        agreed = Agreement(
+            ask.quote_sha256, (), visit.language, helped, ask.spoken, visit.helped_by
+        )
+        form = DrawForm(ask.line_id, ask.amount_minor, ask.draw_id, drawn_by=visit.helper_id)
         begun = self._teller.begin_draw(visit.farmer_id, form, agreed)
         if isinstance(begun, Reason):
             return JSONResponse(_refused(begun, self._words(visit)))
         return JSONResponse(_receipt(begun), 201)
 
     def payout(self, request: Request, draw_id: str, body: Json) -> dict[str, Any]:
-        visit, confirmed = self._acting(request), decode(_Payout, body).confirmed
+        visit = self._acting(request, helper_may=True)
+        confirmed = decode(_Payout, body).confirmed
         return _receipt(self._teller.settle_draw(visit.farmer_id, draw_id, paid_out=confirmed))
 
     def apply(self, request: Request, body: Json) -> Response:
@@ -163,7 +173,7 @@ class _Acts:
         decided = self._teller.apply(visit.farmer_id, form, agreed)
         if isinstance(decided, Reason):
             return JSONResponse(_refused(decided, self._words(visit)))
-        words = self._teller.feature_words(decided.card.inputs.model_sha256)
+        words = self._teller.feature_words(decided.card)
         return JSONResponse(_card(decided, self._words(visit), words), 201)
 
     def withdraw(self, request: Request, body: Json) -> dict[str, Any]:
@@ -178,7 +188,7 @@ class _Acts:
         return {"granted": list(self._teller.granted(visit.farmer_id))}
 
     def my_data(self, request: Request) -> dict[str, Any]:
-        visit = self._visits.current(request.cookies.get(COOKIE))
+        visit = self._visits.require_own(request.cookies.get(COOKIE))
         found: dict[str, Any] = encode(self._teller.my_data(visit.farmer_id))
         return found
 
@@ -208,9 +218,10 @@ class _Acts:
     def _words(self, visit: Visit) -> Words:
         return self._teller.words(visit.language)
 
-    def _acting(self, request: Request) -> Visit:
+    def _acting(self, request: Request, *, helper_may: bool = False) -> Visit:
         csrf = request.headers.get(CSRF_HEADER, "")
-        return self._visits.require_form(request.cookies.get(COOKIE), csrf)
+        cookie = request.cookies.get(COOKIE)
+        return self._visits.require_form(cookie, csrf, helper_may=helper_may)
 
     def _possible(self, one: Possible) -> dict[str, Any]:
         return {

@@ -14,7 +14,7 @@ from edge_node.decide.desk import RequestError
 from edge_node.faces.kiosk.front import Front
 from edge_node.faces.kiosk.order_teller import OrderTeller
 from edge_node.faces.kiosk.rendering import Rendering
-from edge_node.faces.kiosk.teller import Agreement
+from edge_node.faces.kiosk.said import of_price
 from edge_node.faces.kiosk.visited import Visited, go
 
 Text = Annotated[str, Form()]
@@ -50,7 +50,14 @@ class _OrderPages(Visited):
         if isinstance(told, Reason):
             return self._refused(visit, told, "/home")
         shown = {"sha256": told.shown_sha256, "draw_id": self._teller.mint()}
-        return self._page("order.html", visit, offer=offer, price=told.price, shown=shown)
+        return self._page(
+            "order.html",
+            visit,
+            offer=offer,
+            price=told.price,
+            shown=shown,
+            said=of_price(told.price),
+        )
 
     def agree(
         self,
@@ -60,9 +67,10 @@ class _OrderPages(Visited):
         shown: Text,
         draw_id: Text,
         helped: Text = "",
+        spoken: Text = "",
     ) -> Response:
         visit = self._form(request, csrf)
-        agreed = Agreement(shown, (), visit.language, helped=bool(helped))
+        agreed = self._agreed(visit, shown, (helped, spoken))
         done = self._orders.agree(visit.farmer_id, (order_id, draw_id), agreed)
         if isinstance(done, Reason):
             return self._refused(visit, done, "/home")

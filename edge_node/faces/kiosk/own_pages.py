@@ -10,10 +10,10 @@ from fastapi.responses import Response
 from core.reasons import Reason, ReasonCode
 from core.wire.newplans import offer_sha256
 from edge_node.decide.leaving import way_out_sha256
-from edge_node.faces.kiosk.front import Front
+from edge_node.faces.kiosk.front import COOKIE, Front
 from edge_node.faces.kiosk.my_data import LOOKS_SHOWN
 from edge_node.faces.kiosk.rendering import Rendering
-from edge_node.faces.kiosk.teller import Agreement, LeaveForm
+from edge_node.faces.kiosk.teller import LeaveForm
 from edge_node.faces.kiosk.visited import Visited, go
 
 Text = Annotated[str, Form()]
@@ -40,14 +40,16 @@ class _OwnPages(Visited):
     """What each page does."""
 
     def agreements(self, request: Request) -> Response:
-        visit = self._visit(request)
+        visit = self._visits.require_own(request.cookies.get(COOKIE))
         data = self._teller.my_data(visit.farmer_id)
         return self._page("agreements.html", visit, data=data, looks_max=LOOKS_SHOWN)
 
     def agree(self, request: Request, csrf: Text, purpose: Text, helped: Text = "") -> Response:
         visit = self._form(request, csrf)
         if purpose in self._teller.my_data(visit.farmer_id).open_asks:
-            self._teller.grant(visit.farmer_id, purpose, visit.language, helped=bool(helped))
+            self._teller.grant(
+                visit.farmer_id, purpose, visit.language, helped=bool(helped) or visit.helped
+            )
         return go("/agreements")
 
     def withdraw(self, request: Request, csrf: Text, purpose: Text) -> Response:
@@ -73,9 +75,10 @@ class _OwnPages(Visited):
         shown: Text,
         leaving_id: Text,
         helped: Text = "",
+        spoken: Text = "",
     ) -> Response:
         visit = self._form(request, csrf)
-        agreed = Agreement(shown, (), visit.language, helped=bool(helped))
+        agreed = self._agreed(visit, shown, (helped, spoken))
         left = self._teller.leave(visit.farmer_id, LeaveForm(line_id, leaving_id), agreed)
         if isinstance(left, Reason):
             return self._refused(visit, left, "/home")
@@ -90,10 +93,16 @@ class _OwnPages(Visited):
         return self._page("plan.html", visit, line=line, found=found, shown=shown)
 
     def agree_to_plan(
-        self, request: Request, line_id: str, csrf: Text, shown: Text, helped: Text = ""
+        self,
+        request: Request,
+        line_id: str,
+        csrf: Text,
+        shown: Text,
+        helped: Text = "",
+        spoken: Text = "",
     ) -> Response:
         visit = self._form(request, csrf)
-        agreed = Agreement(shown, (), visit.language, helped=bool(helped))
+        agreed = self._agreed(visit, shown, (helped, spoken))
         self._teller.agree_to_plan(visit.farmer_id, line_id, agreed)
         return go(f"/plan/{line_id}")
 

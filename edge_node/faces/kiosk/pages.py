@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,24 +11,41 @@ from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
+from core.lending.lease import Clock, DrawState
 from core.reasons import Reason
 from core.units import floor_to_unit
-from edge_node.decide.desk import RequestError
-from edge_node.decide.draws import quote_sha256
+from edge_node.decide.desk import Desk, RequestError
+from edge_node.decide.draws import Receipt, quote_sha256
+from edge_node.decide.receipts import code_of, slip_of
+from edge_node.faces.kiosk.data_words import PURPOSES
 from edge_node.faces.kiosk.drawings import note_steps, notes_of
 from edge_node.faces.kiosk.front import COOKIE, Front
+from edge_node.faces.kiosk.knowing import Knowing
 from edge_node.faces.kiosk.order_teller import OrderTeller
 from edge_node.faces.kiosk.rendering import Rendering
-from edge_node.faces.kiosk.standing import Possible
-from edge_node.faces.kiosk.teller import Agreement, ApplicationForm, DrawForm
+from edge_node.faces.kiosk.said import Said, of_line, of_price, of_read_back, of_reason, says
+from edge_node.faces.kiosk.said import amount as amount_said
+from edge_node.faces.kiosk.season import Growth, growth_of
+from edge_node.faces.kiosk.standing import LineStanding, Possible, Standing
+from edge_node.faces.kiosk.teller import ApplicationForm, DrawForm
 from edge_node.faces.kiosk.visited import Visited, go
 from edge_node.faces.kiosk.visits import Visit
 from edge_node.faces.kiosk.words import LANGUAGES
+from edge_node.store import appeals, village
+from edge_node.store.appeals import KeptAppeal
+from edge_node.store.database import StationDatabase
+from edge_node.store.village import UnknownRecordError
 
 Text = Annotated[str, Form()]
 Texts = Annotated[list[str], Form()]
 Number = Annotated[int, Form()]
 AMOUNT_MINOR_MAX = 10**12
+ANSWERS_SHOWN = 2
+VERDICTS: Mapping[str, str] = {
+    "approve": "Your credit line is open",
+    "refer": "A person will decide",
+    "decline": "Not this time",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +71,14 @@ class _PriceForm(BaseModel):
     shown: str
     draw_id: str
     helped: str = ""
+    spoken: str = ""
     supplier: str = ""
     goods: str = ""
 
 
-def pages(front: Front, rendering: Rendering) -> APIRouter:
+def pages(front: Front, rendering: Rendering, knowing: Knowing) -> APIRouter:
     """The routes of the pages."""
-    acts, router = _Pages(front, rendering), APIRouter()
+    acts, router = _Pages(front, rendering, knowing), APIRouter()
     for method, path, act in (
         ("GET", "/", acts.idle),
         ("POST", "/identify", acts.identify),
@@ -67,6 +86,7 @@ def pages(front: Front, rendering: Rendering) -> APIRouter:
         ("POST", "/language", acts.language),
         ("GET", "/home", acts.home),
         ("GET", "/pictures/{sha256}", acts.picture),
+        ("GET", "/season/{subject_id}", acts.season),
         ("GET", "/draw/{line_id}", acts.amount),
         ("GET", "/draw/{line_id}/price", acts.price),
         ("POST", "/draw/{line_id}", acts.agree),
@@ -86,6 +106,10 @@ def pages(front: Front, rendering: Rendering) -> APIRouter:
 class _Pages(Visited):
     """What each page does."""
 
+    def __init__(self, front: Front, rendering: Rendering, knowing: Knowing) -> None:
+        super().__init__(front, rendering)
+        self._knowing = knowing
+
     def idle(self, lang: str = "en", unknown: int = 0) -> HTMLResponse:
         return self._rendering.page("idle.html", lang, unknown=bool(unknown))
 
@@ -95,8 +119,10 @@ class _Pages(Visited):
             return go(f"/?unknown=1&lang={language if language in LANGUAGES else 'en'}")
         spoken = language or farmer.language
         spoken = spoken if spoken in LANGUAGES else "en"
-        response = go("/home")
-        self._front.set_cookie(response, self._visits.begin(farmer.farmer_id, spoken)[0])
+        waits = self._knowing.standing(farmer.farmer_id).chosen
+        response = go("/known" if waits else "/home")
+        cookie, _ = self._visits.begin(farmer.farmer_id, spoken, waits=waits)
+        self._front.set_cookie(response, cookie)
         return response
 
     def leave(self, request: Request) -> Response:
@@ -106,22 +132,53 @@ class _Pages(Visited):
         return response
 
     def language(self, request: Request, csrf: Text, language: Text) -> Response:
-        self._form(request, csrf)
+        cookie = request.cookies.get(COOKIE, "")
+        visit = self._visits.require_form(cookie, csrf, helper_may=True, waits=True)
         if language in LANGUAGES:
-            self._visits.speak(request.cookies.get(COOKIE, ""), language)
-        return go("/home")
+            self._visits.speak(cookie, language)
+        return go("/known" if visit.waits else "/home")
 
-    def home(self, request: Request) -> HTMLResponse:
+    def home(self, request: Request, chosen: int = 0) -> HTMLResponse:
         visit = self._visit(request)
         standing = self._teller.standing(visit.farmer_id)
         card = standing.last_card
-        features = self._teller.feature_words(card.card.inputs.model_sha256) if card else {}
+        features = self._teller.feature_words(card.card) if card else {}
         ways_out = self._teller.ways_out(visit.farmer_id)
         return self._page(
             "home.html", visit, standing=standing, features=features, ways_out=ways_out,
             changes=self._teller.changes(card, self._teller.words(visit.language)) if card else (),
             orders=OrderTeller(self._teller).waiting(visit.farmer_id),
+            helper_name=self._knowing.helper_name(visit.farmer_id, visit.helper_id),
+            has_pictures=self._knowing.standing(visit.farmer_id).chosen, chosen=bool(chosen),
+            answers=self._answers(visit), said=self._said_at_home(standing, features),
         )  # fmt: skip
+
+    def _answers(self, visit: Visit) -> list[KeptAppeal]:
+        found = self._teller.act(lambda db, _desk, _clock: appeals.of_farmer(db, visit.farmer_id))
+        return [each for each in found if each.answer is not None][:ANSWERS_SHOWN]
+
+    @staticmethod
+    def _said_at_home(standing: Standing, features: Mapping[str, str]) -> list[Said]:
+        card = standing.last_card
+        refused = card.card.outcome.reasons if card is not None and not card.line_id else ()
+        return [
+            *(each for line in standing.lines for each in of_line(line)),
+            *(of_reason(reason, features) for reason in refused),
+            *(says("Ask for a credit line") for _ in standing.possible[:1] if not standing.lines),
+        ]
+
+    def season(self, request: Request, subject_id: str) -> Response:
+        visit = self._visit(request)
+
+        def act(db: StationDatabase, _desk: Desk, _clock: Clock) -> Growth | None:
+            own = village.subjects_of(db, visit.farmer_id)
+            found = next((each for each in own if each.subject_id == subject_id), None)
+            return growth_of(db, found) if found is not None else None
+
+        growth = self._teller.act(act)
+        if growth is None:
+            raise UnknownRecordError("expected a field of your own")
+        return self._page("season.html", visit, growth=growth, said=[says(growth.words)])
 
     def picture(self, request: Request, sha256: str) -> Response:
         media_type, data = self._teller.picture(self._visit(request).farmer_id, sha256)
@@ -132,11 +189,23 @@ class _Pages(Visited):
         line = self._teller.line(visit.farmer_id, line_id)
         built = _built(amount + add, line.drawable_minor, line.draw_step_minor, line.currency)
         notes = notes_of(built.amount_minor, line.currency)
-        return self._page("amount.html", visit, line=line, built=built, notes=notes)
+        said = [says("How much do you need?"), amount_said(built.amount_minor, line.currency)]
+        return self._page("amount.html", visit, line=line, built=built, notes=notes, said=said)
 
-    def price(self, request: Request, line_id: str, amount: int) -> Response:
+    def price(
+        self, request: Request, line_id: str, amount: int, supplier: str = "", goods: str = ""
+    ) -> Response:
         visit = self._visit(request)
         line = self._teller.line(visit.farmer_id, line_id)
+        supplier, goods = supplier or _only(line.suppliers), goods or _only(line.goods)
+        for question, chosen, choices in (
+            ("supplier", supplier, line.suppliers), ("goods", goods, line.goods),
+        ):  # fmt: skip
+            if line.suppliers and choices and chosen not in choices:
+                return self._page(
+                    "supplier.html", visit, line=line, question=question, choices=choices,
+                    supplier=supplier, amount_minor=amount,
+                )  # fmt: skip
         price = self._teller.quote(visit.farmer_id, line_id, amount)
         if isinstance(price, Reason):
             return self._refused(visit, price, f"/draw/{line_id}")
@@ -144,15 +213,19 @@ class _Pages(Visited):
         notes = notes_of(price.amount_minor, price.currency)
         lenders = self._teller.lenders(visit.farmer_id, line_id)
         return self._page(
-            "price.html", visit, line=line, price=price, shown=shown, notes=notes, lenders=lenders
-        )
+            "price.html", visit, line=line, price=price, shown=shown, notes=notes, lenders=lenders,
+            supplier=supplier if line.suppliers else "", goods=goods if line.suppliers else "",
+            said=of_price(price),
+        )  # fmt: skip
 
     def agree(
         self, request: Request, line_id: str, told: Annotated[_PriceForm, Form()]
     ) -> Response:
-        visit = self._form(request, told.csrf)
-        agreed = Agreement(told.shown, (), visit.language, helped=bool(told.helped))
-        form = DrawForm(line_id, told.amount, told.draw_id, told.supplier, told.goods)
+        visit = self._form(request, told.csrf, helper_may=True)
+        agreed = self._agreed(visit, told.shown, (told.helped, told.spoken))
+        form = DrawForm(
+            line_id, told.amount, told.draw_id, told.supplier, told.goods, visit.helper_id
+        )
         begun = self._teller.begin_draw(visit.farmer_id, form, agreed)
         if isinstance(begun, Reason):
             return self._refused(visit, begun, f"/draw/{line_id}")
@@ -165,10 +238,15 @@ class _Pages(Visited):
             return go(f"/receipt/{draw_id}")
         line = self._teller.line(visit.farmer_id, receipt.drawdown.line_id)
         notes = notes_of(receipt.drawdown.amount_minor, receipt.drawdown.currency)
-        return self._page("payout.html", visit, receipt=receipt, line=line, notes=notes)
+        supplier = receipt.drawdown.supplier or line.pays
+        question = "Shall {supplier} be paid now?" if supplier else "Shall the till pay you now?"
+        question = "Shall your account be paid now?" if line.to_account else question
+        params = {"supplier": supplier} if supplier and not line.to_account else {}
+        said = of_read_back(receipt.price, question, **params)
+        return self._page("payout.html", visit, receipt=receipt, line=line, notes=notes, said=said)
 
     def settle(self, request: Request, draw_id: str, csrf: Text, confirmed: Text = "") -> Response:
-        visit = self._form(request, csrf)
+        visit = self._form(request, csrf, helper_may=True)
         self._teller.settle_draw(visit.farmer_id, draw_id, paid_out=confirmed == "yes")
         return go(f"/receipt/{draw_id}")
 
@@ -178,22 +256,35 @@ class _Pages(Visited):
         if receipt.drawdown.state.value == "pending":
             return go(f"/payout/{draw_id}")
         line = self._teller.line(visit.farmer_id, receipt.drawdown.line_id)
-        return self._page("receipt.html", visit, receipt=receipt, line=line)
+        farmer, code = self._teller.standing(visit.farmer_id).farmer, ""
+        if receipt.drawdown.state is DrawState.POSTED:
+            code = self._teller.act(
+                lambda db, desk, _clock: code_of(db, desk, slip_of(db, desk, receipt))
+            )
+        drawn_by = self._knowing.helper_name(visit.farmer_id, receipt.drawdown.drawn_by or "")
+        return self._page(
+            "receipt.html", visit, receipt=receipt, line=line, code=code, farmer=farmer.name,
+            drawn_by=drawn_by, said=_said_of(receipt, line),
+        )  # fmt: skip
 
     def application(
         self, request: Request, product_id: str, amount: int = 0, add: int = 0
     ) -> Response:
-        visit = self._visit(request)
+        visit = self._visits.require_own(request.cookies.get(COOKIE))
         possible = self._possible(visit, product_id)
         credit = possible.product.credit
         most = min(credit.limit_max_minor, possible.product.decision.authority_minor_max)
         currency = possible.product.currency
         built = _built(amount + add, most, credit.draw_step_minor, currency)
         notes = notes_of(built.amount_minor, currency)
-        return self._page("application.html", visit, possible=possible, built=built, notes=notes)
+        question = says("How large a credit line do you ask for?")
+        said = [question, amount_said(built.amount_minor, currency)]
+        return self._page(
+            "application.html", visit, possible=possible, built=built, notes=notes, said=said
+        )
 
     def consent(self, request: Request, product_id: str, amount: int) -> Response:
-        visit = self._visit(request)
+        visit = self._visits.require_own(request.cookies.get(COOKIE))
         possible = self._possible(visit, product_id)
         shown = {
             "sha256": self._teller.consent_sha256(product_id, visit.language),
@@ -202,7 +293,9 @@ class _Pages(Visited):
         purposes = self._teller.purposes(product_id)
         return self._page(
             "consent.html", visit, possible=possible, amount_minor=amount, shown=shown,
-            purposes=purposes,
+            purposes=purposes, said=[says("What may we look at to decide?"), *(
+                says(PURPOSES[each]) for each in purposes if each in PURPOSES
+            )],
         )  # fmt: skip
 
     async def apply(self, request: Request, product_id: str) -> Response:
@@ -210,9 +303,8 @@ class _Pages(Visited):
         form = await request.form()
         visit = self._form(request, str(form.get("csrf", "")))
         purposes = tuple(str(value) for value in form.getlist("purpose"))
-        agreed = Agreement(
-            str(form.get("shown", "")), purposes, visit.language, helped=bool(form.get("helped"))
-        )
+        told = (str(form.get("helped", "")), str(form.get("spoken", "")))
+        agreed = self._agreed(visit, str(form.get("shown", "")), told, purposes)
         asked = str(form.get("amount", ""))
         if not asked.isdecimal() or len(asked) > len(str(AMOUNT_MINOR_MAX)):
             raise RequestError(f"expected an amount in minor units, got {asked[:20]!r}")
@@ -230,9 +322,15 @@ class _Pages(Visited):
     def decision(self, request: Request, card_id: str) -> Response:
         visit = self._visit(request)
         kept = self._teller.card(visit.farmer_id, card_id)
-        features = self._teller.feature_words(kept.card.inputs.model_sha256)
+        features = self._teller.feature_words(kept.card)
         changes = self._teller.changes(kept, self._teller.words(visit.language))
-        return self._page("decision.html", visit, kept=kept, features=features, changes=changes)
+        outcome, asked = kept.card.outcome, kept.card.inputs.application
+        verdict = says(VERDICTS[outcome.verdict.value])
+        return self._page(
+            "decision.html", visit, kept=kept, features=features, changes=changes,
+            helper_name=self._knowing.helper_name(visit.farmer_id, asked.helped_by or ""),
+            said=[verdict, *(of_reason(each, features) for each in outcome.reasons)],
+        )  # fmt: skip
 
     def station(self, lang: str = "en") -> HTMLResponse:
         return self._rendering.page("station.html", lang, state=self._front.station_state())
@@ -242,6 +340,24 @@ class _Pages(Visited):
             if one.product.product_id == product_id:
                 return one
         raise RequestError("expected a product that you may apply for: go back to the first page")
+
+
+def _only(choices: tuple[str, ...]) -> str:
+    return choices[0] if len(choices) == 1 else ""
+
+
+def _said_of(receipt: Receipt, line: LineStanding) -> tuple[Said, ...]:
+    if receipt.drawdown.state is not DrawState.POSTED:
+        return (says("Cancelled: nothing was paid and nothing is owed for it"),)
+    supplier = receipt.drawdown.supplier or line.pays
+    message = "Receipt: show it at the till"
+    if line.to_account:
+        message = "Receipt: the lender sends the money to your account"
+    elif supplier:
+        return of_read_back(
+            receipt.price, "Receipt for goods: show it to {supplier}", supplier=supplier
+        )
+    return of_read_back(receipt.price, message)
 
 
 def _built(amount: int, most: int, step: int, currency: str) -> _Built:

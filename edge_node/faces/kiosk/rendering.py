@@ -17,12 +17,20 @@ from core.canonical import sha256_hex
 from core.errors import HarvestlineError
 from edge_node.faces.district import district_of
 from edge_node.faces.formats import Formats, formats_of
-from edge_node.faces.kiosk.drawings import limit_curve
+from edge_node.faces.kiosk.drawings import limit_curve, notes_of
 from edge_node.faces.kiosk.plot_map import plot_map
+from edge_node.faces.kiosk.said import Said, clips_of
+from edge_node.faces.kiosk.season_drawing import field_drawing, growth_curve
 from edge_node.faces.kiosk.visits import GRACE_MS, IDLE_MS_MAX
+from edge_node.faces.kiosk.voice import Voice
 from edge_node.faces.kiosk.words import LANGUAGES, MONTHS, TAGS, Words, words_in
 
-STYLES = ("kiosk.css", "kiosk.js", "shared/tokens.css", "shared/fonts.css", "shared/theme.js")
+STYLES = (
+    *("kiosk.css", "farmer.css", "kiosk.js", "journey.js", "camera.js", "paper.js"),
+    "shared/tokens.css",
+    "shared/fonts.css",
+    "shared/theme.js",
+)
 STAGE_ICONS = (
     ("sowing", "seed"),
     ("emergence", "sprout"),
@@ -54,6 +62,8 @@ class Rendering:
         A language's words.
     basemap
         Where the map of the district lies, if there is one.
+    voice
+        What can be said; the release's own clips without it.
     """
 
     def __init__(
@@ -61,7 +71,9 @@ class Rendering:
         utc_offset_ms: int,
         spoken: Callable[[str], Words] = words_in,
         basemap: Callable[[], Path | None] = lambda: None,
+        voice: Voice | None = None,
     ) -> None:
+        self._voice = voice or Voice()
         self._offset_ms, self._spoken, self._basemap = utc_offset_ms, spoken, basemap
         self._environments: dict[str, Environment] = {}
 
@@ -87,6 +99,9 @@ class Rendering:
             percent=formats.percent_of,
             limit_curve=limit_curve,
             plot_map=partial(_plot_map, self._basemap),
+            notes_of=notes_of,
+            field_drawing=field_drawing,
+            growth_curve=growth_curve,
             stages=STAGE_ICONS,
             movement_icons=MOVEMENT_ICONS,
             notice_icons=NOTICE_ICONS,
@@ -101,10 +116,17 @@ class Rendering:
         return environment
 
     def page(
-        self, template: str, language: str, *, status: int = 200, **shown: Any
+        self,
+        template: str,
+        language: str,
+        *,
+        status: int = 200,
+        said: Sequence[Said] | None = None,
+        **shown: Any,
     ) -> HTMLResponse:
-        """A page in a language."""
+        """A page in a language; ``said`` is what it says aloud, where it speaks at all."""
         words = self._spoken(language)
+        clips = None if said is None else clips_of(self._voice, words.language, said)
         text = (
             self._environment(words.language)
             .get_template(template)
@@ -113,7 +135,7 @@ class Rendering:
                 words=words,
                 day=lambda on: self.day(words, on),
                 instant=self.instant,
-                **{"visit": None, **shown},
+                **{"visit": None, "clips": clips, **shown},
             )
         )
         return HTMLResponse(text, status)

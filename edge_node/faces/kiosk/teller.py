@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from core.canonical import canonical_hash, sha256_hex
+from core.decision.card import DecisionCard
 from core.decision.quote import Quote
 from core.lending.lease import Clock
 from core.reasons import Reason
@@ -29,7 +30,7 @@ from edge_node.decide.telemetry import TelemetryOf
 from edge_node.faces.kiosk.changing import changes_told
 from edge_node.faces.kiosk.my_data import MyData, my_data
 from edge_node.faces.kiosk.standing import LineStanding, Standing, line_standing, standing_of
-from edge_node.faces.kiosk.words import Words, spoken
+from edge_node.faces.kiosk.words import NOT_KNOWN, Words, spoken
 from edge_node.store import (
     consents,
     decisions,
@@ -73,6 +74,7 @@ class Agreement:
     language: str = "en"
     helped: bool = False
     spoken: bool = False
+    helped_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,8 @@ class ApplicationForm:
 class DrawForm:
     """A drawdown as filled in; the id may come from the asker, to ask again safely.
 
-    ``supplier`` and ``goods`` are what a voucher pays for, empty for cash.
+    ``supplier`` and ``goods`` are what a voucher pays for, empty for cash; ``drawn_by`` is
+    the helper who draws in the farmer's place.
     """
 
     line_id: str
@@ -97,6 +100,7 @@ class DrawForm:
     draw_id: str = ""
     supplier: str = ""
     goods: str = ""
+    drawn_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +182,7 @@ class Teller:
             consent = self._consent(farmer_id, agreed, (DRAW_PURPOSE,))
             draw_id = form.draw_id or self._sources.mint()
             pays = PaidFor(form.supplier, (form.goods,)) if form.supplier else None
-            ask = DrawAsk(draw_id, form.line_id, form.amount_minor, consent, pays)
+            ask = DrawAsk(draw_id, form.line_id, form.amount_minor, consent, pays, form.drawn_by)
             return draws.begin(self._db, self._desk, ask, self._clock())
 
     def settle_draw(self, farmer_id: str, draw_id: str, *, paid_out: bool) -> Receipt:
@@ -211,6 +215,7 @@ class Teller:
                 subject_ids=tuple(sorted(set(form.subject_ids))),
                 asked_minor=form.asked_minor,
                 currency=product.currency,
+                helped_by=agreed.helped_by or None,
             )
             consents = self._application_consents(farmer_id, agreed, product.product_id)
             mint = self._sources.mint
@@ -348,11 +353,15 @@ class Teller:
                 raise UnknownRecordError(f"expected one of your decisions, got {card_id[:64]!r}")
             return kept
 
-    def feature_words(self, model_sha256: str) -> dict[str, str]:
-        """What each feature of a card's model is called when it cost points."""
+    def feature_words(self, card: DecisionCard) -> dict[str, str]:
+        """What each feature of a card's model is called when it cost points.
+
+        What was missing is called that: no soil was too dry that nobody could measure.
+        """
         with self._turn:
-            kept = models.model_by_hash(self._db, model_sha256)
-            return {one.name: one.words for one in kept.model.features}
+            kept = models.model_by_hash(self._db, card.inputs.model_sha256)
+        missing = card.outcome.missing
+        return {o.name: NOT_KNOWN if o.name in missing else o.words for o in kept.model.features}
 
     def changes(self, kept: KeptCard, words: Words) -> tuple[str, ...]:
         """What together would have led to an approval; empty if nothing would."""
@@ -396,6 +405,7 @@ class Teller:
             shown_sha256=agreed.shown_sha256,
             spoken=agreed.spoken,
             helped=agreed.helped,
+            helped_by=agreed.helped_by or None,
         )
         if purposes in ((DRAW_PURPOSE,), (PLAN_PURPOSE,)):
             return consent  # to one price or plan; nothing that came before speaks of it

@@ -10,6 +10,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from core.reasons import Reason
 from edge_node.faces.kiosk.front import COOKIE, Front
 from edge_node.faces.kiosk.rendering import Rendering
+from edge_node.faces.kiosk.said import of_reason
+from edge_node.faces.kiosk.teller import Agreement
 from edge_node.faces.kiosk.visits import Visit
 
 SEE_OTHER = 303
@@ -25,15 +27,32 @@ class Visited:
     def _visit(self, request: Request) -> Visit:
         return self._visits.current(request.cookies.get(COOKIE))
 
-    def _form(self, request: Request, csrf: str) -> Visit:
-        return self._visits.require_form(request.cookies.get(COOKIE), csrf)
+    def _form(self, request: Request, csrf: str, *, helper_may: bool = False) -> Visit:
+        cookie = request.cookies.get(COOKIE)
+        return self._visits.require_form(cookie, csrf, helper_may=helper_may)
+
+    def _agreed(
+        self, visit: Visit, shown: str, told: tuple[str, str], purposes: tuple[str, ...] = ()
+    ) -> Agreement:
+        """What a farmer agreed to: ``told`` are the form's marks of help and of the voice."""
+        helped, spoken = told
+        return Agreement(
+            shown_sha256=shown,
+            purposes=purposes,
+            language=visit.language,
+            helped=bool(helped) or visit.helped,
+            spoken=spoken == "yes",
+            helped_by=visit.helped_by,
+        )
 
     def _page(self, template: str, visit: Visit, **shown: Any) -> HTMLResponse:
         return self._rendering.page(template, visit.language, visit=visit, **shown)
 
     def _refused(self, visit: Visit, reason: Reason, back: str) -> HTMLResponse:
         sentence = self._teller.words(visit.language).reason(reason)
-        return self._page("refused.html", visit, sentence=sentence, back=back)
+        return self._page(
+            "refused.html", visit, sentence=sentence, back=back, said=[of_reason(reason)]
+        )
 
 
 def go(path: str) -> RedirectResponse:

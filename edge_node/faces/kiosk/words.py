@@ -20,6 +20,14 @@ from core.reasons import SENTENCES, Reason, ReasonCode
 from core.shape import decode
 from core.wire.update import PACK_BYTES_MAX, PromptsPack
 from edge_node.faces.kiosk.data_words import CLASSES, OTHER_ROLE, PURPOSES, ROLES, UNASKED, WITHOUT
+from edge_node.faces.kiosk.kiosk_words import (
+    KINDS,
+    OUTCOMES,
+    PICTURES,
+    PROBLEMS,
+    RELATIONS,
+    TOPICS,
+)
 from edge_node.store import updates
 from edge_node.store.database import StationDatabase
 from edge_node.watch.notices import ADVICE, Notice
@@ -35,6 +43,11 @@ LANGUAGES: Mapping[str, str] = {
 }
 # What a browser is told of a language (BCP 47): script decides letters and direction.
 TAGS: Mapping[str, str] = {**{code: code for code in LANGUAGES}, "zh": "zh-Hans", "mn": "mn-Mong"}
+# A reason that rests on nothing known: a reading too thin or doubted, a use not agreed to.
+NOT_KNOWN = (
+    "One thing that counts is not known well enough: it was not measured, or you did not agree "
+    "to its use."
+)
 MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July"),
     *("August", "September", "October", "November", "December"),
@@ -140,6 +153,30 @@ class Words:
         """The farmer's word for what a voucher buys; the product's own where there is none."""
         known = GOODS.get(goods)
         return self.say(known) if known else goods
+
+    def picture(self, picture: str) -> str:
+        """What a picture of a code shows."""
+        return self.say(PICTURES[picture])
+
+    def picture_problem(self, problem: str) -> str:
+        """Why pictures cannot be chosen so."""
+        return self.say(PROBLEMS[problem])
+
+    def relation(self, relation: str) -> str:
+        """Who a helper is to the farmer."""
+        return self.say(RELATIONS[relation])
+
+    def appeal_kind(self, kind: str) -> str:
+        """What a farmer asks for."""
+        return self.say(KINDS[kind])
+
+    def appeal_topic(self, topic: str) -> str:
+        """What it is about."""
+        return self.say(TOPICS[topic])
+
+    def appeal_outcome(self, outcome: str) -> str:
+        """How a person answered."""
+        return self.say(OUTCOMES[outcome])
 
     def movement(self, movement: str) -> str:
         """What happened to a limit."""

@@ -1,0 +1,89 @@
+"""Pages on which a farmer asks for a person, complains or appeals, and sees the answer."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import Response
+
+from core.wire.appeals import Appeal, AppealKind, AppealTopic
+from edge_node.decide import appeals as rules
+from edge_node.decide.appeals import Asking
+from edge_node.decide.desk import RequestError
+from edge_node.faces.kiosk.front import Front
+from edge_node.faces.kiosk.rendering import Rendering
+from edge_node.faces.kiosk.visited import Visited, go
+from edge_node.faces.kiosk.visits import Visit
+from edge_node.store import appeals as kept
+
+Text = Annotated[str, Form()]
+_KINDS = {each.value: each for each in AppealKind}
+_TOPICS = {each.value: each for each in AppealTopic}
+
+
+def appeal_pages(front: Front, rendering: Rendering) -> APIRouter:
+    """The routes of these pages."""
+    acts, router = _AppealPages(front, rendering), APIRouter()
+    for method, path, act in (
+        ("GET", "/ask", acts.asking),
+        ("POST", "/ask", acts.ask),
+        ("GET", "/asked/{appeal_id}", acts.asked),
+    ):
+        router.add_api_route(path, act, methods=[method], response_model=None)
+    return router
+
+
+class _AppealPages(Visited):
+    """What each page does."""
+
+    def asking(
+        self, request: Request, kind: str = "", topic: str = "", about: str = ""
+    ) -> Response:
+        visit = self._visit(request)
+        shown = {"kind": kind, "topic": topic, "about": about}
+        if kind not in _KINDS:
+            found = self._teller.act(lambda db, _desk, _clock: kept.of_farmer(db, visit.farmer_id))
+            return self._page("ask.html", visit, asked=found, **shown)
+        if topic not in _TOPICS and _KINDS[kind] is AppealKind.COMPLAINT:
+            return self._page("ask_topic.html", visit, topics=list(AppealTopic), **shown)
+        appeal_id = self._teller.mint()
+        return self._page("ask_sure.html", visit, appeal_id=appeal_id, **shown)
+
+    def ask(
+        self,
+        request: Request,
+        csrf: Text,
+        appeal_id: Text,
+        kind: Text,
+        topic: Text = "",
+        about: Text = "",
+    ) -> Response:
+        visit = self._form(request, csrf, helper_may=True)
+        if kind not in _KINDS:
+            raise RequestError(f"expected one of {', '.join(_KINDS)}, got {kind[:20]!r}")
+        asking = Asking(
+            appeal_id=appeal_id,
+            kind=_KINDS[kind],
+            topic=_TOPICS.get(topic, AppealTopic.OTHER),
+            about=about,
+            language=visit.language,
+            helped=visit.helped,
+            helped_by=visit.helped_by,
+        )
+        asked = self._teller.act(
+            lambda db, desk, clock: rules.ask(db, desk, visit.farmer_id, asking, clock)
+        )
+        return go(f"/asked/{asked.appeal_id}")
+
+    def asked(self, request: Request, appeal_id: str) -> Response:
+        visit = self._visit(request)
+        asked = self._of(visit, appeal_id)
+        return self._page("asked.html", visit, asked=asked)
+
+    def _of(self, visit: Visit, appeal_id: str) -> Appeal:
+        found = self._teller.act(lambda db, _desk, _clock: kept.of_farmer(db, visit.farmer_id))
+        for each in found:
+            if each.appeal.appeal_id == appeal_id:
+                return each.appeal
+        raise RequestError("expected something that you asked here")

@@ -1,0 +1,124 @@
+"""What each screen says aloud: sentences of the catalogue with their amounts, days and rates.
+
+The voice says the same as the screen, no more and no less of what binds: the whole price, the
+read-back before money moves, each reason of a movement. Where a language lacks a clip, the
+screen says so, and a consent on it is not marked as spoken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from core.decision.quote import Quote
+from core.reasons import SENTENCES, Reason, ReasonCode
+from core.units import Money, civil_date, minor_digits
+from edge_node.faces.kiosk.number_words import Rate, Spoken
+from edge_node.faces.kiosk.standing import LineStanding
+from edge_node.faces.kiosk.voice import Voice
+
+VALUE = "{value}"  # a sentence that is its parameter alone
+_MONEY = re.compile(r"([A-Z]{3}) ([\d,]+)(?:\.(\d+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A sentence by its message, and what stands in its parameters."""
+
+    message: str
+    params: Mapping[str, Spoken]
+
+
+@dataclass(frozen=True, slots=True)
+class Clips:
+    """Addresses of the clips of a screen, in order; whether they say all of it."""
+
+    paths: tuple[str, ...]
+    complete: bool
+
+
+def clips_of(voice: Voice, locale: str, said: Iterable[Said]) -> Clips:
+    """The clips that say a screen, as far as the language has them."""
+    found = [voice.clips_for(locale, each.message, each.params) for each in said]
+    paths = tuple(path for each in found if each for path in each)
+    return Clips(paths, complete=bool(found) and all(each is not None for each in found))
+
+
+def says(message: str, **params: Spoken) -> Said:
+    """A sentence."""
+    return Said(message, params)
+
+
+def value(spoken: Spoken) -> Said:
+    """An amount, a day, a rate or a number by itself."""
+    return Said(VALUE, {"value": spoken})
+
+
+def amount(amount_minor: int, currency: str) -> Said:
+    """An amount by itself."""
+    return value(Money(amount_minor=amount_minor, currency=currency))
+
+
+def on_day(text: str) -> tuple[Said, ...]:
+    """A civil day by itself; nothing where there is none."""
+    found = civil_date(text)
+    return (value(found),) if found is not None else ()
+
+
+def of_price(price: Quote) -> tuple[Said, ...]:
+    """The whole price: what comes, what it costs, what is paid back and when."""
+    return (
+        says("This is the whole price"),
+        *(says("You receive"), amount(price.amount_minor, price.currency)),
+        *(says("Fee"), amount(price.fee_minor, price.currency)),
+        *(says("Interest until the due day"), amount(price.interest_minor, price.currency)),
+        *(says("You pay back"), amount(price.total_minor, price.currency)),
+        *(says("Due on"), *on_day(price.due_on)),
+        *(says("Yearly cost with everything (APR)"), value(Rate(price.apr_ppm))),
+    )
+
+
+def of_read_back(price: Quote, question: str, **params: Spoken) -> tuple[Said, ...]:
+    """The read-back before money moves: the question, what comes, what is paid back."""
+    return (
+        says(question, **params),
+        *(says("You receive"), amount(price.amount_minor, price.currency)),
+        *(says("You pay back"), amount(price.total_minor, price.currency)),
+        *(says("Due on"), *on_day(price.due_on)),
+    )
+
+
+def of_line(line: LineStanding) -> tuple[Said, ...]:
+    """A line on the first page: given, owed, due, left, and why it moved."""
+    due = line.ahead[0].on.isoformat() if line.ahead else line.due_on
+    return (
+        *(says("Your limit"), amount(line.limit_minor, line.currency)),
+        *(says("You owe today"), amount(line.owed.total_minor, line.currency)),
+        *((says("Due on"), *on_day(due)) if line.owed.total_minor else ()),
+        *(says("You can draw here now"), amount(line.drawable_minor, line.currency)),
+        says("Why this limit"),
+        *(of_reason(reason) for reason in line.reasons),
+    )
+
+
+def of_reason(reason: Reason, features: Mapping[str, str] | None = None) -> Said:
+    """A reason's sentence; amounts in it are spoken."""
+    if reason.code is ReasonCode.FEATURE:
+        known = (features or {}).get(reason.params.get("feature", ""))
+        return says(known or "One thing counted against it.")
+    params = {name: _spoken(text) for name, text in reason.params.items()}
+    return Said(SENTENCES[reason.code], params)
+
+
+def _spoken(text: str) -> Spoken:
+    """A reason's parameter as it is spoken: money and days by their words."""
+    money = _MONEY.fullmatch(text)
+    if money is not None:
+        digits = minor_digits(money[1])
+        part = (money[3] or "").ljust(digits, "0")[:digits]
+        minor = int(money[2].replace(",", "")) * 10**digits + int(part or 0)
+        return Money(amount_minor=minor, currency=money[1])
+    day: date | None = civil_date(text)
+    return day if day is not None else text
