@@ -222,11 +222,14 @@ def _while() -> tuple[Transition, ...]:
                 state, e.CLOSE, s.CLOSED, (*anyone, Party.RULE), (r.REPAID, r.ASKED), _CLEAR
             ),
         ]
-    for state in (s.ACTIVE, s.FROZEN):
-        found += [
-            Transition(state, e.RESTRUCTURE, s.ACTIVE, (Party.SUPERVISOR,), easier, _OWING),
-            Transition(state, e.GRANT_RELIEF, s.IN_RELIEF, stop, (r.LOSS_VERIFIED,)),
-        ]
+    for state in _LIVE:
+        found.append(
+            Transition(state, e.RESTRUCTURE, s.ACTIVE, (Party.SUPERVISOR,), easier, _OWING)
+        )
+    found += [
+        Transition(state, e.GRANT_RELIEF, s.IN_RELIEF, stop, (r.LOSS_VERIFIED,))
+        for state in (s.ACTIVE, s.FROZEN)
+    ]
     found.append(
         Transition(s.ACTIVE, e.RENEW, s.RENEWED, (*_PEOPLE, Party.RULE), (r.ASKED,), _CLEAR)
     )

@@ -95,6 +95,17 @@ class Relief:
         """The day up to which nothing that was put off is asked for."""
         return months_from(date.fromisoformat(self.due_before), self.grace_months)
 
+    def applied(self, terms: RepaymentTerms) -> RepaymentTerms:
+        """Terms that know which due date it moved; the account and the plan ask for them."""
+        moved = (date.fromisoformat(self.due_before), self.due_on)
+        return replace(terms, put_off=moved)
+
+    def undone(self, terms: RepaymentTerms) -> RepaymentTerms:
+        """Terms as they were before it was granted; those of another plan stay as they are."""
+        if terms.due_on != self.due_on:
+            return terms
+        return replace(terms, due_on=date.fromisoformat(self.due_before))
+
 
 def verified_loss_ppm(seen: Iterable[LossSeen]) -> int | None:
     """How much is lost for certain [ppm]; None if that is not verified.
@@ -123,20 +134,28 @@ def planned(
 
     Up to the day of the relief the plan stays as it was agreed. What was drawn until then and
     was not due yet is due in equal yearly parts after the grace, with the interest of the
-    time before; what is drawn later is planned by the line's terms.
+    time before; what is drawn later is planned by the line's terms. Relief puts off the plan
+    in force, also one that was made anew before; a plan made after it takes its place.
     """
     standing = standing_facts(facts)
-    if terms.restructured:
-        return _anew(terms, standing, relief)
-    if relief is None:
-        return agreed(terms, standing)
-    granted = date.fromisoformat(relief.granted_on)
+    if relief is None or not _is_newest(terms, relief):
+        return _anew(terms, standing, relief) if terms.restructured else agreed(terms, standing)
+    terms = relief.applied(terms)
+    granted, plain = date.fromisoformat(relief.granted_on), replace(terms, restructured=())
     until = [fact for fact in standing if fact.on <= granted]
     before = replace(terms, due_on=date.fromisoformat(relief.due_before))
-    asked = [due for due in agreed(before, until) if due.on <= granted]
+    asked = [due for due in planned(before, until) if due.on <= granted]
     put_off = _put_off(before, until, asked, relief)
-    later = agreed(terms, [fact for fact in standing if fact.on > granted])
+    later = agreed(plain, [fact for fact in standing if fact.on > granted])
     return merged([asked, put_off, later])
+
+
+def _is_newest(terms: RepaymentTerms, relief: Relief) -> bool:
+    """Whether relief put off the newest plan, and not one before it.
+
+    None is granted on the day of a new plan; relief of the same day came before it.
+    """
+    return not terms.restructured or relief.granted_on > terms.restructured[-1].on
 
 
 def _anew(
@@ -163,16 +182,20 @@ def _put_off(
 ) -> list[Due]:
     granted = date.fromisoformat(relief.granted_on)
     found = account(before, facts, granted, asked)
+    since = date.fromisoformat(before.restructured[-1].on) if before.restructured else date.min
+    counted = [due for due in asked if due.on > since]  # by the plan that relief puts off
+    splits = [split for split in found.splits if split.on > since]
     late_principal = max(
         0,
-        sum(due.principal_minor for due in asked)
-        - sum(split.parts.principal_minor for split in found.splits),
+        sum(due.principal_minor for due in counted)
+        - sum(split.parts.principal_minor for split in splits),
     )
     principal = max(0, found.owed.principal_minor - late_principal)
     then = account(before, facts, before.due_on, asked).owed
     late_interest = max(0, found.late_minor - late_principal)
     interest = max(0, then.interest_minor + then.fee_minor - late_interest)
-    dues = _paid_ahead(found.splits_total_minor, asked, granted)
+    settled = sum(each.parts.total_minor - each.parts.penalty_minor for each in splits)
+    dues = _paid_ahead(settled, counted, granted)
     if not principal:
         return [*dues, Due(relief.due_on, 0, interest)] if interest else dues
     first, *others = plan(_terms(before, relief), principal, before.due_on)
@@ -193,4 +216,4 @@ def _terms(before: RepaymentTerms, relief: Relief) -> RepaymentTerms:
         interest=before.schedule.interest,
         capitalise_months=before.schedule.capitalise_months,
     )
-    return replace(before, due_on=relief.due_on, schedule=schedule)
+    return replace(before, due_on=relief.due_on, schedule=schedule, restructured=())

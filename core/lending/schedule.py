@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from core.errors import PriceError
@@ -100,8 +100,17 @@ def due_days(terms: RepaymentTerms, drawn_on: date) -> tuple[date, ...]:
 
 
 def capitalising_days(terms: RepaymentTerms, drawn_on: date) -> frozenset[date]:
-    """The days at whose end unpaid interest becomes principal."""
+    """The days at whose end unpaid interest becomes principal.
+
+    Relief moves the last due date and none of them: they go on in the same steps.
+    """
     schedule, found = terms.schedule, set[date]()
+    if terms.put_off is not None and terms.due_on == terms.put_off[1]:
+        until = terms.put_off[0]
+        found.update(capitalising_days(replace(terms, due_on=until, put_off=None), drawn_on))
+        if schedule.interest is InterestKind.CAPITALISING:
+            found.update(_onwards(until, schedule.capitalise_months, terms.due_on))
+        return frozenset(day for day in found if day > drawn_on)
     if schedule.interest is InterestKind.CAPITALISING:
         found.update(_series(terms.due_on, schedule.capitalise_months, drawn_on))
     if schedule.moratorium_interest is MoratoriumInterest.CAPITALISED:
@@ -120,6 +129,15 @@ def months_from(on: date, months: int) -> date:
     """The same day of the month so many months on or back; a short month's last if need be."""
     year, month = divmod(12 * on.year + on.month - 1 + months, 12)
     return date(year, month + 1, min(on.day, calendar.monthrange(year, month + 1)[1]))
+
+
+def _onwards(first: date, every_months: int, last: date) -> list[date]:
+    """A day and those every so many months after it, before the last."""
+    found, count = list[date](), 0
+    while every_months and (day := months_from(first, every_months * count)) < last:
+        found.append(day)
+        count += 1
+    return found
 
 
 def _series(last: date, every_months: int, after: date) -> list[date]:

@@ -180,7 +180,9 @@ class RepaymentTerms:
     """All that a repayment follows, of one product.
 
     Of a line whose plan was made anew they are those of the newest plan; ``restructured``
-    says from when, and what was before, the oldest first.
+    says from when, and what was before, the oldest first. ``put_off`` is the last due date
+    that relief moved, and the one it moved it to: interest became principal on days that
+    were counted from the first of them.
     """
 
     rate_ppm: int
@@ -192,6 +194,7 @@ class RepaymentTerms:
     waterfall: tuple[Part, ...] = WATERFALL
     calendar: CalendarTerms | None = None
     restructured: tuple[Restructured, ...] = ()
+    put_off: tuple[date, date] | None = None
 
     def before_last(self) -> RepaymentTerms:
         """The terms before the newest plan."""

@@ -48,8 +48,12 @@ def priced(line: KeptLine, product: Product) -> Product:
 def terms_of(line: KeptLine, product: Product) -> RepaymentTerms:
     """How a line is repaid, with what was made anew of its plan."""
     terms, status = priced(line, product).repayment(), line.status
-    anew = status.facts.restructured if status and status.facts else None
-    return replace(terms, restructured=anew) if anew else terms
+    facts = status.facts if status else None
+    if facts is not None and facts.relief is not None:
+        terms = facts.relief.applied(terms)
+    return (
+        replace(terms, restructured=facts.restructured) if facts and facts.restructured else terms
+    )
 
 
 def debt(

@@ -26,7 +26,7 @@ from server.services.agreements import Event, bring_about
 from server.services.centre import Centre, RequestError, Work
 from server.services.downlink import send_status
 from server.services.ending import stands
-from server.services.standing import priced_by, restructured_of
+from server.services.standing import priced_by, relief_of, restructured_of
 from server.store import evidence, lines, registry
 from server.store.agreements import Step
 from server.store.lines import Line
@@ -65,11 +65,7 @@ def _grant(work: Work, line_id: str, seen: Sequence[LossSeen], actor: Actor) -> 
             f"line {line_id}: expected relief up to its due date {line.due_on}, got {standing.on}: "
             "what is late already is for a supervisor to restructure"
         )
-    if restructured_of(work.tx, line):
-        raise RequestError(
-            f"line {line_id}: expected a plan as it was agreed, it was made anew: what a loss "
-            "changes now is for a supervisor to restructure"
-        )
+    _require_first(work, line, standing.on)
     band, loss_ppm = _opened(work, line, seen, standing.on)
     relief = Relief(standing.on.isoformat(), line.due_on, band.months, band.grace_months, loss_ppm)
     detail = {"relief": encode(relief), "seen": [encode(x) for x in seen], "source": band.source}
@@ -79,6 +75,23 @@ def _grant(work: Work, line_id: str, seen: Sequence[LossSeen], actor: Actor) -> 
     lines.save(work.tx, after)
     send_status(work, after)
     return step, relief
+
+
+def _require_first(work: Work, line: Line, on: date) -> None:
+    """That the line had no relief yet, and no new plan today.
+
+    A loss is a reason for more time once; who lost a second harvest needs another plan, with
+    its whole price told. Of two changes of one day nobody could say which came first.
+    """
+    if relief_of(work.tx, line) is not None:
+        raise RequestError(
+            f"line {line.line_id}: expected no relief before, it has had some: another loss is a "
+            "reason for a new plan, of which the whole price is told (agreement restructure)"
+        )
+    if any(each.on >= on.isoformat() for each in restructured_of(work.tx, line)):
+        raise RequestError(
+            f"line {line.line_id}: its plan was made anew today: grant relief from tomorrow on"
+        )
 
 
 def _opened(work: Work, line: Line, seen: Sequence[LossSeen], on: date) -> tuple[ReliefBand, int]:

@@ -138,7 +138,9 @@ def terms_of(tx: Tx, line: Line) -> RepaymentTerms:
     terms, due_on = priced_by(tx, line).repayment(), date.fromisoformat(line.due_on)
     if terms.due_on == due_on:
         return terms
-    anew = restructured_of(tx, line)
+    anew, relief = restructured_of(tx, line), relief_of(tx, line)
+    if relief is not None:
+        terms = relief.applied(terms)
     if not anew:
         return replace(terms, due_on=due_on)
     plan = anew[-1].after

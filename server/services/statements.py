@@ -8,7 +8,7 @@ late, and beside it what the fact changed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from core.lending.account import Amounts, Asked, account, ahead
@@ -78,8 +78,8 @@ def statement(tx: Tx, line: Line, on: date, known_on: date) -> Statement:
         if fact.on <= on and recorded[fact.fact_id] <= known_on
     ]
     relief = _relief(tx, line, on, known_on)
-    if relief is None and (before := relief_of(tx, line)) is not None:
-        terms = replace(terms, due_on=date.fromisoformat(before.due_before))
+    if relief is None and (granted := relief_of(tx, line)) is not None:
+        terms = granted.undone(terms)
     dues = planned(terms, facts, relief)
     found = account(terms, facts, on, dues)
     rows = _rows(terms, facts, recorded, relief)

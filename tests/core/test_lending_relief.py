@@ -13,7 +13,7 @@ from core.errors import ProductError
 from core.lending.account import account, ahead
 from core.lending.accrual import DayCount
 from core.lending.agreed import agreed, draw_facts
-from core.lending.facts import Fact, FactKind
+from core.lending.facts import Fact, FactKind, reversal_of
 from core.lending.product import parse_product
 from core.lending.relief import (
     LossSeen,
@@ -24,9 +24,11 @@ from core.lending.relief import (
     planned,
     verified_loss_ppm,
 )
+from core.lending.restructuring import RestructuringTerms, Wish, restructured
 from core.lending.terms import (
     ArrearsTerms,
     InterestKind,
+    MoratoriumInterest,
     RepaymentTerms,
     ScheduleKind,
     ScheduleTerms,
@@ -160,6 +162,123 @@ def test_paying_as_planned_ends_with_nothing_owed(repaid, kind, interest, later)
     before = account(replace(terms, due_on=DUE), facts, GRANTED, agreed(
         replace(terms, due_on=DUE), facts)).late_minor  # fmt: skip
     assert account(terms, facts, GRANTED, dues).late_minor == before
+
+
+PLANNED = date(2026, 7, 1)
+SCHEDULES = [
+    ScheduleTerms(ScheduleKind.BULLET),
+    ScheduleTerms(ScheduleKind.EQUAL_INSTALMENTS, every_months=1),
+    ScheduleTerms(ScheduleKind.EQUAL_PRINCIPAL, every_months=2),
+    ScheduleTerms(ScheduleKind.BULLET, interest=InterestKind.CAPITALISING, capitalise_months=3),
+    ScheduleTerms(ScheduleKind.BULLET, interest=InterestKind.CAPITALISING, capitalise_months=5),
+    ScheduleTerms(
+        ScheduleKind.EQUAL_PRINCIPAL,
+        every_months=5,
+        moratorium_months=2,
+        moratorium_interest=MoratoriumInterest.CAPITALISED,
+    ),
+]
+
+
+def made_anew(schedule: ScheduleTerms, anew: ScheduleTerms, *, capitalises: bool) -> RepaymentTerms:
+    """A line of any schedule whose plan was made anew on 1 July 2026, a year longer."""
+    wish = Wish(date(2027, 9, 15), 100_000, anew, capitalises=capitalises)
+    bounds = RestructuringTerms("2020-01-01", 60, 3, may_capitalise=True, source="a test")
+    return restructured(replace(TERMS, schedule=schedule), wish, bounds, PLANNED)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(SCHEDULES),
+    st.sampled_from(SCHEDULES),
+    st.booleans(),
+    st.lists(st.tuples(st.integers(1, 250), st.integers(1, 500_000), st.booleans()), max_size=5),
+    st.integers(1, 400),
+)
+def test_relief_after_a_new_plan_puts_that_plan_off_whatever_is_paid_and_bounces(
+    schedule, anew, capitalises, repaid, after
+):
+    terms = made_anew(schedule, anew, capitalises=capitalises)
+    granted = PLANNED + timedelta(days=after)
+    relief = Relief(granted.isoformat(), terms.due_on.isoformat(), 24, 12, 400_000)
+    facts = list(FACTS)
+    for number, (day, amount, bounces) in enumerate(repaid):
+        paid = Fact(f"repayment/{number}", FactKind.REPAYMENT, DRAWN + timedelta(days=day), amount)
+        facts += [paid, reversal_of(paid, f"bounce/{number}")] if bounces else [paid]
+    later = relief.applied(replace(terms, due_on=relief.due_on))
+    with_relief, without = planned(later, facts, relief), planned(terms, facts)
+    # On its day nothing has changed: what was late is late, what is owed is owed.
+    then, was = (
+        account(t, facts, granted, dues) for t, dues in ((later, with_relief), (terms, without))
+    )
+    assert (then.owed, then.late_minor, then.late_since) == (
+        was.owed, was.late_minor, was.late_since,
+    )  # fmt: skip
+    # Nothing that was not late becomes so while the grace lasts.
+    assert account(later, facts, relief.grace_until, with_relief).late_minor <= was.late_minor
+    # Paid as planned it ends with nothing owed, and never asks before the grace for more.
+    asked = ahead(later, facts, granted, with_relief)
+    counted = [fact for fact in facts if fact.on <= granted]
+    more = [
+        Fact(f"repayment/a{n}", FactKind.REPAYMENT, each.on, each.parts.total_minor)
+        for n, each in enumerate(asked)
+    ]
+    last = max([granted, *(each.on for each in asked)])
+    assert account(later, [*counted, *more], last, with_relief).owed.total_minor == 0
+    early = [each for each in asked if granted < each.on < relief.grace_until]
+    assert early == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(SCHEDULES),
+    st.lists(st.tuples(st.integers(1, 300), st.integers(1, 700_000)), min_size=1, max_size=4),
+    st.data(),
+)
+def test_what_bounces_leaves_the_account_as_if_it_had_not_been_in_any_order(schedule, repaid, data):
+    """Before the relief, on its day or after it; the relief stands as it was granted."""
+    terms = LATER.applied(replace(TERMS, schedule=schedule, due_on=LATER.due_on))
+    paid = [
+        Fact(f"repayment/{n}", FactKind.REPAYMENT, DRAWN + timedelta(days=day), amount)
+        for n, (day, amount) in enumerate(repaid)
+    ]
+    back = data.draw(st.lists(st.sampled_from(paid), unique=True, min_size=1))
+    bounced = [reversal_of(each, f"bounce/{each.fact_id}") for each in back]
+    some_order = data.draw(st.permutations([*FACTS, *paid, *bounced]))
+    never = [*FACTS, *(each for each in paid if each not in back)]
+    for on in (GRANTED, DUE, LATER.grace_until, LATER.due_on + timedelta(days=40)):
+        found = account(terms, some_order, on, planned(terms, some_order, LATER))
+        assert found == account(terms, never, on, planned(terms, never, LATER))
+        if on <= LATER.grace_until:  # what bounced is late only if it was due before the loss
+            agreed_late = account(
+                replace(terms, due_on=DUE),
+                never,
+                GRANTED,
+                agreed(replace(terms, due_on=DUE), never),
+            ).late_minor
+            assert found.late_minor <= agreed_late
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("months", [18, 24, 60])
+def test_relief_changes_nothing_of_the_days_before_it(schedule, months):
+    """Not even where interest becomes principal in steps that do not divide the months."""
+    relief = replace(LATER, months=months)
+    before = replace(TERMS, schedule=schedule)
+    after = relief.applied(replace(before, due_on=relief.due_on))
+    for days in range((DUE - DRAWN).days):
+        on = DRAWN + timedelta(days=days)
+        owed = account(before, FACTS, on, agreed(before, FACTS)).owed
+        if on <= GRANTED:
+            assert account(after, FACTS, on, planned(after, FACTS, relief)).owed == owed
+
+
+def test_relief_of_the_day_of_a_new_plan_came_before_it():
+    terms = made_anew(SCHEDULES[0], SCHEDULES[0], capitalises=False)
+    same_day = Relief(PLANNED.isoformat(), DUE.isoformat(), 24, 12, 400_000)
+    dues = planned(terms, FACTS, same_day)
+    assert [(due.on, due.principal_minor) for due in dues][-1] == (terms.due_on, 1_000_000)
+    assert same_day.undone(terms) == terms
 
 
 @pytest.mark.parametrize(

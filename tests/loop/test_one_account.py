@@ -13,10 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.canonical import canonical_hash
-from core.lending.account import Amounts
+from core.errors import AgreementError
+from core.lending.account import Account, Amounts
 from core.lending.accrual import DayCount
 from core.lending.agreement import AgreementReason
 from core.lending.product import Product
+from core.lending.relief import LossSeen, LossSource, ReliefBand
 from core.lending.restructuring import RestructuringTerms, Wish
 from core.lending.schedule import months_from
 from core.lending.terms import (
@@ -36,13 +38,16 @@ from edge_node.store.leases import KeptDraw
 from edge_node.store.lines import KeptLine
 from server.config import Settings
 from server.services import enrolment
+from server.services.audit.run import audit
 from server.services.bouncing import BounceReason, BounceRequest
+from server.services.centre import RequestError
 from server.services.posting import RepaymentRequest, take_repayment
+from server.services.relief import grant_relief
 from server.services.restructuring import Proposed, approve, propose
 from server.services.standing import account_of, ahead_of, owed
 from server.services.verifying import verify
 from server.store import ledger, lines, newplans
-from server.store.engine import Store, open_store
+from server.store.engine import Store, Tx, open_store
 from server.store.people import Actor
 from server.store.schema import migrate
 from tests.support.centre_kit import SEASON_START, TESTER, Kit, build_kit, open_known, product_of
@@ -64,6 +69,9 @@ SCHEDULES: dict[str, ScheduleTerms] = {
     "at will": ScheduleTerms(ScheduleKind.AT_WILL),
     "capitalising": ScheduleTerms(
         ScheduleKind.BULLET, interest=InterestKind.CAPITALISING, capitalise_months=1
+    ),
+    "capitalising, 5 months": ScheduleTerms(
+        ScheduleKind.BULLET, interest=InterestKind.CAPITALISING, capitalise_months=5
     ),
     "moratorium": ScheduleTerms(
         ScheduleKind.EQUAL_PRINCIPAL,
@@ -155,6 +163,18 @@ class Both:
         approve(self.kit.centre, proposal.proposal_id, SUPERVISOR)
         self.kit.station.pull(self.kit.centre)
 
+    def relieve(self, loss_ppm: int) -> None:
+        """A verified loss puts off what is not due yet, if the line may have that."""
+        seen = [LossSeen(LossSource.VISIT, "visit-1", loss_ppm)]
+        before = self.kit.read(account_at, self.line_id, self.today)
+        try:
+            grant_relief(self.kit.centre, self.line_id, seen, OFFICER)
+        except (RequestError, AgreementError):  # nothing owed, over, had before, planned today
+            return
+        after = self.kit.read(account_at, self.line_id, self.today)
+        assert (after.owed, after.late_minor) == (before.owed, before.late_minor)
+        self.kit.station.pull(self.kit.centre)
+
     def at_station(self, on: date) -> Debt:
         told = [b for b in self.kit.station.bodies("line") if b["line_id"] == self.line_id]
         status = decode(LineStatus, told[-1])
@@ -178,8 +198,19 @@ class Both:
         }
 
 
+def account_at(tx: Tx, line_id: str, on: date) -> Account:
+    return account_of(tx, lines.get(tx, line_id), on)
+
+
+BANDS = (
+    ReliefBand(330_000, 18, 12, "2018-10-17", "a test: months that no step divides"),
+    ReliefBand(500_000, 60, 12, "2018-10-17", "RBI"),
+)
+
+
 def lent(**terms: Any) -> Product:
-    return replace(product_of("crop-season"), version=9, restructuring=(EASIER,), **terms)
+    made = replace(product_of("crop-season"), version=9, restructuring=(EASIER,), relief=BANDS)
+    return replace(made, **terms)
 
 
 @pytest.fixture(scope="module")
@@ -216,6 +247,7 @@ EVENTS = st.lists(
         st.tuples(st.just("repay"), st.integers(1, 900_000), st.integers(0, 60)),
         st.tuples(st.just("bounce"), st.integers(0, 8), st.just(0)),
         st.tuples(st.just("plan"), st.integers(0, 100_000), st.integers(0, 5)),
+        st.tuples(st.just("loss"), st.sampled_from([200_000, 400_000, 700_000]), st.just(0)),
         st.tuples(st.just("pass"), st.integers(1, 50), st.just(0)),
     ),
     min_size=3,
@@ -264,6 +296,9 @@ def happen(both: Both, number: int, event: tuple[str, int, int]) -> None:
     elif kind == "bounce":
         both.deliver()
         both.bounce(amount)
+    elif kind == "loss":
+        both.deliver()
+        both.relieve(amount)
     else:
         both.pass_to((both.today - day(0)).days + amount)
 
@@ -315,6 +350,44 @@ def test_a_line_of_every_schedule_is_opened_drawn_and_repaid_as_planned(both: Bo
     assert both.at_centre(planned[-1].on) == Amounts()
     assert set(both.booked().values()) == {0}
     assert verify(both.kit.centre).faults == ()
+
+
+STORIES = {
+    "plan, then loss, then a bounce of before": (
+        ("pass", 20, 0), ("repay", 100_000, 0), ("pass", 10, 0), ("plan", 50_000, 2),
+        ("pass", 30, 0), ("loss", 400_000, 0), ("bounce", 0, 0), ("pass", 50, 0),
+        ("repay", 50_000, 40), ("bounce", 1, 0),
+    ),
+    "loss, all paid and closed, bounced, a second loss, then a plan": (
+        ("pass", 40, 0), ("loss", 700_000, 0), ("pass", 20, 0), ("repay", 900_000, 0),
+        ("bounce", 0, 0), ("loss", 700_000, 0), ("pass", 1, 0), ("plan", 50_000, 1),
+        ("pass", 300, 0), ("repay", 10_000, 60),
+    ),
+    "a bounce, then loss on the day of a plan, and a draw after it": (
+        ("repay", 200_000, 0), ("bounce", 0, 0), ("plan", 100_000, 3), ("loss", 400_000, 0),
+        ("pass", 1, 0), ("loss", 400_000, 0), ("draw", 90_000, 0), ("repay", 20_000, 1),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("events", STORIES.values(), ids=STORIES)
+@pytest.mark.parametrize("schedule", ["capitalising, 5 months", "equal instalments", "moratorium"])
+def test_loss_plan_and_bounce_agree_in_every_order(
+    folder: Path, events: tuple[tuple[str, int, int], ...], schedule: str
+) -> None:
+    product = lent(schedule=SCHEDULES[schedule], arrears=ArrearsTerms(5, 60_000))
+    both, store = opened(folder, product, repr((schedule, events)))
+    try:
+        both.draw(0, 400_000)
+        for number, event in enumerate(events, 1):
+            happen(both, number, event)
+        both.deliver()
+        for on in (both.today, both.today + timedelta(days=700)):
+            assert both.at_station(on).owed == both.at_centre(on)
+        ledger_holds_what_is_owed(both)
+        assert audit(both.kit.centre).holds
+    finally:
+        store.close()
 
 
 DEAR = lent(

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import AgreementError
 from core.lending.account import Amounts
 from core.lending.agreement import AgreementEvent, AgreementReason, AgreementState
 from core.lending.lease import LeaseKind
@@ -178,7 +177,7 @@ def test_what_opens_no_relief_is_refused_and_changes_nothing(kit: Kit, drawn: st
 
 def test_relief_is_granted_once(kit: Kit, drawn: str) -> None:
     grant_relief(kit.centre, drawn, visit(400_000), OFFICER)
-    with pytest.raises(AgreementError):
+    with pytest.raises(RequestError, match=r"it has had some.*agreement restructure"):
         grant_relief(kit.centre, drawn, visit(600_000), OFFICER)
     line = kit.read(lines.get, drawn)
     life = kit.read(agreements.life, line.application_id)

@@ -7,7 +7,7 @@ on the plan that the line's drawdowns agreed to: the same that the kiosk shows.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from core.lending.account import Account, account
@@ -65,7 +65,7 @@ class Loan:
         facts = [fact for fact in self.facts if fact.on <= on]
         terms, relief = self.terms.until(on), self.relief
         if relief is not None and relief.granted_on > on.isoformat():
-            terms, relief = replace(terms, due_on=date.fromisoformat(relief.due_before)), None
+            terms, relief = relief.undone(terms), None
         return account(terms, facts, on, planned(terms, facts, relief))
 
     def drawn_minor(self, on: date) -> int:
