@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 
 from server.api.bearer import Bearer
 from server.api.shapes import Amount, Asked, Currency, Day, Name, OwnName, Told
-from server.services.access import require_role
+from server.services.access import require_caller, require_line
 from server.services.centre import Centre
 from server.services.posting import RepaymentRequest, take_repayment
 from server.store.ledger import Repayment
@@ -50,6 +50,7 @@ def add_money(found: APIRouter, centre: Centre) -> None:
     )
     def repayments(body: RepaymentBody, token: Bearer = None) -> JSONResponse:
         """Take a repayment; its id makes it count once. Needs a token of role cashier."""
-        cashier = require_role(centre, token, Role.CASHIER)
-        kept, _ = take_repayment(centre, RepaymentRequest(**body.model_dump()), cashier)
+        cashier = require_caller(centre, token, (Role.CASHIER,))
+        require_line(centre, cashier.scope, body.line_id)
+        kept, _ = take_repayment(centre, RepaymentRequest(**body.model_dump()), cashier.actor)
         return JSONResponse(shares(kept), 200)

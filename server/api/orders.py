@@ -15,7 +15,7 @@ from core.wire.orders import ITEMS_MAX, OrderItem, Received
 from server.api.bearer import Bearer
 from server.api.cursors import LIMIT, Cursor, Limit, Listed, answered, paged
 from server.api.shapes import Amount, Asked, Currency, Day, Name, Told
-from server.services.access import Caller, reading, require_caller
+from server.services.access import Caller, reading, require_caller, require_line
 from server.services.centre import Centre
 from server.services.orders.delivering import DeliveryReport, report_delivery, withdraw_order
 from server.services.orders.placing import OrderRequest, place_order
@@ -107,6 +107,7 @@ def _add_placing(found: APIRouter, centre: Centre) -> None:
         Nothing is owed before the farmer consents. Needs a token of role supplier.
         """
         caller = require_caller(centre, token, (Role.SUPPLIER,))
+        require_line(centre, caller.scope, body.line_id)
         items = tuple(OrderItem(**each.model_dump()) for each in body.items)
         asked = OrderRequest(
             body.reference, body.line_id, body.currency, body.total_minor, items, body.deliver_by

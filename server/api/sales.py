@@ -13,7 +13,7 @@ from server.api.cursors import LIMIT, Cursor, Limit, Listed, answered, paged
 from server.api.money import RepaymentShares, shares
 from server.api.orders import LineName
 from server.api.shapes import Amount, Asked, Currency, Day, Name, Told
-from server.services.access import reading, require_caller, require_role
+from server.services.access import reading, require_caller
 from server.services.centre import Centre
 from server.services.orders.selling import KG_MAX, SaleRequest, receive_proceeds, report_sale
 from server.store import listing, sales
@@ -90,8 +90,10 @@ def _add_selling(found: APIRouter, centre: Centre) -> None:
     )  # fmt: skip
     def receive(sale_id: str, body: ReceiptBody, token: Bearer = None) -> JSONResponse:
         """Repay the line with the lender's part. Needs a token of role cashier."""
-        cashier = require_role(centre, token, Role.CASHIER)
-        kept, _ = receive_proceeds(centre, sale_id, body.received_on, cashier)
+        cashier = require_caller(centre, token, (Role.CASHIER,))
+        with reading(centre, cashier.scope) as tx:
+            sales.get(tx, sale_id)
+        kept, _ = receive_proceeds(centre, sale_id, body.received_on, cashier.actor)
         return JSONResponse(shares(kept), 200)
 
 

@@ -20,8 +20,10 @@ from server.console import render
 from server.console.desk import Desk
 from server.console.pages import (
     applications,
+    audit,
     cash,
     door,
+    exports,
     fields,
     health,
     line,
@@ -98,6 +100,8 @@ def console(desk: Desk) -> ASGIApp:
             Mount("/static", StaticFiles(directory=render.STATIC)),
             *door.routes(desk),
             *today.routes(desk),
+            *audit.routes(desk),
+            *exports.routes(desk),
             *portfolio.routes(desk),
             *queue.routes(desk),
             *users.routes(desk),

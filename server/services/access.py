@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from core.canonical import sha256_hex
 from server.services.centre import Centre, LoginRequiredError, RoleError
-from server.store import people, scoping
+from server.store import lines, people, scoping
 from server.store.engine import Tx
 from server.store.people import Actor, Role
 from server.store.scoping import Holder, Scope
@@ -39,6 +39,19 @@ def reading(centre: Centre, scope: Scope) -> Iterator[Tx]:
     narrow = None if scope.is_whole else scoping.within(scope, store.tenant_id)
     with store.reading(narrow) as tx:
         yield tx
+
+
+def require_line(centre: Centre, scope: Scope, line_id: str) -> None:
+    """Return if a line lies in a scope.
+
+    Raises
+    ------
+    NotKnownError
+        If it does not, in the words for a line that there is not.
+    """
+    if not scope.is_whole:
+        with reading(centre, scope) as tx:
+            lines.get(tx, line_id)
 
 
 def require_whole(scope: Scope) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from core.canonical import canonical_hash
 from server.store.engine import NotKnownError, Tx
@@ -19,6 +19,7 @@ from server.store.rows import from_json, json_text, read_as
 from server.store.tables import api_tokens, audit, users
 
 GENESIS = "0" * 64
+TRAIL_FACTS = ("at_ms", "actor", "role", "action", "object_kind", "object_id", "detail")
 
 
 class Role(Enum):
@@ -230,6 +231,65 @@ def stream_trail(tx: Tx, action: str) -> Iterator[AuditRow]:
         read_as(AuditRow, {**row, "detail": from_json(row["detail"])})
         for row in tx.stream(question)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which lines of the trail: empty texts want any, ``subject`` is an id or its beginning."""
+
+    actor: str = ""
+    action: str = ""
+    kind: str = ""
+    subject: str = ""
+    from_ms: int = 0
+    until_ms: int | None = None
+    before: int = 0
+
+
+def find_in_trail(tx: Tx, wanted: Wanted, rows_max: int) -> tuple[AuditRow, ...]:
+    """What is wanted of the trail, the newest first."""
+    return tuple(_line(row) for row in tx.rows(_found(tx, wanted), rows_max))
+
+
+def stream_found(tx: Tx, wanted: Wanted) -> Iterator[AuditRow]:
+    """The same, all of it, one by one."""
+    return (_line(row) for row in tx.stream(_found(tx, wanted)))
+
+
+def stream_links(tx: Tx, after: int, rows_max: int) -> Iterator[dict[str, Any]]:
+    """Lines of the trail as they are kept, after a number, oldest first."""
+    where = (audit.c.tenant_id == tx.tenant_id, audit.c.seq > after)
+    return tx.stream(select(audit).where(*where).order_by(audit.c.seq).limit(rows_max))
+
+
+def actions(tx: Tx) -> tuple[str, ...]:
+    """Every kind of act that the trail knows."""
+    question = select(audit.c.action).where(audit.c.tenant_id == tx.tenant_id).distinct()
+    return tuple(str(row["action"]) for row in tx.rows(question.order_by(audit.c.action)))
+
+
+def trail_length(tx: Tx) -> int:
+    """The number of the trail's last line."""
+    last = tx.find_row(audit, "-seq")
+    return int(last["seq"]) if last else 0
+
+
+def _found(tx: Tx, wanted: Wanted) -> Select[Any]:
+    c = audit.c
+    where = [c.tenant_id == tx.tenant_id, c.at_ms >= wanted.from_ms]
+    equal = ((c.actor, wanted.actor), (c.action, wanted.action), (c.object_kind, wanted.kind))
+    where += [column == value for column, value in equal if value]
+    if wanted.subject:
+        where.append(c.object_id.startswith(wanted.subject, autoescape=True))
+    if wanted.until_ms is not None:
+        where.append(c.at_ms < wanted.until_ms)
+    if wanted.before:
+        where.append(c.seq < wanted.before)
+    return select(audit).where(*where).order_by(c.seq.desc())
+
+
+def _line(row: Mapping[str, Any]) -> AuditRow:
+    return read_as(AuditRow, {**row, "detail": from_json(row["detail"])})
 
 
 def trail_of(tx: Tx, object_kind: str, object_id: str) -> tuple[AuditRow, ...]:

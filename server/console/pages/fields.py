@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 
 from starlette.requests import Request
@@ -19,6 +20,7 @@ from server.console.views.plot import MapField, days_since, read_fields, read_pl
 from server.services.blobs import get_blob, picture_headers, require_shown
 from server.services.maps import DistrictMap, map_path, maps_in
 from server.store import lines
+from server.store.engine import Tx
 
 _SHOWN = (DataClass.IDENTITY, DataClass.REGISTERED, DataClass.MONEY, DataClass.IMAGERY)
 MOVEMENT_LEGEND = (
@@ -69,7 +71,7 @@ def routes(desk: Desk) -> list[Route]:
         return JSONResponse(
             {
                 "type": "FeatureCollection",
-                "features": [_feature(field) for field in _fields(desk, visitor) if field.geometry],
+                "features": features_of(_fields(desk, visitor)),
             }
         )
 
@@ -139,13 +141,22 @@ def _shown(maps: Sequence[DistrictMap], name: str | None) -> DistrictMap | None:
 
 def _fields(desk: Desk, visitor: Visitor) -> list[MapField]:
     with desk.reading(visitor) as tx:
-        rows = read_rows(tx, desk.today(tx))
-        return read_fields(tx, rows)
+        return fields_of(tx, desk.today(tx))
+
+
+def fields_of(tx: Tx, today: date) -> list[MapField]:
+    """The plots and pastures as they stand on the map."""
+    return read_fields(tx, read_rows(tx, today))
 
 
 def movement_tone(movement: str) -> str:
     """The class of colour for a movement."""
     return {"": "none", "opened": "held"}.get(movement, movement)
+
+
+def features_of(fields: Sequence[MapField]) -> list[Mapping[str, object]]:
+    """Those that have a shape, as GeoJSON."""
+    return [_feature(field) for field in fields if field.geometry]
 
 
 def _feature(field: MapField) -> dict[str, object]:

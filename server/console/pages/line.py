@@ -21,6 +21,7 @@ from server.console.views.flags import read_flags
 from server.console.views.line import LinePage, read_line
 from server.services.centre import Centre, RequestError
 from server.services.freezing import FreezeReason, freeze, thaw
+from server.store import lines
 from server.store.lines import Line
 from server.store.people import Actor, Role
 
@@ -85,6 +86,8 @@ def _act(desk: Desk, request: Request, form: FormData, act: Act) -> Response:
     if reason is None:
         known = ", ".join(each.value for each in FreezeReason)
         raise RequestError(f"expected a reason among {known}, got {given[:40]!r}")
+    with desk.reading(visitor) as tx:
+        lines.get(tx, line_id)  # nobody stops a line that they may not see
     act(desk.centre, line_id, reason, visitor.actor)
     return RedirectResponse(f"{PREFIX}/lines/{quote(line_id, safe='')}", 303)
 

@@ -33,6 +33,7 @@ def routes(desk: Desk) -> list[Route]:
                 for row in book.rows
             },
             "stages": [stage.value for stage in Stage],
+            "query": urlencode(book.query.link()),
             "link": lambda **changes: _link(book.query, **changes),
         }
         part = request.headers.get("hx-request") == "true"

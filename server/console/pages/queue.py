@@ -39,7 +39,7 @@ def routes(desk: Desk) -> list[Route]:
 
 
 def _page(desk: Desk, request: Request, visitor: Visitor) -> Response:
-    kind = _kind(request.query_params.get("kind", ""))
+    kind = kind_of(request.query_params.get("kind", ""))
     with desk.reading(visitor) as tx:
         work = desk.centre.work(tx, desk.centre.now_ms())
         shown = read_queue(work, kind, visitor.actor)
@@ -51,7 +51,8 @@ def _page(desk: Desk, request: Request, visitor: Visitor) -> Response:
     return desk.page(request, "queue.html", context, visitor)
 
 
-def _kind(text: str) -> Kind | None:
+def kind_of(text: str) -> Kind | None:
+    """The kind of that name, if there is one."""
     return next((each for each in Kind if each.value == text), None)
 
 
@@ -87,7 +88,7 @@ def _verdict(form: FormData) -> bool:
 def _pick(text: str) -> Pick:
     kind, _, rest = text.partition("/")
     item_id, _, seen = rest.rpartition("/")
-    found = _kind(kind)
+    found = kind_of(kind)
     if found is None or not item_id or not seen:
         raise RequestError(f"expected something that waits, got {text[:80]!r}")
     return Pick(found, item_id, seen)

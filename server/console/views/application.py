@@ -80,8 +80,10 @@ class ApplicationPage:
     line: Line | None
 
 
-def read_applications(tx: Tx) -> tuple[ApplicationRow, ...]:
-    """Applications, newest first."""
+def read_applications(
+    tx: Tx, rows_max: int | None = APPLICATIONS_SHOWN_MAX
+) -> tuple[ApplicationRow, ...]:
+    """Applications, newest first; all of them if no number is given."""
     names = {farmer.farmer_id: farmer.name for farmer in registry.all_farmers(tx)}
     sold = {product.product_id: product.name for product in products.in_force(tx)}
     opened = {line.application_id: line.line_id for line in lines.every(tx)}
@@ -97,7 +99,7 @@ def read_applications(tx: Tx) -> tuple[ApplicationRow, ...]:
             decision=latest.get(kept.application.application_id),
             line_id=opened.get(kept.application.application_id, ""),
         )
-        for kept in reports.every_application(tx)[:APPLICATIONS_SHOWN_MAX]
+        for kept in reports.every_application(tx)[:rows_max]
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -156,8 +156,7 @@ def read_book(tx: Tx, query: Query, today: date) -> Book:
     every = read_rows(tx, today)
     in_state = [row for row in every if _in_state(row, query.state)]
     counts = Counter(row.movement for row in in_state)
-    found = [row for row in in_state if _wanted(row, query)]
-    found.sort(key=_SORTS[query.sort], reverse=query.falling)
+    found = _sorted(in_state, query)
     pages = max(1, -(-len(found) // ROWS_A_PAGE))
     page = min(max(query.page, 1), pages)
     start = (page - 1) * ROWS_A_PAGE
@@ -171,6 +170,16 @@ def read_book(tx: Tx, query: Query, today: date) -> Book:
         products={row.product_id: row.product_name for row in every},
         query=_on_page(query, page),
     )
+
+
+def find_rows(tx: Tx, query: Query, today: date) -> list[Row]:
+    """Every line as asked for, in order, without pages."""
+    return _sorted((row for row in read_rows(tx, today) if _in_state(row, query.state)), query)
+
+
+def _sorted(rows: Iterable[Row], query: Query) -> list[Row]:
+    found = [row for row in rows if _wanted(row, query)]
+    return sorted(found, key=_SORTS[query.sort], reverse=query.falling)
 
 
 def _on_page(query: Query, page: int) -> Query:

@@ -88,6 +88,8 @@ def print_to(report: Report, form: Format, file: TextIO) -> int:
 
 def _csv(report: Report, file: TextIO) -> int:
     writer = csv.writer(file, lineterminator="\r\n")
+    if report.about:
+        writer.writerow([f"# {report.title}: {report.about}"])
     writer.writerow([column.name for column in report.columns])
     rows = 0
     for row in report.rows:
@@ -185,6 +187,10 @@ def _xlsx(report: Report, path: Path) -> int:
                     sheet.write_number(rows, place, cell, whole)
                 else:
                     sheet.write_string(rows, place, f"{cell}")
+        if report.about:
+            told = book.add_worksheet("about")
+            for line, words in enumerate((report.title, report.about, f"as of {report.as_of}")):
+                told.write_string(line, 0, words)
     return rows
 
 

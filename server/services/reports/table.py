@@ -31,13 +31,17 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A table as of a day; the rows are read once, as they are written out."""
+    """A table as of a day; the rows are read once, as they are written out.
+
+    ``about`` is told in the file: which filter was in force, who asked, when.
+    """
 
     name: str
     title: str
     as_of: str
     columns: tuple[Column, ...]
     rows: Iterable[tuple[Cell, ...]]
+    about: str = ""
 
     def records(self) -> Iterator[dict[str, Cell]]:
         """The rows by column name."""
