@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.canonical import canonical_hash
 from core.lending.payout import Outcome
 from core.shape import decode, encode
 from core.units import format_money
@@ -23,13 +22,13 @@ from server.services.cash_people import Ending, end_difference, require_endable
 from server.services.centre import RequestError, RoleError, Work
 from server.services.paying import Said
 from server.services.payouts.acts import apply_outcome, require_outcome
-from server.store import cash, ledger, lines, money_words, payouts, people
+from server.services.words_kept import CONFIRMED, REFUSED, keep_told, record
+from server.store import cash, ledger, lines, money_words, payouts
 from server.store.engine import ConflictError, NotKnownError
 from server.store.money_words import KeptWord, WordAnswer, WordKind
 from server.store.people import Actor, Role
 
 REASON_CHARS_MAX = 200
-TOLD, CONFIRMED, REFUSED = "money_word_told", "money_word_confirmed", "money_word_refused"
 ROLES = (Role.SUPERVISOR,)  # who may tell, confirm and refuse
 
 
@@ -158,12 +157,6 @@ def _tell(
     return word
 
 
-def keep_told(work: Work, word: KeptWord, by: Actor) -> None:
-    """Keep a word that waits from now on, and write it in the trail."""
-    money_words.add(work.tx, word)
-    _record(work, word, by, TOLD)
-
-
 def _open(work: Work, word_id: str) -> KeptWord:
     """A word that nobody has answered, with what it is about kept from others."""
     word = _known(work, word_id)
@@ -186,22 +179,8 @@ def _answer(work: Work, word: KeptWord, by: Actor, reason: str, *, is_confirmed:
     _require_supervisor(by)
     said = WordAnswer(word.word_id, word.told_by, by.name, is_confirmed, reason, work.at_ms)
     money_words.answer(work.tx, said)
-    _record(work, word, by, CONFIRMED if is_confirmed else REFUSED)
+    record(work, word, by, CONFIRMED if is_confirmed else REFUSED)
     return replace(word, answer=said)
-
-
-def told_of(word: KeptWord) -> dict[str, Any]:
-    """What the trail tells of a word."""
-    return {
-        "kind": word.kind.value,
-        "subject_id": word.subject_id,
-        "body_sha256": canonical_hash(word.body),
-        "told_by": word.told_by,
-    }
-
-
-def _record(work: Work, word: KeptWord, by: Actor, action: str) -> None:
-    people.record(work.tx, work.at_ms, by, action, ("money_word", word.word_id), told_of(word))
 
 
 def _reason(text: str) -> str:

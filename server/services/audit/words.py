@@ -12,7 +12,7 @@ from core.lending.payout import Outcome, PayoutEvent
 from server.services.audit.finding import Look, Looks, first_fault
 from server.services.cash_people import ENDED_CAUSE
 from server.services.centre import Centre
-from server.services.money_words import CONFIRMED, REFUSED, TOLD, told_of
+from server.services.words_kept import CONFIRMED, REFUSED, TOLD, told_of
 from server.store import bounces, ledger, money_words, payouts, people, rail_books
 from server.store.engine import Tx
 from server.store.money_words import KeptWord, WordKind

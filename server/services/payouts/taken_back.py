@@ -21,7 +21,7 @@ from server.services.bouncing import (
 )
 from server.services.centre import Work
 from server.services.ending import today_of
-from server.services.money_words import keep_told
+from server.services.words_kept import keep_told
 from server.store import bounces, ledger, lines, money_words
 from server.store.ledger import Repayment
 from server.store.money_words import KeptWord, WordKind
