@@ -9,6 +9,7 @@ import click
 
 from core.units import PPM
 from core.wire.modelfile import MODEL_BYTES_MAX
+from server.commands.backtest import backtest_command
 from server.commands.hands import OPERATOR, centre_of, config_option, json_option, read_input, show
 from server.commands.officers import Acting, acting
 from server.services.cards import read_model
@@ -36,6 +37,9 @@ def model() -> None:
 
     MODEL is a version number or the beginning of a model's hash. docs/model-life.md.
     """
+
+
+model.add_command(backtest_command)
 
 
 @model.command("add")
