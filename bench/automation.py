@@ -169,7 +169,7 @@ def _report(prices: Sequence[Price], told: Mapping[str, int]) -> Report:
         ),
         rows=tuple(_cells(price, shipped=price is own) for price in prices),
         note=(
-            "Simulated: first applications of the last three of twelve seasons in six districts, "
+            "Simulated: first applications of the last three of twelve seasons in four districts, "
             "each decided by the demonstration's product; everybody consents and asks for little, "
             "so that the score alone decides. Everybody's outcome is known here, also of the "
             "declined; in a real book it is not. A whole told season (seed 5, drought, thirty days "

@@ -1,6 +1,6 @@
 """What readings and pictures add to a model: with them, without, and each one alone. Simulated.
 
-Six seeded districts, twelve seasons each: weather, soil, crop and herd decide the harvest, the
+Four seeded districts, twelve seasons each: weather, soil, crop and herd decide the harvest, the
 harvest decides who repays, and what devices and a look from above tell of it is a shadow with
 errors and gaps. Each row is one model, trained as the centre trains, on the first nine seasons,
 compared on the last three, whose weather it never saw. Intervals draw whole seasons of whole
