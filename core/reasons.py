@@ -64,6 +64,8 @@ class ReasonCode(Enum):
     LIMIT_SPREAD_VILLAGE = "limit_spread_village"
     LIMIT_SPREAD_CELL = "limit_spread_cell"
     LIMIT_WAITS_PERSON = "limit_waits_person"
+    LIMIT_ORDER_BROKEN = "limit_order_broken"
+    LIMIT_SOLD_ELSEWHERE = "limit_sold_elsewhere"
     # An application was decided.
     DECISION_APPROVED = "decision_approved"
     DECISION_CONSENT_MISSING = "decision_consent_missing"
@@ -179,6 +181,12 @@ SENTENCES: Mapping[ReasonCode, str] = {
     ReasonCode.LIMIT_SPREAD_CELL: (
         "The lender has lent about as much where the same rain falls as it may, "
         "so a rise waits its turn."
+    ),
+    ReasonCode.LIMIT_ORDER_BROKEN: (
+        "Goods that were paid for did not come, or went elsewhere, so nothing more is lent."
+    ),
+    ReasonCode.LIMIT_SOLD_ELSEWHERE: (
+        "A rise waits: little of the harvest was sold to the buyers who repay the line."
     ),
     ReasonCode.LIMIT_WAITS_PERSON: "A person at the lender looks at this rise before it is given.",
     ReasonCode.DECISION_APPROVED: "Your application is approved.",

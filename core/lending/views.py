@@ -115,6 +115,22 @@ class OrderView:
 
 
 @dataclass(frozen=True, slots=True)
+class TradeView:
+    """How a farmer kept to orders and sales so far; what is not known is absent.
+
+    The three shares and days are scoring's features of the same names. ``sold_elsewhere``
+    are the lines that still owe although far less than must have grown was sold to the
+    buyers who were to repay them.
+    """
+
+    trade_of: str
+    orders_received_ppm: int | None = None
+    orders_late_days: int | None = None
+    harvest_sold_ppm: int | None = None
+    sold_elsewhere: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AssetView:
     """Something invested in the farm, by its invoice [minor units]."""
 
@@ -184,7 +200,8 @@ class DuesView:
 
 
 Beside = CoverView | DuesView
-OnRecord = PlotView | HerdView | MachineView | StoreView | AssetView | Beside
+Trade = OrderView | TradeView
+OnRecord = PlotView | HerdView | MachineView | StoreView | AssetView | Beside | Trade
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +227,7 @@ class Seen:
     assets: tuple[AssetView, ...] = ()
     covers: tuple[CoverView, ...] = ()
     dues: tuple[DuesView, ...] = ()
+    trade: tuple[TradeView, ...] = ()
 
     @property
     def pledged(self) -> tuple[PlotView | HerdView | MachineView | StoreView, ...]:
@@ -219,7 +237,7 @@ class Seen:
     @property
     def on_record(self) -> tuple[OnRecord, ...]:
         """What stands on a review's record: what the limit rests on, and what stands beside it."""
-        return (*self.pledged, *self.assets, *self.covers, *self.dues)
+        return (*self.pledged, *self.assets, *self.covers, *self.dues, *self.orders, *self.trade)
 
     @property
     def age_days(self) -> int:

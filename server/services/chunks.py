@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from core.wire.registry import SubjectKind
 from server.services.beside import learn_beside
 from server.services.centre import Work
+from server.services.orders.fulfilment import learn_trade
 from server.store import (
     agreements,
     bounces,
@@ -67,6 +68,7 @@ def read_standing(work: Work, found: Sequence[Line]) -> None:
     colending.learn_shared(tx, line_ids)
     farmer_ids = sorted({line.farmer_id for line in found})
     reports.learn_consents(tx, farmer_ids)
+    learn_trade(tx, found)
     learn_beside(work, farmer_ids)
 
 

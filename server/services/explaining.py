@@ -26,6 +26,7 @@ _BESIDE = {
     "insured_minor": ("in C", "Insured floor, in the harvest’s value", "covers on record"),
     "guaranteed_minor": ("in C", "Guaranteed, under the security", "covers on record"),
     "liens_minor": ("in C", "Liens of others, out of the value", "bureau’s answer on record"),
+    "ordered_minor": ("in S", "Ordered from suppliers so far", "orders on record"),
     "dues_minor": ("in R", "Dues elsewhere, out of the season’s cash", "bureau’s answer on record"),
 }
 _SECURITY = {

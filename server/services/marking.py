@@ -26,6 +26,7 @@ from core.lending.product import Product, ProductKind
 from core.shape import encode
 from core.units import civil_date, day_start_ms
 from server.services.centre import MS_PER_MINUTE, Work
+from server.services.orders.fulfilment import lines_of
 from server.services.outlook import Outlook, look
 from server.services.reviews import MS_PER_HOUR, Case, Judged
 from server.services.spreading import DayBook, day_book
@@ -111,12 +112,28 @@ def mark(work: Work, found: Surveyed, judged: Mapping[str, Judged | None]) -> No
     """Mark lines that were judged or wait, with what was read around them."""
     book, kept = _book(day_book(work)), []
     for line_id, verdict in judged.items():
+        if verdict is not None and _trades(work, verdict):
+            continue
         rises = verdict is not None and verdict.case.side > 0
         inputs = found.around[line_id] ^ (book if rises else 0)
         outcome = WAITING if verdict is None else UNCHANGED
         until_ms = holds_until_ms(work, line_id, verdict)
         kept.append((line_id, Mark(inputs, outcome, work.at_ms, until_ms)))
     review_marks.put(work.tx, kept)
+
+
+def _trades(work: Work, judged: Judged) -> bool:
+    """Whether a review reads what became of orders and sales, of its farmer's other lines too.
+
+    That is not in the number: such a line is never marked, and always judged.
+    """
+    case = judged.case
+    if case.product.voucher is None:
+        return False
+    last = case.product.stages[-1].stage if case.product.stages else ""
+    brought_in = any(plot.stage == last for plot in case.outlook.plots)
+    alone = len(lines_of(work.tx, case.line.farmer_id)) == 1
+    return bool(case.outlook.orders or case.outlook.trade) or brought_in or not alone
 
 
 def holds_until_ms(work: Work, line_id: str, judged: Judged | None) -> int:

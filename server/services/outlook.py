@@ -20,12 +20,10 @@ from core.lending.limit import (
     Terms,
     limit_terms,
 )
-from core.lending.product import Product, ProductKind
-from core.lending.views import AssetView, MachineView, StoreView
-from core.reasons import Reason, ReasonCode
+from core.lending.product import Product
+from core.lending.views import AssetView, MachineView, OrderView, StoreView, TradeView
 from core.scoring.features import DailyFeature
 from core.shape import decode, encode
-from core.units import PPM, divide_half_even
 from core.wire.evidence import Stage
 from core.wire.personal_data import DataClass
 from core.wire.registry import Subject, SubjectKind
@@ -42,6 +40,8 @@ from server.services.counted import (
     settled_heads,
     store_view,
 )
+from server.services.orders.fulfilment import trade_of
+from server.services.orders.views import order_views
 from server.store import evidence, registry, reports
 from server.store.evidence import KeptEvidence
 from server.store.lines import Line
@@ -54,7 +54,6 @@ _COUNTED_BY = {
     SubjectKind.STORE: LEVEL,
 }
 _ZONES_MINUTES = (-720, 0, 840)  # the first of the world's zones, Greenwich, and the last
-TOLD_CHANGE_PPM = 20_000  # a harvest or pasture that moved less is not worth a reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +80,8 @@ class Outlook:
     stores: tuple[StoreView, ...] = ()
     assets: tuple[AssetView, ...] = ()
     beside: Beside = NOTHING_BESIDE
+    orders: tuple[OrderView, ...] = ()
+    trade: tuple[TradeView, ...] = ()
     consent_ids: tuple[str, ...] = ()
     withheld: bool = False
 
@@ -95,6 +96,8 @@ class Outlook:
             assets=self.assets,
             covers=self.beside.covers,
             dues=self.beside.dues,
+            orders=self.orders,
+            trade=self.trade,
         )
 
     @property
@@ -107,10 +110,20 @@ def look(work: Work, line: Line, product: Product, today: date) -> Outlook:
     """What is known of a line today, and what stands beside it."""
     found = _looked(work, line, product, today)
     stands = beside(work, line.farmer_id, product, today)
-    if stands == NOTHING_BESIDE:
+    if stands != NOTHING_BESIDE:
+        under = tuple(sorted({*found.consent_ids, *stands.consent_ids}))
+        found = replace(found, beside=stands, consent_ids=under)
+    return found if product.voucher is None else _with_trade(work, line, found, today)
+
+
+def _with_trade(work: Work, line: Line, found: Outlook, today: date) -> Outlook:
+    """The same with a line's orders, and how its farmer kept to orders and sales so far."""
+    ordered = order_views(work, line)
+    traded, told = trade_of(work.tx, line.farmer_id, today)
+    if not ordered and not traded:
         return found
-    under = tuple(sorted({*found.consent_ids, *stands.consent_ids}))
-    return replace(found, beside=stands, consent_ids=under)
+    under = tuple(sorted({*found.consent_ids, *told}))
+    return replace(found, orders=ordered, trade=traded, consent_ids=under)
 
 
 def _looked(work: Work, line: Line, product: Product, today: date) -> Outlook:
@@ -120,7 +133,9 @@ def _looked(work: Work, line: Line, product: Product, today: date) -> Outlook:
     given = consents_to_decide(work.tx, line.farmer_id)
     withheld = frozenset(each.subject_id for each in subjects if not _may_look(work, each, given))
     found = {
-        each.subject_id: None if each.subject_id in withheld else seen_last(work, each)
+        each.subject_id: None
+        if each.subject_id in withheld
+        else evidence.speaking_for(work.tx, each)
         for each in subjects
     }
     # What may not be looked at was looked at last when the line was reviewed last.
@@ -245,14 +260,9 @@ def read_seen(views: Sequence[Mapping[str, Any]]) -> Seen:
         machines=tuple(decode(MachineView, dict(view)) for view in views if "machine_id" in view),
         stores=tuple(decode(StoreView, dict(view)) for view in views if "store_id" in view),
         assets=tuple(decode(AssetView, dict(view)) for view in views if "asset_id" in view),
+        orders=tuple(decode(OrderView, dict(view)) for view in views if "order_id" in view),
+        trade=tuple(decode(TradeView, dict(view)) for view in views if "trade_of" in view),
     )
-
-
-def seen_last(work: Work, subject: Subject) -> KeptEvidence | None:
-    """The newest evidence of this season that speaks for a plot, or for a herd's pasture."""
-    if subject.kind is SubjectKind.HERD:
-        return evidence.latest(work.tx, subject.pasture_id)
-    return evidence.latest(work.tx, subject.subject_id, subject.season_id)
 
 
 def terms_of(product: Product, outlook: Outlook, household: Household, today: date) -> Terms | None:
@@ -365,90 +375,3 @@ def _counted(work: Work, herd_id: str, today: date) -> DailyFeature | None:
     first = date.fromisoformat(newest.day) - timedelta(days=COUNTED_DAYS - 1)
     days = (first.isoformat(), newest.day)
     return reports.highest_feature(work.tx, herd_id, HEADS_FEATURE, days)
-
-
-def explain(
-    product: Product, outlook: Outlook, before: Sequence[Mapping[str, Any]], direction: int
-) -> tuple[Reason, ...]:
-    """Why the evidence moves a limit, most important first.
-
-    Parameters
-    ----------
-    before
-        The views of the review before; empty at the first.
-    direction
-        1 if the rule's limit is above the one in force, −1 if below, 0 if equal.
-    """
-    if product.kind is ProductKind.LIVESTOCK:
-        return _explain_herd(outlook, before, direction)
-    if not product.stages:
-        return ()  # a line by scale of finance follows no stage and no harvest
-    return _explain_crop(product, outlook, before, direction)
-
-
-def _explain_crop(
-    product: Product, outlook: Outlook, before: Sequence[Mapping[str, Any]], direction: int
-) -> tuple[Reason, ...]:
-    stages = [stage.stage for stage in product.stages]
-    known = {str(view["plot_id"]): str(view["stage"]) for view in before if "plot_id" in view}
-    risen = [
-        plot.stage
-        for plot in outlook.plots
-        if stages.index(plot.stage) > stages.index(known.get(plot.plot_id, stages[0]))
-    ]
-    late = [p.usual_stage for p in outlook.plots if _is_late(stages, p)]
-    p10 = _harvest([(p.area_m2, p.yield_p10_kg_per_ha) for p in outlook.plots])
-    p50 = _harvest([(p.area_m2, p.yield_p50_kg_per_ha) for p in outlook.plots])
-    was = _harvest([(v["area_m2"], v.get("yield_p10_kg_per_ha")) for v in before if "area_m2" in v])
-    change = _change(was, p10)
-    reasons = []
-    if p50 is not None and direction < 0 and (change <= 0 or was is None):
-        reasons.append(Reason(ReasonCode.LIMIT_HARVEST_LOWER, {"kg_per_ha": str(p50)}))
-    if risen and direction >= 0:
-        stage = max(risen, key=stages.index)
-        reasons.append(Reason(ReasonCode.LIMIT_STAGE_SEEN, {"stage": stage}))
-    if p10 is not None and direction > 0 and (change > 0 or not risen):
-        reasons.append(Reason(ReasonCode.LIMIT_HARVEST_HIGHER, {"kg_per_ha": str(p10)}))
-    if late and direction <= 0:
-        stage = max(late, key=stages.index)
-        reasons.append(Reason(ReasonCode.LIMIT_STAGE_NOT_SEEN, {"stage": stage}))
-    return tuple(reasons)
-
-
-def _explain_herd(
-    outlook: Outlook, before: Sequence[Mapping[str, Any]], direction: int
-) -> tuple[Reason, ...]:
-    forage = _harvest([(herd.heads, herd.forage_p10_ppm) for herd in outlook.herds])
-    was = _harvest([(v["heads"], v.get("forage_p10_ppm")) for v in before if "heads" in v])
-    heads = sum(herd.heads for herd in outlook.herds)
-    heads_before = sum(int(view["heads"]) for view in before if "heads" in view)
-    reasons = []
-    if forage is not None and direction != 0:
-        percent = {"percent": str(divide_half_even(forage * 100, PPM))}
-        lower = direction < 0
-        code = ReasonCode.LIMIT_PASTURE_LOWER if lower else ReasonCode.LIMIT_PASTURE_HIGHER
-        moved = _change(was, forage)
-        if was is None or (moved < 0 if lower else moved > 0) or heads == heads_before:
-            reasons.append(Reason(code, percent))
-    if before and heads != heads_before:
-        reasons.append(Reason(ReasonCode.LIMIT_HERD_COUNTED, {"heads": str(heads)}))
-    return tuple(reasons)
-
-
-def _is_late(stages: list[str], plot: PlotView) -> bool:
-    return stages.index(plot.usual_stage) > stages.index(plot.stage)
-
-
-def _harvest(weighted: Sequence[tuple[int, int | None]]) -> int | None:
-    """The mean by weight; None if a part is not known."""
-    if not weighted or any(value is None for _, value in weighted):
-        return None
-    total = sum(weight for weight, _ in weighted)
-    return divide_half_even(sum(w * (v or 0) for w, v in weighted), total) if total else None
-
-
-def _change(before: int | None, now: int | None) -> int:
-    """The sign of a change that is worth telling."""
-    if before is None or now is None or abs(now - before) * PPM < before * TOLD_CHANGE_PPM:
-        return 0
-    return 1 if now > before else -1

@@ -40,7 +40,6 @@ from server.services.colending import share_out
 from server.services.downlink import send_status
 from server.services.ending import lapse, shut
 from server.services.leasing import issue_for_line
-from server.services.outlook import seen_last
 from server.services.standing import (
     account_of,
     facts_of,
@@ -50,7 +49,7 @@ from server.services.standing import (
     zone_minutes,
 )
 from server.services.writing_off import recover
-from server.store import ledger, ledger_bulk, lines, people, products, registry
+from server.store import evidence, ledger, ledger_bulk, lines, people, products, registry
 from server.store.engine import ConflictError, Tx
 from server.store.leases import Drawing
 from server.store.ledger import Repayment
@@ -311,7 +310,7 @@ def _is_over(work: Work, line: Line, on: date) -> bool:
     subjects = [registry.subject(work.tx, each) for each in line.subject_ids]
     if any(subject.kind is not SubjectKind.PLOT for subject in subjects):
         return on >= due - timedelta(days=CLOSE_BEFORE_DUE_DAYS)
-    seen = [seen_last(work, each) for each in subjects]
+    seen = [evidence.speaking_for(work.tx, each) for each in subjects]
     return all(kept is not None and kept.stage is Stage.HARVESTED for kept in seen)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from core.lending.agreement import AgreementReason
 from core.lending.concentration import Ceiling
 from core.lending.elsewhere import is_unknown
+from core.lending.kinds.voucher import trade_waits
 from core.lending.limit import (
     HerdView,
     Household,
@@ -34,10 +35,11 @@ from core.shape import encode
 from server.services.agreements import frozen_changed
 from server.services.beside import changed_beside
 from server.services.centre import Work
+from server.services.comparing import explain
 from server.services.downlink import send_freeze, send_status
 from server.services.freezing import frozen_by_people
 from server.services.origination import risk_now
-from server.services.outlook import Outlook, explain, look, read_seen, terms_of
+from server.services.outlook import Outlook, look, read_seen, terms_of
 from server.services.pricing import review_rate
 from server.services.raising import ask_person, held_for_person
 from server.services.spreading import ceiling_of
@@ -193,20 +195,21 @@ def judge(work: Work, case: Case) -> Judged:
     past = before.views if before else ()
     ceiling = ceiling_of(work, line, before)
     told, lost = changed_beside(case.product, past, case.outlook.seen, case.today)
+    goods = _lost_goods(case)
     found = review(
         case.product,
         replace(
             _core_standing(stands, earlier),
             sources_count=case.outlook.seen.sources_count,
             season_over=_is_over(case),
-            worsened=case.side >= 0 or lost or _has_worsened(work, case),
+            worsened=case.side >= 0 or lost or bool(goods) or _has_worsened(work, case),
             raise_waits=_raise_waits(case),
             ceiling=ceiling,
         ),
         terms,
         case.outlook.age_days,
         case.outlook.evidence_ids,
-        (*told, *explain(case.product, case.outlook, past, case.side)),
+        (*goods, *told, *explain(case.product, case.outlook, past, case.side)),
     )
     if case.outlook.withheld:
         found = replace(found, reasons=tuple(_for_want_of_consent(each) for each in found.reasons))
@@ -242,8 +245,16 @@ def _is_over(case: Case) -> bool:
 
 def _raise_waits(case: Case) -> ReasonCode | None:
     """Why nothing may rise, whatever was seen; None if it may."""
-    unknown = is_unknown(case.product, case.outlook.seen, case.today)
-    return ReasonCode.LIMIT_DUES_UNKNOWN if unknown else None
+    seen = case.outlook.seen
+    if is_unknown(case.product, seen, case.today):
+        return ReasonCode.LIMIT_DUES_UNKNOWN
+    return trade_waits(case.product, seen)
+
+
+def _lost_goods(case: Case) -> tuple[Reason, ...]:
+    """What is told first where a limit falls because goods went elsewhere or never came."""
+    broken = trade_waits(case.product, case.outlook.seen) is ReasonCode.LIMIT_ORDER_BROKEN
+    return (Reason(ReasonCode.LIMIT_ORDER_BROKEN),) if broken and case.side < 0 else ()
 
 
 def needs_past(case: Case) -> bool:

@@ -12,6 +12,7 @@ from core.canonical import parse_canonical
 from core.shape import decode, encode
 from core.signing import DOCUMENT_BYTES_MAX
 from core.wire.evidence import Evidence, EvidenceKind, Stage
+from core.wire.registry import Subject, SubjectKind
 from server.store.bulk import among
 from server.store.engine import NotKnownError, Tx
 from server.store.rows import read_as
@@ -113,6 +114,13 @@ def latest(tx: Tx, subject_id: str, season_id: str = "") -> KeptEvidence | None:
         ("latest", subject_id, season_id),
         lambda: next(iter(of_subject(tx, subject_id, season_id, rows_max=1)), None),
     )
+
+
+def speaking_for(tx: Tx, subject: Subject) -> KeptEvidence | None:
+    """The newest evidence of this season that speaks for a plot, or for a herd's pasture."""
+    if subject.kind is SubjectKind.HERD:
+        return latest(tx, subject.pasture_id)
+    return latest(tx, subject.subject_id, subject.season_id)
 
 
 def learn_evidence(tx: Tx, ids: Sequence[str], wanted: Sequence[tuple[str, str]]) -> None:

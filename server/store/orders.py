@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from core.lending.ordering import OrderEvent, OrderParty, OrderReason, OrderStatus
 from core.shape import decode, encode
 from core.wire.orders import OrderItem
+from server.store.bulk import among
 from server.store.engine import NotKnownError, Tx
 from server.store.rows import from_json, json_text, read_as
 from server.store.trade_tables import order_steps, orders
@@ -97,7 +98,21 @@ def by_reference(tx: Tx, supplier: str, reference: str) -> Order | None:
 
 def of_line(tx: Tx, line_id: str) -> tuple[Order, ...]:
     """A line's orders, oldest first."""
-    return tuple(read_order(row) for row in tx.find_rows(orders, "order_id", line_id=line_id))
+
+    def ask() -> tuple[Order, ...]:
+        return tuple(read_order(row) for row in tx.find_rows(orders, "order_id", line_id=line_id))
+
+    return tx.recall(orders, ("line", line_id), ask)
+
+
+def learn_lines(tx: Tx, line_ids: Sequence[str]) -> None:
+    """Remember the orders of lines, read in one question."""
+    found: dict[str, list[Order]] = {line_id: [] for line_id in line_ids}
+    where = (orders.c.tenant_id == tx.tenant_id, among(tx, orders.c.line_id, line_ids))
+    for row in tx.rows(select(orders).where(*where).order_by(orders.c.order_id)):
+        found[row["line_id"]].append(read_order(row))
+    for line_id, ordered in found.items():
+        tx.learn(orders, ("line", line_id), tuple(ordered))
 
 
 def every(tx: Tx) -> Iterator[Order]:
@@ -125,6 +140,8 @@ def last(tx: Tx, order_id: str) -> Step | None:
 
 def states(tx: Tx, order_ids: Sequence[str]) -> dict[str, OrderStatus]:
     """Where each of some orders stands."""
+    if not order_ids:
+        return {}
     mine = (order_steps.c.tenant_id == tx.tenant_id, order_steps.c.order_id.in_(order_ids))
     newest = (
         select(order_steps.c.order_id, func.max(order_steps.c.seq).label("seq"))

@@ -131,6 +131,7 @@ _PARTS: tuple[tuple[str, str, str], ...] = (
         ),
         _LINE.format("r") + " AND s.kind IN ('machine', 'store')",
     ),
+    ("x.line_id", "lines x", _FARMER.format("x") + " AND x.line_id <> l.line_id"),
     (
         "x.item_id, y.answer",
         (

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
 
+from server.store.bulk import among
 from server.store.engine import NotKnownError, Tx
 from server.store.rows import read_as
 from server.store.trade_tables import sales
@@ -67,9 +68,28 @@ def by_reference(tx: Tx, buyer: str, reference: str) -> Sale | None:
     return read_sale(row) if row else None
 
 
+def repayment_id(sale: Sale) -> str:
+    """The id of the repayment that a sale brings: it can count once only."""
+    return f"sale/{sale.sale_id}"
+
+
 def of_line(tx: Tx, line_id: str) -> tuple[Sale, ...]:
     """What was sold of a line's harvest, oldest first."""
-    return tuple(read_sale(row) for row in tx.find_rows(sales, "sale_id", line_id=line_id))
+
+    def ask() -> tuple[Sale, ...]:
+        return tuple(read_sale(row) for row in tx.find_rows(sales, "sale_id", line_id=line_id))
+
+    return tx.recall(sales, ("line", line_id), ask)
+
+
+def learn_lines(tx: Tx, line_ids: Sequence[str]) -> None:
+    """Remember what was sold of lines' harvests, read in one question."""
+    found: dict[str, list[Sale]] = {line_id: [] for line_id in line_ids}
+    where = (sales.c.tenant_id == tx.tenant_id, among(tx, sales.c.line_id, line_ids))
+    for row in tx.rows(select(sales).where(*where).order_by(sales.c.sale_id)):
+        found[row["line_id"]].append(read_sale(row))
+    for line_id, sold in found.items():
+        tx.learn(sales, ("line", line_id), tuple(sold))
 
 
 def every(tx: Tx) -> Iterator[Sale]:

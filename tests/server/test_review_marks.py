@@ -52,6 +52,7 @@ NOT_HASHED = {
     "outbound_logs": "what a station is told",
     "outbound_records": "what a station is told",
     "audit": "who froze a line, once it is written",
+    "sales": "read of lines that pay suppliers once a harvest is in: those are never marked",
     "line_rates": "the price of the next draw, once it is written",
 }
 
@@ -223,7 +224,10 @@ def test_a_line_with_nothing_new_is_passed_over_until_anything_that_it_reads_cha
 ) -> None:
     known = passed(reviewed)
     with reviewed.reading() as tx:
-        assert len(known) == sum(len(page) for page in line_pages.pages(tx, open_only=True))
+        every = [line for page in line_pages.pages(tx, open_only=True) for line in page]
+    judged = {line.product_id for line in every if line.line_id not in known}
+    assert len(known) > LINES * 9 // 10
+    assert judged <= {"input-voucher"}  # whose harvest is in: its sales are looked at anew
     for name, (product_id, change) in CHANGES.items():
         with subtests.test(name):
             with reviewed.reading() as tx:
@@ -254,7 +258,7 @@ def test_every_table_that_a_review_reads_is_hashed_or_named(postgres: Postgres) 
     postgres.drop("asked")
     hashed = set(re.findall(r"\b(?:FROM|JOIN) (\w+)", review_marks.QUESTION)) | {"farmers"}
     assert asked & set(T) - hashed <= set(NOT_HASHED)
-    assert {"evidence", "consents", "drawdowns"} <= asked
+    assert {"evidence", "consents", "drawdowns", "orders"} <= asked
 
 
 def judged_at(store: Store, at_ms: int, line_ids: list[str]) -> dict[str, str]:

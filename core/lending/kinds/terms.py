@@ -18,7 +18,8 @@ class Terms:
 
     What covers and debts elsewhere put into them stands beside: ``insured_minor`` is in the
     harvest's value, ``guaranteed_minor`` under the collateral, ``dues_minor`` out of the
-    capacity and ``liens_minor`` out of the value; absent where there are none.
+    capacity and ``liens_minor`` out of the value; absent where there are none. A voucher's
+    ``ordered_minor`` is what was ordered so far: all that S is once goods went elsewhere.
     """
 
     collateral_minor: int
@@ -30,6 +31,7 @@ class Terms:
     guaranteed_minor: int | None = None
     dues_minor: int | None = None
     liens_minor: int | None = None
+    ordered_minor: int | None = None
 
     @property
     def binding(self) -> str:

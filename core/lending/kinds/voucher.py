@@ -10,7 +10,7 @@ from core.lending.kind_terms import VoucherTerms
 from core.lending.kinds.crop import seen_crop_terms
 from core.lending.kinds.terms import M2_PER_HA, Terms
 from core.lending.product import Product
-from core.lending.views import Household, OrderState, OrderView, PlotView
+from core.lending.views import Household, OrderState, OrderView, PlotView, Seen
 from core.reasons import Reason, ReasonCode
 
 
@@ -36,9 +36,11 @@ def voucher_terms(
         return None
     area_m2 = sum(plot.area_m2 for plot in plots)
     goods = sum(each.minor_per_ha for each in terms.goods) * area_m2 // M2_PER_HA
+    ordered = sum(order.amount_minor for order in orders) if orders else None
     if is_broken(terms, orders):
-        goods = sum(order.amount_minor for order in orders)
-    return replace(found, stage_cost_minor=min(found.stage_cost_minor, goods))
+        goods = ordered or 0
+    cost = min(found.stage_cost_minor, goods)
+    return replace(found, stage_cost_minor=cost, ordered_minor=ordered)
 
 
 def is_broken(terms: VoucherTerms, orders: Sequence[OrderView]) -> bool:
@@ -48,6 +50,16 @@ def is_broken(terms: VoucherTerms, orders: Sequence[OrderView]) -> bool:
         or (order.state is OrderState.PAID and order.age_days > terms.deliver_days_max)
         for order in orders
     )
+
+
+def trade_waits(product: Product, seen: Seen) -> ReasonCode | None:
+    """Why nothing rises by what became of orders and sales; None if it may, or knows no orders."""
+    if product.voucher is None:
+        return None
+    if is_broken(product.voucher, seen.orders):
+        return ReasonCode.LIMIT_ORDER_BROKEN
+    elsewhere = any(each.sold_elsewhere for each in seen.trade)
+    return ReasonCode.LIMIT_SOLD_ELSEWHERE if elsewhere else None
 
 
 def order_refusal(

@@ -10,10 +10,10 @@ from core.wire.orders import received_minor
 from server.services.audit.finding import Look, Looks, first_fault
 from server.services.centre import Centre
 from server.services.orders.life import STEP_ACTION, received
-from server.services.orders.selling import repayment_id
 from server.store import leases, ledger, orders, people, sales
 from server.store.engine import Tx
 from server.store.orders import Order, Step
+from server.store.sales import repayment_id
 
 
 def order_lives(_: Centre, tx: Tx) -> Looks:

@@ -1,29 +1,41 @@
 """How a farmer's past orders and sales were kept, from the books, and what looks diverted.
 
 A harvest is held against its sales once it was seen to be brought in and
-:data:`SELL_DAYS` have passed since. What looks diverted is a question for a person: it
-refuses nobody, moves no limit, and says its numbers.
+:data:`SELL_DAYS` have passed since. What looks diverted is a question for a person and says
+its numbers: it refuses nobody and takes nothing, but while a line that owes was not repaid
+from its harvest, no limit of its farmer's that pays suppliers rises.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from core.lending.ordering import BOUGHT, OrderEvent, OrderStatus
+from core.lending.views import TradeView
 from core.scoring.features import FeatureValue
-from core.scoring.fulfilment import HarvestSold, OrderKept, fulfilment_features
+from core.scoring.fulfilment import TRADE_CONSENT, HarvestSold, OrderKept, fulfilment_features
 from core.units import PPM, civil_day
 from core.wire.evidence import Stage
 from core.wire.orders import received_minor
 from server.services.orders.life import received
-from server.services.orders.selling import repayment_id
 from server.services.standing import owed
-from server.store import bounces, evidence, ledger, lines, orders, products, registry, sales
+from server.store import (
+    bounces,
+    evidence,
+    ledger,
+    lines,
+    orders,
+    products,
+    registry,
+    reports,
+    sales,
+)
 from server.store.engine import Tx
 from server.store.lines import Line
-from server.store.sales import Sale
+from server.store.sales import Sale, repayment_id
+from server.store.tables import lines as lines_table
 
 SELL_DAYS = 30  # to thresh, dry and bring a harvest to its buyer
 SOLD_PPM_MIN = 500_000  # of the harvest that can be relied on; the household eats of it too
@@ -48,11 +60,56 @@ def fulfilment_of(tx: Tx, farmer_id: str, today: date) -> tuple[FeatureValue, ..
     """The features of a farmer's orders and harvests; those that are not known are missing."""
     kept: list[OrderKept] = []
     harvests: list[HarvestSold] = []
-    for line in lines.of_farmer(tx, farmer_id):
+    for line in lines_of(tx, farmer_id):
         kept += _orders_kept(tx, line)
         sold = harvest_sold(tx, line, today)
         harvests += [sold] if sold is not None else []
     return fulfilment_features(kept, harvests)
+
+
+def lines_of(tx: Tx, farmer_id: str) -> tuple[Line, ...]:
+    """A farmer's lines, for what never changes of them and when they are due."""
+    return tx.recall(lines_table, ("traded", farmer_id), lambda: lines.of_farmer(tx, farmer_id))
+
+
+def trade_of(tx: Tx, farmer_id: str, today: date) -> tuple[tuple[TradeView, ...], tuple[str, ...]]:
+    """How a farmer kept to orders and sales, and the consents under which that is looked at.
+
+    The shares count only by consent; that a line which owes was not repaid from its harvest
+    is the contract's own. Nothing known is no view.
+    """
+    consent_id = reports.granted_purposes(tx, farmer_id).get(TRADE_CONSENT, "")
+    told = fulfilment_of(tx, farmer_id, today) if consent_id else ()
+    known = {each.name: each.value for each in told}
+    elsewhere = tuple(
+        flag.line_id
+        for line in lines_of(tx, farmer_id)
+        if products.newest(tx, line.product_id).voucher is not None
+        for flag in _sold_elsewhere(tx, line, today)
+    )
+    if not known and not elsewhere:
+        return (), ()
+    view = TradeView(
+        trade_of=farmer_id,
+        orders_received_ppm=known.get("orders_received_ppm"),
+        orders_late_days=known.get("orders_late_days"),
+        harvest_sold_ppm=known.get("harvest_sold_ppm"),
+        sold_elsewhere=elsewhere or None,
+    )
+    return (view,), (consent_id,) if known else ()
+
+
+def learn_trade(tx: Tx, found: Sequence[Line]) -> None:
+    """Remember what lines that pay suppliers and their farmers' others ordered and sold."""
+    buying = [one for one in found if products.newest(tx, one.product_id).voucher is not None]
+    if not buying:
+        return
+    of_farmers = lines.of_farmers(tx, sorted({line.farmer_id for line in buying}))
+    for farmer_id, known in of_farmers.items():
+        tx.learn(lines_table, ("traded", farmer_id), known)
+    line_ids = sorted({line.line_id for known in of_farmers.values() for line in known})
+    orders.learn_lines(tx, line_ids)
+    sales.learn_lines(tx, line_ids)
 
 
 def _orders_kept(tx: Tx, line: Line) -> Iterator[OrderKept]:

@@ -25,7 +25,7 @@ from server.store.ledger import Repayment
 from server.store.lines import Line
 from server.store.partners import PartnerKind
 from server.store.people import Actor
-from server.store.sales import Sale
+from server.store.sales import Sale, repayment_id
 
 SALES_MAX = 1_000  # of one line
 KG_MAX = 10**9
@@ -146,11 +146,6 @@ def unpaid_sales(work: Work, line_id: str) -> tuple[Sale, ...]:
         for each in sales.of_line(work.tx, line_id)
         if each.to_line_minor and ledger.find_repayment(work.tx, repayment_id(each)) is None
     )
-
-
-def repayment_id(sale: Sale) -> str:
-    """The id of the repayment that a sale brings: it can count once only."""
-    return f"sale/{sale.sale_id}"
 
 
 def receive_proceeds(
