@@ -162,7 +162,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class JointExposure:
-    """What is out already [minor units]: the lender's own part of it.
+    """What is signed for or lent out already [minor units]: the lender's own part of it.
 
     ``with_partner_minor`` by partner, ``joint_minor`` of all joint loans, ``book_minor`` of all
     loans together.

@@ -15,7 +15,7 @@ from core.units import civil_date, format_money
 from server.commands.hands import centre_of, config_option, json_option, read_input, show
 from server.commands.officers import Acting, acting
 from server.services.centre import RequestError
-from server.services.colending import exposure_of, sign_agreement
+from server.services.colending import exposure_of, lent_of, sign_agreement
 from server.services.settling import Settled, partner_statement, settle_with, statement_files
 from server.store import colending as kept
 from server.store import rulebooks
@@ -49,21 +49,26 @@ def sign(*, acting: Acting, file: Path, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def show_(context: click.Context, *, config: Path, currency: str, as_json: bool) -> None:
-    """The agreements, and what is out together, against what is allowed."""
+    """The agreements, and what is signed for and lent out together, against what is allowed."""
     centre = centre_of(context, config)
     with centre.store.reading() as tx:
         today = centre.work(tx, centre.now_ms()).today().isoformat()
-        signed, out = kept.agreements(tx), exposure_of(tx, currency)
+        signed = kept.agreements(tx)
+        limits, out = exposure_of(tx, currency), lent_of(tx, currency)
         rules = rulebooks.joint_on(tx, today)
     told = [f"{e.agreement_id}  {e.product_id}  {e.from_on} to {e.until_on}" for e in signed]
     told += [
-        f"with {partner}: {format_money(minor, currency)}"
-        for partner, minor in sorted(out.with_partner_minor.items())
+        f"with {partner}: {format_money(minor, currency)} signed for,"
+        f" {format_money(out.with_partner_minor.get(partner, 0), currency)} lent out"
+        for partner, minor in sorted(limits.with_partner_minor.items())
     ]
-    joint, book = format_money(out.joint_minor, currency), format_money(out.book_minor, currency)
-    told.append(f"joint {joint} of {book}")
-    result = {"agreements": [encode(e) for e in signed], "exposure": encode(out),
-              "rules": encode(rules)}  # fmt: skip
+    told += [
+        f"joint {format_money(each.joint_minor, currency)} of "
+        f"{format_money(each.book_minor, currency)} {what}"
+        for what, each in (("signed for, to which the bounds apply", limits), ("lent out", out))
+    ]
+    result = {"agreements": [encode(e) for e in signed], "exposure": encode(limits),
+              "lent": encode(out), "rules": encode(rules)}  # fmt: skip
     show(result, "\n".join(told), as_json=as_json)
 
 

@@ -115,7 +115,7 @@ def join_partners(work: Work, line: Line, product: Product) -> tuple[Refused, ..
         _alone(work, line, under, "no consent")
         return ()
     rules = rulebooks.joint_on(work.tx, on)
-    exposure = exposure_of(work.tx, line.currency)
+    exposure = exposure_of(work.tx, line.currency, but=line.line_id)
     refused = loan_refusals(rules, under, exposure, line.limit_minor)
     if rules.tier1_minor and rules.currency != line.currency:
         _alone(work, line, under, f"tier-1 capital is stated in {rules.currency}")
@@ -140,13 +140,30 @@ def _consented(work: Work, farmer_id: str) -> bool:
     return all(may(work.tx, farmer_id, use).allowed for use in _USES)
 
 
-def exposure_of(tx: Tx, currency: str) -> JointExposure:
-    """What the lender's own part of loans is now: with each partner, of joint ones, of all."""
-    lent = colending.principal_minor(tx, currency)
+def exposure_of(tx: Tx, currency: str, but: str = "") -> JointExposure:
+    """What the lender signed for, its own part of it: with each partner, of joint loans, of all.
+
+    Of an open line its limit counts, for it may be drawn any day, or what is lent out of it if
+    that is more; of one that has ended what is lent out still. ``but`` names a line that does
+    not count yet.
+    """
+    lent, limits = colending.principal_minor(tx, currency), colending.limits_minor(tx, currency)
+    signed = {
+        line_id: max(lent.get(line_id, 0), limits.get(line_id, 0)) for line_id in {*lent, *limits}
+    }
+    return _exposed(tx, {line_id: minor for line_id, minor in signed.items() if line_id != but})
+
+
+def lent_of(tx: Tx, currency: str) -> JointExposure:
+    """The same of what is lent out, whatever may still be drawn."""
+    return _exposed(tx, colending.principal_minor(tx, currency))
+
+
+def _exposed(tx: Tx, lines_minor: Mapping[str, int]) -> JointExposure:
     with_partner: dict[str, int] = defaultdict(int)
-    joint = book = 0
-    for line_id, minor in lent.items():
-        found = colending.shared(tx, line_id)
+    shared, joint, book = colending.every_shared(tx), 0, 0
+    for line_id, minor in lines_minor.items():
+        found = shared.get(line_id)
         if found is None:
             book += minor
             continue

@@ -15,6 +15,7 @@ from server.store.bulk import among
 from server.store.engine import ConflictError, Tx
 from server.store.rows import from_json, json_text
 from server.store.tables import ledger_lines
+from server.store.tables import lines as line_rows
 
 _PRINCIPAL = "loan/principal/"
 
@@ -131,6 +132,23 @@ def principal_minor(tx: Tx, currency: str, *, joint_only: bool = False) -> dict[
         question = question.where(c.account.in_(named))
     rows = tx.rows(question)
     return {row["account"].removeprefix(_PRINCIPAL): int(row["minor"]) for row in rows}
+
+
+def limits_minor(tx: Tx, currency: str) -> dict[str, int]:
+    """What may be lent out of each open line in a currency: its limit in force [minor units]."""
+    c = line_rows.c
+    where = (c.tenant_id == tx.tenant_id, c.currency == currency, c.is_open)
+    rows = tx.rows(select(c.line_id, c.limit_minor).where(*where))
+    return {row["line_id"]: int(row["limit_minor"]) for row in rows}
+
+
+def every_shared(tx: Tx) -> dict[str, SharedLine]:
+    """All lines that are carried together, in one question."""
+    found: dict[str, list[dict[str, object]]] = {}
+    for row in tx.find_rows(line_partners, "line_id", "place"):
+        found.setdefault(row["line_id"], []).append(row)
+    shared = {line_id: _shared(rows) for line_id, rows in found.items()}
+    return {line_id: each for line_id, each in shared.items() if each is not None}
 
 
 def settlement_balances(tx: Tx, partner_id: str) -> dict[tuple[str, str], int]:

@@ -150,7 +150,7 @@ def test_lenders_agree_and_a_partner_is_told_and_paid(kit: Kit, run: Any, tmp_pa
     consent(kit, "farmer-b", "co_lending")
     open_known(kit)
     shown = told(run("co-lender", "show", "--currency", "KES", "--json"))
-    assert shown["exposure"]["joint_minor"] == 0
+    assert (shown["exposure"]["joint_minor"], shown["lent"]["joint_minor"]) == (980_000, 0)
     assert shown["rules"]["version"] == 2
     out = tmp_path / "out"
     period = ("--from", "2026-03-01", "--until", "2026-03-31")

@@ -19,7 +19,7 @@ from server.keys import KeyRing
 from server.services.audit.run import audit
 from server.services.bouncing import BounceReason, BounceRequest
 from server.services.centre import RequestError
-from server.services.colending import share_out, sign_agreement
+from server.services.colending import exposure_of, lent_of, share_out, sign_agreement
 from server.services.ending import Said
 from server.services.posting import RepaymentRequest, take_repayment
 from server.services.settling import (
@@ -211,7 +211,7 @@ def alone_because(kit: Kit) -> list[str]:
     [
         ({"tier1_minor": 0}, "no_capital"),
         ({"tier1_minor": 3_000_000}, "partner_max with coop"),
-        ({"book_ppm_max": 500_000}, "book_max"),
+        ({"book_ppm_max": 100_000}, "book_max"),
         ({"currency": "CNY"}, "stated in CNY"),
     ],
 )
@@ -224,6 +224,44 @@ def test_a_line_that_may_not_be_joint_is_lent_alone_and_the_trail_says_why(
     assert any(why in each for each in alone_because(kit))
     draw_on(kit, line_id, 1, 1_000_000)
     assert parts(kit, line_id) == {}
+
+
+def test_limits_that_nobody_drew_on_count_against_the_bounds(kit: Kit):
+    """The first line takes the whole room by its limit, though nothing is drawn of it."""
+    rules(kit, tier1_minor=8_000_000)  # 2,000,000 with one partner
+    offer(kit, lenders=LENDERS)
+    sign_agreement(kit.centre, agreement(OURS, COOP), OFFICER)
+    consent(kit, "farmer-a", "co_lending")
+    consent(kit, "farmer-b", "co_lending")
+    open_known(kit)
+    every = [line for name in ("farmer-a", "farmer-b") for line in kit.read(lines.of_farmer, name)]
+    joint = [line for line in every if kit.read(colending.shared, line.line_id) is not None]
+    own = [allocate(line.limit_minor, [700_000, 300_000])[0] for line in joint]
+    assert len(joint) == 1 < len(every)
+    assert any("partner_max with coop" in each for each in alone_because(kit))
+    signed, lent = kit.read(exposure_of, "KES"), kit.read(lent_of, "KES")
+    assert signed.with_partner_minor == {"coop": sum(own)}
+    alone = sum(line.limit_minor for line in every if line not in joint)
+    assert signed.book_minor == sum(own) + alone
+    assert (lent.joint_minor, lent.book_minor) == (0, 0)
+    left = kit.read(exposure_of, "KES", joint[0].line_id)
+    assert (left.joint_minor, left.book_minor) == (0, alone)
+
+
+def test_what_is_drawn_counts_where_a_limit_fell_below_it_or_the_line_has_ended(kit: Kit):
+    rules(kit)
+    line_id = joined(kit)
+    draw_on(kit, line_id, 1, 1_000_000)
+
+    def leave(**changes: object) -> None:
+        kit.centre.write(
+            lambda work: lines.save(work.tx, replace(lines.lock(work.tx, line_id), **changes))
+        )
+
+    leave(limit_minor=400_000)
+    assert kit.read(exposure_of, "KES").with_partner_minor == {"coop": 700_000}
+    leave(is_open=False)
+    assert kit.read(exposure_of, "KES").with_partner_minor == {"coop": 700_000}
 
 
 def test_without_the_farmers_consent_the_lender_lends_alone(kit: Kit):
