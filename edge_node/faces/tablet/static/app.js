@@ -9,7 +9,7 @@ import { html } from "./parts.js";
 import { Farmer, MyDay, Outbox, Tablet } from "./screens.js";
 import { makeKeys, sha256, fromHex } from "./signing.js";
 import { enrol } from "./station.js";
-import { meta, setMeta, wipeReadable } from "./vault.js";
+import { keepMe, leaseIsOver, meta, setMeta, wipeReadable } from "./vault.js";
 import { Walk } from "./walking.js";
 import { speak, t } from "./words.js";
 
@@ -42,7 +42,7 @@ function Enrol({ done }) {
       const keyId = (await sha256(fromHex(told.station_key))).slice(0, 32);
       if (given.get("key") && given.get("key") !== keyId) throw new Error(t("This is not the station of the code."));
       await setMeta("keys", keys);
-      await setMeta("me", told);
+      await keepMe(told, told);
       history.replaceState(null, "", "/tablet/");
       done(told);
     } catch (error) {
@@ -75,6 +75,7 @@ function App({ first }) {
   const go = async () => {
     setBusy(true);
     const told = await sync();
+    if (await leaseIsOver()) await wipeReadable();
     setFound(told);
     setBusy(false);
     setMe((await meta("me")) ?? null);
@@ -106,7 +107,7 @@ async function begin() {
   const me = await meta("me");
   await speak((await meta("language")) ?? "en");
   // The lease is over: what can be read of people goes; what has to be handed in stays.
-  if (me && me.lease_until_ms < Date.now()) await wipeReadable();
+  if (await leaseIsOver()) await wipeReadable();
   const root = document.getElementById("app");
   root.replaceChildren();
   render(html`<${App} first=${me ?? null} />`, root);

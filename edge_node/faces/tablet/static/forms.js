@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { PhotoTaker, ScanTag, Signature } from "./capture.js";
 import { put } from "./outbox.js";
-import { Choice, html, money, Page, useAnswer } from "./parts.js";
+import { Choice, html, money, Page, useAnswer, waiting } from "./parts.js";
 import { knownOf, PURPOSES, scoreOf } from "./screens.js";
 import { dropDraft, saveDraft, vault } from "./vault.js";
 import { language, t } from "./words.js";
@@ -39,8 +39,8 @@ function whole(text, low, high) {
   return /^\d+$/.test(text ?? "") && Number(text) >= low && Number(text) <= high ? Number(text) : undefined;
 }
 
-export function Visit({ id, query, done }) {
-  const known = useAnswer(() => knownOf(id), [id]);
+export function Visit({ id, query, tick, done }) {
+  const known = useAnswer(() => knownOf(id), [id, tick]);
   const taskId = query.get("task") ?? "";
   const [fields, change, saved] = useDraft(`visit/${id}`, "visit", id, {
     purpose: taskId.split("/")[0] || "routine", subject_id: "", stage: "", note: "", damage: "", heads: "",
@@ -48,7 +48,7 @@ export function Visit({ id, query, done }) {
   });
   const [fault, setFault] = useState("");
   const [busy, setBusy] = useState(false);
-  if (!known?.farmer || !fields) return html`<main class="page"></main>`;
+  if (!known?.farmer || !fields) return waiting();
   const herd = known.subjects.some((one) => one.kind === "herd");
   const send = async (event) => {
     event.preventDefault();
@@ -130,14 +130,14 @@ const fits = (subject, product) => (product.pledge !== "plot" ? subject.kind ===
   : subject.kind === "plot" && subject.crop === product.crop
     && (!product.season_id || !subject.season_id || subject.season_id === product.season_id));
 
-export function Apply({ id, done }) {
-  const known = useAnswer(() => knownOf(id), [id]);
+export function Apply({ id, tick, done }) {
+  const known = useAnswer(() => knownOf(id), [id, tick]);
   const [fields, change, saved] = useDraft(`application/${id}`, "application", id, {
     product_id: "", left_out: [], steps: 0, purposes: [], signature: null,
     application_id: crypto.randomUUID(), consent_id: crypto.randomUUID(),
   });
   const [fault, setFault] = useState("");
-  if (!known?.farmer || !fields) return html`<main class="page"></main>`;
+  if (!known?.farmer || !fields) return waiting();
   const offered = known.products.filter((one) => known.subjects.some((subject) => fits(subject, one)));
   const product = offered.find((one) => one.product_id === fields.product_id) ?? (offered.length === 1 ? offered[0] : null);
   const fitting = product ? known.subjects.filter((one) => fits(one, product)) : [];

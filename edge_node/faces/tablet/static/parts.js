@@ -10,6 +10,9 @@ export const html = htm.bind(h);
 const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August",
   "September", "October", "November", "December"];
 
+/** What stands there until the answer is known. */
+export const waiting = () => h("main", { class: "page" });
+
 /** A civil date as people say it. */
 export function day(on) {
   if (!on) return "–";

@@ -4,7 +4,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 
 import { find, indexOf } from "./find.js";
 import { drop, unsafe, wipeAll } from "./outbox.js";
-import { area, day, html, money, Page, State, useAnswer } from "./parts.js";
+import { area, day, html, money, Page, State, useAnswer, waiting } from "./parts.js";
 import { lostPoints, score } from "./points.js";
 import { meta, setMeta, vault } from "./vault.js";
 import { metres } from "./walk.js";
@@ -44,7 +44,7 @@ export function MyDay({ tick, me }) {
   const [order, setOrder] = useState("due");
   const [place, askPlace] = usePlace();
   const results = useMemo(() => (found && asked ? find(found.index, asked) : []), [found, asked]);
-  if (!found) return html`<main class="page"><p class="soft">…</p></main>`;
+  if (!found) return waiting();
   const tasks = order === "near" && place ? byDistance(found, place) : found.tasks;
   return html`<${Page} title=${t("My day")} lead=${`${me.agent_name} · ${day(found.today)}`}>
     <label class="search"><span class="hidden">${t("Search farmers")}</span>
@@ -119,7 +119,7 @@ export function scoreOf(known, productId, subjectIds, purposes) {
 
 export function Farmer({ id, query, tick }) {
   const known = useAnswer(() => knownOf(id), [id, tick]);
-  if (!known) return html`<main class="page"></main>`;
+  if (!known) return waiting();
   if (!known.farmer) return html`<${Page} title=${t("Not here")} back="#/"><p>${t("This farmer is not on this tablet.")}</p></${Page}>`;
   const currency = (line) => known.products.find((p) => p.product_id === line.product_id)?.currency ?? "";
   const task = query.get("task") ? `&task=${encodeURIComponent(query.get("task"))}` : "";
@@ -174,7 +174,7 @@ export function Outbox({ tick, now, busy, sync }) {
     const db = await vault();
     return { rows: await db.getAll("operations"), photos: await db.getAll("photos"), drafts: await db.getAll("drafts") };
   }, [tick]);
-  if (!found) return html`<main class="page"></main>`;
+  if (!found) return waiting();
   const photos = found.photos.filter((one) => one.seq > 0);
   const whole = photos.filter((one) => one.whole).length;
   const shown = found.rows.slice(-80);
@@ -210,6 +210,8 @@ export function Tablet({ me, tick, turn }) {
       <dt>${t("On this tablet alone")}</dt><dd>${left ? t("{operations} operations, {photos} photos, {drafts} drafts", left) : "…"}</dd></dl>
     <label class="field">${t("Language")}<select id="language" value=${name} onChange=${choose}>${Object.entries(LANGUAGES).map(([key, words]) => html`
       <option value=${key} selected=${key === name}>${words}</option>`)}</select></label>
+    <div class="field" role="group" aria-label=${t("Light of the screen")}>${t("Light of the screen")}<div class="chips">${[["light", t("Indoors")], ["sun", t("In the sun")], ["dark", t("At night")]].map(([key, words]) => html`
+      <button key=${key} type="button" class="chip" data-theme-choice=${key}>${words}</button>`)}</div></div>
     <h2>${t("Wipe")}</h2>
     <p>${t("Forgets everything on this tablet, its keys too. It is only possible once the station has acknowledged all of it.")}</p>
     <button class="button danger" id="wipe" onClick=${wipe}>${t("Wipe this tablet")}</button>

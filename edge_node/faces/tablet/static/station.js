@@ -3,7 +3,7 @@
 // never asked: it says true with the station switched off.
 
 import { signDocument } from "./signing.js";
-import { meta, setMeta } from "./vault.js";
+import { keepMe, meta } from "./vault.js";
 
 const WAIT_MS = 20_000;
 const API = "/tablet/api";
@@ -65,7 +65,7 @@ export async function openSession() {
   const hello = await signDocument("tablet-hello", { challenge, tablet_id: me.tablet_id }, keys);
   const told = await ask("POST", "/session", hello, { session: false });
   token = told.token;
-  await setMeta("me", { ...me, lease_until_ms: told.lease_until_ms });
+  await keepMe(me, told);
   return told;
 }
 

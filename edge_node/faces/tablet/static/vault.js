@@ -36,6 +36,22 @@ export function vault() {
 export const meta = async (name) => (await vault()).get("meta", name);
 export const setMeta = async (name, value) => (await vault()).put("meta", value, name);
 
+/** Keep who this tablet is, and until when it may hold what it can read by its own clock. */
+export async function keepMe(me, told) {
+  const left_ms = told.lease_until_ms - told.now_ms;
+  const { lease_until_ms } = told;
+  await setMeta("me", { ...me, lease_until_ms, own_until_ms: Date.now() + left_ms });
+}
+
+/** Whether the lease is over. A clock that is set back does not lengthen it: the latest
+ * instant that this tablet ever saw counts. */
+export async function leaseIsOver() {
+  const [me, seen] = await Promise.all([meta("me"), meta("seen_ms")]);
+  const now = Math.max(Date.now(), seen ?? 0);
+  await setMeta("seen_ms", now);
+  return Boolean(me) && me.own_until_ms < now;
+}
+
 /** Take the place of all that this tablet may read, whole or not at all. */
 export async function keepArea(area) {
   const tx = (await vault()).transaction([...READABLE, "meta"], "readwrite", STRICT);

@@ -3,19 +3,20 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { put } from "./outbox.js";
-import { area, html, Page, useAnswer } from "./parts.js";
+import { area, html, Page, useAnswer, waiting } from "./parts.js";
 import { dropDraft, saveDraft, vault } from "./vault.js";
 import { ACCURACY_M_MAX, corners, fixOf, isStep, measure, metres, overlaps } from "./walk.js";
 import { t } from "./words.js";
 
 const EVERY = 5; // fixes between two looks of the disk
 
-export function Walk({ id, done }) {
+export function Walk({ id, tick, done }) {
   const known = useAnswer(async () => {
     const db = await vault();
     return { subject: await db.get("subjects", id), others: (await db.getAll("subjects")).filter((one) => one.subject_id !== id),
       draft: await db.get("drafts", `walk/${id}`) };
-  }, [id]);
+  }, [id, tick]);
+  const begun = useRef(false);
   const [fixes, setFixes] = useState([]);
   const [state, setState] = useState("ready");
   const [heard, setHeard] = useState(null);
@@ -23,7 +24,9 @@ export function Walk({ id, done }) {
   const [busy, setBusy] = useState(false);
   const count = useRef(0);
   useEffect(() => {
-    if (known?.draft) {
+    if (known?.subject && !begun.current) {
+      begun.current = true;
+      if (!known.draft) return;
       setFixes(known.draft.fields.fixes ?? []);
       setPauses(known.draft.fields.pauses ?? 0);
       if (known.draft.fields.fixes?.length) setState("paused");
@@ -45,7 +48,7 @@ export function Walk({ id, done }) {
       saveDraft({ draft_id: `walk/${id}`, kind: "walk", farmer_id: known.subject.farmer_id, fields: { fixes, pauses } });
     }
   }, [fixes, state]);
-  if (!known?.subject) return html`<main class="page"></main>`;
+  if (!known?.subject) return waiting();
   const kept = corners(fixes);
   const ring = kept.map((fix) => [fix.lon_e7, fix.lat_e7]);
   const accuracy = kept.map((fix) => fix.accuracy_cm);

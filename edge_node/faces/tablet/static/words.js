@@ -2,7 +2,7 @@
 
 let texts = {};
 let current = "en";
-export const LANGUAGES = { en: "English", sw: "Kiswahili" };
+export const LANGUAGES = { en: "English", sw: "Kiswahili", hi: "हिन्दी", zh: "中文", mn: "ᠮᠣᠩᠭᠣᠯ" };
 
 /** A sentence in the agent's language, its parameters filled in. */
 export function t(message, params = {}) {

@@ -1,0 +1,376 @@
+"""The agent's tablet in a real Chromium against a real station: keys, forms, walk, outbox, link."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import zlib
+from dataclasses import replace
+
+import pytest
+
+from core.lending.walk import measure
+from core.units import MS_PER_DAY
+from core.wire.records import Down
+from edge_node.faces.tablet.application import policy_of, shell_files, static_folder
+from edge_node.store import decisions, fieldwork, tablets
+from tests.support.centre import Served
+from tests.support.chromium import chromium, complaints_to
+from tests.support.flaky_link import FlakyLink
+from tests.support.kiosk import Elapsed
+from tests.support.lending_station import Station, plot
+from tests.support.tablet import SQUARE, door_of, tablet_pages
+
+DRIVER = "the browser's driver is not installed: it is no part of a station"
+api = pytest.importorskip("playwright.sync_api", reason=DRIVER)
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason=DRIVER)
+
+pytestmark = pytest.mark.browser
+
+SIZES = {"phone": (390, 844), "tablet": (820, 1180)}
+SHELL_GZIP_BYTES_MAX = 200 * 1000
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+WAIT_MS = 30_000
+# Neighbours: the plot of farmer 4 lies over a half of the square that farmer 1 walks.
+EAST = tuple((lon + 4_500, lat) for lon, lat in SQUARE)
+PICTURE = """async side => {
+  const canvas = new OffscreenCanvas(side, side / 2);
+  const pen = canvas.getContext("2d");
+  for (let n = 0; n < 400; n++) {
+    pen.fillStyle = `rgb(${(n * 37) % 256}, ${(n * 91) % 256}, ${(n * 53) % 256})`;
+    pen.fillRect((n * 97) % side, (n * 61) % (side / 2), 60, 40);
+  }
+  const blob = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.9 });
+  return [...new Uint8Array(await blob.arrayBuffer())];
+}"""
+
+
+@pytest.fixture(scope="module")
+def station(tmp_path_factory):
+    station = Station(tmp_path_factory.mktemp("tablet"))
+    station.populate(5)
+    station.opened_line(3)
+    station.centre.say(Down.SUBJECT, replace(plot(4), outline_e7=EAST), station.at_ms)
+    station.take_down()
+    yield station
+    station.close()
+
+
+@pytest.fixture(scope="module")
+def link(station):
+    served = Served(tablet_pages(station, Elapsed()))
+    link = FlakyLink(served.url)
+    yield link
+    link.close()
+    served.close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def open_tablet(browser, link, station):
+    """A new tablet, enrolled by the code behind the #, as a camera would open it."""
+    link.mend()
+    contexts = []
+
+    def open_tablet(name, size="phone", place=(37.0, 0.0), accuracy=5):
+        width, height = SIZES[size]
+        longitude, latitude = place
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, base_url=link.url,
+            geolocation={"longitude": longitude, "latitude": latitude, "accuracy": accuracy},
+            permissions=["geolocation"],
+        )  # fmt: skip
+        context.set_default_timeout(WAIT_MS)
+        contexts.append(context)
+        code, _ = door_of(station).invite(name, ("agent-1", "Juma Otieno"), (), 14)
+        page = context.new_page()
+        page.goto(f"/tablet/#enrol={code}&key={station.keys.signer.key_id}")
+        page.click("#enrol")
+        page.wait_for_selector("#tasks")
+        return page
+
+    yield open_tablet
+    for context in contexts:
+        context.close()
+
+
+def go(page, path):
+    page.evaluate("path => { location.hash = path; }", path)
+
+
+def rows(page):
+    """The outbox as it is kept: state by kind, in order."""
+    return page.evaluate(
+        """async () => {
+          const { vault } = await import("/tablet/vault.js");
+          const rows = await (await vault()).getAll("operations");
+          return rows.map((row) => [row.kind, row.state]);
+        }"""
+    )
+
+
+def until_kept(page):
+    """Wait until the page's parts are all here, so that it opens without a station."""
+    page.evaluate("() => navigator.serviceWorker.ready.then(() => 1)")
+    page.wait_for_function("async () => Boolean(await caches.match('/tablet/shell.json'))")
+
+
+def sync(page):
+    return page.evaluate("async () => (await import('/tablet/outbox.js')).sync()")
+
+
+def until_rows(page, wanted):
+    """Speak with the station until the outbox says so, as the page does by itself."""
+    page.wait_for_function(
+        """async wanted => {
+          const { sync } = await import("/tablet/outbox.js");
+          const { vault } = await import("/tablet/vault.js");
+          await sync();
+          const rows = await (await vault()).getAll("operations");
+          const found = rows.map((row) => [row.kind, row.state]);
+          return JSON.stringify(found) === JSON.stringify(wanted);
+        }""",
+        arg=wanted, polling=200,
+    )  # fmt: skip
+
+
+def test_an_application_written_offline_is_decided_at_the_station_with_the_score_that_was_shown(
+    open_tablet, station, link
+):
+    page, said = open_tablet("tab-apply"), []
+    page.on("console", complaints_to(said))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    sync(page)
+    until_kept(page)
+    link.cut()
+    page.fill("#search", "farmer 2")
+    page.click("#results a")
+    page.click("text=Application")
+    for _ in range(4):
+        page.click("#more")
+    for box in page.locator("input[name=purpose]").all():
+        box.check()
+    shown = int(page.get_attribute("#score [data-score], #score[data-score]", "data-score"))
+    page.click("#finish")
+    page.wait_for_selector("text=On this tablet")
+    assert rows(page) == [["application", "tablet"]]
+    link.mend()
+    until_rows(page, [["application", "station"]])
+    (row,) = station.db.execute(
+        "SELECT application_id FROM decision_cards WHERE farmer_id = 'f-2'"
+    ).fetchall()
+    card = decisions.card_of_application(station.db, row[0]).card
+    assert card.outcome.score == shown
+    assert card.inputs.application.asked_minor == 200_000
+    assert [one for one in said if "ERR_" not in one] == []  # the cut link is no surprise
+
+
+def test_what_was_typed_is_there_after_the_page_was_killed_in_the_middle_of_a_word(open_tablet):
+    page = open_tablet("tab-kill")
+    go(page, "#/visit/f-2?")
+    page.wait_for_selector("#note")
+    page.locator("#note").press_sequentially("Stem borers in the sou")
+    other = page.context.new_page()
+    other.goto("/tablet/#/outbox")
+    other.wait_for_function(
+        """async () => {
+          const { vault } = await import("/tablet/vault.js");
+          const found = await (await vault()).get("drafts", "visit/f-2");
+          return found?.fields.note === "Stem borers in the sou";
+        }"""
+    )
+    page.close(run_before_unload=False)
+    other.goto("/tablet/?again#/visit/f-2?")
+    other.wait_for_selector("#note")
+    assert other.input_value("#note") == "Stem borers in the sou"
+
+
+def test_a_photo_is_made_small_and_comes_whole_over_a_link_that_breaks(open_tablet, station, link):
+    page = open_tablet("tab-photo")
+    go(page, "#/visit/f-2?")
+    page.wait_for_selector("#photo", state="attached")
+    data = bytes(page.evaluate(PICTURE, 3_000))
+    page.set_input_files("#photo", {"name": "p.jpg", "mimeType": "image/jpeg", "buffer": data})
+    page.wait_for_selector(".shots img")
+    link.mend(bytes_left=60_000)
+    page.click("#finish")
+    page.wait_for_function(
+        """async () => {
+          const { sync } = await import("/tablet/outbox.js");
+          return !(await sync()).reached;
+        }""",
+        polling=200,
+    )  # fmt: skip
+    link.mend()
+    until_rows(page, [["visit", "station"]])
+    (sha256,) = station.db.execute(
+        "SELECT sha256 FROM field_photos WHERE tablet_id = 'tab-photo'"
+    ).fetchone()
+    page.wait_for_function(
+        "async () => { await (await import('/tablet/outbox.js')).sync(); return 1 }"
+    )
+    media_type, kept = fieldwork.photo(station.db, sha256)
+    assert media_type == "image/webp"
+    assert 1_000 < len(kept) < len(data)
+    left = page.evaluate("async () => (await import('/tablet/outbox.js')).unsafe()")
+    assert left == {"operations": 0, "photos": 0, "drafts": 0}
+
+
+def test_a_walk_gates_by_accuracy_pauses_and_warns_of_the_neighbour(open_tablet, station):
+    page = open_tablet("tab-walk")
+    context = page.context
+    go(page, "#/walk/plot-1")
+    page.click("#begin")
+    count = "document.querySelector('.soft.small, p.row .soft').textContent"
+    for n, (lon, lat) in enumerate((*SQUARE, SQUARE[0])):
+        context.set_geolocation({"longitude": lon / 1e7, "latitude": lat / 1e7, "accuracy": 6})
+        wanted = min(n + 1, 5)
+        page.wait_for_function(f"() => ({count}).startsWith('{wanted} ')")
+        if n == 1:
+            context.set_geolocation({"longitude": 38.0, "latitude": 0.0, "accuracy": 40})
+            page.wait_for_selector("text=Too inexact")
+            page.click("#pause")
+            page.click("#begin")
+    page.click("#pause")
+    page.wait_for_selector("text=lies over Field 4")
+    shown = int(page.get_attribute("#measured", "data-low"))
+    page.click("#finish")
+    until_rows(page, [["walk", "station"]])
+    _, found = fieldwork.walked(station.db, "plot-1")
+    assert abs(found.area_m2 - 10_000) <= 30
+    assert found.low_m2 == shown
+    body = json.loads(station.db.execute("SELECT body FROM plot_walks").fetchone()[0])
+    assert body["pauses_count"] == 2
+
+
+def test_the_walk_s_arithmetic_is_the_station_s(open_tablet):
+    page, draw = open_tablet("tab-golden"), random.Random(7)
+    cases = []
+    for _ in range(200):
+        count, lon, lat = draw.randint(3, 64), draw.randint(-1_800, 1_800), draw.randint(-700, 700)
+        ring = []
+        for n in range(count):
+            turn, far = 2 * math.pi * n / count, draw.randint(500, 30_000)
+            ring.append((lon * 10**6 + round(far * math.cos(turn)),
+                         lat * 10**6 + round(far * math.sin(turn))))  # fmt: skip
+        cases.append((ring, [draw.randint(50, 1_500) for _ in range(count)]))
+    told = page.evaluate(
+        """async cases => {
+          const { measure } = await import("/tablet/walk.js");
+          return cases.map(([ring, accuracy]) => Object.values(measure(ring, accuracy)));
+        }""",
+        cases,
+    )
+    for (ring, accuracy), (area, deviation, low) in zip(cases, told, strict=True):
+        found = measure(ring, accuracy)
+        # The last bit of a cosine may differ between libraries: a square metre, not more.
+        assert abs(found.area_m2 - area) <= 1
+        assert abs(found.sd_m2 - deviation) <= 1
+        assert abs(found.low_m2 - low) <= 1
+
+
+def test_a_tablet_is_wiped_only_once_all_of_it_is_acknowledged(open_tablet, link):
+    page = open_tablet("tab-wipe")
+    link.cut()
+    go(page, "#/visit/f-5?")
+    page.fill("#note", "All well.")
+    page.click("#finish")
+    page.wait_for_selector("text=On this tablet")
+    go(page, "#/tablet")
+    page.click("#wipe")
+    page.wait_for_selector("text=Not wiped")
+    link.mend()
+    until_rows(page, [["visit", "station"]])
+    page.click("#wipe")
+    page.wait_for_selector("#code")
+
+
+def test_a_tablet_that_was_turned_out_forgets_whom_it_knew_and_keeps_what_it_owes(
+    open_tablet, station, link
+):
+    page = open_tablet("tab-lost")
+    link.cut()
+    go(page, "#/visit/f-5?")
+    page.fill("#note", "Not handed in.")
+    page.click("#finish")
+    page.wait_for_selector("text=On this tablet")
+    door_of(station).revoke("tab-lost", "lost on the bus")
+    link.mend()
+    page.reload()
+    page.wait_for_function(
+        """async () => {
+          const { vault } = await import("/tablet/vault.js");
+          await (await import("/tablet/outbox.js")).sync();
+          return (await (await vault()).count("farmers")) === 0;
+        }"""
+    )
+    assert rows(page) == [["visit", "tablet"]]
+
+
+def test_a_lease_that_ran_out_in_the_dark_takes_what_can_be_read(open_tablet, link):
+    page = open_tablet("tab-dark")
+    until_kept(page)
+    link.cut()
+    page.evaluate(
+        """async ms => {
+          const { meta, setMeta } = await import("/tablet/vault.js");
+          await setMeta("me", { ...(await meta("me")), own_until_ms: Date.now() - ms });
+        }""",
+        MS_PER_DAY,
+    )
+    page.reload()
+    page.wait_for_selector("text=Nothing is here yet")
+
+
+def test_two_tablets_of_one_station_do_not_disturb_each_other(open_tablet, station):
+    pages = [open_tablet(name) for name in ("tab-one", "tab-two")]
+    for page in pages:
+        go(page, "#/visit/f-4?")
+        page.fill("#note", "Seen.")
+        page.click("#finish")
+    for page in pages:
+        until_rows(page, [["visit", "station"]])
+    keys = [tablets.tablet(station.db, name).public_key for name in ("tab-one", "tab-two")]
+    assert [tablets.tail(station.db, key).seq for key in keys] == [1, 1]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_screen_is_accessible_and_fits(open_tablet, size):
+    page = open_tablet(f"tab-axe-{size}", size)
+    for path, shown in (
+        ("#/", "#search"), ("#/farmer/f-3", ".acts"), ("#/visit/f-3?", "#note"),
+        ("#/apply/f-3?", "#more"), ("#/walk/plot-3", "#begin"), ("#/outbox", "#sync"),
+        ("#/tablet", "#wipe"),
+    ):  # fmt: skip
+        go(page, path)
+        page.wait_for_selector(shown)
+        found = axe.Axe().run(page, options=RULES)
+        assert found.violations_count == 0, found.generate_report()
+        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, path
+
+
+def test_swahili_is_spoken_after_it_was_chosen(open_tablet):
+    page = open_tablet("tab-sw")
+    go(page, "#/tablet")
+    page.select_option("#language", "sw")
+    page.wait_for_selector("text=Futa kompyuta kibao hii")
+    page.reload()
+    page.wait_for_selector("text=Siku yangu")
+
+
+def test_the_shell_is_small_and_its_policy_strict():
+    folder = static_folder()
+    sizes = {
+        path: len(zlib.compress(file.read_bytes(), 6)) for path, file in shell_files(folder).items()
+    }
+    assert sum(sizes.values()) <= SHELL_GZIP_BYTES_MAX, sizes
+    policy = policy_of((folder / "index.html").read_text(encoding="utf-8"))
+    assert "unsafe" not in policy
+    assert policy.startswith("default-src 'none'; script-src 'self' 'sha256-")
