@@ -12,7 +12,7 @@ counted beside it in a whole told season: every one that was asked for at the st
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -218,25 +218,29 @@ def _cells(price: Price, *, shipped: bool) -> tuple[str, ...]:
 
 
 def figure(prices: Sequence[Price]) -> str:
-    """The price against automation, as SVG."""
-    ordered = sorted(prices, key=lambda price: price.alone_ppm)
+    """The price against automation, as SVG; dashed where the rest is approved, not declined."""
+    own = next(price for price in prices if price.cuts == _shipped())
+    declining = sorted(prices[:-1], key=lambda price: price.alone_ppm)
     top = max(max(price.bad_ppm, price.missed_ppm) for price in prices) / PPM
     canvas = Canvas(
-        Axis(ordered[0].alone_ppm / PPM, 1, "first applications without a person", percent),
+        Axis(declining[0].alone_ppm / PPM, 1, "first applications without a person", percent),
         Axis(0, top * 1.1, "share", percent),
         "bad approvals and missed good applicants against the share decided without a person",
         width=700,
         height=300,
     )
-    for name, colour, of in (
-        ("of the approved default", CLAY, [price.bad_ppm for price in ordered]),
-        ("of those who repay are declined", OCHRE, [price.missed_ppm for price in ordered]),
-    ):
-        points = [(p.alone_ppm / PPM, one / PPM) for p, one in zip(ordered, of, strict=True)]
-        canvas.line(points, colour, 2.2)
-        for x, y in points:
-            canvas.dot(x, y, 3.5, colour)
-        canvas.words(canvas.x(points[0][0]) + 6, canvas.y(points[0][1]) - 8, name, colour=colour)
+    costs: tuple[tuple[str, str, Callable[[Price], int]], ...] = (
+        ("of the approved default", CLAY, lambda price: price.bad_ppm),
+        ("of those who repay are declined", OCHRE, lambda price: price.missed_ppm),
+    )
+    for name, colour, of in costs:
+        for run, dash in ((declining, ""), ((own, prices[-1]), "5 4")):
+            points = [(price.alone_ppm / PPM, of(price) / PPM) for price in run]
+            canvas.line(points, colour, 2.2, dash)
+            for x, y in points:
+                canvas.dot(x, y, 3.5, colour)
+        x, y = declining[0].alone_ppm / PPM, of(declining[0]) / PPM
+        canvas.words(canvas.x(x) + 6, canvas.y(y) - 8, name, colour=colour)
     return canvas.svg()
 
 
