@@ -47,6 +47,11 @@ def picture(width: int, height: int, title: str, body: Iterable[Markup]) -> Mark
     ).format(width, height, title, title, Markup("").join(body))
 
 
+def wide_or_phone(wide: Markup, phone: Markup) -> Markup:
+    """One picture in two sizes; the style sheet shows the one that fits."""
+    return Markup('<div class="if-wide">{}</div><div class="if-phone">{}</div>').format(wide, phone)
+
+
 def text(x: float, y: float, words: str, css: str = "axis-text", anchor: str = "start") -> Markup:
     """Words at a place."""
     return Markup('<text x="{:.1f}" y="{:.1f}" class="{}" text-anchor="{}">{}</text>').format(
