@@ -14,7 +14,7 @@ SHARED_OUT := -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test engines story lint format soak nightly bench docs lock clean
+.PHONY: help setup run test engines story lint format soak nightly bench shots words docs lock clean
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,16 @@ nightly: setup ## run the tests that are too slow for every change
 
 bench: setup ## measure the figures that README shows
 	@exec $(BIN)/python -m bench $(ARGS)
+
+shots: setup ## write a picture of every screen to .harvestline/shots (ARGS="--whole" for every look)
+	@exec $(BIN)/python -m tools.shots $(ARGS)
+
+words: setup ## compile catalogues, export formats, cut the fonts; prompts by ARGS="voice"
+	@$(BIN)/python -m tools.catalogues
+	@$(BIN)/python -m tools.formats
+	@$(BIN)/python -m tools.fonts
+	@$(BIN)/python -m tools.copy_assets
+	@[ "$(ARGS)" != voice ] || $(BIN)/python -m tools.voice
 
 docs: setup ## write the pages that are made from code
 	@$(BIN)/python -m tools.errors_page
