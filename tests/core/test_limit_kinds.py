@@ -13,8 +13,8 @@ from core.lending.kind_terms import CropScale, MachineTerms, ReceiptTerms, Revol
 from core.lending.kinds.machine import proven_area_m2
 from core.lending.kinds.receipt import stock_kg_ppm
 from core.lending.kinds.revolving import highest_limit, term_limit, year_limits, year_on
-from core.lending.kinds.voucher import is_broken, order_refusal
-from core.lending.limit import Household, limit_terms
+from core.lending.kinds.voucher import is_broken, order_refusal, trade_waits
+from core.lending.limit import Household, Movement, Standing, limit_terms, review
 from core.lending.product import Product
 from core.lending.views import (
     AssetView,
@@ -25,6 +25,7 @@ from core.lending.views import (
     PlotView,
     Seen,
     StoreView,
+    TradeView,
 )
 from core.reasons import ReasonCode
 from core.units import PPM
@@ -234,6 +235,41 @@ def test_a_broken_loop_lends_no_more_and_asks_for_nothing_back() -> None:
     assert product.voucher is not None
     assert is_broken(product.voucher, broken.orders)
     assert limit_of(product, broken, "2026-06-01") == 850_000
+
+
+ELSEWHERE = TradeView("farmer", sold_elsewhere=("line-before",))
+
+
+@pytest.mark.parametrize(
+    ("seen", "waits"),
+    [
+        (Seen((plot(),), orders=(order(),)), None),
+        (Seen((plot(),), orders=(order(state=OrderState.DIVERTED, amount=1_900_000),)),
+         ReasonCode.LIMIT_ORDER_BROKEN),
+        (Seen((plot(),), orders=(order(age_days=22, amount=1_900_000),)),
+         ReasonCode.LIMIT_ORDER_BROKEN),
+        (Seen((plot(),), trade=(TradeView("farmer", harvest_sold_ppm=100_000),)), None),
+        (Seen((plot(),), trade=(ELSEWHERE,)), ReasonCode.LIMIT_SOLD_ELSEWHERE),
+    ],
+)  # fmt: skip
+def test_goods_or_a_harvest_that_went_elsewhere_hold_a_rise(
+    seen: Seen, waits: ReasonCode | None
+) -> None:
+    product = pack("input-voucher")
+    terms = limit_terms(product, seen, NOBODY, date(2026, 6, 1))
+    assert terms is not None
+    assert terms.ordered_minor == (sum(each.amount_minor for each in seen.orders) or None)
+    looks = (1_900_000,) * product.movement.raise_looks_min
+    stands = Standing(
+        1_000_000, 0, 0, supported_minor=looks, raise_waits=trade_waits(product, seen)
+    )
+    found = review(product, stands, terms, 3, ("ev",))
+    assert found.movement is (Movement.RAISED if waits is None else Movement.HELD)
+    assert (waits in {each.code for each in found.reasons}) is (waits is not None)
+
+
+def test_a_crop_knows_no_orders() -> None:
+    assert trade_waits(pack("crop-season"), Seen((plot(),), trade=(ELSEWHERE,))) is None
 
 
 def test_where_the_price_list_has_ended_nothing_is_known() -> None:
