@@ -41,6 +41,11 @@ class FlakyLink:
         """Take connections again."""
         self.bytes_left, self.is_up = bytes_left, True
 
+    def lead_to(self, url: str) -> None:
+        """Lead to another server from the next connection on."""
+        told = urlsplit(url)
+        self._target = (told.hostname, told.port)
+
     def close(self) -> None:
         """End the link for good."""
         self.cut()

@@ -36,9 +36,9 @@ function Shot({ photo }) {
   const [url, setUrl] = useState("");
   useEffect(() => {
     let made = "";
-    vault().then((db) => db.get("photos", photo.sha256)).then((found) => {
-      if (!found?.data) return;
-      made = URL.createObjectURL(new Blob([found.data], { type: found.media_type }));
+    vault().then((db) => db.get("bytes", photo.sha256)).then((data) => {
+      if (!data) return;
+      made = URL.createObjectURL(new Blob([data], { type: photo.media_type }));
       setUrl(made);
     });
     return () => made && URL.revokeObjectURL(made);

@@ -25,9 +25,10 @@ export async function keepPhoto(source, about) {
 export async function keepBlob(blob, about) {
   const data = await blob.arrayBuffer();
   const photo = { sha256: await sha256(data), media_type: TYPE, size_bytes: data.byteLength, about };
-  const tx = (await vault()).transaction("photos", "readwrite", STRICT);
-  if (!(await tx.store.get(photo.sha256))) {
-    tx.store.put({ ...photo, data, seq: 0, whole: false, sent_bytes: 0 });
+  const tx = (await vault()).transaction(["photos", "bytes"], "readwrite", STRICT);
+  if (!(await tx.objectStore("photos").get(photo.sha256))) {
+    tx.objectStore("photos").put({ ...photo, seq: 0, whole: false, sent_bytes: 0 });
+    tx.objectStore("bytes").put(data, photo.sha256);
   }
   await tx.done;
   return photo;
@@ -47,16 +48,18 @@ export async function sendPhotos() {
 async function sendPhoto(db, photo) {
   const path = `/photos/${photo.sha256}`;
   let told = await refusedIsGone(ask("GET", path));
-  while (told && !told.whole) {
+  if (!told) return;
+  const data = told.whole ? null : await db.get("bytes", photo.sha256);
+  while (!told.whole) {
     const start = told.received_bytes;
-    const part = new Blob([photo.data.slice(start, start + PART_BYTES)]);
+    const part = new Blob([data.slice(start, start + PART_BYTES)]);
     told = await ask("PUT", `${path}?start=${start}`, part);
-    await db.put("photos", { ...photo, sent_bytes: told.received_bytes, whole: told.whole });
   }
   // The station has checked the hash of the whole: the bytes may go from here.
-  if (told?.whole) {
-    await db.put("photos", { ...photo, whole: true, sent_bytes: photo.size_bytes, data: null });
-  }
+  const tx = db.transaction(["photos", "bytes"], "readwrite", STRICT);
+  tx.objectStore("photos").put({ ...photo, whole: true, sent_bytes: photo.size_bytes });
+  tx.objectStore("bytes").delete(photo.sha256);
+  await tx.done;
 }
 
 /** A photo of an operation that was not carried out is not wanted: it waits with the agent. */
