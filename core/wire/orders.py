@@ -117,6 +117,21 @@ def shown_order_sha256(order: OrderOffer, quote_sha256: str) -> str:
     return canonical_hash(shown)
 
 
+def shown_goods_sha256(line_id: str, supplier: str, goods: Iterable[str], quote_sha256: str) -> str:
+    """What consent to a voucher's draw without an order names (O6).
+
+    The supplier and the goods stand beside the whole price, so that a consent given for
+    fertiliser is none to seed, nor to another's shop.
+    """
+    shown = {
+        "line_id": line_id,
+        "supplier": supplier,
+        "goods": sorted(set(goods)),
+        "quote_sha256": quote_sha256,
+    }
+    return canonical_hash(shown)
+
+
 def require_items(items: Iterable[OrderItem], total_minor: int) -> None:
     """Hold an order's goods against each other and against its total.
 

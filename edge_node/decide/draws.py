@@ -20,7 +20,7 @@ from core.lending.product import Product
 from core.reasons import Reason, ReasonCode
 from core.shape import encode
 from core.units import format_money
-from core.wire.orders import OrderOffer, shown_order_sha256
+from core.wire.orders import OrderOffer, shown_goods_sha256, shown_order_sha256
 from core.wire.records import Consent, ConsentAction, Drawdown, Up
 from edge_node.decide.cash import name_payer, refuse_cash
 from edge_node.decide.consents import write_consent
@@ -77,6 +77,16 @@ class Receipt:
 def quote_sha256(price: Quote) -> str:
     """The hash of a quote: what a consent to it names as shown."""
     return canonical_hash(encode(price))
+
+
+def shown_draw_sha256(line_id: str, price: Quote, pays: PaidFor | None = None) -> str:
+    """The hash of all that a consent to a draw names: its price, and whom it pays for what."""
+    quoted = quote_sha256(price)
+    if pays is None:
+        return quoted
+    if pays.offer is not None:
+        return shown_order_sha256(pays.offer, quoted)
+    return shown_goods_sha256(line_id, pays.supplier, pays.goods, quoted)
 
 
 def quote_draw(
@@ -281,9 +291,7 @@ def above_cap(apr_ppm: int, cap_ppm: int) -> Reason:
 
 
 def _consented(line: KeptLine, ask: DrawAsk, price: Quote) -> bool:
-    consent, shown = ask.consent, quote_sha256(price)
-    if ask.pays is not None and ask.pays.offer is not None:
-        shown = shown_order_sha256(ask.pays.offer, shown)
+    consent, shown = ask.consent, shown_draw_sha256(ask.line_id, price, ask.pays)
     return (
         consent.action is ConsentAction.GRANT
         and consent.farmer_id == line.farmer_id

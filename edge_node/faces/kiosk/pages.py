@@ -15,7 +15,7 @@ from core.lending.lease import Clock, DrawState
 from core.reasons import Reason
 from core.units import floor_to_unit
 from edge_node.decide.desk import Desk, RequestError
-from edge_node.decide.draws import Receipt, quote_sha256
+from edge_node.decide.draws import PaidFor, Receipt, shown_draw_sha256
 from edge_node.decide.receipts import code_of, slip_of
 from edge_node.faces.kiosk.data_words import PURPOSES
 from edge_node.faces.kiosk.drawings import note_steps, notes_of
@@ -209,7 +209,9 @@ class _Pages(Visited):
         price = self._teller.quote(visit.farmer_id, line_id, amount)
         if isinstance(price, Reason):
             return self._refused(visit, price, f"/draw/{line_id}")
-        shown = {"sha256": quote_sha256(price), "draw_id": self._teller.mint()}
+        pays = PaidFor(supplier, (goods,)) if line.suppliers and supplier else None
+        sha256 = shown_draw_sha256(line_id, price, pays)
+        shown = {"sha256": sha256, "draw_id": self._teller.mint()}
         notes = notes_of(price.amount_minor, price.currency)
         lenders = self._teller.lenders(visit.farmer_id, line_id)
         return self._page(

@@ -18,7 +18,7 @@ from core.lending.product import Product
 from core.shape import encode
 from core.units import civil_date
 from core.wire.linefacts import line_facts
-from core.wire.orders import shown_order_sha256
+from core.wire.orders import shown_goods_sha256, shown_order_sha256
 from core.wire.records import ConsentAction, Drawdown
 from server.services import paying
 from server.services.centre import Work
@@ -50,6 +50,7 @@ def fault_of_voucher(work: Work, draw: Drawdown, line: Line | None) -> str:
         (len(paid) > 1 and draw.supplier is None, f"expected which of {len(paid)} it pays"),
         (bool(paid) and draw.supplier not in (None, *paid), "that is no supplier of its product"),
         (bool(paid) and not set(draw.goods or ()) <= goods, "its goods are not of its product"),
+        (not _consented_goods(work, draw, line), "the consent is not to these goods at this price"),
     )
     told = next((words for broken, words in faults if broken), "")
     return f"draw {draw.draw_id}: {told}" if told else ""
@@ -93,18 +94,46 @@ def _consented(work: Work, order: Order, draw: Drawdown) -> bool:
         for one in kept
         if one.consent.consent_id == draw.consent_id and one.consent.action is ConsentAction.GRANT
     ]
-    on = civil_date(draw.effective_on)
-    if not shown or on is None:
+    if not shown:
         return False
     offer = offer_of(work.tx, order, orders.life(work.tx, order.order_id))
-    wanted = set()
-    for product in _priced(work, lines.get(work.tx, order.line_id)):
+    quoted = _quoted(work, draw, (order.line_id, order.total_minor))
+    return shown[-1] in {shown_order_sha256(offer, each) for each in quoted}
+
+
+def _consented_goods(work: Work, draw: Drawdown, line: Line) -> bool:
+    """Whether a consent that is known names these goods, this supplier and this whole price.
+
+    Stations of before named the price alone (O6): theirs counts still. One that has not come
+    yet is nothing that could be held against the draw.
+    """
+    shown = [
+        one.consent.shown_sha256
+        for one in reports.consents_of(work.tx, line.farmer_id)
+        if one.consent.consent_id == draw.consent_id and one.consent.action is ConsentAction.GRANT
+    ]
+    if draw.supplier is None or not shown:
+        return True
+    quoted = _quoted(work, draw, (line.line_id, draw.amount_minor))
+    named = {
+        shown_goods_sha256(line.line_id, draw.supplier, draw.goods or (), each) for each in quoted
+    }
+    return shown[-1] in {*named, *quoted}
+
+
+def _quoted(work: Work, draw: Drawdown, drawn: tuple[str, int]) -> set[str]:
+    """The hashes of the whole prices that a station may have told for a line and an amount."""
+    (line_id, amount_minor), on = drawn, civil_date(draw.effective_on)
+    found = set[str]()
+    if on is None:
+        return found
+    for product in _priced(work, lines.get(work.tx, line_id)):
         try:
-            told = quote(product.at_rate(draw.rate_ppm), order.total_minor, on)
+            told = quote(product.at_rate(draw.rate_ppm), amount_minor, on)
         except PriceError:
             continue
-        wanted.add(shown_order_sha256(offer, canonical_hash(encode(told))))
-    return shown[-1] in wanted
+        found.add(canonical_hash(encode(told)))
+    return found
 
 
 def _priced(work: Work, line: Line) -> list[Product]:
