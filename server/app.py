@@ -96,6 +96,11 @@ CLOCKED: dict[str, tuple[str, str, str]] = {
         "recalibrate_command",
         "restate a model's probabilities",
     ),
+    "train-trees": (
+        "server.training.trees_command",
+        "trees_command",
+        "train a challenger of boosted trees",
+    ),
     "train": ("server.training.command", "train_command", "train a compact model from past loans"),
 }
 

@@ -38,7 +38,7 @@ class KeptModel:
 
 
 def admit_model(db: StationDatabase, document: dict[str, Any], verifier: Verifier) -> bool:
-    """Keep a signed model to decide by; False if it is the newest here already.
+    """Keep a signed model to decide by; False if it was admitted before.
 
     The hash that cards cite is that of the signed document's canonical bytes.
 
@@ -48,6 +48,8 @@ def admit_model(db: StationDatabase, document: dict[str, Any], verifier: Verifie
         If it is damaged, not signed by the centre, or older than the one in use.
     """
     signed, candidate = _opened(document, verifier)
+    if find_model(db, signed.sha256) is not None:
+        return False  # as one that comes back when a newer one was taken back
     row = db.execute("SELECT version, sha256 FROM models ORDER BY version DESC LIMIT 1").fetchone()
     version, sha256 = row or (0, "")
     if not admit(candidate, signed.sha256, version, sha256):
@@ -107,13 +109,11 @@ def current_model(db: StationDatabase) -> KeptModel | None:
     if updated is not None:
         return model_by_hash(db, updated.cites)
     shunned = updates.shunned_cites(db, MODEL_SLOT)
-    ordered = db.execute("SELECT sha256 FROM model_orders ORDER BY serial DESC").fetchone()
-    if ordered is not None and ordered[0] not in shunned:
-        return model_by_hash(db, ordered[0])
-    for row in db.execute("SELECT document, sha256 FROM models ORDER BY version DESC").fetchall():
-        if row[1] not in shunned:
-            return _kept(row)
-    return None
+    ordered = [row[0] for row in db.execute("SELECT sha256 FROM model_orders ORDER BY serial DESC")]
+    newest = [row[0] for row in db.execute("SELECT sha256 FROM models ORDER BY version DESC")]
+    gone = shunned | set(ordered[1:]) - set(ordered[:1])  # what an order replaced stays away
+    found = next((each for each in (*ordered[:1], *newest) if each not in gone), None)
+    return model_by_hash(db, found) if found is not None else None
 
 
 def model_by_hash(db: StationDatabase, sha256: str) -> KeptModel:

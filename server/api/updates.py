@@ -9,6 +9,7 @@ from fastapi.responses import FileResponse
 
 from core.wire.update import REQUEST_HEADER
 from server.services.centre import Centre, LoginRequiredError
+from server.services.model_life.repository import settle_halts
 from server.services.publishing.serving import file_for_station
 
 _HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
@@ -32,5 +33,6 @@ def add_updates(found: APIRouter, centre: Centre) -> None:
         """Give metadata or a target to a station that signs for it; HTTP ranges are kept."""
         if request is None:
             raise LoginRequiredError(f"expected a signed request in {REQUEST_HEADER}, got none")
+        settle_halts(centre, path)
         file = file_for_station(centre, path, request.encode())
         return FileResponse(file, media_type="application/octet-stream", headers=_HEADERS)

@@ -40,6 +40,7 @@ from server.services.drawing import apply_drawdown
 from server.services.fieldwork import apply_operation, apply_tablet_event
 from server.services.leaving import apply_leaving
 from server.services.model_life.drift import take_counts
+from server.services.model_life.shadow import shade
 from server.services.moving import complete_from, farmer_left
 from server.services.opening import NewLine, open_line
 from server.services.orders.delivering import apply_order_answer
@@ -110,6 +111,7 @@ def _decision(work: Work, reported: Reported) -> str:
     keys = (reported.station.public_key,)
     kept = take_card(work, document, reported.writer, keys, reported.record.at_ms)
     decided(work, kept, Actor(reported.writer, "station"))
+    shade(work, kept)
     if kept.replay is not Replay.SAME:
         return f"{kept.replay.value}: {kept.replay_detail}"
     return fault_of_purposes(work, document) or fault_of_asking(work, document)

@@ -16,7 +16,8 @@ from server.training.cutoffs import promised
 from server.training.recalibrate import moved, promise, recalibrated
 from server.training.release import Release
 from server.training.run import train
-from server.training.table import read_table
+from server.training.table import LoanTable, read_table
+from server.training.trees import train_trees
 
 
 def write_model(
@@ -47,12 +48,7 @@ def write_model(
     """
     rules = read_catalogue(catalogue)
     table = read_table(loans, rules)
-    origin = table.simulated if simulated is None else simulated
-    if origin is None:
-        raise TrainingTableError(
-            f"{loans} does not say whether its outcomes were simulated: give --simulated or "
-            "--observed"
-        )
+    origin = _origin(loans, table, simulated)
     report = train(table, rules, release, simulated=origin, progress=progress)
     data = canonical_bytes(encode(report.model))
     card, sheet = out.with_suffix(".card.html"), out.with_suffix(".card.pdf")
@@ -75,6 +71,43 @@ def write_model(
         "referred_ppm": report.referred_ppm,
         "two_way_tables": len(report.model.table.pairs),
         "unused_columns": list(report.unused_columns),
+    }
+
+
+def _origin(loans: Path, table: LoanTable, simulated: bool | None) -> bool:  # noqa: FBT001
+    origin = table.simulated if simulated is None else simulated
+    if origin is None:
+        raise TrainingTableError(
+            f"{loans} does not say whether its outcomes were simulated: give --simulated or "
+            "--observed"
+        )
+    return origin
+
+
+def write_trees(
+    loans: Path, catalogue: Path, out: Path, release: Release, *, simulated: bool | None = None
+) -> dict[str, object]:
+    """Train a challenger of boosted trees from files to a file; the figures that are printed.
+
+    Raises
+    ------
+    TrainingTableError
+        As :func:`write_model`.
+    """
+    rules = read_catalogue(catalogue)
+    table = read_table(loans, rules)
+    origin = _origin(loans, table, simulated)
+    found = train_trees(table, rules, release, simulated=origin)
+    data = canonical_bytes(encode(found))
+    _write(out, data)
+    return {
+        "model": str(out),
+        "sha256": sha256_hex(data),
+        "bytes": len(data),
+        "trees": len(found.trees),
+        "auc_ppm": found.training.auc_ppm,
+        "ks_ppm": found.training.ks_ppm,
+        "simulated": origin,
     }
 
 

@@ -133,7 +133,7 @@ def test_a_finished_day_is_counted_once_and_holds_counts_alone(station):
     assert counts.fits(small_model().table)
     assert counts.bins["soil_stress_days"][0] == 2, "no device measures: missing"
     text = str(encode(counts))
-    assert not any(word in text for word in ("f-1", "f-2", "plot", "card", "line"))
+    assert not any(word in text for word in ("f-1", "f-2", "plot-", "card", "id-"))
 
 
 def test_days_in_the_dark_and_two_models_are_counted_apart(station):

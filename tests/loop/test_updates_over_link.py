@@ -26,12 +26,17 @@ from edge_node.updates.rounds import Channel, basemap_path, look, roll_back, wat
 from edge_node.updates.source import FolderSource
 from firmware_sim.links.tcp import LinkShape
 from server.keys import write_update_seeds
+from server.services.model_life import rollout
+from server.services.model_life.rollout import halt_by_rule
+from server.services.model_orders import roll_outs
+from server.services.model_steps import Why
 from server.services.publishing.rollout import Desk
 from server.services.publishing.signing import ONLINE_ROLES
 from server.services.publishing.status import updates_status
 from server.store import models as registered
 from tests.support.centre_kit import STATION, TESTER, model, product_of
 from tests.support.linked_station import linked_station
+from tests.support.model_desk import CHEN, approved
 
 ROOT_SEEDS = [bytes([n]) * 32 for n in (1, 2, 3)]
 PLENTY = Allowance(update_bytes_a_day_max=10_000_000)
@@ -70,8 +75,11 @@ class Published:
     def offer(self, listed) -> None:
         self.desk.stage(listed.note.slot, listed.note.version, Rollout((STATION,)))
 
-    def add_model(self, version: int):
-        return self.desk.add_model(json.dumps(encode(model(version))).encode())
+    def stage_model(self, version: int) -> str:
+        """Two officers let the station have a model; its hash."""
+        found = approved(self.kit.centre, json.dumps(encode(model(version))).encode())
+        rollout.stage(self.kit.centre, found.sha256, rollout.Stage((STATION,)), CHEN)
+        return found.sha256
 
     def running(self) -> dict[str, tuple[int, int, str]]:
         """What the centre knows: slot to version in use, version that is out, and why."""
@@ -115,29 +123,30 @@ def test_a_model_goes_to_a_canary_then_to_all_and_the_centre_sees_who_runs_what(
     published, tmp_path
 ):
     """Added, staged, promoted; the next by stick, withdrawn; and one rolled back by hand."""
-    added = published.add_model(2)
+    data = json.dumps(encode(model(2))).encode()
+    second = approved(published.kit.centre, data).sha256
     assert published.look().activated == ()  # it is for nobody yet
-    published.offer(added)
+    rollout.stage(published.kit.centre, second, rollout.Stage((STATION,)), CHEN)
     assert published.look().activated == ("model/2.json",)
     assert published.running() == {"model": (2, 0, "")}
     kept = models.current_model(published.station.db)
     with published.kit.centre.store.reading() as tx:
         assert registered.active(tx).version == 1  # the centre decides by it after promotion
         assert registered.known(tx, kept.sha256).state == "candidate"  # cards by it replay
-    published.desk.promote("model", 2)
+    rollout.promote(published.kit.centre, second, CHEN)
     with published.kit.centre.store.reading() as tx:
         assert registered.active(tx).version == 2
     published.station.sync(published.client)  # the log brings the very same document
     assert models.current_model(published.station.db).sha256 == kept.sha256
     assert published.look().refusals == ()
-    published.offer(published.add_model(3))
+    third = published.stage_model(3)
     published.linked.link.cut()
     published.desk.export(tmp_path / "stick")
     source = FolderSource(tmp_path / "stick")
     assert look(published.channel(), source, published.station.clock).activated == ("model/3.json",)
     published.linked.link.mend()
     assert published.look().activated == ()  # the link has nothing that the stick had not
-    published.desk.withdraw("model", 3)
+    rollout.roll_back(published.kit.centre, third, CHEN)
     published.look()
     assert published.running() == {"model": (2, 3, "")}
     roll_back(published.channel(), "model", "declines everybody", published.station.clock)
@@ -215,7 +224,7 @@ def test_keys_rotate_and_a_station_that_was_dark_follows_from_root_to_root(publi
     new = [bytes([60 + n]) * 32 for n in range(5)]
     desk.publisher.rotate_root(ROOT_SEEDS[1:], new, 3, _keys_are_there)
     desk.publisher.rotate_root(new[2:], [], 3, _keys_are_there)
-    published.offer(published.add_model(2))
+    published.stage_model(2)
     sent, received = published.client.sent_bytes, published.client.received_bytes
     assert published.look().activated == ("model/2.json",)
     assert updates.floors(published.station.db)["root"] == 4
@@ -295,3 +304,45 @@ def _toml(product) -> bytes:
 
 def _keys_are_there() -> None:
     """Nothing to write: the test holds the keys itself."""
+
+
+def test_a_champion_is_taken_back_at_a_station_that_was_dark_for_weeks(published):
+    """By updates and by the log alike; what was withdrawn does not come again."""
+    second = published.stage_model(2)
+    assert published.look().activated == ("model/2.json",)
+    rollout.promote(published.kit.centre, second, CHEN)
+    published.station.sync(published.client)
+    third = published.stage_model(3)
+    published.station.at_ms += 30 * MS_PER_DAY
+    published.kit.clock.at_ms = published.station.at_ms
+    rollout.roll_back(published.kit.centre, third, CHEN, "never heard of at the station")
+    rollout.roll_back(published.kit.centre, second, CHEN, "refuses everybody")
+    assert published.look().taken_back == ("model/2.json",)
+    published.station.sync(published.client)
+    assert models.current_model(published.station.db).model.version == 1
+    assert published.look().activated == ()
+    assert models.current_model(published.station.db).model.version == 1
+
+
+def test_a_halted_roll_out_is_published_to_those_who_have_it_alone(published):
+    second = published.stage_model(2)
+    assert published.look().activated == ("model/2.json",)
+    published.running()  # the centre hears who has it
+    rollout.stage(published.kit.centre, second, rollout.Stage((), PPM // 2), CHEN)
+    rollout.halt(published.kit.centre, second, CHEN)
+    (note,) = [o.note for o in published.desk.publisher.listed() if o.note.path == "model/2.json"]
+    assert note.rollout == Rollout((STATION,))
+    assert published.look().taken_back == ()
+    assert models.current_model(published.station.db).model.version == 2
+
+
+def test_a_halt_by_rule_is_published_before_the_next_station_looks(published):
+    second = published.stage_model(2)
+    published.kit.centre.write(
+        lambda work: halt_by_rule(work, roll_outs(work.tx)[0], Why.DRIFT, {"part": "score"})
+    )
+    assert published.look().activated == ("model/1.json",), "the champion, as for everybody"
+    (note,) = [o.note for o in published.desk.publisher.listed() if o.note.path == "model/2.json"]
+    assert note.rollout == Rollout()
+    rollout.resume(published.kit.centre, second, CHEN)
+    assert published.look().activated == ("model/2.json",)

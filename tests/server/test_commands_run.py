@@ -21,8 +21,9 @@ from core.signing import sign_document
 from core.timeline import CLOCK_SETTING, DEMO_SETTING, clock_text
 from core.units import day_start_ms
 from core.wire.modelfile import MODEL
-from server.app import main, new_id
+from server.app import main, new_id, open_centre
 from tests.support.centre_kit import PRODUCTS, keys_of, model, polygons, village
+from tests.support.model_desk import put_in_force
 
 READY_S_MAX = 60
 SEASON_MS = day_start_ms(date(2026, 3, 20))
@@ -75,7 +76,9 @@ def stocked(shell: Shell) -> Shell:
         (shell.folder / name).write_bytes(data)
     for product in ("crop-season", "livestock"):
         shell.on("product add", PRODUCTS / f"{product}.toml")
-    shell.on("model add", shell.folder / "model.json")
+    centre = open_centre(shell.config)
+    put_in_force(centre, (shell.folder / "model.json").read_bytes())
+    centre.store.close()
     shell.on("enroll-station", shell.folder / "st.pub.json")
     shell.on("enroll-satellite", shell.folder / "sat.pub.json")
     shell.on("import", *imports(shell, "cards.json"))
@@ -157,8 +160,9 @@ def test_changed_product_needs_a_higher_version(stocked: Shell):
 
 def test_older_and_foreign_models_are_refused(stocked: Shell):
     path = stocked.folder / "model.json"
-    path.write_bytes(canonical_bytes(encode(model(version=3))))
-    assert stocked.on("model add", path)["version"] == 3
+    centre = open_centre(stocked.config)
+    put_in_force(centre, canonical_bytes(encode(model(version=3))))
+    centre.store.close()
     path.write_bytes(canonical_bytes(encode(model(version=2))))
     older = stocked.run("model", "add", "--config", stocked.config, path)
     assert (older.exit_code, "older" in older.stderr) == (4, True)
@@ -169,6 +173,7 @@ def test_older_and_foreign_models_are_refused(stocked: Shell):
 
 def test_model_in_use_is_printed_as_a_c_header(stocked: Shell):
     [known] = stocked.on("model list")["models"]
+    assert known["stand"] == "champion"
     text = stocked.run("model", "header", "--config", stocked.config)
     assert text.exit_code == 0
     assert f'#define HL_MODEL_SHA256 "{known["sha256"]}"' in text.stdout

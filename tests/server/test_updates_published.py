@@ -23,7 +23,7 @@ from server.app import main
 from server.services.publishing.files import VERSIONS_KEPT, Folder
 from server.services.publishing.rollout import VERSIONS_LISTED_MAX
 from server.services.publishing.signing import Publisher
-from tests.support.centre_kit import PRODUCTS, model
+from tests.support.centre_kit import PRODUCTS, keys_of, model
 from tests.support.update_repository import basemap_bytes
 
 SEASON_MS = day_start_ms(date(2026, 3, 20))
@@ -55,6 +55,32 @@ class Shell:
 
     def refused(self, command: str, *words: str | Path, code: int = 3) -> str:
         return self.run(*command.split(), "--config", self.config, *words, code=code)
+
+    def by(self, officer: str, command: str, *words: str | Path) -> dict[str, Any]:
+        """A command that an officer gives by name and password; both are made when needed."""
+        secret = self.folder / f"{officer}.password"
+        if not secret.exists():
+            secret.write_text("a long enough secret", encoding="utf-8")
+            role = "lender" if officer == "maria" else "supervisor"
+            self.run("user", "add", officer, "--role", role, "--password-file", secret,
+                     "--config", self.config)  # fmt: skip
+        proof = ("--officer", officer, "--password-file", secret)
+        return self.on(command, *words, *proof)
+
+    def approved(self, version: int) -> None:
+        """A model that Maria proposed and Chen approved."""
+        self.on("model add", write_model(self, version))
+        self.by("maria", "model propose", str(version))
+        self.by("chen", "model approve", str(version))
+
+    def station(self, name: str, number: int = 2) -> None:
+        path = self.folder / f"{name}.pub.json"
+        path.write_bytes(canonical_bytes(encode(keys_of(name, number).identity())))
+        self.run("enroll-station", "--config", self.config, path)
+
+    def listed(self) -> dict[str, dict[str, Any]]:
+        found = self.on("updates status")["repository"]["targets"]
+        return {f"{one['note']['slot']} {one['note']['version']}": one for one in found}
 
     def metadata(self, name: str) -> Any:
         path = self.folder / "centre" / "updates" / "metadata" / name
@@ -144,22 +170,37 @@ def test_metadata_outlast_the_darkness_and_status_says_when_to_renew(shell):
     assert any("rotate-root" in one for one in shell.on("updates status")["warnings"])
 
 
-def test_a_model_waits_as_a_candidate_until_it_is_promoted(shell):
-    shell.on("updates add-model", write_model(shell, 1))
-    shell.on("updates promote", "model", "1")
-    listed = shell.on("updates add-model", write_model(shell, 2))
-    models = {m["version"]: m["state"] for m in shell.on("model list")["models"]}
-    assert models == {1: "active", 2: "candidate"}
+def test_a_model_is_published_as_its_officers_say(shell):
+    """Nothing before two of them approved it; then canaries, a share, all; and taken back."""
+    shell.station("st-one")
+    shell.approved(1)
+    shell.by("chen", "model promote", "1")
+    shell.on("model add", write_model(shell, 2))
+    shell.by("maria", "model propose", "2")
+    assert list(shell.listed()) == ["model 1"], "what is not approved is not even published"
+    shell.by("chen", "model approve", "2")
+    shell.by("chen", "model stage", "2", "--station", "st-one", "--percent", "10")
+    listed = shell.listed()["model 2"]
+    assert listed["note"]["rollout"] == {"stations": ["st-one"], "share_ppm": 100_000}
     pack = decode(ModelPack, parse_canonical(shell.target(listed), 2**20))
     found = decode(Model, pack.model["body"])
     assert vectors_that_differ(found, pack.golden) == ()
     assert {vector.points for vector in pack.golden} >= {500, 600}  # both sides of an edge
-    assert listed["note"]["rollout"] == {"stations": [], "share_ppm": 0}
-    staged = shell.on("updates stage", "model", "2", "--station", "st-one", "--percent", "10")
-    assert staged["note"]["rollout"] == {"stations": ["st-one"], "share_ppm": 100_000}
-    shell.on("updates promote", "model", "2")
+    models = {m["version"]: m["state"] for m in shell.on("model list")["models"]}
+    assert models == {1: "active", 2: "candidate"}
+    shell.by("chen", "model promote", "2")
     models = {m["version"]: m["state"] for m in shell.on("model list")["models"]}
     assert models == {1: "superseded", 2: "active"}
+    assert shell.listed()["model 2"]["note"]["rollout"]["share_ppm"] == 1_000_000
+    assert shell.by("chen", "model roll-back", "2")["in_force"] == 1
+    assert shell.listed()["model 2"]["note"]["withdrawn"]
+    assert not shell.listed()["model 1"]["note"]["withdrawn"]
+
+
+@pytest.mark.parametrize("act", ["stage", "promote", "withdraw"])
+def test_models_do_not_move_by_the_updates_own_commands(shell, act):
+    shell.approved(1)
+    assert "two persons approve it" in shell.refused(f"updates {act}", "model", "1")
 
 
 def test_a_product_waits_too_and_comes_into_force_when_it_is_promoted(shell):
@@ -175,23 +216,24 @@ def test_a_product_waits_too_and_comes_into_force_when_it_is_promoted(shell):
 
 
 def test_a_roll_out_grows_and_never_shrinks_by_itself(shell):
-    shell.on("updates add-model", write_model(shell, 1))
-    shell.on("updates stage", "model", "1", "--station", "st-one", "--percent", "10")
+    slot = "product/crop-season"
+    shell.on("updates add-product", PRODUCT)
+    shell.on("updates stage", slot, "1", "--station", "st-one", "--percent", "10")
     assert "expected at least as many" in shell.refused(
-        "updates stage", "model", "1", "--percent", "5"
+        "updates stage", slot, "1", "--percent", "5"
     )
-    more = shell.on("updates stage", "model", "1", "--station", "st-two")
+    more = shell.on("updates stage", slot, "1", "--station", "st-two")
     assert more["note"]["rollout"] == {"stations": ["st-one", "st-two"], "share_ppm": 100_000}
-    shell.on("updates promote", "model", "1")
+    shell.on("updates promote", slot, "1")
     assert "expected at least as many" in shell.refused(
-        "updates stage", "model", "1", "--percent", "10"
+        "updates stage", slot, "1", "--percent", "10"
     )
-    assert "is in force at this centre" in shell.refused("updates withdraw", "model", "1")
-    shell.on("updates add-model", write_model(shell, 2))
-    shell.on("updates promote", "model", "2")
-    withdrawn = shell.on("updates withdraw", "model", "1")["note"]
+    assert "is in force at this centre" in shell.refused("updates withdraw", slot, "1")
+    shell.on("updates add-product", revised(shell, 2))
+    shell.on("updates promote", slot, "2")
+    withdrawn = shell.on("updates withdraw", slot, "1")["note"]
     assert withdrawn["withdrawn"], "what was in force and is no more may be taken back"
-    assert "was withdrawn" in shell.refused("updates stage", "model", "1")
+    assert "was withdrawn" in shell.refused("updates stage", slot, "1")
 
 
 def test_a_product_that_is_in_force_is_not_withdrawn_whatever_its_share(shell):
@@ -208,17 +250,14 @@ def test_a_product_that_is_in_force_is_not_withdrawn_whatever_its_share(shell):
 
 
 def test_versions_go_up_and_what_runs_everywhere_stays_listed(shell):
-    shell.on("updates add-model", write_model(shell, 3))
-    shell.on("updates promote", "model", "3")
+    shell.on("updates add-product", revised(shell, 3))
+    shell.on("updates promote", "product/crop-season", "3")
     for version in range(4, 4 + VERSIONS_LISTED_MAX + 1):
-        shell.on("updates add-model", write_model(shell, version))
+        shell.on("updates add-product", revised(shell, version))
     targets = shell.on("updates status")["repository"]["targets"]
     assert [one["note"]["version"] for one in targets] == [3, *range(5, 11)]
-    assert "expected a version above 10" in shell.refused(
-        "updates add-model", write_model(shell, 4)
-    )
-    states = {m["version"]: m["state"] for m in shell.on("model list")["models"]}
-    assert states[3] == "active"
+    assert "expected a version above 10" in shell.refused("updates add-product", revised(shell, 2))
+    assert [p["version"] for p in shell.on("product list")["products"]] == [3]
 
 
 def test_targets_that_nobody_can_ask_for_any_more_are_removed(shell):
@@ -234,7 +273,6 @@ def test_targets_that_nobody_can_ask_for_any_more_are_removed(shell):
 
 
 def test_there_is_one_way_to_the_stations(shell):
-    assert "this centre publishes updates" in shell.refused("model add", write_model(shell, 1))
     assert "this centre publishes updates" in shell.refused("product add", PRODUCT)
 
 
@@ -243,10 +281,10 @@ def test_a_version_is_never_published_with_other_content(shell):
     assert shell.on("updates add-product", PRODUCT)["note"]["version"] == 1  # the same again
     other = revised(shell, 1, maize="millet")
     assert "HL-SRV-005" in shell.refused("updates add-product", other, code=4)
-    shell.on("updates add-model", write_model(shell, 1))
+    shell.on("model add", write_model(shell, 1))
     changed = write_model(shell, 1)
     changed.write_bytes(changed.read_bytes().replace(b'"base":500', b'"base":501'))
-    assert "HL-SRV-005" in shell.refused("updates add-model", changed, code=4)
+    assert "HL-SRV-005" in shell.refused("model add", changed, code=4)
     path = shell.folder / "map.pmtiles"
     path.write_bytes(basemap_bytes())
     shell.on("updates add-basemap", path, "--version", "1")
@@ -255,13 +293,14 @@ def test_a_version_is_never_published_with_other_content(shell):
 
 
 def test_what_is_in_force_is_not_withdrawn_and_what_is_withdrawn_not_promoted(shell):
-    shell.on("updates add-model", write_model(shell, 1))
-    shell.on("updates promote", "model", "1")
-    assert "is in force at this centre" in shell.refused("updates withdraw", "model", "1")
-    shell.on("updates add-model", write_model(shell, 2))
-    shell.on("updates withdraw", "model", "2")
-    assert "was withdrawn" in shell.refused("updates promote", "model", "2")
-    assert "expected a version that was added" in shell.refused("updates stage", "model", "9")
+    slot = "product/crop-season"
+    shell.on("updates add-product", PRODUCT)
+    shell.on("updates promote", slot, "1")
+    assert "is in force at this centre" in shell.refused("updates withdraw", slot, "1")
+    shell.on("updates add-product", revised(shell, 2))
+    shell.on("updates withdraw", slot, "2")
+    assert "was withdrawn" in shell.refused("updates promote", slot, "2")
+    assert "expected a version that was added" in shell.refused("updates stage", slot, "9")
     assert "HL-CORE-003" in shell.refused("updates stage", "../model", "1")
 
 
@@ -274,7 +313,6 @@ def test_what_is_in_force_is_not_withdrawn_and_what_is_withdrawn_not_promoted(sh
         ("add-prompts", b'{"language": "sw", "name": "Kiswahili", "messages": []}', 3, "HL-CORE"),
         ("add-product", b"product_id = 1", 3, "HL-CORE-003"),
         ("add-product", b"\xff", 3, "HL-CORE-011"),
-        ("add-model", b"{}", 3, "HL-CORE-003"),
     ],
 )
 def test_what_a_station_would_refuse_is_refused_here_first(untouched, command, content, code, told):

@@ -7,7 +7,7 @@ from server.services.centre import Centre
 from server.services.model_life.rollout import Stage, promote, propose, stage, step
 from server.services.model_steps import Event, Why
 from server.services.modelling import register_model
-from server.store import models
+from server.store import models, registry
 from server.store.models import RegisteredModel
 from server.store.people import Actor
 
@@ -28,7 +28,8 @@ def put_in_force(centre: Centre, data: bytes) -> RegisteredModel:
     found = approved(centre, data)
     with centre.store.reading() as tx:
         first = models.active(tx) is None
+        canaries = tuple(station.name for station in registry.all_stations(tx))[:1]
     if not first:
-        stage(centre, found.sha256, Stage(share_ppm=PPM), CHEN)
+        stage(centre, found.sha256, Stage(canaries, PPM), CHEN)
     promote(centre, found.sha256, CHEN)
     return found

@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from core.units import PPM
-from core.wire.update import Rollout, UpdateAct
+from core.wire.update import METADATA_FOLDER, Rollout, UpdateAct
 from server.services.cards import read_model
 from server.services.centre import Centre
 from server.services.model_orders import RollOut, path_of, roll_outs
 from server.services.model_steps import Event
 from server.services.publishing import packs
+from server.services.publishing.files import TIMESTAMP
 from server.services.publishing.packs import Pack
 from server.services.publishing.rollout import Desk
 from server.store import model_life, models, versions
@@ -35,6 +36,18 @@ def bring_repository(centre: Centre, actor: Actor) -> bool:
     with centre.store.reading() as tx:
         wanted = _wanted(tx)
     return desk.align_models(wanted)
+
+
+def settle_halts(centre: Centre, path: str) -> bool:
+    """Before the newest metadata are given out: publish what halted by rule in the meantime.
+
+    Only the timestamp leads to news, so only it is looked at; whether anything was published.
+    """
+    if path != f"{METADATA_FOLDER}/{TIMESTAMP}":
+        return False
+    with centre.store.reading() as tx:
+        halted = any(one.halted for one in roll_outs(tx))
+    return halted and bring_repository(centre, Actor(centre.settings.name, "centre"))
 
 
 def _wanted(tx: Tx) -> tuple[Pack, ...]:

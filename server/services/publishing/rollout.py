@@ -132,6 +132,7 @@ class Desk:
 
     def share_ppm(self, slot: str, version: int) -> int:
         """The share of the stations that may have a version today."""
+        _refuse_models(slot)
         return self._one(slot, version).note.rollout.share_ppm
 
     def promote(self, slot: str, version: int) -> Listed:
