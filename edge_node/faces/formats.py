@@ -20,7 +20,7 @@ from core.shape import decode
 from core.units import minor_digits
 
 FILE = "formats.json"
-_FIELD = re.compile(r"MMMM|[dy]")
+_FIELD = re.compile(r"MMMM|[dMy]")
 _TENTH_PPM = 1_000  # of a percent
 
 
@@ -41,7 +41,7 @@ class Formats:
     percent
         Where the number of a percentage stands: ``{number}``.
     day
-        Where day, month's name and year stand: ``d``, ``MMMM``, ``y``.
+        Where day, month (its number, or its name) and year stand: ``d``, ``M``, ``MMMM``, ``y``.
     symbols
         Signs of currencies; one that is missing is written by its code.
     """
@@ -88,7 +88,7 @@ class Formats:
 
     def day_of(self, day: date, month: Callable[[int], str]) -> str:
         """A civil date; ``month`` names the month of a number."""
-        fields = {"d": str(day.day), "y": str(day.year)}
+        fields = {"d": str(day.day), "M": str(day.month), "y": str(day.year)}
         return _FIELD.sub(
             lambda found: (
                 self._native(fields[found[0]]) if found[0] in fields else month(day.month)
