@@ -48,8 +48,9 @@ class _OwnPages(Visited):
         visit = self._form(request, csrf)
         if purpose in self._teller.my_data(visit.farmer_id).open_asks:
             self._teller.grant(
-                visit.farmer_id, purpose, visit.language, helped=bool(helped) or visit.helped
-            )
+                visit.farmer_id, purpose, visit.language,
+                helped=bool(helped) or visit.helped, helped_by=visit.helped_by,
+            )  # fmt: skip
         return go("/agreements")
 
     def withdraw(self, request: Request, csrf: Text, purpose: Text) -> Response:

@@ -234,14 +234,16 @@ class Teller:
             consent = self._consent(farmer_id, agreed, purposes, ConsentAction.WITHDRAW)
             return give_consent(self._db, self._desk, consent, self._clock())
 
-    def grant(self, farmer_id: str, name: str, language: str, *, helped: bool) -> None:
+    def grant(
+        self, farmer_id: str, name: str, language: str, *, helped: bool, helped_by: str = ""
+    ) -> None:
         """Agree to one use of the farmer's data, outside an application."""
         words = self.words(language)
         shown = canonical_hash(
             {"language": words.language, "purposes": {name: words.purpose(name)}}
         )
         with self._turn:
-            agreed = Agreement(shown, (name,), language, helped)
+            agreed = Agreement(shown, (name,), language, helped, helped_by=helped_by)
             consent = self._consent(farmer_id, agreed, (name,))
             give_consent(self._db, self._desk, consent, self._clock())
 

@@ -2,25 +2,35 @@
 // into the same field that a reader types into, so that both are one way.
 import QrScanner from "./shared/vendor/qr-scanner-1.4.2/qr-scanner.min.js";
 
+const LOOK_MS = 150;
 const place = document.querySelector("[data-camera]");
 const field = place && document.getElementById(place.dataset.camera);
-if (field && navigator.mediaDevices) {
+
+async function watch() {
   const video = place.querySelector("video");
-  let done = false;
-  const scanner = new QrScanner(
-    video,
-    (found) => {
-      if (done || !found.data) return;
-      done = true;
+  const stream = await navigator.mediaDevices.getUserMedia({
+    video: { facingMode: "environment", width: { ideal: 1280 } }, audio: false,
+  });
+  const stop = () => stream.getTracks().forEach((track) => track.stop());
+  window.addEventListener("pagehide", stop);
+  video.srcObject = stream;
+  await video.play();
+  place.hidden = false;
+  const canvas = document.createElement("canvas");
+  const engine = QrScanner.createQrEngine();
+  for (;;) {
+    const found = await QrScanner.scanImage(video, {
+      qrEngine: engine, canvas, returnDetailedScanResult: true,
+    }).catch(() => null);
+    if (found && found.data) {
       field.value = found.data;
-      scanner.stop();
+      stop();
       field.form.requestSubmit();
-    },
-    { returnDetailedScanResult: true, maxScansPerSecond: 8 },
-  );
-  scanner.start().then(
-    () => { place.hidden = false; },
-    () => { place.hidden = true; },
-  );
-  window.addEventListener("pagehide", () => scanner.destroy());
+      return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
 }
+
+// No camera, or nobody lets us: the reader and the keys remain.
+if (field && navigator.mediaDevices) watch().catch(() => { place.hidden = true; });
