@@ -35,12 +35,7 @@ def write_loans(path: Path, rows_per_season: int = 500, seed: int = 7, note: str
         "herd_heads_count": rng.poisson(4, n),
         "machine_hours_count": rng.poisson(12, n),
     }
-    # Drawn apart, so that every other column stays as it is.
-    apart = np.random.default_rng([seed, 1])
-    columns |= {
-        "stage_seen_count": apart.integers(0, 5, n),
-        "herd_steps_per_day": apart.normal(4_500, 600, n).astype(int),
-    }
+    columns |= _drawn_apart(np.random.default_rng([seed, 1]), n)
     thin = np.clip(3 - columns["past_seasons_repaid_count"], 0, None)
     logit = (
         -3.1
@@ -74,6 +69,14 @@ def write_loans(path: Path, rows_per_season: int = 500, seed: int = 7, note: str
         encoding="utf-8",
     )
     return path
+
+
+def _drawn_apart(rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
+    """Columns that came later, with chance of their own: every other stays as it was."""
+    return {
+        "stage_seen_count": rng.integers(0, 5, n),
+        "herd_steps_per_day": rng.normal(4_500, 600, n).astype(int),
+    }
 
 
 def _who_they_are(rng: np.random.Generator, n: int) -> dict[str, list[str]]:
