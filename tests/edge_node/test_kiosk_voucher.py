@@ -34,6 +34,35 @@ def fields_of(text):
     return dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form[-1]))
 
 
+TERMS = {"suppliers": ["agrovet", "farm-shop"], "buyers": ["miller"], "deliver_days_max": 21}
+GOODS = [
+    {"goods": each, "minor_per_ha": 2_000_000, "source": "test"} for each in ("seed", "fertiliser")
+]
+
+
+def lent_for_goods(client, station):
+    voucher = {**TERMS, "goods": GOODS, "sale_repay_ppm": 700_000}
+    product = maize(version=2, kind="voucher", voucher=voucher)
+    station.centre.say(Down.PRODUCT, product, station.at_ms)
+    station.centre.say(Down.LINE, status("line-1", 2_000_000, Movement.OPENED), station.at_ms)
+    station.centre.say_lease(lease("le-1", "line-1", 1_000_000))
+    station.take_down()
+    client.post("/identify", data={"card": CARDS["f-1"]})
+    chosen = {"amount": 350_000, "supplier": "agrovet", "goods": "seed"}
+    return fields_of(client.get("/draw/line-1/price", params=chosen).text)
+
+
+@pytest.mark.parametrize("other", [{"goods": "fertiliser"}, {"supplier": "farm-shop"}])
+def test_a_consent_to_some_goods_of_a_shop_is_none_to_others(client, station, other):
+    """Whoever changes the form after the farmer agreed, on its way to the station."""
+    form = lent_for_goods(client, station)
+    refused = client.post("/draw/line-1", data={**form, **other})
+    assert "/payout/" not in refused.url.path
+    assert station.db.execute("SELECT count(*) FROM draws").fetchone() == (0,)
+    agreed = client.post("/draw/line-1", data=form)
+    assert "/payout/" in agreed.url.path
+
+
 def test_a_vouchers_draw_names_its_supplier_and_shows_no_cash(client, station):
     terms = {"suppliers": ["agrovet"], "buyers": ["miller"], "deliver_days_max": 21}
     goods = [{"goods": "seed", "minor_per_ha": 2_000_000, "source": "test"}]

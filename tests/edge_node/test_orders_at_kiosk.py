@@ -17,7 +17,13 @@ from core.lending.ordering import OrderStatus
 from core.shape import encode
 from core.units import MS_PER_DAY, civil_day
 from core.wire.envelope import LogClass
-from core.wire.orders import OrderItem, OrderOffer, Received, shown_order_sha256
+from core.wire.orders import (
+    OrderItem,
+    OrderOffer,
+    Received,
+    shown_goods_sha256,
+    shown_order_sha256,
+)
 from core.wire.records import Down, Up
 from edge_node.decide.draws import recover
 from edge_node.store import logs
@@ -128,6 +134,21 @@ def test_a_price_that_was_changed_after_it_was_shown_is_not_drawn(
     refused = client.post("/order/o-1", data=form)
     assert not refused.url.path.startswith("/receipt/")
     assert said(station, Up.DRAWDOWN) == []
+
+
+def test_the_hash_of_a_voucher_binds_line_supplier_goods_and_price() -> None:
+    quoted = "cd" * 32
+    one = shown_goods_sha256("line-1", "agrovet", ("seed", "fertiliser"), quoted)
+    assert one == shown_goods_sha256("line-1", "agrovet", ("fertiliser", "seed", "seed"), quoted)
+    others = {
+        shown_goods_sha256("line-2", "agrovet", ("seed", "fertiliser"), quoted),
+        shown_goods_sha256("line-1", "farm-shop", ("seed", "fertiliser"), quoted),
+        shown_goods_sha256("line-1", "agrovet", ("seed",), quoted),
+        shown_goods_sha256("line-1", "agrovet", (), quoted),
+        shown_goods_sha256("line-1", "agrovet", ("seed", "fertiliser"), "ab" * 32),
+        quoted,
+    }
+    assert len({one, *others}) == 7
 
 
 def test_the_hash_binds_goods_supplier_and_price() -> None:

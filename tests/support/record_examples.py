@@ -60,6 +60,13 @@ def plain_records() -> dict[str, tuple[Up | Down, Any]]:
         "drawdown-order": (Up.DRAWDOWN, records.Drawdown(
             "draw-9", "line-1", "lease-1", DrawState.POSTED, 123_450, 1_851, "CNY", "co-9",
             182_500, "2026-04-03", supplier="agrovet", goods=("fertiliser",), order_id="or-1")),
+        "consent-goods": (Up.CONSENT, records.Consent(
+            "co-8", "f-1", records.ConsentAction.GRANT, ("drawdown",), "lender",
+            orders.shown_goods_sha256("line-1", "agrovet", ("seed", "fertiliser"), "cd" * 32),
+            spoken=True, helped=False)),
+        "drawdown-goods": (Up.DRAWDOWN, records.Drawdown(
+            "draw-8", "line-1", "lease-1", DrawState.POSTED, 123_450, 1_851, "CNY", "co-8",
+            182_500, "2026-04-03", supplier="agrovet", goods=("seed", "fertiliser"))),
         "order_answer": (Up.ORDER_ANSWER, orders.OrderAnswer(
             "or-1", 1, orders.Answer.RECEIVED, (orders.Received("DAP-50", 1),))),
         "order": (Down.ORDER, orders.OrderOffer(
