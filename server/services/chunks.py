@@ -27,6 +27,7 @@ from server.store import (
     registry,
     reports,
 )
+from server.store.engine import Tx
 from server.store.lines import Line
 
 
@@ -59,17 +60,23 @@ def read_standing(work: Work, found: Sequence[Line]) -> None:
     if not line_ids:
         return
     places.learn_guests(tx, line_ids)
-    onboarding = sorted({line.onboarding_lease_id for line in found} - {""})
-    leases.learn_leases(tx, line_ids, onboarding)
-    ledger.learn_repayments(tx, line_ids)
-    payouts.learn_undone(tx, line_ids)
-    bounces.learn(tx, line_ids)
+    read_money(tx, found)
     line_rates.learn_last(tx, line_ids)
     colending.learn_shared(tx, line_ids)
     farmer_ids = sorted({line.farmer_id for line in found})
     reports.learn_consents(tx, farmer_ids)
     learn_trade(tx, found)
     learn_beside(work, farmer_ids)
+
+
+def read_money(tx: Tx, found: Sequence[Line]) -> None:
+    """What is owed, drawn and leased on lines: leases, draws, repayments and what came back."""
+    line_ids = [line.line_id for line in found]
+    onboarding = sorted({line.onboarding_lease_id for line in found} - {""})
+    leases.learn_leases(tx, line_ids, onboarding)
+    ledger.learn_repayments(tx, line_ids)
+    payouts.learn_undone(tx, line_ids)
+    bounces.learn(tx, line_ids)
 
 
 def _wanted(work: Work, subject_ids: Sequence[str]) -> list[tuple[str, str]]:

@@ -11,13 +11,15 @@ from typing import Any
 from core.lending.limit import Movement
 from core.units import civil_day
 from core.wire.evidence import EvidenceKind, Stage
+from server.services.chunks import read_money
 from server.services.standing import LineStanding, standing
-from server.store import evidence, lines, products, registry
+from server.store import evidence, line_pages, lines, products, registry
 from server.store.engine import Tx
 from server.store.evidence import KeptEvidence
 from server.store.lines import LineMovement
 
 ROWS_A_PAGE = 25
+LINES_A_QUESTION = 2_000  # read together; their answers are remembered for no longer
 SEARCH_CHARACTERS_MAX = 80
 MOVEMENTS = tuple(movement.value for movement in Movement)
 STATES = ("open", "closed", "watch", "all")
@@ -234,14 +236,19 @@ def read_rows(tx: Tx, today: date) -> list[Row]:
         placed.subject.subject_id: placed.subject.pasture_id for placed in registry.all_subjects(tx)
     }
     rows = []
-    for line in lines.every(tx):
-        looks = [
-            seen[key]
-            for subject_id in line.subject_ids
-            if (key := pastures.get(subject_id) or subject_id) in seen
-        ]
-        moved = lines.last_movement(tx, line.line_id)
-        rows.append(_row(standing(tx, line, today), moved, looks, names, sold))
+    for page in line_pages.pages(tx, LINES_A_QUESTION):
+        with tx.remembering() as remembering:
+            read_money(remembering, page)
+            lines.learn_movements(remembering, [line.line_id for line in page])
+            for line in page:
+                looks = [
+                    seen[key]
+                    for subject_id in line.subject_ids
+                    if (key := pastures.get(subject_id) or subject_id) in seen
+                ]
+                moved = lines.last_movement(remembering, line.line_id)
+                stands = standing(remembering, line, today)
+                rows.append(_row(stands, moved, looks, names, sold))
     return rows
 
 
