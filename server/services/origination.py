@@ -31,6 +31,7 @@ from server.services.consents.taking import take_consent
 from server.services.consents.using import REVIEWED
 from server.services.downlink import send_status
 from server.services.leasing import issue_for_line
+from server.services.model_life.shadow import shade
 from server.services.opening import NewLine, open_line, terms_for_record
 from server.services.orders.fulfilment import fulfilment_of
 from server.services.outlook import usual_stage
@@ -240,7 +241,7 @@ def _case(work: Work, farmer_id: str, product_id: str) -> _Case:
     registered = models.active(work.tx)
     dossier = registry.find_dossier(work.tx, farmer_id)
     if registered is None or dossier is None:
-        raise RequestError("expected a registered model and a dossier: run model add first")
+        raise RequestError("expected a model in use and a dossier: bring and promote a model first")
     farmer = registry.farmer(work.tx, farmer_id)
     product = products.newest(work.tx, product_id)
     today = work.today(zone_minutes(work.tx, farmer_id))
@@ -371,6 +372,7 @@ def _decide(
     own_key = work.keys.identity().public_key
     kept = take_card(work, document, work.settings.name, (own_key,), work.at_ms)
     decided(work, kept, work.myself)
+    shade(work, kept)
     return card
 
 
