@@ -12,6 +12,7 @@ from core.canonical import canonical_bytes, parse_canonical, sha256_hex
 from core.decision.card import CARD, DecisionCard, replay
 from core.decision.policy import ASKED_DAYS
 from core.errors import HarvestlineError, ReplayMismatchError, SignatureError
+from core.reasons import Reason, ReasonCode
 from core.shape import decode, encode
 from core.signing import DOCUMENT_BYTES_MAX, open_document
 from core.units import MS_PER_DAY
@@ -128,3 +129,17 @@ def _replayed(tx: Tx, card: DecisionCard) -> tuple[Replay, str]:
 def read_model(document: bytes) -> Model:
     """The model in a signed model file that was verified when it was registered."""
     return decode(Model, parse_canonical(document, DOCUMENT_BYTES_MAX)["body"])
+
+
+def model_of(tx: Tx, card: DecisionCard) -> Model | None:
+    """The model that a card names, if it is registered here."""
+    found = models.known(tx, card.inputs.model_sha256)
+    return read_model(found.document) if found else None
+
+
+def reason_words(reason: Reason, model: Model | None) -> str:
+    """A reason's sentence; the model's own reasons in the words of their features."""
+    if reason.code is ReasonCode.FEATURE and model is not None:
+        told = {definition.name: definition.words for definition in model.features}
+        return told.get(reason.params["feature"], reason.sentence())
+    return reason.sentence()

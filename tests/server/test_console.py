@@ -27,7 +27,10 @@ from tests.support.cash_book import seed_cash
 from tests.support.centre import Served
 from tests.support.console_book import PASSWORD, Book, build_book, crop_evidence
 
-PAGES = ("/", "/portfolio", "/queue", "/map", "/map?by=anomaly", "/map/fields.geojson", "/applications", "/stations")
+PAGES = (
+    "/", "/portfolio", "/queue", "/map", "/map?by=anomaly", "/map/fields.geojson",
+    "/applications", "/stations", "/users", "/authority", "/audit", "/portfolio/export.csv",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -230,7 +233,8 @@ def test_row_agrees_with_the_ledger_and_the_leases(book: Book):
 
 @pytest.mark.parametrize("query", ["movement=frozen", "product=livestock", "stage=ripening"])
 def test_filter_shows_only_what_fits(visit, book: Book, query: str):
-    shown = set(re.findall(r'href="/console/lines/([^"]+)"', said(visit("lender"), f"/portfolio?{query}")))
+    text = said(visit("lender"), f"/portfolio?{query}")
+    shown = set(re.findall(r'href="/console/lines/([^"]+)"', text))
     name, value = query.split("=")
     field = {"movement": "movement", "product": "product_id", "stage": "stage"}[name]
     with book.centre.store.reading() as tx:

@@ -22,6 +22,7 @@ from server.store import people
 
 PASSWORD, TOKEN = "step_up_password", "token"
 WRONG = "That is not your password."
+ASKED = "Whoever finds this screen open must not be able to do this."
 
 
 def passed(
@@ -32,8 +33,8 @@ def passed(
     if not given:
         try:
             desk.require_step_up(request, visitor)
-        except StepUpError as error:
-            return _ask(desk, request, form, visitor, str(error))
+        except StepUpError:
+            return _ask(desk, request, form, visitor, ASKED)
         return act()
     wait_s = desk.throttle.wait_s(visitor.username)
     if wait_s:
@@ -41,7 +42,7 @@ def passed(
         return _ask(desk, request, form, visitor, words, 429)
     if not _is_right(desk, visitor, given):
         desk.throttle.wrong(visitor.username)
-        return _ask(desk, request, form, visitor, WRONG)
+        return _ask(desk, request, form, visitor, WRONG, 403)
     desk.throttle.right(visitor.username)
     desk.centre.write(lambda work: _record(work, visitor))
     answer = act()
@@ -61,7 +62,7 @@ def _record(work: Work, visitor: Visitor) -> None:
 
 
 def _ask(
-    desk: Desk, request: Request, form: FormData, visitor: Visitor, words: str, status: int = 403
+    desk: Desk, request: Request, form: FormData, visitor: Visitor, words: str, status: int = 200
 ) -> Response:
     """The form once more, with a field for the password."""
     kept = [

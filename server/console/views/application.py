@@ -9,7 +9,6 @@ from core.canonical import parse_canonical
 from core.decision.card import DecisionCard
 from core.decision.policy import unsigned_ppm_max
 from core.lending.product import Product
-from core.reasons import Reason, ReasonCode
 from core.scoring.features import FeatureDefinition, FeatureValue, Source, admissible
 from core.scoring.points import PointsTable
 from core.shape import decode
@@ -17,8 +16,8 @@ from core.signing import DOCUMENT_BYTES_MAX
 from core.wire.modelfile import Model
 from core.wire.registry import Farmer, Subject
 from server.keys import KeyPair
-from server.services.cards import judge_card, read_model
-from server.store import lines, models, products, registry, reports
+from server.services.cards import judge_card, model_of, reason_words
+from server.store import lines, products, registry, reports
 from server.store.engine import NotKnownError, Tx
 from server.store.lines import Line
 from server.store.reports import KeptApplication, KeptConsent, KeptDecision, Replay
@@ -116,7 +115,7 @@ def read_application(tx: Tx, application_id: str, keys: KeyPair) -> ApplicationP
         raise NotKnownError(f"expected an application, got {application_id!r}")
     decision = next(reversed(reports.decisions_of(tx, application_id)), None)
     card = read_card(decision) if decision else None
-    model = _model(tx, card)
+    model = model_of(tx, card) if card else None
     product = products.by_policy(tx, card.inputs.policy_version) if card else None
     found = (registry.find_subject(tx, each) for each in kept.application.subject_ids)
     mine = (x for x in lines.of_farmer(tx, kept.application.farmer_id))
@@ -128,7 +127,9 @@ def read_application(tx: Tx, application_id: str, keys: KeyPair) -> ApplicationP
         subjects=tuple(subject for subject in found if subject is not None),
         decision=decision,
         card=card,
-        reasons=tuple(words(reason, model) for reason in card.outcome.reasons) if card else (),
+        reasons=tuple(reason_words(reason, model) for reason in card.outcome.reasons)
+        if card
+        else (),
         features=feature_rows(card, model, product) if card and model and product else (),
         base_points=model.table.base if model else 0,
         model=model,
@@ -165,19 +166,6 @@ def _public_keys(tx: Tx, decision: KeptDecision, keys: KeyPair) -> tuple[str, ..
 def _signer(tx: Tx, decision: KeptDecision, keys: KeyPair) -> str:
     station = registry.find_station(tx, decision.writer)
     return station.key_id if station else keys.key_id
-
-
-def _model(tx: Tx, card: DecisionCard | None) -> Model | None:
-    found = models.known(tx, card.inputs.model_sha256) if card else None
-    return read_model(found.document) if found else None
-
-
-def words(reason: Reason, model: Model | None) -> str:
-    """A reason's sentence; the model's own reasons in the words of their features."""
-    if reason.code is ReasonCode.FEATURE and model is not None:
-        told = {definition.name: definition.words for definition in model.features}
-        return told.get(reason.params["feature"], reason.sentence())
-    return reason.sentence()
 
 
 def feature_rows(card: DecisionCard, model: Model, product: Product) -> tuple[FeatureRow, ...]:

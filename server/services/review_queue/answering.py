@@ -151,6 +151,11 @@ def _raise(work: Work, found: Waiting, said: Said) -> str:
 
 def _application(work: Work, found: Waiting, said: Said) -> str:
     item = review_items.find(work.tx, found.item_id)
+    if said.approve and found.amount_minor <= 0:
+        raise RequestError(
+            f"application {found.application_id}: the rule carries nothing today, so there is "
+            "nothing to offer; refuse it, or wait"
+        )
     if said.approve and _is_above(work, found, said.by):
         return _pass_on(work, item or _made(work, found), said)
     made = item or _made(work, found)

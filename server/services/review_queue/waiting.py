@@ -15,6 +15,7 @@ from core.shape import decode, encode
 from core.signing import DOCUMENT_BYTES_MAX
 from core.units import format_money
 from server.services import money_words
+from server.services.cards import model_of, reason_words
 from server.services.centre import Work
 from server.services.origination import opening_terms
 from server.services.raising import BY_RULE, RAISE
@@ -150,13 +151,12 @@ def _application(work: Work, kept: KeptApplication, at_ms: int) -> Waiting:
         f"Asked for {format_money(asked.asked_minor, asked.currency)}; the rule carries "
         f"{format_money(carried, asked.currency)} today."
     )  # fmt: skip
-    facts = [("Why it was referred", each) for each in _referred_for(work, asked.application_id)]
-    facts += [("The rule", why)] if why else []
+    facts = (("Why it was referred", _referred_for(work, asked.application_id)), ("The rule", why))
     return Waiting(
         kind=Kind.APPLICATION, item_id=open_one.item_id if open_one else asked.application_id,
         line_id="", application_id=asked.application_id, farmer_id=asked.farmer_id,
         product_id=asked.product_id, currency=asked.currency, amount_minor=amount, sentence=said,
-        facts=tuple(facts[:FACTS_SHOWN_MAX]),
+        facts=tuple(each for each in facts if each[1]),
         made_by=open_one.made_by if open_one else f"the card of {kept.writer}", at_ms=at_ms,
     )  # fmt: skip
 
@@ -178,15 +178,15 @@ def _carried(work: Work, kept: KeptApplication) -> tuple[int, str]:
     return terms.limit(product.credit.rounding_unit_minor), ""
 
 
-def _referred_for(work: Work, application_id: str) -> list[str]:
+def _referred_for(work: Work, application_id: str) -> str:
+    """Why a card left it to a person, in sentences."""
     cards = reports.decisions_of(work.tx, application_id)
-    return [reason.sentence() for reason in card_reasons(cards[-1].document)] if cards else []
-
-
-def card_reasons(document: bytes) -> tuple[Reason, ...]:
-    """The reasons on a signed decision card."""
-    card = decode(DecisionCard, parse_canonical(document, DOCUMENT_BYTES_MAX)["body"])
-    return card.outcome.reasons
+    if not cards:
+        return ""
+    body = parse_canonical(cards[-1].document, DOCUMENT_BYTES_MAX)["body"]
+    card = decode(DecisionCard, body)
+    model = model_of(work.tx, card)
+    return " ".join(reason_words(reason, model) for reason in card.outcome.reasons)
 
 
 def _plans(work: Work) -> list[Waiting]:
