@@ -198,7 +198,7 @@ def test_a_photo_is_made_small_and_comes_whole_over_a_link_that_breaks(open_tabl
     data = bytes(page.evaluate(PICTURE, 3_000))
     page.set_input_files("#photo", {"name": "p.jpg", "mimeType": "image/jpeg", "buffer": data})
     page.wait_for_selector(".shots img")
-    link.mend(bytes_left=60_000)
+    link.mend(bytes_left=20_000)
     page.click("#finish")
     page.wait_for_function(
         """async () => {
@@ -326,6 +326,19 @@ def test_a_lease_that_ran_out_in_the_dark_takes_what_can_be_read(open_tablet, li
     )
     page.reload()
     page.wait_for_selector("text=Nothing is here yet")
+
+
+def test_what_needs_the_agent_says_why_and_is_written_again(open_tablet, station):
+    page = open_tablet("tab-again")
+    go(page, "#/apply/f-3?")  # whose line is open: the station will say no
+    page.click("#more")
+    page.click("#finish")
+    until_rows(page, [["application", "needs_you"]])
+    go(page, "#/outbox")
+    page.wait_for_selector("text=without an open line")
+    page.click("text=Write it again")
+    page.wait_for_selector("#amount:has-text('KES 500')")
+    assert rows(page) == [["application", "dropped"]]
 
 
 def test_two_tablets_of_one_station_do_not_disturb_each_other(open_tablet, station):

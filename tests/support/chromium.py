@@ -18,15 +18,15 @@ ARGUMENTS = [
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """A browser that lives as long as the block."""
+def chromium(*more: str) -> Iterator[Browser]:
+    """A browser that lives as long as the block, with ``more`` arguments."""
     executable = require("chromium")
     # Here, because a station's own installation has no driver and skips these tests.
     from playwright.sync_api import sync_playwright  # noqa: PLC0415
 
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(
-            executable_path=executable, headless=True, args=ARGUMENTS
+            executable_path=executable, headless=True, args=[*ARGUMENTS, *more]
         )
         yield found
         found.close()

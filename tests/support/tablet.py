@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from core.canonical import parse_canonical, sha256_hex
@@ -98,7 +99,7 @@ def door_of(station: Station) -> TabletDoor:
     return TabletDoor(station.db, station.desk.station, station.clock, entropy("door"))
 
 
-def tablet_pages(station: Station, elapsed: Elapsed) -> TabletPages:
+def tablet_pages(station: Station, elapsed: Elapsed, authority: Path | None = None) -> TabletPages:
     """The station's pages with the tablet's beside, as ``edge_node.commands.running`` wires it."""
     teller = teller_of(station)
     sources = Sources(lambda: (station.at_ms, station.error_ms), station.mint)
@@ -106,4 +107,4 @@ def tablet_pages(station: Station, elapsed: Elapsed) -> TabletPages:
         station.db, field_desk(station, teller), sources, Sessions(elapsed, entropy("sessions")),
         entropy("counter"), teller.words, station.keys.identity.public_key, threading.Lock(),
     )  # fmt: skip
-    return TabletPages(kiosk_of(station, elapsed), counter, HOSTS, None)
+    return TabletPages(kiosk_of(station, elapsed), counter, HOSTS, authority)

@@ -159,20 +159,25 @@ const Rows = ({ rows, again }) => html`<ul class="cards">${[...rows].reverse().m
     ${row.state === "needs_you" && html`<p class="told">${row.words}</p>
       ${again && html`<button class="button second" onClick=${() => again(row)}>${t("Write it again")}</button>`}`}</li>`)}</ul>`;
 
+const screenOf = (kind, farmerId, subjectId) =>
+  ({ application: `#/apply/${farmerId}?`, walk: `#/walk/${subjectId}` })[kind] ?? `#/visit/${farmerId}?`;
+
 /** What is to be told of an operation that needs the agent: its form again, with its words. */
 async function writeAgain(row) {
   const db = await vault();
   const body = row.document.body.body;
   const farmerId = body.farmer_id ?? body.application.farmer_id;
-  await db.put("drafts", { draft_id: `${row.kind}/${farmerId}`, kind: row.kind, farmer_id: farmerId, fields: row.fields ?? {} });
+  const about = row.kind === "walk" ? body.subject_id : farmerId;
+  await db.put("drafts", { draft_id: `${row.kind}/${about}`, kind: row.kind, farmer_id: farmerId, fields: row.fields ?? {} });
   await drop(row.seq);
-  location.hash = row.kind === "application" ? `#/apply/${farmerId}?` : row.kind === "walk" ? `#/walk/${body.subject_id}` : `#/visit/${farmerId}?`;
+  location.hash = screenOf(row.kind, farmerId, body.subject_id);
 }
 
 export function Outbox({ tick, now, busy, sync }) {
   const found = useAnswer(async () => {
     const db = await vault();
-    return { rows: await db.getAll("operations"), photos: await db.getAll("photos"), drafts: await db.getAll("drafts") };
+    const farmers = new Map((await db.getAll("farmers")).map((one) => [one.farmer_id, one.name]));
+    return { rows: await db.getAll("operations"), photos: await db.getAll("photos"), drafts: await db.getAll("drafts"), farmers };
   }, [tick]);
   if (!found) return waiting();
   const photos = found.photos.filter((one) => one.seq > 0);
@@ -182,8 +187,8 @@ export function Outbox({ tick, now, busy, sync }) {
     <button class="button" id="sync" disabled=${busy} onClick=${sync}>${busy ? t("Speaking with the station…") : t("Send now")}</button>
     ${photos.length > 0 && html`<p><b>${whole}</b> ${t("of {count} photos are at the station", { count: photos.length })}</p>`}
     ${found.drafts.length > 0 && html`<h2>${t("Drafts")}</h2><ul class="cards">${found.drafts.map((draft) => html`
-      <li key=${draft.draft_id}><a class="card row" href=${draft.kind === "application" ? `#/apply/${draft.farmer_id}?` : `#/visit/${draft.farmer_id}?`}>
-        <b>${draft.farmer_id}</b><span class="soft">${t("not finished")}</span></a></li>`)}</ul>`}
+      <li key=${draft.draft_id}><a class="card row" href=${screenOf(draft.kind, draft.farmer_id, draft.draft_id.split("/")[1])}>
+        <b>${found.farmers.get(draft.farmer_id) ?? draft.farmer_id}</b><span class="soft">${t("not finished")}</span></a></li>`)}</ul>`}
     ${shown.length ? html`<${Rows} rows=${shown} again=${writeAgain} />` : html`<p class="empty">${t("Nothing was sent from this tablet yet.")}</p>`}
   </${Page}>`;
 }
