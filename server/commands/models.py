@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from core.units import PPM
+from core.scoring.drift import Alarm
+from core.shape import encode
+from core.units import PPM, civil_day
 from core.wire.modelfile import MODEL_BYTES_MAX
 from server.commands.backtest import backtest_command
 from server.commands.hands import OPERATOR, centre_of, config_option, json_option, read_input, show
@@ -15,16 +18,26 @@ from server.commands.officers import Acting, acting
 from server.services.cards import read_model
 from server.services.centre import Centre, RequestError
 from server.services.model_life import rollout
+from server.services.model_life.comparison import compare
+from server.services.model_life.drift import drift_of
 from server.services.model_life.finding import find_model
+from server.services.model_life.shadow import add_trees
 from server.services.model_life.standing import life_of_models
+from server.services.model_life.telling import told_comparison, told_drift
 from server.services.model_steps import Event, Why
 from server.services.modelling import register_model
+from server.services.own_loans import own_loans
 from server.store import models
 from server.store.models import RegisteredModel
 from server.store.people import Role
+from server.store.whole_files import whole
+from server.training.catalogue import read_catalogue
+from server.training.command import CATALOGUE
 from server.training.header import c_header
+from server.training.trees import TREES_BYTES_MAX
 
 PPM_PER_PERCENT = PPM // 100
+EXIT_ALARM = 4
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _which = click.argument("which", metavar="MODEL")
 _words = click.option("--words", default="", help="Why, in words; no names of people.")
@@ -249,3 +262,82 @@ def roll_back(*, acting: Acting, which: str, words: str, as_json: bool) -> None:
     instead = rollout.roll_back(acting.centre, found.sha256, acting.by, words)
     also = f" {instead.name} version {instead.version} decides everywhere."
     _tell(found, "retired", {"in_force": instead.version}, as_json=as_json, also=also)
+
+
+@model.command("add-trees")
+@config_option
+@click.argument("file", type=_FILE)
+@json_option
+@click.pass_context
+def add_trees_command(context: click.Context, *, config: Path, file: Path, as_json: bool) -> None:
+    """Register boosted trees that train-trees wrote; they stay at the centre."""
+    found = add_trees(centre_of(context, config), read_input(file, TREES_BYTES_MAX), OPERATOR)
+    result = {"name": found.name, "version": found.version, "sha256": found.sha256}
+    show(result, f"{found.name} is a candidate: {found.sha256}", as_json=as_json)
+
+
+@model.command("compare")
+@config_option
+@_which
+@json_option
+@click.pass_context
+def compare_command(context: click.Context, *, config: Path, which: str, as_json: bool) -> None:
+    """A challenger beside the model in use: agreement, swaps, drift, who ranked better."""
+    centre = centre_of(context, config)
+    found = compare(centre, _found(centre, which), civil_day(centre.now_ms(), 0))
+    show(encode(found), "\n".join(told_comparison(found)), as_json=as_json)
+
+
+@model.command("drift")
+@config_option
+@click.argument("which", metavar="MODEL", default="")
+@json_option
+@click.pass_context
+def drift_command(context: click.Context, *, config: Path, which: str, as_json: bool) -> None:
+    """How decisions of late stand to what a model learnt from; exit code 4 from .25 on.
+
+    By counts that stations sent; the model in use unless MODEL is named.
+    """
+    centre = centre_of(context, config)
+    with centre.store.reading() as tx:
+        registered = find_model(tx, which) if which else models.active(tx)
+        if registered is None:
+            raise RequestError("expected a model in use, found none")
+        found = drift_of(tx, registered, civil_day(centre.now_ms(), 0))
+    result = {**encode(found), "alarm": found.alarm.value}
+    show(result, "\n".join(told_drift(found)), as_json=as_json)
+    if found.alarm is Alarm.ACT:
+        sys.exit(EXIT_ALARM)
+
+
+@model.command("own-loans")
+@config_option
+@click.option("--catalogue", type=_FILE, default=CATALOGUE, help="The shipped one by default.")
+@click.option("--out", type=_FILE, required=True, help="Where the table goes (CSV), for train.")
+@click.option("--simulated/--observed", required=True, help="Where the lines' ends come from.")
+@json_option
+@click.pass_context
+def own_loans_command(
+    context: click.Context,
+    *,
+    config: Path,
+    catalogue: Path,
+    out: Path,
+    simulated: bool,
+    as_json: bool,
+) -> None:
+    """Write the ended lines of farmers who consented to model_training, and of nobody else."""
+    centre = centre_of(context, config)
+    on = civil_day(centre.now_ms(), 0)
+    found = own_loans(centre, read_catalogue(catalogue), on, OPERATOR, simulated=simulated)
+    with whole(out) as unfinished:
+        unfinished.write_bytes(found.data)
+    result = {
+        "file": str(out), "sha256": found.sha256, "rows": found.rows_count,
+        "without_consent": found.without_count, "unreplayed": found.unreplayed_count,
+    }  # fmt: skip
+    words = (
+        f"{out} holds {found.rows_count} ended lines; {found.without_count} more are of farmers "
+        "who did not consent to it."
+    )
+    show(result, words, as_json=as_json)
