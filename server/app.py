@@ -32,6 +32,7 @@ TOKEN_BYTES = 32
 
 # name: (module, attribute, what `--help` says of it)
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "appeal": ("server.commands.appeals", "appeal", "what farmers ask a person to look at"),
     "agreement": ("server.commands.agreements", "agreement", "the life of agreements"),
     "apr": ("server.commands.price", "apr_group", "the annual percentage rate of a case"),
     "audit": ("server.commands.ledger", "audit", "check the books, name the first bad record"),

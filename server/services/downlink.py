@@ -10,14 +10,24 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from core.canonical import parse_canonical
 from core.reasons import Reason
 from core.scoring.features import FeatureValue
 from core.shape import encode
+from core.signing import sign_document
 from core.wire.envelope import LogClass, LogName
-from core.wire.evidence import EvidenceKind, PictureRef
+from core.wire.evidence import CurvePoint, EvidenceKind, PictureRef
 from core.wire.linefacts import line_facts
-from core.wire.records import Down, EvidenceDigest, Freeze, LineStatus
+from core.wire.records import (
+    CURVE_POINTS_MAX,
+    Down,
+    EvidenceDigest,
+    Freeze,
+    GrowthPoint,
+    LineStatus,
+)
 from core.wire.registry import Subject, SubjectKind
+from core.wire.slips import SLIP_BYTES_MAX, VOUCH, Vouch
 from server.services import model_orders
 from server.services.centre import Work
 from server.services.model_orders import Due
@@ -37,6 +47,7 @@ from server.store import (
 from server.store.evidence import KeptEvidence
 from server.store.lines import Line
 
+CURVE_SHOWN = CURVE_POINTS_MAX // 2  # points of a curve that goes down: what a link bears
 PRICE_ALONE = "drawdown"  # a consent to one price, which nobody else needs to know
 # What a farmer is shown at the kiosk; of each row the newest, of one day the first kind.
 PICTURES_SHOWN = (("true_color", "false_color"), ("index",))
@@ -138,8 +149,9 @@ def send_evidence(
     stations: frozenset[str],
     kept: KeptEvidence,
     pictures: Sequence[PictureRef] = (),
+    curve: Sequence[CurvePoint] = (),
 ) -> None:
-    """Tell stations what imagery says of a subject: stage, anomaly, yield, newest pictures."""
+    """Tell stations what imagery says of a subject: stage, anomaly, yield, pictures, curve."""
     digest = EvidenceDigest(
         evidence_id=kept.evidence_id,
         sha256=kept.sha256,
@@ -150,9 +162,17 @@ def send_evidence(
         yield_p10_kg_per_ha=kept.yield_p10,
         yield_p50_kg_per_ha=kept.yield_p50,
         pictures=newest_pictures(pictures) or None,
+        curve=thinned(curve) or None,
     )
     for station in sorted(stations):
         send(work, station, Down.EVIDENCE, digest)
+
+
+def thinned(curve: Sequence[CurvePoint]) -> tuple[GrowthPoint, ...]:
+    """A season's curve as a screen of the kiosk can show it: its last point, and others evenly."""
+    step = -(-len(curve) // CURVE_SHOWN) or 1
+    kept = [point for at, point in enumerate(curve) if at % step == (len(curve) - 1) % step]
+    return tuple(GrowthPoint(point.day, point.mean_e4) for point in kept)
 
 
 def newest_pictures(pictures: Sequence[PictureRef]) -> tuple[PictureRef, ...]:
@@ -183,6 +203,7 @@ def stock_station(work: Work, station: str) -> None:
     if model is not None:
         send_once(work, station, Down.MODEL, json.loads(model.document))
         tell_model(work, station, model_orders.due(work.tx))
+    send_vouch(work, station)
     farmers = [f for f in registry.all_farmers(work.tx) if f.home_station == station]
     devices = [d for d in registry.all_devices(work.tx) if d.station == station]
     home = frozenset(farmer.farmer_id for farmer in farmers)
@@ -201,6 +222,15 @@ def stock_station(work: Work, station: str) -> None:
         if dossier is not None:
             send_once(work, station, Down.DOSSIER, dossier)
         send_consents(work, farmer.farmer_id, station)
+
+
+def send_vouch(work: Work, station: str) -> None:
+    """Tell a station that its key is vouched for, so that others can hold its receipts true."""
+    known = registry.find_station(work.tx, station)
+    if known is not None:
+        vouch = Vouch(station, known.public_key)
+        document = sign_document(VOUCH, encode(vouch), work.keys)
+        send_once(work, station, Down.VOUCH, parse_canonical(document, SLIP_BYTES_MAX))
 
 
 def send_consents(work: Work, farmer_id: str, station: str) -> None:

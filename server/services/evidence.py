@@ -188,7 +188,7 @@ def _take(work: Work, document: _Document) -> Accepted:
     kept = _kept(work, found, document.sha256, document.maker)
     evidence.add(work.tx, kept, document.data)
     pictures = found.findings.pictures if found.findings else ()
-    send_evidence(work, stations_of(work, (found.subject_id,)), kept, pictures)
+    send_evidence(work, stations_of(work, (found.subject_id,)), kept, pictures, found.curve)
     herds = [herd.subject_id for herd in registry.herds_on(work.tx, found.subject_id)]
     for line_id in lines.resting_on(work.tx, (found.subject_id, *herds)):
         review_for_evidence(work, line_id)
