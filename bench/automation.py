@@ -6,7 +6,7 @@ the cut-offs of *refer to a person*; the last three are decided by ``core.decisi
 demonstration's product and compared: how many end without a person, how many of the approved
 default, how many of those who would have repaid are declined. Each row is one width of the
 refer band (the conformal alpha); what a person then decides is not part of it. Drawdowns are
-counted beside it in a whole told season: every one that was asked for at the station's kiosk.
+counted beside it in a told season: every one that was asked for at the station's kiosk.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ CUTS = (
 )
 PRODUCT = Path(__file__).resolve().parents[1] / "server" / "products" / "crop-season.toml"
 ON = "2026-05-10"  # a day on which the product lends
-SEASON_DAYS = 172
+SEASON_DAYS = 120  # farmers draw in these; the rest is harvest and repayment
 SEED = 1
 
 
@@ -148,7 +148,7 @@ def _inputs(values: Mapping[str, int], digest: str, policy: str) -> DecisionInpu
 
 
 def _drawdowns(effort: Effort) -> dict[str, int]:
-    """How a whole told season's drawdowns and kiosk applications ended."""
+    """How a told season's drawdowns and kiosk applications ended."""
     outcome = tell(effort.scratch / "season", SEASON_DAYS).outcome
     return {
         "drawn": int(outcome["draws"]),
@@ -172,8 +172,8 @@ def _report(prices: Sequence[Price], told: Mapping[str, int]) -> Report:
             "Simulated: first applications of the last three of twelve seasons in four districts, "
             "each decided by the demonstration's product; everybody consents and asks for little, "
             "so that the score alone decides. Everybody's outcome is known here, also of the "
-            "declined; in a real book it is not. A whole told season (seed 5, drought, thirty days "
-            f"without a link): {told['drawn']} of {asked} drawdowns that were asked for were paid "
+            "declined; in a real book it is not. A told season (seed 5, 120 days, drought, thirty "
+            f"days without a link): {told['drawn']} of {asked} drawdowns that were asked for were paid "
             f"out and {told['refused']} refused by rule, none waited for a person; "
             f"applications at the kiosk: {_verdicts(told)}."
         ),

@@ -35,8 +35,9 @@ def backtest_command(
     """Hold every decision card to what became of its line.
 
     Each card is replayed byte for byte first; one that does not replay is named and left out.
-    Lost is what was written off or is late by more than 90 days. By model, step of its
-    probability, season and product. Exits with 1 if a card does not replay.
+    Lost is what was written off or is late by more than 90 days; held to are lines that were
+    due longer ago than that. By model, step of its probability, season and product. Exits
+    with 1 if a card does not replay.
     """
     centre = centre_of(context, config)
     now_ms = centre.now_ms()
@@ -88,7 +89,10 @@ def _held(held: Held) -> dict[str, Any]:
 def _text(found: Backtest) -> list[str]:
     told = [f"Decisions up to {found.on}, each replayed byte for byte."]
     told += [f"Verdicts: {_counts(found.verdicts)}.", f"Endings: {_counts(found.endings)}."]
-    told += [f"Lost is written off, or late by more than {LOST_DAYS} days."]
+    told.append(
+        f"Lost is written off, or late by more than {LOST_DAYS} days; held to are lines that were "
+        f"due more than {LOST_DAYS} days ago."
+    )
     told += [line for one in found.models for line in _model(one)]
     for name, groups in (("season", found.seasons), ("product", found.products)):
         told += [_line(f"{name} {one.name}", one) for one in groups]
@@ -113,6 +117,6 @@ def _model(one: OfModel) -> list[str]:
 
 def _line(name: str, held: Held) -> str:
     return (
-        f"{name}: {held.decided} decided, {held.known} with an ending ({held.repaid} repaid, "
+        f"{name}: {held.decided} decided, {held.known} held to ({held.repaid} repaid, "
         f"{held.late} late, {held.lost} lost); {held.expected:.1f} losses promised: {held.word}"
     )

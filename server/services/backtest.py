@@ -59,11 +59,12 @@ class Past:
     score: int
     pd_ppm: int
     ending: Ending
+    is_ripe: bool  # due so long ago that whoever is lost would be known to be
 
     @property
     def is_known(self) -> bool:
-        """Whether it has come to an end that a promise can be held to."""
-        return self.ending in KNOWN
+        """Whether a promise can be held to it: what is repaid shows sooner than what is lost."""
+        return self.is_ripe and self.ending in KNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def backtest(centre: Centre, on: date, recorded_ms: int) -> Backtest:
         keys = {one.name: one.public_key for one in registry.all_stations(tx)}
         keys[centre.settings.name] = centre.keys.identity().public_key
         of_card = {
-            loan.line.card_id: ending_of(loan, on)
+            loan.line.card_id: (ending_of(loan, on), is_ripe(loan, on))
             for loan in loans(tx, as_of(on, recorded_ms))
             if loan.line.card_id
         }
@@ -150,8 +151,13 @@ def ending_of(loan: Loan, on: date) -> Ending:
     return Ending.REPAID if is_over and found.owed.total_minor == 0 else Ending.RUNNING
 
 
+def is_ripe(loan: Loan, on: date) -> bool:
+    """Whether a line was due so long ago that a loss would be known."""
+    return (on - date.fromisoformat(loan.line.due_on)).days > LOST_DAYS
+
+
 def _past(
-    tx: Tx, keys: dict[str, str], of_card: dict[str, Ending], until_ms: int
+    tx: Tx, keys: dict[str, str], of_card: dict[str, tuple[Ending, bool]], until_ms: int
 ) -> Iterable[Past | Unreplayed]:
     with tx.remembering() as remembering:
         for kept in reports.stream_decisions(remembering):
@@ -160,13 +166,14 @@ def _past(
 
 
 def _one(
-    tx: Tx, kept: KeptDecision, keys: dict[str, str], of_card: dict[str, Ending]
+    tx: Tx, kept: KeptDecision, keys: dict[str, str], of_card: dict[str, tuple[Ending, bool]]
 ) -> Past | Unreplayed:
     known = (keys[kept.writer],) if kept.writer in keys else ()
     replayed, why = judge_card(tx, kept.document, known)
     product = products.by_policy(tx, kept.policy_version)
     if replayed is not Replay.SAME or product is None:
         return Unreplayed(kept.card_id, f"{replayed.value}: {why}")
+    ending, ripe = of_card.get(kept.card_id, (Ending.NO_LINE, False))
     card = decode(DecisionCard, parse_canonical(kept.document, DOCUMENT_BYTES_MAX)["body"])
     return Past(
         card_id=card.card_id,
@@ -176,7 +183,8 @@ def _one(
         verdict=card.outcome.verdict,
         score=card.outcome.score,
         pd_ppm=card.outcome.pd_ppm,
-        ending=of_card.get(card.card_id, Ending.NO_LINE),
+        ending=ending,
+        is_ripe=ripe,
     )
 
 

@@ -39,7 +39,8 @@ TILL = Actor("till", "cashier")
 def past(number: int, pd_ppm: int, ending: Ending, **changes: Any) -> Past:
     told = {
         "card_id": f"card-{number}", "model_sha256": "a" * 64, "product_id": "crop-season",
-        "season": "2026-long-rains", "verdict": Verdict.APPROVE, "score": 600 - pd_ppm // 1_000,
+        "season": "2026-long-rains", "verdict": Verdict.APPROVE, "is_ripe": True,
+        "score": 600 - pd_ppm // 1_000,
     }  # fmt: skip
     return Past(pd_ppm=pd_ppm, ending=ending, **{**told, **changes})
 
@@ -89,6 +90,8 @@ def test_what_has_not_ended_is_counted_and_not_judged() -> None:
     [one] = found.models
     assert (one.held.decided, one.held.known, one.held.late) == (4, 1, 1)
     assert one.auc_ppm is None
+    young = summed(ON, [past(1, 100_000, Ending.REPAID, is_ripe=False)])
+    assert young.models[0].held.word == "nothing known yet"
     nothing = summed(ON, [past(1, 100_000, Ending.RUNNING)])
     assert nothing.models[0].held.word == "nothing known yet"
 
@@ -137,6 +140,8 @@ def test_lines_come_to_their_endings_day_by_day(lent: Kit) -> None:
     assert on(due - timedelta(days=30)) == {"no line": 1, "running": 2}
     assert on(due + timedelta(days=20)) == {"late": 1, "no line": 1, "repaid": 1}
     assert on(due + timedelta(days=120)) == {"lost": 1, "no line": 1, "repaid": 1}
+    early = backtest(lent.centre, due + timedelta(days=20), now)
+    assert early.models[0].held.known == 0  # what is repaid shows sooner than what is lost
     found = backtest(lent.centre, due + timedelta(days=120), now)
     assert found.verdicts == {"approve": 2, "refer": 1}
     assert (found.models[0].held.known, found.models[0].held.expected) == (2, pytest.approx(0.1))
@@ -165,7 +170,7 @@ def test_the_command_tells_it_in_words_in_json_and_as_a_figure(lent: Kit, tmp_pa
     told = run(lent, "--as-of", ON.isoformat(), "--figure", str(figure))
     assert told.exit_code == 0, told.output
     assert SURVIVORS in told.output
-    assert "2 with an ending (1 repaid, 0 late, 1 lost); 0.1 losses promised" in told.output
+    assert "2 held to (1 repaid, 0 late, 1 lost); 0.1 losses promised" in told.output
     assert figure.read_text().startswith("<svg")
     plain = json.loads(run(lent, "--as-of", ON.isoformat(), "--json").output)
     assert plain["endings"] == {"lost": 1, "no line": 1, "repaid": 1}
