@@ -173,8 +173,8 @@ def _report(prices: Sequence[Price], told: Mapping[str, int]) -> Report:
             "each decided by the demonstration's product; everybody consents and asks for little, "
             "so that the score alone decides. Everybody's outcome is known here, also of the "
             "declined; in a real book it is not. A told season (seed 5, 120 days, drought, thirty "
-            f"days without a link): {told['drawn']} of {asked} drawdowns that were asked for were paid "
-            f"out and {told['refused']} refused by rule, none waited for a person; "
+            f"days without a link): {told['drawn']} of {asked} drawdowns that were asked for were "
+            f"paid out and {told['refused']} refused by rule, none waited for a person; "
             f"applications at the kiosk: {_verdicts(told)}."
         ),
         figures=(
