@@ -10,7 +10,7 @@ from core.lending.payout import PayoutState
 from core.reasons import ReasonCode
 from core.units import MS_PER_DAY, day_start_ms
 from server.console.views.flags import read_every_flag
-from server.console.views.station import read_stations
+from server.console.views.station import SILENT_DAYS, StationRow, read_stations
 from server.console.views.trade import read_trade_flags
 from server.services import appeals, money_words
 from server.services.cash_people import held
@@ -135,7 +135,7 @@ def _counted(key: str, name: str, words: str, found: Counted, path: str, icon: s
 
 def _stations(work: Work) -> Iterator[Need]:
     page = read_stations(work.tx, work.at_ms)
-    silent = [row for row in page.rows if row.silent and any(out.count for out in row.leases)]
+    silent = [row for row in page.rows if _is_dark(row, work.at_ms)]
     stopped = [row for row in page.rows if row.quarantine_reason]
     seen = [row.station.seen_at_ms or row.station.enrolled_at_ms for row in silent]
     yield Need(
@@ -155,6 +155,12 @@ def _stations(work: Work) -> Iterator[Need]:
         "boxes", "Boxes that wait", "A restored station asks to go on.", len(boxes),
         _oldest(each.came_at_ms for each in boxes), "stations", "station",
     )  # fmt: skip
+
+
+def _is_dark(row: StationRow, at_ms: int) -> bool:
+    """Whether a station with leases has been silent; a new one since it was enrolled."""
+    since_ms = row.station.seen_at_ms or row.station.enrolled_at_ms
+    return at_ms - since_ms > SILENT_DAYS * MS_PER_DAY and any(out.count for out in row.leases)
 
 
 def _money(work: Work) -> Iterator[Need]:
