@@ -40,8 +40,8 @@ class LineStanding:
 
     ``terms`` and ``facts`` are what is owed follows from; ``drawn_minor`` what was ever
     posted; ``leased_minor`` the unspent part of leases that are out, with the share of the
-    onboarding lease. ``reckoned`` keeps what is owed once it was asked: it stays with another
-    limit, and with nothing else replaced.
+    onboarding lease. ``reckoned`` and ``counted`` keep what is owed and what counts once they
+    were asked: they stay with another limit, and with nothing else replaced.
     """
 
     line: Line
@@ -54,6 +54,7 @@ class LineStanding:
     books: tuple[LeaseBook, ...]
     on: date
     reckoned: list[Amounts] = field(default_factory=list, compare=False, repr=False)
+    counted: list[int] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def leased_minor(self) -> int:
@@ -73,6 +74,11 @@ class LineStanding:
     @property
     def outstanding_minor(self) -> int:
         """The principal that counts against the limit, on whatever day it was drawn."""
+        if not self.counted:
+            self.counted.append(self._outstanding_minor())
+        return self.counted[0]
+
+    def _outstanding_minor(self) -> int:
         undone = {fact.reverses for fact in self.facts if fact.reverses}
         drawn = [
             fact

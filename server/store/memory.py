@@ -27,17 +27,20 @@ class Memory:
 
     def __init__(self, write_out: Callable[[Any], None] | None = None) -> None:
         self.write_out = write_out  # of what was kept back, other than row by row
-        self._answers: dict[str, dict[Hashable, Any]] = {}
+        self._answers: dict[Table, dict[Hashable, Any]] = {}
         self._rows: dict[Table, list[Row]] = {}
         self._changes: dict[Table, dict[tuple[tuple[str, Any], ...], Row]] = {}
 
     def answers(self, table: Table) -> dict[Hashable, Any]:
         """What is remembered of a table, by key."""
-        return self._answers.setdefault(table.name, {})
+        known = self._answers.get(table)  # asked seventy times a line: no new map each time
+        if known is None:
+            known = self._answers[table] = {}
+        return known
 
     def forget(self, table: Table) -> None:
         """Know nothing of a table any more."""
-        self._answers.pop(table.name, None)
+        self._answers.pop(table, None)
 
     def clear(self) -> None:
         """Know nothing of any table, and drop what waits: it was undone."""
