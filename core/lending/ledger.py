@@ -11,17 +11,20 @@ expected any more, in credit), ``payable/<line>`` (what is owed to the farmer),
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from core.canonical import canonical_hash
+from core.canonical import canonical_hash, sha256_hex
 from core.errors import LedgerImbalanceError
 from core.shape import encode
-from core.units import require_safe_integer
+from core.units import SAFE_INTEGER_MAX, require_safe_integer
 
 LINES_MAX = 64
+_PLAIN = re.compile(r"[ !#-\[\]-~]*")  # what JSON spells as it is: no quote, no backslash
+_SAID = ("kind", "effective_on", "cause_id", "lines")
 
 
 class EntryKind(Enum):
@@ -104,6 +107,39 @@ def entry_hash(entry: Entry, previous: str) -> str:
 def linked_hash(body: Mapping[str, object], previous: str) -> str:
     """The same of an entry that is encoded already."""
     return canonical_hash({"entry": body, "previous": previous})
+
+
+def hashes(entry: Entry, previous: str) -> tuple[str, str]:
+    """The hash of what an entry says, apart from when it was written down, and its link.
+
+    Both are those of :func:`core.canonical.canonical_hash`. An entry of plain texts, as nearly
+    all are, is spelt here directly, which takes a sixth of the time; the audit spells each
+    entry the long way round.
+    """
+    lines = entry.lines
+    texts = [entry.cause_id, entry.effective_on, entry.entry_id, previous]
+    numbers = [entry.recorded_at_ms]
+    for line in lines:
+        texts += (line.account, line.currency)
+        numbers.append(line.amount_minor)
+    is_plain = _PLAIN.fullmatch("".join(texts)) is not None and all(
+        type(each) is int and -SAFE_INTEGER_MAX <= each <= SAFE_INTEGER_MAX for each in numbers
+    )
+    if not is_plain:
+        body = encode(entry)
+        said = {name: body[name] for name in _SAID}
+        return canonical_hash(said), linked_hash(body, previous)
+    told = ",".join(
+        f'{{"account":"{x.account}","amount_minor":{x.amount_minor},"currency":"{x.currency}"}}'
+        for x in lines
+    )
+    cause, when = f'"cause_id":"{entry.cause_id}"', f'"effective_on":"{entry.effective_on}"'
+    what = f'"kind":"{entry.kind.value}","lines":[{told}]'
+    linked = (
+        f'{{"entry":{{{cause},{when},"entry_id":"{entry.entry_id}",{what},'
+        f'"recorded_at_ms":{entry.recorded_at_ms}}},"previous":"{previous}"}}'
+    )
+    return sha256_hex(f"{{{cause},{when},{what}}}".encode()), sha256_hex(linked.encode())
 
 
 def balance(lines: Iterable[EntryLine], account: str, currency: str) -> int:

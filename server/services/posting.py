@@ -84,17 +84,18 @@ def post_drawdown(work: Work, drawing: Drawing) -> int:
     source = suspense_account(drawing.line_id) if suspended else _paid_from(drawing, payee)
     when = (drawing.effective_on, draw_fact(drawing.draw_id))
     drawn = transfer(principal_account(drawing.line_id), source, currency, drawing.amount_minor)
-    _post(work, drawing.writer, EntryKind.DRAWDOWN, when, drawn)
+    entries = [_entry(work, EntryKind.DRAWDOWN, when, drawn)]
     if payee is not None:
         if suspended:  # no till paid it, as was thought while its line was not known
             owed_entry = (f"cash/{drawing.writer}", _paid_from(drawing, payee))
             moved = transfer(*owed_entry, currency, drawing.amount_minor)
             when_owed = (drawing.effective_on, paying.owed_cause(drawing.draw_id))
-            _post(work, drawing.writer, EntryKind.DRAWDOWN, when_owed, moved)
+            entries.append(_entry(work, EntryKind.DRAWDOWN, when_owed, moved))
         paying.make(work, drawing, payee)
     if drawing.fee_minor:
         fee = transfer(fee_account(drawing.line_id), "income/fee", currency, drawing.fee_minor)
-        _post(work, drawing.writer, EntryKind.FEE, when, fee)
+        entries.append(_entry(work, EntryKind.FEE, when, fee))
+    ledger_bulk.post_many(work.tx, drawing.writer, entries)
     repaid = ledger.repayments_of(work.tx, drawing.line_id)
     if any(each.effective_on >= drawing.effective_on for each in repaid):
         square(work, lines.get(work.tx, drawing.line_id), draw_fact(drawing.draw_id))

@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.sql import ColumnElement, Select
 
 from core.canonical import canonical_hash
-from core.lending.ledger import Entry, EntryKind, EntryLine, check_entry, linked_hash
+from core.lending.ledger import Entry, EntryKind, EntryLine, check_entry, hashes
 from core.shape import encode
 from server.store.bulk import among
 from server.store.engine import ConflictError, Tx
@@ -71,7 +71,7 @@ def post(tx: Tx, writer: str, entry: Entry) -> bool:
         If the id or the cause is taken by an entry with other content.
     """
     check_entry(entry)
-    content = content_hash(entry)
+    content = hashes(entry, "")[0]
     lock_chain(tx, writer)
     if _known(tx, entry, content):
         return False
@@ -94,7 +94,7 @@ def rows_of(
 
     ``content`` is its :func:`content_hash`, if that is known already.
     """
-    body = encode(entry)
+    said, linked = hashes(entry, end[1])
     header = {
         "entry_id": entry.entry_id,
         "writer": writer,
@@ -103,13 +103,19 @@ def rows_of(
         "effective_on": entry.effective_on,
         "recorded_at_ms": entry.recorded_at_ms,
         "cause_id": entry.cause_id,
-        "content_sha256": content or _said(body),
+        "content_sha256": content or said,
         "previous": end[1],
-        "hash": linked_hash(body, end[1]),
+        "hash": linked,
     }
     lines = [
-        {"entry_id": entry.entry_id, "line_no": number, **line}
-        for number, line in enumerate(body["lines"], 1)
+        {
+            "entry_id": entry.entry_id,
+            "line_no": number,
+            "account": line.account,
+            "currency": line.currency,
+            "amount_minor": line.amount_minor,
+        }
+        for number, line in enumerate(entry.lines, 1)
     ]
     return header, lines
 

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.canonical import canonical_hash
 from core.decision.quote import quote
-from core.errors import LedgerImbalanceError, PriceError, ProductError, ShapeError
+from core.errors import CanonicalError, LedgerImbalanceError, PriceError, ProductError, ShapeError
 from core.lending.accrual import DayCount, PrincipalChange, simple_interest
 from core.lending.ledger import (
     Entry,
@@ -21,10 +22,12 @@ from core.lending.ledger import (
     balance,
     check_entry,
     entry_hash,
+    hashes,
     transfer,
 )
 from core.lending.price import Flow, apr_ppm, effective_rate
 from core.lending.product import parse_product
+from core.shape import encode
 from tests.support.products import CROP, HERD, crop_product
 from tests.support.requirements import oracle, require
 
@@ -131,6 +134,30 @@ def test_the_chain_notices_any_change() -> None:
     other = entry(*transfer("a", "b", "KES", 6))
     assert entry_hash(one, "0") != entry_hash(other, "0")
     assert entry_hash(one, "0") != entry_hash(one, "1")
+
+
+_TEXTS = st.text(max_size=12) | st.sampled_from(['a"b', "a\\b", "é", "e\u0301", "\t", "", "~ !"])
+
+
+@given(
+    st.tuples(_TEXTS, _TEXTS, _TEXTS, _TEXTS),
+    st.lists(st.tuples(_TEXTS, _TEXTS, st.integers(-(2**53), 2**53)), max_size=3),
+    st.integers(-(2**53), 2**53),
+)
+def test_the_short_way_to_an_entrys_hashes_is_the_long_one(texts, lines, recorded_ms) -> None:
+    one = Entry(
+        texts[0], EntryKind.REBATE, texts[1], recorded_ms, texts[2],
+        tuple(EntryLine(*line) for line in lines),
+    )  # fmt: skip
+    try:
+        body = encode(one)
+        said = {key: body[key] for key in body if key not in ("entry_id", "recorded_at_ms")}
+        wanted = canonical_hash(said), entry_hash(one, texts[3])
+    except CanonicalError:
+        with pytest.raises(CanonicalError):
+            hashes(one, texts[3])
+        return
+    assert hashes(one, texts[3]) == wanted
 
 
 def test_products_are_read_and_cited_by_content() -> None:
