@@ -37,10 +37,10 @@ WORDS: Mapping[str, Mapping[str, str]] = tomllib.loads(
 )
 # Voice of espeak-ng, and its speed [words a minute].
 VOICES: Mapping[str, tuple[str, int]] = {
-    "en": ("en-gb", 160),
-    "sw": ("sw", 165),
-    "hi": ("hi", 160),
-    "zh": ("cmn-latn-pinyin", 175),
+    "en": ("en-gb", 165),
+    "sw": ("sw", 178),
+    "hi": ("hi", 172),
+    "zh": ("cmn-latn-pinyin", 188),
 }
 BITRATE_KBIT_S = 6
 SILENCE = 220  # of 32767: what is quieter at either end is cut off
@@ -87,12 +87,16 @@ def clip(locale: str, text: str) -> bytes:
 
 
 def write(locale: str, clips: Mapping[str, bytes]) -> Path:
-    """The language's archive; the same clips give the same bytes."""
+    """The language's archive; the same clips give the same bytes.
+
+    Stored, not compressed: a wheel then compresses what clips have in common.
+    """
     path = PACKS / f"{locale}.zip"
     path.parent.mkdir(exist_ok=True)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for key, data in sorted(clips.items()):
-            archive.writestr(zipfile.ZipInfo(f"{key}.ogg", _ZIP_EPOCH), data)
+            entry = zipfile.ZipInfo(f"{key}.ogg", _ZIP_EPOCH)
+            archive.writestr(entry, data)
     return path
 
 

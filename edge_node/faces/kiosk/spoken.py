@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from core.reasons import SENTENCES, ReasonCode
 from edge_node.faces.kiosk.data_words import PURPOSES
-from edge_node.faces.kiosk.words import MOVEMENTS
+from edge_node.faces.kiosk.words import STAGES
 
 SCREENS: tuple[str, ...] = (
     "Hold your card to the reader",
@@ -18,7 +18,6 @@ SCREENS: tuple[str, ...] = (
     "Your limit",
     "You owe today",
     "Due on",
-    "Look after this now",
     "Why this limit",
     "How much do you need?",
     "This is the whole price",
@@ -45,12 +44,46 @@ SCREENS: tuple[str, ...] = (
     "Nothing can be asked for here now. Talk to the agent.",
     "That did not work",
     "Nothing was paid and nothing was lost. Please ask the agent.",
-    "My data",
-    "Finish",
+    "Ask for a credit line",
+    "Shall {supplier} be paid now?",
+    "Shall your account be paid now?",
+    "Receipt: the lender sends the money to your account",
+    "Receipt for goods: show it to {supplier}",
+    "It is much greener than in usual years.",
+    "It is greener than in usual years.",
+    "It grows as in usual years.",
+    "It is less green than in usual years.",
+    "It is much less green than in usual years.",
+    "How usual years were is not known here yet.",
+    "Nobody has seen it from above yet this season.",
+    "Touch your pictures",
+    "Touch the same pictures once more",
+    "Please wait",
+    "What is it about?",
+    "What do you want to ask?",
+)
+# What a model's feature counts: the words of the lender's own catalogue of features.
+FEATURES: tuple[str, ...] = (
+    "One thing counted against it.",
+    "You have been with the lender for a short time.",
+    "Few seasons have been repaid so far.",
+    "Earlier loans were repaid late.",
+    "The planted area is small.",
+    "Many people live from this harvest.",
+    "Other debts must be repaid from the same harvest.",
+    "The amount asked for is large against the usual harvest.",
+    "The soil was too dry on many days.",
+    "Less rain fell than in a normal year.",
+    "The plot looks less green than is normal for this time.",
+    "The crop stands at another stage than crops that were repaid.",
+    "The animals walk more or less than herds whose loans were repaid.",
+    "Few animals were counted.",
+    "The machine worked few hours.",
 )
 
 
 def spoken_sentences() -> tuple[str, ...]:
     """Every sentence that is said, in order, each once."""
     reasons = (text for code, text in SENTENCES.items() if code is not ReasonCode.FEATURE)
-    return tuple(dict.fromkeys((*SCREENS, *PURPOSES.values(), *MOVEMENTS.values(), *reasons)))
+    known = (*SCREENS, *PURPOSES.values(), *STAGES.values(), *FEATURES)
+    return tuple(dict.fromkeys((*known, *reasons)))

@@ -17,12 +17,13 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from edge_node.faces.kiosk.number_words import NUMBERS, Spoken, spoken_words
-from edge_node.faces.kiosk.words import words_in
+from edge_node.faces.kiosk.number_words import NUMBERS, Rate, Spoken, spoken_words
+from edge_node.faces.kiosk.words import STAGES, words_in
 
 CLIP_BYTES_MAX = 256 * 1024  # a recording that is larger is not a prompt
 CLIP_NAME = re.compile(r"[a-z0-9][A-Za-z0-9-]{0,79}(\.[0-9]{1,2})?")
 _PARAMETER = re.compile(r"{(\w+)}")
+_PERCENTAGE = re.compile(r"(\d{1,7})(?:\.(\d{1,6}))?")
 _SLUG_WORDS = 5
 
 
@@ -78,7 +79,8 @@ class Voice:
     def _names(self, locale: str, key: str, params: Mapping[str, Spoken]) -> Iterator[str]:
         for piece in pieces(locale, key):
             if isinstance(piece, Parameter):
-                yield from _value_names(locale, params.get(piece, ""))
+                value = params.get(piece.removesuffix("%"), "")
+                yield from _value_names(locale, _rate(value) if piece.endswith("%") else value)
             else:
                 yield piece
 
@@ -93,7 +95,10 @@ class Voice:
 
 
 class Parameter(str):
-    """A place in a sentence where a value is said; its text is the parameter's name."""
+    """A place in a sentence where a value is said; its text is the parameter's name.
+
+    Where a percent sign follows, it ends with one: the value is said as a rate.
+    """
 
     __slots__ = ()
 
@@ -126,21 +131,31 @@ def spoken_pieces(key: str, text: str) -> list[tuple[str | Parameter, str]]:
     found: list[tuple[str | Parameter, str]] = []
     for index, part in enumerate(parts):
         if index % 2:
-            found.append((Parameter(part), ""))
+            rate = "%" if parts[index + 1].lstrip().startswith("%") else ""
+            found.append((Parameter(part + rate), ""))
         elif any(letter.isalpha() for letter in part):
-            found.append((f"{base}.{index // 2}", part.strip()))
+            found.append((f"{base}.{index // 2}", part.strip(" %")))
     return found
 
 
+def _rate(value: Spoken) -> Spoken:
+    """A percentage as it is written, as a rate; anything else as it is."""
+    number = _PERCENTAGE.fullmatch(str(value))
+    if number is None:
+        return value
+    return Rate(int(number[1]) * 10_000 + int((number[2] or "").ljust(4, "0")[:4]))
+
+
 def _value_names(locale: str, value: Spoken) -> Iterator[str]:
+    fraction = ""
     if isinstance(value, str):
+        if value in STAGES:
+            yield clip_key(STAGES[value])
+            return
         number = re.fullmatch(r"(\d{1,12})(?:\.(\d{1,3}))?", value)
         if not number:
-            return
-        value = int(number[1])
-        fraction = number[2] or ""
-    else:
-        fraction = ""
+            return  # a name: it stands on the screen
+        value, fraction = int(number[1]), number[2] or ""
     if locale not in NUMBERS:
         yield "w-unsaid"
         return
