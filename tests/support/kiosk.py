@@ -18,6 +18,7 @@ from edge_node.faces.kiosk.receipt_pages import Paper
 from edge_node.faces.kiosk.station_page import IntakeHealth, station_state
 from edge_node.faces.kiosk.teller import Sources, Teller
 from edge_node.faces.kiosk.visits import Visits
+from edge_node.faces.kiosk.voice import Voice
 from tests.support.centre import Served, entropy
 from tests.support.lending_station import Station
 
@@ -37,10 +38,12 @@ def kiosk_of(
     elapsed: Elapsed,
     basemap: Callable[[], Path | None] = lambda: None,
     printer: Path | None = None,
+    recordings: Path | None = None,
+    speaker: type[Teller] = Teller,
 ) -> ASGIApp:
     """The kiosk's application over a station."""
     sources = Sources(lambda: (station.at_ms, station.error_ms), station.mint)
-    teller = Teller(station.db, station.desk, sources, station.telemetry_of)
+    teller = speaker(station.db, station.desk, sources, station.telemetry_of)
     visits = Visits(elapsed, entropy("kiosk"))
 
     def state():
@@ -54,7 +57,7 @@ def kiosk_of(
     own = Vouch(station.desk.station, station.keys.signer.public_key.hex())
     paper = Paper(station.ends.centre.verifier, own, printer)
     offset_ms = station.settings.utc_offset_ms
-    return kiosk(front, offset_ms, basemap=basemap, cash=cash, paper=paper)
+    return kiosk(front, offset_ms, basemap=basemap, cash=cash, voice=Voice(recordings), paper=paper)
 
 
 @contextlib.contextmanager

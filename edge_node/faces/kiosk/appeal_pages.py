@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
+from core.units import civil_date
 from core.wire.appeals import Appeal, AppealKind, AppealTopic
 from edge_node.decide import appeals as rules
 from edge_node.decide.appeals import Asking
 from edge_node.decide.desk import RequestError
 from edge_node.faces.kiosk.front import Front
+from edge_node.faces.kiosk.kiosk_words import KINDS, OUTCOMES
 from edge_node.faces.kiosk.rendering import Rendering
+from edge_node.faces.kiosk.said import Said, says
 from edge_node.faces.kiosk.visited import Visited, go
 from edge_node.faces.kiosk.visits import Visit
 from edge_node.store import appeals as kept
+from edge_node.store.appeals import KeptAppeal
 
 Text = Annotated[str, Form()]
+SENT = "A person at the lender reads it and answers you here. Nothing of yours changes meanwhile."
+WRITTEN, BY = "It is written down", "You are answered by {day} at the latest."
 _KINDS = {each.value: each for each in AppealKind}
 _TOPICS = {each.value: each for each in AppealTopic}
 
@@ -44,11 +51,14 @@ class _AppealPages(Visited):
         shown = {"kind": kind, "topic": topic, "about": about}
         if kind not in _KINDS:
             found = self._teller.act(lambda db, _desk, _clock: kept.of_farmer(db, visit.farmer_id))
-            return self._page("ask.html", visit, asked=found, **shown)
+            said = [says("What do you want to ask?"), *_said_of(found)]
+            return self._page("ask.html", visit, asked=found, said=said, **shown)
         if topic not in _TOPICS and _KINDS[kind] is AppealKind.COMPLAINT:
-            return self._page("ask_topic.html", visit, topics=list(AppealTopic), **shown)
+            said = [says("What is it about?")]
+            return self._page("ask_topic.html", visit, topics=list(AppealTopic), said=said, **shown)
         appeal_id = self._teller.mint()
-        return self._page("ask_sure.html", visit, appeal_id=appeal_id, **shown)
+        said = [says(KINDS[kind]), says(SENT)]
+        return self._page("ask_sure.html", visit, appeal_id=appeal_id, said=said, **shown)
 
     def ask(
         self,
@@ -79,7 +89,9 @@ class _AppealPages(Visited):
     def asked(self, request: Request, appeal_id: str) -> Response:
         visit = self._visit(request)
         asked = self._of(visit, appeal_id)
-        return self._page("asked.html", visit, asked=asked)
+        day = civil_date(asked.answer_by)
+        told = [says(BY, day=day)] if day is not None else []
+        return self._page("asked.html", visit, asked=asked, said=[says(WRITTEN), *told])
 
     def _of(self, visit: Visit, appeal_id: str) -> Appeal:
         found = self._teller.act(lambda db, _desk, _clock: kept.of_farmer(db, visit.farmer_id))
@@ -87,3 +99,12 @@ class _AppealPages(Visited):
             if each.appeal.appeal_id == appeal_id:
                 return each.appeal
         raise RequestError("expected something that you asked here")
+
+
+def _said_of(found: Sequence[KeptAppeal]) -> list[Said]:
+    """Of the newest question, by when it is answered; a person's own words are not spoken."""
+    newest = found[0] if found else None
+    if newest is None or newest.answer is not None:
+        return [says(OUTCOMES[newest.answer.outcome.value])] if newest and newest.answer else []
+    day = civil_date(newest.appeal.answer_by)
+    return [says(BY, day=day)] if day is not None else []

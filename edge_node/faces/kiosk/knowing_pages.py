@@ -10,12 +10,15 @@ from fastapi.responses import Response
 from edge_node.decide.desk import RequestError
 from edge_node.decide.pictures import LENGTH, PICTURES, weak
 from edge_node.faces.kiosk.front import COOKIE, Front
+from edge_node.faces.kiosk.kiosk_words import PROBLEMS
 from edge_node.faces.kiosk.knowing import Answered, Knowing
 from edge_node.faces.kiosk.rendering import Rendering
+from edge_node.faces.kiosk.said import says
 from edge_node.faces.kiosk.visited import Visited, go
 from edge_node.faces.kiosk.visits import SOMEONE, Proof, Visit
 
 Text = Annotated[str, Form()]
+CHOOSE = "Choose four pictures that only you know"
 
 
 def knowing_pages(front: Front, rendering: Rendering, knowing: Knowing) -> APIRouter:
@@ -116,9 +119,13 @@ class _KnowingPages(Visited):
 
     def _touching(self, visit: Visit, touched: tuple[str, ...], *, wrong: bool = False) -> Response:
         stands = self._knowing.standing(visit.farmer_id)
+        message = "Those were not your pictures. Try again." if wrong else "Touch your pictures"
+        if stands.locked:
+            message = "They were wrong too often. Come with an agent and choose new ones."
+        said = [says("Please wait" if stands.wait_s and not stands.locked else message)]
         return self._page(
             "known.html", visit, stands=stands, touched=touched, wrong=wrong, pictures=PICTURES,
-            length=LENGTH,
+            length=LENGTH, said=None if touched else said,
         )  # fmt: skip
 
     def _choosing(
@@ -131,9 +138,13 @@ class _KnowingPages(Visited):
         problem: str = "",
     ) -> Response:
         name = self._knowing.helper_name(visit.farmer_id, helper) if helper else ""
+        message = "{name} chooses four pictures now" if helper else CHOOSE
+        said = says(message, name=name) if helper else says(message)
+        said = says("Touch the same pictures once more") if first else said
+        said = says(PROBLEMS[problem]) if problem else said
         return self._page(
             "code.html", visit, touched=touched, first=first, problem=problem, helper=helper,
-            helper_name=name, pictures=PICTURES, length=LENGTH,
+            helper_name=name, pictures=PICTURES, length=LENGTH, said=None if touched else [said],
         )  # fmt: skip
 
 

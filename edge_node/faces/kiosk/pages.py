@@ -23,7 +23,15 @@ from edge_node.faces.kiosk.front import COOKIE, Front
 from edge_node.faces.kiosk.knowing import Knowing
 from edge_node.faces.kiosk.order_teller import OrderTeller
 from edge_node.faces.kiosk.rendering import Rendering
-from edge_node.faces.kiosk.said import Said, of_line, of_price, of_read_back, of_reason, says
+from edge_node.faces.kiosk.said import (
+    Said,
+    of_line,
+    of_price,
+    of_read_back,
+    of_reason,
+    of_why,
+    says,
+)
 from edge_node.faces.kiosk.said import amount as amount_said
 from edge_node.faces.kiosk.season import Growth, growth_of
 from edge_node.faces.kiosk.standing import LineStanding, Possible, Standing
@@ -150,6 +158,10 @@ class _Pages(Visited):
             orders=OrderTeller(self._teller).waiting(visit.farmer_id),
             helper_name=self._knowing.helper_name(visit.farmer_id, visit.helper_id),
             has_pictures=self._knowing.standing(visit.farmer_id).chosen, chosen=bool(chosen),
+            why={
+                line.line_id: self._rendering.clips(visit.language, of_why(line))
+                for line in standing.lines
+            },
             answers=self._answers(visit), said=self._said_at_home(standing, features),
         )  # fmt: skip
 
@@ -189,7 +201,10 @@ class _Pages(Visited):
         line = self._teller.line(visit.farmer_id, line_id)
         built = _built(amount + add, line.drawable_minor, line.draw_step_minor, line.currency)
         notes = notes_of(built.amount_minor, line.currency)
-        said = [says("How much do you need?"), amount_said(built.amount_minor, line.currency)]
+        question = says("How much do you need?")
+        said = (
+            [amount_said(built.amount_minor, line.currency)] if built.amount_minor else [question]
+        )
         return self._page("amount.html", visit, line=line, built=built, notes=notes, said=said)
 
     def price(
@@ -280,7 +295,7 @@ class _Pages(Visited):
         built = _built(amount + add, most, credit.draw_step_minor, currency)
         notes = notes_of(built.amount_minor, currency)
         question = says("How large a credit line do you ask for?")
-        said = [question, amount_said(built.amount_minor, currency)]
+        said = [amount_said(built.amount_minor, currency)] if built.amount_minor else [question]
         return self._page(
             "application.html", visit, possible=possible, built=built, notes=notes, said=said
         )

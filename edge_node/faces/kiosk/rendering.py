@@ -19,7 +19,7 @@ from edge_node.faces.district import district_of
 from edge_node.faces.formats import Formats, formats_of
 from edge_node.faces.kiosk.drawings import limit_curve, notes_of
 from edge_node.faces.kiosk.plot_map import plot_map
-from edge_node.faces.kiosk.said import Said, clips_of
+from edge_node.faces.kiosk.said import Clips, Said, clips_of
 from edge_node.faces.kiosk.season_drawing import field_drawing, growth_curve
 from edge_node.faces.kiosk.visits import GRACE_MS, IDLE_MS_MAX
 from edge_node.faces.kiosk.voice import Voice
@@ -139,6 +139,10 @@ class Rendering:
             )
         )
         return HTMLResponse(text, status)
+
+    def clips(self, language: str, said: Sequence[Said]) -> Clips:
+        """The clips of a part of a screen that speaks when it is asked to."""
+        return clips_of(self._voice, self._spoken(language).language, said)
 
     def problem(self, language: str, error: HarvestlineError) -> HTMLResponse:
         """What went wrong, in plain words, with its number for the agent."""

@@ -81,24 +81,29 @@ def of_price(price: Quote) -> tuple[Said, ...]:
 
 
 def of_read_back(price: Quote, question: str, **params: Spoken) -> tuple[Said, ...]:
-    """The read-back before money moves: the question, what comes, what is paid back."""
+    """The read-back before money moves: the question, the amount, what is paid back for it."""
     return (
         says(question, **params),
-        *(says("You receive"), amount(price.amount_minor, price.currency)),
+        amount(price.amount_minor, price.currency),
         *(says("You pay back"), amount(price.total_minor, price.currency)),
-        *(says("Due on"), *on_day(price.due_on)),
     )
 
 
 def of_line(line: LineStanding) -> tuple[Said, ...]:
-    """A line on the first page: given, owed, due, left, and why it moved."""
+    """A line on the first page: what can be drawn, and what is owed and when, if anything is."""
     due = line.ahead[0].on.isoformat() if line.ahead else line.due_on
+    owed_minor = line.owed.total_minor
+    owes = (says("You owe today"), amount(owed_minor, line.currency), says("Due on"), *on_day(due))
+    return (
+        *(says("You can draw here now"), amount(line.drawable_minor, line.currency)),
+        *(owes if owed_minor else ()),
+    )
+
+
+def of_why(line: LineStanding) -> tuple[Said, ...]:
+    """A line's limit, and each reason why it moved: said where the farmer asks for it."""
     return (
         *(says("Your limit"), amount(line.limit_minor, line.currency)),
-        *(says("You owe today"), amount(line.owed.total_minor, line.currency)),
-        *((says("Due on"), *on_day(due)) if line.owed.total_minor else ()),
-        *(says("You can draw here now"), amount(line.drawable_minor, line.currency)),
-        says("Why this limit"),
         *(of_reason(reason) for reason in line.reasons),
     )
 

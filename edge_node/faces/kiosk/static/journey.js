@@ -4,33 +4,42 @@
   const UNDO_MS = 4000;
 
   // --- voice: clips one after another; a consent on the screen knows whether all was heard
+  let player = null, turn = 0;
+  const hush = () => {
+    turn += 1;
+    if (player) player.pause();
+    for (const each of document.querySelectorAll(".playing")) each.classList.remove("playing");
+  };
+  const say = (clips, button, heard) => {
+    hush();
+    const mine = turn;
+    const next = (at) => {
+      if (mine !== turn) return;
+      if (at >= clips.length) { button.classList.remove("playing"); heard(); return; }
+      player = new Audio(clips[at]);
+      player.addEventListener("ended", () => next(at + 1), { once: true });
+      player.play().then(
+        () => { button.classList.add("playing"); button.classList.remove("waiting"); },
+        () => { button.classList.remove("playing"); if (mine === turn) button.classList.add("waiting"); },
+      );
+    };
+    next(0);
+  };
+  window.addEventListener("pagehide", hush);
+  for (const button of document.querySelectorAll(".say")) {
+    button.addEventListener("click", () => say(JSON.parse(button.dataset.clips), button, () => {}));
+  }
   const voice = document.getElementById("voice");
   if (voice) {
     const button = voice.querySelector("button");
     const clips = JSON.parse(voice.dataset.clips);
-    const whole = voice.dataset.complete === "yes";
-    let player = null;
-    let turn = 0;
     const heard = () => {
-      button.classList.remove("playing");
       voice.dataset.heard = "yes";
-      if (whole) for (const mark of document.querySelectorAll("input[name=spoken]")) mark.value = "yes";
+      if (voice.dataset.complete !== "yes") return;
+      for (const mark of document.querySelectorAll("input[name=spoken]")) mark.value = "yes";
     };
-    const say = (at, mine) => {
-      if (mine !== turn) return;
-      if (at >= clips.length) { heard(); return; }
-      player = new Audio(clips[at]);
-      player.addEventListener("ended", () => say(at + 1, mine), { once: true });
-      player.addEventListener("error", () => { button.classList.remove("playing"); }, { once: true });
-      player.play().then(
-        () => { button.classList.add("playing"); button.classList.remove("waiting"); },
-        () => { button.classList.remove("playing"); button.classList.add("waiting"); },
-      );
-    };
-    const hush = () => { turn += 1; if (player) player.pause(); };
-    button.addEventListener("click", () => { hush(); say(0, turn); });
-    window.addEventListener("pagehide", hush);
-    if (clips.length && voice.dataset.auto === "yes") say(0, turn);
+    button.addEventListener("click", () => say(clips, button, heard));
+    if (clips.length && voice.dataset.auto === "yes") say(clips, button, heard);
   }
 
   // --- undo: what was touched counts only when this has run out
