@@ -107,6 +107,7 @@ def addresses(book: Book) -> dict[str, str]:
         "stations": "/stations",
         "visits": "/visits",
         "cash": "/cash",
+        "models": "/models",
     }
 
 

@@ -1,0 +1,87 @@
+"""A centre with models in every stand: one in use, one half rolled out, two that challenge."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from core.canonical import canonical_bytes
+from core.scoring.points import PdStep
+from core.shape import encode
+from core.wire.envelope import LogClass
+from core.wire.modelcounts import ModelCounts, bins_of
+from core.wire.modelfile import Model, TrainingSummary
+from core.wire.records import Up
+from server.services import enrolment
+from server.services.model_life import rollout
+from server.services.model_life.shadow import add_trees, shade_past
+from server.services.model_steps import Event, Why
+from server.services.modelling import register_model
+from server.store.models import RegisteredModel
+from server.training.trees import LEAF, ChallengerTrees, Tree
+from tests.support.centre_kit import TESTER, Kit, keys_of, model, open_known
+from tests.support.kiosk_kit import deliver, open_at_kiosk
+from tests.support.model_desk import CHEN, MARIA, approved
+
+CHALLENGE = (Event.CHALLENGED, Why.TO_COMPARE)
+TABLE = model().table
+# Of 1,000 applications that it learnt from half were in each bin.
+THEN = {name: (500, 500) if count == 2 else (0, 500, 500) for name, count in bins_of(TABLE).items()}
+
+
+def referenced(version: int = 2) -> Model:
+    """The kit's model, with how what it learnt from fell into its bins."""
+    return replace(model(version), reference=THEN)
+
+
+def stricter(version: int = 2) -> Model:
+    """Promises a default of two in three to whom the model in use gives a line."""
+    steps = (PdStep(0, 900_000), PdStep(550, 666_000))
+    return replace(model(version), name="stricter-points", table=replace(TABLE, pd_steps=steps))
+
+
+def trees_of(version: int = 1) -> ChallengerTrees:
+    """One tree on the model's first feature: a season repaid lowers the log-odds by two."""
+    tree = Tree(
+        (0, LEAF, LEAF), (1, 0, 0), (1, 0, 0), (2, 0, 0), (1, 0, 0), (0, 1_000_000, -1_000_000)
+    )
+    summary = TrainingSummary("0" * 64, 1, 1, 700_000, 300_000, True, "by hand")
+    return ChallengerTrees("trees", version, model().features, -2_000_000, (tree,), summary)
+
+
+def counts_of(
+    sha256: str, day: str, low: int, high: int, approved_count: int | None = None
+) -> ModelCounts:
+    """A day's decisions with so many in the lower and the upper bin of everything."""
+    n = low + high
+    bins = {k: (low, high) if v == 2 else (0, low, high) for k, v in bins_of(TABLE).items()}
+    good = n if approved_count is None else approved_count
+    return ModelCounts(day, sha256, n, {"approve": good, "refer": n - good, "decline": 0}, bins)
+
+
+def challenging(kit: Kit, found: RegisteredModel) -> RegisteredModel:
+    """A registered model that scores from now on."""
+    rollout.step(kit.centre, found.sha256, CHALLENGE, MARIA)
+    return found
+
+
+def seed_models(kit: Kit) -> RegisteredModel:
+    """Cards, two challengers, a roll-out with counts that are to be watched; the one rolling."""
+    open_known(kit)
+    kit.station.pull(kit.centre)
+    open_at_kiosk(kit)
+    deliver(kit)
+    for number, name in enumerate(("st-two", "st-three", "st-four")):
+        enrolment.enroll_station(kit.centre, keys_of(name, 60 + number).identity(), TESTER)
+    challenging(kit, register_model(kit.centre, canonical_bytes(encode(stricter(7))), MARIA))
+    challenging(kit, add_trees(kit.centre, canonical_bytes(encode(trees_of())), MARIA))
+    rolling = approved(kit.centre, canonical_bytes(encode(referenced(2))))
+    to = rollout.Stage(("st-one",), 250_000, (50_000, 600_000))
+    rollout.stage(kit.centre, rolling.sha256, to, CHEN)
+    first = len(kit.station.records[LogClass.MONEY]) + 1
+    kit.station.write(
+        LogClass.MONEY, Up.MODEL_COUNTS.value,
+        counts_of(rolling.sha256, "2026-03-14", 660, 340, 700), kit.clock.at_ms,
+    )  # fmt: skip
+    deliver(kit, first)
+    shade_past(kit.centre)
+    return rolling
