@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ from core.canonical import canonical_bytes, sha256_hex
 from core.decision.card import CARD, DecisionCard
 from core.decision.policy import DecisionInputs, decide
 from core.scoring.features import FeatureValue
-from core.scoring.points import PointsTable, score, score_and_lost
+from core.scoring.points import score, score_and_lost
 from core.shape import encode
 from core.signing import bytes_to_sign
 from core.wire.modelfile import Model
@@ -109,8 +110,8 @@ def measure(effort: Effort) -> Report:
     os.sched_setaffinity(0, {min(cores)})
     alone = threadpool_limits(1)  # one core: the peer's threads would only wait for each other
     took = {
-        "score alone": _timed(lambda row: score(table, row), models.rows),
-        "score and four reasons": _timed(lambda row: _scored(table, row), models.rows),
+        "score alone": _timed(partial(score, table), models.rows),
+        "score and four reasons": _timed(partial(score_and_lost, table), models.rows),
         SKLEARN: _timed(models.trees.predict_proba, _single(models.matrix), PEER_CALLS),
         PLAIN: _timed(models.plain.predict_proba, _single(_filled(models.matrix)), PEER_CALLS),
         ONNX: _timed(_by_onnx(models.session), _single(_filled(models.matrix))),
@@ -159,10 +160,6 @@ def _kept(scratch: Path, model: Model, trees: Any, exported: bytes) -> dict[str,
     joblib.dump(trees, files[SKLEARN])
     files[ONNX].write_bytes(exported)
     return files
-
-
-def _scored(table: PointsTable, row: Mapping[str, int]) -> object:
-    return score_and_lost(table, row)
 
 
 def _single(matrix: Any) -> list[Any]:
