@@ -19,6 +19,7 @@ from core.errors import HarvestlineError
 from server.console import render
 from server.console.desk import Desk
 from server.console.pages import (
+    appeals,
     applications,
     audit,
     cash,
@@ -27,8 +28,10 @@ from server.console.pages import (
     fields,
     health,
     line,
+    models,
     portfolio,
     queue,
+    statement,
     stations,
     today,
     users,
@@ -101,6 +104,8 @@ def console(desk: Desk) -> ASGIApp:
             *door.routes(desk),
             *today.routes(desk),
             *audit.routes(desk),
+            *appeals.routes(desk),
+            *statement.routes(desk),
             *exports.routes(desk),
             *portfolio.routes(desk),
             *queue.routes(desk),
@@ -112,6 +117,7 @@ def console(desk: Desk) -> ASGIApp:
             *stations.routes(desk),
             *visits.routes(desk),
             *cash.routes(desk),
+            *models.routes(desk),
         ],
         exception_handlers={HarvestlineError: refused, HTTPException: refused},
     )

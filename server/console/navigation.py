@@ -21,7 +21,7 @@ class Place:
 
 
 PLACES = (
-    Place("", "Today", "ear", ("",)),
+    Place("", "Today", "ear", ("", "appeals")),
     Place("portfolio", "Portfolio", "list", ("portfolio", "lines", "plots")),
     Place("queue", "Queue", "check", ("queue",)),
     Place("applications", "Applications", "person", ("applications",)),
@@ -30,6 +30,7 @@ PLACES = (
     Place("stations", "Stations", "station", ("stations",)),
     Place("health", "Reports", "seed", ("health", "stress")),
     Place("cash", "Cash", "lock", ("cash",)),
+    Place("models", "Models", "star", ("models",), whole=True),
     Place("audit", "Audit", "hold", ("audit",)),
     Place("users", "Users", "person", ("users", "authority", "tokens"), whole=True,
           roles=frozenset({Role.SUPERVISOR, Role.AUDITOR})),

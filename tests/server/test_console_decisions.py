@@ -14,6 +14,7 @@ import openpyxl
 import pytest
 
 from core.lending.limit import Movement
+from core.wire.appeals import Appeal, AppealKind, AppealTopic
 from server.app import create_app
 from server.console.pages.audit import ChainCheck
 from server.console.session import STEP_UP_COOKIE
@@ -29,6 +30,7 @@ from server.store.tables import audit
 from tests.support.centre import Served
 from tests.support.centre_kit import SEASON_START, Kit, open_known
 from tests.support.desk import ANNA, queue, raise_wanted, refer
+from tests.support.kiosk_kit import MONEY, deliver
 from tests.support.tree import REPOSITORY
 
 PASSWORD = "rain on dry soil"
@@ -351,3 +353,38 @@ def test_pages_read_by_one_door():
     assert found == {"desk.py", "door.py", "stepping.py", "audit.py"}
     api = (REPOSITORY / "server" / "api").rglob("*.py")
     assert [path.name for path in api if "store.reading(" in path.read_text()] == []
+
+
+# Statement and appeals.
+
+
+def test_statement_is_had_as_of_any_day_and_as_a_file(enter, kit: Kit):
+    open_known(kit)
+    [line] = kit.read(lines.of_farmer, "farmer-b")
+    client = enter("ada")
+    assert f"/lines/{line.line_id}/statement" in client.get(f"/lines/{line.line_id}").text
+    page = client.get(f"/lines/{line.line_id}/statement?on=2026-03-20")
+    assert page.status_code == 200
+    assert "As of 20 Mar 2026" in page.text
+    file = client.get(f"/lines/{line.line_id}/statement/export.csv?on=2026-03-20").text
+    assert "facts up to 2026-03-20" in file.splitlines()[0]
+    assert client.get(f"/lines/{line.line_id}/statement?on=soon").status_code == 422
+    assert client.get("/lines/no-such-line/statement").status_code == 404
+
+
+def test_what_a_farmer_asks_at_the_kiosk_is_answered_here(enter, kit: Kit):
+    asked = Appeal(
+        "ap-1", "farmer-b", AppealKind.COMPLAINT, AppealTopic.PRICE, "", "en", "2026-03-15",
+        "2026-03-29", helped=False,
+    )  # fmt: skip
+    kit.station.write(MONEY, "appeal", asked, kit.clock.at_ms)
+    deliver(kit)
+    client = enter("lena")
+    assert 'id="need-appeals"' in client.get("/").text
+    page = client.get("/appeals").text
+    form = {"appeal_id": "ap-1", "outcome": "explained", "words": "The fee is told before."}
+    assert client.post("/appeals", data={**form, "token": "x"}).status_code == 403
+    token = token_in(page)
+    assert client.post("/appeals", data={**form, "token": token}).status_code == 303
+    assert "Nobody waits for an answer." in client.get("/appeals").text
+    assert client.post("/appeals", data={**form, "token": token}).status_code == 404

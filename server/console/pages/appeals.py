@@ -1,0 +1,66 @@
+"""What farmers ask a person at the kiosk: read, and answered in words that can be read out."""
+
+from __future__ import annotations
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from core.wire.appeals import WORDS_CHARACTERS_MAX, AppealOutcome
+from core.wire.personal_data import DataClass
+from server.console.desk import DECIDERS, Desk
+from server.console.render import PREFIX
+from server.services import appeals
+from server.services.appeals import Reply
+from server.services.centre import RequestError
+from server.store.engine import NotKnownError
+from server.store.people import Role
+
+_SHOWN = (DataClass.IDENTITY, DataClass.DECISIONS)
+OUTCOMES = {
+    "appeal": (("stands", "The decision stands"), ("changed", "It is put right")),
+    "complaint": (("explained", "Explained"),),
+    "person": (("explained", "Talked with"),),
+}
+
+
+def routes(desk: Desk) -> list[Route]:
+    """The addresses of appeals."""
+
+    def page(request: Request) -> Response:
+        visitor = desk.visitor(request)
+        with desk.reading(visitor) as tx:
+            rows = appeals.waiting(desk.centre.work(tx, desk.centre.now_ms()))
+        seen = [row.kept.appeal.farmer_id for row in rows]
+        desk.saw(visitor, "appeals", _SHOWN, *seen, "")
+        context = {
+            "rows": rows, "outcomes": OUTCOMES, "may": visitor.role in DECIDERS,
+            "may_change": visitor.role is Role.SUPERVISOR, "words_max": WORDS_CHARACTERS_MAX,
+        }  # fmt: skip
+        return desk.page(request, "appeals.html", context, visitor)
+
+    async def answered(request: Request) -> Response:
+        return await run_in_threadpool(_answer, desk, request, await request.form())
+
+    return [
+        Route("/appeals", page, methods=["GET"]),
+        Route("/appeals", answered, methods=["POST"]),
+    ]
+
+
+def _answer(desk: Desk, request: Request, form: FormData) -> Response:
+    visitor = desk.permit(request, form, *DECIDERS)
+    appeal_id, given = str(form.get("appeal_id", "")), str(form.get("outcome", ""))
+    outcome = next((each for each in AppealOutcome if each.value == given), None)
+    if outcome is None:
+        raise RequestError(f"expected an outcome, got {given[:40]!r}")
+    with desk.reading(visitor) as tx:
+        work = desk.centre.work(tx, desk.centre.now_ms())
+        known = {row.kept.appeal.appeal_id for row in appeals.waiting(work)}
+    if appeal_id not in known:
+        raise NotKnownError(f"expected something that waits, got {appeal_id[:64]!r}")
+    words = str(form.get("words", ""))
+    appeals.answer(desk.centre, appeal_id, Reply(outcome, words), visitor.actor)
+    return RedirectResponse(f"{PREFIX}/appeals", 303)
