@@ -74,7 +74,7 @@ def console(browser: Browser, demo: Demonstration, gallery: Gallery, size: str, 
     page = _page(browser, size, theme)
     page.goto(f"{demo.console}/console/login")
     gallery.take(page, f"console-login-{size}-{theme}")
-    page.fill("input[name=username]", "lender")
+    page.fill("form input:not([type=hidden], [type=password])", "lender")
     page.fill("input[type=password]", demo.password)
     page.click("button[type=submit]")
     page.wait_for_load_state()
@@ -83,7 +83,7 @@ def console(browser: Browser, demo: Demonstration, gallery: Gallery, size: str, 
     while waiting and len(seen) < _PAGES_MAX:
         url = waiting.pop(0)
         kind = _kind(url)
-        if kind in seen:
+        if kind in seen or "." in urlsplit(url).path:
             continue
         seen[kind] = url
         answer = page.goto(url)
@@ -106,12 +106,12 @@ def kiosk(
     gallery.take(page, f"kiosk-idle-{mark}")
     page.fill("#card", demo.cards[0])
     page.press("#card", "Enter")
-    page.wait_for_load_state()
+    page.wait_for_url(lambda url: urlsplit(url).path != "/")
     seen: set[str] = set()
     waiting = [page.url, f"{demo.kiosk}/station?lang={language}", f"{demo.kiosk}/cash"]
     while waiting and len(seen) < _PAGES_MAX:
         url = waiting.pop(0)
-        if _kind(url) in seen:
+        if _kind(url) in seen or "." in urlsplit(url).path:
             continue
         seen.add(_kind(url))
         answer = page.goto(url)

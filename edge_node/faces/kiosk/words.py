@@ -178,6 +178,10 @@ class Words:
         """How a person answered."""
         return self.say(OUTCOMES[outcome])
 
+    def product(self, name: str) -> str:
+        """A product's name in the language; its own where the catalogue or a pack has none."""
+        return self._catalogue.gettext(name) if name else name
+
     def movement(self, movement: str) -> str:
         """What happened to a limit."""
         return self.say(MOVEMENTS.get(movement, movement))
