@@ -6,7 +6,10 @@ from collections import Counter
 from typing import Any
 
 from core.lending.lease import LeaseKind
+from core.units import civil_day
 from server.services.centre import Centre
+from server.services.model_life.drift import watched_drifts
+from server.services.model_orders import roll_outs
 from server.store import counts, leases, ledger, lines, logs, models, registry, reports
 from server.store.engine import Tx
 
@@ -38,7 +41,22 @@ def status(centre: Centre) -> dict[str, Any]:
             "quarantined_deliveries": len(logs.all_set_aside(tx)),
             "ledger_sum_minor": sum(ledger.trial_balance(tx).values()),
             "model": {"version": model.version, "sha256": model.sha256} if model else None,
+            "models": _models(tx, centre.now_ms()),
         }
+
+
+def _models(tx: Tx, at_ms: int) -> dict[str, Any]:
+    """What is on its way, and what drift asks for."""
+    return {
+        "rolling": [
+            {"version": one.model.version, "share_ppm": one.rollout.share_ppm, "halted": one.halted}
+            for one in roll_outs(tx)
+        ],
+        "drift": [
+            {"version": one.version, "decisions": one.decisions_count, "alarm": one.alarm.value}
+            for one in watched_drifts(tx, civil_day(at_ms, 0))
+        ],
+    }
 
 
 def _inbound(log: logs.InboundLog) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from edge_node.faces.kiosk.visits import FAILURES_MAX, FAILURES_MS, GRACE_MS, ID
 from edge_node.faces.kiosk.words import words_in
 from edge_node.store import logs
 from edge_node.store.lines import LimitStep
+from edge_node.store.models import current_model
 from tests.support.forms import Forms
 from tests.support.kiosk import Elapsed, visiting
 from tests.support.lending_station import CARDS, Station, freeze, lease, monthly, status
@@ -338,6 +339,14 @@ def test_a_farmer_sees_relief_before_the_due_date_in_both_languages(client, stat
 def test_an_unknown_language_falls_back_to_english():
     assert words_in("sw").say("Done") == "Tayari"
     assert words_in("xx").language == "en"
+
+
+def test_a_model_past_its_date_is_told_on_the_station_page(client, station):
+    words = "past its date: it decides on half of its authority"
+    assert words not in client.get("/station").text
+    ended_ms = current_model(station.db).model.valid_to_ms
+    station.at_ms = ended_ms
+    assert words in client.get("/station").text
 
 
 def test_the_station_page_names_no_farmer(client, station):

@@ -16,12 +16,10 @@ from threadpoolctl import threadpool_limits
 from core.canonical import canonical_bytes, parse_canonical
 from core.decision.policy import Verdict
 from core.errors import HarvestlineError, ShapeError
-from core.scoring.points import PdStep
 from core.shape import decode, encode
 from core.signing import sign_document
 from core.wire.modelfile import TrainingSummary
 from server.services.backtest import Ending
-from server.services.model_life import rollout
 from server.services.model_life.comparison import compare, compared, paired
 from server.services.model_life.shadow import (
     add_trees,
@@ -29,7 +27,6 @@ from server.services.model_life.shadow import (
     shade_past,
     verdict_by_score,
 )
-from server.services.model_steps import Event, Why
 from server.services.modelling import register_model
 from server.store import models, reports, shadow_scores
 from server.store.shadow_scores import ShadowScore
@@ -54,8 +51,7 @@ from tests.support.centre_kit import STATION, Kit, keys_of, model, open_known
 from tests.support.kiosk_kit import deliver, open_at_kiosk
 from tests.support.loans import write_loans
 from tests.support.model_desk import MARIA
-
-CHALLENGE = (Event.CHALLENGED, Why.TO_COMPARE)
+from tests.support.models_book import challenging, stricter, trees_of
 
 
 @pytest.fixture(scope="module")
@@ -125,27 +121,9 @@ def test_trees_that_do_not_end_or_are_torn_are_refused(changes):
         replace(good, **changes)
 
 
-def trees_of(kit: Kit, version: int = 1) -> ChallengerTrees:
-    """One tree on the model's first feature: two seasons repaid halve the odds twice."""
-    tree = Tree(
-        (0, LEAF, LEAF), (1, 0, 0), (1, 0, 0), (2, 0, 0), (1, 0, 0), (0, 1_000_000, -1_000_000)
-    )
-    summary = TrainingSummary("0" * 64, 1, 1, 700_000, 300_000, True, "by hand")
-    return ChallengerTrees("trees", version, model().features, -2_000_000, (tree,), summary)
-
-
-def challenging(kit: Kit, data: bytes, *, is_trees: bool = False):
-    found = (
-        add_trees(kit.centre, data, MARIA) if is_trees else register_model(kit.centre, data, MARIA)
-    )
-    rollout.step(kit.centre, found.sha256, CHALLENGE, MARIA)
-    return found
-
-
-def stricter(version: int = 2):
-    """Promises a default of two in three to whom the model in use gives a line."""
-    steps = (PdStep(0, 900_000), PdStep(550, 666_000))
-    return replace(model(version), table=replace(model().table, pd_steps=steps))
+def take_points(kit: Kit):
+    data = canonical_bytes(encode(stricter()))
+    return challenging(kit, register_model(kit.centre, data, MARIA))
 
 
 def a_card_comes(kit: Kit, *, tampered: bool = False) -> None:
@@ -162,8 +140,8 @@ def words(kit: Kit, sha256: str) -> list[ShadowScore]:
 
 @pytest.mark.both_engines
 def test_every_card_is_scored_by_the_model_in_use_and_every_challenger(kit: Kit):
-    points = challenging(kit, canonical_bytes(encode(stricter())))
-    trees = challenging(kit, canonical_bytes(encode(trees_of(kit))), is_trees=True)
+    points = take_points(kit)
+    trees = challenging(kit, add_trees(kit.centre, canonical_bytes(encode(trees_of())), MARIA))
     register_model(kit.centre, canonical_bytes(encode(model(3))), MARIA)  # a candidate: silent
     a_card_comes(kit)
     [card] = [kept for kept in kit.read(reports.every_decision) if kept.writer == STATION]
@@ -183,7 +161,7 @@ def test_every_card_is_scored_by_the_model_in_use_and_every_challenger(kit: Kit)
 
 def test_a_challenger_that_comes_late_scores_the_cards_before_it_once(kit: Kit):
     a_card_comes(kit)
-    late = challenging(kit, canonical_bytes(encode(stricter())))
+    late = take_points(kit)
     assert words(kit, late.sha256) == []
     cards = len(kit.read(reports.every_decision))
     assert cards > 1
@@ -202,7 +180,7 @@ def test_a_card_that_does_not_replay_is_scored_by_nobody(kit: Kit):
 
 @pytest.mark.parametrize("given", ["pickle", "foreign", "torn", "huge"])
 def test_trees_from_elsewhere_are_data_or_nothing(kit: Kit, given: str):
-    body = encode(trees_of(kit))
+    body = encode(trees_of())
     data = {
         "pickle": b"\x80\x04cposix\nsystem\n",
         "foreign": sign_document(TREES, body, keys_of("stranger", 99)),
@@ -263,7 +241,7 @@ def test_who_ranks_better_is_said_with_an_interval():
 
 def test_a_comparison_reads_the_centre_s_own_cards(kit: Kit):
     a_card_comes(kit)
-    found = challenging(kit, canonical_bytes(encode(stricter())))
+    found = take_points(kit)
     told = compare(kit.centre, found, date(2026, 3, 20))
     champion = kit.read(models.active)
     cards = len(kit.read(reports.every_decision))

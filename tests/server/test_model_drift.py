@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from core.canonical import canonical_bytes
@@ -11,32 +9,18 @@ from core.scoring.drift import NOISE_PPM_MAX, Alarm, noise_ppm
 from core.shape import encode
 from core.units import PPM
 from core.wire.envelope import LogClass
-from core.wire.modelcounts import ModelCounts, bins_of
+from core.wire.modelcounts import ModelCounts
 from core.wire.records import Up
 from server.services.envelopes import accept_envelope as receive
 from server.services.model_life import rollout
 from server.services.model_life.drift import drift_of, wilson_ppm
 from server.services.model_life.rollout import Stage
 from server.store import logs, model_life, models
-from tests.support.centre_kit import Kit, model
+from tests.support.centre_kit import Kit
 from tests.support.model_desk import CHEN, approved
+from tests.support.models_book import counts_of, referenced
 
 MONEY = LogClass.MONEY
-TABLE = model().table
-# Of 1,000 applications that it learnt from half were in each bin of the score.
-THEN = {name: (500, 500) if count == 2 else (0, 500, 500) for name, count in bins_of(TABLE).items()}
-
-
-def referenced(version: int = 2, reference=THEN):
-    return replace(model(version), reference=reference)
-
-
-def counts(sha256: str, day: str, low: int, high: int, approved_count: int | None = None):
-    """A day's decisions with so many in the lower and the upper bin of everything."""
-    n = low + high
-    bins = {k: (low, high) if v == 2 else (0, low, high) for k, v in bins_of(TABLE).items()}
-    good = n if approved_count is None else approved_count
-    return ModelCounts(day, sha256, n, {"approve": good, "refer": n - good, "decline": 0}, bins)
 
 
 def tell(kit: Kit, *told: ModelCounts) -> None:
@@ -72,11 +56,11 @@ def drift(kit: Kit, found):
 @pytest.mark.both_engines
 def test_counts_are_summed_once_however_often_they_come(kit: Kit):
     found = rolling(kit)
-    day = counts(found.sha256, "2026-03-14", 30, 30)
+    day = counts_of(found.sha256, "2026-03-14", 30, 30)
     tell(kit, day, day)  # the same again under another number
     receive(kit.centre, kit.station.envelope(MONEY, 1))  # and the whole envelope again
     assert drift(kit, found).decisions_count == 60
-    tell(kit, counts(found.sha256, "2026-03-14", 60, 0))
+    tell(kit, counts_of(found.sha256, "2026-03-14", 60, 0))
     assert drift(kit, found).decisions_count == 60
     assert "told otherwise before" in flags(kit)[0]
 
@@ -88,7 +72,7 @@ def test_counts_are_summed_once_however_often_they_come(kit: Kit):
 def test_alarms_ring_at_a_tenth_and_at_a_quarter(kit: Kit, low, expected, state):
     """Of 1,000: PSI of 660/340 against 500/500 is .106, of 760/240 it is .300."""
     found = rolling(kit)
-    tell(kit, counts(found.sha256, "2026-03-14", low, 1000 - low))
+    tell(kit, counts_of(found.sha256, "2026-03-14", low, 1000 - low))
     now = drift(kit, found)
     assert now.alarm is expected, now.parts[0].psi_ppm
     assert stand(kit, found)[0] == state
@@ -96,7 +80,7 @@ def test_alarms_ring_at_a_tenth_and_at_a_quarter(kit: Kit, low, expected, state)
 
 def test_a_halt_by_rule_says_which_part_moved_and_takes_no_further_station(kit: Kit):
     found = rolling(kit)
-    tell(kit, counts(found.sha256, "2026-03-14", 900, 100))
+    tell(kit, counts_of(found.sha256, "2026-03-14", 900, 100))
     assert stand(kit, found) == ("halted", "drift", kit.centre.settings.name)
     detail = kit.read(model_life.last, found.sha256).detail
     assert (detail["part"], detail["psi_ppm"] > 250_000) == ("score", True)
@@ -106,7 +90,7 @@ def test_a_halt_by_rule_says_which_part_moved_and_takes_no_further_station(kit: 
 
 def test_so_few_decisions_ring_no_alarm_whatever_they_say(kit: Kit):
     found = rolling(kit)
-    tell(kit, counts(found.sha256, "2026-03-14", 15, 0))
+    tell(kit, counts_of(found.sha256, "2026-03-14", 15, 0))
     (score, *_) = drift(kit, found).parts
     assert score.psi_ppm > 250_000
     assert (score.told, score.alarm, stand(kit, found)[0]) == (False, Alarm.NONE, "rolling")
@@ -117,7 +101,7 @@ def test_so_few_decisions_ring_no_alarm_whatever_they_say(kit: Kit):
 def test_a_share_of_refusals_outside_its_bounds_halts_the_roll_out(kit: Kit, good, state):
     """Bounds of 10 to 50 % refused; of 60 decisions 20, 48 or none were."""
     found = rolling(kit, Stage(("st-one",), None, (100_000, 500_000)))
-    tell(kit, counts(found.sha256, "2026-03-14", 30, 30, approved_count=good))
+    tell(kit, counts_of(found.sha256, "2026-03-14", 30, 30, approved_count=good))
     assert stand(kit, found)[0] == state
     assert state == "rolling" or stand(kit, found)[1] == "refusals"
 
@@ -131,8 +115,8 @@ def test_wilson_s_interval_is_that_of_the_book():
 @pytest.mark.parametrize(
     ("told", "words"),
     [
-        (lambda _: counts("9" * 64, "2026-03-14", 5, 5), "not registered"),
-        (lambda s: counts(s, "2026-05-01", 5, 5), "a day that has come"),
+        (lambda _: counts_of("9" * 64, "2026-03-14", 5, 5), "not registered"),
+        (lambda s: counts_of(s, "2026-05-01", 5, 5), "a day that has come"),
         (
             lambda s: ModelCounts("2026-03-14", s, 5, {"approve": 5, "refer": 0, "decline": 0},
                                   {"score": (1, 4)}),
@@ -149,6 +133,6 @@ def test_counts_that_cannot_be_are_told_and_counted_nowhere(kit: Kit, told, word
 
 def test_a_model_without_a_reference_is_counted_and_not_compared(kit: Kit):
     first = kit.read(models.active)
-    tell(kit, counts(first.sha256, "2026-03-14", 100, 0))
+    tell(kit, counts_of(first.sha256, "2026-03-14", 100, 0))
     found = drift(kit, first)
     assert (found.compared, found.parts, found.decisions_count) == (False, (), 100)

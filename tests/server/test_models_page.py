@@ -11,7 +11,9 @@ import pytest
 from server.app import create_app
 from server.console.views.models import read_models
 from server.services.enrolment import add_user
+from server.services.measured import metrics_text
 from server.services.model_life import rollout
+from server.services.status import status
 from server.store.people import Role
 from tests.support.centre import Served
 from tests.support.centre_kit import TESTER, Kit
@@ -65,6 +67,22 @@ def test_a_halt_and_a_model_past_its_date_are_told(kit: Kit, page: httpx.Client)
     text = page.get("/console/models").text
     assert "past its date: stations decide under half their authority" in text
     assert "The roll-out of version 2 is halted" in text
+
+
+def test_the_alarm_stands_in_the_metrics_and_the_status_too(kit: Kit):
+    rolling = seed_models(kit)
+    rollout.halt(kit.centre, rolling.sha256, CHEN)
+    text = metrics_text(kit.centre)
+    for line in (
+        'harvestline_server_model_alarm{version="2"} 1',
+        'harvestline_server_model_decisions{version="2"} 1000',
+        "harvestline_server_model_rollouts_halted 1",
+    ):
+        assert line in text.splitlines()
+    assert 'harvestline_server_model_psi_ppm{version="2",part="score"} 10' in text
+    told = status(kit.centre)["models"]
+    assert told["rolling"] == [{"version": 2, "share_ppm": 250_000, "halted": True}]
+    assert {"version": 2, "decisions": 1000, "alarm": "watch"} in told["drift"]
 
 
 def test_an_empty_registry_is_a_page_too(kit: Kit):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 
 from markupsafe import Markup
 
@@ -15,13 +14,12 @@ from core.wire.modelfile import ModelState, state
 from server.console.figures.bars import Bar, BarRow, bars_picture
 from server.services.cards import read_model
 from server.services.model_life.comparison import APPROVE, paired
-from server.services.model_life.drift import Drift, Part, drift_of
+from server.services.model_life.drift import Drift, Part, watched_drifts
 from server.services.model_life.standing import ModelLife, life_of_models
 from server.services.model_life.telling import index, percent
 from server.services.model_orders import RollOut, last_order, roll_outs
 from server.store import models, registry, shadow_scores, versions
 from server.store.engine import Tx
-from server.store.models import RegisteredModel
 
 PARTS_SHOWN_MAX = 12
 _STANDS = {
@@ -85,7 +83,7 @@ def read_models(tx: Tx, at_ms: int) -> ModelsPage:
     lives, on_the_way = life_of_models(tx), next(iter(roll_outs(tx)), None)
     scored = shadow_scores.counts(tx)
     rows = tuple(_row(life, scored.get(life.model.sha256, 0), at_ms) for life in lives)
-    drifts, parted = _drifts(tx, on_the_way, today), tuple(_parted(tx, lives))
+    drifts, parted = watched_drifts(tx, today), tuple(_parted(tx, lives))
     worst = max((found.alarm for found in drifts), key=list(Alarm).index, default=Alarm.NONE)
     told = any(part.told for found in drifts for part in found.parts)
     return ModelsPage(
@@ -118,12 +116,6 @@ def _row(life: ModelLife, cards_count: int, at_ms: int) -> ModelRow:
         stale = state(model, at_ms) is ModelState.STALE
     by = approved[-1] if approved else ""
     return ModelRow(life, _STANDS.get(life.stand, "held"), by, until, stale, cards_count)
-
-
-def _drifts(tx: Tx, on_the_way: RollOut | None, today: date) -> tuple[Drift, ...]:
-    found: list[RegisteredModel] = [on_the_way.model] if on_the_way is not None else []
-    current = models.active(tx)
-    return tuple(drift_of(tx, one, today) for one in (*found, *((current,) if current else ())))
 
 
 def _stations(tx: Tx, on_the_way: RollOut | None) -> tuple[StationModel, ...]:

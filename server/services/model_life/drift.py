@@ -146,6 +146,13 @@ def drift_of(tx: Tx, registered: RegisteredModel, today: date, days: int = WINDO
     )
 
 
+def watched_drifts(tx: Tx, today: date) -> tuple[Drift, ...]:
+    """How the models by which stations decide have drifted: on its way first, then in force."""
+    found = [one.model for one in roll_outs(tx)]
+    current = models.active(tx)
+    return tuple(drift_of(tx, one, today) for one in (*found, *((current,) if current else ())))
+
+
 def _parts(model: Model, bins: Mapping[str, Sequence[int]]) -> tuple[Part, ...]:
     then = model.reference or {}
     names = [SCORES, *(one.feature for one in model.table.features)]
