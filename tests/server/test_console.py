@@ -29,7 +29,8 @@ from tests.support.console_book import PASSWORD, Book, build_book, crop_evidence
 
 PAGES = (
     "/", "/portfolio", "/queue", "/map", "/map?by=anomaly", "/map/fields.geojson",
-    "/applications", "/stations", "/users", "/authority", "/audit", "/portfolio/export.csv",
+    "/applications", "/stations", "/models", "/users", "/authority", "/audit",
+    "/portfolio/export.csv",
 )  # fmt: skip
 
 
