@@ -13,6 +13,7 @@ import pytest
 from core.lending.walk import measure
 from core.units import MS_PER_DAY
 from core.wire.records import Down
+from core.wire.registry import Subject, SubjectKind
 from edge_node.faces.tablet.application import policy_of, shell_files, static_folder
 from edge_node.store import decisions, fieldwork, tablets
 from tests.support.centre import Served
@@ -34,6 +35,7 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "be
 WAIT_MS = 30_000
 # Neighbours: the plot of farmer 4 lies over a half of the square that farmer 1 walks.
 EAST = tuple((lon + 4_500, lat) for lon, lat in SQUARE)
+HERD = Subject("herd-5", SubjectKind.HERD, "f-5", "Mifugo", heads=12)
 PICTURE = """async side => {
   const canvas = new OffscreenCanvas(side, side / 2);
   const pen = canvas.getContext("2d");
@@ -326,6 +328,66 @@ def test_a_lease_that_ran_out_in_the_dark_takes_what_can_be_read(open_tablet, li
     )
     page.reload()
     page.wait_for_selector("text=Nothing is here yet")
+
+
+def test_a_signature_ear_tags_and_the_place_travel_with_the_visit(open_tablet, station):
+    station.centre.say(Down.SUBJECT, HERD, station.at_ms)
+    station.take_down()
+    page = open_tablet("tab-herd")
+    go(page, "#/visit/f-5?")
+    for typed in ("643 0000 0000 0001", "643000000000001", "12345", "643000000000002"):
+        page.fill("#tag", typed)
+        page.click("text=Add")
+    page.wait_for_selector("text=Ear tags (2)")
+    page.fill("#heads", "12")
+    page.click("#here")
+    page.wait_for_selector("text=± 5 m")
+    box = page.locator("#signature")
+    box.scroll_into_view_if_needed()
+    at = box.bounding_box()
+    page.mouse.move(at["x"] + 20, at["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(at["x"] + 120, at["y"] + 60, steps=4)
+    page.mouse.up()
+    page.wait_for_selector("text=Sign again")
+    page.click("#finish")
+    until_rows(page, [["visit", "station"]])
+    (text,) = station.db.execute(
+        "SELECT body FROM field_visits WHERE farmer_id = 'f-5' AND body LIKE '%643000000000001%'"
+    ).fetchone()
+    body = json.loads(text)
+    assert body["ear_tags"] == ["643000000000001", "643000000000002"]
+    assert (body["heads"], body["accuracy_cm"], body["lon_e7"]) == (12, 500, 370_000_000)
+    assert body["signature"]["about"] == "signature"
+
+
+def test_the_stations_code_is_read_by_the_tablets_scanner(open_tablet):
+    page = open_tablet("tab-qr")
+    told = f"{page.url}#enrol=0123456789ABCDEF&key={'ab' * 16}"
+    page.goto("/tablet/invite.html#" + told)
+    page.wait_for_selector("svg path")
+    read = page.evaluate(
+        """async () => {
+          const svg = document.querySelector("svg").cloneNode(true);
+          svg.setAttribute("width", 600);
+          svg.setAttribute("height", 600);
+          const text = new XMLSerializer().serializeToString(svg);
+          const image = new Image();
+          image.src = "data:image/svg+xml;base64," + btoa(text);
+          await image.decode();
+          const canvas = document.createElement("canvas");
+          canvas.width = canvas.height = 600;
+          const pen = canvas.getContext("2d");
+          pen.fillStyle = "#fff";
+          pen.fillRect(0, 0, 600, 600);
+          pen.drawImage(image, 0, 0);
+          const path = "/tablet/shared/vendor/qr-scanner-1.4.2/qr-scanner.min.js";
+          const { default: QrScanner } = await import(path);
+          const found = await QrScanner.scanImage(canvas, { returnDetailedScanResult: true });
+          return found.data;
+        }"""
+    )
+    assert read == told
 
 
 def test_what_needs_the_agent_says_why_and_is_written_again(open_tablet, station):
