@@ -43,6 +43,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "unit": ("edge_node.commands.unit", "unit", "print the systemd unit of this station"),
     "updates": ("edge_node.commands.updates", "updates_", "signed updates of models and more"),
     "sync": ("edge_node.commands.link", "sync", "sync with the centre once"),
+    "verify-receipt": (
+        "edge_node.commands.receipts",
+        "verify_receipt",
+        "whether a receipt is true",
+    ),
 }
 
 
