@@ -89,6 +89,7 @@ def console(browser: Browser, demo: Demonstration, gallery: Gallery, size: str, 
         answer = page.goto(url)
         if answer is None or "text/html" not in answer.headers.get("content-type", ""):
             continue
+        page.wait_for_load_state("networkidle")
         gallery.take(page, f"console-{kind}-{size}-{theme}")
         links = page.eval_on_selector_all("a[href]:not([download])", "e => e.map(x => x.href)")
         waiting += [link for link in links if link.startswith(f"{demo.console}/console/")]
@@ -107,6 +108,10 @@ def kiosk(
     page.fill("#card", demo.cards[0])
     page.press("#card", "Enter")
     page.wait_for_url(lambda url: urlsplit(url).path != "/")
+    if language == "en":  # without a wish the kiosk speaks the farmer's own language
+        page.click(".tongues summary")
+        page.click(".tongues button[value=en]")
+        page.wait_for_load_state()
     seen: set[str] = set()
     waiting = [page.url, f"{demo.kiosk}/station?lang={language}", f"{demo.kiosk}/cash"]
     while waiting and len(seen) < _PAGES_MAX:

@@ -40,7 +40,8 @@ SHOWN = """() => {
 # Names and data: of the product, of people, fields and products, of currencies and units.
 NAMES = re.compile(
     r"Harvestline|Farmer \d+|Field \d+|farmer-\d|Amina|KES|English|Kiswahili|\bha\b|"
-    r"kijani|crop-season|onboarding|hand \d|\b(?:money|features|raw|line)\b|station-\d+|HL-[A-Z]+-\d+|[0-9a-f]{8,}|le-1|lender|sha256"
+    r"kijani|crop-season|onboarding|hand \d|\b(?:money|features|raw|line)\b|station-\d+|"
+    r"HL-[A-Z]+-\d+|[0-9a-f]{8,}|le-1|lender|sha256"
 )
 PAGES = (
     "/home",

@@ -1,0 +1,62 @@
+"""The kiosk's clips are what their lock says, say today's sentences, and are small."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import zipfile
+import zlib
+
+from edge_node.faces.kiosk.number_words import NUMBERS, word_names
+from edge_node.faces.kiosk.spoken import spoken_sentences
+from edge_node.faces.kiosk.voice import spoken_pieces
+from edge_node.faces.kiosk.words import words_in
+from tests.support.tree import REPOSITORY
+
+SPEAKING = ("en", "hi", "sw", "zh")
+WHEEL_BYTES_MAX = 1_500_000
+KIOSK = REPOSITORY / "edge_node" / "faces" / "kiosk"
+PACKS = KIOSK / "voice_packs"
+LOCK = json.loads((REPOSITORY / "assets" / "voice-lock.json").read_text(encoding="utf-8"))
+
+
+def test_what_the_screens_say_is_among_the_sentences():
+    known, text = set(spoken_sentences()), ""
+    for path in sorted(KIOSK.glob("*.py")):
+        text += path.read_text(encoding="utf-8")
+    asked = set(re.findall(r'(?:says\(|of_read_back\(\s*[\w.]+,)\s*"([^"]+)"', text))
+    assert len(asked) > 10
+    assert asked - known == set()
+
+
+def test_the_clips_are_those_of_the_lock_and_of_todays_sentences():
+    rows = {(row["locale"], row["key"]): row for row in LOCK}
+    assert len(rows) == len(LOCK)
+    found = {}
+    for locale in SPEAKING:
+        with zipfile.ZipFile(PACKS / f"{locale}.zip") as archive:
+            for name in archive.namelist():
+                found[locale, name.removesuffix(".ogg")] = archive.read(name)
+    assert found.keys() == rows.keys()
+    for key, data in found.items():
+        digest = hashlib.sha256(data).hexdigest()
+        assert (rows[key]["sha256"], rows[key]["bytes"]) == (digest, len(data))
+        assert rows[key]["source"].startswith("espeak-ng")
+    for locale in SPEAKING:
+        for sentence in spoken_sentences():
+            for name, text in spoken_pieces(sentence, words_in(locale).say(sentence)):
+                if text:
+                    assert rows[locale, name]["text"] == text, "run python -m tools.voice"
+
+
+def test_the_clips_are_small_enough_for_a_station():
+    packed = sum(len(zlib.compress(path.read_bytes(), 6)) for path in PACKS.glob("*.zip"))
+    assert packed <= WHEEL_BYTES_MAX
+
+
+def test_every_language_with_a_voice_has_every_word_of_numbers():
+    for locale in SPEAKING:
+        said_words = {row["key"] for row in LOCK if row["locale"] == locale}
+        assert {f"w-{word}" for word in word_names(locale)} <= said_words
+    assert set(NUMBERS) == {*SPEAKING, "mn"}
