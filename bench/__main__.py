@@ -50,6 +50,7 @@ BENCHES = (
     "peers",
     "telemetry",
     "automation",
+    "manifest",
 )
 REPEATS = 3
 DAYS = 15  # the lines open on the 13th; newcomers decide two days later
