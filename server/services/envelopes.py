@@ -6,7 +6,8 @@ nothing more is taken from that writer until a person has looked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from core.canonical import sha256_hex
 from core.errors import (
@@ -25,6 +26,7 @@ from core.wire.envelope import (
     LogName,
     Placement,
     Receipt,
+    Record,
     fresh_records,
     peek,
     place,
@@ -32,6 +34,7 @@ from core.wire.envelope import (
     signed_head,
     unpack,
 )
+from core.wire.records import Up
 from server.keys import KeyRing
 from server.services.centre import Centre, SenderError, Work
 from server.services.dayroots import sign_day
@@ -45,7 +48,7 @@ from server.store.engine import Tx
 from server.store.heads import SignedHead
 from server.store.logs import InboundLog, InboundRecord, SetAside
 from server.store.registry import Station
-from server.store.rows import without_nul
+from server.store.rows import holds_nul, without_nul
 
 QUARANTINE_BYTES_MAX = 64 * 1024  # of any one refused delivery
 DETAIL_CHARACTERS_MAX = 500
@@ -155,7 +158,10 @@ def _apply(work: Work, station: Station, envelope: Envelope, state: InboundLog) 
     name, head = envelope.header.name, state.head
     touched: set[str] = set()
     run = fresh_records(envelope, state.high_water, state.head)
-    flags = apply_run(work, [Reported(station, record, touched) for record in run])
+    with work.tx.remembering() as tx:
+        remembering = replace(work, tx=tx)
+        _hold_lines(remembering, run)
+        flags = apply_run(remembering, [Reported(station, record, touched) for record in run])
     kept = []
     for record, flag in zip(run, flags, strict=True):
         head = record_hash(name, head, record)
@@ -168,6 +174,19 @@ def _apply(work: Work, station: Station, envelope: Envelope, state: InboundLog) 
         if line is not None:
             send_status(work, line)
     return logs.lock_inbound(work.tx, name)
+
+
+def _hold_lines(work: Work, run: Sequence[Record]) -> None:
+    """Lock the lines that an envelope draws on, in one order for everybody.
+
+    What is remembered of them while it is applied stays true: whoever else moves their money
+    waits.
+    """
+    named = {each.body.get("line_id") for each in run if each.kind == Up.DRAWDOWN.value}
+    texts = (each for each in named if isinstance(each, str) and not holds_nul(each))
+    for line_id in sorted(texts):
+        if lines.find(work.tx, line_id) is not None:
+            lines.lock(work.tx, line_id)
 
 
 def _apply_held(work: Work, station: Station, state: InboundLog) -> InboundLog:

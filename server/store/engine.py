@@ -260,9 +260,15 @@ class Tx:
                 self.flush()
                 return found
         except (DataError, IntegrityError) as error:
-            if self.memory is not None:
-                self.memory.clear()
+            self._forget_all()
             raise _translated(error) from error
+        except HarvestlineError:
+            self._forget_all()  # what was read and written in it was undone
+            raise
+
+    def _forget_all(self) -> None:
+        if self.memory is not None:
+            self.memory.clear()
 
     def insert(self, table: Table, **values: Any) -> None:
         """Add one row of this tenant."""

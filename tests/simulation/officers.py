@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from core.decision.policy import Verdict
-from core.errors import HarvestlineError
+from core.errors import HarvestlineError, PriceError
 from core.lending.agreement import AgreementReason
 from core.lending.relief import LossSeen, LossSource
 from core.units import civil_day
@@ -110,7 +110,14 @@ def relieve(world: World) -> str:
     """A visit saw a loss; some are too small, some lines are in no state for it."""
     loss_ppm = world.chance.choice((100_000, 400_000, 700_000))
     seen = [LossSeen(LossSource.VISIT, f"visit-{world.mint()}", loss_ppm)]
-    return _on_a_line(world, "relieved", lambda at: grant_relief(world.centre, at, seen, OFFICER))
+
+    def grant(line_id: str) -> object:
+        try:
+            return grant_relief(world.centre, line_id, seen, OFFICER)
+        except PriceError as error:  # a person may be refused by a rule, never by arithmetic
+            raise AssertionError(f"7: relief of {line_id} leads to no plan: {error}") from error
+
+    return _on_a_line(world, "relieved", grant)
 
 
 def bounce_repayment(world: World) -> str:
