@@ -4,7 +4,7 @@ A tablet is a writer: every operation is a signed document that names its number
 hash of the one before. The station keeps it as it came, carries it out by its own rules,
 and puts it into its money log as ``tablet_operation``; the centre answers with ``operation``.
 What an application leads to stands in its own records (consent, application, decision).
-Statements F1-F8 of docs/tablet.md.
+Statements F1-F9 of docs/tablet.md.
 """
 
 from __future__ import annotations
@@ -210,7 +210,11 @@ class FieldApplication:
 
 @dataclass(frozen=True, slots=True)
 class TabletEvent:
-    """A station let a tablet in, or turned it out."""
+    """A station let a tablet in, or turned it out.
+
+    ``agent_name``, ``area_e7`` and ``lease_days`` stand where one was let in, so that a box
+    that takes the station over knows it too.
+    """
 
     tablet_id: str
     agent_id: str
@@ -218,6 +222,9 @@ class TabletEvent:
     public_key: str
     lease_until_ms: int
     reason: str = ""
+    agent_name: str | None = None
+    area_e7: tuple[int, ...] | None = None
+    lease_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,10 +164,15 @@ class TabletDoor:
 
 
 def _event(tablet: Tablet, act: TabletAct) -> TabletEvent:
-    return TabletEvent(
+    event = TabletEvent(
         tablet.tablet_id, tablet.agent_id, act, tablet.public_key, tablet.lease_until_ms,
         tablet.reason,
     )  # fmt: skip
+    if act is not TabletAct.ENROLLED:
+        return event
+    return replace(
+        event, agent_name=tablet.agent_name, area_e7=tablet.area_e7, lease_days=tablet.lease_days
+    )
 
 
 def _digest(code: str) -> str:

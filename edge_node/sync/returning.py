@@ -49,7 +49,7 @@ from edge_node.store import (
 from edge_node.store.box import BoxState
 from edge_node.store.credentials import Standing
 from edge_node.store.database import StationDatabase
-from edge_node.sync import returned_cash, returned_kiosk
+from edge_node.sync import returned_cash, returned_field, returned_kiosk
 from edge_node.sync.peers import Ends
 
 _STANDING_OF_ACT = {
@@ -155,7 +155,8 @@ def _subject(record: Record) -> str:
         return f"settled/{record.seq}"
     if record.kind == Up.TELEMETRY.value:
         return sha256_hex(canonical_bytes(record.body))
-    return returned_cash.subject_of(record) or returned_kiosk.subject_of(record)
+    others = (returned_cash, returned_kiosk, returned_field)
+    return next((found for one in others if (found := one.subject_of(record))), "")
 
 
 def _subject_of_leaving(record: Record) -> str:
@@ -190,6 +191,7 @@ def _apply(db: StationDatabase, record: Record) -> None:
     else:
         returned_cash.apply(db, record)
         returned_kiosk.apply(db, record)
+        returned_field.apply(db, record)
 
 
 def _close(db: StationDatabase, lease_id: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import sqlite3
 import zlib
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from core.lending.walk import measure
 from core.units import MS_PER_DAY
 from core.wire.records import Down
 from core.wire.registry import Subject, SubjectKind
+from edge_node.config import DATABASE_FILE
 from edge_node.faces.tablet.application import policy_of, shell_files, static_folder
 from edge_node.store import decisions, fieldwork, tablets
 from tests.support.centre import Served
@@ -222,6 +224,51 @@ def test_a_photo_is_made_small_and_comes_whole_over_a_link_that_breaks(open_tabl
     assert 1_000 < len(kept) < len(data)
     left = page.evaluate("async () => (await import('/tablet/outbox.js')).unsafe()")
     assert left == {"operations": 0, "photos": 0, "drafts": 0}
+
+
+def test_what_a_station_lost_with_its_box_is_sent_again_photo_and_all(
+    open_tablet, station, link, tmp_path
+):
+    page, before = open_tablet("tab-box"), link.leads_to
+    with sqlite3.connect(tmp_path / DATABASE_FILE) as backup:
+        station.db.conn.backup(backup)
+    go(page, "#/visit/f-2?")
+    page.wait_for_selector("#photo", state="attached")
+    data = bytes(page.evaluate(PICTURE, 300))
+    page.set_input_files("#photo", {"name": "p.jpg", "mimeType": "image/jpeg", "buffer": data})
+    page.wait_for_selector(".shots img")
+    page.click("#finish")
+    until_handed_in(page)
+    other = Station(tmp_path)
+    other.at_ms = station.at_ms
+    served = Served(tablet_pages(other, Elapsed()))
+    try:
+        link.cut()
+        link.lead_to(served.url)
+        link.mend()
+        sync(page)
+        until_handed_in(page)
+        assert fieldwork.photos_waiting(other.db) == 0
+        mine = "SELECT count(*) FROM tablet_operations WHERE tablet_id = 'tab-box'"
+        assert other.db.execute(mine).fetchone() == (1,)
+    finally:
+        link.cut()
+        link.lead_to(before)
+        served.close()
+        other.close()
+
+
+def until_handed_in(page):
+    """Until nothing is on the tablet alone."""
+    page.wait_for_function(
+        """async () => {
+          const { sync, unsafe } = await import("/tablet/outbox.js");
+          const { reached } = await sync();
+          const left = await unsafe();
+          return reached && !left.operations && !left.photos;
+        }""",
+        polling=200,
+    )
 
 
 def test_a_walk_gates_by_accuracy_pauses_and_warns_of_the_neighbour(open_tablet, station):

@@ -12,7 +12,8 @@ from core.wire.fieldwork import OperationKind
 from edge_node.decide.fieldwork import FieldDesk, take
 from edge_node.decide.tablets import TabletDoor
 from edge_node.decide.telemetry import Telemetry
-from edge_node.store import tablets, village
+from edge_node.store import fieldwork, tablets, village
+from edge_node.store.logs import Tail
 from server.services.verifying import verify
 from server.store import people
 from tests.simulation.checkers import after_each_step
@@ -44,14 +45,44 @@ def states(story: Story, operation_ids: list[str]) -> list[str]:
     return [one["state"] for one in tablets.states_of(story.old.db, operation_ids)]
 
 
-def test_visits_and_walks_are_accepted_once_the_centre_has_said_so(story: Story) -> None:
+def enrolled(story: Story) -> FieldTablet:
     station, tablet = story.old, FieldTablet()
     clock = station.clock(story.world.now_ms)
     door = TabletDoor(station.db, station.ends.desk.station, clock, entropy("door"))
-    code, _ = door.invite("tab-1", ("agent-1", "Juma"), (), 14)
+    code, _ = door.invite("tab-1", ("agent-1", "Juma"), (1, 2, 3, 4), 14)
     door.enrol(code, tablet.public_key)
-    plots = [one for one in village.subjects_of(station.db, story.farmer) if one.area_m2]
-    whose = {"farmer_id": story.farmer, "subject_id": plots[0].subject_id}
+    return tablet
+
+
+def ground(story: Story) -> dict[str, str]:
+    plots = [one for one in village.subjects_of(story.old.db, story.farmer) if one.area_m2]
+    return {"farmer_id": story.farmer, "subject_id": plots[0].subject_id}
+
+
+def test_a_box_put_back_knows_the_tablet_and_where_its_chain_stands(story: Story) -> None:
+    backup = story.boxes.back_up(story.old)
+    tablet, whose = enrolled(story), ground(story)
+    bring(story, tablet, OperationKind.VISIT, visit(**whose))
+    bring(story, tablet, OperationKind.WALK, walk(**whose))
+    bring(story, tablet, OperationKind.VISIT, visit("v-2", **{**whose, "farmer_id": "f-0"}))
+    assert not story.boxes.sync(story.old)
+    before = tablets.tablet(story.old.db, "tab-1")
+    told, new = story.boxes.put_back(backup)
+    try:
+        story.boxes.confirm(told)
+        for _ in range(3):
+            assert not story.boxes.sync(new)
+        assert tablets.tablet(new.db, "tab-1") == before
+        assert tablets.tail(new.db, tablet.public_key) == Tail(3, tablet.head)
+        walked = fieldwork.walked(new.db, whose["subject_id"])
+        assert walked is not None
+        assert walked[1].area_m2 == 10_000
+    finally:
+        new.close()
+
+
+def test_visits_and_walks_are_accepted_once_the_centre_has_said_so(story: Story) -> None:
+    station, tablet, whose = story.old, enrolled(story), ground(story)
     sent = [
         bring(story, tablet, OperationKind.VISIT, visit(**whose)),
         bring(story, tablet, OperationKind.WALK, walk(**whose)),
@@ -62,7 +93,7 @@ def test_visits_and_walks_are_accepted_once_the_centre_has_said_so(story: Story)
         assert not story.boxes.sync(station)
     assert states(story, sent) == ["accepted", "accepted", "needs_you"]
     with story.world.centre.store.reading() as tx:
-        told = people.trail_of(tx, "subject", plots[0].subject_id)
+        told = people.trail_of(tx, "subject", whose["subject_id"])
         let_in = people.trail_of(tx, "tablet", "tab-1")
     assert [row.action for row in told] == ["field_visited", "plot_walked"]
     assert {row.actor for row in told} == {"agent-1"}

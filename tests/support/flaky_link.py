@@ -18,10 +18,9 @@ class FlakyLink:
     """
 
     def __init__(self, url: str) -> None:
-        told = urlsplit(url)
-        self._target = (told.hostname, told.port)
+        self.lead_to(url)
         self._door = socket.create_server(("127.0.0.1", 0))
-        self.url = f"{told.scheme}://127.0.0.1:{self._door.getsockname()[1]}"
+        self.url = f"{urlsplit(url).scheme}://127.0.0.1:{self._door.getsockname()[1]}"
         self.is_up, self.bytes_left, self.cuts_count = True, -1, 0
         self._pairs: set[tuple[socket.socket, socket.socket]] = set()
         self._turn = threading.Lock()
@@ -43,7 +42,7 @@ class FlakyLink:
 
     def lead_to(self, url: str) -> None:
         """Lead to another server from the next connection on."""
-        told = urlsplit(url)
+        told, self.leads_to = urlsplit(url), url
         self._target = (told.hostname, told.port)
 
     def close(self) -> None:

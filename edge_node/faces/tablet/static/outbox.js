@@ -37,8 +37,8 @@ export async function sync() {
   return navigator.locks.request("harvestline-sync", { ifAvailable: true }, async (lock) => {
     if (!lock) return { reached: true, busy: true };
     try {
-      const stopped = await sendOperations();
       await learnStates();
+      const stopped = await sendOperations();
       await sendPhotos();
       await fetchArea();
       return { reached: true, stopped };
@@ -60,7 +60,9 @@ async function judged(error) {
 
 async function sendOperations() {
   for (;;) {
-    const waiting = (await (await vault()).getAll("operations")).filter((row) => row.state === "tablet");
+    // Whatever the station does not have goes again: also what it lost with its box.
+    const { seq } = (await meta("acknowledged")) ?? { seq: 0 };
+    const waiting = await (await vault()).getAll("operations", IDBKeyRange.lowerBound(seq, true));
     if (!waiting.length) return null;
     const documents = waiting.slice(0, AT_ONCE).map((row) => row.document);
     const told = await ask("POST", "/operations", { operations: documents });
@@ -71,9 +73,7 @@ async function sendOperations() {
 
 async function learnStates() {
   const rows = (await (await vault()).getAll("operations")).filter((row) => !FINAL.has(row.state));
-  if (rows.length) {
-    await learn(await ask("POST", "/states", { operation_ids: rows.map((row) => row.operation_id) }));
-  }
+  await learn(await ask("POST", "/states", { operation_ids: rows.map((row) => row.operation_id) }));
 }
 
 async function learn(told) {
@@ -82,13 +82,22 @@ async function learn(told) {
   const keys = await meta("keys");
   if (chain.public_key !== keys.publicKey) throw new Error("expected the chain of this tablet");
   const states = new Map(told.states.map((one) => [one.operation_id, one]));
-  const tx = (await vault()).transaction(["operations", "meta"], "readwrite", STRICT);
+  const tx = (await vault()).transaction(["operations", "meta", "photos"], "readwrite", STRICT);
   const store = tx.objectStore("operations");
+  const lost = new Set();
   for (const row of await store.getAll()) {
+    if (row.seq > chain.seq && row.state !== "tablet") {
+      if (row.state !== "dropped") store.put({ ...row, state: "tablet", words: "" });
+      lost.add(row.seq);
+      continue;
+    }
     const news = states.get(row.operation_id);
     if (news && !FINAL.has(row.state) && (news.state !== row.state || news.words !== row.words)) {
       store.put({ ...row, state: news.state, words: news.words });
     }
+  }
+  for (const photo of lost.size ? await tx.objectStore("photos").getAll() : []) {
+    if (lost.has(photo.seq)) tx.objectStore("photos").put({ ...photo, whole: false });
   }
   tx.objectStore("meta").put({ seq: chain.seq, head: chain.head }, "acknowledged");
   await tx.done;

@@ -8,6 +8,7 @@ const SIDE_PX_MAX = 1280;
 const QUALITY = 0.72;
 const PART_BYTES = 48 * 1024;
 const TYPE = "image/webp";
+const KEPT_MS = 30 * 86_400_000; // at the station, and here too: a box may be lost
 
 /** Make a picture small, keep it, and say what it is. */
 export async function keepPhoto(source, about) {
@@ -42,6 +43,7 @@ export async function sendPhotos() {
   );
   for (const photo of await db.getAll("photos")) {
     if (!photo.whole && taken.has(photo.seq)) await sendPhoto(db, photo);
+    if (photo.whole && photo.whole_ms < Date.now() - KEPT_MS) await db.delete("bytes", photo.sha256);
   }
 }
 
@@ -49,16 +51,16 @@ async function sendPhoto(db, photo) {
   const path = `/photos/${photo.sha256}`;
   let told = await refusedIsGone(ask("GET", path));
   if (!told) return;
-  const data = told.whole ? null : await db.get("bytes", photo.sha256);
+  const data = await db.get("bytes", photo.sha256);
   while (!told.whole) {
+    if (!data) return;
     const start = told.received_bytes;
     const part = new Blob([data.slice(start, start + PART_BYTES)]);
     told = await ask("PUT", `${path}?start=${start}`, part);
   }
-  // The station has checked the hash of the whole: the bytes may go from here.
-  const tx = db.transaction(["photos", "bytes"], "readwrite", STRICT);
-  tx.objectStore("photos").put({ ...photo, whole: true, sent_bytes: photo.size_bytes });
-  tx.objectStore("bytes").delete(photo.sha256);
+  // The station has checked the hash of the whole.
+  const tx = db.transaction("photos", "readwrite", STRICT);
+  tx.store.put({ ...photo, whole: true, whole_ms: Date.now(), sent_bytes: photo.size_bytes });
   await tx.done;
 }
 
