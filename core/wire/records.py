@@ -50,8 +50,8 @@ class Up(Enum):
     TABLET_EVENT = "tablet_event"  # the bodies of tablets: core.wire.fieldwork
     TABLET_OPERATION = "tablet_operation"
     APPEAL = "appeal"  # its body: core.wire.appeals.Appeal
-    HELPER = "helper"  # its body: core.wire.helpers.Helper
-    KIOSK_EVENT = "kiosk_event"  # its body: core.wire.helpers.KioskEvent
+    HELPER = "helper"  # its body: core.wire.proxies.Helper
+    KIOSK_EVENT = "kiosk_event"  # its body: core.wire.proxies.KioskEvent
 
 
 class Down(Enum):

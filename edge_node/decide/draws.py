@@ -26,7 +26,7 @@ from edge_node.decide.cash import name_payer, refuse_cash
 from edge_node.decide.consents import write_consent
 from edge_node.decide.debt import priced
 from edge_node.decide.desk import Desk
-from edge_node.decide.helpers import refuse_helper
+from edge_node.decide.proxies import refuse_helper
 from edge_node.decide.rates import at_lease
 from edge_node.decide.room import Room, rooms
 from edge_node.store import cash, leases, lines, logs, village

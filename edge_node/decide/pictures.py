@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.lending.lease import Clock
-from core.wire.helpers import KioskAct, KioskEvent
+from core.wire.proxies import KioskAct, KioskEvent
 from core.wire.records import Up
 from edge_node.decide.desk import Desk, RequestError
 from edge_node.store import logs, picture_codes

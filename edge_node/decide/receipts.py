@@ -15,7 +15,7 @@ from core.wire.slips import Slip, SlipKind, Vouch, open_slip, parts_of, vouched_
 from edge_node.decide.desk import Desk
 from edge_node.decide.draws import Receipt
 from edge_node.keys import KeyRing
-from edge_node.store import helpers, leases, lines, village, vouches
+from edge_node.store import leases, lines, proxies, village, vouches
 from edge_node.store.database import StationDatabase
 
 
@@ -40,7 +40,7 @@ def slip_of(db: StationDatabase, desk: Desk, receipt: Receipt) -> Slip:
     product = village.product(db, line.product_id)
     paid_to = draw.supplier or ("" if product.to_account else product.pays)
     kind = SlipKind.ACCOUNT if product.to_account else SlipKind.DRAW
-    named = {e.helper_id: e.name for e in helpers.of_farmer(db, line.farmer_id)}
+    named = {e.helper_id: e.name for e in proxies.of_farmer(db, line.farmer_id)}
     return Slip(
         kind=SlipKind.GOODS if paid_to else kind,
         id=draw.draw_id,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from core.shape import decode
 from core.wire.appeals import Appeal
 from core.wire.envelope import Record
-from core.wire.helpers import Helper, KioskEvent
+from core.wire.proxies import Helper, KioskEvent
 from core.wire.records import Up
-from edge_node.store import appeals, helpers
+from edge_node.store import appeals, proxies
 from edge_node.store.database import StationDatabase
 
 
@@ -28,4 +28,4 @@ def apply(db: StationDatabase, record: Record) -> None:
     if record.kind == Up.APPEAL.value:
         appeals.keep(db, decode(Appeal, record.body), record.at_ms)
     elif record.kind == Up.HELPER.value:
-        helpers.keep(db, decode(Helper, record.body), record.at_ms)
+        proxies.keep(db, decode(Helper, record.body), record.at_ms)

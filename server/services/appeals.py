@@ -19,7 +19,7 @@ from core.wire.appeals import (
     AppealOutcome,
     answer_by,
 )
-from core.wire.helpers import Helper, KioskEvent
+from core.wire.proxies import Helper, KioskEvent
 from core.wire.records import Down
 from server.services.centre import Centre, RequestError, RoleError, Work
 from server.services.downlink import send

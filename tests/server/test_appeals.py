@@ -13,7 +13,7 @@ from core.shape import decode
 from core.units import civil_day
 from core.wire.appeals import Appeal, AppealKind, AppealOutcome, AppealTopic
 from core.wire.evidence import CurvePoint
-from core.wire.helpers import Helper, HelperAct, KioskAct, KioskEvent, Relation
+from core.wire.proxies import Helper, HelperAct, KioskAct, KioskEvent, Relation
 from core.wire.slips import VOUCH, Vouch, vouched_key
 from server.keys import KeyRing
 from server.services import enrolment

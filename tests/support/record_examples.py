@@ -13,7 +13,7 @@ from core.lending.lease import LEASE, DrawState, Lease
 from core.lending.ordering import OrderStatus
 from core.shape import encode
 from core.signing import DOCUMENT_BYTES_MAX, DocumentType, Signer, sign_document
-from core.wire import appeals, boxes, consents, helpers, orders, records, weather
+from core.wire import appeals, boxes, consents, orders, proxies, records, weather
 from core.wire import registry as reg
 from core.wire.envelope import LogClass
 from core.wire.modelcounts import ModelCounts
@@ -27,9 +27,37 @@ from tests.support.products import crop_product
 DEVICE = reg.Device("soil-1", DeviceKind.SOIL_PROBE, "plot-1", "kijani", "ab" * 32, "cd" * 32)
 
 
+def kiosk_records() -> dict[str, tuple[Up | Down, Any]]:
+    """Records of people at the kiosk."""
+    return {
+        "appeal": (Up.APPEAL, appeals.Appeal(
+            "apl-1", "f-1", appeals.AppealKind.APPEAL, appeals.AppealTopic.DECISION, "card-1",
+            "sw", "2026-05-23", "2026-06-02", helped=False, product_id="wheat")),
+        "appeal_answer": (Down.APPEAL_ANSWER, appeals.AppealAnswer(
+            "apl-1", "f-1", appeals.AppealOutcome.CHANGED, "2026-05-28", "otieno",
+            "Ombi lako limekubaliwa.")),
+        "helper": (Up.HELPER, proxies.Helper(
+            "he-1", "f-1", proxies.HelperAct.GRANT, "Juma", proxies.Relation.CHILD, 200_000,
+            "CNY", "2026-09-01")),
+        "kiosk_event": (Up.KIOSK_EVENT, proxies.KioskEvent(
+            "ke-1", "f-1", proxies.KioskAct.CODE_RESET, agent_id="agent-1")),
+        "drawdown-helper": (Up.DRAWDOWN, records.Drawdown(
+            "draw-10", "line-1", "lease-1", DrawState.POSTED, 50_000, 750, "CNY", "co-10",
+            182_500, "2026-04-03", drawn_by="he-1")),
+        "evidence-curve": (Down.EVIDENCE, records.EvidenceDigest(
+            "ev-9", "ab" * 32, "plot-1", "2026-05-20", "vegetative",
+            {"ndvi_anomaly_ppm": -120_000}, 1_500, 2_100,
+            curve=(records.GrowthPoint("2026-05-10", 3_400),
+                   records.GrowthPoint("2026-05-20", 4_100)))),
+        "model_counts": (Up.MODEL_COUNTS, ModelCounts(
+            "2026-05-23", "ab" * 32, 5, {"approve": 3, "refer": 1, "decline": 1},
+            {"score": (2, 3), "area_m2": (1, 4, 0)})),
+    }  # fmt: skip
+
+
 def plain_records() -> dict[str, tuple[Up | Down, Any]]:
     """Records whose body is a value: name of the golden file to kind and body."""
-    return {
+    return kiosk_records() | {
         "application": (Up.APPLICATION, records.Application(
             "ap-1", "f-1", "wheat", ("plot-1",), 800_000, "CNY")),
         "farmer_left": (Up.FARMER_LEFT, records.FarmerLeft("f-1", 17)),
@@ -81,28 +109,6 @@ def plain_records() -> dict[str, tuple[Up | Down, Any]]:
             LogClass.MONEY, 4, "lease_closed", 1_775_000_000_000, 1000, "ab" * 32,
             encode(records.LeaseClosed("lease-1", 100_000)))),
         "box": (Down.BOX, boxes.Box(2, "ab" * 16, ("lease-1",))),
-        "appeal": (Up.APPEAL, appeals.Appeal(
-            "apl-1", "f-1", appeals.AppealKind.APPEAL, appeals.AppealTopic.DECISION, "card-1",
-            "sw", "2026-05-23", "2026-06-02", helped=False, product_id="wheat")),
-        "appeal_answer": (Down.APPEAL_ANSWER, appeals.AppealAnswer(
-            "apl-1", "f-1", appeals.AppealOutcome.CHANGED, "2026-05-28", "otieno",
-            "Ombi lako limekubaliwa.")),
-        "helper": (Up.HELPER, helpers.Helper(
-            "he-1", "f-1", helpers.HelperAct.GRANT, "Juma", helpers.Relation.CHILD, 200_000,
-            "CNY", "2026-09-01")),
-        "kiosk_event": (Up.KIOSK_EVENT, helpers.KioskEvent(
-            "ke-1", "f-1", helpers.KioskAct.CODE_RESET, agent_id="agent-1")),
-        "drawdown-helper": (Up.DRAWDOWN, records.Drawdown(
-            "draw-10", "line-1", "lease-1", DrawState.POSTED, 50_000, 750, "CNY", "co-10",
-            182_500, "2026-04-03", drawn_by="he-1")),
-        "evidence-curve": (Down.EVIDENCE, records.EvidenceDigest(
-            "ev-9", "ab" * 32, "plot-1", "2026-05-20", "vegetative",
-            {"ndvi_anomaly_ppm": -120_000}, 1_500, 2_100,
-            curve=(records.GrowthPoint("2026-05-10", 3_400),
-                   records.GrowthPoint("2026-05-20", 4_100)))),
-        "model_counts": (Up.MODEL_COUNTS, ModelCounts(
-            "2026-05-23", "ab" * 32, 5, {"approve": 3, "refer": 1, "decline": 1},
-            {"score": (2, 3), "area_m2": (1, 4, 0)})),
         "leases_released": (Down.LEASES_RELEASED, boxes.LeasesReleased(("lease-1",))),
     }  # fmt: skip
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
 from core.lending.lease import Clock
-from core.wire.helpers import (
+from core.wire.proxies import (
     HELPER_DAYS_MAX,
     HELPERS_MAX,
     NAME_CHARACTERS_MAX,
@@ -17,7 +17,7 @@ from core.wire.helpers import (
     HelperAct,
     Relation,
 )
-from edge_node.decide import helpers as rules
+from edge_node.decide import proxies as rules
 from edge_node.decide.desk import Desk, RequestError
 from edge_node.faces.kiosk.drawings import note_steps, notes_of
 from edge_node.faces.kiosk.front import COOKIE, Front

@@ -14,14 +14,14 @@ from core.canonical import sha256_hex
 from core.errors import HarvestlineError, ShapeError
 from core.lending.lease import Clock
 from core.wire.cash import CashPerson, CashRole, card_seed
-from core.wire.helpers import Helper, KioskAct, KioskEvent
+from core.wire.proxies import Helper, KioskAct, KioskEvent
 from edge_node.decide import pictures
 from edge_node.decide.desk import Desk, RequestError
 from edge_node.decide.pictures import FAILURES_MAX, SALT_BYTES, Choice
 from edge_node.faces.kiosk.teller import Teller
 from edge_node.faces.kiosk.visits import Proof, Visit, Visits
 from edge_node.keys import StationSigner
-from edge_node.store import cash, helpers, picture_codes
+from edge_node.store import cash, picture_codes, proxies
 from edge_node.store.database import StationDatabase
 
 MS_PER_S = 1000
@@ -65,12 +65,12 @@ class Knowing:
     def helpers(self, farmer_id: str) -> tuple[Helper, ...]:
         """Who may act for a farmer today."""
         return self._teller.act(
-            lambda db, desk, clock: helpers.live(db, farmer_id, desk.today(clock).isoformat())
+            lambda db, desk, clock: proxies.live(db, farmer_id, desk.today(clock).isoformat())
         )
 
     def helper_name(self, farmer_id: str, helper_id: str) -> str:
         """A helper's name, whether they may still act or not; empty if nobody's."""
-        known = self._teller.act(lambda db, _desk, _clock: helpers.of_farmer(db, farmer_id))
+        known = self._teller.act(lambda db, _desk, _clock: proxies.of_farmer(db, farmer_id))
         return next((each.name for each in known if each.helper_id == helper_id), "")
 
     def answer(self, cookie: str, visit: Visit, touched: Sequence[str]) -> Answered:
@@ -163,7 +163,7 @@ class Knowing:
             return Answered.LOCKED, ""
         if stands.wait_s:
             return Answered.WAIT, ""
-        live = helpers.live(db, farmer_id, desk.today(clock).isoformat())
+        live = proxies.live(db, farmer_id, desk.today(clock).isoformat())
         found = self._whose(db, farmer_id, touched, [each.helper_id for each in live])
         if found is not None:
             pictures.forgive(db, farmer_id)

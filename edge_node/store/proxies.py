@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from core.shape import decode
-from core.wire.helpers import Helper, HelperAct
+from core.wire.proxies import Helper, HelperAct
 from edge_node.store.database import StationDatabase
 from edge_node.store.village import as_text
 

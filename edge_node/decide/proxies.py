@@ -12,10 +12,10 @@ from dataclasses import replace
 from core.lending.lease import Clock
 from core.reasons import Reason, ReasonCode
 from core.units import format_money
-from core.wire.helpers import HELPER_DAYS_MAX, HELPERS_MAX, Helper, HelperAct
+from core.wire.proxies import HELPER_DAYS_MAX, HELPERS_MAX, Helper, HelperAct
 from core.wire.records import Up
 from edge_node.decide.desk import Desk, RequestError
-from edge_node.store import helpers, logs
+from edge_node.store import logs, proxies
 from edge_node.store.database import StationDatabase
 
 
@@ -29,7 +29,7 @@ def grant(db: StationDatabase, desk: Desk, told: Helper, clock: Clock) -> None:
     """
     today = desk.today(clock)
     with db.atomic():
-        live = helpers.live(db, told.farmer_id, today.isoformat())
+        live = proxies.live(db, told.farmer_id, today.isoformat())
         if any(each.helper_id == told.helper_id for each in live):
             return
         if len(live) >= HELPERS_MAX:
@@ -44,7 +44,7 @@ def withdraw(db: StationDatabase, desk: Desk, farmer_id: str, helper_id: str, cl
     """End that someone acts for a farmer, from this moment; False if nobody did."""
     today = desk.today(clock).isoformat()
     with db.atomic():
-        live = helpers.live(db, farmer_id, today)
+        live = proxies.live(db, farmer_id, today)
         found = next((each for each in live if each.helper_id == helper_id), None)
         if found is not None:
             _write(db, desk, replace(found, act=HelperAct.WITHDRAW), clock)
@@ -63,17 +63,17 @@ def refuse_helper(
     """
     farmer_id, helper_id, amount_minor = asked
     today = desk.today(clock).isoformat()
-    live = helpers.live(db, farmer_id, today)
+    live = proxies.live(db, farmer_id, today)
     found = next((each for each in live if each.helper_id == helper_id), None)
     if found is None:
         return Reason(ReasonCode.DRAW_HELPER_ENDED)
-    left = max(0, found.draw_day_minor - helpers.drawn_minor(db, helper_id, today))
+    left = max(0, found.draw_day_minor - proxies.drawn_minor(db, helper_id, today))
     if amount_minor <= left:
         return None
     return Reason(ReasonCode.DRAW_HELPER_LIMIT, {"available": format_money(left, found.currency)})
 
 
 def _write(db: StationDatabase, desk: Desk, told: Helper, clock: Clock) -> None:
-    if helpers.keep(db, told, clock.at_ms):
+    if proxies.keep(db, told, clock.at_ms):
         subject = f"helper/{told.helper_id}/{told.act.value}"
         logs.append(db, desk.station, Up.HELPER, told, clock, subject)
