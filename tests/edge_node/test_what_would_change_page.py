@@ -80,3 +80,14 @@ def test_where_nothing_helps_that_is_said_in_the_farmers_language(
 
 def test_an_approval_says_nothing_of_it(station: Station, client: Client) -> None:
     assert "What would change it" not in decision(station, client)
+
+
+def test_a_reason_that_rests_on_nothing_known_says_so(station: Station, client: Client) -> None:
+    """No soil was too dry that nobody could measure, or whose readings are doubted."""
+    late = Dossier("f-1", "2026-03-02", {"past_late_days": 45})
+    station.centre.say(Down.DOSSIER, late, station.at_ms)
+    station.take_down()
+    text = decision(station, client)
+    assert "is not known well enough" in text
+    assert "past_late_days" in text  # what is known is called by its own words
+    assert "soil_stress_days" not in text
