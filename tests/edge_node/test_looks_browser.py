@@ -112,6 +112,25 @@ def test_a_farmers_page_is_accessible_in_every_language_and_theme(browser, url, 
     page.context.close()
 
 
+@pytest.mark.nightly
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_page_is_accessible_in_every_language_and_theme(browser, url, language, theme):
+    page = entered(browser, url, language, theme)
+    judged(page)
+    links = page.eval_on_selector_all("main a[href^='/']", "e => e.map(x => x.pathname)")
+    count = 0
+    for path in dict.fromkeys((*PAGES, *links)):
+        answer = page.goto(path)
+        if answer is not None and answer.status == 200:
+            judged(page)
+            count += 1
+    page.goto(f"/?lang={language}")
+    judged(page)
+    assert count >= 6
+    page.context.close()
+
+
 def test_the_letters_of_every_language_come_with_the_station(browser, url):
     page = entered(browser, url, "mn")
     loaded = page.evaluate("""async () => {
