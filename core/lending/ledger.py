@@ -113,7 +113,7 @@ def hashes(entry: Entry, previous: str) -> tuple[str, str]:
     """The hash of what an entry says, apart from when it was written down, and its link.
 
     Both are those of :func:`core.canonical.canonical_hash`. An entry of plain texts, as nearly
-    all are, is spelt here directly, which takes a sixth of the time; the audit spells each
+    all are, is spelt here directly, which takes a quarter of the time; the audit spells each
     entry the long way round.
     """
     lines = entry.lines
