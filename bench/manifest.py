@@ -1,4 +1,4 @@
-"""What it costs a station to learn by which model to decide: TUF by python-tuf, and a signed order.
+"""What it costs a station to learn by which model to decide: python-tuf against a signed order.
 
 The same model of twelve features goes both ways. TUF: a fresh look of a station that knows the
 first root, at timestamp, snapshot and targets with ten targets in six slots, by python-tuf's
