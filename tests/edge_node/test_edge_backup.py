@@ -196,7 +196,7 @@ def test_a_backup_of_a_newer_release_is_refused(station: Station, tmp_path: Path
 def test_a_backup_holds_every_file_that_a_setting_names():
     """Else a restored box would look for it where the old one had it."""
     named = {field.name for field in dataclasses.fields(Settings) if field.type == "Path"}
-    assert named - {"folder", "log_file"} == set(FILE_SETTINGS)
+    assert named - {"folder", "log_file", "printer_path"} == set(FILE_SETTINGS)
 
 
 def test_a_paid_out_draw_that_nobody_could_write_down_is_among_the_receipts(
