@@ -119,7 +119,7 @@ def test_leaving_tells_what_is_to_be_repaid_by_when_in_both_languages(
     form = Forms(text).fields
     client.post("/language", data={**form["/language"], "language": "sw"})
     page = client.get(f"/leave/{LINE}")
-    assert "Utalipa KES 4,060 ifikapo 2 Mei 2026" in page.text
+    assert "Utalipa Ksh 4,060 ifikapo 2 Mei 2026" in page.text
     page = client.post(f"/leave/{LINE}", data=Forms(page.text).fields[f"/leave/{LINE}"])
     assert "Umejitoa kwenye mkataba" in page.text
     home = client.get("/home").text
