@@ -26,6 +26,11 @@ SEASON = "2026-long-rains"
 
 
 @pytest.fixture
+def engine_name() -> str:
+    return "postgresql"  # where lines are passed over
+
+
+@pytest.fixture
 def trade(kit: Kit) -> Trade:
     return open_trade(kit)
 
