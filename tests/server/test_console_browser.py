@@ -138,6 +138,29 @@ def test_every_page_fits(size: str, visit, book: Book, url: str):
     assert found == dict.fromkeys(found, 0)
 
 
+# Colours differ by theme: the pages with pictures at every change, all of them at night.
+@pytest.mark.parametrize(
+    ("theme", "shown"),
+    [
+        ("dark", ("today", "health", "line")),
+        ("sun", ("today", "health", "line")),
+        pytest.param("dark", (), marks=pytest.mark.nightly),
+        pytest.param("sun", (), marks=pytest.mark.nightly),
+    ],
+)
+def test_every_theme_is_accessible(theme: str, shown: tuple[str, ...], visit, book: Book, url: str):
+    page = visit("phone")
+    page.click(".themes summary")
+    page.click(f"[data-theme-choice={theme}]")
+    known = addresses(book)
+    found = {}
+    for name in shown or known:
+        page.goto(url + known[name])
+        assert page.get_attribute("html", "data-theme") == theme
+        found[name] = faults(page)
+    assert found == {name: [] for name in found}
+
+
 # What axe finds differs little by width: the narrowest at every change, the others at night.
 @pytest.mark.parametrize(
     "size",
@@ -158,8 +181,9 @@ def test_door_is_accessible(browser: Browser, url: str):
     assert found == []
 
 
-def test_filter_swaps_the_table_and_keeps_the_address(visit, book: Book):
+def test_filter_swaps_the_table_and_keeps_the_address(visit, book: Book, url: str):
     page = visit()
+    page.goto(f"{url}/portfolio")
     with book.centre.store.reading() as tx:
         herds = sum(line.product_id == "livestock" for line in lines.every(tx))
     rows = page.locator("table.portfolio tbody tr")
@@ -217,6 +241,7 @@ def test_replay_answers_in_place(visit, book: Book, url: str):
 
 def test_essentials_work_without_scripts(visit, book: Book, url: str):
     page = visit(scripts=False)
+    page.goto(f"{url}/portfolio")
     page.select_option("#product", "livestock")
     page.click("text=Show")
     assert "product=livestock" in page.url
