@@ -102,6 +102,8 @@ def parts_of(text: str) -> tuple[bytes, bytes]:
         parts = parse_canonical(data, SLIP_BYTES_MAX)
     except (zlib.error, CanonicalError) as error:
         raise ShapeError(f"expected the code of a receipt, got another: {error}") from error
+    if not unpacked.eof or unpacked.unused_data:
+        raise ShapeError("expected the whole code of a receipt, and nothing after it")
     slip, vouch = parts.get("slip"), parts.get("vouch")
     if not isinstance(slip, dict) or not isinstance(vouch, dict | None):
         raise ShapeError("expected a slip in the code of a receipt")
