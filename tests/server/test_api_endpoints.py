@@ -174,6 +174,7 @@ def test_openapi_describes_every_endpoint(client: AppClient):
     ours = {path: found["paths"][path] for path in found["paths"] if path.startswith("/api/v1/")}
     assert set(ours) == {
         "/api/v1/health",
+        "/api/v1/metrics",
         "/api/v1/status",
         "/api/v1/envelopes",
         "/api/v1/pull",
