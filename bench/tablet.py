@@ -86,7 +86,8 @@ def main() -> None:
         )
         filled_s = time.perf_counter() - begun
         page.evaluate("() => navigator.serviceWorker.ready.then(() => 1)")
-        page.wait_for_function("async () => Boolean(await caches.match('/tablet/shell.json'))")
+        while not page.evaluate("() => caches.match('/tablet/shell.json').then(Boolean)"):
+            page.wait_for_timeout(100)
         found = page.evaluate(SEARCHES)
         served.close()
         context.set_offline(True)

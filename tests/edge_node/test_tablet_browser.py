@@ -35,6 +35,7 @@ SIZES = {"phone": (390, 844), "tablet": (820, 1180)}
 SHELL_GZIP_BYTES_MAX = 200 * 1000
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 WAIT_MS = 30_000
+ASKED_MAX = 600
 # Neighbours: the plot of farmer 4 lies over a half of the square that farmer 1 walks.
 EAST = tuple((lon + 4_500, lat) for lon, lat in SQUARE)
 HERD = Subject("herd-5", SubjectKind.HERD, "f-5", "Mifugo", heads=12)
@@ -119,10 +120,19 @@ def rows(page):
     )
 
 
+def until(page, asked, arg=None):
+    """Ask the page again and again until it says yes; a promise is waited for."""
+    for _ in range(ASKED_MAX):
+        if page.evaluate(asked, arg):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"expected a yes to: {asked}")
+
+
 def until_kept(page):
     """Wait until the page's parts are all here, so that it opens without a station."""
     page.evaluate("() => navigator.serviceWorker.ready.then(() => 1)")
-    page.wait_for_function("async () => Boolean(await caches.match('/tablet/shell.json'))")
+    until(page, "async () => Boolean(await caches.match('/tablet/shell.json'))")
 
 
 def sync(page):
@@ -131,7 +141,8 @@ def sync(page):
 
 def until_rows(page, wanted):
     """Speak with the station until the outbox says so, as the page does by itself."""
-    page.wait_for_function(
+    until(
+        page,
         """async wanted => {
           const { sync } = await import("/tablet/outbox.js");
           const { vault } = await import("/tablet/vault.js");
@@ -140,8 +151,8 @@ def until_rows(page, wanted):
           const found = rows.map((row) => [row.kind, row.state]);
           return JSON.stringify(found) === JSON.stringify(wanted);
         }""",
-        arg=wanted, polling=200,
-    )  # fmt: skip
+        wanted,
+    )
 
 
 def test_an_application_written_offline_is_decided_at_the_station_with_the_score_that_was_shown(
@@ -182,12 +193,13 @@ def test_what_was_typed_is_there_after_the_page_was_killed_in_the_middle_of_a_wo
     page.locator("#note").press_sequentially("Stem borers in the sou")
     other = page.context.new_page()
     other.goto("/tablet/#/outbox")
-    other.wait_for_function(
+    until(
+        other,
         """async () => {
           const { vault } = await import("/tablet/vault.js");
           const found = await (await vault()).get("drafts", "visit/f-2");
           return found?.fields.note === "Stem borers in the sou";
-        }"""
+        }""",
     )
     page.close(run_before_unload=False)
     other.goto("/tablet/?again#/visit/f-2?")
@@ -204,21 +216,18 @@ def test_a_photo_is_made_small_and_comes_whole_over_a_link_that_breaks(open_tabl
     page.wait_for_selector(".shots img")
     link.mend(bytes_left=20_000)
     page.click("#finish")
-    page.wait_for_function(
+    until(
+        page,
         """async () => {
           const { sync } = await import("/tablet/outbox.js");
           return !(await sync()).reached;
         }""",
-        polling=200,
-    )  # fmt: skip
+    )
     link.mend()
-    until_rows(page, [["visit", "station"]])
+    until_handed_in(page)
     (sha256,) = station.db.execute(
         "SELECT sha256 FROM field_photos WHERE tablet_id = 'tab-photo'"
     ).fetchone()
-    page.wait_for_function(
-        "async () => { await (await import('/tablet/outbox.js')).sync(); return 1 }"
-    )
     media_type, kept = fieldwork.photo(station.db, sha256)
     assert media_type == "image/webp"
     assert 1_000 < len(kept) < len(data)
@@ -260,14 +269,14 @@ def test_what_a_station_lost_with_its_box_is_sent_again_photo_and_all(
 
 def until_handed_in(page):
     """Until nothing is on the tablet alone."""
-    page.wait_for_function(
+    until(
+        page,
         """async () => {
           const { sync, unsafe } = await import("/tablet/outbox.js");
           const { reached } = await sync();
           const left = await unsafe();
           return reached && !left.operations && !left.photos;
         }""",
-        polling=200,
     )
 
 
@@ -352,12 +361,13 @@ def test_a_tablet_that_was_turned_out_forgets_whom_it_knew_and_keeps_what_it_owe
     door_of(station).revoke("tab-lost", "lost on the bus")
     link.mend()
     page.reload()
-    page.wait_for_function(
+    until(
+        page,
         """async () => {
           const { vault } = await import("/tablet/vault.js");
           await (await import("/tablet/outbox.js")).sync();
           return (await (await vault()).count("farmers")) === 0;
-        }"""
+        }""",
     )
     assert rows(page) == [["visit", "tablet"]]
 

@@ -107,7 +107,8 @@ def enrol(world):
     page.click("#enrol")
     page.wait_for_selector("text=My day")
     page.evaluate("() => navigator.serviceWorker.ready.then(() => 1)")
-    page.wait_for_function("async () => Boolean(await caches.match('/tablet/shell.json'))")
+    while not page.evaluate("() => caches.match('/tablet/shell.json').then(Boolean)"):
+        page.wait_for_timeout(100)
     page.close()
 
 

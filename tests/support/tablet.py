@@ -26,6 +26,7 @@ from edge_node.faces.tablet.application import TabletPages
 from edge_node.faces.tablet.counter import Counter
 from edge_node.faces.tablet.sessions import Sessions
 from edge_node.keys import StationSigner
+from edge_node.store.database import open_database
 from tests.support.centre import entropy
 from tests.support.kiosk import Elapsed, kiosk_of
 from tests.support.lending_station import Station
@@ -100,11 +101,15 @@ def door_of(station: Station) -> TabletDoor:
 
 
 def tablet_pages(station: Station, elapsed: Elapsed, authority: Path | None = None) -> TabletPages:
-    """The station's pages with the tablet's beside, as ``edge_node.commands.running`` wires it."""
-    teller = teller_of(station)
+    """The station's pages with the tablet's beside, as ``edge_node.commands.running`` wires it.
+
+    On a connection of its own: a test may use the station's while a page speaks with this.
+    """
+    db = open_database(station.settings.database_path, any_thread=True)
     sources = Sources(lambda: (station.at_ms, station.error_ms), station.mint)
+    teller = Teller(db, station.desk, sources, station.telemetry_of)
     counter = Counter(
-        station.db, field_desk(station, teller), sources, Sessions(elapsed, entropy("sessions")),
+        db, field_desk(station, teller), sources, Sessions(elapsed, entropy("sessions")),
         entropy("counter"), teller.words, station.keys.identity.public_key, threading.Lock(),
     )  # fmt: skip
     return TabletPages(kiosk_of(station, elapsed), counter, HOSTS, authority)
