@@ -24,6 +24,15 @@ from tests.support.flaky_link import FlakyLink
 from tests.support.kiosk import Elapsed
 from tests.support.lending_station import Station, plot
 from tests.support.tablet import SQUARE, door_of, tablet_pages
+from tests.support.tablet_page import (
+    go,
+    rows,
+    sync,
+    until,
+    until_handed_in,
+    until_kept,
+    until_rows,
+)
 
 DRIVER = "the browser's driver is not installed: it is no part of a station"
 api = pytest.importorskip("playwright.sync_api", reason=DRIVER)
@@ -35,7 +44,6 @@ SIZES = {"phone": (390, 844), "tablet": (820, 1180)}
 SHELL_GZIP_BYTES_MAX = 200 * 1000
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 WAIT_MS = 30_000
-ASKED_MAX = 600
 # Neighbours: the plot of farmer 4 lies over a half of the square that farmer 1 walks.
 EAST = tuple((lon + 4_500, lat) for lon, lat in SQUARE)
 HERD = Subject("herd-5", SubjectKind.HERD, "f-5", "Mifugo", heads=12)
@@ -103,56 +111,6 @@ def open_tablet(browser, link, station):
     yield open_tablet
     for context in contexts:
         context.close()
-
-
-def go(page, path):
-    page.evaluate("path => { location.hash = path; }", path)
-
-
-def rows(page):
-    """The outbox as it is kept: state by kind, in order."""
-    return page.evaluate(
-        """async () => {
-          const { vault } = await import("/tablet/vault.js");
-          const rows = await (await vault()).getAll("operations");
-          return rows.map((row) => [row.kind, row.state]);
-        }"""
-    )
-
-
-def until(page, asked, arg=None):
-    """Ask the page again and again until it says yes; a promise is waited for."""
-    for _ in range(ASKED_MAX):
-        if page.evaluate(asked, arg):
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError(f"expected a yes to: {asked}")
-
-
-def until_kept(page):
-    """Wait until the page's parts are all here, so that it opens without a station."""
-    page.evaluate("() => navigator.serviceWorker.ready.then(() => 1)")
-    until(page, "async () => Boolean(await caches.match('/tablet/shell.json'))")
-
-
-def sync(page):
-    return page.evaluate("async () => (await import('/tablet/outbox.js')).sync()")
-
-
-def until_rows(page, wanted):
-    """Speak with the station until the outbox says so, as the page does by itself."""
-    until(
-        page,
-        """async wanted => {
-          const { sync } = await import("/tablet/outbox.js");
-          const { vault } = await import("/tablet/vault.js");
-          await sync();
-          const rows = await (await vault()).getAll("operations");
-          const found = rows.map((row) => [row.kind, row.state]);
-          return JSON.stringify(found) === JSON.stringify(wanted);
-        }""",
-        wanted,
-    )
 
 
 def test_an_application_written_offline_is_decided_at_the_station_with_the_score_that_was_shown(
@@ -265,19 +223,6 @@ def test_what_a_station_lost_with_its_box_is_sent_again_photo_and_all(
         link.lead_to(before)
         served.close()
         other.close()
-
-
-def until_handed_in(page):
-    """Until nothing is on the tablet alone."""
-    until(
-        page,
-        """async () => {
-          const { sync, unsafe } = await import("/tablet/outbox.js");
-          const { reached } = await sync();
-          const left = await unsafe();
-          return reached && !left.operations && !left.photos;
-        }""",
-    )
 
 
 def test_a_walk_gates_by_accuracy_pauses_and_warns_of_the_neighbour(open_tablet, station):

@@ -42,6 +42,7 @@ from server.services.origination import open_lines
 from server.store.engine import Store, open_store
 from server.store.schema import migrate
 from tests.support.centre_kit import ENROLLED, TESTER, Counter, keys_of, model, polygons, product_of
+from tests.support.model_desk import put_in_force
 
 STATIONS = ("st-one", "st-two")
 FARMERS = ("farmer-a", "farmer-b", "farmer-c", "farmer-d")
@@ -53,7 +54,6 @@ RELIEF = (
     ReliefBand(330_000, 12, 3, "2026-01-01", "the simulator"),
     ReliefBand(500_000, 24, 6, "2026-01-01", "the simulator"),
 )
-from tests.support.model_desk import put_in_force
 
 AGREED = AgreementTerms(cooling_off_days=7, withdrawn_repay_days=30)
 # How the one product is repaid, by world: the books must hold whatever a lender offers.
