@@ -134,8 +134,8 @@ def report_of_rows(rows: Sequence[Row]) -> Report:
             f"Simulated, as every number here: {len(SEEDS)} districts of {SEASONS} seasons, the "
             "last quarter held out; it shows what the machinery can find in such a world, and "
             "nothing about real farmers. Known of: the share of loans of which the row's "
-            "readings or pictures told anything. Intervals: whole seasons of whole districts drawn again, 300 "
-            "times, the same draws for every row."
+            "readings or pictures told anything. Intervals: whole seasons of whole districts "
+            "drawn again, 300 times, the same draws for every row."
         ),
         figures=(
             Figure(
