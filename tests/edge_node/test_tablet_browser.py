@@ -8,11 +8,13 @@ import random
 import sqlite3
 import zlib
 from dataclasses import replace
+from importlib import resources
+from string import ascii_uppercase
 
 import pytest
 
 from core.lending.walk import measure
-from core.units import MS_PER_DAY
+from core.units import MS_PER_DAY, minor_digits
 from core.wire.records import Down
 from core.wire.registry import Subject, SubjectKind
 from edge_node.config import DATABASE_FILE
@@ -429,6 +431,31 @@ def test_swahili_is_spoken_after_it_was_chosen(open_tablet):
     page.wait_for_selector("text=Futa kompyuta kibao hii")
     page.reload()
     page.wait_for_selector("text=Siku yangu")
+
+
+def test_days_and_money_are_written_as_the_station_writes_them(open_tablet):
+    page = open_tablet("tab-money")
+    asked = [(20_000_000, "UGX"), (150, "KES"), (-150, "KES"), (1_500, "TND"), (200_000, "INR")]
+    every = [
+        f"{a}{b}{c}" for a in ascii_uppercase for b in ascii_uppercase for c in ascii_uppercase
+    ]
+    shown = page.evaluate(
+        """async ({ asked, every }) => {
+          const { DAY, DAYS, day, decimalsOf, money } = await import("/tablet/parts.js");
+          return { told: asked.map(([minor, currency]) => money(minor, currency)),
+            decimals: every.map(decimalsOf), DAY, DAYS, day: day("2026-06-12") };
+        }""",
+        {"asked": asked, "every": every},
+    )
+    assert shown["told"] == ["UGX 20,000,000", "KES 1.50", "KES -1.50", "TND 1.500", "INR 2,000"]
+    assert shown["decimals"] == [minor_digits(currency) for currency in every]
+    assert shown["day"] == "12 June 2026"
+    formats = json.loads(
+        resources.files("edge_node.faces").joinpath("formats.json").read_text("utf-8")
+    )
+    assert {name: shown["DAYS"].get(name, shown["DAY"]) for name in formats} == {
+        name: one["day"] for name, one in formats.items()
+    }
 
 
 def test_the_shell_is_small_and_its_policy_strict():

@@ -4,7 +4,7 @@ import { h } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import htm from "htm";
 
-import { t } from "./words.js";
+import { language, t } from "./words.js";
 
 export const html = htm.bind(h);
 const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August",
@@ -13,19 +13,35 @@ const MONTHS = ["January", "February", "March", "April", "May", "June", "July", 
 /** What stands there until the answer is known. */
 export const waiting = () => h("main", { class: "page" });
 
+/** The order of a day, as edge_node/faces/formats.json has it. */
+export const DAYS = { zh: "y年M月d日", mn: "y ᠣᠨ MMMM ᠢᠢᠨ d" };
+export const DAY = "d MMMM y";
+
 /** A civil date as people say it. */
 export function day(on) {
   if (!on) return "–";
   const [year, month, number] = on.split("-").map(Number);
-  return `${number} ${t(MONTHS[month - 1])} ${year}`;
+  const parts = { y: year, d: number, M: month, MMMM: t(MONTHS[month - 1]) };
+  return (DAYS[language()] ?? DAY).replace(/MMMM|M|y|d/g, (part) => parts[part]);
+}
+
+/** How many decimals a minor unit has, as core/units.py has them (ISO 4217); two for all others. */
+const DECIMALS = {
+  0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF",
+  3: "BHD IQD JOD KWD LYD OMR TND",
+};
+
+export function decimalsOf(currency) {
+  return Number(Object.keys(DECIMALS).find((n) => DECIMALS[n].split(" ").includes(currency)) ?? 2);
 }
 
 /** An amount with its currency, without empty decimals. */
 export function money(minor, currency) {
-  const whole = Math.trunc(minor / 100);
-  const rest = Math.abs(minor % 100);
+  const decimals = decimalsOf(currency);
+  const whole = Math.trunc(Math.abs(minor) / 10 ** decimals);
+  const rest = Math.abs(minor) % 10 ** decimals;
   const grouped = String(whole).replace(/\B(?=(\d{3})+$)/g, ",");
-  return `${currency} ${grouped}${rest ? `.${String(rest).padStart(2, "0")}` : ""}`;
+  return `${currency} ${minor < 0 ? "-" : ""}${grouped}${rest ? `.${String(rest).padStart(decimals, "0")}` : ""}`;
 }
 
 /** An area in hectares, and how far it may be off. */
