@@ -2,9 +2,9 @@
 
 A sequence of pictures is what a farmer who does not read can keep in mind and touch. It is
 never stored and never travels; scrypt (RFC 7914) makes each try slow for whoever takes the
-disk. Wrong ones in a row make the wait grow, and end in a lock that only an agent opens,
-beside whom the farmer chooses anew. Waits run on a clock that is never set: a restart begins
-the wait again and shortens none.
+disk. Wrong ones make the wait grow until the farmer's own are touched, and end in a lock that
+only an agent opens, beside whom the farmer chooses anew. Waits run on a clock that is never
+set: a restart begins the wait again and shortens none.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def fail(db: StationDatabase, desk: Desk, farmer_id: str, event_id: str, clock: 
 
 
 def forgive(db: StationDatabase, farmer_id: str) -> None:
-    """Right pictures end the count of wrong ones."""
+    """The farmer's own right pictures end the count of wrong ones."""
     with db.atomic():
         picture_codes.forgive(db, farmer_id)
 

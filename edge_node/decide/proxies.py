@@ -13,7 +13,7 @@ from core.lending.lease import Clock
 from core.reasons import Reason, ReasonCode
 from core.units import format_money
 from core.wire.proxies import HELPER_DAYS_MAX, HELPERS_MAX, Helper, HelperAct
-from core.wire.records import Up
+from core.wire.records import Drawdown, Up
 from edge_node.decide.desk import Desk, RequestError
 from edge_node.store import logs, proxies
 from edge_node.store.database import StationDatabase
@@ -71,6 +71,27 @@ def refuse_helper(
     if amount_minor <= left:
         return None
     return Reason(ReasonCode.DRAW_HELPER_LIMIT, {"available": format_money(left, found.currency)})
+
+
+def require_own_draw(
+    db: StationDatabase, desk: Desk, asked: tuple[str, str, Drawdown], clock: Clock
+) -> None:
+    """Refuse a helper to settle what the farmer, or another, began.
+
+    Parameters
+    ----------
+    asked
+        The farmer, the helper, and the draw.
+
+    Raises
+    ------
+    RequestError
+        If it is not the helper's own draw, or they may not act for the farmer any more.
+    """
+    farmer_id, helper_id, begun = asked
+    live = proxies.live(db, farmer_id, desk.today(clock).isoformat())
+    if begun.drawn_by != helper_id or all(each.helper_id != helper_id for each in live):
+        raise RequestError("expected a draw that you began yourself, and may still make")
 
 
 def _write(db: StationDatabase, desk: Desk, told: Helper, clock: Clock) -> None:

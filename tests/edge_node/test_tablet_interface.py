@@ -98,6 +98,16 @@ def test_a_session_ends_with_its_time_and_with_the_tablet(client, station, table
     assert client.get(f"{API}/area", headers=headers).status_code == 401
 
 
+def test_a_session_ends_when_the_tablet_is_let_in_anew_with_another_key(client, station, tablet):
+    """Whoever holds the stolen tablet and its session, while the agent enrols a new one."""
+    stolen = bearer(client, tablet)
+    code, _ = door_of(station).invite(tablet.tablet_id, ("agent-1", "Juma"), (), 14)
+    renewed = FieldTablet(tablet.tablet_id, 98)
+    door_of(station).enrol(code, renewed.public_key)
+    assert client.get(f"{API}/area", headers=stolen).status_code == 401
+    assert client.get(f"{API}/area", headers=bearer(client, renewed)).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("method", "path", "given", "status"),
     [

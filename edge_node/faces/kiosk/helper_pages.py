@@ -110,7 +110,9 @@ class _HelperPages(Visited):
 
     def end(self, request: Request, csrf: Text, helper_id: Text) -> Response:
         visit = self._form(request, csrf)
-        self._teller.act(
+        ended = self._teller.act(
             lambda db, desk, clock: rules.withdraw(db, desk, visit.farmer_id, helper_id, clock)
         )
+        if helper_id and ended:
+            self._visits.end_helper(helper_id)
         return go("/helpers")

@@ -163,12 +163,16 @@ class _Acts:
     def payout(self, request: Request, draw_id: str, body: Json) -> dict[str, Any]:
         visit = self._acting(request, helper_may=True)
         confirmed = decode(_Payout, body).confirmed
-        return _receipt(self._teller.settle_draw(visit.farmer_id, draw_id, paid_out=confirmed))
+        settled = self._teller.settle_draw(
+            visit.farmer_id, draw_id, paid_out=confirmed, helper_id=visit.helper_id
+        )
+        return _receipt(settled)
 
     def apply(self, request: Request, body: Json) -> Response:
         visit, ask = self._acting(request), decode(_Apply, body)
         shown = self._teller.consent_sha256(ask.product_id, visit.language)
-        agreed = Agreement(shown, ask.purposes, visit.language, ask.helped, ask.spoken)
+        helped = ask.helped or visit.helped
+        agreed = Agreement(shown, ask.purposes, visit.language, helped, ask.spoken, visit.helped_by)
         form = ApplicationForm(ask.product_id, ask.subject_ids, ask.asked_minor, ask.application_id)
         decided = self._teller.apply(visit.farmer_id, form, agreed)
         if isinstance(decided, Reason):
@@ -184,7 +188,10 @@ class _Acts:
     def grant(self, request: Request, body: Json) -> dict[str, Any]:
         visit, ask = self._acting(request), decode(_Grant, body)
         if ask.purpose in self._teller.my_data(visit.farmer_id).open_asks:
-            self._teller.grant(visit.farmer_id, ask.purpose, visit.language, helped=ask.helped)
+            self._teller.grant(
+                visit.farmer_id, ask.purpose, visit.language,
+                helped=ask.helped or visit.helped, helped_by=visit.helped_by,
+            )  # fmt: skip
         return {"granted": list(self._teller.granted(visit.farmer_id))}
 
     def my_data(self, request: Request) -> dict[str, Any]:
@@ -201,7 +208,8 @@ class _Acts:
 
     def leave_agreement(self, request: Request, body: Json) -> Response:
         visit, ask = self._acting(request), decode(_Leave, body)
-        agreed = Agreement(ask.shown_sha256, (), visit.language, ask.helped, ask.spoken)
+        helped = ask.helped or visit.helped
+        agreed = Agreement(ask.shown_sha256, (), visit.language, helped, ask.spoken)
         form = LeaveForm(ask.line_id, ask.leaving_id)
         left = self._teller.leave(visit.farmer_id, form, agreed)
         if isinstance(left, Reason):

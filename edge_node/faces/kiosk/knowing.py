@@ -166,8 +166,9 @@ class Knowing:
         live = proxies.live(db, farmer_id, desk.today(clock).isoformat())
         found = self._whose(db, farmer_id, touched, [each.helper_id for each in live])
         if found is not None:
-            pictures.forgive(db, farmer_id)
-            self._failed_ms.pop(farmer_id, None)
+            if not found:  # a helper's own would let them guess the farmer's for ever
+                pictures.forgive(db, farmer_id)
+                self._failed_ms.pop(farmer_id, None)
             return Answered.KNOWN, found
         self._failed_ms[farmer_id] = self._visits.elapsed_ms()
         count = pictures.fail(db, desk, farmer_id, self._teller.mint(), clock)

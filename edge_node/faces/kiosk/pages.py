@@ -264,7 +264,9 @@ class _Pages(Visited):
 
     def settle(self, request: Request, draw_id: str, csrf: Text, confirmed: Text = "") -> Response:
         visit = self._form(request, csrf, helper_may=True)
-        self._teller.settle_draw(visit.farmer_id, draw_id, paid_out=confirmed == "yes")
+        self._teller.settle_draw(
+            visit.farmer_id, draw_id, paid_out=confirmed == "yes", helper_id=visit.helper_id
+        )
         return go(f"/receipt/{draw_id}")
 
     def receipt(self, request: Request, draw_id: str) -> Response:

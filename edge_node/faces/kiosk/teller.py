@@ -26,6 +26,7 @@ from edge_node.decide.consents import following, give_consent, granted, write_co
 from edge_node.decide.desk import Desk, RequestError
 from edge_node.decide.draws import DrawAsk, PaidFor, Receipt
 from edge_node.decide.leaving import LeaveAsk, WayOut, leave, way_out
+from edge_node.decide.proxies import require_own_draw
 from edge_node.decide.telemetry import TelemetryOf
 from edge_node.faces.kiosk.changing import changes_told
 from edge_node.faces.kiosk.my_data import MyData, my_data
@@ -185,10 +186,15 @@ class Teller:
             ask = DrawAsk(draw_id, form.line_id, form.amount_minor, consent, pays, form.drawn_by)
             return draws.begin(self._db, self._desk, ask, self._clock())
 
-    def settle_draw(self, farmer_id: str, draw_id: str, *, paid_out: bool) -> Receipt:
-        """Post a pending draw, or void it."""
+    def settle_draw(
+        self, farmer_id: str, draw_id: str, *, paid_out: bool, helper_id: str = ""
+    ) -> Receipt:
+        """Post a pending draw, or void it; a helper's touch settles only what they began."""
         with self._turn:
-            self.draw(farmer_id, draw_id)
+            begun = self.draw(farmer_id, draw_id).drawdown
+            if helper_id:
+                asked = (farmer_id, helper_id, begun)
+                require_own_draw(self._db, self._desk, asked, self._clock())
             settle = draws.confirm_payout if paid_out else draws.void
             return settle(self._db, self._desk, draw_id, self._clock())
 

@@ -215,6 +215,12 @@ class Visits:
         with self._lock:
             self._visits.pop(sha256_hex((cookie or "").encode()), None)
 
+    def end_helper(self, helper_id: str) -> None:
+        """End every visit of a helper who may not act any more."""
+        with self._lock:
+            kept = {name: e for name, e in self._visits.items() if e.helper_id != helper_id}
+            self._visits = kept
+
     def fail(self) -> None:
         """Note that a card was not known."""
         with self._lock:

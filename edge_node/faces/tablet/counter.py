@@ -67,7 +67,7 @@ class Counter:
             ring = KeyRing.of_hex(who.public_key)
             open_document(canonical_bytes(document), HELLO, ring, HELLO_BYTES_MAX)
             self.sessions.use_up(hello.challenge)
-            return {"token": self.sessions.begin(who.tablet_id), **self._told(who)}
+            return {"token": self.sessions.begin(who.tablet_id, who.public_key), **self._told(who)}
 
     def area(self, authorization: str, known: str) -> dict[str, Any] | None:
         """All that the tablet may hold; None if it has it already."""
@@ -142,7 +142,11 @@ class Counter:
             return _told_photo(acts.take_part(self.db, sha256, start_byte, data, self._clock()))
 
     def _who(self, authorization: str) -> Tablet:
-        return self._door().admit(self.sessions.whose(authorization))
+        tablet_id, key = self.sessions.whose(authorization)
+        who = self._door().admit(tablet_id)
+        if who.public_key != key:  # let in anew since: whoever held the old key is out
+            raise TabletRefusedError("expected a session: sign the station's challenge again")
+        return who
 
     def _door(self) -> TabletDoor:
         return TabletDoor(self.db, self.field.desk.station, self._clock(), self.entropy)

@@ -34,7 +34,7 @@ class Sessions:
         self._elapsed_ms, self._entropy = elapsed_ms, entropy
         self._turn = threading.Lock()
         self._challenges: OrderedDict[str, int] = OrderedDict()
-        self._sessions: OrderedDict[str, tuple[str, int]] = OrderedDict()
+        self._sessions: OrderedDict[str, tuple[str, str, int]] = OrderedDict()
 
     def challenge(self) -> str:
         """Something to sign, once, within a minute; the oldest make room."""
@@ -58,17 +58,17 @@ class Sessions:
         if until_ms <= self._elapsed_ms():
             raise TabletRefusedError("expected the challenge that was just given: ask for another")
 
-    def begin(self, tablet_id: str) -> str:
-        """A token for a tablet that proved itself."""
+    def begin(self, tablet_id: str, public_key: str) -> str:
+        """A token for a tablet that proved itself by its key."""
         with self._turn:
             token = self._entropy(SECRET_BYTES).hex()
-            self._sessions[token] = (tablet_id, self._elapsed_ms() + SESSION_MS)
+            self._sessions[token] = (tablet_id, public_key, self._elapsed_ms() + SESSION_MS)
             while len(self._sessions) > OPEN_MAX:
                 self._sessions.popitem(last=False)
             return token
 
-    def whose(self, authorization: str) -> str:
-        """The tablet that a request's token belongs to.
+    def whose(self, authorization: str) -> tuple[str, str]:
+        """The tablet that a request's token belongs to, and the key by which it proved itself.
 
         Raises
         ------
@@ -77,10 +77,10 @@ class Sessions:
         """
         scheme, _, token = authorization.partition(" ")
         with self._turn:
-            tablet_id, until_ms = self._sessions.get(token.strip(), ("", 0))
+            tablet_id, key, until_ms = self._sessions.get(token.strip(), ("", "", 0))
         if scheme.lower() != _SCHEME or until_ms <= self._elapsed_ms():
             raise TabletRefusedError("expected a session: sign the station's challenge again")
-        return tablet_id
+        return tablet_id, key
 
 
 def text_of(body: object, name: str) -> str:
