@@ -107,4 +107,4 @@ class AppealAnswer:
 def answer_by(kind: AppealKind, opened_on: date, product_days: int | None = None) -> date:
     """The last day for an answer: by the product's terms, else by the rule of the kind."""
     days = ANSWER_DAYS[kind] if product_days is None else product_days
-    return opened_on + timedelta(days=days)
+    return opened_on + min(timedelta(days=days), date.max - opened_on)

@@ -182,8 +182,9 @@ def _hold_lines(work: Work, run: Sequence[Record]) -> None:
     What is remembered of them while it is applied stays true: whoever else moves their money
     waits.
     """
-    named = {each.body.get("line_id") for each in run if each.kind == Up.DRAWDOWN.value}
-    texts = (each for each in named if isinstance(each, str) and not holds_nul(each))
+    drawn = (each.body for each in run if each.kind == Up.DRAWDOWN.value)
+    named = [body.get("line_id") for body in drawn if isinstance(body, dict)]
+    texts = {each for each in named if isinstance(each, str) and not holds_nul(each)}
     for line_id in sorted(texts):
         if lines.find(work.tx, line_id) is not None:
             lines.lock(work.tx, line_id)

@@ -192,7 +192,7 @@ def _dates_of(work: Work, product: Product) -> tuple[date, ...]:
 
 def _named_days(product: Product) -> tuple[date, ...]:
     found = {day for text in _texts(encode(product)) if (day := civil_date(text)) is not None}
-    return tuple(sorted(found | {day + timedelta(days=1) for day in found}))
+    return tuple(sorted(found | {day + timedelta(days=1) for day in found if day < date.max}))
 
 
 def _texts(value: Any) -> Iterator[str]:

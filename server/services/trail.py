@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
-from core.units import civil_date, day_start_ms
+from core.units import MS_PER_DAY, civil_date, day_start_ms
 from server.services.centre import RequestError
 from server.store import people
 from server.store.engine import Tx
@@ -43,7 +43,7 @@ class Search:
             If a day cannot be read.
         """
         from_ms = day_start_ms(_day(self.from_on)) if self.from_on else 0
-        until_ms = day_start_ms(_day(self.to_on) + timedelta(days=1)) if self.to_on else None
+        until_ms = day_start_ms(_day(self.to_on)) + MS_PER_DAY if self.to_on else None
         return Wanted(
             self.actor, self.action, self.kind, self.subject, from_ms, until_ms, self.before
         )

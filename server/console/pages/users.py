@@ -100,7 +100,8 @@ def _set_most(desk: Desk, request: Request, form: FormData) -> Response:
     visitor = desk.permit(request, form, Role.SUPERVISOR)
     require_whole(visitor.scope)
     given = str(form.get("amount_minor", "")).strip()
-    if not given.isdecimal() or int(given) > AMOUNT_MINOR_MAX:
+    most_digits = len(str(AMOUNT_MINOR_MAX))
+    if not given.isdecimal() or len(given) > most_digits or int(given) > AMOUNT_MINOR_MAX:
         raise RequestError(f"expected a whole amount in minor units, got {given[:40]!r}")
     most = (int(given), str(form.get("currency", "")))
 
