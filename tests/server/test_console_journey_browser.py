@@ -84,6 +84,7 @@ def test_a_lender_s_day(enter: Callable[..., Page], url: str, book: Book, tmp_pa
     page = enter("wanjiru")
     page.click("#need-applications")
     expect(page.locator("h1")).to_have_text("Queue")
+    page.wait_for_load_state()  # the keys are there once its script has run
     page.keyboard.press("j")
     page.keyboard.press("x")
     expect(page.locator("#picked")).to_have_text("1 picked")
