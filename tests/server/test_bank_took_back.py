@@ -25,12 +25,12 @@ from tests.support.two_words import FIRST, SECOND
 TILL = Actor("till", "cashier")
 D1, D40 = (SEASON_START + timedelta(days=days) for days in (1, 40))
 CAMT = """<Document><BkToCstmrDbtCdtNtfctn><Ntfctn><Ntry>
-<Amt Ccy="KES">{amount}</Amt><CdtDbtInd>{direction}</CdtDbtInd>{reversal}<Sts><Cd>BOOK</Cd></Sts>
-<AcctSvcrRef>B-77</AcctSvcrRef><NtryDtls><TxDtls><Refs><EndToEndId>{name}</EndToEndId></Refs>
-{back}</TxDtls></NtryDtls></Ntry></Ntfctn></BkToCstmrDbtCdtNtfctn></Document>"""
+<Amt Ccy="{currency}">{amount}</Amt><CdtDbtInd>{direction}</CdtDbtInd>{reversal}
+<Sts><Cd>BOOK</Cd></Sts><AcctSvcrRef>B-77</AcctSvcrRef><NtryDtls><TxDtls><Refs><EndToEndId>{name}</EndToEndId></Refs>
+{back}</TxDtls>{more}</NtryDtls></Ntry></Ntfctn></BkToCstmrDbtCdtNtfctn></Document>"""
 RETURNED = {
     "name": "r1", "amount": "3000.00", "direction": "DBIT", "reversal": "",
-    "back": "<RtrInf><Rsn><Cd>AM04</Cd></Rsn></RtrInf>",
+    "back": "<RtrInf><Rsn><Cd>AM04</Cd></Rsn></RtrInf>", "currency": "KES", "more": "",
 }  # fmt: skip
 
 
@@ -77,6 +77,7 @@ def test_a_returned_debit_undoes_its_repayment_by_itself_and_once(
     ("changes", "found"),
     [
         ({"amount": "2999.99"}, {"wrong_amount": 1}),
+        ({"currency": "TZS"}, {"wrong_amount": 1}),
         ({"name": "r9"}, {"unmatched": 1}),
         ({"direction": "CRDT"}, {"unmatched": 1}),  # money that came in is no bounce
         ({"back": ""}, {"unmatched": 1}),  # nor is a debit of its own
@@ -116,6 +117,19 @@ def test_where_it_contradicts_an_officer_two_words_are_needed(kit: Kit, drawn: s
     assert read(kit, tmp_path, **again) == {Finding.DUPLICATE.value: 1}
     kit.centre.write(lambda work: confirm(work, waits.word.word_id, SECOND))
     assert kit.read(bounces.find, "r1").reference == "B-77"
+    assert audit(kit.centre).holds
+
+
+def test_a_return_that_tells_no_amount_waits_for_two(kit: Kit, drawn: str, tmp_path: Path):
+    """Of an entry of several transfers only the sum may be told: it says nothing of each."""
+    take(kit, drawn)
+    before = owes(kit, drawn)
+    other = f"<TxDtls><Refs><EndToEndId>r9</EndToEndId></Refs>{RETURNED['back']}</TxDtls>"
+    changes = {"amount": "1.00", "more": other}
+    assert read(kit, tmp_path, **changes) == {"contradicts": 1, "unmatched": 1}
+    assert (owes(kit, drawn), kit.read(bounces.find, "r1")) == (before, None)
+    [waits] = kit.centre.write(waiting)
+    assert "it does not tell how much" in waits.word.reason
     assert audit(kit.centre).holds
 
 

@@ -51,6 +51,7 @@ def judge_back(work: Work, rail: str, answer: Answer) -> Back | None:
         return Back(Finding.DUPLICATE, repaid)
     refused = any(each.answer is not None and not each.answer.is_confirmed for each in told)
     doubts = (
+        (answer.amount_minor is None, "it does not tell how much"),
         (refused, "an officer said that it did not bounce"),
         (bool(repaid.paid_to), "it was taken in cash"),
         (repaid.received_by == rail, "its rail took it itself"),
