@@ -137,7 +137,7 @@ def _require_possible(
     work: Work, line: Line, repaid: Repayment, asked: BounceRequest, actor: Actor
 ) -> None:
     taker = repaid.received_by
-    if actor.name == taker or actor.name in money_words.logins_of(work.tx, taker):
+    if people.is_one_of(actor.name, (taker, *money_words.logins_of(work.tx, taker))):
         raise RoleError(
             f"repayment {repaid.repayment_id}: expected another person than {actor.name}, "
             "who took it"

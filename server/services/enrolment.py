@@ -27,6 +27,7 @@ from server.services.leasing import issue_for_station
 from server.services.moving import move_home
 from server.services.offering import require_openable
 from server.store import logs, partners, people, products, registry
+from server.store.engine import ConflictError
 from server.store.people import Actor, Role, Token
 from server.store.registry import Site
 
@@ -244,6 +245,8 @@ def add_user(centre: Centre, username: str, password: str, role: Role, actor: Ac
     ------
     RequestError
         If the name is empty or the password too short.
+    ConflictError
+        If somebody has that name, written otherwise.
     """
     if not username or len(password) < PASSWORD_CHARACTERS_MIN:
         raise RequestError(
@@ -252,6 +255,9 @@ def add_user(centre: Centre, username: str, password: str, role: Role, actor: Ac
     hashed = hash_password(password)
 
     def act(work: Work) -> None:
+        others = {each.username for each in people.all_users(work.tx)} - {username}
+        if people.is_one_of(username, others):
+            raise ConflictError(f"expected a new name, {username} is taken, written otherwise")
         people.put_user(work.tx, username, hashed, role, work.at_ms)
         people.record(work.tx, work.at_ms, actor, "user_added", ("user", username))
 

@@ -144,7 +144,7 @@ def _party(work: Work, actor: Actor) -> Party:
 
 def _require_another(steps: tuple[TakenStep, ...], actor: Actor) -> None:
     makers = {each.actor for each in steps if each.event in _MAKING}
-    if actor.name in makers:
+    if people.is_one_of(actor.name, makers):
         raise ModelLifeError(
             f"expected another person than {', '.join(sorted(makers))}, who brought or proposed "
             f"this model, got {actor.name}"

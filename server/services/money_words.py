@@ -26,7 +26,7 @@ from server.services.words_kept import CONFIRMED, REFUSED, keep_told, record
 from server.store import cash, ledger, lines, money_words, payouts
 from server.store.engine import ConflictError, NotKnownError
 from server.store.money_words import KeptWord, WordAnswer, WordKind
-from server.store.people import Actor, Role
+from server.store.people import Actor, Role, is_one_of
 
 REASON_CHARS_MAX = 200
 ROLES = (Role.SUPERVISOR,)  # who may tell, confirm and refuse
@@ -118,7 +118,7 @@ def confirm(work: Work, word_id: str, by: Actor) -> KeptWord:
         If the books have gone on since and it cannot be any more: refuse it, tell it anew.
     """
     word = _open(work, word_id)
-    if by.name == word.told_by:
+    if is_one_of(by.name, (word.told_by,)):
         raise RoleError(f"word {word_id}: expected another person than {by.name}, who told it")
     kept = _answer(work, word, by, "", is_confirmed=True)
     _ACTS[word.kind](work, word, by)
@@ -195,7 +195,7 @@ def _require_supervisor(by: Actor) -> None:
 
 
 def _require_not_own(work: Work, person_id: str, by: Actor) -> None:
-    if by.name == person_id or by.name in money_words.logins_of(work.tx, person_id):
+    if is_one_of(by.name, (person_id, *money_words.logins_of(work.tx, person_id))):
         raise RoleError(f"expected another person than {by.name}, who holds that cash")
 
 

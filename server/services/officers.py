@@ -44,7 +44,8 @@ def invite(centre: Centre, username: str, role: Role, scope: Scope, by: Actor) -
 
     def act(work: Work) -> None:
         _require_supervisor(by)
-        if any(known.username.casefold() == username for known in people.all_users(work.tx)):
+        known = [each.username for each in people.all_users(work.tx)]
+        if people.is_one_of(username, known):
             raise ConflictError(f"expected a new name, {username} is taken")
         _require_known(work.tx, scope)
         people.put_user(work.tx, username, hashed, role, work.at_ms)
@@ -238,7 +239,7 @@ def _act(
 ) -> None:  # fmt: skip
     def act(work: Work) -> None:
         _require_supervisor(by)
-        if by.name.casefold() == username.casefold():
+        if people.is_one_of(by.name, (username,)):
             raise RoleError(f"expected another person than {by.name} to change this")
         people.lock_trail(work.tx)  # so that two cannot take the last supervisor away together
         user = people.user(work.tx, username)

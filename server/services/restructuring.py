@@ -198,7 +198,7 @@ def _require_other(proposal: Proposal, actor: Actor) -> None:
     said, named = proposal.answer, f"proposal {proposal.proposal_id}"
     if said is not None:
         raise ConflictError(f"{named} was answered by {said.answered_by}")
-    if actor.name == proposal.proposed_by:
+    if people.is_one_of(actor.name, (proposal.proposed_by,)):
         raise RoleError(f"{named}: expected another person than {actor.name}")
 
 

@@ -6,7 +6,8 @@ row that was changed or taken away shows. It holds ids, never names or words.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -53,6 +54,19 @@ class Actor:
 
     name: str
     role: str
+
+
+def is_one_of(name: str, others: Iterable[str]) -> bool:
+    """Whether a name stands for somebody among others, however it is written.
+
+    Names that differ by case, blanks or the form of a letter (NFKC) are one person's: nobody
+    is a second person to themselves.
+    """
+    return _plain(name) in {_plain(each) for each in others}
+
+
+def _plain(name: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 @dataclass(frozen=True, slots=True)

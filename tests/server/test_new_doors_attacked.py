@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 
 import httpx
 import pytest
 
+from core.lending.payout import PayeeKind
 from core.wire.appeals import Appeal, AppealKind, AppealTopic
 from server.app import create_app
 from server.services import officers
 from server.services.appeals import waiting
+from server.services.bouncing import BounceReason, BounceRequest
+from server.services.centre import RoleError
+from server.services.enrolment import add_user
+from server.services.money_words import confirm, tell_bounce
+from server.services.payouts.payees import confirm_payee, set_payee
+from server.services.posting import RepaymentRequest, take_repayment
 from server.store import lines
-from server.store.people import Role
+from server.store.engine import ConflictError
+from server.store.people import Actor, Role
 from server.store.scoping import Scope
 from tests.support.asgi_client import AppClient
 from tests.support.centre import Served
-from tests.support.centre_kit import Kit, open_known
+from tests.support.centre_kit import SEASON_START, TESTER, Kit, open_known
 from tests.support.desk import ANNA
-from tests.support.kiosk_kit import MONEY, flags
+from tests.support.kiosk_kit import MONEY, drawn_by_farmer_b, flags
+from tests.support.payout_kit import AGROVET, SUPPLIER
+from tests.support.two_words import FIRST
 
 
 @pytest.fixture
@@ -60,6 +72,40 @@ def test_an_appeal_on_the_last_of_days_is_kept_and_stops_no_log(kit: Kit, client
     assert sent(kit, client, "appeal", told) == 200
     [one] = kit.centre.write(waiting)
     assert (one.kept.answer_by, one.is_late) == (last, False)
+
+
+OTHERWISE = ("Wanjiru", " wanjiru", "WANJIRU ", "wan jiru", "ｗａｎｊｉｒｕ")
+
+
+@pytest.mark.parametrize("name", OTHERWISE)
+def test_a_name_written_otherwise_is_no_second_person(kit: Kit, name: str):
+    same = Actor(name, "supervisor")
+    line_id = drawn_by_farmer_b(kit, SEASON_START + timedelta(days=1))
+    on = (SEASON_START + timedelta(days=40)).isoformat()
+    kit.clock.set_day(SEASON_START + timedelta(days=40))
+    for number, taker in enumerate((Actor("till", "cashier"), FIRST), 1):
+        request = RepaymentRequest(f"r{number}", line_id, 300_000, "KES", on)
+        take_repayment(kit.centre, request, taker)
+    asked = BounceRequest("r1", BounceReason.CHEQUE_UNPAID, "cheque 3", on)
+    word = kit.centre.write(lambda work: tell_bounce(work, asked, FIRST))
+    with pytest.raises(RoleError, match="another person than"):
+        kit.centre.write(lambda work: confirm(work, word.word_id, same))
+    own = replace(asked, repayment_id="r2")
+    with pytest.raises(RoleError, match="who took it"):
+        kit.centre.write(lambda work: tell_bounce(work, own, same))
+    payee = (PayeeKind.SUPPLIER, SUPPLIER)
+    set_payee(kit.centre, payee, ("files", AGROVET), FIRST, "contract 12")
+    with pytest.raises(RoleError, match="another officer confirms it"):
+        confirm_payee(kit.centre, payee, AGROVET, same)
+
+
+@pytest.mark.parametrize("name", OTHERWISE)
+def test_nobody_has_a_second_login_by_writing_their_name_otherwise(kit: Kit, name: str):
+    add_user(kit.centre, "wanjiru", "a long password", Role.SUPERVISOR, TESTER)
+    with pytest.raises(ConflictError, match="written otherwise"):
+        add_user(kit.centre, name, "a long password", Role.SUPERVISOR, TESTER)
+    add_user(kit.centre, "wanjiru", "another password", Role.LENDER, TESTER)  # renewed
+    add_user(kit.centre, "wanjiru2", "a long password", Role.LENDER, TESTER)
 
 
 @pytest.fixture

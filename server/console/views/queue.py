@@ -10,7 +10,7 @@ from server.services.authority import authority_of
 from server.services.centre import Work
 from server.services.review_queue.waiting import Kind, Waiting, waiting
 from server.store import products, registry
-from server.store.people import Actor, Role
+from server.store.people import Actor, Role, is_one_of
 
 SHOWN_MAX = 200  # of a kind on one page; the oldest come first
 KIND_NAMES: Mapping[Kind, str] = {
@@ -69,7 +69,7 @@ def _row(work: Work, waits: Waiting, by: Actor, sold: Mapping[str, str]) -> Queu
 
 
 def _bar(waits: Waiting, by: Actor) -> str:
-    if waits.made_by.casefold().strip() == by.name.casefold().strip():
+    if is_one_of(by.name, (waits.made_by,)):
         return "You made this: another person answers it."
     if waits.kind in (Kind.PLAN, Kind.WORD) and by.role != Role.SUPERVISOR.value:
         return "A supervisor answers this."

@@ -75,7 +75,7 @@ def confirm_payee(centre: Centre, payee: Payee, account: Account, by: Actor) -> 
         last = _last(work.tx, payee)
         if last is None or last.event != SET:
             raise RequestError(f"expected an account of {payee[1]} that waits, got none")
-        if last.actor == by.name:
+        if people.is_one_of(by.name, (last.actor,)):
             raise RoleError(f"{by.name} set this account: another officer confirms it")
         if open_account(work, last) != account:
             raise RequestError("expected the account that was set: ask who set it, and set anew")

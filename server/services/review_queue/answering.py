@@ -114,7 +114,7 @@ def _answer(work: Work, pick: Pick, said: Said) -> str:
     found = _found(work, pick)  # again, now that nobody else can move its line
     if said.by.role not in DECIDERS:
         raise RoleError(f"expected a lender or a supervisor, {said.by.name} is {said.by.role}")
-    if said.by.name.casefold().strip() == found.made_by.casefold().strip():
+    if people.is_one_of(said.by.name, (found.made_by,)):
         raise RoleError(f"expected another person than {said.by.name}, who made this")
     done = _ACTS[found.kind](work, found, said)
     subject = ("line", line_id) if line_id else ("application", found.application_id)
