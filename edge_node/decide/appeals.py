@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from core.lending.lease import Clock
 from core.wire.appeals import Appeal, AppealKind, AppealTopic, answer_by
+from core.wire.fieldwork import require_id
 from core.wire.records import Up
 from edge_node.decide.desk import Desk, RequestError
 from edge_node.store import appeals, decisions, lines, logs, village
@@ -34,7 +35,10 @@ def ask(db: StationDatabase, desk: Desk, farmer_id: str, asking: Asking, clock: 
     ------
     RequestError
         If it is about something that is not the farmer's, or too much is open already.
+    ShapeError
+        If its id can be none.
     """
+    require_id(asking.appeal_id, "appeal_id")
     with db.atomic():
         kept = appeals.of_farmer(db, farmer_id)
         known = next((e.appeal for e in kept if e.appeal.appeal_id == asking.appeal_id), None)

@@ -25,7 +25,7 @@ from core.wire.records import Consent, ConsentAction, Drawdown, Up
 from edge_node.decide.cash import name_payer, refuse_cash
 from edge_node.decide.consents import write_consent
 from edge_node.decide.debt import priced
-from edge_node.decide.desk import Desk
+from edge_node.decide.desk import Desk, RequestError
 from edge_node.decide.proxies import refuse_helper
 from edge_node.decide.rates import at_lease
 from edge_node.decide.room import Room, rooms
@@ -121,6 +121,8 @@ def begin(db: StationDatabase, desk: Desk, ask: DrawAsk, clock: Clock) -> Receip
         If the id belongs to a draw with other content.
     UnknownRecordError
         If the line is not known here.
+    RequestError
+        If it names a supplier under a line that pays cash: no receipt may promise goods then.
     """
     with db.atomic():
         known = leases.draw(db, ask.draw_id)
@@ -128,6 +130,8 @@ def begin(db: StationDatabase, desk: Desk, ask: DrawAsk, clock: Clock) -> Receip
             return _repeat(db, known, ask)
         line = lines.line(db, ask.line_id)
         product = priced(line, village.product(db, line.product_id))
+        if ask.pays is not None and product.voucher is None:
+            raise RequestError("expected a line that pays suppliers, this one pays cash")
         refusal = _refuse_amount(product, ask.amount_minor, ask.pays)
         refusal = refusal or refuse_goods(product, ask.pays)
         refusal = refusal or _refuse_helper(db, desk, line, ask, clock)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from core.lending.lease import Clock
 from core.reasons import Reason, ReasonCode
 from core.units import format_money
+from core.wire.fieldwork import require_id
 from core.wire.proxies import HELPER_DAYS_MAX, HELPERS_MAX, Helper, HelperAct
 from core.wire.records import Drawdown, Up
 from edge_node.decide.desk import Desk, RequestError
@@ -26,7 +27,10 @@ def grant(db: StationDatabase, desk: Desk, told: Helper, clock: Clock) -> None:
     ------
     RequestError
         If there are too many helpers already, or it would last too long.
+    ShapeError
+        If its id can be none.
     """
+    require_id(told.helper_id, "helper_id")
     today = desk.today(clock)
     with db.atomic():
         live = proxies.live(db, told.farmer_id, today.isoformat())

@@ -83,5 +83,5 @@ def check(db: StationDatabase, code: str, keys: tuple[Verifier, Vouch]) -> Check
         slip = open_slip(signed, key, expected)
     except HarvestlineError as error:
         raise ReceiptError(f"expected a receipt of a station of this lender: {error}") from error
-    known = leases.draw(db, slip.id)
+    known = leases.draw(db, slip.id) if slip.station == own.station else None
     return Checked(slip, known.drawdown.state.value if known is not None else "")

@@ -75,16 +75,32 @@ class Guard:
 
     async def _admit(self, scope: Scope, receive: Receive) -> bytes:
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        host = urlsplit(f"//{headers.get(b'host', '')}").hostname or ""
+        host = host_of(headers.get(b"host", ""))
         if host not in self._hosts:
             raise ForeignRequestError(f"expected one of {sorted(self._hosts)}, got host {host!r}")
         if scope["method"] in _SAFE:
             return b""
         site = headers.get(b"sec-fetch-site", "same-origin")
-        origin = urlsplit(headers.get(b"origin", "")).netloc
+        origin = origin_of(headers.get(b"origin", ""))
         if site not in ("same-origin", "none") or origin not in ("", headers[b"host"]):
             raise ForeignRequestError("expected a request from this station's own pages")
         return await _read(headers.get(b"content-length", "0"), receive)
+
+
+def host_of(header: str) -> str:
+    """By which name a request addresses the server, without the port; empty if by none."""
+    try:
+        return urlsplit(f"//{header}").hostname or ""
+    except ValueError:  # a bracket of an IPv6 address that is not closed
+        return ""
+
+
+def origin_of(header: str) -> str:
+    """Host and port of the page that a request comes from; empty if none is told."""
+    try:
+        return urlsplit(header).netloc
+    except ValueError:
+        return header
 
 
 async def _read(announced: str, receive: Receive) -> bytes:

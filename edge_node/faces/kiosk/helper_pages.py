@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import timedelta
 from typing import Annotated
 
@@ -100,7 +101,7 @@ class _HelperPages(Visited):
         def act(db: StationDatabase, desk: Desk, clock: Clock) -> None:
             until = desk.today(clock) + timedelta(days=HELPER_DAYS_MAX)
             told = Helper(
-                helper_id, visit.farmer_id, HelperAct.GRANT, name.strip(), _RELATIONS[relation],
+                helper_id, visit.farmer_id, HelperAct.GRANT, _name(name), _RELATIONS[relation],
                 amount, currency, until.isoformat(),
             )  # fmt: skip
             rules.grant(db, desk, told, clock)
@@ -116,3 +117,8 @@ class _HelperPages(Visited):
         if helper_id and ended:
             self._visits.end_helper(helper_id)
         return go("/helpers")
+
+
+def _name(typed: str) -> str:
+    """A name as it is kept: composed, and in one line, for it stands on receipts."""
+    return " ".join(unicodedata.normalize("NFC", typed).split())

@@ -6,14 +6,16 @@ business no is an answer with ``refused``; a broken promise is problem+json.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Body, Request, Response
 from fastapi.responses import JSONResponse
 
 from core.decision.quote import Quote
+from core.errors import ShapeError
 from core.reasons import Reason, ReasonCode
 from core.shape import decode, encode
 from edge_node.decide.draws import Receipt, quote_sha256
@@ -27,6 +29,7 @@ from edge_node.faces.kiosk.words import LANGUAGES, Words
 from edge_node.store.decisions import KeptCard
 
 CSRF_HEADER = "x-csrf-token"
+T = TypeVar("T")
 Json = Annotated[dict[str, Any], Body()]
 
 
@@ -113,7 +116,7 @@ class _Acts:
         self._knowing = knowing
 
     def identify(self, body: Json) -> Response:
-        held = decode(_Card, body)
+        held = _told(_Card, body)
         farmer = self._front.identify(held.card)
         if farmer is None:
             raise VisitEndedError("expected a card that is known here: ask the lender's agent")
@@ -149,7 +152,7 @@ class _Acts:
         return _refused(price, self._words(visit)) if isinstance(price, Reason) else _price(price)
 
     def draw(self, request: Request, body: Json) -> Response:
-        visit, ask = self._acting(request, helper_may=True), decode(_Draw, body)
+        visit, ask = self._acting(request, helper_may=True), _told(_Draw, body)
         helped = ask.helped or visit.helped
         agreed = Agreement(
             ask.quote_sha256, (), visit.language, helped, ask.spoken, visit.helped_by
@@ -162,14 +165,14 @@ class _Acts:
 
     def payout(self, request: Request, draw_id: str, body: Json) -> dict[str, Any]:
         visit = self._acting(request, helper_may=True)
-        confirmed = decode(_Payout, body).confirmed
+        confirmed = _told(_Payout, body).confirmed
         settled = self._teller.settle_draw(
             visit.farmer_id, draw_id, paid_out=confirmed, helper_id=visit.helper_id
         )
         return _receipt(settled)
 
     def apply(self, request: Request, body: Json) -> Response:
-        visit, ask = self._acting(request), decode(_Apply, body)
+        visit, ask = self._acting(request), _told(_Apply, body)
         shown = self._teller.consent_sha256(ask.product_id, visit.language)
         helped = ask.helped or visit.helped
         agreed = Agreement(shown, ask.purposes, visit.language, helped, ask.spoken, visit.helped_by)
@@ -181,12 +184,12 @@ class _Acts:
         return JSONResponse(_card(decided, self._words(visit), words), 201)
 
     def withdraw(self, request: Request, body: Json) -> dict[str, Any]:
-        visit, purposes = self._acting(request), decode(_Withdraw, body).purposes
+        visit, purposes = self._acting(request), _told(_Withdraw, body).purposes
         left = self._teller.withdraw(visit.farmer_id, purposes, visit.language)
         return {"granted": list(left)}
 
     def grant(self, request: Request, body: Json) -> dict[str, Any]:
-        visit, ask = self._acting(request), decode(_Grant, body)
+        visit, ask = self._acting(request), _told(_Grant, body)
         if ask.purpose in self._teller.my_data(visit.farmer_id).open_asks:
             self._teller.grant(
                 visit.farmer_id, ask.purpose, visit.language,
@@ -207,7 +210,7 @@ class _Acts:
         return {"way_out": encode(way), "shown_sha256": way_out_sha256(way)}
 
     def leave_agreement(self, request: Request, body: Json) -> Response:
-        visit, ask = self._acting(request), decode(_Leave, body)
+        visit, ask = self._acting(request), _told(_Leave, body)
         helped = ask.helped or visit.helped
         agreed = Agreement(ask.shown_sha256, (), visit.language, helped, ask.spoken)
         form = LeaveForm(ask.line_id, ask.leaving_id)
@@ -274,3 +277,18 @@ def _card(kept: KeptCard, words: Words, features: Mapping[str, str]) -> dict[str
         "outcome": encode(card.outcome),
         "sentences": [words.reason(reason, features) for reason in card.outcome.reasons],
     }
+
+
+def _told(cls: type[T], body: Json) -> T:
+    """What a request says.
+
+    Raises
+    ------
+    ShapeError
+        If a field is missing or of another type, or a text holds half a character.
+    """
+    try:
+        json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ShapeError(f"expected whole characters: {error}") from error
+    return decode(cls, body)

@@ -60,7 +60,7 @@ class OrderTeller:
         order_id, draw_id = asked
         self.order(farmer_id, order_id)
         consent = self._teller.consent_to_draw(farmer_id, agreed)
-        told = (draw_id or self._teller.mint(), consent)
+        told = (self._teller.own_id(draw_id), consent)
         return self._teller.act(
             lambda db, desk, clock: orders.agree(db, desk, order_id, told, clock)
         )

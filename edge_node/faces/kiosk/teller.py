@@ -16,6 +16,7 @@ from core.decision.card import DecisionCard
 from core.decision.quote import Quote
 from core.lending.lease import Clock
 from core.reasons import Reason
+from core.wire.fieldwork import require_id
 from core.wire.newplans import PURPOSE as PLAN_PURPOSE
 from core.wire.newplans import offer_sha256
 from core.wire.records import AgreementLeft, Application, Consent, ConsentAction
@@ -128,7 +129,8 @@ class Teller:
         if not token or len(token) > CARD_CHARACTERS_MAX:
             return None
         with self._turn:
-            return village.farmer_of_card(self._db, sha256_hex(token.encode()))
+            digest = sha256_hex(token.encode(errors="surrogatepass"))
+            return village.farmer_of_card(self._db, digest)
 
     def words(self, language: str) -> Words:
         """A language's words as the station speaks them now."""
@@ -181,7 +183,7 @@ class Teller:
         with self._turn:
             self._own_line(farmer_id, form.line_id)
             consent = self._consent(farmer_id, agreed, (DRAW_PURPOSE,))
-            draw_id = form.draw_id or self._sources.mint()
+            draw_id = self.own_id(form.draw_id)
             pays = PaidFor(form.supplier, (form.goods,)) if form.supplier else None
             ask = DrawAsk(draw_id, form.line_id, form.amount_minor, consent, pays, form.drawn_by)
             return draws.begin(self._db, self._desk, ask, self._clock())
@@ -215,7 +217,7 @@ class Teller:
                 raise RequestError("expected consent to the words that are shown, got to others")
             product = village.product(self._db, form.product_id)
             application = Application(
-                application_id=form.application_id or self._sources.mint(),
+                application_id=self.own_id(form.application_id),
                 farmer_id=farmer_id,
                 product_id=form.product_id,
                 subject_ids=tuple(sorted(set(form.subject_ids))),
@@ -324,7 +326,7 @@ class Teller:
         """End an agreement: an offer that is not wanted, or one that still cools."""
         with self._turn:
             self._own_line(farmer_id, form.line_id)
-            leaving_id = form.leaving_id or self._sources.mint()
+            leaving_id = self.own_id(form.leaving_id)
             ask = LeaveAsk(
                 leaving_id, form.line_id, agreed.shown_sha256, agreed.spoken, agreed.helped
             )
@@ -379,6 +381,10 @@ class Teller:
     def mint(self) -> str:
         """An identifier for a form, so that sending it twice changes nothing."""
         return self._sources.mint()
+
+    def own_id(self, asked: str) -> str:
+        """The id that a form came with, if it can be one; a new one where it has none."""
+        return require_id(asked, "an id") if asked else self._sources.mint()
 
     def _clock(self) -> Clock:
         return trust_clock(self._db, *self._sources.now())

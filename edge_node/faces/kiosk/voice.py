@@ -22,6 +22,7 @@ from edge_node.faces.kiosk.words import STAGES, words_in
 
 CLIP_BYTES_MAX = 256 * 1024  # a recording that is larger is not a prompt
 CLIP_NAME = re.compile(r"[a-z0-9][A-Za-z0-9-]{0,79}(\.[0-9]{1,2})?")
+LOCALE_NAME = re.compile(r"[a-z]{2,3}")
 _PARAMETER = re.compile(r"{(\w+)}")
 _PERCENTAGE = re.compile(r"(\d{1,7})(?:\.(\d{1,6}))?")
 _SLUG_WORDS = 5
@@ -69,7 +70,7 @@ class Voice:
 
     def clip(self, locale: str, name: str) -> bytes | None:
         """A clip's bytes; None if there is no such clip."""
-        if not CLIP_NAME.fullmatch(name) or not locale.isalpha():
+        if not CLIP_NAME.fullmatch(name) or not LOCALE_NAME.fullmatch(locale):
             return None
         own = self._recording(locale, name)
         if own is not None:

@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -25,7 +24,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.canonical import sha256_hex
 from core.errors import HarvestlineError, ShapeError
-from edge_node.faces.kiosk.guard import ForeignRequestError, RequestTooLargeError
+from edge_node.faces.kiosk.guard import (
+    ForeignRequestError,
+    RequestTooLargeError,
+    host_of,
+    origin_of,
+)
 from edge_node.faces.tablet.counter import Counter
 
 PREFIX = "/tablet"
@@ -118,11 +122,11 @@ class TabletPages:
         await response(scope, receive, self._with_headers(send))
 
     def _require_own(self, request: Request) -> None:
-        host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+        host = host_of(request.headers.get("host", ""))
         if host not in self._hosts:
             raise ForeignRequestError(f"expected one of {sorted(self._hosts)}, got host {host!r}")
         site = request.headers.get("sec-fetch-site", "same-origin")
-        origin = urlsplit(request.headers.get("origin", "")).netloc
+        origin = origin_of(request.headers.get("origin", ""))
         foreign = site not in ("same-origin", "none") or origin not in ("", request.headers["host"])
         if request.method not in _SAFE and foreign:
             raise ForeignRequestError("expected a request from this station's own pages")
