@@ -62,6 +62,12 @@ def area_of(db: StationDatabase, station: str, who: Tablet) -> Area:
     return Area(tuple(mine), ground)
 
 
+def may_hold(db: StationDatabase, station: str, who: Tablet, farmer: Farmer) -> bool:
+    """Whether a farmer is one of a tablet's area."""
+    subjects = village.subjects_of(db, farmer.farmer_id)
+    return farmer.home_station == station and _is_inside(subjects, who.area_e7)
+
+
 def _is_inside(subjects: Iterable[Subject], area_e7: tuple[int, ...]) -> bool:
     drawn = [point for one in subjects for point in one.outline_e7 or ()]
     if not area_e7 or not drawn:

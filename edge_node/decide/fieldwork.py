@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from core.canonical import canonical_bytes, sha256_hex
@@ -33,6 +34,7 @@ from core.wire.fieldwork import (
 )
 from core.wire.records import Consent, ConsentAction, Up
 from core.wire.registry import SubjectKind
+from edge_node.decide.agent_area import may_hold
 from edge_node.decide.applications import LineAsk, apply_for_line
 from edge_node.decide.consents import following
 from edge_node.decide.desk import Desk, RequestError, require_known
@@ -46,6 +48,7 @@ from edge_node.store.tablets import KeptOperation, Tablet
 from edge_node.store.village import UnknownRecordError
 
 PART_BYTES_MAX = 256 * 1024
+AHEAD_DAYS_MAX = 1  # a tablet's clock may be in another zone
 LENDER = "lender"
 DETAIL_CHARACTERS_MAX = 500
 # A no of these kinds is the agent's to mend; any other fault leaves the operation on the tablet.
@@ -141,10 +144,12 @@ def _attempt(
 
 
 def _visit(
-    db: StationDatabase, _field: FieldDesk, who: Tablet, operation: Operation, _clock: Clock
+    db: StationDatabase, field: FieldDesk, who: Tablet, operation: Operation, clock: Clock
 ) -> None:
     visit = decode(FieldVisit, operation.body)
+    _require_area(db, field, who, visit.farmer_id)
     _require_subject(db, visit.farmer_id, visit.subject_id)
+    _require_past(field.desk, visit.visited_on, clock)
     if fieldwork.is_visit_known(db, visit.visit_id):
         raise ChangedRequestError(f"visit {visit.visit_id} is here already")
     fieldwork.keep_visit(db, visit, operation.operation_id)
@@ -153,10 +158,12 @@ def _visit(
 
 
 def _walk(
-    db: StationDatabase, _field: FieldDesk, _who: Tablet, operation: Operation, _clock: Clock
+    db: StationDatabase, field: FieldDesk, who: Tablet, operation: Operation, clock: Clock
 ) -> None:
     walk = decode(PlotWalk, operation.body)
+    _require_area(db, field, who, walk.farmer_id)
     _require_subject(db, walk.farmer_id, walk.subject_id)
+    _require_past(field.desk, walk.walked_on, clock)
     subject = village.subject(db, walk.subject_id)
     if subject.kind not in (SubjectKind.PLOT, SubjectKind.PASTURE):
         raise RequestError(f"expected a plot or pasture to walk around, got {subject.kind.value}")
@@ -171,6 +178,7 @@ def _application(
 ) -> None:
     asked = decode(FieldApplication, operation.body)
     application = asked.application
+    _require_area(db, field, who, application.farmer_id)
     shown = field.shown_sha256(application.product_id, asked.language)
     if asked.shown_sha256 != shown:
         raise RequestError(
@@ -207,6 +215,21 @@ def _require_subject(db: StationDatabase, farmer_id: str, subject_id: str) -> No
     village.farmer(db, farmer_id)
     if subject_id and village.subject(db, subject_id).farmer_id != farmer_id:
         raise RequestError(f"expected what belongs to {farmer_id}, got {subject_id}")
+
+
+def _require_area(db: StationDatabase, field: FieldDesk, who: Tablet, farmer_id: str) -> None:
+    """Refuse a farmer whom the tablet may not hold: a stolen one writes of no others."""
+    if not may_hold(db, field.desk.station, who, village.farmer(db, farmer_id)):
+        raise RequestError(f"expected a farmer of the area of {who.tablet_id}, got {farmer_id}")
+
+
+def _require_past(desk: Desk, day: str, clock: Clock) -> None:
+    """Refuse a day that has not come: what is newest counts, and would for ever."""
+    latest = desk.today(clock) + timedelta(days=AHEAD_DAYS_MAX)
+    if day > latest.isoformat():
+        raise RequestError(
+            f"expected a day up to {latest.isoformat()}, got {day}: set the tablet's clock"
+        )
 
 
 def take_part(

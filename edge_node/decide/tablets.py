@@ -104,13 +104,14 @@ class TabletDoor:
         if store.failures_since(self.db, now_ms - MS_PER_HOUR) >= FAILURES_MAX:
             raise TabletRefusedError("too many wrong codes within the hour: wait, then try again")
         KeyRing.of_hex(public_key)
+        spelt = bytes.fromhex(public_key).hex()  # one key, one spelling, one chain
         made = store.invitation(self.db, _digest(code))
         if made is None or made.until_ms <= now_ms:
             with self.db.atomic():
                 store.note_failure(self.db, now_ms, now_ms - MS_PER_HOUR)
             raise TabletRefusedError("the code is wrong, used or too old: ask for a new one")
         tablet = Tablet(
-            made.tablet_id, made.agent_id, made.agent_name, made.area_e7, public_key.lower(),
+            made.tablet_id, made.agent_id, made.agent_name, made.area_e7, spelt,
             made.lease_days, now_ms + made.lease_days * MS_PER_DAY,
         )  # fmt: skip
         with self.db.atomic():

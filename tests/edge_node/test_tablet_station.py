@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from core.canonical import sha256_hex
@@ -22,7 +24,7 @@ from edge_node.decide.inputs import as_walked
 from edge_node.decide.tablets import FAILURES_MAX, TabletRefusedError
 from edge_node.store import decisions, fieldwork, logs, tablets, village
 from edge_node.store.village import UnknownRecordError
-from tests.support.lending_station import Station
+from tests.support.lending_station import Station, plot
 from tests.support.tablet import (
     SQUARE,
     WEBP,
@@ -260,6 +262,43 @@ def test_a_walk_is_reckoned_again_and_never_adds_ground(station, tablet):
     inputs = decisions.card_of_application(station.db, "a-1").card.inputs
     plain = next((one.value for one in inputs.features if one.name == "area_m2"), 10_000)
     assert plain == 10_000
+
+
+def test_a_day_that_has_not_come_is_refused_and_jams_no_list(station, tablet):
+    """A visit of the year 9999 stopped every tablet's list; such a walk is the newest for ever."""
+    never = "9999-12-31"
+    for kind, body in (
+        (OperationKind.VISIT, visit(visited_on=never)),
+        (OperationKind.WALK, walk(walked_on=never)),
+    ):
+        kept = bring(station, tablet, tablet.operation(kind, body))
+        assert (kept.code, "expected a day up to" in kept.detail) == ("HL-EDGE-011", True)
+    assert fieldwork.last_visits(station.db) == {}
+    assert fieldwork.walked(station.db, "plot-1") is None
+
+
+def test_a_stolen_tablet_writes_of_no_farmer_outside_its_area(station):
+    far = tuple((lon + 50_000_000, lat) for lon, lat in SQUARE)
+    station.centre.say(Down.SUBJECT, replace(plot(2), outline_e7=far), station.at_ms)
+    station.take_down()
+    stolen, area = FieldTablet("tab-8", 8), (369_000_000, -1_000_000, 371_000_000, 1_000_000)
+    code, _ = door_of(station).invite(stolen.tablet_id, ("agent-1", "Juma"), area, 14)
+    door_of(station).enrol(code, stolen.public_key)
+    for kind, body in (
+        (OperationKind.VISIT, visit("v-2", 2)),
+        (OperationKind.WALK, walk("w-2", 2)),
+        (OperationKind.APPLICATION, application(station, farmer=2)),
+    ):
+        kept = bring(station, stolen, stolen.operation(kind, body))
+        assert (kept.code, "of the area of tab-8" in kept.detail) == ("HL-EDGE-011", True)
+    assert bring(station, stolen, stolen.operation(OperationKind.VISIT, visit())).code == ""
+
+
+def test_a_key_has_one_spelling_and_so_one_chain(station):
+    tablet = FieldTablet("tab-8", 8)
+    code, _ = door_of(station).invite(tablet.tablet_id, ("agent-1", "Juma"), (), 14)
+    spaced = " ".join(tablet.public_key[n : n + 2] for n in range(0, 64, 2)).upper()
+    assert door_of(station).enrol(code, spaced).public_key == tablet.public_key
 
 
 def test_states_rise_with_the_link_and_the_centres_word(station, tablet):
