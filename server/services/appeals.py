@@ -24,6 +24,7 @@ from core.wire.records import Down
 from server.services.centre import Centre, RequestError, RoleError, Work
 from server.services.downlink import send
 from server.services.reported import Reported
+from server.services.serving import fault_of_telling, serves
 from server.services.standing import zone_minutes
 from server.store import appeals, people, products, registry
 from server.store.appeals import KeptAppeal
@@ -97,7 +98,7 @@ def apply_appeal(work: Work, reported: Reported) -> str:
     detail = {"appeal_id": asked.appeal_id, "kind": asked.kind.value, "answer_by": ruled}
     by, subject = Actor(reported.writer, "station"), ("farmer", asked.farmer_id)
     people.record(work.tx, work.at_ms, by, "appeal_asked", subject, detail)
-    return "" if registry.find_farmer(work.tx, asked.farmer_id) else "farmer is not known"
+    return fault_of_telling(work, reported.writer, asked.farmer_id)
 
 
 def apply_helper(work: Work, reported: Reported) -> str:
@@ -111,7 +112,7 @@ def apply_helper(work: Work, reported: Reported) -> str:
     }
     by, subject = Actor(reported.writer, "station"), ("farmer", told.farmer_id)
     people.record(work.tx, work.at_ms, by, f"helper_{told.act.value}", subject, detail)
-    return "" if registry.find_farmer(work.tx, told.farmer_id) else "farmer is not known"
+    return fault_of_telling(work, reported.writer, told.farmer_id)
 
 
 def apply_kiosk_event(work: Work, reported: Reported) -> str:
@@ -124,7 +125,7 @@ def apply_kiosk_event(work: Work, reported: Reported) -> str:
     }
     by, subject = Actor(reported.writer, "station"), ("farmer", told.farmer_id)
     people.record(work.tx, work.at_ms, by, f"kiosk_{told.act.value}", subject, detail)
-    return "" if registry.find_farmer(work.tx, told.farmer_id) else "farmer is not known"
+    return fault_of_telling(work, reported.writer, told.farmer_id)
 
 
 def _ruled(tx: Tx, asked: Appeal) -> str:
@@ -174,8 +175,12 @@ def _require_fitting(kept: KeptAppeal, reply: Reply) -> None:
 
 
 def _tell(work: Work, kept: KeptAppeal, said: AppealAnswer) -> None:
+    """Tell the farmer's home, and where it was asked if that station has to do with them."""
     farmer = registry.find_farmer(work.tx, said.farmer_id)
-    for station in sorted({kept.station, farmer.home_station if farmer else kept.station}):
+    stations = {kept.station} if farmer is None else {farmer.home_station}
+    if farmer is not None and serves(work, kept.station, farmer):
+        stations.add(kept.station)
+    for station in sorted(stations):
         send(work, station, Down.APPEAL_ANSWER, said)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.canonical import canonical_bytes
+from core.lending.walk import measure
 from core.shape import decode
 from core.signing import open_document
 from core.wire.fieldwork import (
@@ -29,6 +30,7 @@ from server.keys import KeyRing
 from server.services.centre import Work
 from server.services.downlink import send
 from server.services.reported import Reported
+from server.services.serving import fault_of_telling
 from server.store import people, registry, reports
 from server.store.people import Actor
 
@@ -63,7 +65,8 @@ def apply_operation(work: Work, reported: Reported) -> str:
         return ""  # the station has refused it, and told its agent
     body: Any = decode(_BODIES[operation.kind], operation.body)
     flag = _fault(work, reported.writer, operation.kind, body)
-    _trail(work, taken, operation, body)
+    if not flag:  # whose ground it is not, in whose trail it has no place
+        _trail(work, taken, operation, body)
     verdict = OperationVerdict(operation.operation_id, not flag, flag)
     send(work, reported.writer, Down.OPERATION, verdict)
     return flag
@@ -71,13 +74,15 @@ def apply_operation(work: Work, reported: Reported) -> str:
 
 def _fault(work: Work, station: str, kind: OperationKind, body: Any) -> str:
     farmer_id = body.application.farmer_id if kind is OperationKind.APPLICATION else body.farmer_id
-    farmer = registry.find_farmer(work.tx, farmer_id)
-    if farmer is None:
-        return f"farmer {farmer_id[:64]} is not known at the centre"
+    fault = fault_of_telling(work, station, farmer_id)
+    if fault:
+        return fault
     if kind is OperationKind.APPLICATION:
-        application_id = body.application.application_id
-        known = reports.find_application(work.tx, application_id)
-        return "" if known else f"application {application_id} has not come from {station}"
+        asked = body.application
+        known = reports.find_application(work.tx, asked.application_id)
+        here = known is not None and known.writer == station
+        came = known is not None and here and known.application.farmer_id == farmer_id
+        return "" if came else f"application {asked.application_id} has not come from {station}"
     subject = registry.find_subject(work.tx, body.subject_id) if body.subject_id else None
     if body.subject_id and (subject is None or subject.farmer_id != farmer_id):
         return f"{body.subject_id[:64]} is not registered for {farmer_id[:64]} at the centre"
@@ -97,8 +102,9 @@ def _trail(work: Work, taken: TakenOperation, operation: Operation, body: Any) -
         subject = ("subject", body.subject_id) if body.subject_id else ("farmer", body.farmer_id)
         people.record(work.tx, work.at_ms, by, "field_visited", subject, detail)
     elif isinstance(body, PlotWalk):
-        detail |= {"walk_id": body.walk_id, "on": body.walked_on, "area_m2": body.area_m2,
-                   "sd_m2": body.sd_m2, "low_m2": body.low_m2}  # fmt: skip
+        found = measure(body.ring_e7, body.accuracy_cm)  # not what the tablet says it is
+        detail |= {"walk_id": body.walk_id, "on": body.walked_on, "area_m2": found.area_m2,
+                   "sd_m2": found.sd_m2, "low_m2": found.low_m2}  # fmt: skip
         subject = ("subject", body.subject_id)
         people.record(work.tx, work.at_ms, by, "plot_walked", subject, detail)
     else:

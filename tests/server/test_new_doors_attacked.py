@@ -11,26 +11,31 @@ import httpx
 import pytest
 
 from core.lending.payout import PayeeKind
-from core.wire.appeals import Appeal, AppealKind, AppealTopic
+from core.units import civil_day
+from core.wire.appeals import Appeal, AppealKind, AppealOutcome, AppealTopic
+from core.wire.fieldwork import FieldApplication, OperationKind, TakenOperation
+from core.wire.records import Application
+from core.wire.registry import Farmer, Registry, Subject, SubjectKind
 from server.app import create_app
-from server.services import officers
-from server.services.appeals import waiting
+from server.services import enrolment, officers
+from server.services.appeals import Reply, answer, waiting
 from server.services.bouncing import BounceReason, BounceRequest
 from server.services.centre import RoleError
 from server.services.enrolment import add_user
 from server.services.money_words import confirm, tell_bounce
 from server.services.payouts.payees import confirm_payee, set_payee
 from server.services.posting import RepaymentRequest, take_repayment
-from server.store import lines
+from server.store import lines, people
 from server.store.engine import ConflictError
 from server.store.people import Actor, Role
 from server.store.scoping import Scope
 from tests.support.asgi_client import AppClient
 from tests.support.centre import Served
-from tests.support.centre_kit import SEASON_START, TESTER, Kit, open_known
+from tests.support.centre_kit import SEASON_START, TESTER, Kit, keys_of, open_known, ring_of
 from tests.support.desk import ANNA
-from tests.support.kiosk_kit import MONEY, drawn_by_farmer_b, flags
+from tests.support.kiosk_kit import MONEY, deliver, drawn_by_farmer_b, flags
 from tests.support.payout_kit import AGROVET, SUPPLIER
+from tests.support.tablet import FieldTablet, visit, walk
 from tests.support.two_words import FIRST
 
 
@@ -72,6 +77,86 @@ def test_an_appeal_on_the_last_of_days_is_kept_and_stops_no_log(kit: Kit, client
     assert sent(kit, client, "appeal", told) == 200
     [one] = kit.centre.write(waiting)
     assert (one.kept.answer_by, one.is_late) == (last, False)
+
+
+@pytest.fixture
+def stranger(kit: Kit) -> str:
+    """A farmer of another station, in the village of the kit."""
+    enrolment.enroll_station(kit.centre, keys_of("st-two", 9).identity(), TESTER)
+    plot = Subject(
+        "plot-z1", SubjectKind.PLOT, "farmer-z", "plot-z1", "maize", "2026-long-rains",
+        "2026-03-10", 12_000,
+    )  # fmt: skip
+    farmer = Farmer("farmer-z", "Zuri Zawadi", "en", "st-two", 4)
+    village = Registry("village-two", "Village Two", 180, "KES", (farmer,), (plot,), (), ())
+    shape = {"plot-z1": {"type": "Polygon", "coordinates": [ring_of("plot-z1")]}}
+    enrolment.import_village(kit.centre, village, shape, TESTER)
+    return farmer.farmer_id
+
+
+def operation(kit: Kit, tablet: FieldTablet, kind: OperationKind, body: object) -> str:
+    """What a station is told of an operation that it passed on."""
+    document = tablet.operation(kind, body)
+    operation_id = str(document["body"]["operation_id"])
+    taken = TakenOperation(operation_id, "tab-1", "agent-1", tablet.public_key, "", document)
+    kit.station.write(MONEY, "tablet_operation", taken, kit.clock.at_ms)
+    deliver(kit)
+    kit.station.pull(kit.centre)
+    told = {each["operation_id"]: each for each in kit.station.bodies("operation")}[operation_id]
+    assert told["accepted"] == (not told["words"])
+    return str(told["words"])
+
+
+def test_a_station_has_no_say_about_another_ones_farmer_and_learns_of_none(kit: Kit, stranger: str):
+    kit.station.pull(kit.centre)
+    tablet = FieldTablet()
+    theirs = visit("v-1", farmer_id=stranger, subject_id="plot-z1")
+    nobodys = visit("v-2", farmer_id="farmer-x", subject_id="plot-z1")
+    told = [operation(kit, tablet, OperationKind.VISIT, each) for each in (theirs, nobodys)]
+    assert told[0].replace(stranger, "") == told[1].replace("farmer-x", "")
+    assert "is not known as one of" in told[0]
+    assert kit.read(people.trail_of, "subject", "plot-z1") == ()
+    own = visit("v-3", farmer_id="farmer-b", subject_id="plot-b1")
+    assert operation(kit, tablet, OperationKind.VISIT, own) == ""
+    assert len(kit.read(people.trail_of, "subject", "plot-b1")) == 1
+
+
+def test_a_walk_is_measured_again_whatever_its_station_says(kit: Kit):
+    kit.station.pull(kit.centre)
+    told = walk("w-1", farmer_id="farmer-b", subject_id="plot-b1", area_m2=9_000_000, low_m2=1)
+    assert operation(kit, FieldTablet(), OperationKind.WALK, told) == ""
+    [row] = kit.read(people.trail_of, "subject", "plot-b1")
+    assert (row.detail["area_m2"], row.detail["low_m2"]) == (10_000, 9_278)
+
+
+def test_an_application_is_only_its_own_farmers_and_its_own_stations(kit: Kit):
+    kit.station.pull(kit.centre)
+    asked = Application(
+        "app-7", "farmer-b", kit.product.product_id, ("plot-b1",), 100_000, "KES"
+    )  # fmt: skip
+    kit.station.write(MONEY, "application", asked, kit.clock.at_ms)
+    tablet = FieldTablet()
+    for farmer_id, words in (("farmer-b", ""), ("farmer-c", "has not come from")):
+        brought = FieldApplication(
+            replace(asked, farmer_id=farmer_id), "consent-7", (), "en", "a" * 64
+        )
+        assert words in operation(kit, tablet, OperationKind.APPLICATION, brought)
+    assert len(kit.read(people.trail_of, "application", "app-7")) == 1
+
+
+def test_the_answer_to_an_appeal_is_told_to_no_station_of_others(kit: Kit, stranger: str):
+    kit.station.pull(kit.centre)
+    on = civil_day(kit.clock.at_ms).isoformat()
+    told = Appeal(
+        "apl-1", stranger, AppealKind.PERSON, AppealTopic.MONEY, "", "en", on, on, helped=False
+    )  # fmt: skip
+    kit.station.write(MONEY, "appeal", told, kit.clock.at_ms)
+    deliver(kit)
+    assert any("is not known as one of" in flag for flag in flags(kit))
+    reply = Reply(AppealOutcome.EXPLAINED, "Your debt is 10,000.")
+    answer(kit.centre, "apl-1", reply, Actor("lucy", "lender"))
+    kit.station.pull(kit.centre)
+    assert kit.station.bodies("appeal_answer") == []
 
 
 OTHERWISE = ("Wanjiru", " wanjiru", "WANJIRU ", "wan jiru", "ｗａｎｊｉｒｕ")
