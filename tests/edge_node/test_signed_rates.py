@@ -84,7 +84,7 @@ def test_the_page_of_the_price_says_the_rate_and_who_lends(station: Station):
         client.post("/identify", data={"card": CARDS["f-1"]})
         page = client.get(f"/draw/{LINE}/price?amount=100000")
     assert page.status_code == 200
-    assert "13.0 %" in page.text
+    assert "13.0%" in page.text
     assert "The Bank + The Cooperative lend this money together" in page.text
 
 
