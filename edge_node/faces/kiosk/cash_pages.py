@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
@@ -23,6 +25,7 @@ CASH_COOKIE = "cash"
 CASH_IDLE_MS_MAX = 10 * 60_000  # an agent counts longer than a farmer draws
 PIECES_MAX = 100_000  # of one value
 WHOLE_MAX = 10**9  # of an amount [whole units of the currency]
+_NOTHING: Mapping[str, object] = MappingProxyType({})  # a count that nobody has typed yet
 Text = Annotated[str, Form()]
 Number = Annotated[int, Form()]
 
@@ -113,7 +116,7 @@ class _CashPages:
             said = (counted, pieces, reason)
             differed = self._teller.count(visit.farmer_id, str(form.get("count_id", "")), said)
         except (CashRefusedError, ChangedRequestError) as error:
-            return self._counting(visit, counted, error=str(error))
+            return self._counting(visit, counted, error=str(error), typed=form)
         return self._desk(visit, differed_minor=differed, counted=True)
 
     def handing(self, request: Request) -> Response:
@@ -165,12 +168,14 @@ class _CashPages:
         said = {"error": "", "differed_minor": 0, "counted": False, "handed": None, "taken": None}
         return self._page("cash_desk.html", visit, stands=stands, **{**said, **shown})
 
-    def _counting(self, visit: Visit, kind: CountKind, error: str = "") -> HTMLResponse:
+    def _counting(
+        self, visit: Visit, kind: CountKind, error: str = "", typed: Mapping[str, object] = _NOTHING
+    ) -> HTMLResponse:
         person = self._teller.standing(visit.farmer_id).person
         values = self._teller.values(person.currency)
         return self._page(
             "cash_count.html", visit, kind=kind, person=person, values=values, error=error,
-            reasons=list(DifferenceReason), count_id=self._teller.mint(),
+            reasons=list(DifferenceReason), count_id=self._teller.mint(), typed=typed,
         )  # fmt: skip
 
     def _handing(self, visit: Visit, error: str = "") -> HTMLResponse:

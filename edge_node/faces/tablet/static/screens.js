@@ -193,6 +193,10 @@ export function Outbox({ tick, now, busy, sync }) {
   </${Page}>`;
 }
 
+/** The theme that is shown, by choice or by the system's wish; theme.js sets it. */
+const light = () => document.documentElement.dataset.theme
+  ?? (matchMedia("(prefers-contrast: more)").matches ? "sun" : matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+
 export function Tablet({ me, tick, turn }) {
   const left = useAnswer(unsafe, [tick]);
   const [told, setTold] = useState("");
@@ -216,7 +220,7 @@ export function Tablet({ me, tick, turn }) {
     <label class="field">${t("Language")}<select id="language" value=${name} onChange=${choose}>${Object.entries(LANGUAGES).map(([key, words]) => html`
       <option value=${key} selected=${key === name}>${words}</option>`)}</select></label>
     <div class="field" role="group" aria-label=${t("Light of the screen")}>${t("Light of the screen")}<div class="chips">${[["light", t("Indoors")], ["sun", t("In the sun")], ["dark", t("At night")]].map(([key, words]) => html`
-      <button key=${key} type="button" class="chip" data-theme-choice=${key}>${words}</button>`)}</div></div>
+      <button key=${key} type="button" class="chip" data-theme-choice=${key} aria-pressed=${key === light()}>${words}</button>`)}</div></div>
     <h2>${t("Wipe")}</h2>
     <p>${t("Forgets everything on this tablet, its keys too. It is only possible once the station has acknowledged all of it.")}</p>
     <button class="button danger" id="wipe" onClick=${wipe}>${t("Wipe this tablet")}</button>

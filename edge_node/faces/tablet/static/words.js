@@ -1,5 +1,6 @@
 // Words: the English sentence is the message; catalogues come from gettext (domain "tablet").
 
+const TAGS = { zh: "zh-Hans", mn: "mn-Mong" };
 let texts = {};
 let current = "en";
 export const LANGUAGES = { en: "English", sw: "Kiswahili", hi: "हिन्दी", zh: "中文", mn: "ᠮᠣᠩᠭᠣᠯ" };
@@ -20,5 +21,5 @@ export async function speak(name) {
     texts = answer.ok ? await answer.json() : {};
   }
   current = name in LANGUAGES ? name : "en";
-  document.documentElement.lang = current;
+  document.documentElement.lang = TAGS[current] ?? current;
 }
