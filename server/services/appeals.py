@@ -58,7 +58,7 @@ class Reply:
 
 
 def waiting(work: Work) -> tuple[WaitingAppeal, ...]:
-    """All that nobody has answered, the first due first."""
+    """What nobody has answered, the first due first, at most ``appeals.SHOWN_MAX``."""
     found = []
     for kept in appeals.waiting(work.tx):
         farmer = registry.find_farmer(work.tx, kept.appeal.farmer_id)
@@ -152,7 +152,8 @@ def _answer(work: Work, appeal_id: str, reply: Reply, actor: Actor) -> KeptAppea
         if (known.outcome, known.words, known.answered_by) != (said.outcome, words, actor.name):
             raise ConflictError(f"{appeal_id} was answered by {known.answered_by} before")
         return kept
-    appeals.answer(work.tx, said, work.at_ms)
+    if not appeals.answer(work.tx, said, work.at_ms):
+        raise ConflictError(f"{appeal_id} was answered by another at the same time: look again")
     _tell(work, kept, said)
     detail = {"appeal_id": appeal_id, "outcome": said.outcome.value}
     subject = ("farmer", said.farmer_id)

@@ -15,6 +15,7 @@ from server.store.engine import Tx
 from server.store.rows import from_json, json_text
 
 _P, _A = appeals.c, appeal_answers.c
+SHOWN_MAX = 2_000  # of those that wait: a station may tell of any number
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,9 @@ def find(tx: Tx, appeal_id: str) -> KeptAppeal | None:
 
 
 def waiting(tx: Tx) -> tuple[KeptAppeal, ...]:
-    """All that nobody has answered, the first due first."""
+    """What nobody has answered, the first due first, ``SHOWN_MAX`` of it at most."""
     question = _asked(tx).where(_A.appeal_id.is_(None)).order_by(_P.answer_by, _P.appeal_id)
-    return tuple(_kept(row) for row in tx.rows(question))
+    return tuple(_kept(row) for row in tx.rows(question, SHOWN_MAX))
 
 
 def of_farmer(tx: Tx, farmer_id: str) -> tuple[KeptAppeal, ...]:

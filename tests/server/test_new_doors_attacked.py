@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
 import httpx
 import pytest
 
+from core.canonical import parse_canonical
 from core.lending.payout import PayeeKind
+from core.shape import encode
+from core.signing import sign_document
 from core.units import civil_day
 from core.wire.appeals import Appeal, AppealKind, AppealOutcome, AppealTopic
-from core.wire.fieldwork import FieldApplication, OperationKind, TakenOperation
+from core.wire.fieldwork import (
+    OPERATION,
+    FieldApplication,
+    FieldVisit,
+    Operation,
+    OperationKind,
+    PlotWalk,
+    TakenOperation,
+    VisitPurpose,
+)
 from core.wire.records import Application
 from core.wire.registry import Farmer, Registry, Subject, SubjectKind
 from server.app import create_app
@@ -35,8 +49,12 @@ from tests.support.centre_kit import SEASON_START, TESTER, Kit, keys_of, open_kn
 from tests.support.desk import ANNA
 from tests.support.kiosk_kit import MONEY, deliver, drawn_by_farmer_b, flags
 from tests.support.payout_kit import AGROVET, SUPPLIER
-from tests.support.tablet import FieldTablet, visit, walk
 from tests.support.two_words import FIRST
+
+# A hectare near 37° E on the equator: a hundred metres a side.
+SIDE_E7 = 8_993
+SQUARE = ((370_000_000, 0), (370_000_000 + SIDE_E7, 0),
+          (370_000_000 + SIDE_E7, SIDE_E7), (370_000_000, SIDE_E7))  # fmt: skip
 
 
 @pytest.fixture
@@ -79,6 +97,13 @@ def test_an_appeal_on_the_last_of_days_is_kept_and_stops_no_log(kit: Kit, client
     assert (one.kept.answer_by, one.is_late) == (last, False)
 
 
+def visit(visit_id: str, farmer_id: str, subject_id: str) -> FieldVisit:
+    return FieldVisit(
+        visit_id, farmer_id, subject_id, "2026-04-02", VisitPurpose.ROUTINE, "emergence",
+        "Even stand.", (),
+    )  # fmt: skip
+
+
 @pytest.fixture
 def stranger(kit: Kit) -> str:
     """A farmer of another station, in the village of the kit."""
@@ -94,11 +119,13 @@ def stranger(kit: Kit) -> str:
     return farmer.farmer_id
 
 
-def operation(kit: Kit, tablet: FieldTablet, kind: OperationKind, body: object) -> str:
+def operation(kit: Kit, kind: OperationKind, body: object) -> str:
     """What a station is told of an operation that it passed on."""
-    document = tablet.operation(kind, body)
-    operation_id = str(document["body"]["operation_id"])
-    taken = TakenOperation(operation_id, "tab-1", "agent-1", tablet.public_key, "", document)
+    tablet, operation_id = keys_of("tab-1", 11), f"op-{len(kit.station.records.get(MONEY, ()))}"
+    made = Operation(operation_id, "tab-1", 1, "00" * 32, 1, kind, encode(body))
+    document = parse_canonical(sign_document(OPERATION, encode(made), tablet), 10**6)
+    public_key = tablet.identity().public_key
+    taken = TakenOperation(operation_id, "tab-1", "agent-1", public_key, "", document)
     kit.station.write(MONEY, "tablet_operation", taken, kit.clock.at_ms)
     deliver(kit)
     kit.station.pull(kit.centre)
@@ -109,22 +136,24 @@ def operation(kit: Kit, tablet: FieldTablet, kind: OperationKind, body: object) 
 
 def test_a_station_has_no_say_about_another_ones_farmer_and_learns_of_none(kit: Kit, stranger: str):
     kit.station.pull(kit.centre)
-    tablet = FieldTablet()
     theirs = visit("v-1", farmer_id=stranger, subject_id="plot-z1")
     nobodys = visit("v-2", farmer_id="farmer-x", subject_id="plot-z1")
-    told = [operation(kit, tablet, OperationKind.VISIT, each) for each in (theirs, nobodys)]
+    told = [operation(kit, OperationKind.VISIT, each) for each in (theirs, nobodys)]
     assert told[0].replace(stranger, "") == told[1].replace("farmer-x", "")
     assert "is not known as one of" in told[0]
     assert kit.read(people.trail_of, "subject", "plot-z1") == ()
     own = visit("v-3", farmer_id="farmer-b", subject_id="plot-b1")
-    assert operation(kit, tablet, OperationKind.VISIT, own) == ""
+    assert operation(kit, OperationKind.VISIT, own) == ""
     assert len(kit.read(people.trail_of, "subject", "plot-b1")) == 1
 
 
 def test_a_walk_is_measured_again_whatever_its_station_says(kit: Kit):
     kit.station.pull(kit.centre)
-    told = walk("w-1", farmer_id="farmer-b", subject_id="plot-b1", area_m2=9_000_000, low_m2=1)
-    assert operation(kit, FieldTablet(), OperationKind.WALK, told) == ""
+    told = PlotWalk(
+        "w-1", "farmer-b", "plot-b1", "2026-04-02", SQUARE, (600,) * 4, fixes_count=300,
+        pauses_count=1, area_m2=9_000_000, sd_m2=1, low_m2=1,
+    )  # fmt: skip
+    assert operation(kit, OperationKind.WALK, told) == ""
     [row] = kit.read(people.trail_of, "subject", "plot-b1")
     assert (row.detail["area_m2"], row.detail["low_m2"]) == (10_000, 9_278)
 
@@ -135,12 +164,11 @@ def test_an_application_is_only_its_own_farmers_and_its_own_stations(kit: Kit):
         "app-7", "farmer-b", kit.product.product_id, ("plot-b1",), 100_000, "KES"
     )  # fmt: skip
     kit.station.write(MONEY, "application", asked, kit.clock.at_ms)
-    tablet = FieldTablet()
     for farmer_id, words in (("farmer-b", ""), ("farmer-c", "has not come from")):
         brought = FieldApplication(
             replace(asked, farmer_id=farmer_id), "consent-7", (), "en", "a" * 64
         )
-        assert words in operation(kit, tablet, OperationKind.APPLICATION, brought)
+        assert words in operation(kit, OperationKind.APPLICATION, brought)
     assert len(kit.read(people.trail_of, "application", "app-7")) == 1
 
 
@@ -157,6 +185,35 @@ def test_the_answer_to_an_appeal_is_told_to_no_station_of_others(kit: Kit, stran
     answer(kit.centre, "apl-1", reply, Actor("lucy", "lender"))
     kit.station.pull(kit.centre)
     assert kit.station.bodies("appeal_answer") == []
+
+
+def test_two_officers_who_answer_at_once_tell_the_farmer_one_answer(kit: Kit):
+    kit.station.pull(kit.centre)
+    on = civil_day(kit.clock.at_ms).isoformat()
+    told = Appeal(
+        "apl-1", "farmer-b", AppealKind.APPEAL, AppealTopic.DECISION, "card-1", "en", on, on,
+        helped=False,
+    )  # fmt: skip
+    kit.station.write(MONEY, "appeal", told, kit.clock.at_ms)
+    deliver(kit)
+    both = threading.Barrier(2)
+
+    def say(name: str) -> str:
+        both.wait(timeout=20)
+        try:
+            reply = Reply(AppealOutcome.STANDS, f"So says {name}.")
+            answer(kit.centre, "apl-1", reply, Actor(name, "supervisor"))
+        except ConflictError as error:
+            return error.code
+        return "told"
+
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(say, ("anna", "ben")))
+    assert sorted(found) == ["HL-SRV-005", "told"]
+    kit.station.pull(kit.centre)
+    assert len(kit.station.bodies("appeal_answer")) == 1
+    rows = kit.read(people.trail_of, "farmer", "farmer-b")
+    assert [row.action for row in rows].count("appeal_answered") == 1
 
 
 OTHERWISE = ("Wanjiru", " wanjiru", "WANJIRU ", "wan jiru", "ｗａｎｊｉｒｕ")
@@ -233,3 +290,11 @@ def test_no_amount_of_authority_is_the_centres_fault(olive: httpx.Client, amount
     answer = olive.post("/console/authority", data=form)
     assert answer.status_code == 422
     assert "a whole amount in minor units" in answer.text
+
+
+def test_a_password_that_the_door_would_not_read_whole_is_not_taken(olive: httpx.Client):
+    page = olive.get("/console/me")
+    form = {"old": "x" * 20, "new": "y" * 1_001, "again": "y" * 1_001, "token": token_of(page)}
+    answer = olive.post("/console/me", data=form)
+    assert answer.status_code == 422
+    assert "at most 1000 characters" in answer.text

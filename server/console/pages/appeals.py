@@ -15,6 +15,7 @@ from server.console.render import PREFIX
 from server.services import appeals
 from server.services.appeals import Reply
 from server.services.centre import RequestError
+from server.store import appeals as store
 from server.store.engine import NotKnownError
 from server.store.people import Role
 
@@ -57,9 +58,8 @@ def _answer(desk: Desk, request: Request, form: FormData) -> Response:
     if outcome is None:
         raise RequestError(f"expected an outcome, got {given[:40]!r}")
     with desk.reading(visitor) as tx:
-        work = desk.centre.work(tx, desk.centre.now_ms())
-        known = {row.kept.appeal.appeal_id for row in appeals.waiting(work)}
-    if appeal_id not in known:
+        known = store.find(tx, appeal_id)
+    if known is None or known.answer is not None:
         raise NotKnownError(f"expected something that waits, got {appeal_id[:64]!r}")
     words = str(form.get("words", ""))
     appeals.answer(desk.centre, appeal_id, Reply(outcome, words), visitor.actor)

@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from server.console.desk import READERS, Desk, Visitor
+from server.console.pages.door import PASSWORD_CHARACTERS_MAX
 from server.console.pages.stepping import passed
 from server.console.render import PREFIX
 from server.console.session import SESSION_S_MAX
@@ -118,9 +119,11 @@ def _password(desk: Desk, request: Request, form: FormData) -> Response:
     wait_s = desk.throttle.wait_s(visitor.username)
     if wait_s:
         raise RequestError(f"too many wrong passwords: wait {wait_s} seconds and try again")
-    old, new = str(form.get("old", "")), str(form.get("new", ""))
+    old, new = str(form.get("old", ""))[:PASSWORD_CHARACTERS_MAX], str(form.get("new", ""))
     if new != str(form.get("again", "")):
         raise RequestError("expected the new password twice the same")
+    if len(new) > PASSWORD_CHARACTERS_MAX:  # the door reads no more of it
+        raise RequestError(f"expected a password of at most {PASSWORD_CHARACTERS_MAX} characters")
     try:
         officers.change_own_password(desk.centre, old, new, visitor.actor)
     except RequestError:
