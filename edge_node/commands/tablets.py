@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import click
@@ -53,7 +54,9 @@ def invite(
     the code at /tablet/.
     """
     with bench(hands, config) as station:
-        area_e7 = tuple(round(one * E7) for one in area or ())
+        area_e7 = tuple(round(one * E7) for one in area or () if math.isfinite(one))
+        if len(area_e7) != len(area or ()):
+            raise click.BadParameter("expected four numbers of degrees", param_hint="--area")
         code, until_ms = _door(hands, station).invite(tablet, (agent, name), area_e7, lease_days)
         page = _address(station.settings)
         enrol_at = f"{page}#enrol={code}&key={station.keys.signer.key_id}"

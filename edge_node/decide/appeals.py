@@ -13,6 +13,7 @@ from edge_node.store import appeals, decisions, lines, logs, village
 from edge_node.store.database import StationDatabase
 
 OPEN_MAX = 10  # of one farmer at a time
+OPEN_HELPED_MAX = 4  # of those, asked with somebody's help: nobody keeps a farmer from complaining
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,9 @@ def ask(db: StationDatabase, desk: Desk, farmer_id: str, asking: Asking, clock: 
             return known
         if sum(each.answer is None for each in kept) >= OPEN_MAX:
             raise RequestError(f"expected at most {OPEN_MAX} open questions: they are at work")
+        by_helpers = sum(each.answer is None and each.appeal.helped for each in kept)
+        if asking.helped and by_helpers >= OPEN_HELPED_MAX:
+            raise RequestError(f"expected at most {OPEN_HELPED_MAX} open questions with help")
         product_id = _product_of(db, farmer_id, asking.about)
         days = village.product(db, product_id).decision.appeal_days if product_id else None
         opened_on = desk.accrual_day(clock)

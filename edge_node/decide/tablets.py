@@ -101,12 +101,13 @@ class TabletDoor:
             If the key is no Ed25519 key.
         """
         now_ms = self.clock.at_ms
-        if store.failures_since(self.db, now_ms - MS_PER_HOUR) >= FAILURES_MAX:
-            raise TabletRefusedError("too many wrong codes within the hour: wait, then try again")
         KeyRing.of_hex(public_key)
         spelt = bytes.fromhex(public_key).hex()  # one key, one spelling, one chain
         made = store.invitation(self.db, _digest(code))
         if made is None or made.until_ms <= now_ms:
+            # The right code enters all the same, or anybody near could keep agents out.
+            if store.failures_since(self.db, now_ms - MS_PER_HOUR) >= FAILURES_MAX:
+                raise TabletRefusedError("too many wrong codes within the hour: ask for a new one")
             with self.db.atomic():
                 store.note_failure(self.db, now_ms, now_ms - MS_PER_HOUR)
             raise TabletRefusedError("the code is wrong, used or too old: ask for a new one")

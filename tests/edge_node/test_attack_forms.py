@@ -6,6 +6,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from core.canonical import canonical_bytes, parse_canonical
 from core.lending.limit import Movement
 from core.shape import encode
 from core.signing import sign_document
+from core.wire.appeals import AppealKind, AppealTopic
 from core.wire.orders import shown_goods_sha256
 from core.wire.records import Down, Up
 from core.wire.slips import (
@@ -28,10 +30,14 @@ from core.wire.slips import (
     from_base45,
     write_slip,
 )
+from edge_node.decide.appeals import OPEN_HELPED_MAX, Asking, ask
+from edge_node.decide.desk import RequestError
 from edge_node.decide.receipts import ReceiptError, check
+from edge_node.faces.kiosk.visits import FAILURES_MAX, FAILURES_MS, SOURCES_MAX, Visits
 from edge_node.faces.kiosk.voice import Voice
 from edge_node.keys import StationSigner
 from edge_node.store import appeals, proxies
+from tests.support.centre import entropy
 from tests.support.kiosk import Elapsed, visiting
 from tests.support.lending_station import CARDS, Station, lease, status
 
@@ -181,3 +187,31 @@ def test_what_was_refused_is_in_no_log(client, station, csrf):
     client.post("/ask", data={"csrf": csrf, "appeal_id": "a b", "kind": "appeal"})
     rows = station.db.execute("SELECT count(*) FROM log_records WHERE kind = ?", [Up.APPEAL.value])
     assert rows.fetchone() == (0,)
+
+
+def test_a_helper_leaves_room_for_the_farmers_own_complaint(station):
+    """Ten questions of a helper's, and nobody hears the farmer complain of them."""
+    asking = Asking("a-0", AppealKind.PERSON, AppealTopic.OTHER, "", "en", helped=True)
+    for n in range(OPEN_HELPED_MAX):
+        told = replace(asking, appeal_id=f"a-{n}", helped_by="h-1")
+        ask(station.db, station.desk, "f-1", told, station.clock)
+    told = replace(asking, appeal_id="a-9")
+    with pytest.raises(RequestError, match="with help"):
+        ask(station.db, station.desk, "f-1", told, station.clock)
+    own = replace(asking, appeal_id="a-10", kind=AppealKind.COMPLAINT, helped=False)
+    assert ask(station.db, station.desk, "f-1", own, station.clock).appeal_id == "a-10"
+
+
+def test_unknown_cards_from_one_address_close_the_reader_for_that_address_alone():
+    elapsed = Elapsed()
+    visits = Visits(elapsed, entropy("visits"))
+    for _ in range(FAILURES_MAX):
+        visits.fail("192.0.2.7")
+    assert visits.rests("192.0.2.7")
+    assert not visits.rests("127.0.0.1")
+    visits.begin("f-1", "en", source="127.0.0.1")
+    assert visits.rests("192.0.2.7"), "another's known card does not let them go on"
+    for n in range(SOURCES_MAX):
+        visits.fail(f"2001:db8::{n}")
+    elapsed.ms += FAILURES_MS
+    assert not visits.rests("192.0.2.7")

@@ -104,6 +104,14 @@ def test_a_code_is_too_old_after_a_day_and_guessing_ends_soon(station):
         door_of(station).enrol("ANY", FieldTablet().public_key)
 
 
+def test_wrong_codes_of_somebody_near_keep_no_agent_out(station):
+    code, _ = door_of(station).invite("tab-1", ("agent-1", "Juma"), (), 14)
+    for _ in range(FAILURES_MAX + 1):
+        with pytest.raises(TabletRefusedError):
+            door_of(station).enrol("ANY", FieldTablet().public_key)
+    assert door_of(station).enrol(code, FieldTablet().public_key).tablet_id == "tab-1"
+
+
 @pytest.mark.parametrize(("area", "days"), [((1, 2, 1, 3), 14), ((1, 2, 3), 14), ((), 0), ((), 61)])
 def test_what_no_area_or_lease_can_be_is_refused(station, area, days):
     with pytest.raises(RequestError):

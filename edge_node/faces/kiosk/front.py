@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from core.wire.registry import Farmer
@@ -23,14 +24,19 @@ class Front:
     visits: Visits
     station_state: Callable[[], StationState]
 
-    def identify(self, card: str) -> Farmer | None:
-        """Whose card it is; None if nobody's, or the reader rests after too many tries."""
-        if self.visits.rests():
+    def identify(self, card: str, source: str) -> Farmer | None:
+        """Whose card it is; None if nobody's, or too many were tried from this address."""
+        if self.visits.rests(source):
             return None
         farmer = self.teller.identify(card)
         if farmer is None:
-            self.visits.fail()
+            self.visits.fail(source)
         return farmer
+
+    @staticmethod
+    def source(request: Request) -> str:
+        """The address that a request comes from."""
+        return request.client.host if request.client else ""
 
     def set_cookie(self, response: Response, cookie: str) -> None:
         """Hand the visit's cookie to the screen that it belongs to, and to no other page."""

@@ -115,14 +115,15 @@ class _Acts:
         self._front, self._teller, self._visits = front, front.teller, front.visits
         self._knowing = knowing
 
-    def identify(self, body: Json) -> Response:
+    def identify(self, request: Request, body: Json) -> Response:
         held = _told(_Card, body)
-        farmer = self._front.identify(held.card)
+        source = self._front.source(request)
+        farmer = self._front.identify(held.card, source)
         if farmer is None:
             raise VisitEndedError("expected a card that is known here: ask the lender's agent")
         language = farmer.language if farmer.language in LANGUAGES else "en"
         proof, helper_id = self._knowing.require(farmer.farmer_id, held.pictures)
-        cookie, visit = self._visits.begin(farmer.farmer_id, language)
+        cookie, visit = self._visits.begin(farmer.farmer_id, language, source=source)
         self._visits.prove(cookie, proof, helper_id)
         answer = {"farmer_id": farmer.farmer_id, "name": farmer.name, "language": language}
         response = JSONResponse({**answer, "csrf": visit.csrf})

@@ -69,9 +69,10 @@ class _KnowingPages(Visited):
     def vouch(self, request: Request, csrf: Text, card: Text) -> Response:
         cookie = request.cookies.get(COOKIE, "")
         visit = self._visits.require_form(cookie, csrf, waits=True)
-        agent = None if self._visits.rests() else self._knowing.agent(card)
+        source = self._front.source(request)
+        agent = None if self._visits.rests(source) else self._knowing.agent(card)
         if agent is None:
-            self._visits.fail()
+            self._visits.fail(source)
             return go("/with-agent?unknown=1")
         self._knowing.vouch(cookie, visit, agent)
         return go("/code" if self._knowing.standing(visit.farmer_id).chosen else "/home")

@@ -121,15 +121,16 @@ class _Pages(Visited):
     def idle(self, lang: str = "en", unknown: int = 0) -> HTMLResponse:
         return self._rendering.page("idle.html", lang, unknown=bool(unknown))
 
-    def identify(self, card: Text, language: Text = "") -> Response:
-        farmer = self._front.identify(card)
+    def identify(self, request: Request, card: Text, language: Text = "") -> Response:
+        source = self._front.source(request)
+        farmer = self._front.identify(card, source)
         if farmer is None:
             return go(f"/?unknown=1&lang={language if language in LANGUAGES else 'en'}")
         spoken = language or farmer.language
         spoken = spoken if spoken in LANGUAGES else "en"
         waits = self._knowing.standing(farmer.farmer_id).chosen
         response = go("/known" if waits else "/home")
-        cookie, _ = self._visits.begin(farmer.farmer_id, spoken, waits=waits)
+        cookie, _ = self._visits.begin(farmer.farmer_id, spoken, waits=waits, source=source)
         self._front.set_cookie(response, cookie)
         return response
 

@@ -22,6 +22,7 @@ VISITS_MAX = 64
 SOMEONE = "someone"  # beside the farmer, not named
 TOKEN_BYTES = 32
 FAILURES_MAX = 10  # unknown cards in a row …
+SOURCES_MAX = 256  # addresses whose unknown cards are remembered
 FAILURES_MS = 60_000  # … after which the reader rests for so long
 
 
@@ -96,21 +97,25 @@ class Visits:
         self._elapsed_ms, self._entropy = elapsed_ms, entropy
         self._idle_ms_max = idle_ms_max
         self._visits: dict[str, Visit] = {}
-        self._failures: list[int] = []
+        self._failures: dict[str, list[int]] = {}
         self._lock = threading.Lock()
 
-    def begin(self, farmer_id: str, language: str, *, waits: bool = False) -> tuple[str, Visit]:
+    def begin(
+        self, farmer_id: str, language: str, *, waits: bool = False, source: str = ""
+    ) -> tuple[str, Visit]:
         """A new visit and its cookie; the oldest makes room.
 
         Parameters
         ----------
         waits
             Whether pictures are still to be touched before it may do anything.
+        source
+            The address whose unknown cards are forgotten by it.
         """
         cookie, csrf = self._entropy(TOKEN_BYTES).hex(), self._entropy(TOKEN_BYTES).hex()
         visit = Visit(farmer_id, language, csrf, self._elapsed_ms(), waits=waits)
         with self._lock:
-            self._failures.clear()
+            self._failures.pop(source, None)
             while len(self._visits) >= VISITS_MAX:
                 del self._visits[next(iter(self._visits))]
             self._visits[sha256_hex(cookie.encode())] = visit
@@ -221,13 +226,21 @@ class Visits:
             kept = {name: e for name, e in self._visits.items() if e.helper_id != helper_id}
             self._visits = kept
 
-    def fail(self) -> None:
-        """Note that a card was not known."""
+    def fail(self, source: str = "") -> None:
+        """Note that a card was not known, and from which address it was tried."""
         with self._lock:
-            self._failures = [*self._failures[-FAILURES_MAX:], self._elapsed_ms()]
+            before = self._failures.pop(source, [])
+            while len(self._failures) >= SOURCES_MAX:
+                del self._failures[next(iter(self._failures))]
+            self._failures[source] = [*before[-FAILURES_MAX:], self._elapsed_ms()]
 
-    def rests(self) -> bool:
-        """Whether too many unknown cards were tried just now."""
+    def rests(self, source: str = "") -> bool:
+        """Whether too many unknown cards were tried just now from an address.
+
+        Each address rests by itself: somebody on the station's network does not close the
+        kiosk to the village.
+        """
         since_ms = self._elapsed_ms() - FAILURES_MS
         with self._lock:
-            return sum(at_ms > since_ms for at_ms in self._failures) >= FAILURES_MAX
+            found = self._failures.get(source, [])
+            return sum(at_ms > since_ms for at_ms in found) >= FAILURES_MAX
