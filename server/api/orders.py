@@ -122,6 +122,7 @@ def _add_placing(found: APIRouter, centre: Centre) -> None:
     def withdraw(order_id: str, token: Bearer = None) -> JSONResponse:
         """Take an order back that nobody has consented to. Needs its supplier's token."""
         caller = require_caller(centre, token, (Role.SUPPLIER,))
+        _own(centre, order_id, caller)
         withdraw_order(centre, order_id, caller)
         return JSONResponse(_read(centre, _own(centre, order_id, caller), caller), 200)
 
@@ -132,6 +133,7 @@ def _add_placing(found: APIRouter, centre: Centre) -> None:
     def deliver(order_id: str, body: DeliveryBody, token: Bearer = None) -> JSONResponse:
         """Say what was delivered; the farmer says so too. Needs its supplier's token."""
         caller = require_caller(centre, token, (Role.SUPPLIER,))
+        _own(centre, order_id, caller)
         units = tuple(Received(each.code, each.quantity) for each in body.units)
         report = DeliveryReport(body.reference, body.delivered_on, units)
         _, new = report_delivery(centre, order_id, report, caller)

@@ -13,7 +13,7 @@ from server.api.cursors import LIMIT, Cursor, Limit, Listed, answered, paged
 from server.api.money import RepaymentShares, shares
 from server.api.orders import LineName
 from server.api.shapes import Amount, Asked, Currency, Day, Name, Told
-from server.services.access import reading, require_caller
+from server.services.access import reading, require_caller, require_line
 from server.services.centre import Centre
 from server.services.orders.selling import KG_MAX, SaleRequest, receive_proceeds, report_sale
 from server.store import listing, sales
@@ -81,6 +81,7 @@ def _add_selling(found: APIRouter, centre: Centre) -> None:
         Needs a token of role buyer.
         """
         caller = require_caller(centre, token, (Role.BUYER,))
+        require_line(centre, caller.scope, body.line_id)
         sale, new = report_sale(centre, SaleRequest(**body.model_dump()), caller)
         return JSONResponse(_told(sale), 201 if new else 200)
 

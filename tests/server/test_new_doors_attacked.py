@@ -39,7 +39,7 @@ from server.services.enrolment import add_user
 from server.services.money_words import confirm, tell_bounce
 from server.services.payouts.payees import confirm_payee, set_payee
 from server.services.posting import RepaymentRequest, take_repayment
-from server.store import lines, people
+from server.store import lines, orders, people
 from server.store.engine import ConflictError
 from server.store.people import Actor, Role
 from server.store.scoping import Scope
@@ -48,6 +48,8 @@ from tests.support.centre import Served
 from tests.support.centre_kit import SEASON_START, TESTER, Kit, keys_of, open_known, ring_of
 from tests.support.desk import ANNA
 from tests.support.kiosk_kit import MONEY, deliver, drawn_by_farmer_b, flags
+from tests.support.orders_kit import BUYER, open_trade
+from tests.support.orders_kit import SUPPLIER as ORDERED
 from tests.support.payout_kit import AGROVET, SUPPLIER
 from tests.support.two_words import FIRST
 
@@ -248,6 +250,21 @@ def test_nobody_has_a_second_login_by_writing_their_name_otherwise(kit: Kit, nam
         add_user(kit.centre, name, "a long password", Role.SUPERVISOR, TESTER)
     add_user(kit.centre, "wanjiru", "another password", Role.LENDER, TESTER)  # renewed
     add_user(kit.centre, "wanjiru2", "a long password", Role.LENDER, TESTER)
+
+
+def test_a_token_of_another_part_of_the_book_moves_nothing_of_an_order(kit: Kit, stranger: str):
+    trade = open_trade(kit)
+    order_id = trade.place().json()["order_id"]
+    elsewhere = Scope(villages=frozenset({"village-two"}))
+    for label in (ORDERED, BUYER):
+        officers.set_token_scope(kit.centre, label, elsewhere, ANNA)
+    for answer_ in (
+        trade.call(ORDERED, "POST", f"/orders/{order_id}/withdrawal"),
+        trade.report(order_id),
+        trade.sell(),
+    ):
+        assert answer_.status_code == 404, answer_.text
+    assert [each.event.value for each in kit.read(orders.life, order_id)] == ["place"]
 
 
 @pytest.fixture
