@@ -42,7 +42,7 @@ from edge_node.decide.tablets import TabletRefusedError
 from edge_node.decide.telemetry import TelemetryOf
 from edge_node.keys import KeyRing
 from edge_node.store import consents, fieldwork, logs, tablets, village
-from edge_node.store.database import StationDatabase
+from edge_node.store.database import DiskFullError, StationDatabase
 from edge_node.store.decisions import ChangedRequestError
 from edge_node.store.tablets import KeptOperation, Tablet
 from edge_node.store.village import UnknownRecordError
@@ -248,8 +248,12 @@ def take_part(
         If the part is too large, leaves a hole, or goes beyond the end.
     ShapeError
         If the whole is not what was named.
+    DiskFullError
+        If the disk is short: a photo can wait on its tablet, money cannot.
     """
     require_sha256(sha256)
+    if not db.has_room:
+        raise DiskFullError("expected room for photos, the disk is short: they stay on the tablet")
     damaged = ""
     with db.atomic():
         state = _photo(db, sha256)

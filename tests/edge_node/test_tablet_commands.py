@@ -75,3 +75,9 @@ def test_what_cannot_be_is_refused(config, words):
     wanted = ("--tablet", "tab-1", "--agent", "agent-7", "--name", "Juma", *words)
     code = 2 if "--lease-days" in words else 3
     act(config, "invite", *wanted, code=code)
+
+
+def test_an_area_that_is_no_number_is_refused_by_name(config):
+    words = ("--tablet", "tab-1", "--agent", "agent-7", "--name", "Juma", "--area")
+    for area in (("nan",) * 4, ("-inf", "-1", "inf", "1")):
+        act(config, "invite", *words, *area, code=2)

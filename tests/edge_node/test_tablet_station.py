@@ -23,6 +23,8 @@ from edge_node.decide.fieldwork import BrokenChainError, take, take_part
 from edge_node.decide.inputs import as_walked
 from edge_node.decide.tablets import FAILURES_MAX, TabletRefusedError
 from edge_node.store import decisions, fieldwork, logs, tablets, village
+from edge_node.store.ballast import Ballast
+from edge_node.store.database import DiskFullError
 from edge_node.store.village import UnknownRecordError
 from tests.support.lending_station import Station, plot
 from tests.support.tablet import (
@@ -35,6 +37,8 @@ from tests.support.tablet import (
     visit,
     walk,
 )
+
+MORE_MIB_THAN_ANY_DISK = 2**40
 
 
 @pytest.fixture
@@ -359,3 +363,14 @@ def test_a_photo_that_is_not_what_was_named_is_forgotten_and_may_come_again(stat
 def test_nobody_stores_what_no_visit_named(station):
     with pytest.raises(UnknownRecordError):
         take_part(station.db, "ab" * 32, 0, WEBP, station.clock)
+
+
+def test_photos_do_not_eat_the_room_that_is_kept_for_money(station, tablet, tmp_path):
+    photo = photographed(station, tablet)
+    station.db.ballast = Ballast(tmp_path / "ballast", MORE_MIB_THAN_ANY_DISK)
+    with pytest.raises(DiskFullError, match="stay on the tablet"):
+        take_part(station.db, photo.sha256, 0, WEBP, station.clock)
+    kept = bring(station, tablet, tablet.operation(OperationKind.VISIT, visit("v-2")))
+    assert kept.code == "", "what an agent wrote is taken all the same"
+    station.db.ballast = None
+    assert take_part(station.db, photo.sha256, 0, WEBP, station.clock).whole
