@@ -179,6 +179,8 @@ def _application(
     asked = decode(FieldApplication, operation.body)
     application = asked.application
     _require_area(db, field, who, application.farmer_id)
+    if application.helped_by is not None:
+        raise RequestError("expected no helper of the farmer's: the agent stood by, and is named")
     shown = field.shown_sha256(application.product_id, asked.language)
     if asked.shown_sha256 != shown:
         raise RequestError(

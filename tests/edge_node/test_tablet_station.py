@@ -374,3 +374,11 @@ def test_photos_do_not_eat_the_room_that_is_kept_for_money(station, tablet, tmp_
     assert kept.code == "", "what an agent wrote is taken all the same"
     station.db.ballast = None
     assert take_part(station.db, photo.sha256, 0, WEBP, station.clock).whole
+
+
+def test_a_tablet_lays_an_application_at_no_helpers_door(station, tablet):
+    asked = application(station)
+    asked = replace(asked, application=replace(asked.application, helped_by="h-1"))
+    kept = bring(station, tablet, tablet.operation(OperationKind.APPLICATION, asked))
+    assert (kept.code, "no helper" in kept.detail) == ("HL-EDGE-011", True)
+    assert decisions.card_of_application(station.db, "a-1") is None
