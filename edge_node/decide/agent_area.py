@@ -135,7 +135,8 @@ def _tasks(
         soon = [due for due in dues if due <= (today + timedelta(days=DUE_SOON_DAYS)).isoformat()]
         found += [_task(VisitPurpose.REPAYMENT, farmer_id, "", due, "") for due in soon[:1]]
         if opened:
-            last = visited.get(farmer_id, "")
+            # A day that has not come may have been written before such days were refused.
+            last = min(visited.get(farmer_id, ""), today.isoformat())
             due = _days_after(last, VISIT_EVERY_DAYS) if last else today.isoformat()
             found.append(_task(VisitPurpose.ROUTINE, farmer_id, "", due, ""))
     found += [

@@ -8,6 +8,7 @@ import pytest
 
 from core.canonical import sha256_hex
 from core.errors import ShapeError, SignatureError
+from core.lending.limit import Movement
 from core.units import MS_PER_DAY, MS_PER_HOUR
 from core.wire.envelope import LogClass
 from core.wire.fieldwork import (
@@ -18,6 +19,7 @@ from core.wire.fieldwork import (
     VisitPurpose,
 )
 from core.wire.records import Application, Down
+from edge_node.decide.agent_area import area_of, told_of_area
 from edge_node.decide.desk import ClockUnknownError, RequestError
 from edge_node.decide.fieldwork import BrokenChainError, take, take_part
 from edge_node.decide.inputs import as_walked
@@ -26,7 +28,7 @@ from edge_node.store import decisions, fieldwork, logs, tablets, village
 from edge_node.store.ballast import Ballast
 from edge_node.store.database import DiskFullError
 from edge_node.store.village import UnknownRecordError
-from tests.support.lending_station import Station, plot
+from tests.support.lending_station import Station, plot, status
 from tests.support.tablet import (
     SQUARE,
     WEBP,
@@ -287,6 +289,17 @@ def test_a_day_that_has_not_come_is_refused_and_jams_no_list(station, tablet):
         assert (kept.code, "expected a day up to" in kept.detail) == ("HL-EDGE-011", True)
     assert fieldwork.last_visits(station.db) == {}
     assert fieldwork.walked(station.db, "plot-1") is None
+
+
+def test_a_day_that_was_written_before_such_days_were_refused_jams_no_list(station, tablet):
+    station.centre.say(Down.LINE, status("line-1", 2_000_000, Movement.OPENED), station.at_ms)
+    station.take_down()
+    with station.db.atomic():
+        fieldwork.keep_visit(station.db, visit(visited_on="9999-12-31"), "op-1")
+    who = tablets.tablet(station.db, tablet.tablet_id)
+    area = area_of(station.db, station.desk.station, who)
+    told = told_of_area(station.db, station.desk, area, station.clock)
+    assert any(task["purpose"] == "routine" for task in told["tasks"])
 
 
 def test_a_stolen_tablet_writes_of_no_farmer_outside_its_area(station):
