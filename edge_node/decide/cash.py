@@ -37,6 +37,7 @@ from core.wire.cash import (
     signed,
     sum_minor,
 )
+from core.wire.fieldwork import require_id
 from core.wire.records import Up
 from edge_node.decide.desk import Desk, require_known
 from edge_node.store import cash, lines, logs, village
@@ -95,6 +96,7 @@ def count(
         has no reason.
     """
     require_known(clock)
+    require_id(found.count_id, "count_id")
     counted_minor = sum_minor(found.pieces)
     with db.atomic():
         if (known := cash.find_move(db, found.count_id)) is not None:
@@ -138,6 +140,7 @@ def hand_over(
         much, or the receiver may not hold as much.
     """
     require_known(clock)
+    require_id(given.handover_id, "handover_id")
     giver, receiver = hands
     with db.atomic():
         if (known := cash.find_move(db, given.handover_id)) is not None:
@@ -177,6 +180,7 @@ def take_repayment(
         If the id belongs to something else.
     """
     repayment_id, line_id, amount_minor = paid
+    require_id(repayment_id, "repayment_id")
     with db.atomic():
         person = holder.person
         line = lines.line(db, line_id)

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from core.canonical import canonical_bytes, parse_canonical
+from core.errors import ShapeError
 from core.lending.limit import Movement
 from core.shape import encode
 from core.signing import sign_document
@@ -31,12 +32,14 @@ from core.wire.slips import (
     write_slip,
 )
 from edge_node.decide.appeals import OPEN_HELPED_MAX, Asking, ask
+from edge_node.decide.cash import take_repayment
 from edge_node.decide.desk import RequestError
 from edge_node.decide.receipts import ReceiptError, check
 from edge_node.faces.kiosk.visits import FAILURES_MAX, FAILURES_MS, SOURCES_MAX, Visits
 from edge_node.faces.kiosk.voice import Voice
 from edge_node.keys import StationSigner
 from edge_node.store import appeals, proxies
+from tests.support.cash_desk import holder, staff
 from tests.support.centre import entropy
 from tests.support.kiosk import Elapsed, visiting
 from tests.support.lending_station import CARDS, Station, lease, status
@@ -215,3 +218,14 @@ def test_unknown_cards_from_one_address_close_the_reader_for_that_address_alone(
         visits.fail(f"2001:db8::{n}")
     elapsed.ms += FAILURES_MS
     assert not visits.rests("192.0.2.7")
+
+
+@pytest.mark.parametrize("made_up", UNUSABLE)
+def test_a_repayment_under_an_id_that_nobody_could_read_is_not_taken(station, made_up):
+    """The farmer's money in the agent's hand, and a record that the centre cannot read."""
+    staff(station)
+    with pytest.raises(ShapeError):
+        take_repayment(
+            station.db, station.desk, holder(station, "akinyi"), (made_up, "line-1", 1_000),
+            station.clock,
+        )  # fmt: skip
