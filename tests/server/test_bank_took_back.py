@@ -140,3 +140,13 @@ def test_a_rail_that_took_it_itself_needs_an_officer(kit: Kit, drawn: str, tmp_p
     assert "its rail took it itself" in waits.word.reason
     assert kit.read(bounces.find, "r1") is None
     assert audit(kit.centre).holds
+
+
+def test_who_took_a_repayment_undoes_it_by_no_file_of_their_own(
+    kit: Kit, drawn: str, tmp_path: Path
+):
+    take(kit, drawn, GRACE)
+    assert read(kit, tmp_path) == {"contradicts": 1}
+    assert kit.read(bounces.find, "r1") is None
+    [waits] = kit.centre.write(waiting)
+    assert "who took it brought the file" in waits.word.reason

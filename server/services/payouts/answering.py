@@ -104,7 +104,8 @@ def take_answer(work: Work, source: Source, said: tuple[int, Answer], by: Actor)
 def _take_other(work: Work, source: Source, said: tuple[int, Answer], by: Actor) -> Taken:
     """Take an answer about no payout of this rail: a repayment that came back, or nothing."""
     answer = said[1]
-    back = judge_back(work, source.rail, answer) if answer.outcome is Outcome.BOUNCED else None
+    bounced = answer.outcome is Outcome.BOUNCED
+    back = judge_back(work, source.rail, answer, by) if bounced else None
     if back is None:
         return _keep(work, source, said, by, (Finding.UNMATCHED, ""))
     repayment_id = back.repaid.repayment_id

@@ -25,7 +25,7 @@ from server.services.words_kept import keep_told
 from server.store import bounces, ledger, lines, money_words
 from server.store.ledger import Repayment
 from server.store.money_words import KeptWord, WordKind
-from server.store.people import Actor
+from server.store.people import Actor, is_one_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class Back:
     why: str = ""
 
 
-def judge_back(work: Work, rail: str, answer: Answer) -> Back | None:
-    """How a bank's word fits a repayment; None if there is none of that id."""
+def judge_back(work: Work, rail: str, answer: Answer, by: Actor) -> Back | None:
+    """How a bank's word, brought by somebody, fits a repayment; None if there is none."""
     repaid = ledger.find_repayment(work.tx, answer.instruction_id)
     if repaid is None:
         return None
@@ -50,11 +50,13 @@ def judge_back(work: Work, rail: str, answer: Answer) -> Back | None:
     if waits or bounces.find(work.tx, repaid.repayment_id) is not None:
         return Back(Finding.DUPLICATE, repaid)
     refused = any(each.answer is not None and not each.answer.is_confirmed for each in told)
+    takers = (repaid.received_by, *money_words.logins_of(work.tx, repaid.received_by))
     doubts = (
         (answer.amount_minor is None, "it does not tell how much"),
         (refused, "an officer said that it did not bounce"),
         (bool(repaid.paid_to), "it was taken in cash"),
         (repaid.received_by == rail, "its rail took it itself"),
+        (is_one_of(by.name, takers), "who took it brought the file"),
     )
     why = next((words for is_so, words in doubts if is_so), "")
     return Back(Finding.CONTRADICTS if why else Finding.MATCHED, repaid, why)
