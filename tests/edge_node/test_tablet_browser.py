@@ -18,8 +18,9 @@ from core.units import MS_PER_DAY, minor_digits
 from core.wire.records import Down
 from core.wire.registry import Subject, SubjectKind
 from edge_node.config import DATABASE_FILE
+from edge_node.faces.kiosk.words import words_in
 from edge_node.faces.tablet.application import policy_of, shell_files, static_folder
-from edge_node.store import decisions, fieldwork
+from edge_node.store import decisions, fieldwork, models
 from tests.support.centre import Served
 from tests.support.chromium import chromium, complaints_to
 from tests.support.flaky_link import FlakyLink
@@ -424,13 +425,19 @@ def test_every_screen_is_accessible_and_fits(open_tablet, size):
         assert wide <= 0, path
 
 
-def test_swahili_is_spoken_after_it_was_chosen(open_tablet):
+def test_swahili_is_spoken_after_it_was_chosen(open_tablet, station):
     page = open_tablet("tab-sw")
     go(page, "#/tablet")
     page.select_option("#language", "sw")
     page.wait_for_selector("text=Futa kompyuta kibao hii")
     page.reload()
     page.wait_for_selector("text=Siku yangu")
+    go(page, "#/farmer/f-2")
+    page.wait_for_selector(".plain li")
+    lost = page.locator(".plain li").all_text_contents()
+    model = models.current_model(station.db).model
+    spoken = words_in("sw")
+    assert set(lost) <= {spoken.say(one.words) for one in model.features}
 
 
 def test_days_and_money_are_written_as_the_station_writes_them(open_tablet):

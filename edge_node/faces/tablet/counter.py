@@ -12,6 +12,7 @@ from core.errors import HarvestlineError, ShapeError
 from core.shape import decode, encode
 from core.signing import DOCUMENT_BYTES_MAX, open_document, sign_document
 from core.wire.fieldwork import CHAIN, HELLO, ChainEnd, Hello
+from core.wire.modelfile import Model
 from edge_node.decide import fieldwork as acts
 from edge_node.decide.agent_area import FARMERS_AT_ONCE_MAX, area_of, scoring_inputs, told_of_area
 from edge_node.decide.fieldwork import FieldDesk
@@ -178,6 +179,9 @@ class Counter:
                 "crop": one.crop, "season_id": one.season_id, "pledge": one.kind.pledge,
                 "step_minor": one.credit.draw_step_minor, "max_minor": one.credit.limit_max_minor,
                 "purposes": list(purposes), "required": list(one.decision.purposes),
+                "names": {
+                    language: self.words(language).product(one.name) for language in LANGUAGES
+                },
                 "words": {
                     language: {each: self.words(language).purpose(each) for each in purposes}
                     for language in LANGUAGES
@@ -189,6 +193,10 @@ class Counter:
             })  # fmt: skip
         return found
 
+    def _features(self, language: str, model: Model) -> dict[str, str]:
+        words = self.words(language)
+        return {one.name: words.say(one.words) for one in model.features}
+
     def _model(self) -> dict[str, Any]:
         kept = models.current_model(self.db)
         if kept is None:
@@ -198,6 +206,7 @@ class Counter:
             "model": {
                 "sha256": kept.sha256, "version": model.version, "table": encode(model.table),
                 "words": {one.name: one.words for one in model.features},
+                "said": {language: self._features(language, model) for language in LANGUAGES},
             }
         }  # fmt: skip
 

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { PhotoTaker, ScanTag, Signature } from "./capture.js";
 import { put } from "./outbox.js";
-import { Choice, html, money, Page, useAnswer, waiting } from "./parts.js";
+import { Choice, html, money, nameOf, Page, useAnswer, waiting } from "./parts.js";
 import { knownOf, PURPOSES, scoreOf } from "./screens.js";
 import { dropDraft, saveDraft, vault } from "./vault.js";
 import { language, t } from "./words.js";
@@ -164,9 +164,9 @@ export function Apply({ id, tick, done }) {
     ${!offered.length && html`<p class="empty">${t("No product fits what this farmer has.")}</p>`}
     <form onSubmit=${send}>
       ${offered.length > 1 && html`<${Choice} label=${t("What for?")} name="product" value=${fields.product_id} onChange=${(v) => change("product_id", v)}
-        options=${offered.map((one) => [one.product_id, one.name])} />`}
+        options=${offered.map((one) => [one.product_id, nameOf(one)])} />`}
       ${product && html`
-        <fieldset class="choice"><legend>${offered.length === 1 ? product.name : t("On which ground?")}</legend>${fitting.map((one) => html`
+        <fieldset class="choice"><legend>${offered.length === 1 ? nameOf(product) : t("On which ground?")}</legend>${fitting.map((one) => html`
           <label class="tick"><input type="checkbox" checked=${subjects.includes(one.subject_id)} onChange=${(event) => change("left_out",
             event.target.checked ? fields.left_out.filter((s) => s !== one.subject_id) : [...fields.left_out, one.subject_id])} /> ${one.name}</label>`)}</fieldset>
         <fieldset class="choice"><legend>${t("How much?")}</legend><div class="row amount">

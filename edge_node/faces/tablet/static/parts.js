@@ -44,6 +44,9 @@ export function money(minor, currency) {
   return `${currency} ${minor < 0 ? "-" : ""}${grouped}${rest ? `.${String(rest).padStart(decimals, "0")}` : ""}`;
 }
 
+/** A product's name in the agent's language, where the lender gave one. */
+export const nameOf = (product) => product.names?.[language()] ?? product.name;
+
 /** An area in hectares, and how far it may be off. */
 export function area(m2, sd = 0) {
   const ha = (value) => (value / 10000).toFixed(2);

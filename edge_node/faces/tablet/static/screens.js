@@ -4,7 +4,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 
 import { find, indexOf } from "./find.js";
 import { drop, unsafe, wipeAll } from "./outbox.js";
-import { area, day, html, money, Page, State, useAnswer, waiting } from "./parts.js";
+import { area, day, html, money, nameOf, Page, State, useAnswer, waiting } from "./parts.js";
 import { lostPoints, score } from "./points.js";
 import { meta, setMeta, vault } from "./vault.js";
 import { metres } from "./walk.js";
@@ -149,8 +149,8 @@ function Score({ known, one }) {
   const product = known.products.find((each) => each.product_id === one.product_id);
   const found = scoreOf(known, one.product_id, one.subject_ids, []);
   if (!found) return html`<p class="soft">${t("Only the station can score this now.")}</p>`;
-  return html`<div class="card"><p class="row"><span>${product?.name ?? one.product_id}</span><b class="figure" data-score=${found.points}>${found.points}</b></p>
-    ${found.lost.length > 0 && html`<ul class="plain soft">${found.lost.map((each) => html`<li>${known.model.words[each.feature]}</li>`)}</ul>`}</div>`;
+  return html`<div class="card"><p class="row"><span>${product ? nameOf(product) : one.product_id}</span><b class="figure" data-score=${found.points}>${found.points}</b></p>
+    ${found.lost.length > 0 && html`<ul class="plain soft">${found.lost.map((each) => html`<li>${known.model.said?.[language()]?.[each.feature] ?? known.model.words[each.feature]}</li>`)}</ul>`}</div>`;
 }
 
 const Rows = ({ rows, again }) => html`<ul class="cards">${[...rows].reverse().map((row) => html`
