@@ -6,7 +6,6 @@ import json
 import math
 import random
 import sqlite3
-import zlib
 from dataclasses import replace
 from importlib import resources
 from string import ascii_uppercase
@@ -19,7 +18,6 @@ from core.wire.records import Down
 from core.wire.registry import Subject, SubjectKind
 from edge_node.config import DATABASE_FILE
 from edge_node.faces.kiosk.words import words_in
-from edge_node.faces.tablet.application import policy_of, shell_files, static_folder
 from edge_node.store import decisions, fieldwork, models
 from tests.support.centre import Served
 from tests.support.chromium import chromium, complaints_to
@@ -28,6 +26,8 @@ from tests.support.kiosk import Elapsed
 from tests.support.lending_station import Station, plot
 from tests.support.tablet import SQUARE, door_of, tablet_pages
 from tests.support.tablet_page import (
+    PICTURE,
+    as_held,
     go,
     rows,
     sync,
@@ -44,22 +44,11 @@ axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason=DRIVER
 pytestmark = pytest.mark.browser
 
 SIZES = {"phone": (390, 844), "tablet": (820, 1180)}
-SHELL_GZIP_BYTES_MAX = 200 * 1000
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 WAIT_MS = 30_000
-# Neighbours: the plot of farmer 4 lies over a half of the square that farmer 1 walks.
+# The plot of farmer 4 lies over a half of the square that farmer 1 walks.
 EAST = tuple((lon + 4_500, lat) for lon, lat in SQUARE)
 HERD = Subject("herd-5", SubjectKind.HERD, "f-5", "Mifugo", heads=12)
-PICTURE = """async side => {
-  const canvas = new OffscreenCanvas(side, side / 2);
-  const pen = canvas.getContext("2d");
-  for (let n = 0; n < 400; n++) {
-    pen.fillStyle = `rgb(${(n * 37) % 256}, ${(n * 91) % 256}, ${(n * 53) % 256})`;
-    pen.fillRect((n * 97) % side, (n * 61) % (side / 2), 60, 40);
-  }
-  const blob = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.9 });
-  return [...new Uint8Array(await blob.arrayBuffer())];
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -95,13 +84,7 @@ def open_tablet(browser, link, station):
     contexts = []
 
     def open_tablet(name, size="phone", place=(37.0, 0.0), accuracy=5):
-        width, height = SIZES[size]
-        longitude, latitude = place
-        context = browser.new_context(
-            viewport={"width": width, "height": height}, base_url=link.url,
-            geolocation={"longitude": longitude, "latitude": latitude, "accuracy": accuracy},
-            permissions=["geolocation"],
-        )  # fmt: skip
+        context = browser.new_context(**as_held(link.url, SIZES[size], place, accuracy))
         context.set_default_timeout(WAIT_MS)
         contexts.append(context)
         code, _ = door_of(station).invite(name, ("agent-1", "Juma Otieno"), (), 14)
@@ -435,9 +418,8 @@ def test_swahili_is_spoken_after_it_was_chosen(open_tablet, station):
     go(page, "#/farmer/f-2")
     page.wait_for_selector(".plain li")
     lost = page.locator(".plain li").all_text_contents()
-    model = models.current_model(station.db).model
-    spoken = words_in("sw")
-    assert set(lost) <= {spoken.say(one.words) for one in model.features}
+    features = models.current_model(station.db).model.features
+    assert set(lost) <= {words_in("sw").say(one.words) for one in features}
 
 
 def test_days_and_money_are_written_as_the_station_writes_them(open_tablet):
@@ -463,14 +445,3 @@ def test_days_and_money_are_written_as_the_station_writes_them(open_tablet):
     assert {name: shown["DAYS"].get(name, shown["DAY"]) for name in formats} == {
         name: one["day"] for name, one in formats.items()
     }
-
-
-def test_the_shell_is_small_and_its_policy_strict():
-    folder = static_folder()
-    sizes = {
-        path: len(zlib.compress(file.read_bytes(), 6)) for path, file in shell_files(folder).items()
-    }
-    assert sum(sizes.values()) <= SHELL_GZIP_BYTES_MAX, sizes
-    policy = policy_of((folder / "index.html").read_text(encoding="utf-8"))
-    assert "unsafe" not in policy
-    assert policy.startswith("default-src 'none'; script-src 'self' 'sha256-")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from dataclasses import replace
 
 import httpx
@@ -16,7 +17,12 @@ from core.wire.fieldwork import CHAIN, HELLO, Hello, OperationKind
 from core.wire.records import ConsentAction, Down
 from edge_node.decide.agent_area import area_of, scoring_inputs, told_of_area
 from edge_node.decide.consents import give_consent
-from edge_node.faces.tablet.application import BODY_BYTES_MAX
+from edge_node.faces.tablet.application import (
+    BODY_BYTES_MAX,
+    policy_of,
+    shell_files,
+    static_folder,
+)
 from edge_node.faces.tablet.sessions import CHALLENGE_MS, SESSION_MS
 from edge_node.store import tablets
 from edge_node.store.notices import begin
@@ -26,6 +32,7 @@ from tests.support.lending_station import Station, consent, farmer, plot
 from tests.support.tablet import SQUARE, FieldTablet, door_of, tablet_pages, visit
 
 API = "/tablet/api"
+SHELL_GZIP_BYTES_MAX = 200 * 1000
 
 
 @pytest.fixture(scope="module")
@@ -220,3 +227,14 @@ def test_what_is_due_is_named_with_its_day_the_soonest_first(station):
         ("boundary", "f-1", "2026-04-02"),
         ("routine", "f-1", "2026-04-02"),
     ]
+
+
+def test_the_shell_is_small_and_its_policy_strict():
+    folder = static_folder()
+    sizes = {
+        path: len(zlib.compress(file.read_bytes(), 6)) for path, file in shell_files(folder).items()
+    }
+    assert sum(sizes.values()) <= SHELL_GZIP_BYTES_MAX, sizes
+    policy = policy_of((folder / "index.html").read_text(encoding="utf-8"))
+    assert "unsafe" not in policy
+    assert policy.startswith("default-src 'none'; script-src 'self' 'sha256-")

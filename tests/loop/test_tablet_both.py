@@ -21,6 +21,10 @@ from tests.support.box_story import Story
 from tests.support.centre import entropy
 from tests.support.tablet import FieldTablet, visit, walk
 
+ON = "2026-03-15"  # the story's first day
+# An agent's area: west, south, east, north [1e-7 degrees].
+EVERYWHERE = (-1_800_000_000, -900_000_000, 1_800_000_000, 900_000_000)
+
 
 @pytest.fixture
 def story(tmp_path: Path) -> Iterator[Story]:
@@ -49,7 +53,7 @@ def enrolled(story: Story) -> FieldTablet:
     station, tablet = story.old, FieldTablet()
     clock = station.clock(story.world.now_ms)
     door = TabletDoor(station.db, station.ends.desk.station, clock, entropy("door"))
-    code, _ = door.invite("tab-1", ("agent-1", "Juma"), (1, 2, 3, 4), 14)
+    code, _ = door.invite("tab-1", ("agent-1", "Juma"), EVERYWHERE, 14)
     door.enrol(code, tablet.public_key)
     return tablet
 
@@ -62,9 +66,14 @@ def ground(story: Story) -> dict[str, str]:
 def test_a_box_put_back_knows_the_tablet_and_where_its_chain_stands(story: Story) -> None:
     backup = story.boxes.back_up(story.old)
     tablet, whose = enrolled(story), ground(story)
-    bring(story, tablet, OperationKind.VISIT, visit(**whose))
-    bring(story, tablet, OperationKind.WALK, walk(**whose))
-    bring(story, tablet, OperationKind.VISIT, visit("v-2", **{**whose, "farmer_id": "f-0"}))
+    bring(story, tablet, OperationKind.VISIT, visit(**whose, visited_on=ON))
+    bring(story, tablet, OperationKind.WALK, walk(**whose, walked_on=ON))
+    bring(
+        story,
+        tablet,
+        OperationKind.VISIT,
+        visit("v-2", **{**whose, "farmer_id": "f-0", "visited_on": ON}),
+    )
     assert not story.boxes.sync(story.old)
     before = tablets.tablet(story.old.db, "tab-1")
     told, new = story.boxes.put_back(backup)
@@ -84,9 +93,14 @@ def test_a_box_put_back_knows_the_tablet_and_where_its_chain_stands(story: Story
 def test_visits_and_walks_are_accepted_once_the_centre_has_said_so(story: Story) -> None:
     station, tablet, whose = story.old, enrolled(story), ground(story)
     sent = [
-        bring(story, tablet, OperationKind.VISIT, visit(**whose)),
-        bring(story, tablet, OperationKind.WALK, walk(**whose)),
-        bring(story, tablet, OperationKind.VISIT, visit("v-2", **{**whose, "farmer_id": "f-0"})),
+        bring(story, tablet, OperationKind.VISIT, visit(**whose, visited_on=ON)),
+        bring(story, tablet, OperationKind.WALK, walk(**whose, walked_on=ON)),
+        bring(
+            story,
+            tablet,
+            OperationKind.VISIT,
+            visit("v-2", **{**whose, "farmer_id": "f-0", "visited_on": ON}),
+        ),
     ]
     assert states(story, sent) == ["station", "station", "needs_you"]
     for _ in range(3):

@@ -3,6 +3,26 @@
 from __future__ import annotations
 
 ASKED_MAX = 600
+PICTURE = """async side => {
+  const canvas = new OffscreenCanvas(side, side / 2);
+  const pen = canvas.getContext("2d");
+  for (let n = 0; n < 400; n++) {
+    pen.fillStyle = `rgb(${(n * 37) % 256}, ${(n * 91) % 256}, ${(n * 53) % 256})`;
+    pen.fillRect((n * 97) % side, (n * 61) % (side / 2), 60, 40);
+  }
+  const blob = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.9 });
+  return [...new Uint8Array(await blob.arrayBuffer())];
+}"""
+
+
+def as_held(url, size, place, accuracy):
+    """What a browser is told of the tablet: its screen [px], where it is and how sure [m]."""
+    (width, height), (longitude, latitude) = size, place
+    return {
+        "viewport": {"width": width, "height": height}, "base_url": url,
+        "geolocation": {"longitude": longitude, "latitude": latitude, "accuracy": accuracy},
+        "permissions": ["geolocation"],
+    }  # fmt: skip
 
 
 def go(page, path):

@@ -6,7 +6,7 @@ import { PhotoTaker, ScanTag, Signature } from "./capture.js";
 import { put } from "./outbox.js";
 import { Choice, html, money, nameOf, Page, useAnswer, waiting } from "./parts.js";
 import { knownOf, PURPOSES, scoreOf } from "./screens.js";
-import { dropDraft, saveDraft, vault } from "./vault.js";
+import { dropDraft, saveDraft, today, vault } from "./vault.js";
 import { language, t } from "./words.js";
 
 const STAGES = { sowing: "sowing", emergence: "emergence", vegetative: "growth", heading: "ears",
@@ -30,11 +30,6 @@ export function useDraft(draftId, kind, farmerId, first) {
   return [fields, change, () => saving.current];
 }
 
-const today = () => {
-  const now = new Date();
-  return [now.getFullYear(), now.getMonth() + 1, now.getDate()].map((n) => String(n).padStart(2, "0")).join("-");
-};
-
 function whole(text, low, high) {
   return /^\d+$/.test(text ?? "") && Number(text) >= low && Number(text) <= high ? Number(text) : undefined;
 }
@@ -55,7 +50,7 @@ export function Visit({ id, query, tick, done }) {
     setBusy(true);
     try {
       await saved();
-      await put("visit", visitOf(id, fields), { draftId: `visit/${id}`, label: `${known.farmer.name}: ${t(PURPOSES[fields.purpose])}`,
+      await put("visit", await visitOf(id, fields), { draftId: `visit/${id}`, label: `${known.farmer.name}: ${t(PURPOSES[fields.purpose])}`,
         photos: [...fields.photos, ...(fields.signature ? [fields.signature] : [])], fields, taskId: fields.task_id });
       done(`#/farmer/${id}`);
     } catch (error) {
@@ -86,10 +81,10 @@ export function Visit({ id, query, tick, done }) {
     </form></${Page}>`;
 }
 
-function visitOf(id, fields) {
+async function visitOf(id, fields) {
   const { place } = fields;
   return {
-    visit_id: crypto.randomUUID(), farmer_id: id, subject_id: fields.subject_id, visited_on: today(),
+    visit_id: crypto.randomUUID(), farmer_id: id, subject_id: fields.subject_id, visited_on: await today(),
     purpose: fields.purpose, stage: fields.stage, note: fields.note.normalize("NFC"), photos: fields.photos,
     ear_tags: fields.tags, damage_percent: whole(fields.damage, 0, 100), heads: whole(fields.heads, 0, 99999),
     lon_e7: place?.lon_e7, lat_e7: place?.lat_e7, accuracy_cm: place?.accuracy_cm,

@@ -41,7 +41,16 @@ export const setMeta = async (name, value) => (await vault()).put("meta", value,
 export async function keepMe(me, told) {
   const left_ms = told.lease_until_ms - told.now_ms;
   const { lease_until_ms } = told;
-  await setMeta("me", { ...me, lease_until_ms, own_until_ms: Date.now() + left_ms });
+  const ahead_ms = told.now_ms - Date.now();
+  await setMeta("me", { ...me, lease_until_ms, ahead_ms, own_until_ms: Date.now() + left_ms });
+}
+
+/** The civil day, YYYY-MM-DD, by the station's clock as it was last heard: a tablet's own may
+ * be set to anything, and a station takes no day that has not come. */
+export async function today() {
+  const me = await meta("me");
+  const now = new Date(Date.now() + (me?.ahead_ms ?? 0));
+  return [now.getFullYear(), now.getMonth() + 1, now.getDate()].map((n) => String(n).padStart(2, "0")).join("-");
 }
 
 /** Whether the lease is over. A clock that is set back does not lengthen it: the latest

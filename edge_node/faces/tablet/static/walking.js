@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { put } from "./outbox.js";
 import { area, html, Page, useAnswer, waiting } from "./parts.js";
-import { dropDraft, saveDraft, vault } from "./vault.js";
+import { dropDraft, saveDraft, today, vault } from "./vault.js";
 import { ACCURACY_M_MAX, corners, fixOf, isStep, measure, metres, overlaps } from "./walk.js";
 import { t } from "./words.js";
 
@@ -58,7 +58,7 @@ export function Walk({ id, tick, done }) {
   const finish = async () => {
     setBusy(true);
     const body = { walk_id: crypto.randomUUID(), farmer_id: known.subject.farmer_id, subject_id: id,
-      walked_on: new Date().toLocaleDateString("sv-SE"), ring_e7: ring, accuracy_cm: accuracy, fixes_count: fixes.length,
+      walked_on: await today(), ring_e7: ring, accuracy_cm: accuracy, fixes_count: fixes.length,
       pauses_count: pauses, ...found };
     await put("walk", body, { draftId: `walk/${id}`, label: `${known.subject.name}: ${area(found.area_m2, found.sd_m2)}`, fields: { fixes, pauses } });
     done(`#/farmer/${known.subject.farmer_id}`);
