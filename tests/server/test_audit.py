@@ -201,8 +201,6 @@ ELSEWHERE = {
     "covers": "test_beside_audit.py",
     "rates": "test_beside_audit.py",
     "bounces": "test_bounced_repayments.py",
-    "marks": "test_review_marks.py",
-    "words": "test_money_words.py",
     "boxes": "test_cash_boxes.py",
     "cash": "test_cash_boxes.py",
     "plans": "test_restructuring.py",
