@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
+from functools import cache
 
 from core.errors import CATALOGUE
 from tests.support.tree import REPOSITORY, ROOMS, parse, python_files
@@ -20,9 +21,10 @@ ROOM_OF_PACKAGE = {
 }
 
 
-def declared_codes() -> list[tuple[str, str, str]]:
+@cache
+def declared_codes() -> tuple[tuple[str, str, str], ...]:
     """Package, class and code of every class that declares a catalogue number."""
-    return [
+    return tuple(
         (path.relative_to(REPOSITORY).parts[0], node.name, statement.value.value)
         for path in python_files(*ROOMS)
         for node in ast.walk(parse(path))
@@ -31,7 +33,7 @@ def declared_codes() -> list[tuple[str, str, str]]:
         if isinstance(statement, ast.Assign)
         and isinstance(statement.value, ast.Constant)
         and str(statement.value.value).startswith("HL-")
-    ]
+    )
 
 
 def test_every_error_class_has_a_number_of_its_own():

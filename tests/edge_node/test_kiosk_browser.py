@@ -11,7 +11,7 @@ from core.wire.records import Down
 from edge_node.faces.kiosk.visits import GRACE_MS, IDLE_MS_MAX
 from edge_node.store.notices import begin
 from tests.support.centre import Served
-from tests.support.chromium import chromium, complaints_to
+from tests.support.chromium import chromium, complaints_to, narrowest_daily
 from tests.support.kiosk import Elapsed, kiosk_of
 from tests.support.lending_station import CARDS, Station, evidence, lease, monthly, status
 
@@ -122,7 +122,7 @@ def check(page):
     assert overflow <= 0, f"the page is {overflow} px wider than the screen"
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", narrowest_daily(SIZES))
 def test_every_page_on_the_way_is_accessible(page_of, size):
     page = page_of(size)
     errors = []

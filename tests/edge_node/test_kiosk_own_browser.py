@@ -8,7 +8,7 @@ from core.lending.limit import Movement
 from core.wire.consents import Access, Accesses, KnownConsent
 from core.wire.records import Down
 from tests.support.centre import Served
-from tests.support.chromium import chromium
+from tests.support.chromium import chromium, narrowest_daily
 from tests.support.kiosk import Elapsed, kiosk_of
 from tests.support.lending_station import CARDS, Station, consent, lease, maize, status
 
@@ -84,7 +84,7 @@ def check(page, seen, name):
 
 
 @pytest.mark.parametrize("language", ["en", "sw"])
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", narrowest_daily(SIZES))
 def test_the_farmer_s_own_pages_are_accessible(browser, url, size, language, tmp_path):
     width, height = SIZES[size]
     context = browser.new_context(viewport={"width": width, "height": height}, base_url=url)

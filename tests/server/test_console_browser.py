@@ -19,7 +19,7 @@ from server.services.evidence import accept_evidence
 from server.store import lines, reports
 from tests.support.cash_book import seed_cash
 from tests.support.centre import Served
-from tests.support.chromium import chromium
+from tests.support.chromium import chromium, narrowest_daily
 from tests.support.console_book import PASSWORD, Book, build_book, flagged_evidence
 from tests.support.pictures import claim_of
 
@@ -161,11 +161,7 @@ def test_every_theme_is_accessible(theme: str, shown: tuple[str, ...], visit, bo
     assert found == {name: [] for name in found}
 
 
-# What axe finds differs little by width: the narrowest at every change, the others at night.
-@pytest.mark.parametrize(
-    "size",
-    ["phone", *(pytest.param(each, marks=pytest.mark.nightly) for each in ("tablet", "desk"))],
-)
+@pytest.mark.parametrize("size", narrowest_daily(WIDTHS))
 def test_every_page_is_accessible(size: str, visit, book: Book, url: str):
     page = visit(size)
     found = {name: faults(page) for name in opened(page, book, url)}

@@ -17,7 +17,7 @@ from server.store import people
 from server.store.people import Actor, Role
 from server.store.scoping import Scope
 from tests.support.centre import Served
-from tests.support.chromium import chromium
+from tests.support.chromium import chromium, narrowest_daily
 from tests.support.console_book import PASSWORD, Book, build_book
 
 pytestmark = pytest.mark.browser
@@ -140,11 +140,7 @@ def test_pages_of_decisions_fit(enter: Callable[..., Page], url: str, size: str)
     assert not {path for path, pixels in wide.items() if pixels > 0}
 
 
-# As of every other page: the narrowest at every change, the others at night.
-@pytest.mark.parametrize(
-    "size",
-    ["phone", *(pytest.param(each, marks=pytest.mark.nightly) for each in ("tablet", "desk"))],
-)
+@pytest.mark.parametrize("size", narrowest_daily(SIZES))
 def test_pages_of_decisions_are_accessible(enter: Callable[..., Page], url: str, size: str):
     page = enter("supervisor", size)
     found = {}

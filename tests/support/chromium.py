@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+import pytest
 
 from tests.support.requirements import require
 
 if TYPE_CHECKING:
+    from _pytest.mark.structures import ParameterSet
     from playwright.sync_api import Browser, ConsoleMessage
 
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update",
 ]  # fmt: skip
+
+
+def narrowest_daily(sizes: Iterable[str]) -> list[ParameterSet]:
+    """The first of some screens at every change, the others at night.
+
+    What axe finds differs little by width, and it takes a second a page.
+    """
+    first, *others = sizes
+    return [
+        pytest.param(first),
+        *(pytest.param(each, marks=pytest.mark.nightly) for each in others),
+    ]
 
 
 @contextmanager
