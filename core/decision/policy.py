@@ -16,7 +16,7 @@ from core.decision.quote import Quote, quote
 from core.lending.product import Product
 from core.reasons import Reason, ReasonCode
 from core.scoring.features import UNSIGNED_PPM_MAX, FeatureValue, admissible
-from core.scoring.points import REASONS_MAX, lost_points, pd_ppm, score
+from core.scoring.points import REASONS_MAX, pd_ppm, score_and_lost
 from core.units import floor_to_unit
 from core.wire.modelfile import Model
 from core.wire.records import Application
@@ -88,7 +88,7 @@ def decide(inputs: DecisionInputs, model: Model, product: Product) -> Outcome:
         model.features, values, inputs.purposes, product.decision.coverage_ppm_min,
         unsigned_ppm_max(product),
     )  # fmt: skip
-    points = score(model.table, used)
+    points, lost = score_and_lost(model.table, used)
     missing = tuple(d.name for d in model.features if d.name not in used)
     base = Outcome(Verdict.REFER, points, pd_ppm(model.table, points), 0, (), missing)
     stopped = _stop_before_score(inputs, product, len(used))
@@ -96,11 +96,8 @@ def decide(inputs: DecisionInputs, model: Model, product: Product) -> Outcome:
         return replace(base, verdict=stopped[0], reasons=(Reason(stopped[1]),))
     stopped = _stop_on_score(base, model, product)
     if stopped is not None:
-        lost = tuple(
-            Reason(ReasonCode.FEATURE, {"feature": one.feature})
-            for one in lost_points(model.table, used)
-        )
-        reasons = (Reason(stopped[1]), *lost)[:REASONS_MAX]
+        features = (Reason(ReasonCode.FEATURE, {"feature": one.feature}) for one in lost)
+        reasons = (Reason(stopped[1]), *features)[:REASONS_MAX]
         return replace(base, verdict=stopped[0], reasons=reasons)
     return _set_amount(base, inputs, product)
 

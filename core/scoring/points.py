@@ -142,7 +142,11 @@ def score(table: PointsTable, inputs: Mapping[str, int]) -> int:
 
 
 def score_and_lost(table: PointsTable, inputs: Mapping[str, int]) -> tuple[int, tuple[Lost, ...]]:
-    """The score, and what cost the most points, in one walk over the table."""
+    """The score, and what cost the most points, worst first, four at most: in one walk.
+
+    Exact, for the table adds up. A two-way table's loss counts for the first of its features.
+    Equal losses keep the table's order.
+    """
     laid = _laid(table)
     losses = _losses(laid, inputs)
     return laid.best - sum(losses), _worst(laid.names, losses)
@@ -155,16 +159,6 @@ def pd_ppm(table: PointsTable, points: int) -> int:
         if points >= step.score_min:
             found = step.pd_ppm
     return found
-
-
-def lost_points(table: PointsTable, inputs: Mapping[str, int]) -> tuple[Lost, ...]:
-    """What cost the most points, worst first, four at most; exact, for the table adds up.
-
-    A two-way table's loss counts for the first of its features. Equal losses keep
-    the table's order.
-    """
-    laid = _laid(table)
-    return _worst(laid.names, _losses(laid, inputs))
 
 
 def _losses(laid: _Laid, inputs: Mapping[str, int]) -> list[int]:

@@ -66,19 +66,6 @@ def require_whole(scope: Scope) -> None:
         raise RoleError("expected somebody who may see the whole book: this is about all of it")
 
 
-def require_role(centre: Centre, token: str | None, role: Role) -> Actor:
-    """Whose token came with a request, if its role may do this.
-
-    Raises
-    ------
-    LoginRequiredError
-        If no token came, or it is not known or was revoked.
-    RoleError
-        If its role is another.
-    """
-    return require_caller(centre, token, (role,)).actor
-
-
 def require_caller(centre: Centre, token: str | None, roles: Iterable[Role]) -> Caller:
     """Who calls, and for whom, if its role is one of those that may do this.
 

@@ -15,7 +15,6 @@ from core.scoring.points import (
     PairTable,
     PdStep,
     PointsTable,
-    lost_points,
     pd_ppm,
     score,
     score_and_lost,
@@ -50,7 +49,9 @@ def test_a_score_has_its_default_probability(points: int, rate: int) -> None:
 
 
 def test_reasons_are_the_points_lost_worst_first() -> None:
-    lost = lost_points(TABLE, {"past_late_days": 40, "area_m2": 9_000, "soil_stress_days": 20})
+    _, lost = score_and_lost(
+        TABLE, {"past_late_days": 40, "area_m2": 9_000, "soil_stress_days": 20}
+    )
     # late: 10+60 = 70; area: 5-15 + pair 1+20 = 11; stress: 5+40 = 45.
     assert [(one.feature, one.points) for one in lost] == [
         ("past_late_days", 70),
@@ -71,7 +72,7 @@ def test_losses_explain_the_whole_score(inputs: dict[str, int]) -> None:
         for t in TABLE.pairs
     ]
     assert score(TABLE, inputs) == reference - sum(losses)
-    assert all(one.points > 0 for one in lost_points(TABLE, inputs))
+    assert all(one.points > 0 for one in score_and_lost(TABLE, inputs)[1])
 
 
 def test_what_is_thin_or_without_consent_is_missing_never_zero() -> None:
@@ -173,7 +174,7 @@ def test_one_walk_adds_up_as_a_reader_would(seed: int) -> None:
             known = {name: value for name, value in inputs.items() if value is not None}
             total, losing = plainly(table, known)
             assert score_and_lost(table, known) == (total, tuple(losing))
-            assert (score(table, known), lost_points(table, known)) == (total, tuple(losing))
+            assert score(table, known) == total
 
 
 def test_a_table_is_told_from_another_that_took_its_place() -> None:

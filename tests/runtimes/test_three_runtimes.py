@@ -24,9 +24,8 @@ from core.scoring.points import (
     PairTable,
     PdStep,
     PointsTable,
-    lost_points,
     pd_ppm,
-    score,
+    score_and_lost,
 )
 from core.shape import encode
 from server.training.header import c_header
@@ -96,8 +95,8 @@ def by_python(table: PointsTable, applications: tuple[Application, ...]) -> list
     found = []
     for each in applications:
         inputs = {name: value for name, value in each.items() if value is not None}
-        points = score(table, inputs)
-        lost = [(one.feature, one.points) for one in lost_points(table, inputs)]
+        points, worst = score_and_lost(table, inputs)
+        lost = [(one.feature, one.points) for one in worst]
         found.append((points, pd_ppm(table, points), lost))
     return found
 
