@@ -92,7 +92,8 @@ class Subject:
     herds, ``pasture_id`` to the herd that grazes there. ``polygon_sha256`` is the
     hash of the canonical CRS84 ring in nanodegrees, the same that evidence cites.
     ``outline_e7`` is that ring as it is drawn, longitude and latitude [degrees × 10⁷],
-    without its closing point and with at most ``OUTLINE_POINTS_MAX``.
+    without its closing point and with at most ``OUTLINE_POINTS_MAX``. ``area_low_m2`` is the
+    tenth percentile of an area that was walked and accepted [m²].
     """
 
     subject_id: str
@@ -107,6 +108,13 @@ class Subject:
     pasture_id: str = ""
     polygon_sha256: str = ""
     outline_e7: tuple[tuple[int, int], ...] | None = None
+    area_low_m2: int | None = None
+
+    @property
+    def lent_m2(self) -> int:
+        """The area that a limit may rest on: its lower bound where it was walked [m²]."""
+        low_m2 = self.area_m2 if self.area_low_m2 is None else self.area_low_m2
+        return min(self.area_m2, max(1, low_m2)) if self.area_m2 else 0
 
     def __post_init__(self) -> None:
         if self.outline_e7 is not None:

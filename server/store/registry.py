@@ -236,7 +236,8 @@ def farmer_site(tx: Tx, farmer_id: str) -> Site | None:
 
 def put_subject(tx: Tx, subject: Subject, geojson: str | None) -> None:
     """Add or renew a subject with its polygon."""
-    tx.upsert(subjects, geojson=geojson, **encode(subject))
+    # A subject without a walked area must not keep the lower bound of the one before it.
+    tx.upsert(subjects, geojson=geojson, **{"area_low_m2": None, **encode(subject)})
 
 
 def find_subject(tx: Tx, subject_id: str) -> Subject | None:
@@ -326,7 +327,7 @@ def _learn_farmers(tx: Tx, farmer_ids: Sequence[str]) -> None:
 
 
 def _subject(row: Mapping[str, Any]) -> Subject:
-    return decode(Subject, dict(row))
+    return decode(Subject, {name: value for name, value in row.items() if value is not None})
 
 
 def put_device(tx: Tx, device: Device) -> None:

@@ -22,6 +22,7 @@ from server.store.columns import metadata as _metadata
 from server.store.columns import table as _table
 from server.store.columns import text as _text
 from server.store.desk_tables import DESK_APPEND_ONLY
+from server.store.field_tables import FIELD_APPEND_ONLY
 from server.store.model_tables import MODEL_APPEND_ONLY
 from server.store.payout_tables import PAYOUT_APPEND_ONLY
 from server.store.subsidy_tables import SUBSIDY_APPEND_ONLY
@@ -51,6 +52,7 @@ subjects = _table(
     "subjects", ("subject_id",), _text("subject_id"), _text("kind"), _text("farmer_id"),
     _text("name"), _text("crop"), _text("season_id"), _text("sown_on"), _count("area_m2"),
     _count("heads"), _text("pasture_id"), _text("polygon_sha256"), _text("geojson", optional=True),
+    _count("area_low_m2", optional=True),
 )  # fmt: skip
 devices = _table(
     "devices", ("device_id",), _text("device_id"), _text("kind"), _text("subject_id"),
@@ -217,6 +219,11 @@ evidence = _table(
     _count("yield_p10", optional=True), _count("yield_p50", optional=True),
     _count("yield_p90", optional=True), _count("received_at_ms"), _bytes("document"),
 )  # fmt: skip
+newest_looks = _table(  # kept by a trigger on evidence
+    "newest_looks", ("subject_id",), _text("subject_id"), _text("evidence_id"), _text("kind"),
+    _text("as_of"), _text("stage"), _count("anomaly_ppm", optional=True),
+    _count("received_at_ms"),
+)  # fmt: skip
 blobs = _table(
     "blobs", ("sha256",), _text("sha256"), _text("media_type"), _count("size_bytes"),
     _text("satellite"), _count("received_at_ms"), _bytes("data"),
@@ -349,5 +356,6 @@ APPEND_ONLY = (
     inbound_records, outbound_records, audit, signed_heads, day_roots, book_rules,
     agreement_steps, data_uses, accesses, store_receipts, farm_papers, exposure_snapshots,
     *APPEAL_APPEND_ONLY, *BESIDE_APPEND_ONLY, *CASH_APPEND_ONLY, *MODEL_APPEND_ONLY,
-    *DESK_APPEND_ONLY, *PAYOUT_APPEND_ONLY, *SUBSIDY_APPEND_ONLY, *TRADE_APPEND_ONLY,
+    *DESK_APPEND_ONLY, *FIELD_APPEND_ONLY, *PAYOUT_APPEND_ONLY, *SUBSIDY_APPEND_ONLY,
+    *TRADE_APPEND_ONLY,
 )  # fmt: skip
