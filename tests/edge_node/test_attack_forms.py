@@ -14,12 +14,11 @@ import pytest
 
 from core.canonical import canonical_bytes, parse_canonical
 from core.errors import ShapeError
-from core.lending.limit import Movement
 from core.shape import encode
 from core.signing import sign_document
 from core.wire.appeals import AppealKind, AppealTopic
 from core.wire.orders import shown_goods_sha256
-from core.wire.records import Down, Up
+from core.wire.records import Up
 from core.wire.slips import (
     PREFIX,
     SLIP_BYTES_MAX,
@@ -42,7 +41,7 @@ from edge_node.store import appeals, proxies
 from tests.support.cash_desk import holder, staff
 from tests.support.centre import entropy
 from tests.support.kiosk import Elapsed, visiting
-from tests.support.lending_station import CARDS, Station, lease, status
+from tests.support.lending_station import CARDS, Station, lent_station
 
 API = "/api/v1/kiosk"
 UNUSABLE = ["x" * 5_000, "\x00", "../home", "a b"]
@@ -50,11 +49,7 @@ UNUSABLE = ["x" * 5_000, "\x00", "../home", "a b"]
 
 @pytest.fixture
 def station(tmp_path) -> Iterator[Station]:
-    found = Station(tmp_path)
-    found.populate()
-    found.centre.say(Down.LINE, status("line-1", 2_000_000, Movement.OPENED), found.at_ms)
-    found.centre.say_lease(lease("le-1", "line-1", 1_000_000))
-    found.take_down()
+    found = lent_station(tmp_path)
     yield found
     found.close()
 

@@ -8,14 +8,12 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from core.lending.limit import Movement
 from core.wire.proxies import Helper, HelperAct, Relation
-from core.wire.records import Down
 from edge_node.decide import proxies
 from edge_node.decide.pictures import FAILURES_MAX, FREE_FAILURES, Choice, choose
 from edge_node.store import leases, picture_codes
 from tests.support.kiosk import Elapsed, visiting
-from tests.support.lending_station import CARDS, Station, lease, status
+from tests.support.lending_station import CARDS, Station, lent_station
 
 API = "/api/v1/kiosk"
 MINE = ("cow", "tree", "star", "pot")
@@ -26,11 +24,7 @@ A_DAY_MINOR = 100_000
 
 @pytest.fixture
 def station(tmp_path) -> Iterator[Station]:
-    found = Station(tmp_path)
-    found.populate()
-    found.centre.say(Down.LINE, status("line-1", 2_000_000, Movement.OPENED), found.at_ms)
-    found.centre.say_lease(lease("le-1", "line-1", 1_000_000))
-    found.take_down()
+    found = lent_station(tmp_path)
     proxies.grant(found.db, found.desk, helper(found), found.clock)
     for who, pictures in (("", MINE), ("h-1", HERS)):
         told = Choice(f"e-{who}", "f-1", pictures, b"s" * 16, who)

@@ -13,6 +13,7 @@ from edge_node.store.notices import begin
 from tests.support.centre import Served
 from tests.support.chromium import chromium, complaints_to, narrowest_daily
 from tests.support.kiosk import Elapsed, kiosk_of
+from tests.support.kiosk_screen import RULES, SMALL_TARGETS, TARGET_PX_MIN
 from tests.support.lending_station import CARDS, Station, evidence, lease, monthly, status
 
 DRIVER = "the browser's driver is not installed: it is no part of a station"
@@ -22,24 +23,12 @@ axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason=DRIVER
 pytestmark = pytest.mark.browser
 
 SIZES = {"phone": (390, 844), "tablet": (820, 1180), "desktop": (1366, 768)}
-TARGET_PX_MIN = 64
-# WCAG 2.2 at level AA, and the enhanced contrast of 7:1 that the sun asks for.
-RULES = {
-    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-    "rules": {"color-contrast-enhanced": {"enabled": True}},
-}
 NOTICED = {
     "dry_soil": {"name": "Shamba la juu", "days": "9"},
     "fever_like": {"name": "Mifugo ya Amina", "percent": "41"},
     "damp_grain": {"name": "Ghala", "moisture": "14.6", "safe": "13.5"},
     "probe_disagrees": {"name": "Shamba la juu", "device": "soil-1"},
 }
-SMALL_TARGETS = """min => [...document.querySelectorAll(
-  'button, a, summary, label.tick, input:not([type=hidden]):not([type=checkbox])')]
-  .filter(e => e.offsetParent !== null)
-  .map(e => [e.outerHTML.slice(0, 80), e.getBoundingClientRect()])
-  .filter(([, box]) => box.height < min || box.width < min)
-  .map(([text, box]) => `${text} ${Math.round(box.width)}×${Math.round(box.height)}`)"""
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +145,7 @@ def test_a_farmer_sees_alerts_with_advice_and_no_flags(page_of):
     page = page_of("phone")
     enter(page)
     alerts = page.locator(".alert")
-    assert alerts.count() == 3
+    api.expect(alerts).to_have_count(3)
     assert "Without rain the crop suffers in about 9 days." in alerts.nth(2).inner_text()
     assert "soil-1" not in page.content()
     page.click(".tongues summary")
@@ -206,6 +195,7 @@ def test_a_decision_is_shown_with_its_reasons_and_price(page_of):
     page.click("text=Ask for a credit line")
     page.locator(".note-button").last.click()
     page.click("text=Go on")
+    page.wait_for_selector("input[name=purpose]")
     for box in page.locator("input[name=purpose]").all():
         box.check()
     page.click("text=Ask now")

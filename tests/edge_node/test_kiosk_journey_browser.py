@@ -17,16 +17,15 @@ from typing import Any
 
 import pytest
 
-from core.lending.limit import Movement
 from core.wire.envelope import LogClass
-from core.wire.records import Down, Up
+from core.wire.records import Up
 from edge_node.faces.kiosk.printing import ROW_BYTES
 from edge_node.store import logs
 from tests.support.centre import Served
 from tests.support.chromium import chromium, complaints_to
 from tests.support.fake_camera import arguments, film_of
 from tests.support.kiosk import Elapsed, kiosk_of
-from tests.support.lending_station import CARDS, Station, lease, status
+from tests.support.lending_station import CARDS, Station, lent_station
 
 DRIVER = "the browser's driver is not installed: it is no part of a station"
 api = pytest.importorskip("playwright.sync_api", reason=DRIVER)
@@ -58,11 +57,7 @@ _SPOKEN_S = """async paths => {
 
 @pytest.fixture
 def station(tmp_path: Path) -> Iterator[Station]:
-    found = Station(tmp_path)
-    found.populate()
-    found.centre.say(Down.LINE, status(LINE, 2_000_000, Movement.OPENED), found.at_ms)
-    found.centre.say_lease(lease("le-1", LINE, 1_000_000))
-    found.take_down()
+    found = lent_station(tmp_path)
     yield found
     found.close()
 
@@ -141,6 +136,7 @@ def test_a_first_line_from_a_card_before_the_camera_to_a_receipt(station, url, t
         walk.touch('a[href^="/apply/"]')
         walk.touch(".note-button", 2)
         walk.touch('a[href*="/consent"]')
+        page.wait_for_selector("input[name=purpose]")
         for n in range(page.locator("input[name=purpose]").count()):
             page.locator("input[name=purpose]").nth(n).check()
             walk.touches += 1

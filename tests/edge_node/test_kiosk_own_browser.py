@@ -10,6 +10,7 @@ from core.wire.records import Down
 from tests.support.centre import Served
 from tests.support.chromium import chromium, narrowest_daily
 from tests.support.kiosk import Elapsed, kiosk_of
+from tests.support.kiosk_screen import RULES, SIZES, SMALL_TARGETS, TARGET_PX_MIN
 from tests.support.lending_station import CARDS, Station, consent, lease, maize, status
 
 DRIVER = "the browser's driver is not installed: it is no part of a station"
@@ -17,19 +18,6 @@ pytest.importorskip("playwright.sync_api", reason=DRIVER)
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason=DRIVER)
 
 pytestmark = pytest.mark.browser
-
-SIZES = {"phone": (390, 844), "tablet": (820, 1180), "desktop": (1440, 900)}
-TARGET_PX_MIN = 64
-RULES = {
-    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-    "rules": {"color-contrast-enhanced": {"enabled": True}},
-}
-SMALL_TARGETS = """min => [...document.querySelectorAll(
-  'button, a, summary, label.tick, input:not([type=hidden]):not([type=checkbox])')]
-  .filter(e => e.offsetParent !== null)
-  .map(e => [e.outerHTML.slice(0, 80), e.getBoundingClientRect()])
-  .filter(([, box]) => box.height < min || box.width < min)
-  .map(([text, box]) => `${text} ${Math.round(box.width)}×${Math.round(box.height)}`)"""
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 from core.canonical import sha256_hex
-from core.lending.limit import Movement
 from core.units import MS_PER_DAY
 from core.wire.appeals import AppealAnswer, AppealOutcome
 from core.wire.cash import CashPerson, CashRole, card_seed
@@ -21,7 +20,7 @@ from edge_node.decide.pictures import FAILURES_MAX, PICTURES, WAITS_S, code_hash
 from edge_node.keys import StationSigner
 from edge_node.store import logs
 from tests.support.kiosk import Elapsed, visiting
-from tests.support.lending_station import CARDS, Station, lease, status
+from tests.support.lending_station import CARDS, Station, lent_station
 
 LINE = "line-1"
 MINE = ("cow", "tree", "star", "pot")
@@ -31,11 +30,7 @@ AGENT_CARD = "agent-card-" + "7" * 40
 
 @pytest.fixture
 def station(tmp_path) -> Iterator[Station]:
-    found = Station(tmp_path)
-    found.populate()
-    found.centre.say(Down.LINE, status(LINE, 2_000_000, Movement.OPENED), found.at_ms)
-    found.centre.say_lease(lease("le-1", LINE, 1_000_000))
-    found.take_down()
+    found = lent_station(tmp_path)
     yield found
     found.close()
 

@@ -11,6 +11,7 @@ from core.wire.records import Down, EvidenceDigest, GrowthPoint
 from tests.support.centre import Served
 from tests.support.chromium import chromium, complaints_to
 from tests.support.kiosk import Elapsed, kiosk_of
+from tests.support.kiosk_screen import RULES, SIZES, SMALL_TARGETS, TARGET_PX_MIN
 from tests.support.lending_station import CARDS, Station, lease, status
 
 DRIVER = "the browser's driver is not installed: it is no part of a station"
@@ -19,24 +20,12 @@ axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason=DRIVER
 
 pytestmark = pytest.mark.browser
 LINE = "line-1"
-TARGET_PX_MIN = 64
-SIZES = {"phone": (390, 844), "tablet": (820, 1180), "desktop": (1440, 900)}
 PAGES = (
     *("/home", "/code", "/helped", "/helpers", "/helpers/new", "/season/plot-1", "/ask"),
     *("/ask?kind=complaint", "/ask?kind=person", "/with-agent", "/verify", f"/draw/{LINE}"),
     *("/helpers/new?relation=child", "/helpers/new?relation=child&name=Juma"),
     f"/draw/{LINE}/price?amount=100000",
 )
-RULES = {
-    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-    "rules": {"color-contrast-enhanced": {"enabled": True}},
-}
-SMALL = """min => [...document.querySelectorAll(
-  'button, a, summary, label.tick, input:not([type=hidden]):not([type=checkbox])')]
-  .filter(e => e.offsetParent !== null)
-  .map(e => [e.outerHTML.slice(0, 80), e.getBoundingClientRect()])
-  .filter(([, box]) => box.height < min || box.width < min)
-  .map(([text, box]) => `${text} ${Math.round(box.width)}×${Math.round(box.height)}`)"""
 OVER = "document.documentElement.scrollWidth - innerWidth"
 BURST = """[...document.querySelectorAll('button, .button')]
   .filter(e => e.offsetParent !== null && e.scrollWidth > e.clientWidth + 1)
@@ -86,7 +75,7 @@ def test_every_page_of_people_fits_its_screen_and_its_reader(browser, url, size)
     page.wait_for_url("**/home")
     for path in PAGES:
         page.goto(path)
-        assert page.evaluate(SMALL, TARGET_PX_MIN) == [], path
+        assert page.evaluate(SMALL_TARGETS, TARGET_PX_MIN) == [], path
         assert page.evaluate(OVER) <= 0, path
         if size == "phone":
             found = axe.Axe().run(page, options=RULES)

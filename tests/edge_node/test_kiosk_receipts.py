@@ -12,7 +12,6 @@ import httpx
 import pytest
 
 from core.canonical import parse_canonical
-from core.lending.limit import Movement
 from core.shape import encode
 from core.signing import sign_document
 from core.wire.records import Down, EvidenceDigest, GrowthPoint
@@ -30,19 +29,14 @@ from edge_node.faces.kiosk.season import AGAINST, UNKNOWN, UNSEEN, degree, growt
 from edge_node.faces.kiosk.season_drawing import field_drawing, growth_curve
 from edge_node.store import village, vouches
 from tests.support.kiosk import Elapsed, visiting
-from tests.support.lending_station import CARDS, Station, lease, status
+from tests.support.lending_station import CARDS, Station, lent_station
 
 LINE = "line-1"
 
 
 @pytest.fixture
 def station(tmp_path) -> Iterator[Station]:
-    found = Station(tmp_path / "one")
-    (tmp_path / "one").mkdir(exist_ok=True)
-    found.populate()
-    found.centre.say(Down.LINE, status(LINE, 2_000_000, Movement.OPENED), found.at_ms)
-    found.centre.say_lease(lease("le-1", LINE, 1_000_000))
-    found.take_down()
+    found = lent_station(tmp_path / "one")
     yield found
     found.close()
 

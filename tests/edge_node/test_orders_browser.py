@@ -14,20 +14,13 @@ from core.wire.records import Down
 from tests.support.centre import Served
 from tests.support.chromium import chromium
 from tests.support.kiosk import Elapsed, kiosk_of
+from tests.support.kiosk_screen import SIZES, SMALL_TARGETS, TARGET_PX_MIN
 from tests.support.lending_station import CARDS, Station, lease, maize, status
 
 pytest.importorskip("playwright.sync_api", reason="the browser's driver is not installed")
 pytestmark = pytest.mark.browser
 
-SIZES = {"phone": (390, 844), "tablet": (820, 1180), "desktop": (1440, 900)}
-TARGET_PX_MIN = 64
 PICTURES = "HARVESTLINE_PICTURES"  # a folder for pictures to look at
-SMALL = """min => [...document.querySelectorAll(
-  'main button, main a, main summary, main label.tick')]
-  .filter(e => e.offsetParent !== null)
-  .map(e => [e.outerHTML.slice(0, 80), e.getBoundingClientRect()])
-  .filter(([, box]) => box.height < min || box.width < min)
-  .map(([text, box]) => `${text} ${Math.round(box.width)}×${Math.round(box.height)}`)"""
 WIDER = "() => document.documentElement.scrollWidth - window.innerWidth"
 VOUCHER = {
     "suppliers": ["agrovet", "kisii-agrovet"], "buyers": ["miller"], "deliver_days_max": 21,
@@ -84,4 +77,4 @@ def _look(page, name: str) -> None:
     if folder := os.environ.get(PICTURES):
         page.screenshot(path=f"{folder}/{name}.png", full_page=True)
     assert page.evaluate(WIDER) <= 0
-    assert page.evaluate(SMALL, TARGET_PX_MIN) == []
+    assert page.evaluate(SMALL_TARGETS, TARGET_PX_MIN) == []

@@ -14,6 +14,7 @@ from core.units import MS_PER_DAY
 from edge_node.sync.metering import Allowance
 from tests.support.centre import Served
 from tests.support.chromium import chromium, complaints_to
+from tests.support.kiosk_screen import RULES
 from tests.support.linked_station import linked_station
 from tests.support.pictured_station import (
     CARD,
@@ -27,10 +28,6 @@ from tests.support.pictured_station import (
 pytestmark = pytest.mark.browser
 
 SIZES = {"phone": (390, 844), "tablet": (820, 1180), "kiosk": (1280, 800)}
-RULES = {
-    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-    "rules": {"color-contrast-enhanced": {"enabled": True}},
-}
 SHOTS = os.environ.get("HARVESTLINE_SCREENSHOTS", "")  # a folder, to look at the pages
 SEEN = date(2026, 4, 15)
 DRAWN = "images => images.map(i => [i.complete, i.naturalWidth, i.getBoundingClientRect().width])"

@@ -20,11 +20,11 @@ from server.store import lines, reports
 from tests.support.cash_book import seed_cash
 from tests.support.centre import Served
 from tests.support.chromium import chromium, narrowest_daily
-from tests.support.console_book import PASSWORD, Book, build_book, flagged_evidence
+from tests.support.console_book import Book, build_book, flagged_evidence
+from tests.support.console_visits import WIDTHS, visits
 from tests.support.pictures import claim_of
 
 pytestmark = pytest.mark.browser
-WIDTHS = {"phone": (390, 844), "tablet": (820, 1180), "desk": (1440, 900)}
 
 
 @pytest.fixture(scope="module")
@@ -62,31 +62,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
-    """A page of a fresh visit, logged in; whatever the browser complains of fails the test."""
-    complaints: list[str] = []
-    contexts = []
-
-    def enter(size: str = "desk", role: str = "supervisor", *, scripts: bool = True) -> Page:
-        width, height = WIDTHS[size]
-        context = browser.new_context(
-            viewport={"width": width, "height": height}, java_script_enabled=scripts
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda r: None if r.url.startswith(url) else complaints.append(r.url))
-        page.goto(f"{url}/login")
-        page.fill("#name", role)
-        page.fill("#password", PASSWORD)
-        page.click("button[type=submit]")
-        page.wait_for_url(f"{url}/")
-        return page
-
-    yield enter
-    for context in contexts:
-        context.close()
-    assert complaints == []
+    with visits(browser, url) as come:
+        yield come
 
 
 def addresses(book: Book) -> dict[str, str]:
@@ -132,7 +109,7 @@ def opened(page: Page, book: Book, url: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("size", WIDTHS)
 def test_every_page_fits(size: str, visit, book: Book, url: str):
-    page = visit(size)
+    page = visit(size=size)
     wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     found = {name: page.evaluate(wide) for name in opened(page, book, url)}
     assert found == dict.fromkeys(found, 0)
@@ -149,7 +126,7 @@ def test_every_page_fits(size: str, visit, book: Book, url: str):
     ],
 )
 def test_every_theme_is_accessible(theme: str, shown: tuple[str, ...], visit, book: Book, url: str):
-    page = visit("phone")
+    page = visit(size="phone")
     page.click(".themes summary")
     page.click(f"[data-theme-choice={theme}]")
     known = addresses(book)
@@ -163,7 +140,7 @@ def test_every_theme_is_accessible(theme: str, shown: tuple[str, ...], visit, bo
 
 @pytest.mark.parametrize("size", narrowest_daily(WIDTHS))
 def test_every_page_is_accessible(size: str, visit, book: Book, url: str):
-    page = visit(size)
+    page = visit(size=size)
     found = {name: faults(page) for name in opened(page, book, url)}
     assert found == {name: [] for name in found}
 
@@ -183,6 +160,7 @@ def test_filter_swaps_the_table_and_keeps_the_address(visit, book: Book, url: st
     with book.centre.store.reading() as tx:
         herds = sum(line.product_id == "livestock" for line in lines.every(tx))
     rows = page.locator("table.portfolio tbody tr")
+    expect(page.locator("table.portfolio")).to_be_visible()
     assert rows.count() > herds > 0
     page.select_option("#product", "livestock")
     expect(rows).to_have_count(herds)
@@ -191,7 +169,7 @@ def test_filter_swaps_the_table_and_keeps_the_address(visit, book: Book, url: st
 
 
 def test_map_draws_every_plot_and_leads_to_it(visit, url: str):
-    page = visit("tablet")
+    page = visit(size="tablet")
     page.goto(f"{url}/map")
     page.wait_for_selector("#map[data-drawn='15']")
     assert page.locator("#map canvas").count() == 1
@@ -228,7 +206,7 @@ def middle_of_a_shape(page: Page) -> tuple[float, float]:
 
 
 def test_replay_answers_in_place(visit, book: Book, url: str):
-    page = visit(role="auditor")
+    page = visit("auditor")
     page.goto(url + addresses(book)["application"])
     page.click("text=Replay now")
     page.wait_for_selector("#replay .notice.good")

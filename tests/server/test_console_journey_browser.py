@@ -19,10 +19,10 @@ from server.store.scoping import Scope
 from tests.support.centre import Served
 from tests.support.chromium import chromium, narrowest_daily
 from tests.support.console_book import PASSWORD, Book, build_book
+from tests.support.console_visits import WIDTHS, visits
 
 pytestmark = pytest.mark.browser
 ROOT = Actor("root", "operator")
-SIZES = {"phone": (390, 844), "tablet": (820, 1180), "desk": (1440, 900)}
 PAGES = ("/", "/queue", "/audit", "/users", "/authority", "/me", "/appeals", "/cash")
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -55,29 +55,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def enter(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
-    """A page of somebody who has logged in; whatever the browser complains of fails the test."""
-    complaints: list[str] = []
-    contexts = []
-
-    def come(name: str, size: str = "desk") -> Page:
-        width, height = SIZES[size]
-        context = browser.new_context(viewport={"width": width, "height": height})
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda r: None if r.url.startswith(url) else complaints.append(r.url))
-        page.goto(f"{url}/login")
-        page.fill("#name", name)
-        page.fill("#password", PASSWORD)
-        page.click("button[type=submit]")
-        page.wait_for_url(f"{url}/")
-        return page
-
-    yield come
-    for context in contexts:
-        context.close()
-    assert complaints == []
+    with visits(browser, url) as come:
+        yield come
 
 
 def test_a_lender_s_day(enter: Callable[..., Page], url: str, book: Book, tmp_path: Path):
@@ -130,7 +109,7 @@ def test_a_lender_s_day(enter: Callable[..., Page], url: str, book: Book, tmp_pa
     assert told == ["wanjiru", "supervisor"]
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", WIDTHS)
 def test_pages_of_decisions_fit(enter: Callable[..., Page], url: str, size: str):
     page = enter("supervisor", size)
     wide = {}
@@ -140,7 +119,7 @@ def test_pages_of_decisions_fit(enter: Callable[..., Page], url: str, size: str)
     assert not {path for path, pixels in wide.items() if pixels > 0}
 
 
-@pytest.mark.parametrize("size", narrowest_daily(SIZES))
+@pytest.mark.parametrize("size", narrowest_daily(WIDTHS))
 def test_pages_of_decisions_are_accessible(enter: Callable[..., Page], url: str, size: str):
     page = enter("supervisor", size)
     found = {}

@@ -241,6 +241,17 @@ def ends_of(desk: Desk, keys: StationKeys, centre: Centre) -> peers.Ends:
     return peers.Ends(desk, keys.opener, peers.Centre(centre.identity, verifier, sealer))
 
 
+def lent_station(folder: Path, line_id: str = "line-1") -> Station:
+    """A populated station at which farmer 1 may draw 1,000,000 of a line of 2,000,000."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found = Station(folder)
+    found.populate()
+    found.centre.say(Down.LINE, status(line_id, 2_000_000, Movement.OPENED), found.at_ms)
+    found.centre.say_lease(lease("le-1", line_id, 1_000_000))
+    found.take_down()
+    return found
+
+
 def farmer(n: int, token: str, station: str = "kijani") -> Farmer:
     """Farmer ``n``, whose card carries a token."""
     return Farmer(f"f-{n}", f"Farmer {n}", "en", station, 4, sha256_hex(token.encode()))
