@@ -1,4 +1,4 @@
-"""Tables of what people decide at the console: authority, reviews by two, visits, scopes.
+"""Tables of what people decide and look after at the console: reviews by two, visits, stations.
 
 ``review_answers`` refuses in the database that who made something answers it as well,
 however they write their name; ``authorities`` only grows, and the newest word holds.
@@ -41,6 +41,12 @@ console_visits = _table(
 scopes = _table(
     "scopes", ("holder_kind", "holder", "dimension", "value"), _text("holder_kind"),
     _text("holder"), _text("dimension"), _text("value"),
+)  # fmt: skip
+# The newest word of a station on its own machine; a word before it is of no use to anybody.
+station_states = _table(
+    "station_states", ("station",), _text("station"), _count("at_ms"), _text("software"),
+    _count("disk_free_bytes"), _count("database_bytes"), _count("backlog_records"),
+    _count("backlog_bytes"), _count("backlog_age_ms"), _count("clock_error_ms"),
 )  # fmt: skip
 
 _index(review_items, "kind", "subject_id")
