@@ -8,9 +8,12 @@ UV := $(BIN)/uv
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock"
 
-# A third worker uses what two cores have left while tests wait for links and brokers. Files
+# Two workers more than two cores use what is left while tests wait for links and brokers. Files
 # are begun in the order in which tests/conftest.py puts them: the longest first.
-SHARED_OUT := -n 3 --dist loadfile --no-loadscope-reorder
+SHARED_OUT := -n 4 --dist loadfile --no-loadscope-reorder
+# Whole ways through real processes, at their own pace: `make story` tells them.
+STORIES := tests/e2e tests/satellite/test_tutorial.py tests/satellite/test_sat_villages.py \
+	tests/edge_node/test_kiosk_journey_browser.py
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -26,13 +29,13 @@ run: setup ## start the whole loop on this machine and print its addresses (ARGS
 	@exec $(BIN)/harvestline-sim demo $(ARGS)
 
 test: setup ## run every test but the slow ones
-	@exec $(BIN)/pytest $(SHARED_OUT) -m "not soak and not nightly" --ignore tests/e2e $(ARGS)
+	@exec $(BIN)/pytest $(SHARED_OUT) -m "not soak and not nightly" $(STORIES:%=--ignore %) $(ARGS)
 
 engines: setup ## run the centre's tests on the other database of each (make test has the one)
 	@exec $(BIN)/pytest $(SHARED_OUT) -m "not soak and not nightly" --engines other tests/server $(ARGS)
 
-story: setup ## tell a season with real processes, twice, and check it in the books
-	@exec $(BIN)/pytest --timeout 1800 tests/e2e $(ARGS)
+story: setup ## tell a season in real processes and check it in the books; go whole ways as users do
+	@exec $(BIN)/pytest -m "not soak and not nightly" --timeout 1800 $(STORIES) $(ARGS)
 
 lint: setup ## check format, style, types and import rules
 	$(BIN)/ruff format --check .
@@ -62,6 +65,7 @@ words: setup ## compile catalogues, export formats, cut the fonts; prompts by AR
 	@$(BIN)/python -m tools.formats
 	@$(BIN)/python -m tools.fonts
 	@$(BIN)/python -m tools.copy_assets
+	@$(BIN)/python -m tools.console_words
 	@[ "$(ARGS)" != voice ] || $(BIN)/python -m tools.voice
 
 docs: setup ## write the pages that are made from code

@@ -18,8 +18,6 @@ LONGEST = (
     "tests/loop/test_sync_bad_links.py",
     "tests/simulation/test_seeds.py",
     "tests/satellite/test_sat_cluster.py",
-    "tests/satellite/test_tutorial.py",
-    "tests/edge_node/test_kiosk_journey_browser.py",
     "tests/edge_node/test_tablet_browser.py",
     "tests/server/test_console_browser.py",
     "tests/server/test_evidence_batch.py",
