@@ -94,6 +94,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-EDGE-043": CatalogueEntry("only the farmer may do this", 403, EXIT_REFUSED),
     "HL-EDGE-044": CatalogueEntry("pictures are wrong or must wait", 401, EXIT_REFUSED),
     "HL-EDGE-045": CatalogueEntry("receipt is not true or cannot be printed", 422, EXIT_REFUSED),
+    "HL-EDGE-046": CatalogueEntry("sub-lease of a tablet does not permit this", 409, EXIT_REFUSED),
     # satellite: imagery
     "HL-SAT-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
     "HL-SAT-002": CatalogueEntry("catalog cannot be read", 422, EXIT_BAD_INPUT),

@@ -41,6 +41,8 @@ class OperationKind(Enum):
     APPLICATION = "application"
     VISIT = "visit"
     WALK = "walk"
+    DRAW = "draw"  # the bodies of money: core.wire.subleases
+    SUBLEASE_END = "sublease_end"
 
 
 class VisitPurpose(Enum):

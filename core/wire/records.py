@@ -49,6 +49,7 @@ class Up(Enum):
     MODEL_COUNTS = "model_counts"  # its body: core.wire.modelcounts.ModelCounts
     TABLET_EVENT = "tablet_event"  # the bodies of tablets: core.wire.fieldwork
     TABLET_OPERATION = "tablet_operation"
+    SUB_LEASE = "sub_lease"  # its body: core.wire.subleases.SubLeaseEvent
     APPEAL = "appeal"  # its body: core.wire.appeals.Appeal
     HELPER = "helper"  # its body: core.wire.proxies.Helper
     KIOSK_EVENT = "kiosk_event"  # its body: core.wire.proxies.KioskEvent
@@ -159,7 +160,8 @@ class Drawdown:
     the product's terms, and the order that it meets, if a supplier placed one. ``paid_by``
     is the cash agent whose box pays; absent where nobody's does. ``rate_ppm`` is the yearly
     rate that the draw keeps for life, where its product is priced by risk. ``drawn_by`` is
-    the helper who drew in the farmer's place; absent where the farmer did.
+    the helper who drew in the farmer's place; absent where the farmer did. ``sublease_id`` is
+    the part of the lease that an agent's tablet drew; absent where the station did.
     """
 
     draw_id: str
@@ -178,6 +180,7 @@ class Drawdown:
     paid_by: str | None = None
     rate_ppm: int | None = None
     drawn_by: str | None = None
+    sublease_id: str | None = None
 
 
 class DeviceAct(Enum):

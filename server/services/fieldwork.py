@@ -26,7 +26,9 @@ from core.wire.fieldwork import (
     TakenOperation,
 )
 from core.wire.records import Down
+from core.wire.subleases import FieldDraw, SubLeaseEnd
 from server.keys import KeyRing
+from server.services import field_money
 from server.services.centre import Work
 from server.services.downlink import send
 from server.services.reported import Reported
@@ -38,6 +40,8 @@ _BODIES = {
     OperationKind.VISIT: FieldVisit,
     OperationKind.WALK: PlotWalk,
     OperationKind.APPLICATION: FieldApplication,
+    OperationKind.DRAW: FieldDraw,
+    OperationKind.SUBLEASE_END: SubLeaseEnd,
 }
 
 
@@ -61,8 +65,8 @@ def apply_operation(work: Work, reported: Reported) -> str:
     operation = decode(Operation, signed.body)
     if (operation.operation_id, operation.tablet_id) != (taken.operation_id, taken.tablet_id):
         return f"operation {taken.operation_id[:64]}: the station names it otherwise"
-    if taken.code:
-        return ""  # the station has refused it, and told its agent
+    if taken.code:  # the station has refused it, and told its agent
+        return field_money.words_of_refused(taken, operation)
     body: Any = decode(_BODIES[operation.kind], operation.body)
     flag = _fault(work, reported.writer, operation.kind, body)
     if not flag:  # whose ground it is not, in whose trail it has no place
@@ -73,6 +77,10 @@ def apply_operation(work: Work, reported: Reported) -> str:
 
 
 def _fault(work: Work, station: str, kind: OperationKind, body: Any) -> str:
+    if kind is OperationKind.SUBLEASE_END:
+        return ""
+    if kind is OperationKind.DRAW:
+        return field_money.fault_of_draw(work, station, body)
     farmer_id = body.application.farmer_id if kind is OperationKind.APPLICATION else body.farmer_id
     fault = fault_of_telling(work, station, farmer_id)
     if fault:
@@ -91,6 +99,9 @@ def _fault(work: Work, station: str, kind: OperationKind, body: Any) -> str:
 
 def _trail(work: Work, taken: TakenOperation, operation: Operation, body: Any) -> None:
     """Who saw what, when, by ids and figures alone: notes and photos are personal data."""
+    if operation.kind in field_money.MONEY:
+        field_money.trail(work, taken, operation, body)
+        return
     by = Actor(taken.agent_id, "agent")
     detail: dict[str, Any] = {
         "operation_id": operation.operation_id, "tablet_id": taken.tablet_id,

@@ -37,6 +37,7 @@ from server.services.cards import fault_of_asking, fault_of_purposes, take_card
 from server.services.centre import Work
 from server.services.consents.taking import take_consent
 from server.services.drawing import apply_drawdown
+from server.services.field_money import apply_sub_lease
 from server.services.fieldwork import apply_operation, apply_tablet_event
 from server.services.leaving import apply_leaving
 from server.services.model_life.drift import take_counts
@@ -292,6 +293,7 @@ _APPLY: Mapping[Up, Callable[[Work, Reported], str]] = {
     Up.ORDER_ANSWER: apply_order_answer,
     Up.TABLET_EVENT: apply_tablet_event,
     Up.TABLET_OPERATION: apply_operation,
+    Up.SUB_LEASE: apply_sub_lease,
     Up.APPEAL: apply_appeal,
     Up.HELPER: apply_helper,
     Up.KIOSK_EVENT: apply_kiosk_event,
