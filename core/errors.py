@@ -95,6 +95,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-EDGE-044": CatalogueEntry("pictures are wrong or must wait", 401, EXIT_REFUSED),
     "HL-EDGE-045": CatalogueEntry("receipt is not true or cannot be printed", 422, EXIT_REFUSED),
     "HL-EDGE-046": CatalogueEntry("sub-lease of a tablet does not permit this", 409, EXIT_REFUSED),
+    "HL-EDGE-047": CatalogueEntry("tablet's room at the station is spent", 429, EXIT_UNAVAILABLE),
     # satellite: imagery
     "HL-SAT-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
     "HL-SAT-002": CatalogueEntry("catalog cannot be read", 422, EXIT_BAD_INPUT),
@@ -145,6 +146,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-SRV-024": CatalogueEntry("password is asked again", 403, EXIT_REFUSED),
     "HL-SRV-025": CatalogueEntry("what was to be approved has changed", 409, EXIT_REFUSED),
     "HL-SRV-026": CatalogueEntry("a model's life does not permit this", 409, EXIT_REFUSED),
+    "HL-SRV-027": CatalogueEntry("room for a station's photos is spent", 429, EXIT_UNAVAILABLE),
     # sim: devices in a box
     "HL-SIM-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
     "HL-SIM-002": CatalogueEntry("replay file cannot be used", 422, EXIT_BAD_INPUT),

@@ -55,6 +55,8 @@ class Settings:
         Largest accepted batch of evidence [documents, bytes].
     blob_bytes_max
         Largest picture that a maker may put [bytes].
+    photo_bytes_a_station_max
+        What is kept of one station's photos of visits, whole and in parts [bytes].
     api_requests_per_minute_max
         How often one token may ask, in each process that serves.
     held_envelopes_max
@@ -89,6 +91,7 @@ class Settings:
     evidence_batch_max: int = 1_000
     evidence_batch_bytes_max: int = 32 * 1024 * 1024
     blob_bytes_max: int = 1024 * 1024
+    photo_bytes_a_station_max: int = 8 * 1024**3
     api_requests_per_minute_max: int = 1_200
     held_envelopes_max: int = 64
     quarantine_rows_max: int = 10_000
@@ -107,6 +110,7 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "evidence_batch_max": (1, 10_000),
     "evidence_batch_bytes_max": (4096, 256 * 1024 * 1024),
     "blob_bytes_max": (1024, 8 * 1024 * 1024),
+    "photo_bytes_a_station_max": (0, 2**44),
     "api_requests_per_minute_max": (1, 1_000_000),
     "held_envelopes_max": (1, 10_000),
     "quarantine_rows_max": (1, 1_000_000),

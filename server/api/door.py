@@ -34,7 +34,7 @@ ANSWER_BYTES_MAX = 1024 * 1024
 SERVED = "/api/v1"
 _OTHER_VERSION = re.compile(r"/api/(?!v1(?:/|$))[^/]*")
 _BYTES = re.compile(
-    r"/api/v1/(envelopes|pull|time|evidence|evidence:batch|box-requests|blobs/.*|payouts/answers/.*)"
+    r"/api/v1/(envelopes|pull|time|evidence|evidence:batch|box-requests|blobs/.*|photo-parts|carried|payouts/answers/.*)"
 )
 _WRITES = ("POST", "PUT", "PATCH")
 

@@ -16,6 +16,7 @@ from server.api.lists import add_lists
 from server.api.money import add_money
 from server.api.orders import add_orders
 from server.api.payouts import add_payouts
+from server.api.photos import add_photos
 from server.api.problems import PROBLEM_TYPE
 from server.api.sales import add_sales
 from server.api.sync import add_sync
@@ -47,8 +48,8 @@ def router(centre: Centre) -> APIRouter:
     found = APIRouter(prefix="/api/v1", responses={"4XX": _PROBLEM})
     _add_health(found, centre)
     for add in (
-        add_sync, add_evidence, add_blobs, add_updates, add_boxes, add_money, add_orders,
-        add_sales, add_lists, add_book, add_payouts,
+        add_sync, add_evidence, add_blobs, add_photos, add_updates, add_boxes, add_money,
+        add_orders, add_sales, add_lists, add_book, add_payouts,
     ):  # fmt: skip
         add(found, centre)
     return found

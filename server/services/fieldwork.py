@@ -31,10 +31,12 @@ from server.keys import KeyRing
 from server.services import field_money
 from server.services.centre import Work
 from server.services.downlink import send
+from server.services.photos import SIGNATURE
 from server.services.reported import Reported
 from server.services.serving import fault_of_telling
-from server.store import people, registry, reports
+from server.store import people, photos, registry, reports
 from server.store.people import Actor
+from server.store.photos import VisitPhoto
 
 _BODIES = {
     OperationKind.VISIT: FieldVisit,
@@ -71,6 +73,7 @@ def apply_operation(work: Work, reported: Reported) -> str:
     flag = _fault(work, reported.writer, operation.kind, body)
     if not flag:  # whose ground it is not, in whose trail it has no place
         _trail(work, taken, operation, body)
+        _name_photos(work, reported.writer, operation, body)
     verdict = OperationVerdict(operation.operation_id, not flag, flag)
     send(work, reported.writer, Down.OPERATION, verdict)
     return flag
@@ -95,6 +98,26 @@ def _fault(work: Work, station: str, kind: OperationKind, body: Any) -> str:
     if body.subject_id and (subject is None or subject.farmer_id != farmer_id):
         return f"{body.subject_id[:64]} is not registered for {farmer_id[:64]} at the centre"
     return ""
+
+
+def _name_photos(work: Work, station: str, operation: Operation, body: Any) -> None:
+    """Expect the photos that an operation names: their bytes come after everything else."""
+    signed = getattr(body, "signature", None)
+    taken = [(one, one.about) for one in getattr(body, "photos", ())]
+    taken += [(signed, SIGNATURE)] if signed is not None else []
+    about = body.application if isinstance(body, FieldApplication) else body
+    visit = body if isinstance(body, FieldVisit) else None
+    for photo, shows in taken:
+        photos.name(
+            work.tx,
+            VisitPhoto(
+                operation_id=operation.operation_id, sha256=photo.sha256, station=station,
+                farmer_id=about.farmer_id, subject_id=visit.subject_id if visit else "",
+                visit_id=visit.visit_id if visit else "", about=shows,
+                taken_on=visit.visited_on if visit else "", media_type=photo.media_type,
+                size_bytes=photo.size_bytes, at_ms=work.at_ms,
+            ),
+        )  # fmt: skip
 
 
 def _trail(work: Work, taken: TakenOperation, operation: Operation, body: Any) -> None:
