@@ -12,6 +12,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import getitem
 from typing import NamedTuple
 
 from core.errors import ShapeError
@@ -111,24 +112,35 @@ class Lost(NamedTuple):
     points: int
 
 
-_made = Lost._make  # a tenth of the walk less than calling the class
-_LaidPair = tuple[str, str, tuple[int, ...], tuple[int, ...], tuple[tuple[int, ...], ...], int]
+class _LaidPair(NamedTuple):
+    """A two-way table by places: ``rows[bin of first][columns[bin of second]]`` is its gain."""
+
+    first: int
+    second: int
+    rows: tuple[tuple[int, ...], ...]
+    columns: tuple[int, ...]
 
 
 class _Laid(NamedTuple):
-    """A table turned from points into losses against its references, ready to be walked.
+    """A table turned from points into gains on its references, ready to be walked.
 
-    ``best`` is the score of an application that loses nothing. A feature's row is its name,
-    edges, the loss of each bin and that of a missing value; a two-way row its names, edges,
-    losses and the place of its first feature among ``names``.
+    ``names`` are all that it looks at, those that can lose points in the table's order, each
+    with all edges at which anything changes, so that a value is placed once. A *key* is a gain
+    in the upper bits and the name's place in the ``bits`` below: keys add up like gains, and
+    in order of size they are the losses, worst first and equal ones in the table's order.
+    A feature's row is its keys by bin, a missing value's last. ``base`` is what is added to
+    the sum of keys. ``told`` are the losses of bins as reasons, by key, for most need no
+    reckoning: what a two-way table moved stands in it by chance alone.
     """
 
     table: PointsTable
-    best: int
     names: tuple[str, ...]
-    features: tuple[tuple[str, tuple[int, ...], tuple[int, ...], int], ...]
-    spare: tuple[int, ...]
+    edges: tuple[tuple[str, tuple[int, ...]], ...]
+    keys: tuple[tuple[int, ...], ...]
     pairs: tuple[_LaidPair, ...]
+    base: int
+    bits: int
+    told: dict[int, Lost]
 
 
 # Only the layout of a table is remembered, never what it said of an application.
@@ -137,8 +149,8 @@ _LAID: dict[int, _Laid] = {}
 
 def score(table: PointsTable, inputs: Mapping[str, int]) -> int:
     """The score of an application; an absent feature is missing."""
-    laid = _laid(table)
-    return laid.best - sum(_losses(laid, inputs))
+    keys, laid = _walked(table, inputs)
+    return (laid.base + sum(keys)) >> laid.bits
 
 
 def score_and_lost(table: PointsTable, inputs: Mapping[str, int]) -> tuple[int, tuple[Lost, ...]]:
@@ -147,9 +159,16 @@ def score_and_lost(table: PointsTable, inputs: Mapping[str, int]) -> tuple[int, 
     Exact, for the table adds up. A two-way table's loss counts for the first of its features.
     Equal losses keep the table's order.
     """
-    laid = _laid(table)
-    losses = _losses(laid, inputs)
-    return laid.best - sum(losses), _worst(laid.names, losses)
+    keys, (_, names, _, _, _, base, bits, told) = _walked(table, inputs)
+    points = (base + sum(keys)) >> bits
+    keys.sort()
+    find = told.get
+    worst = [find(key) or _lost(key, names, bits) for key in keys[:REASONS_MAX] if key < 0]
+    return points, tuple(worst)
+
+
+def _lost(key: int, names: tuple[str, ...], bits: int) -> Lost:
+    return Lost(names[key & (1 << bits) - 1], -(key >> bits))
 
 
 def pd_ppm(table: PointsTable, points: int) -> int:
@@ -161,32 +180,24 @@ def pd_ppm(table: PointsTable, points: int) -> int:
     return found
 
 
-def _losses(laid: _Laid, inputs: Mapping[str, int]) -> list[int]:
-    """What each of the table's names lost, in order; negative where it gained."""
+def _walked(table: PointsTable, inputs: Mapping[str, int]) -> tuple[list[int], _Laid]:
+    """The keys of what each name gained or lost, and the table's layout."""
+    # This is the station's busiest loop: no call and no attribute that is not needed.
+    laid = _LAID.get(id(table))
+    if laid is None or laid[0] is not table:
+        laid = _laid(table)
+    _, _, edges, keys_of, pairs, _, _, _ = laid
     known = inputs.get
-    # No call and no attribute a feature: this is the station's busiest loop.
-    losses = [
-        missing if (value := known(name)) is None else lost[bisect_right(edges, value)]
-        for name, edges, lost, missing in laid.features
+    bins = [
+        -1 if (value := known(name)) is None else bisect_right(cuts, value) for name, cuts in edges
     ]
-    losses += laid.spare
-    for first, second, rows, columns, cells, at in laid.pairs:
-        one, two = known(first), known(second)
-        row = cells[0 if one is None else 1 + bisect_right(rows, one)]
-        losses[at] += row[0 if two is None else 1 + bisect_right(columns, two)]
-    return losses
-
-
-def _worst(names: tuple[str, ...], losses: list[int]) -> tuple[Lost, ...]:
-    # Stable in reverse too: equal losses keep the table's order.
-    worst = sorted(range(len(losses)), key=losses.__getitem__, reverse=True)[:REASONS_MAX]
-    return tuple([_made((names[at], losses[at])) for at in worst if losses[at] > 0])
+    keys = [*map(getitem, keys_of, bins)]
+    for first, second, rows, columns in pairs:
+        keys[first] += rows[bins[first]][columns[bins[second]]]
+    return keys, laid
 
 
 def _laid(table: PointsTable) -> _Laid:
-    found = _LAID.get(id(table))
-    if found is not None and found.table is table:
-        return found
     if len(_LAID) >= LAID_MAX:
         _LAID.clear()
     laid = _LAID[id(table)] = _laid_out(table)
@@ -194,36 +205,69 @@ def _laid(table: PointsTable) -> _Laid:
 
 
 def _laid_out(table: PointsTable) -> _Laid:
-    first_of = {one.feature: one for one in reversed(table.features)}
-    alone = [one for one in table.features if first_of[one.feature] is one]
-    names = tuple(
-        dict.fromkeys([one.feature for one in alone] + [two.first for two in table.pairs])
-    )
-    again = [one for one in table.features if first_of[one.feature] is not one]
-    of_features = sum(one.reference_points for one in table.features)
+    edges = _edges_of(table)
+    names = tuple(edges)
+    bits = len(names).bit_length()
+    base = table.base + sum(one.reference_points for one in table.features)
+    base += sum(two.reference_points for two in table.pairs)
+    keys = tuple(_keys_of(table, names, name, edges[name], bits) for name in names)
     return _Laid(
         table=table,
-        best=table.base + of_features + sum(two.reference_points for two in table.pairs),
         names=names,
-        features=tuple((one.feature, one.edges, *_lost_of(one)) for one in alone),
-        spare=(0,) * (len(names) - len(alone)),
-        pairs=tuple(_laid_pair(each, names) for each in (*map(_as_pair, again), *table.pairs)),
+        edges=tuple(edges.items()),
+        keys=keys,
+        pairs=tuple(_laid_pair(two, names, edges, bits) for two in table.pairs),
+        base=(base << bits) - sum(range(len(names))),
+        bits=bits,
+        told={key: _lost(key, names, bits) for row in keys for key in row if key < 0},
     )
 
 
-def _lost_of(one: FeatureTable) -> tuple[tuple[int, ...], int]:
-    """What each bin loses, and a missing value."""
-    losses = tuple(one.reference_points - points for points in one.points)
-    return losses, one.reference_points - one.missing_points
+def _edges_of(table: PointsTable) -> dict[str, tuple[int, ...]]:
+    """Every name of a table with all edges at which anything of it changes.
+
+    Those that can lose points come first, in the table's order.
+    """
+    found: dict[str, set[int]] = {one.feature: set() for one in table.features}
+    found |= {two.first: set() for two in table.pairs if two.first not in found}
+    for one in table.features:
+        found[one.feature].update(one.edges)
+    for two in table.pairs:
+        found[two.first].update(two.first_edges)
+        found.setdefault(two.second, set()).update(two.second_edges)
+    return {name: tuple(sorted(edges)) for name, edges in found.items()}
 
 
-def _as_pair(one: FeatureTable) -> PairTable:
-    """A feature's second table, which counts with its first, as one with a side that is all one."""
-    rows = tuple((points, points) for points in (one.missing_points, *one.points))
-    return PairTable(one.feature, one.feature, one.edges, (), rows, one.reference_points)
+def _insides(edges: tuple[int, ...]) -> tuple[int | None, ...]:
+    """One value inside each bin, and a missing one."""
+    return (edges[0] - 1, *edges, None) if edges else (0, None)
 
 
-def _laid_pair(two: PairTable, names: tuple[str, ...]) -> _LaidPair:
-    losses = tuple(tuple(two.reference_points - points for points in row) for row in two.points)
-    edges = two.first_edges, two.second_edges
-    return two.first, two.second, *edges, losses, names.index(two.first)
+def _keys_of(
+    table: PointsTable, names: tuple[str, ...], name: str, edges: tuple[int, ...], bits: int
+) -> tuple[int, ...]:
+    """A name's keys by bin, of all one-dimensional tables that it has."""
+    own, at = [one for one in table.features if one.feature == name], names.index(name)
+    return tuple(
+        (sum(one.lookup(value) - one.reference_points for one in own) << bits) + at
+        for value in _insides(edges)
+    )
+
+
+def _laid_pair(
+    two: PairTable, names: tuple[str, ...], edges: Mapping[str, tuple[int, ...]], bits: int
+) -> _LaidPair:
+    gains = [tuple((p - two.reference_points) << bits for p in row) for row in two.points]
+    rows = _places(two.first_edges, edges[two.first])
+    return _LaidPair(
+        first=names.index(two.first),
+        second=names.index(two.second),
+        rows=tuple(gains[place] for place in rows),
+        columns=_places(two.second_edges, edges[two.second]),
+    )
+
+
+def _places(own: tuple[int, ...], edges: tuple[int, ...]) -> tuple[int, ...]:
+    """The row of a two-way table that each bin falls into, a missing value's last."""
+    inside = _insides(edges)
+    return tuple(0 if value is None else 1 + bisect_right(own, value) for value in inside)
