@@ -158,6 +158,7 @@ class Desk:
             "nav": self._nav(visitor, request.url.path.removeprefix(render.PREFIX)),
             "lender": self.centre.settings.name,
             "now_ms": self.centre.now_ms(),
+            "here": _here(request),
         }
         return HTMLResponse(render.fill(self.templates, name, {**frame, **context}), status)
 
@@ -165,3 +166,10 @@ class Desk:
         if visitor is None:
             return []
         return navigation(visitor.role, path, whole=visitor.scope.is_whole)
+
+
+def _here(request: Request) -> str:
+    """Where a choice of language leads back to: the page itself, where it can be asked again."""
+    if request.method != "GET":
+        return f"{render.PREFIX}/"
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")

@@ -17,8 +17,8 @@ import typst
 from core.lending.keyfacts import KeyFacts, percent
 from core.lending.terms import InterestKind, Part
 from core.units import format_money
-from server.console.figures.canvas import long_day
 from server.console.render import FOLDER, environment, fill
+from server.console.words import long_day
 from server.services.centre import RequestError
 
 _TEMPLATE = "key_facts.typ"

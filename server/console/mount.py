@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import HarvestlineError
-from server.console import render
+from server.console import render, speaking
 from server.console.desk import Desk
 from server.console.pages import (
     appeals,
@@ -102,6 +102,7 @@ def console(desk: Desk) -> ASGIApp:
         routes=[
             Mount("/static", StaticFiles(directory=render.STATIC)),
             *door.routes(desk),
+            *speaking.routes(),
             *today.routes(desk),
             *audit.routes(desk),
             *appeals.routes(desk),
@@ -121,7 +122,7 @@ def console(desk: Desk) -> ASGIApp:
         ],
         exception_handlers={HarvestlineError: refused, HTTPException: refused},
     )
-    return SafeHeaders(pages)
+    return SafeHeaders(speaking.Speaking(pages))
 
 
 def _refusal(desk: Desk, request: Request, error: Exception) -> Response:

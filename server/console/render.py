@@ -11,8 +11,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from core.units import PPM, format_money, minor_digits
-from server.console.figures.canvas import long_day, short_day
+from core.units import PPM
+from server.console import words
+from server.console.words import long_day, message, money, number, percent, say, short_day
 
 FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
@@ -34,11 +35,11 @@ MOVEMENT_ICONS = {
     "frozen": "lock",
 }
 MOVEMENT_WORDS = {
-    "opened": "Opened",
-    "raised": "Raised",
-    "held": "Held",
-    "cut": "Cut",
-    "frozen": "Frozen",
+    "opened": message("Opened"),
+    "raised": message("Raised"),
+    "held": message("Held"),
+    "cut": message("Cut"),
+    "frozen": message("Frozen"),
 }
 
 
@@ -52,13 +53,15 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     found.filters.update(
-        money=money, amount=amount, day=long_day, short_day=short_day, instant=instant,
+        money=money, amount=words.figure, day=long_day, short_day=short_day, instant=instant,
         percent=percent, signed_percent=signed_percent, points=points, hash=short_hash,
         hectares=hectares, number=number, feature=feature_name, civil=civil,
     )  # fmt: skip
     found.globals.update(
         icon=icon, measure=measure, prefix=PREFIX, stage_icon=STAGE_ICONS,
-        movement_icon=MOVEMENT_ICONS, movement_words=MOVEMENT_WORDS,
+        movement_icon=MOVEMENT_ICONS, movement_words=MOVEMENT_WORDS, _=words.shown,
+        _n=words.shown_count, languages=words.LANGUAGES, tags=words.TAGS,
+        language=words.language,
     )  # fmt: skip
     return found
 
@@ -71,29 +74,12 @@ def icon(name: str) -> Markup:
     return Markup(drawn)  # noqa: S704 - our own file
 
 
-def money(amount_minor: int, currency: str) -> str:
-    """An amount as people write it, with its currency."""
-    return format_money(amount_minor, currency)
-
-
-def amount(amount_minor: int, currency: str) -> str:
-    """The amount without its currency and, if they are nought, without cents."""
-    text = format_money(amount_minor, currency).removeprefix(f"{currency} ")
-    digits = minor_digits(currency)
-    return text.removesuffix("." + "0" * digits) if digits else text
-
-
 def instant(at_ms: int | None) -> str:
     """An instant in UTC, to the minute."""
     if at_ms is None:
-        return "never"
+        return say("never")
     found = datetime.fromtimestamp(at_ms / 1000, UTC)
     return f"{long_day(found.date().isoformat())}, {found:%H:%M} UTC"
-
-
-def percent(ppm: int, digits: int = 1) -> str:
-    """Parts per million as a percentage."""
-    return f"{100 * ppm / PPM:.{digits}f} %"
 
 
 def signed_percent(ppm: int | None) -> str:
@@ -109,7 +95,7 @@ def measure(value: int, unit: str, currency: str) -> str:
     if unit.startswith("ppm"):
         return f"{number(round(100 * value / PPM))} % {unit.removeprefix('ppm').strip()}".strip()
     if unit == "minor units":
-        return format_money(value, currency)
+        return money(value, currency)
     return f"{number(value)} {unit}"
 
 
@@ -139,11 +125,6 @@ def short_hash(text: str, digits: int = 12) -> str:
 def hectares(area_m2: int) -> str:
     """An area in hectares."""
     return f"{area_m2 / 10_000:.2f} ha"
-
-
-def number(value: int) -> str:
-    """A whole number with separators."""
-    return f"{value:,}".replace("-", "−")
 
 
 def fill(templates: Environment, name: str, context: Mapping[str, Any]) -> str:

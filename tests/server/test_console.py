@@ -15,9 +15,9 @@ from core.units import civil_day
 from core.wire.registry import Farmer
 from server.app import create_app
 from server.console.figures.limit import LimitStory, Marker, Step, limit_picture, split_bar
-from server.console.render import amount
 from server.console.session import TRIES_MAX
 from server.console.views.book import read_query, read_rows
+from server.console.words import figure
 from server.services.enrolment import add_user
 from server.services.evidence import accept_evidence
 from server.services.standing import standing
@@ -213,8 +213,8 @@ def test_portfolio_shows_every_open_line_and_its_sums(visit, book: Book):
     for row in found:
         assert f"/console/lines/{row.line_id}" in text
         assert row.reason in text
-    assert amount(sum(row.limit_minor for row in found), "KES") in text
-    assert amount(sum(row.leased_minor for row in found), "KES") in text
+    assert figure(sum(row.limit_minor for row in found), "KES") in text
+    assert figure(sum(row.leased_minor for row in found), "KES") in text
 
 
 def book_day(book: Book):

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from core.units import format_money, minor_digits
 from server.console.figures import canvas
 from server.console.figures.canvas import Frame
+from server.console.words import short_day
 
 WIDTH, HEIGHT = 960, 340
 BAR_WIDTH, BAR_HEIGHT = 200, 12
@@ -102,7 +103,7 @@ def _markers(frame: Frame, story: LimitStory) -> list[Markup]:
     for marker in story.markers:
         x, y = frame.x(date.fromisoformat(marker.on)), frame.y(marker.amount_minor)
         money = format_money(marker.amount_minor, story.currency)
-        words = f"{marker.number}: {marker.movement} {canvas.short_day(marker.on)}, {money}"
+        words = f"{marker.number}: {marker.movement} {short_day(marker.on)}, {money}"
         drawn.append(canvas.dot(x, y, 10, f"dot-{marker.movement}", words))
         drawn.append(canvas.text(x, y + 4, str(marker.number), "dot-text", "middle"))
     return drawn

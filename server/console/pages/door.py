@@ -16,6 +16,7 @@ from server.console.session import (
     VISIT_COOKIE,
     visit_hash,
 )
+from server.console.speaking import inside
 from server.keys import hash_password, password_matches
 from server.services.centre import Work
 from server.store import people, visits
@@ -35,7 +36,7 @@ def routes(desk: Desk) -> list[Route]:
     nobody = hash_password(desk.centre.new_token())
 
     def form(request: Request) -> Response:
-        return _form(desk, request, _inside(request.query_params.get("next", "")))
+        return _form(desk, request, inside(request.query_params.get("next", "")))
 
     async def enter(request: Request) -> Response:
         sent = await request.form()
@@ -69,7 +70,7 @@ def _form(
 
 
 def _enter(desk: Desk, request: Request, given: dict[str, str], nobody: str) -> Response:
-    name, wanted = given["name"].strip()[:NAME_CHARACTERS_MAX], _inside(given["next"])
+    name, wanted = given["name"].strip()[:NAME_CHARACTERS_MAX], inside(given["next"])
     wait_s = desk.throttle.wait_s(name)
     if wait_s:
         words = f"Too many wrong passwords for this name. Wait {wait_s} seconds and try again."
@@ -124,9 +125,3 @@ def set_cookie(request: Request, answer: Response, name: str, value: str) -> Non
         httponly=True,
         samesite="lax",
     )
-
-
-def _inside(wanted: str) -> str:
-    """Where to go after the log-in: a page of the console and nowhere else."""
-    inside = wanted.startswith(f"{PREFIX}/") and "\\" not in wanted and "//" not in wanted
-    return wanted if inside and wanted.isprintable() else f"{PREFIX}/"

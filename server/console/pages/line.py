@@ -14,11 +14,11 @@ from starlette.routing import Route
 from core.units import format_money
 from core.wire.personal_data import DataClass
 from server.console.desk import Desk
-from server.console.figures.canvas import long_day
 from server.console.figures.limit import limit_picture, meter
 from server.console.render import PREFIX
 from server.console.views.flags import read_flags
 from server.console.views.line import LinePage, read_line
+from server.console.words import long_day
 from server.services.centre import Centre, RequestError
 from server.services.freezing import FreezeReason, freeze, thaw
 from server.store import lines

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from core.units import PPM
 from core.wire.evidence import Evidence, Observation, PictureRef
-from server.console.figures.canvas import long_day
+from server.console.words import long_day
 from server.store import blobs
 from server.store.engine import Tx
 

@@ -11,9 +11,9 @@ from typing import Any
 from core.units import PPM, format_money
 from core.wire.evidence import Evidence, EvidenceKind, Stage
 from core.wire.registry import Farmer, Subject, SubjectKind
-from server.console.figures.canvas import long_day
 from server.console.figures.curve import Estimate, StageSeen
 from server.console.views.book import Row
+from server.console.words import long_day
 from server.store import evidence, registry
 from server.store.engine import NotKnownError, Tx
 from server.store.evidence import KeptEvidence
