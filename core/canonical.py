@@ -35,7 +35,11 @@ def canonical_bytes(value: object) -> bytes:
     """
     if not _is_plain(value, DEPTH_MAX):
         _check(value, "$", DEPTH_MAX)
-    return _ENCODER.encode(value).encode()
+        return _ENCODER.encode(value).encode()
+    text = _ENCODER.encode(value)
+    if not text.isascii():  # whether strings are NFC and keys ASCII is asked one by one
+        _check(value, "$", DEPTH_MAX)
+    return text.encode()
 
 
 def sha256_hex(data: bytes) -> str:
@@ -79,31 +83,34 @@ def parse_canonical(data: bytes, bytes_max: int) -> dict[str, Any]:
 
 
 def _is_plain(value: Any, depth_left: int) -> bool:
-    """Whether a list or map certainly passes :func:`_check`, which names the path and is slower."""
+    """Whether a list or map certainly passes :func:`_check`, if its text is ASCII throughout.
+
+    The check itself names the path and is slower.
+    """
     members = value if type(value) is list else _members(value)
     if members is None or depth_left <= 1:
         return False
     for inner in members:
         kind = type(inner)
+        if kind is str or kind is bool:
+            continue
         if kind is int:
-            plain = -SAFE_INTEGER_MAX <= inner <= SAFE_INTEGER_MAX
-        elif kind is str:
-            plain = inner.isascii()
-        else:
-            plain = kind is bool or _is_plain(inner, depth_left - 1)
-        if not plain:
+            if not -SAFE_INTEGER_MAX <= inner <= SAFE_INTEGER_MAX:
+                return False
+        elif not _is_plain(inner, depth_left - 1):
             return False
     return True
 
 
 def _members(value: Any) -> Iterable[Any] | None:
-    """The values of a map whose keys are ASCII; None of anything else."""
+    """The values of a map whose keys are strings; None of anything else."""
     if type(value) is not dict:
         return None
     try:
-        return value.values() if "".join(value).isascii() else None
+        "".join(value)
     except TypeError:
         return None
+    return value.values()
 
 
 def _check(value: object, path: str, depth_left: int) -> None:

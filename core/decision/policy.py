@@ -117,25 +117,16 @@ def asks_max(product: Product) -> int:
 def _stop_before_score(
     inputs: DecisionInputs, product: Product, known: int
 ) -> tuple[Verdict, ReasonCode] | None:
-    checks = (
-        (
-            inputs.station != inputs.home_station,
-            (Verdict.DECLINE, ReasonCode.DECISION_OTHER_STATION),
-        ),
-        (
-            not set(product.decision.purposes) <= set(inputs.purposes),
-            (Verdict.REFER, ReasonCode.DECISION_CONSENT_MISSING),
-        ),
-        (
-            (inputs.asked_before or 0) >= asks_max(product),
-            (Verdict.REFER, ReasonCode.DECISION_ASKED_OFTEN),
-        ),
-        (
-            known < product.decision.known_features_min,
-            (Verdict.REFER, ReasonCode.DECISION_EVIDENCE_THIN),
-        ),
-    )
-    return next((outcome for failed, outcome in checks if failed), None)
+    terms = product.decision
+    if inputs.station != inputs.home_station:
+        return Verdict.DECLINE, ReasonCode.DECISION_OTHER_STATION
+    if not set(inputs.purposes).issuperset(terms.purposes):
+        return Verdict.REFER, ReasonCode.DECISION_CONSENT_MISSING
+    if (inputs.asked_before or 0) >= asks_max(product):
+        return Verdict.REFER, ReasonCode.DECISION_ASKED_OFTEN
+    if known < terms.known_features_min:
+        return Verdict.REFER, ReasonCode.DECISION_EVIDENCE_THIN
+    return None
 
 
 def _stop_on_score(
