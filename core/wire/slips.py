@@ -94,6 +94,29 @@ def parts_of(text: str) -> tuple[bytes, bytes]:
     ShapeError
         If the text is not a receipt's.
     """
+    parts = _parts(text)
+    return _part(parts, "slip"), _part(parts, "vouch")
+
+
+def sublease_part(text: str) -> bytes:
+    """The sub-lease by which a tablet signed the slip; empty where a station did (S3).
+
+    Raises
+    ------
+    ShapeError
+        If the text is not a receipt's.
+    """
+    return _part(_parts(text), "sublease")
+
+
+def _part(parts: dict[str, Any], name: str) -> bytes:
+    found = parts.get(name)
+    if not isinstance(found, dict | None) or (name == "slip" and found is None):
+        raise ShapeError(f"expected a {name} in the code of a receipt")
+    return canonical_bytes(found) if found is not None else b""
+
+
+def _parts(text: str) -> dict[str, Any]:
     if not text.startswith(PREFIX) or len(text) > TEXT_CHARACTERS_MAX:
         raise ShapeError(f"expected the code of a receipt, which begins {PREFIX}")
     unpacked = zlib.decompressobj()
@@ -104,10 +127,7 @@ def parts_of(text: str) -> tuple[bytes, bytes]:
         raise ShapeError(f"expected the code of a receipt, got another: {error}") from error
     if not unpacked.eof or unpacked.unused_data:
         raise ShapeError("expected the whole code of a receipt, and nothing after it")
-    slip, vouch = parts.get("slip"), parts.get("vouch")
-    if not isinstance(slip, dict) or not isinstance(vouch, dict | None):
-        raise ShapeError("expected a slip in the code of a receipt")
-    return canonical_bytes(slip), canonical_bytes(vouch) if vouch is not None else b""
+    return parts
 
 
 def vouched_key(vouch: bytes, centre: Verifier) -> Vouch:

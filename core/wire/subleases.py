@@ -28,7 +28,8 @@ class SubLease:
     """A part of a station's lease that one tablet may draw, for one line.
 
     ``serial`` counts the sub-leases of the key; ``terms`` say what a draw costs;
-    ``utc_offset_ms`` gives the civil day at the site.
+    ``utc_offset_ms`` gives the civil day at the site. ``paid_by`` is the cash agent whose box
+    pays; absent where the station has no boxes.
     """
 
     sublease_id: str
@@ -46,6 +47,7 @@ class SubLease:
     expires_at_ms: int
     utc_offset_ms: int
     terms: DrawTerms
+    paid_by: str | None = None
 
     def __post_init__(self) -> None:
         require_id(self.sublease_id, "sublease_id")
@@ -69,8 +71,7 @@ class FieldDraw:
     """A draw that an agent paid out, as the tablet told and signed it.
 
     ``at_ms`` and ``error_ms`` are the time as the tablet knew it from its station;
-    ``shown_sha256`` is the hash of the price that the farmer agreed to. ``paid_by`` names the
-    cash agent whose box paid; absent where the station has none.
+    ``shown_sha256`` is the hash of the price that the farmer agreed to.
     """
 
     draw_id: str
@@ -90,7 +91,6 @@ class FieldDraw:
     language: str
     spoken: bool
     signature: Photo | None = None
-    paid_by: str | None = None
 
     def __post_init__(self) -> None:
         require_id(self.draw_id, "draw_id")

@@ -9,9 +9,20 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from core.errors import HarvestlineError
-from core.signing import Verifier
-from core.wire.slips import Slip, SlipKind, Vouch, open_slip, parts_of, vouched_key, write_slip
+from core.errors import HarvestlineError, SignatureError
+from core.shape import decode
+from core.signing import Verifier, open_document
+from core.wire.slips import (
+    Slip,
+    SlipKind,
+    Vouch,
+    open_slip,
+    parts_of,
+    sublease_part,
+    vouched_key,
+    write_slip,
+)
+from core.wire.subleases import SUBLEASE, SUBLEASE_BYTES_MAX, SubLease
 from edge_node.decide.desk import Desk
 from edge_node.decide.draws import Receipt
 from edge_node.keys import KeyRing
@@ -79,9 +90,26 @@ def check(db: StationDatabase, code: str, keys: tuple[Verifier, Vouch]) -> Check
     try:
         signed, vouch = parts_of(code.strip())
         expected = vouched_key(vouch, centre) if vouch else own
-        key = KeyRing.of_hex(expected.public_key)
-        slip = open_slip(signed, key, expected)
+        held = sublease_part(code.strip())
+        slip = _by_tablet(signed, held, expected) if held else _by_station(signed, expected)
     except HarvestlineError as error:
         raise ReceiptError(f"expected a receipt of a station of this lender: {error}") from error
     known = leases.draw(db, slip.id) if slip.station == own.station else None
     return Checked(slip, known.drawdown.state.value if known is not None else "")
+
+
+def _by_station(signed: bytes, expected: Vouch) -> Slip:
+    return open_slip(signed, KeyRing.of_hex(expected.public_key), expected)
+
+
+def _by_tablet(signed: bytes, held: bytes, expected: Vouch) -> Slip:
+    """A slip of a tablet, which its station let draw so much of that line, until then."""
+    station = KeyRing.of_hex(expected.public_key)
+    lease = decode(SubLease, open_document(held, SUBLEASE, station, SUBLEASE_BYTES_MAX).body)
+    if lease.station != expected.station:
+        raise SignatureError(f"expected a sub-lease of {expected.station}, got another station's")
+    by = Vouch(lease.station, lease.public_key)
+    slip = open_slip(signed, KeyRing.of_hex(lease.public_key), by)
+    if slip.currency != lease.terms.currency or not 0 < slip.amount_minor <= lease.amount_minor:
+        raise SignatureError("expected an amount within what the tablet may pay out")
+    return slip

@@ -21,7 +21,7 @@ from core.lending.lease import (
 )
 from core.reasons import ReasonCode
 from core.wire.envelope import LogClass
-from edge_node.store import cash, leases, logs
+from edge_node.store import cash, leases, logs, subleases
 from edge_node.store.database import StationDatabase
 from edge_node.store.leases import KeptDraw
 from edge_node.store.lines import KeptLine
@@ -70,6 +70,7 @@ def undrawn_minor(line: KeptLine, uncounted: tuple[KeptDraw, ...]) -> int:
 def rooms(db: StationDatabase, line: KeptLine, clock: Clock) -> tuple[Room, ...]:
     """What each lease lets the line draw now, most first."""
     undrawn = undrawn_minor(line, uncounted_draws(db, line))
+    undrawn -= subleases.held_of_line_minor(db, line.line_id)
     found = [_room(book, line, undrawn, clock) for book in books(db, line)]
     return tuple(sorted(found, key=lambda room: -room.drawable_minor))
 
@@ -91,7 +92,7 @@ def books(db: StationDatabase, line: KeptLine) -> tuple[LeaseBook, ...]:
 
 
 def _room(book: LeaseBook, line: KeptLine, undrawn: int, clock: Clock) -> Room:
-    free = min(available_minor(book, line.line_id), undrawn)
+    free = max(0, min(available_minor(book, line.line_id), undrawn))
     if book.lease.kind is LeaseKind.ONBOARDING and line.opened is not None:
         share = line.opened.limit_minor - book.line_used_minor(line.line_id)
         free = min(free, max(0, share))

@@ -11,7 +11,7 @@ from core.lending.lease import DrawState
 from core.wire.cash import CashPerson, CashRole, Count, Handover, Taken
 from core.wire.envelope import LogClass
 from core.wire.records import Drawdown
-from edge_node.store import logs
+from edge_node.store import logs, subleases
 from edge_node.store.database import StationDatabase
 from edge_node.store.village import UnknownRecordError, as_text
 
@@ -178,13 +178,14 @@ def keep_payout(db: StationDatabase, draw: Drawdown, at_ms: int) -> None:
 
 
 def reserved_minor(db: StationDatabase, person_id: str) -> int:
-    """What pending draws are about to take out of a box [minor units]."""
+    """What pending draws, and the agent's tablet, are about to take out [minor units]."""
     row = db.execute(
         "SELECT coalesce(sum(d.amount_minor), 0) FROM draws d JOIN draw_payers p USING (draw_id) "
         "WHERE p.person_id = ? AND d.state = ?",
         [person_id, DrawState.PENDING.value],
     ).fetchone()
-    return int(row[0]) if row else 0
+    pending = int(row[0]) if row else 0
+    return pending + subleases.held_by_agent_minor(db, person_id)
 
 
 def box(db: StationDatabase, person_id: str, on: date) -> Box:

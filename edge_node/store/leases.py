@@ -14,6 +14,7 @@ from core.canonical import canonical_bytes
 from core.lending.lease import Draw, DrawState, Lease, LeaseBook
 from core.shape import decode
 from core.wire.records import Drawdown
+from edge_node.store import subleases
 from edge_node.store.box import held_leases, may_write
 from edge_node.store.database import StationDatabase
 from edge_node.store.village import UnknownRecordError
@@ -21,12 +22,13 @@ from edge_node.store.village import UnknownRecordError
 _INSERT = (
     "INSERT INTO draws (draw_id, line_id, lease_id, state, amount_minor, fee_minor, currency, "
     "consent_id, apr_ppm, effective_on, began_at_ms, rate_ppm, order_id, supplier, goods, "
-    "drawn_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "drawn_by, sublease_id, paid_out_at_ms) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _SELECT = (
     "SELECT draw_id, line_id, lease_id, state, amount_minor, fee_minor, currency, consent_id, "
     "apr_ppm, effective_on, began_at_ms, paid_out_at_ms, rate_ppm, order_id, supplier, goods, "
-    "drawn_by FROM draws "
+    "drawn_by, sublease_id FROM draws "
 )
 
 
@@ -105,6 +107,8 @@ def open_leases(db: StationDatabase) -> tuple[LeaseBook, ...]:
 def book(db: StationDatabase, lease_id: str) -> LeaseBook:
     """A lease with its draws, as the rows say; one that is closing counts as open.
 
+    What a tablet may still draw of it stands there as a draw that is pending.
+
     Freezes belong to lines: see ``edge_node.store.lines``.
 
     Raises
@@ -126,7 +130,8 @@ def book(db: StationDatabase, lease_id: str) -> LeaseBook:
         draw_id: Draw(draw_id, line_id, amount_minor, DrawState(state))
         for draw_id, line_id, amount_minor, state in rows
     }
-    return LeaseBook(_lease(row[0]), draws, closed=bool(row[1]))
+    held = {each.draw_id: each for each in subleases.held_of_lease(db, lease_id)}
+    return LeaseBook(_lease(row[0]), draws | held, closed=bool(row[1]))
 
 
 def mark_closing(db: StationDatabase, lease_id: str) -> None:
@@ -149,7 +154,7 @@ def mark_closed(db: StationDatabase, lease_id: str) -> None:
 
 
 def keep_draw(db: StationDatabase, draw: Drawdown, began_at_ms: int) -> None:
-    """Write a new pending draw."""
+    """Write a new draw: pending, or posted already where a tablet has paid it out."""
     db.execute(
         _INSERT,
         [
@@ -169,6 +174,8 @@ def keep_draw(db: StationDatabase, draw: Drawdown, began_at_ms: int) -> None:
             draw.supplier or "",
             canonical_bytes(list(draw.goods)).decode() if draw.goods else "",
             draw.drawn_by or "",
+            draw.sublease_id or "",
+            max(began_at_ms, 1) if draw.state is DrawState.POSTED else 0,
         ],
     )
 
@@ -226,7 +233,7 @@ def _lease(document: str) -> Lease:
 
 def _kept(row: tuple[Any, ...]) -> KeptDraw:
     draw_id, line_id, lease_id, state, *more = row
-    *rest, began_at_ms, paid_out_at_ms, rate_ppm, order_id, supplier, goods, drawn_by = more
+    *rest, began_at_ms, paid_out_at_ms, rate_ppm, order_id, supplier, goods, drawn_by, sub = more
     drawdown = replace(
         Drawdown(draw_id, line_id, lease_id, DrawState(state), *rest),
         rate_ppm=rate_ppm,
@@ -234,5 +241,6 @@ def _kept(row: tuple[Any, ...]) -> KeptDraw:
         supplier=supplier or None,
         goods=tuple(json.loads(goods)) if goods else None,
         drawn_by=drawn_by or None,
+        sublease_id=sub or None,
     )
     return KeptDraw(drawdown, began_at_ms, paid_out_at_ms)

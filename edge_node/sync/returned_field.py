@@ -20,7 +20,8 @@ from core.wire.fieldwork import (
     TakenOperation,
 )
 from core.wire.records import Up
-from edge_node.store import fieldwork, tablets
+from core.wire.subleases import SubLease, SubLeaseAct, SubLeaseEvent
+from edge_node.store import fieldwork, subleases, tablets
 from edge_node.store.database import StationDatabase
 from edge_node.store.tablets import KeptOperation, Tablet
 
@@ -29,6 +30,9 @@ def subject_of(record: Record) -> str:
     """What the money log calls an operation; nothing for any other record."""
     if record.kind == Up.TABLET_OPERATION.value:
         return f"operation/{decode(TakenOperation, record.body).operation_id}"
+    if record.kind == Up.SUB_LEASE.value:
+        event = decode(SubLeaseEvent, record.body)
+        return f"sub-lease/{event.sublease_id}/{event.act.value}"
     return ""
 
 
@@ -38,6 +42,15 @@ def apply(db: StationDatabase, record: Record) -> None:
         _event(db, decode(TabletEvent, record.body), record.at_ms)
     elif record.kind == Up.TABLET_OPERATION.value:
         _operation(db, decode(TakenOperation, record.body), record)
+    elif record.kind == Up.SUB_LEASE.value:
+        _sublease(db, decode(SubLeaseEvent, record.body))
+
+
+def _sublease(db: StationDatabase, event: SubLeaseEvent) -> None:
+    if event.act is SubLeaseAct.GRANTED:
+        subleases.keep(db, decode(SubLease, event.document["body"]), event.document)
+    else:
+        subleases.end(db, event.sublease_id, event.act)
 
 
 def _event(db: StationDatabase, event: TabletEvent, at_ms: int) -> None:

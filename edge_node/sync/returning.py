@@ -45,6 +45,7 @@ from edge_node.store import (
     logs,
     outbox,
     returned,
+    subleases,
 )
 from edge_node.store.box import BoxState
 from edge_node.store.credentials import Standing
@@ -195,7 +196,8 @@ def _apply(db: StationDatabase, record: Record) -> None:
 
 
 def _close(db: StationDatabase, lease_id: str) -> None:
-    """Close a lease, unless it is closed here or never came."""
+    """Close a lease, unless it is closed here or never came; no tablet draws under it then."""
+    subleases.end_of_lease(db, lease_id)
     db.execute(
         "UPDATE leases SET closing = 1, closed = 1 WHERE lease_id = ? AND closed = 0", [lease_id]
     )

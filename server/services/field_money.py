@@ -103,7 +103,6 @@ def fault_of_draw(work: Work, station: str, draw: FieldDraw) -> str:
          f"has a fee of {booked.fee_minor}, the tablet signed {draw.fee_minor}"),
         (booked.apr_ppm != draw.apr_ppm, "was told at another rate"),
         (booked.consent_id != draw.consent_id, "rests on another consent"),
-        ((booked.paid_by or "") != (draw.paid_by or ""), "was paid out of another box"),
     )  # fmt: skip
     words = next((words for broken, words in told if broken), "")
     return f"draw {draw.draw_id} {words}" if words else ""

@@ -213,6 +213,13 @@ def _acts(counter: Counter) -> Mapping[tuple[str, str], Act]:
         ("POST", "/operations"): lambda request, body: counter.operations(
             authorization(request), _json(body)
         ),
+        ("GET", "/subleases"): lambda request, _: counter.held(authorization(request)),
+        ("POST", "/subleases/room"): lambda request, body: counter.room(
+            authorization(request), _json(body)
+        ),
+        ("POST", "/subleases/take"): lambda request, body: counter.take_along(
+            authorization(request), _json(body)
+        ),
         ("POST", "/states"): lambda request, body: counter.states(
             authorization(request), _json(body)
         ),

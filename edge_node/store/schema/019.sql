@@ -75,3 +75,11 @@ WHEN NEW.closed = 1 AND OLD.closed = 0
 BEGIN
     SELECT raise(ABORT, 'a lease is not closed while a tablet holds a part of it');
 END;
+
+-- Each sub-lease with what its tablet may still draw.
+CREATE VIEW sublease_rooms AS
+SELECT s.sublease_id, s.tablet_id, s.public_key, s.agent_id, s.serial, s.lease_id, s.line_id,
+    s.document, s.recalled, s.ended, s.amount_minor - coalesce((
+        SELECT sum(d.amount_minor) FROM draws d
+        WHERE d.sublease_id = s.sublease_id AND d.state <> 'voided'), 0) AS left_minor
+FROM subleases s;

@@ -1,0 +1,59 @@
+"""What tablets ask of money: how much may be taken along, what they hold, a part of a lease."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from core.errors import ShapeError
+from core.lending.lease import Clock
+from core.reasons import SENTENCES, ReasonCode
+from core.units import format_money
+from edge_node.decide.desk import Desk
+from edge_node.decide.room import rooms
+from edge_node.decide.subleases import TakeAlong, grant, most_minor, recall_closing
+from edge_node.faces.tablet.sessions import text_of
+from edge_node.store import lines, subleases, village, vouches
+from edge_node.store.database import StationDatabase
+from edge_node.store.subleases import KeptSubLease
+from edge_node.store.tablets import Tablet
+
+
+def held(db: StationDatabase, who: Tablet) -> dict[str, Any]:
+    """What a tablet holds, what of it the station wants back, and the station's vouch."""
+    with db.atomic():
+        recall_closing(db)
+    vouch = vouches.vouch(db)
+    found = subleases.open_of_key(db, who.public_key)
+    told: dict[str, Any] = {"held": [_told(one) for one in found]}
+    return told | ({"vouch": json.loads(vouch)} if vouch else {})
+
+
+def room(db: StationDatabase, desk: Desk, who: Tablet, body: Any, clock: Clock) -> dict[str, Any]:
+    """The most that may be taken along for a line now, and in words why no more."""
+    line = lines.line(db, text_of(body, "line_id"))
+    product = village.product(db, line.product_id)
+    most = most_minor(db, desk, who, line, clock)
+    found = rooms(db, line, clock)
+    code = found[0].refusal if found else ReasonCode.DRAW_NO_LEASE
+    return {
+        "most_minor": most, "step_minor": product.credit.draw_step_minor,
+        "currency": product.currency, "most": format_money(most, product.currency),
+        "code": code.value if code else "", "words": SENTENCES[code] if code else "",
+    }  # fmt: skip
+
+
+def take_along(
+    db: StationDatabase, desk: Desk, who: Tablet, body: Any, clock: Clock
+) -> dict[str, Any]:
+    """Sign a part of a line's lease for a tablet; the same ask again gives the same."""
+    amount = body.get("amount_minor") if isinstance(body, Mapping) else None
+    if not isinstance(amount, int) or isinstance(amount, bool):
+        raise ShapeError("expected amount_minor, a whole number")
+    ask = TakeAlong(text_of(body, "sublease_id"), text_of(body, "line_id"), amount)
+    return _told(grant(db, desk, who, ask, clock))
+
+
+def _told(kept: KeptSubLease) -> dict[str, Any]:
+    return {"document": kept.document, "recalled": kept.recalled}
