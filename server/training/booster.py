@@ -21,7 +21,6 @@ from server.training.table import Loan
 _ROUNDS_MAX = 4000
 _LEARNING_RATE = 0.05
 _PAIR_LEARNING_RATE = 0.03
-_PAIR_BINS_MAX = 8
 
 
 def fit_additive(
@@ -41,7 +40,9 @@ def fit_additive(
     """
     names = [definition.name for definition in features]
     inputs, outcome = inputs_of(loans, names), outcomes_of(loans)
-    weights = weights_of(loans, within_season=terms.within_season)
+    weights = weights_of(
+        loans, within_season=terms.within_season, half_life_seasons=terms.half_life_seasons
+    )
     mains = _machine(terms, seed, max_bins=terms.bins_max, learning_rate=_LEARNING_RATE)
     mains.set_params(
         feature_names=names,
@@ -53,7 +54,7 @@ def fit_additive(
     intercept = float(mains.intercept_[0])
     if not (with_pairs and terms.pairs_max):
         return Additive(intercept, shapes, ())
-    pairs = _machine(terms, seed, max_bins=_PAIR_BINS_MAX, learning_rate=_PAIR_LEARNING_RATE)
+    pairs = _machine(terms, seed, max_bins=terms.pair_bins_max, learning_rate=_PAIR_LEARNING_RATE)
     pairs.set_params(feature_names=names, interactions=terms.pairs_max, exclude="mains")
     # interpret-core fits no surface on a monotone feature; directions are restored
     # on the sum when it is rounded.

@@ -59,6 +59,8 @@ class TrainingTerms:
     ``within_season`` fits what tells loans of one season apart and leaves the season's own
     level to the calibration: where columns came and went over the years, the years' default
     rates would otherwise be learnt as theirs.
+    ``half_life_seasons`` lets a loan of so many seasons before the last that is fitted weigh
+    half, 0 all alike; ``pair_bins_max`` bounds either side of a two-way table.
     """
 
     name: str
@@ -70,6 +72,8 @@ class TrainingTerms:
     test_share_ppm: int
     leak_auc_ppm_max: int
     within_season: bool = False
+    half_life_seasons: int = 0
+    pair_bins_max: int = 8
     fit_from: str = ""
     fit_until: str = ""
     test_until: str = ""
@@ -80,6 +84,10 @@ class TrainingTerms:
         for name in ("approve_pd_ppm_max", "conformal_alpha_ppm", "test_share_ppm"):
             if not 0 < getattr(self, name) < PPM:
                 raise ShapeError(f"expected {name} between 0 and 1,000,000 ppm")
+        if self.half_life_seasons < 0 or not 2 <= self.pair_bins_max <= BINS_MAX:
+            raise ShapeError(
+                f"expected a half-life of at least 0 and pairs of 2 to {BINS_MAX} bins"
+            )
         if self.outer_bags < 1:
             raise ShapeError(f"expected outer_bags of at least 1, got {self.outer_bags}")
 

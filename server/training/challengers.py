@@ -76,6 +76,7 @@ def fit_trees(
     setting: str = SMALL_TREES,
     *,
     within_season: bool = False,
+    half_life_seasons: int = 0,
 ) -> Ranker:
     """Monotone boosted trees: the challenger that stays at the centre."""
     from threadpoolctl import threadpool_limits  # noqa: PLC0415 - comes with scikit-learn
@@ -87,7 +88,9 @@ def fit_trees(
         model.fit(
             inputs_of(loans, names),
             outcomes_of(loans),
-            sample_weight=weights_of(loans, within_season=within_season),
+            sample_weight=weights_of(
+                loans, within_season=within_season, half_life_seasons=half_life_seasons
+            ),
         )
     return lambda some: [float(x) for x in model.decision_function(inputs_of(some, names))]
 

@@ -26,7 +26,9 @@ def outcomes_of(loans: Sequence[Loan]) -> npt.NDArray[np.int64]:
     return np.asarray([loan.defaulted for loan in loans], dtype=np.int64)
 
 
-def weights_of(loans: Sequence[Loan], *, within_season: bool) -> Matrix | None:
+def weights_of(
+    loans: Sequence[Loan], *, within_season: bool, half_life_seasons: int = 0
+) -> Matrix | None:
     """(loan) float64 with a mean of one; None where every loan stands for itself.
 
     Parameters
@@ -35,11 +37,22 @@ def weights_of(loans: Sequence[Loan], *, within_season: bool) -> Matrix | None:
         Weigh each season's outcomes so that all seasons have the same odds of default: a
         trainer then learns who defaults within a season, not which columns happened to be
         collected in bad years.
+    half_life_seasons
+        So many seasons before the last of them a loan weighs half; 0 lets all weigh alike.
     """
     weights = np.asarray([loan.weight for loan in loans], dtype=np.float64)
     if within_season:
         weights *= _levelled(loans)
+    if half_life_seasons:
+        weights *= _faded(loans, half_life_seasons)
     return None if np.all(weights == 1.0) else weights / weights.mean()
+
+
+def _faded(loans: Sequence[Loan], half_life_seasons: int) -> Matrix:
+    """(loan) float64: halved for each half-life of seasons between its own and the last."""
+    seasons = sorted({loan.season for loan in loans}, reverse=True)
+    weight = {season: 0.5 ** (ago / half_life_seasons) for ago, season in enumerate(seasons)}
+    return np.asarray([weight[loan.season] for loan in loans], dtype=np.float64)
 
 
 def _levelled(loans: Sequence[Loan]) -> Matrix:

@@ -81,6 +81,15 @@ def test_levelled_years_have_equal_odds():
     assert weights_of(some, within_season=False) is None
 
 
+def test_a_loan_of_a_half_life_ago_weighs_half():
+    some = [loan(False, season=f"20{year:02}") for year in range(7)]
+    weights = weights_of(some, within_season=False, half_life_seasons=3)
+    assert weights is not None
+    assert weights[3] / weights[6] == pytest.approx(0.5)
+    assert weights[0] / weights[6] == pytest.approx(0.25)
+    assert weights.mean() == pytest.approx(1.0)
+
+
 def test_named_cuts_take_the_place_of_a_share(loans: LoanTable, catalogue: Catalogue):
     terms = replace(
         catalogue.training, fit_from=SEASONS[1], fit_until=SEASONS[4], test_until=SEASONS[6]
