@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from core.canonical import canonical_bytes
+from core.scoring.drift import counted
 from core.scoring.features import Direction
 from core.scoring.points import PointsTable, score
 from core.shape import decode, encode
@@ -23,6 +24,7 @@ from server.training.federated.coordinator import (
     void,
 )
 from server.training.federated.fixed import added, from_hex, from_words, to_words
+from server.training.federated.reference import of_model
 from server.training.federated.solving import fit
 from server.training.federated.words import Answer, FederationError, Question, Stage
 from server.training.measure import auc_ppm
@@ -76,6 +78,14 @@ def test_five_uneven_sites_reach_the_pooled_fit(five: Cooperatives) -> None:
     assert told > 700_000
     assert 1 < len(run.points.pd_steps) <= 20
     assert any(one.reference_points for one in run.points.features)
+
+
+def test_a_pooled_model_says_what_its_drift_is_held_against(five: Cooperatives) -> None:
+    run = five.play(five.begin())
+    every = [loan.values for site in five.sites.values() for loan in site.loans]
+    wanted = {name: tuple(found) for name, found in counted(run.points, every).items()}
+    assert of_model(run.points, run.reference) == wanted
+    assert all(sum(found) == sum(UNEVEN.values()) for found in wanted.values())
 
 
 def test_the_coordinator_sees_no_sites_sums(five: Cooperatives) -> None:

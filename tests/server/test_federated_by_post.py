@@ -107,6 +107,9 @@ def test_a_model_comes_by_post(partners: Partners) -> None:
     assert model.training.rows_count == sum(SITES.values())
     assert model.training.described == "pooled by masked sums over 3 sites: ahero, busia, chuka"
     assert model.training.simulated
+    assert model.reference is not None
+    assert {sum(found) for found in model.reference.values()} == {sum(SITES.values())}
+    assert set(model.reference) == {"score", *(one.feature for one in model.table.features)}
     assert len(data) < 8_000
     said = partners.run("centre", "work")
     assert f"The model of {sum(SITES.values()):,} loans is done" in said

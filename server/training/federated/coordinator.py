@@ -8,10 +8,11 @@ group is set aside with the features and the numbers that set it apart, and peop
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 
 from core.canonical import canonical_hash
+from core.scoring.drift import SCORES
 from core.scoring.points import PointsTable
 from core.shape import encode
 from core.wire.registry import Identity
@@ -26,6 +27,7 @@ from server.training.federated.folding import (
     span_of,
     with_pooled_references,
 )
+from server.training.federated.reference import Reference, of_features, of_scores
 from server.training.federated.site import table_of, table_text
 from server.training.federated.solving import ROUNDS_MAX, SETTLED, step
 from server.training.federated.words import (
@@ -56,7 +58,8 @@ class Run:
     """A training run between two answers.
 
     ``rounds`` are the steps of Newton's method so far; the counts, ``auc_ppm``, ``ks_ppm`` and
-    ``table`` are of the pooled loans, empty until known. ``done`` says that nothing is asked.
+    ``table`` are of the pooled loans, empty until known; ``reference`` is how these fell into
+    the model's bins. ``done`` says that nothing is asked.
     """
 
     question: Question
@@ -69,6 +72,7 @@ class Run:
     auc_ppm: int = 0
     ks_ppm: int = 0
     table: str = ""
+    reference: Reference = field(default_factory=dict)
     done: bool = False
 
     @property
@@ -285,7 +289,8 @@ def _counted(run: Run, catalogue: Catalogue) -> Run:
     few = min(BINS, catalogue.training.bins_max)
     codings = coarse_all(catalogue.feature, question.codings, pooled, few)
     used = tuple(coding for coding in codings if len(coding.values) > 1)
-    kept = replace(run, rows_count=round(pooled[0]), set_aside=tuple(aside))
+    binned = of_features(question.codings, used, pooled)
+    kept = replace(run, rows_count=round(pooled[0]), set_aside=tuple(aside), reference=binned)
     return _ask(
         kept,
         stage=Stage.NEWTON,
@@ -363,8 +368,10 @@ def _scored(run: Run, catalogue: Catalogue) -> Run:
     counts = _pooled(run)[sums.HEAD :]
     found, ranks = calibrated(table_of(question), question.span, counts, catalogue.training)
     auc, ks = ranks
+    binned = {**run.reference, SCORES: of_scores(found, question.span, counts)}
+    defaults_count = round(sum(counts[1::2]))
     return _ask(
-        replace(run, defaults_count=round(sum(counts[1::2])), auc_ppm=auc, ks_ppm=ks),
+        replace(run, defaults_count=defaults_count, auc_ppm=auc, ks_ppm=ks, reference=binned),
         stage=Stage.NEAR,
         table=table_text(found),
         span=near_of(found, catalogue.training),

@@ -24,6 +24,7 @@ from server.training.federated.coordinator import (
     void,
 )
 from server.training.federated.post import Post, read_state, write_whole
+from server.training.federated.reference import of_model
 from server.training.federated.words import Answer, Question
 from server.training.release import Release
 from server.training.table import read_table
@@ -219,4 +220,5 @@ def model_of(run: Run, agreement: Agreement, release: Release, *, simulated: boo
         ),
         valid_from_ms=release.valid_from_ms,
         valid_to_ms=release.valid_from_ms + release.valid_days * MS_PER_DAY,
+        reference=of_model(table, run.reference) or None,
     )
