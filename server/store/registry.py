@@ -10,10 +10,13 @@ from sqlalchemy import select
 
 from core.shape import decode, encode
 from core.wire.registry import Device, Dossier, Farmer, Identity, Subject, outline_of
+from core.wire.telemetry import DeviceKind
 from server.keys import seal_key_id, sign_key_id
 from server.store.engine import ConflictError, NotKnownError, Tx
 from server.store.rows import from_json, json_text, read_as
 from server.store.tables import devices, dossiers, farmers, satellites, sites, stations, subjects
+
+SHAPES_MAX = 5_000  # of a crop at one site: more are not looked through for the nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +286,21 @@ def all_subjects(tx: Tx) -> tuple[PlacedSubject, ...]:
     return tuple(PlacedSubject(_subject(row), row["geojson"]) for row in rows)
 
 
+def shapes_beside(tx: Tx, subject: Subject) -> tuple[tuple[str, str], ...]:
+    """Other plots of a plot's crop, season and site, each with its polygon, by id."""
+    s, f = subjects.c, farmers.c
+    joined = subjects.join(farmers, (f.tenant_id == s.tenant_id) & (f.farmer_id == s.farmer_id))
+    site = select(f.site).where(f.tenant_id == tx.tenant_id, f.farmer_id == subject.farmer_id)
+    where = (
+        s.tenant_id == tx.tenant_id, s.crop == subject.crop, s.season_id == subject.season_id,
+        s.kind == subject.kind.value, s.subject_id != subject.subject_id,
+        s.geojson.is_not(None), f.site == site.scalar_subquery(),
+    )  # fmt: skip
+    question = select(s.subject_id, s.geojson).select_from(joined).where(*where)
+    rows = tx.rows(question.order_by(s.subject_id), SHAPES_MAX)
+    return tuple((row["subject_id"], row["geojson"]) for row in rows)
+
+
 def subjects_of(tx: Tx, farmer_id: str) -> tuple[Subject, ...]:
     """A farmer's subjects, by id."""
     rows = tx.find_rows(subjects, "subject_id", farmer_id=farmer_id)
@@ -358,6 +376,23 @@ def measuring_stations(tx: Tx, subject_id: str) -> frozenset[str]:
         return frozenset(row["station"] for row in rows)
 
     return tx.recall(devices, subject_id, ask)
+
+
+def devices_of(tx: Tx, subject_ids: Sequence[str]) -> tuple[Device, ...]:
+    """The devices that measure any of some subjects, by id."""
+    where = (devices.c.tenant_id == tx.tenant_id, devices.c.subject_id.in_(subject_ids))
+    rows = tx.rows(select(devices).where(*where).order_by(devices.c.device_id))
+    return tuple(decode(Device, dict(row)) for row in rows)
+
+
+def devices_at(tx: Tx, station: str, kind: DeviceKind) -> tuple[Device, ...]:
+    """The devices of a kind that a station accepts, by id."""
+    where = (
+        devices.c.tenant_id == tx.tenant_id, devices.c.station == station,
+        devices.c.kind == kind.value,
+    )  # fmt: skip
+    rows = tx.rows(select(devices).where(*where).order_by(devices.c.device_id))
+    return tuple(decode(Device, dict(row)) for row in rows)
 
 
 def all_devices(tx: Tx) -> tuple[Device, ...]:

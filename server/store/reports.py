@@ -131,6 +131,12 @@ def find_application(tx: Tx, application_id: str) -> KeptApplication | None:
     return _application(row) if row else None
 
 
+def applications_of(tx: Tx, farmer_id: str) -> tuple[KeptApplication, ...]:
+    """A farmer's applications, newest first."""
+    rows = tx.find_rows(applications, "-at_ms", "application_id", farmer_id=farmer_id)
+    return tuple(_application(row) for row in rows)
+
+
 def every_application(tx: Tx) -> tuple[KeptApplication, ...]:
     """All applications, newest first."""
     question = select(applications).where(applications.c.tenant_id == tx.tenant_id)
@@ -263,8 +269,7 @@ def learn_consents(tx: Tx, farmer_ids: Sequence[str]) -> None:
     placed = (consents.c.at_ms, consents.c.consent_id)
     for row in tx.rows(select(consents).where(*where).order_by(*placed)):
         found[row["farmer_id"]].append(_consent(row))
-    for farmer_id, kept in found.items():
-        tx.learn(consents, ("of", farmer_id), tuple(kept))
+    tx.learn_all(consents, {("of", farmer_id): tuple(each) for farmer_id, each in found.items()})
 
 
 def facts_of(tx: Tx, farmer_id: str) -> tuple[KnownConsent, ...]:

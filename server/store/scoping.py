@@ -17,6 +17,7 @@ from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.visitors import replacement_traverse
 
 from core.errors import HarvestlineError
+from core.wire.telemetry import DeviceKind
 from server.store.appeal_tables import appeals
 from server.store.cash_tables import money_words, restructure_proposals
 from server.store.columns import metadata
@@ -88,18 +89,22 @@ def scope_of(tx: Tx, kind: Holder, name: str) -> Scope:
 
 def put_scope(tx: Tx, kind: Holder, scope: Scope) -> None:
     """Hold a user or a token to a scope, in place of the one before."""
-    where = (
-        scopes.c.tenant_id == tx.tenant_id,
-        scopes.c.holder_kind == kind.value,
-        scopes.c.holder == scope.name,
-    )
-    tx.run(scopes.delete().where(*where))
-    rows = [
-        {"holder_kind": kind.value, "holder": scope.name, "dimension": each.value, "value": value}
-        for each in Dimension
-        for value in sorted(scope.values(each))
-    ]
-    tx.insert_many(scopes, rows)
+    before, name = scope_of(tx, kind, scope.name), scope.name
+    for each in Dimension:
+        lifted, held = before.values(each) - scope.values(each), scope.values(each)
+        for value in sorted(lifted):
+            tx.run(scopes.delete().where(*_row_of(tx, kind, name, (each, value))))
+        for value in sorted(held - before.values(each)):
+            row = {"holder_kind": kind.value, "holder": name, "dimension": each.value}
+            tx.insert(scopes, **row, value=value)
+
+
+def _row_of(tx: Tx, kind: Holder, name: str, bound: tuple[Dimension, str]) -> tuple[Cond, ...]:
+    c = scopes.c
+    return (
+        c.tenant_id == tx.tenant_id, c.holder_kind == kind.value, c.holder == name,
+        c.dimension == bound[0].value, c.value == bound[1],
+    )  # fmt: skip
 
 
 def within(scope: Scope, tenant_id: str) -> Callable[[Select[Any]], Select[Any]]:
@@ -192,7 +197,17 @@ def _subjects_in(scope: Scope, tenant_id: str) -> Select[Any]:
     s = subjects.c
     mine = s.farmer_id.in_(_farmers_in(scope, tenant_id))
     grazed = select(s.pasture_id).where(s.tenant_id == tenant_id, mine)
-    return select(s.subject_id).where(s.tenant_id == tenant_id, or_(mine, s.subject_id.in_(grazed)))
+    weather = s.subject_id.in_(_weather_in(scope, tenant_id))
+    there = or_(mine, s.subject_id.in_(grazed), weather)
+    return select(s.subject_id).where(s.tenant_id == tenant_id, there)
+
+
+def _weather_in(scope: Scope, tenant_id: str) -> Select[Any]:
+    """The places whose weather the stations in a scope hear: it is of nobody."""
+    d = devices.c
+    here = _at_station(scope, tenant_id, d.station)
+    is_weather = d.kind == DeviceKind.WEATHER_STATION.value
+    return select(d.subject_id).where(d.tenant_id == tenant_id, is_weather, here)
 
 
 def _stations_in(scope: Scope, tenant_id: str) -> Select[Any]:
@@ -246,10 +261,15 @@ def _through(key: str, other: Table, named: str = "") -> Callable[[Scope, str, T
 
 
 def _word(scope: Scope, tenant_id: str, table: Table) -> Cond:
-    """A word about a payout or a repayment of a line in the scope."""
+    """A word about a line in the scope, or a payout, repayment or order of it."""
     owned = [
         select(t.c[key]).where(t.c.tenant_id == tenant_id, _condition(scope, tenant_id, t))
-        for t, key in ((payouts, "payout_id"), (repayments, "repayment_id"))
+        for t, key in (
+            (payouts, "payout_id"),
+            (repayments, "repayment_id"),
+            (orders, "order_id"),
+            (lines, "line_id"),
+        )
     ]
     return or_(*(table.c.subject_id.in_(each) for each in owned))
 
@@ -277,6 +297,7 @@ def _trail(scope: Scope, tenant_id: str, table: Table) -> Cond:
         "line": _lines_in(scope, tenant_id),
         "farmer": _farmers_in(scope, tenant_id),
         "application": _applications_in(scope, tenant_id),
+        "subject": _subjects_in(scope, tenant_id),
     }
     about = [and_(kind == name, what.in_(ids)) for name, ids in seen.items()]
     return or_(table.c.actor == scope.name, *about)

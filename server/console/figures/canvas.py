@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from markupsafe import Markup, escape
 
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+from server.console.words import short_day, short_month
+
 _NICE = (1, 2, 2.5, 5, 10)
+NARROW_PX = 500
+LABEL_PX = 15  # what a line of words takes
+LETTER_PX = 6.4  # and a letter of it across
 FORTNIGHTS_DAYS_MAX = 75  # a shorter span is marked every fourteen days
 
 
@@ -39,12 +44,27 @@ class Frame:
         return self.bottom - (self.bottom - self.top) * (held - self.low) / span
 
 
-def picture(width: int, height: int, title: str, body: Iterable[Markup]) -> Markup:
-    """A whole picture with the sentence that stands for it."""
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A picture's width, what its values take at the left and its names at the right [px]."""
+
+    width: int
+    left: int = 56
+    right: int = 16
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it is for a phone."""
+        return self.width < NARROW_PX
+
+
+def picture(width: int, height: int, title: str, body: Iterable[Markup], about: str = "") -> Markup:
+    """A whole picture with the sentence that stands for it, and what more there is to say."""
+    told = Markup("<desc>{}</desc>").format(about) if about else Markup("")
     return Markup(
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}" role="img" '
-        'aria-label="{}"><title>{}</title>{}</svg>'
-    ).format(width, height, title, title, Markup("").join(body))
+        'aria-label="{}"><title>{}</title>{}{}</svg>'
+    ).format(width, height, title, title, told, Markup("").join(body))
 
 
 def wide_or_phone(wide: Markup, phone: Markup) -> Markup:
@@ -102,7 +122,7 @@ def month_marks(frame: Frame) -> list[Markup]:
     for day in _mark_days(frame.first, frame.last):
         x = frame.x(day)
         drawn.append(line(x, frame.bottom, x, frame.bottom + 5, "axis"))
-        words = f"{day.day} {_MONTHS[day.month - 1]}" if day.day != 1 else _MONTHS[day.month - 1]
+        words = short_day(day.isoformat()) if day.day != 1 else short_month(day.month)
         drawn.append(text(x, frame.bottom + 19, words, anchor="middle"))
     return drawn
 
@@ -129,6 +149,38 @@ def value_marks(frame: Frame, values: Sequence[float], words: Sequence[str]) -> 
     return drawn
 
 
+def apart(wanted: Sequence[float], low: float, high: float, step: float = LABEL_PX) -> list[float]:
+    """Heights for labels near the wanted ones, none nearer to the next than a step.
+
+    They keep their order, and stay within the bounds where there is room for all.
+    """
+    order = sorted(range(len(wanted)), key=lambda i: wanted[i])
+    found = [0.0] * len(wanted)
+    at = low
+    for place in order:
+        at = found[place] = max(wanted[place], at)
+        at += step
+    at = high
+    for place in reversed(order):
+        at = found[place] = min(found[place], at)
+        at -= step
+    return found
+
+
+def value_steps(low: float, high: float, count: int = 4) -> list[float]:
+    """Round values from at most ``low`` to at least ``high``, about ``count`` of them."""
+    span = max(high - low, 1e-9)
+    power = 10.0 ** math.floor(math.log10(span / count))
+    step = next(n * power for n in _NICE if n * power >= span / count - 1e-12)
+    first = math.floor(low / step)
+    return [step * i for i in range(first, math.ceil(high / step) + 1)]
+
+
+def short_number(value: float) -> str:
+    """A value of an axis as short as it can be: no nought behind the point."""
+    return f"{value:,.1f}".removesuffix(".0").replace("-", "−")
+
+
 def nice_steps(high: float, count: int = 4) -> list[float]:
     """Round values from 0 to at least ``high``, about ``count`` of them."""
     if high <= 0:
@@ -137,17 +189,6 @@ def nice_steps(high: float, count: int = 4) -> list[float]:
     power = 10.0 ** (len(str(int(raw))) - 1) if raw >= 1 else 0.1
     step = next(n * power for n in _NICE if n * power >= raw)
     return [step * i for i in range(int(-(-high // step)) + 1)]
-
-
-def short_day(day: str) -> str:
-    """``2026-05-20`` as people of the field write it: ``20 May``."""
-    found = date.fromisoformat(day)
-    return f"{found.day} {_MONTHS[found.month - 1]}"
-
-
-def long_day(day: str) -> str:
-    """``2026-05-20`` as ``20 May 2026``."""
-    return f"{short_day(day)} {day[:4]}"
 
 
 def safe(words: str) -> Markup:

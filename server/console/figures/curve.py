@@ -1,4 +1,4 @@
-"""A plot's season as the satellites saw it: looks, smoothed curve, marks, stages."""
+"""A plot's season as the satellites saw it, against past years and the plots around it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,22 @@ from markupsafe import Markup
 
 from core.wire.evidence import Evidence, Stage
 from server.console.figures import canvas
-from server.console.figures.canvas import Frame
+from server.console.figures.canvas import Frame, Size
+from server.console.words import message, say, short_day
 
-WIDTH, HEIGHT = 960, 380
-STRIP_HEIGHT = 210
+HEIGHT, TOP, FOOT = 400, 64, 32
 E4 = 10_000
 INDEX_MARKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+MARK_LABEL_PX = 88  # what the name of a mark and its day take across
+_WIDE, _PHONE = Size(960, left=56, right=150), Size(340, left=34, right=10)
+STAGE_WORDS = {
+    Stage.SOWING: message("sowing"),
+    Stage.EMERGENCE: message("emergence"),
+    Stage.VEGETATIVE: message("vegetative"),
+    Stage.HEADING: message("heading"),
+    Stage.RIPENING: message("ripening"),
+    Stage.HARVESTED: message("harvested"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,65 +37,59 @@ class StageSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """One evidence's yield quantiles [kg/ha, or ppm of normal forage]."""
+class BandPoint:
+    """Several curves on one day: the lowest, the middle and the highest [index]."""
 
-    as_of: str
-    p10: int
-    p50: int
-    p90: int
-
-
-def curve_picture(evidence: Evidence, stages: Sequence[StageSeen], title: str) -> Markup:
-    """Looks, curve with its band, the season's marks, and the stages across the top."""
-    span = _span(evidence)
-    frame = Frame(*span, low=0.0, high=1.0, left=56, right=WIDTH - 16, top=52, bottom=HEIGHT - 32)
-    body = [
-        *_stage_bands(frame, stages, evidence.as_of),
-        *canvas.value_marks(frame, INDEX_MARKS, [f"{v:.1f}" for v in INDEX_MARKS]),
-        canvas.text(8, 40, evidence.index.upper(), "label-text"),
-        *_band_and_curve(frame, evidence),
-        *_season_marks(frame, evidence),
-        *_looks(frame, evidence),
-        *canvas.month_marks(frame),
-    ]
-    return canvas.picture(WIDTH, HEIGHT, title, body)
+    on: date
+    low: float
+    middle: float
+    high: float
 
 
-def estimate_picture(
-    estimates: Sequence[Estimate], span: tuple[date, date], unit: str, title: str
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the curve is held against: the plot's own past years, and plots around it today."""
+
+    past: tuple[BandPoint, ...] = ()
+    past_years: int = 0
+    near: tuple[BandPoint, ...] = ()
+    near_plots: int = 0
+
+
+def curve_picture(
+    evidence: Evidence, stages: Sequence[StageSeen], around: Around, title: str
 ) -> Markup:
-    """How the expected yield narrowed: P10 to P90 as a bar, the median as a line across."""
-    steps = canvas.nice_steps(max(e.p90 for e in estimates) * 1.02)
-    frame = Frame(*span, 0.0, steps[-1], 56, WIDTH - 16, top=30, bottom=STRIP_HEIGHT - 32)
-    labels = [f"{value:,.0f}" for value in steps]
-    body = [
-        canvas.text(8, 16, unit, "label-text"),
-        *canvas.value_marks(frame, steps, labels),
-    ]
-    for each in estimates:
-        x = frame.x(date.fromisoformat(each.as_of))
-        middle, low = frame.y(each.p50), frame.y(each.p10)
-        body.append(canvas.line(x, low, x, frame.y(each.p90), "quantile"))
-        body.append(canvas.line(x - 7, middle, x + 7, middle, "median"))
-        words = (
-            f"{canvas.short_day(each.as_of)}: P10 {each.p10:,}, P50 {each.p50:,}, P90 {each.p90:,}"
-        )
-        body.append(canvas.dot(x, low, 4, "floor-mark", words))
-    body += canvas.month_marks(frame)
-    return canvas.picture(WIDTH, STRIP_HEIGHT, title, body)
+    """Looks, curve, the bands around it, the season's marks and stages; wide and for a phone."""
+    wide, phone = (_drawn(evidence, stages, around, title, size) for size in (_WIDE, _PHONE))
+    return canvas.wide_or_phone(wide, phone)
 
 
 def season_span(evidence: Evidence) -> tuple[date, date]:
-    """First and last day that both pictures share."""
-    return _span(evidence)
-
-
-def _span(evidence: Evidence) -> tuple[date, date]:
+    """First and last day that a season's pictures share."""
     days = [o.day for o in evidence.observations] + [p.day for p in evidence.curve]
     found = sorted(date.fromisoformat(day) for day in [*days, evidence.as_of])
     first, last = found[0], found[-1]
     return first - timedelta(days=3), max(last, first + timedelta(days=30)) + timedelta(days=4)
+
+
+def _drawn(
+    evidence: Evidence, stages: Sequence[StageSeen], around: Around, title: str, size: Size
+) -> Markup:
+    span = season_span(evidence)
+    frame = Frame(*span, 0.0, 1.0, size.left, size.width - size.right, TOP, HEIGHT - FOOT)
+    body = [
+        *_stage_bands(frame, stages, evidence.as_of),
+        *canvas.value_marks(frame, INDEX_MARKS, [canvas.short_number(v) for v in INDEX_MARKS]),
+        canvas.text(2 if size.is_narrow else 8, 20, evidence.index.upper(), "label-text"),
+        *_past(frame, around),
+        *_near(frame, around),
+        *_band_and_curve(frame, evidence),
+        *_season_marks(frame, evidence),
+        *_looks(frame, evidence),
+        *([] if size.is_narrow else _names(frame, evidence, around)),
+        *canvas.month_marks(frame),
+    ]
+    return canvas.picture(size.width, HEIGHT, title, body)
 
 
 def _stage_bands(frame: Frame, stages: Sequence[StageSeen], as_of: str) -> list[Markup]:
@@ -95,11 +99,38 @@ def _stage_bands(frame: Frame, stages: Sequence[StageSeen], as_of: str) -> list[
     for seen, end in zip(stages, ends, strict=True):
         left, right = frame.x(date.fromisoformat(seen.on)), frame.x(date.fromisoformat(end))
         css = f"stage-{seen.stage.rank}"
-        drawn.append(canvas.box(left, frame.top - 26, right - left, 22, css))
-        # A narrow strip has no room for its word; the table names it.
-        if right - left > 8 * len(seen.stage.value):
-            drawn.append(canvas.text(left + 6, frame.top - 10, seen.stage.value, "label-text"))
+        drawn.append(canvas.box(left, frame.top - 34, right - left, 22, css))
+        words = say(STAGE_WORDS[seen.stage])
+        # A narrow strip has no room for its word; the row of stages above names it.
+        if right - left > canvas.LETTER_PX * 1.15 * len(words) + 12:
+            drawn.append(canvas.text(left + 6, frame.top - 18, words, "stage-text"))
     return drawn
+
+
+def _past(frame: Frame, around: Around) -> list[Markup]:
+    if not around.past:
+        return []
+    middle = [(frame.x(p.on), frame.y(p.middle)) for p in around.past]
+    return [
+        canvas.polygon(_outline(frame, around.past), "past-band"),
+        canvas.polyline(middle, "past-line"),
+    ]
+
+
+def _near(frame: Frame, around: Around) -> list[Markup]:
+    if not around.near:
+        return []
+    middle = [(frame.x(p.on), frame.y(p.middle)) for p in around.near]
+    return [
+        canvas.polygon(_outline(frame, around.near), "near-band"),
+        canvas.polyline(middle, "near-line"),
+    ]
+
+
+def _outline(frame: Frame, points: Sequence[BandPoint]) -> list[tuple[float, float]]:
+    upper = [(frame.x(p.on), frame.y(p.high)) for p in points]
+    lower = [(frame.x(p.on), frame.y(p.low)) for p in reversed(points)]
+    return [*upper, *lower]
 
 
 def _band_and_curve(frame: Frame, evidence: Evidence) -> list[Markup]:
@@ -114,14 +145,26 @@ def _band_and_curve(frame: Frame, evidence: Evidence) -> list[Markup]:
 
 def _season_marks(frame: Frame, evidence: Evidence) -> list[Markup]:
     season = evidence.season
-    marks = (("start", season.start_on), ("peak", season.peak_on), ("end", season.end_on))
+    marks = (
+        (message("start {day}"), season.start_on),
+        (message("peak {day}"), season.peak_on),
+        (message("end {day}"), season.end_on),
+    )
     drawn: list[Markup] = []
-    for name, on in marks:
+    taken: list[tuple[float, float]] = []
+    for words, on in marks:
         if on is None:
             continue
         x = frame.x(date.fromisoformat(on))
+        told = say(words, day=short_day(on))
         drawn.append(canvas.line(x, frame.top, x, frame.bottom, "season-mark"))
-        drawn.append(canvas.text(x + 5, frame.top + 14, f"{name} {canvas.short_day(on)}"))
+        ends = x + MARK_LABEL_PX > frame.right
+        reach = (x - MARK_LABEL_PX, x) if ends else (x, x + MARK_LABEL_PX)
+        row = sum(1 for other in taken if other[0] < reach[1] and reach[0] < other[1])
+        taken.append(reach)
+        place, anchor = (x - 5, "end") if ends else (x + 5, "start")
+        y = frame.top + 14 + canvas.LABEL_PX * row
+        drawn.append(canvas.text(place, y, told, "axis-text", anchor))
     return drawn
 
 
@@ -129,8 +172,31 @@ def _looks(frame: Frame, evidence: Evidence) -> list[Markup]:
     drawn: list[Markup] = []
     for look in evidence.observations:
         x, y = frame.x(date.fromisoformat(look.day)), frame.y(look.mean_e4 / E4)
-        seen = f"{look.mean_e4 / E4:.2f}, {look.valid_ppm / 1e4:.0f} % seen"
-        words = f"{canvas.short_day(look.day)}: {seen}"
+        words = say(
+            "{day}: {value}, {share} % seen", day=short_day(look.day),
+            value=f"{look.mean_e4 / E4:.2f}", share=round(look.valid_ppm / E4),
+        )  # fmt: skip
         css = "look" if look.used else "look-unused"
         drawn.append(canvas.dot(x, y, 5 if look.used else 4, css, words))
     return drawn
+
+
+def _names(frame: Frame, evidence: Evidence, around: Around) -> list[Markup]:
+    """Each line's name beside its end."""
+    ended = []
+    if evidence.curve:
+        last = evidence.curve[-1]
+        ended.append((last.mean_e4 / E4, say("this plot"), "name-own"))
+    if around.near:
+        ended.append((around.near[-1].middle, say("plots around"), "name-near"))
+    if around.past:
+        # Past years go on beyond today: their name stands where today's does.
+        today = min(around.past, key=lambda p: abs((p.on - frame.last).days))
+        ended.append((today.middle, say("own past years"), "name-past"))
+    heights = canvas.apart(
+        [frame.y(value) + 4 for value, _, _ in ended], frame.top + 8, frame.bottom
+    )
+    return [
+        canvas.text(frame.right + 10, y, words, f"end-name {css}")
+        for (_, words, css), y in zip(ended, heights, strict=True)
+    ]

@@ -10,19 +10,14 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from core.wire.personal_data import DataClass
 from server.console.desk import Desk, Visitor
-from server.console.figures.curve import curve_picture, estimate_picture, season_span
 from server.console.render import PREFIX
 from server.console.views.book import read_rows
-from server.console.views.pictures import read_pictures
-from server.console.views.plot import MapField, days_since, read_fields, read_plot
+from server.console.views.plot import MapField, read_fields
 from server.services.blobs import get_blob, picture_headers, require_shown
 from server.services.maps import DistrictMap, map_path, maps_in
-from server.store import lines
 from server.store.engine import Tx
 
-_SHOWN = (DataClass.IDENTITY, DataClass.REGISTERED, DataClass.MONEY, DataClass.IMAGERY)
 MOVEMENT_LEGEND = (
     ("raised", "Raised"),
     ("held", "Held, or just opened"),
@@ -79,45 +74,8 @@ def routes(desk: Desk) -> list[Route]:
         Route("/map", fields_map, methods=["GET"]),
         Route("/map/fields.geojson", shapes, methods=["GET"]),
         Route("/map/tiles/{name}", tiles, methods=["GET"]),
-        Route("/plots/{subject_id}", _plot(desk), methods=["GET"]),
         Route("/pictures/{sha256}", _picture(desk), methods=["GET"]),
     ]
-
-
-def _plot(desk: Desk) -> Callable[[Request], Response]:
-    def plot(request: Request) -> Response:
-        visitor = desk.visitor(request)
-        subject_id = request.path_params["subject_id"]
-        with desk.reading(visitor) as tx:
-            story = read_plot(tx, subject_id, request.query_params.get("evidence", ""))
-            resting = lines.resting_on(
-                tx, [subject_id, *(herd.subject_id for herd in story.grazed_by)]
-            )
-            rests = [row for row in read_rows(tx, desk.today(tx)) if row.line_id in resting]
-            today = desk.today(tx)
-            pictures = read_pictures(tx, story.subject.name, story.shown)
-        desk.saw(visitor, "plot", _SHOWN, story.farmer.farmer_id if story.farmer else "")
-        curve = strip = None
-        if story.shown is not None:
-            curve = curve_picture(story.shown, story.stages, story.sentence)
-            if story.estimates:
-                title = (
-                    f"Expected yield over the season in {story.unit}; the figures are in the table"
-                )
-                span = season_span(story.shown)
-                strip = estimate_picture(story.estimates, span, story.unit, title)
-        last = story.shown.last_clear_on if story.shown else None
-        context = {
-            "story": story,
-            "curve": curve,
-            "strip": strip,
-            "rests": rests,
-            "pictures": pictures,
-            "age_days": days_since(last, today),
-        }
-        return desk.page(request, "plot.html", context, visitor)
-
-    return plot
 
 
 def _picture(desk: Desk) -> Callable[[Request], Response]:

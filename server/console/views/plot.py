@@ -11,9 +11,10 @@ from typing import Any
 from core.units import PPM, format_money
 from core.wire.evidence import Evidence, EvidenceKind, Stage
 from core.wire.registry import Farmer, Subject, SubjectKind
-from server.console.figures.curve import Estimate, StageSeen
+from server.console.figures.curve import STAGE_WORDS, StageSeen
+from server.console.figures.narrowing import Estimate
 from server.console.views.book import Row
-from server.console.words import long_day
+from server.console.words import long_day, say
 from server.store import evidence, registry
 from server.store.engine import NotKnownError, Tx
 from server.store.evidence import KeptEvidence
@@ -64,13 +65,13 @@ def read_plot(tx: Tx, subject_id: str, evidence_id: str = "") -> PlotStory:
         subject=subject,
         farmer=registry.find_farmer(tx, subject.farmer_id),
         grazed_by=registry.herds_on(tx, subject_id),
-        kept=kept[:EVIDENCE_SHOWN_MAX],
+        kept=kept,
         shown=evidence.document(tx, chosen.evidence_id) if chosen else None,
         shown_sha256=chosen.sha256 if chosen else "",
         stages=stages_seen(subject, upto),
         estimates=_estimates(upto),
         sentence=sentence(subject, chosen),
-        unit="% of normal forage" if subject.kind is SubjectKind.PASTURE else "kg/ha",
+        unit=say("% of normal forage") if subject.kind is SubjectKind.PASTURE else say("kg/ha"),
     )
 
 
@@ -97,18 +98,23 @@ def _estimates(kept: Sequence[KeptEvidence]) -> tuple[Estimate, ...]:
 
 
 def sentence(subject: Subject, kept: KeptEvidence | None) -> str:
-    """What the newest evidence says, in one plain sentence."""
+    """What the newest evidence says, in one or two plain sentences."""
     if kept is None:
-        return f"No satellite has reported on {subject.name} yet."
-    seen = f"on {long_day(kept.last_clear_on)}" if kept.last_clear_on else ""
-    if not seen:
-        return f"{subject.name} has not been seen clearly this season; its limit waits."
-    parts = [f"{subject.name} was last seen clearly {seen}"]
+        return say("No satellite has reported on {name} yet.", name=subject.name)
+    if not kept.last_clear_on:
+        return say(
+            "{name} has not been seen clearly this season; its limit waits.", name=subject.name
+        )
+    seen = {"name": subject.name, "day": long_day(kept.last_clear_on)}
     if kept.kind is EvidenceKind.CROP:
-        parts.append(f"the {subject.crop or 'crop'} stands at {kept.stage.value}")
-    parts.append(_against_normal(kept.anomaly_ppm))
-    parts.append(_expected(kept))
-    return ", ".join(part for part in parts if part) + "."
+        told = say(
+            "{name} was last seen clearly on {day}; its {crop} stands at {stage}.",
+            **seen, crop=subject.crop or say("crop"), stage=say(STAGE_WORDS[kept.stage]),
+        )  # fmt: skip
+    else:
+        told = say("{name} was last seen clearly on {day}.", **seen)
+    parts = (told, _against_normal(kept.anomaly_ppm), _expected(kept))
+    return " ".join(part for part in parts if part)
 
 
 def _against_normal(anomaly_ppm: int | None) -> str:
@@ -116,24 +122,24 @@ def _against_normal(anomaly_ppm: int | None) -> str:
         return ""
     percent = round(abs(anomaly_ppm) * 100 / PPM)
     if percent < 3:
-        return "as green as is normal for the date"
-    side = "greener" if anomaly_ppm > 0 else "less green"
-    return f"{percent} % {side} than is normal for the date"
+        return say("It is as green as is normal for the date.")
+    if anomaly_ppm > 0:
+        return say("It is {percent} % greener than is normal for the date.", percent=percent)
+    return say("It is {percent} % less green than is normal for the date.", percent=percent)
 
 
 def _expected(kept: KeptEvidence) -> str:
     if kept.yield_p10 is None or kept.yield_p50 is None:
-        return "and nothing can be said of its yield yet"
+        return say("Nothing can be said of its yield yet.")
     if kept.kind is EvidenceKind.PASTURE:
-        low, middle = kept.yield_p10 * 100 // PPM, kept.yield_p50 * 100 // PPM
-        return (
-            f"and with nine chances in ten it carries {low} % of normal forage or more "
-            f"({middle} % expected)"
-        )
-    return (
-        f"and with nine chances in ten it will give {kept.yield_p10:,} kg/ha or more "
-        f"({kept.yield_p50:,} expected)"
-    )
+        return say(
+            "With nine chances in ten it carries {low} % of normal forage or more; {middle} % is "
+            "expected.", low=kept.yield_p10 * 100 // PPM, middle=kept.yield_p50 * 100 // PPM,
+        )  # fmt: skip
+    return say(
+        "With nine chances in ten it will give {low} kg/ha or more; {middle} is expected.",
+        low=kept.yield_p10, middle=kept.yield_p50,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
