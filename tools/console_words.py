@@ -20,6 +20,7 @@ from babel.messages.pofile import read_po, write_po
 
 from core.errors import CATALOGUE
 from core.reasons import SENTENCES
+from server.known_words import KNOWN
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONSOLE = REPOSITORY / "server" / "console"
@@ -29,12 +30,16 @@ UNREAD = "Not yet read by people who grew up with it: have it read before an off
 KEYWORDS = {
     "_": None, "_n": (1, 2), "say": None, "say_count": (1, 2), "message": None, "shown": None,
 }  # fmt: skip
-METHODS = [("**.py", "python"), ("templates/**.html", "jinja2.ext:babel_extract")]
+METHODS = [
+    ("console/templates/**.html", "jinja2.ext:babel_extract"),
+    ("console/**.py", "python"),
+    ("services/**.py", "python"),
+]
 
 
 def found() -> dict[str | tuple[str, ...], None]:
     """Every sentence, in the order of their files; one with a plural as a pair."""
-    told = extract_from_dir(CONSOLE, METHODS, keywords=KEYWORDS, comment_tags=())
+    told = extract_from_dir(CONSOLE.parent, METHODS, keywords=KEYWORDS, comment_tags=())
     here = {each[2]: None for each in sorted(told, key=lambda each: (each[0], each[1]))}
     return here | dict.fromkeys(_from_core())
 
@@ -42,6 +47,7 @@ def found() -> dict[str | tuple[str, ...], None]:
 def _from_core() -> Iterator[str]:
     """Sentences that core keeps and the console shows: reasons, and titles of refusals."""
     yield from SENTENCES.values()
+    yield from sorted(KNOWN)
     shown = ("HL-CORE-", "HL-SRV-")
     yield from (told.title for code, told in CATALOGUE.items() if code.startswith(shown))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from server.console.words import message
 from server.store.people import Role
 
 
@@ -21,18 +22,18 @@ class Place:
 
 
 PLACES = (
-    Place("", "Today", "ear", ("", "appeals")),
-    Place("portfolio", "Portfolio", "list", ("portfolio", "lines", "plots")),
-    Place("queue", "Queue", "check", ("queue",)),
-    Place("applications", "Applications", "person", ("applications",)),
-    Place("map", "Map", "map", ("map",)),
-    Place("visits", "Visits", "warning", ("visits",)),
-    Place("stations", "Stations", "station", ("stations",)),
-    Place("health", "Reports", "seed", ("health", "stress")),
-    Place("cash", "Cash", "lock", ("cash",)),
-    Place("models", "Models", "star", ("models",), whole=True),
-    Place("audit", "Audit", "hold", ("audit",)),
-    Place("users", "Users", "person", ("users", "authority", "tokens"), whole=True,
+    Place("", message("Today"), "ear", ("", "appeals")),
+    Place("portfolio", message("Portfolio"), "list", ("portfolio", "lines", "plots")),
+    Place("queue", message("Queue"), "check", ("queue",)),
+    Place("applications", message("Applications"), "person", ("applications",)),
+    Place("map", message("Map"), "map", ("map",)),
+    Place("visits", message("Visits"), "warning", ("visits",)),
+    Place("stations", message("Stations"), "station", ("stations",)),
+    Place("health", message("Reports"), "seed", ("health", "stress")),
+    Place("cash", message("Cash"), "lock", ("cash",)),
+    Place("models", message("Models"), "star", ("models",), whole=True),
+    Place("audit", message("Audit"), "hold", ("audit",)),
+    Place("users", message("Users"), "person", ("users", "authority", "tokens"), whole=True,
           roles=frozenset({Role.SUPERVISOR, Role.AUDITOR})),
 )  # fmt: skip
 

@@ -55,7 +55,8 @@ def environment() -> Environment:
     found.filters.update(
         money=money, amount=words.figure, day=long_day, short_day=short_day, instant=instant,
         percent=percent, signed_percent=signed_percent, points=points, hash=short_hash,
-        hectares=hectares, number=number, feature=feature_name, civil=civil,
+        hectares=hectares, number=number, feature=feature_name, civil=civil, code=words.code,
+        known=words.known, reason=words.reason,
     )  # fmt: skip
     found.globals.update(
         icon=icon, measure=measure, prefix=PREFIX, stage_icon=STAGE_ICONS,

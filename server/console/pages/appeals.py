@@ -12,6 +12,7 @@ from core.wire.appeals import WORDS_CHARACTERS_MAX, AppealOutcome
 from core.wire.personal_data import DataClass
 from server.console.desk import DECIDERS, Desk
 from server.console.render import PREFIX
+from server.console.words import message
 from server.services import appeals
 from server.services.appeals import Reply
 from server.services.centre import RequestError
@@ -21,9 +22,9 @@ from server.store.people import Role
 
 _SHOWN = (DataClass.IDENTITY, DataClass.DECISIONS)
 OUTCOMES = {
-    "appeal": (("stands", "The decision stands"), ("changed", "It is put right")),
-    "complaint": (("explained", "Explained"),),
-    "person": (("explained", "Talked with"),),
+    "appeal": (("stands", message("The decision stands")), ("changed", message("It is put right"))),
+    "complaint": (("explained", message("Explained")),),
+    "person": (("explained", message("Talked with")),),
 }
 
 

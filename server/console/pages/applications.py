@@ -18,6 +18,7 @@ from server.console.views.application import (
     read_applications,
     replay_now,
 )
+from server.console.words import message, say
 from server.store.reports import Replay
 
 _SHOWN = (
@@ -26,12 +27,16 @@ _SHOWN = (
 )
 VERDICTS = ("approve", "refer", "decline")
 REPLAY_WORDS = {
-    Replay.SAME: "The signature holds, and the same inputs gave the same outcome, byte for byte.",
-    Replay.DIFFERS: "The same inputs give another outcome than the card states.",
-    Replay.UNKNOWN_MODEL: "The model that the card names is not registered here.",
-    Replay.UNKNOWN_POLICY: "The product version that the card names is not registered here.",
-    Replay.BAD_SIGNATURE: "The card’s signature does not hold.",
-    Replay.UNREADABLE: "The card cannot be decided again.",
+    Replay.SAME: message(
+        "The signature holds, and the same inputs gave the same outcome, byte for byte."
+    ),
+    Replay.DIFFERS: message("The same inputs give another outcome than the card states."),
+    Replay.UNKNOWN_MODEL: message("The model that the card names is not registered here."),
+    Replay.UNKNOWN_POLICY: message(
+        "The product version that the card names is not registered here."
+    ),
+    Replay.BAD_SIGNATURE: message("The card’s signature does not hold."),
+    Replay.UNREADABLE: message("The card cannot be decided again."),
 }
 
 
@@ -77,7 +82,7 @@ def routes(desk: Desk) -> list[Route]:
                 tx, request.path_params["card_id"], desk.centre.keys
             )
             shown = read_application(tx, decision.application_id, desk.centre.keys)
-        result = {"outcome": outcome.value, "words": REPLAY_WORDS[outcome], "detail": detail}
+        result = {"outcome": outcome.value, "words": say(REPLAY_WORDS[outcome]), "detail": detail}
         if request.headers.get("hx-request") == "true":
             return desk.page(request, "replay.html", {"result": result})
         context = {**_context(shown), "result": result}

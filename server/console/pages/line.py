@@ -11,14 +11,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from core.units import format_money
 from core.wire.personal_data import DataClass
 from server.console.desk import Desk
 from server.console.figures.limit import limit_picture, meter
 from server.console.render import PREFIX
 from server.console.views.flags import read_flags
 from server.console.views.line import LinePage, read_line
-from server.console.words import long_day
+from server.console.words import long_day, message, money, say
 from server.services.centre import Centre, RequestError
 from server.services.freezing import FreezeReason, freeze, thaw
 from server.store import lines
@@ -27,12 +26,12 @@ from server.store.people import Actor, Role
 
 Act = Callable[[Centre, str, FreezeReason, Actor], Line]
 WORDS = {
-    FreezeReason.VISIT_PENDING: "A visit to the field is pending",
-    FreezeReason.IDENTITY_IN_DOUBT: "The borrower’s identity is in doubt",
-    FreezeReason.DISPUTE: "The borrower disputes a draw",
-    FreezeReason.HARDSHIP: "Illness, death or disaster in the household",
-    FreezeReason.STATION_IN_DOUBT: "The station is in doubt",
-    FreezeReason.CLEARED: "Looked into and cleared",
+    FreezeReason.VISIT_PENDING: message("A visit to the field is pending"),
+    FreezeReason.IDENTITY_IN_DOUBT: message("The borrower’s identity is in doubt"),
+    FreezeReason.DISPUTE: message("The borrower disputes a draw"),
+    FreezeReason.HARDSHIP: message("Illness, death or disaster in the household"),
+    FreezeReason.STATION_IN_DOUBT: message("The station is in doubt"),
+    FreezeReason.CLEARED: message("Looked into and cleared"),
 }
 
 _SHOWN = (
@@ -55,7 +54,7 @@ def routes(desk: Desk) -> list[Route]:
             "shown": shown,
             "flags": flags,
             "sentence": sentence(shown),
-            "reasons": [(each.value, WORDS[each]) for each in FreezeReason],
+            "reasons": [(each.value, say(WORDS[each])) for each in FreezeReason],
             "picture": limit_picture(shown.story, sentence(shown)),
             "meters": [
                 meter(term.share, "meter-bind" if term.told.binds else "meter-fill")
@@ -95,15 +94,24 @@ def _act(desk: Desk, request: Request, form: FormData, act: Act) -> Response:
 def sentence(shown: LinePage) -> str:
     """The line in one plain sentence."""
     line, stands = shown.line, shown.stands
-    limit = format_money(line.limit_minor, line.currency)
-    drawn = format_money(stands.owed.principal_minor, line.currency)
-    leased = format_money(stands.leased_minor, line.currency)
+    limit = money(line.limit_minor, line.currency)
     if not line.is_open:
-        return f"This line is closed; its limit was {limit}."
-    may = "and may be drawn there without a network"
+        return say("This line is closed; its limit was {limit}.", limit=limit)
+    facts = {
+        "limit": limit,
+        "drawn": money(stands.owed.principal_minor, line.currency),
+        "leased": money(stands.leased_minor, line.currency),
+        "station": line.station,
+        "due": long_day(line.due_on),
+    }
     if line.frozen:
-        may = "but new draws wait until the line goes on"
-    return (
-        f"Of a limit of {limit}, {drawn} is drawn and {leased} is leased to {line.station} "
-        f"{may}; what is owed falls due on {long_day(line.due_on)}."
+        return say(
+            "Of a limit of {limit}, {drawn} is drawn and {leased} is leased to {station} but new "
+            "draws wait until the line goes on; what is owed falls due on {due}.",
+            **facts,
+        )
+    return say(
+        "Of a limit of {limit}, {drawn} is drawn and {leased} is leased to {station} and may be "
+        "drawn there without a network; what is owed falls due on {due}.",
+        **facts,
     )

@@ -15,6 +15,7 @@ from core.shape import decode
 from core.signing import DOCUMENT_BYTES_MAX
 from core.wire.modelfile import Model
 from core.wire.registry import Farmer, Subject
+from server.console.words import message, say
 from server.keys import KeyPair
 from server.services.cards import judge_card, model_of, reason_words
 from server.store import lines, products, registry, reports
@@ -24,10 +25,10 @@ from server.store.reports import KeptApplication, KeptConsent, KeptDecision, Rep
 
 APPLICATIONS_SHOWN_MAX = 500
 SOURCE_WORDS = {
-    Source.FARMER: "the farmer",
-    Source.HISTORY: "the lender’s books",
-    Source.TELEMETRY: "devices",
-    Source.IMAGERY: "satellite",
+    Source.FARMER: message("the farmer"),
+    Source.HISTORY: message("the lender’s books"),
+    Source.TELEMETRY: message("devices"),
+    Source.IMAGERY: message("satellite"),
 }
 
 
@@ -179,7 +180,7 @@ def feature_rows(card: DecisionCard, model: Model, product: Product) -> tuple[Fe
     return tuple(
         FeatureRow(
             definition=definition,
-            source=SOURCE_WORDS[definition.source],
+            source=say(SOURCE_WORDS[definition.source]),
             value=values.get(definition.name),
             used=definition.name in used,
             why_missing=_why(definition, values, card.inputs.purposes, used, unsigned),
@@ -216,8 +217,10 @@ def _why(
     if definition.name in used:
         return ""
     if definition.purpose and definition.purpose not in purposes:
-        return "no consent for this use"
+        return say("no consent for this use")
     if definition.name not in values:
-        return "not known"
+        return say("not known")
     unsigned = values[definition.name].unsigned_ppm or 0
-    return "no device signed enough of it" if unsigned > unsigned_max else "too little was known"
+    if unsigned > unsigned_max:
+        return say("no device signed enough of it")
+    return say("too little was known")

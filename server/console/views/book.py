@@ -11,6 +11,7 @@ from typing import Any
 from core.lending.limit import Movement
 from core.units import civil_day
 from core.wire.evidence import EvidenceKind, Stage
+from server.console.words import reason
 from server.services.chunks import read_money
 from server.services.standing import LineStanding, standing
 from server.store import evidence, line_pages, lines, products, registry
@@ -282,7 +283,7 @@ def _row(
         movement=Movement.FROZEN.value if line.frozen else movement,
         moved_on=civil_day(moved.at_ms).isoformat() if moved else line.opened_on,
         change_minor=moved.limit_minor - moved.limit_before_minor if moved else line.limit_minor,
-        reason=moved.reasons[0].sentence() if moved and moved.reasons else "",
+        reason=reason(moved.reasons[0]) if moved and moved.reasons else "",
         watch=line.watch,
         is_open=line.is_open,
         subject_ids=line.subject_ids,

@@ -10,30 +10,46 @@ from dataclasses import dataclass
 
 from core.units import PPM
 from core.wire.evidence import Flag
+from server.console.words import message, say
 from server.store import blobs, evidence, registry
 from server.store.engine import Tx
 
 FLAGS_SHOWN_MAX = 200
 WORDS = {
-    "pledge_overlap": "Part of this land is pledged as another plot.",
-    "boundary_exaggerated": "The boundary seems wider than the crop inside it.",
-    "phantom_plot": "No crop came up here in the season.",
-    "wrong_crop": "It does not grow like the crop that was declared.",
-    "staged_loss": "Its loss is not shared by the plots around it.",
+    "pledge_overlap": message("Part of this land is pledged as another plot."),
+    "boundary_exaggerated": message("The boundary seems wider than the crop inside it."),
+    "phantom_plot": message("No crop came up here in the season."),
+    "wrong_crop": message("It does not grow like the crop that was declared."),
+    "staged_loss": message("Its loss is not shared by the plots around it."),
 }
-UNKNOWN = "Something does not fit ({code})."
+UNKNOWN = message("Something does not fit ({code}).")
 FACTS = {
-    "other_plot": "other plot", "likeness": "how", "shared_ha": "shared, ha",
-    "shared_percent": "shared, % of it", "tolerance_ha": "tolerance, ha", "plot_ha": "plot, ha",
-    "other_ha": "other, ha", "source": "boundary was", "declared_ha": "declared, ha",
-    "cropped_ha_at_most": "bears the crop, at most, ha", "border_error_m": "border error, m",
-    "border_inside_m": "crop ends inside by, m", "judged_percent": "boundary judged, %",
-    "cover": "looks like", "clear_looks": "clear looks", "neighbours_green": "neighbours green",
-    "what": "what", "declared_crop": "declared", "seen_days_after_sowing": "seen, day from sowing",
-    "expected_days_after_sowing": "expected, days", "neighbours_days_after_sowing":
-    "neighbours, day", "claimed_on": "loss claimed on", "before_on": "green until",
-    "after_on": "lower by", "neighbours_change": "neighbours changed by",
-}  # fmt: skip
+    "other_plot": message("other plot"),
+    "likeness": message("how"),
+    "shared_ha": message("shared, ha"),
+    "shared_percent": message("shared, % of it"),
+    "tolerance_ha": message("tolerance, ha"),
+    "plot_ha": message("plot, ha"),
+    "other_ha": message("other, ha"),
+    "source": message("boundary was"),
+    "declared_ha": message("declared, ha"),
+    "cropped_ha_at_most": message("bears the crop, at most, ha"),
+    "border_error_m": message("border error, m"),
+    "border_inside_m": message("crop ends inside by, m"),
+    "judged_percent": message("boundary judged, %"),
+    "cover": message("looks like"),
+    "clear_looks": message("clear looks"),
+    "neighbours_green": message("neighbours green"),
+    "what": message("what"),
+    "declared_crop": message("declared"),
+    "seen_days_after_sowing": message("seen, day from sowing"),
+    "expected_days_after_sowing": message("expected, days"),
+    "neighbours_days_after_sowing": message("neighbours, day"),
+    "claimed_on": message("loss claimed on"),
+    "before_on": message("green until"),
+    "after_on": message("lower by"),
+    "neighbours_change": message("neighbours changed by"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +96,17 @@ def _row(tx: Tx, subject_id: str, evidence_id: str, flag: Flag, come: frozenset[
         name=subject.name if subject else subject_id,
         evidence_id=evidence_id,
         raised_on=flag.raised_on,
-        words=WORDS.get(flag.code, UNKNOWN.format(code=flag.code)),
+        words=say(WORDS[flag.code]) if flag.code in WORDS else say(UNKNOWN, code=flag.code),
         true_of_100=_of_100(flag.precision_ppm),
-        facts=tuple((FACTS.get(name, name.replace("_", " ")), v) for name, v in flag.facts.items()),
+        facts=tuple((_fact(name), value) for name, value in flag.facts.items()),
         picture_sha256=picture if picture in come else "",
     )
 
 
 def _of_100(precision_ppm: int) -> str:
     share = 100 * precision_ppm / PPM
-    return "fewer than 1" if share < 1 else f"about {share:.0f}"
+    return say("fewer than 1") if share < 1 else say("about {count}", count=round(share))
+
+
+def _fact(name: str) -> str:
+    return say(FACTS[name]) if name in FACTS else name.replace("_", " ")

@@ -12,6 +12,7 @@ from core.scoring.drift import Alarm
 from core.units import PPM, civil_day
 from core.wire.modelfile import ModelState, state
 from server.console.figures.bars import Bar, BarRow, bars_picture
+from server.console.words import message, say
 from server.services.cards import read_model
 from server.services.model_life.comparison import APPROVE, paired
 from server.services.model_life.drift import Drift, Part, watched_drifts
@@ -22,20 +23,30 @@ from server.store import models, registry, shadow_scores, versions
 from server.store.engine import Tx
 
 PARTS_SHOWN_MAX = 12
+TOO_FEW = message("Too few counted")
 _STANDS = {
-    "candidate": "held", "challenger": "opened", "proposed": "warning", "approved": "good",
-    "rolling": "opened", "halted": "bad", "champion": "good", "retired": "held",
-}  # fmt: skip
+    "candidate": "held",
+    "challenger": "opened",
+    "proposed": "warning",
+    "approved": "good",
+    "rolling": "opened",
+    "halted": "bad",
+    "champion": "good",
+    "retired": "held",
+}
 _ALARMS = {Alarm.NONE: "good", Alarm.WATCH: "warning", Alarm.ACT: "bad"}
 _FILLS = {Alarm.NONE: "meter-fill", Alarm.WATCH: "meter-bind", Alarm.ACT: "points-lost"}
 _MOVED = (
-    ("meter-fill", "as it was"), ("meter-bind", "from .10: watch"),
-    ("points-lost", "from .25: act"),
-)  # fmt: skip
+    ("meter-fill", message("as it was")),
+    ("meter-bind", message("from .10: watch")),
+    ("points-lost", message("from .25: act")),
+)
 _PARTED = (
-    ("ifrs-rest", "both say the same"), ("meter-fill", "challenger alone approves"),
-    ("points-lost", "model in use alone approves"), ("meter-bind", "they part otherwise"),
-)  # fmt: skip
+    ("ifrs-rest", message("both say the same")),
+    ("meter-fill", message("challenger alone approves")),
+    ("points-lost", message("model in use alone approves")),
+    ("meter-bind", message("they part otherwise")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +114,10 @@ def read_models(tx: Tx, at_ms: int) -> ModelsPage:
 
 def _words(worst: Alarm, *, told: bool) -> str:
     if not told:
-        return "Too few counted"
-    return {Alarm.NONE: "None", Alarm.WATCH: "Watch", Alarm.ACT: "Act"}[worst]
+        return TOO_FEW
+    return {Alarm.NONE: message("None"), Alarm.WATCH: message("Watch"), Alarm.ACT: message("Act")}[
+        worst
+    ]
 
 
 def _row(life: ModelLife, cards_count: int, at_ms: int) -> ModelRow:
@@ -142,12 +155,16 @@ def _moved(drifts: tuple[Drift, ...]) -> Markup:
     parts = [(found.version, part) for found in drifts for part in found.parts if part.told]
     parts.sort(key=lambda one: -one[1].psi_ppm)
     rows = [_part_row(version, part) for version, part in parts[:PARTS_SHOWN_MAX]]
-    return bars_picture(rows, _MOVED, "How far decisions moved from what the model learnt from")
+    return bars_picture(
+        rows, _said(_MOVED), say("How far decisions moved from what the model learnt from")
+    )
 
 
 def _part_row(version: int, part: Part) -> BarRow:
     bar = Bar(((_FILLS[part.alarm], max(1, part.psi_ppm)),), index(part.psi_ppm))
-    return BarRow(f"{part.name.replace('_', ' ')}, version {version}", (bar,))
+    return BarRow(
+        say("{part}, version {version}", part=part.name.replace("_", " "), version=version), (bar,)
+    )
 
 
 def _parted(tx: Tx, lives: tuple[ModelLife, ...]) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -166,9 +183,11 @@ def _parted_picture(parted: Sequence[tuple[str, tuple[int, ...]]]) -> Markup:
     rows = []
     for name, counts in parted:
         parts = tuple((css, n) for (css, _), n in zip(_PARTED, counts, strict=True) if n)
-        words = f"{percent(counts[0] * PPM // sum(counts))} of {sum(counts)}"
+        words = say(
+            "{share} of {count}", share=percent(counts[0] * PPM // sum(counts)), count=sum(counts)
+        )
         rows.append(BarRow(name, (Bar(parts, words),)))
-    return bars_picture(rows, _PARTED, "Where challengers part from the model in use")
+    return bars_picture(rows, _said(_PARTED), say("Where challengers part from the model in use"))
 
 
 def _side(champion: str, challenger: str) -> str:
@@ -177,3 +196,7 @@ def _side(champion: str, challenger: str) -> str:
     if challenger == APPROVE:
         return "meter-fill"
     return "points-lost" if champion == APPROVE else "meter-bind"
+
+
+def _said(legend: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((css, say(words)) for css, words in legend)

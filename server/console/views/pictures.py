@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.units import PPM
 from core.wire.evidence import Evidence, Observation, PictureRef
-from server.console.words import long_day
+from server.console.words import fraction, long_day, message, percent, say
 from server.store import blobs
 from server.store.engine import Tx
 
 DAYS_SHOWN_MAX = 40
-COLOURS = {"true_color": "as the eye sees it", "false_color": "in false colour"}
+COLOURS = {
+    "true_color": message("{plot} on {day} as the eye sees it"),
+    "false_color": message("{plot} on {day} in false colour"),
+}
 INDEX = "index"
 
 
@@ -44,20 +46,24 @@ def read_pictures(tx: Tx, name: str, shown: Evidence | None) -> tuple[PictureDay
         PictureDay(
             day,
             tuple(
-                Picture(one.sha256, _words(name, one, shown.index, looks.get(day)),
-                        one.sha256 in come)
+                Picture(
+                    one.sha256, _words(name, one, shown.index, looks.get(day)), one.sha256 in come
+                )
                 for one in sorted(wanted, key=lambda one: one.kind == INDEX)
                 if one.day == day
             ),
         )
         for day in days
-    )  # fmt: skip
+    )
 
 
 def _words(name: str, one: PictureRef, index: str, look: Observation | None) -> str:
-    what = f"{name} on {long_day(one.day)}"
-    seen = "" if look is None else f", {round(look.valid_ppm * 100 / PPM)} % of it seen"
+    place = {"plot": name, "day": long_day(one.day)}
     if one.kind in COLOURS:
-        return f"{what} {COLOURS[one.kind]}{seen}"
-    value = "" if look is None else f" {look.mean_e4 / 10_000:.2f}"
-    return f"{what}: {index.upper()}{value}{seen}"
+        told = say(COLOURS[one.kind], **place)
+    else:
+        value = "" if look is None else f" {fraction(look.mean_e4 / 10_000, 2)}"
+        told = say("{plot} on {day}: {index}", **place, index=f"{index.upper()}{value}")
+    if look is None:
+        return told
+    return told + say(", {share} of it seen", share=percent(look.valid_ppm, 0))

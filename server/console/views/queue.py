@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.units import format_money
+from server.console.words import message, money, say
 from server.services.authority import authority_of
 from server.services.centre import Work
 from server.services.review_queue.waiting import Kind, Waiting, waiting
@@ -14,10 +14,10 @@ from server.store.people import Actor, Role, is_one_of
 
 SHOWN_MAX = 200  # of a kind on one page; the oldest come first
 KIND_NAMES: Mapping[Kind, str] = {
-    Kind.RAISE: "Raises over authority",
-    Kind.APPLICATION: "Referred applications",
-    Kind.PLAN: "New plans",
-    Kind.WORD: "Words about money",
+    Kind.RAISE: message("Raises over authority"),
+    Kind.APPLICATION: message("Referred applications"),
+    Kind.PLAN: message("New plans"),
+    Kind.WORD: message("Words about money"),
 }
 
 
@@ -70,9 +70,9 @@ def _row(work: Work, waits: Waiting, by: Actor, sold: Mapping[str, str]) -> Queu
 
 def _bar(waits: Waiting, by: Actor) -> str:
     if is_one_of(by.name, (waits.made_by,)):
-        return "You made this: another person answers it."
+        return say("You made this: another person answers it.")
     if waits.kind in (Kind.PLAN, Kind.WORD) and by.role != Role.SUPERVISOR.value:
-        return "A supervisor answers this."
+        return say("A supervisor answers this.")
     return ""
 
 
@@ -81,5 +81,7 @@ def _note(work: Work, waits: Waiting, by: Actor) -> str:
     most = authority_of(work.tx, by, waits.product_id, waits.currency)
     if most is None or waits.amount_minor <= most or waits.kind in (Kind.PLAN, Kind.WORD):
         return ""
-    told = format_money(most, waits.currency)
-    return f"Above your authority of {told}: approving passes it on to another person."
+    return say(
+        "Above your authority of {most}: approving passes it on to another person.",
+        most=money(most, waits.currency),
+    )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from core.units import MS_PER_DAY
 from core.wire.envelope import LogClass, LogName
+from server.console.words import say, say_count
 from server.store import leases, logs, registry
 from server.store.engine import Tx
 from server.store.leases import SignedLease
@@ -93,10 +94,10 @@ def _leases_out(tx: Tx, signed: list[SignedLease], now_ms: int) -> tuple[LeasesO
 def ago(at_ms: int | None, now_ms: int) -> str:
     """How long ago, in the largest unit that is not nought."""
     if at_ms is None:
-        return "never"
+        return say("never")
     hours = max(0, now_ms - at_ms) // MS_PER_HOUR
     if hours == 0:
-        return "within the hour"
+        return say("within the hour")
     if hours < 48:
-        return f"{hours} {'hour' if hours == 1 else 'hours'} ago"
-    return f"{hours // 24} days ago"
+        return say_count("{count} hour ago", "{count} hours ago", hours)
+    return say_count("{count} day ago", "{count} days ago", hours // 24)

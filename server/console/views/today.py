@@ -12,6 +12,7 @@ from core.units import MS_PER_DAY, day_start_ms
 from server.console.views.flags import read_every_flag
 from server.console.views.station import SILENT_DAYS, StationRow, read_stations
 from server.console.views.trade import read_trade_flags
+from server.console.words import message, say
 from server.services import appeals, money_words
 from server.services.cash_people import held
 from server.services.centre import Work
@@ -21,14 +22,19 @@ from server.store.needs import Counted
 
 BOUNCED_DAYS = 14
 _STALE = (
-    ReasonCode.LIMIT_STALE_FROZEN, ReasonCode.LIMIT_SILENT_FROZEN,
+    ReasonCode.LIMIT_STALE_FROZEN,
+    ReasonCode.LIMIT_SILENT_FROZEN,
     ReasonCode.LIMIT_CONSENT_FROZEN,
-)  # fmt: skip
+)
 _HELD = (
-    ReasonCode.LIMIT_NOT_SEEN, ReasonCode.LIMIT_THIN, ReasonCode.LIMIT_DUES_UNKNOWN,
-    ReasonCode.LIMIT_CONSENT_MISSING, ReasonCode.LIMIT_SPREAD_CROP,
-    ReasonCode.LIMIT_SPREAD_VILLAGE, ReasonCode.LIMIT_SPREAD_CELL,
-)  # fmt: skip
+    ReasonCode.LIMIT_NOT_SEEN,
+    ReasonCode.LIMIT_THIN,
+    ReasonCode.LIMIT_DUES_UNKNOWN,
+    ReasonCode.LIMIT_CONSENT_MISSING,
+    ReasonCode.LIMIT_SPREAD_CROP,
+    ReasonCode.LIMIT_SPREAD_VILLAGE,
+    ReasonCode.LIMIT_SPREAD_CELL,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,37 +87,64 @@ def _queue(work: Work) -> Iterator[Need]:
     raises, referred = waiting(work, Kind.RAISE), agreements.referred(work.tx)
     plans = waiting(work, Kind.PLAN)
     yield Need(
-        "raises", "Raises over authority", "The rule would raise these limits and may not alone.",
-        len(raises), _oldest(each.at_ms for each in raises), "queue?kind=raise", "up",
-    )  # fmt: skip
+        "raises",
+        say("Raises over authority"),
+        say("The rule would raise these limits and may not alone."),
+        len(raises),
+        _oldest(each.at_ms for each in raises),
+        "queue?kind=raise",
+        "up",
+    )
     yield Need(
-        "applications", "Referred applications", "A card left these to a person.",
-        len(referred), _oldest(each.at_ms for each in referred), "queue?kind=application",
+        "applications",
+        say("Referred applications"),
+        say("A card left these to a person."),
+        len(referred),
+        _oldest(each.at_ms for each in referred),
+        "queue?kind=application",
         "person",
-    )  # fmt: skip
+    )
     yield Need(
-        "plans", "New plans", "Proposed by one, waiting for another.", len(plans),
-        _oldest(each.at_ms for each in plans), "queue?kind=plan", "hold",
-    )  # fmt: skip
+        "plans",
+        say("New plans"),
+        say("Proposed by one, waiting for another."),
+        len(plans),
+        _oldest(each.at_ms for each in plans),
+        "queue?kind=plan",
+        "hold",
+    )
 
 
 def _words(work: Work) -> Iterator[Need]:
     found = money_words.waiting(work)
     yield Need(
-        "words", "Words about money", "Told by one, waiting for another.", len(found),
-        _oldest(each.word.at_ms for each in found), "queue?kind=word", "lock", urgent=True,
-    )  # fmt: skip
+        "words",
+        say("Words about money"),
+        say("Told by one, waiting for another."),
+        len(found),
+        _oldest(each.word.at_ms for each in found),
+        "queue?kind=word",
+        "lock",
+        urgent=True,
+    )
 
 
 def _appeals(work: Work) -> Iterator[Need]:
     found = appeals.waiting(work)
     late = sum(each.is_late for each in found)
-    words = "Farmers ask a person." + (f" {late} past the promised day." if late else "")
+    words = say("Farmers ask a person.")
+    if late:
+        words += " " + say("{count} past the promised day.", count=late)
     yield Need(
-        "appeals", "Appeals and complaints", words, len(found),
-        _oldest(_day_ms(each.kept.appeal.opened_on) for each in found), "appeals", "person",
+        "appeals",
+        say("Appeals and complaints"),
+        words,
+        len(found),
+        _oldest(_day_ms(each.kept.appeal.opened_on) for each in found),
+        "appeals",
+        "person",
         urgent=late > 0,
-    )  # fmt: skip
+    )
 
 
 def _day_ms(text: str) -> int:
@@ -120,13 +153,21 @@ def _day_ms(text: str) -> int:
 
 def _limits(work: Work) -> Iterator[Need]:
     yield _counted(
-        "stale", "Stale evidence", "New draws wait: nothing was seen or heard for too long.",
-        needs.lines_told(work.tx, _STALE), "portfolio?movement=frozen", "lock",
-    )  # fmt: skip
+        "stale",
+        say("Stale evidence"),
+        say("New draws wait: nothing was seen or heard for too long."),
+        needs.lines_told(work.tx, _STALE),
+        "portfolio?movement=frozen",
+        "lock",
+    )
     yield _counted(
-        "held", "Limits held", "Unseen, thin, not agreed to, or no room under a cap.",
-        needs.lines_told(work.tx, _HELD), "portfolio?movement=held", "hold",
-    )  # fmt: skip
+        "held",
+        say("Limits held"),
+        say("Unseen, thin, not agreed to, or no room under a cap."),
+        needs.lines_told(work.tx, _HELD),
+        "portfolio?movement=held",
+        "hold",
+    )
 
 
 def _counted(key: str, name: str, words: str, found: Counted, path: str, icon: str) -> Need:
@@ -139,22 +180,43 @@ def _stations(work: Work) -> Iterator[Need]:
     stopped = [row for row in page.rows if row.quarantine_reason]
     seen = [row.station.seen_at_ms or row.station.enrolled_at_ms for row in silent]
     yield Need(
-        "leases", "Leases at silent stations", "May be spent there, and nobody hears of it.",
-        len(silent), _oldest(seen), "stations", "station",
-    )  # fmt: skip
+        "leases",
+        say("Leases at silent stations"),
+        say("May be spent there, and nobody hears of it."),
+        len(silent),
+        _oldest(seen),
+        "stations",
+        "station",
+    )
     yield Need(
-        "stopped", "Stations in quarantine", "Nothing is taken from them until a person looks.",
-        len(stopped), None, "stations", "station", urgent=True,
-    )  # fmt: skip
+        "stopped",
+        say("Stations in quarantine"),
+        say("Nothing is taken from them until a person looks."),
+        len(stopped),
+        None,
+        "stations",
+        "station",
+        urgent=True,
+    )
     yield Need(
-        "set_aside", "Deliveries set aside", "Refused by name, and kept.", len(page.set_aside),
-        _oldest(each.at_ms for each in page.set_aside), "stations", "warning",
-    )  # fmt: skip
+        "set_aside",
+        say("Deliveries set aside"),
+        say("Refused by name, and kept."),
+        len(page.set_aside),
+        _oldest(each.at_ms for each in page.set_aside),
+        "stations",
+        "warning",
+    )
     boxes = box_requests.every(work.tx)
     yield Need(
-        "boxes", "Boxes that wait", "A restored station asks to go on.", len(boxes),
-        _oldest(each.came_at_ms for each in boxes), "stations", "station",
-    )  # fmt: skip
+        "boxes",
+        say("Boxes that wait"),
+        say("A restored station asks to go on."),
+        len(boxes),
+        _oldest(each.came_at_ms for each in boxes),
+        "stations",
+        "station",
+    )
 
 
 def _is_dark(row: StationRow, at_ms: int) -> bool:
@@ -166,14 +228,24 @@ def _is_dark(row: StationRow, at_ms: int) -> bool:
 def _money(work: Work) -> Iterator[Need]:
     found = payouts.listed(work.tx, (PayoutState.STUCK, PayoutState.FAILED))
     yield Need(
-        "payouts", "Payouts in doubt", "Stuck or failed: ask the rail, then tell how it went.",
-        len(found), _oldest(each.made_at_ms for each in found), "cash", "warning", urgent=True,
-    )  # fmt: skip
+        "payouts",
+        say("Payouts in doubt"),
+        say("Stuck or failed: ask the rail, then tell how it went."),
+        len(found),
+        _oldest(each.made_at_ms for each in found),
+        "cash",
+        "warning",
+        urgent=True,
+    )
     bounced = needs.bounced_since(work.tx, work.at_ms - BOUNCED_DAYS * MS_PER_DAY)
     yield _counted(
-        "bounced", "Bounced repayments", f"In the last {BOUNCED_DAYS} days.", bounced,
-        "audit?action=repayment_bounced", "down",
-    )  # fmt: skip
+        "bounced",
+        say("Bounced repayments"),
+        say("In the last {days} days.", days=BOUNCED_DAYS),
+        bounced,
+        "audit?action=repayment_bounced",
+        "down",
+    )
 
 
 def _cash(work: Work) -> Iterator[Need]:
@@ -183,9 +255,14 @@ def _cash(work: Work) -> Iterator[Need]:
         if each.box.is_uncounted or each.flags_count or each.difference_minor
     ]
     yield Need(
-        "cash", "Cash to look at", "Uncounted, short, over, or moved wrongly.", len(people), None,
-        "cash", "lock",
-    )  # fmt: skip
+        "cash",
+        say("Cash to look at"),
+        say("Uncounted, short, over, or moved wrongly."),
+        len(people),
+        None,
+        "cash",
+        "lock",
+    )
 
 
 def _flags(work: Work) -> Iterator[Need]:
@@ -193,32 +270,57 @@ def _flags(work: Work) -> Iterator[Need]:
     days = [_day_ms(each.raised_on) for each in seen]
     days += [_day_ms(each.raised_on) for each in traded]
     yield Need(
-        "flags", "Flags", "Diverted sales, boundaries and crops that do not fit.",
-        len(seen) + len(traded), _oldest(days), "visits", "warning",
-    )  # fmt: skip
+        "flags",
+        say("Flags"),
+        say("Diverted sales, boundaries and crops that do not fit."),
+        len(seen) + len(traded),
+        _oldest(days),
+        "visits",
+        "warning",
+    )
     odd = [each for _, each in logs.flagged(work.tx)]
     yield Need(
-        "records", "Odd reports of stations", "Spoofed probes, repeated asking, what did not fit.",
-        len(odd), _oldest(each.received_at_ms for each in odd), "stations", "warning",
-    )  # fmt: skip
+        "records",
+        say("Odd reports of stations"),
+        say("Spoofed probes, repeated asking, what did not fit."),
+        len(odd),
+        _oldest(each.received_at_ms for each in odd),
+        "stations",
+        "warning",
+    )
 
 
 def _models(work: Work) -> Iterator[Need]:
     last = model_life.last_of_all(work.tx).values()
     for state, name, words in (
-        ("halted", "Drifting models", "A roll-out was halted by its alarm, or by a person."),
-        ("proposed", "Models to approve", "Proposed by one, waiting for another."),
+        (
+            "halted",
+            message("Drifting models"),
+            message("A roll-out was halted by its alarm, or by a person."),
+        ),
+        (
+            "proposed",
+            message("Models to approve"),
+            message("Proposed by one, waiting for another."),
+        ),
     ):
         found = [step.at_ms for step in last if step.state == state]
-        yield Need(f"models_{state}", name, words, len(found), _oldest(found), "models", "ear")
+        yield Need(
+            f"models_{state}", say(name), say(words), len(found), _oldest(found), "models", "ear"
+        )
 
 
 def _gone(work: Work) -> Iterator[Need]:
     found = destroyed.unconfirmed(work.tx)
     yield Need(
-        "gone", "Stations declared destroyed", "By one officer; a second has to say so too.",
-        len(found), _oldest(each.declared_at_ms for each in found), "stations", "cross",
-    )  # fmt: skip
+        "gone",
+        say("Stations declared destroyed"),
+        say("By one officer; a second has to say so too."),
+        len(found),
+        _oldest(each.declared_at_ms for each in found),
+        "stations",
+        "cross",
+    )
 
 
 _Ask = Callable[[Work], Iterator[Need]]

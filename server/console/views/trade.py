@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.units import format_money
+from server.console.words import message, money, say
 from server.services.orders.fulfilment import TradeFlag, trade_flags
 from server.store import lines, registry
 from server.store.engine import Tx
 
 WORDS = {
-    "sold_elsewhere": "Far less was sold to the buyers than this land must have brought.",
-    "sale_unpaid": "A buyer has not paid the lender's part of a sale.",
-    "sale_underpriced": "A buyer reports far less than the product's price.",
+    "sold_elsewhere": message("Far less was sold to the buyers than this land must have brought."),
+    "sale_unpaid": message("A buyer has not paid the lender's part of a sale."),
+    "sale_underpriced": message("A buyer reports far less than the product's price."),
 }
 FACTS = {
-    "expected_kg": "expected at least, kg", "sold_to_buyers_kg": "sold to the buyers, kg",
-    "sold_percent": "sold, % of it", "seen_ha": "seen, ha", "owed_minor": "still owed",
-    "buyer": "buyer", "sale": "sale", "days": "days", "to_line_minor": "to the line",
-    "sold_kg": "sold, kg", "proceeds_minor": "reported", "usual_minor": "by the product's price",
-}  # fmt: skip
+    "expected_kg": message("expected at least, kg"),
+    "sold_to_buyers_kg": message("sold to the buyers, kg"),
+    "sold_percent": message("sold, % of it"),
+    "seen_ha": message("seen, ha"),
+    "owed_minor": message("still owed"),
+    "buyer": message("buyer"),
+    "sale": message("sale"),
+    "days": message("days"),
+    "to_line_minor": message("to the line"),
+    "sold_kg": message("sold, kg"),
+    "proceeds_minor": message("reported"),
+    "usual_minor": message("by the product's price"),
+}
 MINOR = "_minor"
 
 
@@ -43,8 +51,8 @@ def _row(tx: Tx, flag: TradeFlag) -> TradeRow:
     farmer = registry.find_farmer(tx, flag.farmer_id)
     currency = lines.get(tx, flag.line_id).currency
     facts = tuple(
-        (FACTS[name], format_money(int(value), currency) if name.endswith(MINOR) else value)
+        (say(FACTS[name]), money(int(value), currency) if name.endswith(MINOR) else value)
         for name, value in flag.facts
     )
     told = farmer.name if farmer else flag.farmer_id
-    return TradeRow(flag.line_id, told, flag.raised_on, WORDS[flag.code], facts)
+    return TradeRow(flag.line_id, told, flag.raised_on, say(WORDS[flag.code]), facts)

@@ -1,0 +1,53 @@
+"""Words that reach a page as data: codes of the records, and sentences of core and of models.
+
+:func:`server.words.known` says what stands here in the officer's language, and leaves the rest
+as it came: a name, a product, a sentence that a lender wrote.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from core.lending.cashbox import MoveKind
+from core.lending.lease import DrawState
+from core.lending.payout import PayeeKind
+from core.reasons import SENTENCES
+from core.scoring.drift import Alarm
+from core.wire.appeals import AppealKind, AppealTopic
+from core.wire.evidence import Stage
+from core.wire.personal_data import Purpose
+
+_CODES: tuple[type[Enum], ...] = (
+    Alarm, AppealKind, AppealTopic, DrawState, MoveKind, PayeeKind, Purpose, Stage,
+)  # fmt: skip
+# Roles, replays, stands of a model, what a statement tells, crops and animals.
+_OTHERS = (
+    *("supervisor", "lender", "auditor", "supplier", "buyer", "station", "officer"),
+    *("same", "differs", "unknown model", "unknown policy", "bad signature", "unreadable"),
+    *("candidate", "challenger", "proposed", "approved", "rolling", "halted", "champion"),
+    *("retired", "drawn", "fee", "repaid", "bounced", "returned", "crop", "pasture", "plot"),
+    *("maize", "beans", "wheat", "barley", "rice", "sorghum", "cotton", "soy", "sunflower"),
+    *("visit pending", "identity in doubt", "dispute", "hardship", "station in doubt", "cleared"),
+    *("herd", "machine", "store", "village", "product", "the whole book", "mixed"),
+)
+_TERMS = (
+    "Insured floor, in the harvest’s value", "Guaranteed, under the security",
+    "Liens of others, out of the value", "Ordered from suppliers so far",
+    "Dues elsewhere, out of the season’s cash", "What the herd can carry",
+    "What the machine is worth", "What lies dry in the store",
+    "The scheme does not ask for the harvest", "The season’s feed",
+    "The work that the counters show", "The year’s scale of finance",
+    "What the goods of the land cost", "As far as one review raises",
+    "Its share of the room under the book’s caps",
+    "Supported by an earlier look, while a rise waits",
+    "What the harvest can carry", "What the stage costs",
+    "What the season’s cash can repay", "The product’s highest amount", "covers on record",
+    "bureau’s answer on record", "orders on record", "evidence of that day", "what was declared",
+    "Cap", "Step", "Spread", "Look", "in C", "in S", "in R",
+)  # fmt: skip
+KNOWN: frozenset[str] = frozenset(
+    {each.value.replace("_", " ") for codes in _CODES for each in codes}
+    | set(_OTHERS)
+    | set(_TERMS)
+    | {text for text in SENTENCES.values() if "{" not in text}
+)
