@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from core.canonical import canonical_bytes
-from server.console.exporting import Features, Listed
-from server.console.render import civil, instant
+from server.console.exporting import Listed
+from server.console.render import civil, instant, signed_percent
 from server.console.views.application import read_applications
 from server.console.views.book import Query, find_rows
 from server.console.views.flags import read_every_flag
-from server.console.views.plot import MapField
+from server.console.views.plot_list import PlotQuery, find_plots
+from server.console.views.plot_shapes import plot_features
 from server.console.views.queue import KIND_NAMES, read_queue
 from server.console.views.station import StationRow, read_stations
 from server.console.views.trade import read_trade_flags
@@ -170,17 +171,27 @@ def users_listed(work: Work, since_ms: int) -> Listed:
     return _listed(work, ("users", "Users"), named, told, "all")
 
 
-def plots_listed(work: Work, fields: Sequence[MapField], features: Features) -> Listed:
-    """Plots and pastures as they stand on the map, with their shapes."""
+def plots_listed(work: Work, query: PlotQuery) -> Listed:
+    """Plots and pastures as asked for on the map, with their shapes."""
+    found = find_plots(work.tx, query)
     told = (
         (
-            one.subject_id, one.name, one.owner, one.kind, one.crop, one.stage,
-            one.movement or "no line", one.limit,
+            one.subject_id, one.name, one.owner, one.village_name, one.kind, one.crop,
+            one.area_m2, one.stage, signed_percent(one.anomaly_ppm), one.line_id,
+            one.movement or "no line", one.currency, one.limit_minor or 0,
         )
-        for one in fields
+        for one in found
     )  # fmt: skip
-    named = text("plot", "name", "owner", "kind", "crop", "stage", "movement", "limit")
-    return replace(_listed(work, ("plots", "Plots"), named, told, "all"), features=features)
+    named = (
+        *text("plot", "name", "owner", "village", "kind", "crop"), *count("area_m2"),
+        *text("stage", "against_normal", "line", "movement", "currency"), *minor("limit_minor"),
+    )  # fmt: skip
+    words = ", ".join(f"{name} {value}" for name, value in query.filter_link().items())
+    return replace(
+        _listed(work, ("plots", "Plots"), named, told, words or "all"),
+        features=plot_features(work.tx, found),
+        farmer_ids=tuple(one.farmer_id for one in found if one.farmer_id),
+    )
 
 
 def flags_listed(work: Work) -> Listed:

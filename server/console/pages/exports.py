@@ -12,11 +12,11 @@ from server.console import lists
 from server.console.desk import Desk, Visitor
 from server.console.exporting import Listed, export
 from server.console.pages.audit import read_search
-from server.console.pages.fields import features_of, fields_of
 from server.console.pages.queue import kind_of
 from server.console.pages.users import LOOKERS
 from server.console.session import SESSION_S_MAX
 from server.console.views.book import read_query
+from server.console.views.plot_list import read_plot_query
 from server.services.access import require_whole
 from server.services.centre import RoleError, Work
 
@@ -49,9 +49,8 @@ def _applications(work: Work, request: Request, _: Visitor) -> Listed:
     return lists.applications_listed(work, wanted if wanted in VERDICTS else "")
 
 
-def _plots(work: Work, _: Request, __: Visitor) -> Listed:
-    fields = fields_of(work.tx, work.today())
-    return lists.plots_listed(work, fields, features_of(fields))
+def _plots(work: Work, request: Request, _: Visitor) -> Listed:
+    return lists.plots_listed(work, read_plot_query(request.query_params))
 
 
 def _queue(work: Work, request: Request, visitor: Visitor) -> Listed:
