@@ -21,5 +21,6 @@ shadow_scores = table(
 )  # fmt: skip
 index(model_steps, "sha256", "previous", unique=True)
 index(model_counts, "sha256", "day")
+index(shadow_scores, "sha256", "at_ms")
 
 MODEL_APPEND_ONLY = (model_steps, model_counts, shadow_scores)
