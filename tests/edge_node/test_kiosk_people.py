@@ -116,6 +116,15 @@ def test_chosen_pictures_open_the_card_from_then_on(client, station) -> None:
     assert [each["act"] for each in told(station, Up.KIOSK_EVENT)] == ["code_chosen"]
 
 
+def test_a_farmer_is_spoken_to_in_the_language_that_they_chose_last(client, station) -> None:
+    page = hold_card(client)
+    assert '<html lang="en"' in page.text
+    client.post("/language", data={"csrf": csrf_of(page), "language": "sw"})
+    leave(client)
+    assert '<html lang="sw"' in hold_card(client).text
+    assert '<html lang="en"' in hold_card(client, "f-2").text  # nobody else's changes
+
+
 def test_neither_disk_nor_log_holds_the_pictures(client, station) -> None:
     hold_card(client)
     choose(client)

@@ -11,7 +11,7 @@ import pytest
 from core.errors import UnitError
 from core.units import Money
 from edge_node.faces.kiosk import said
-from edge_node.faces.kiosk.number_words import Rate, spoken_words, word_names
+from edge_node.faces.kiosk.number_words import NextDay, Rate, spoken_words, word_names
 from edge_node.faces.kiosk.spoken import spoken_sentences
 from edge_node.faces.kiosk.voice import Voice, clip_key, clips_for, spoken_pieces
 from tests.support.kiosk import Elapsed, visiting
@@ -102,6 +102,20 @@ def test_money_rates_and_days_stand_in_the_languages_order():
         spoken_words("en", 10**12)
     with pytest.raises(UnitError):
         spoken_words("xx", 1)
+
+
+def test_a_day_soon_is_said_without_its_year():
+    today = date(2026, 3, 1)
+    (soon,) = said.on_day("2026-09-15", today)
+    assert soon.params["value"] == NextDay(date(2026, 9, 15))
+    assert _words("en", NextDay(date(2026, 9, 15))) == "15 month-9"
+    assert _words("sw", NextDay(date(2026, 9, 15))) == "day 10 and 5 month-9"
+    assert _words("zh", NextDay(date(2026, 9, 15))) == "month-9 10 5 day"
+    assert _words("mn", NextDay(date(2026, 9, 15))) == "month-9 10-and 5"
+    for far in ("2027-09-15", "2025-09-15"):
+        (whole,) = said.on_day(far, today)
+        assert whole.params["value"] == date.fromisoformat(far)
+    assert said.on_day("", today) == ()
 
 
 def test_a_sentence_is_cut_where_its_parameters_stand():

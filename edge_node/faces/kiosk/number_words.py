@@ -27,10 +27,18 @@ class Rate:
     ppm: int
 
 
-Spoken = int | date | Money | Rate | str
+@dataclass(frozen=True, slots=True)
+class NextDay:
+    """A day whose year goes without saying: the next of its name."""
+
+    day: date
 
 
-def spoken_words(locale: str, value: int | date | Money | Rate) -> tuple[str, ...]:
+Value = int | date | Money | Rate | NextDay
+Spoken = Value | str
+
+
+def spoken_words(locale: str, value: Value) -> tuple[str, ...]:
     """The words of a value, in the order in which the language says them.
 
     Raises
@@ -44,6 +52,8 @@ def spoken_words(locale: str, value: int | date | Money | Rate) -> tuple[str, ..
         return _money(locale, value)
     if isinstance(value, Rate):
         return _rate(locale, value)
+    if isinstance(value, NextDay):
+        return _next_day(locale, value.day)
     if isinstance(value, date):
         return _day(locale, value)
     return _signed(locale, value)
@@ -77,21 +87,27 @@ def _rate(locale: str, rate: Rate) -> tuple[str, ...]:
 
 
 def _day(locale: str, day: date) -> tuple[str, ...]:
-    month = f"month-{day.month}"
     if locale == "mn":
-        return (*NUMBERS[locale](day.year), "year", month, *NUMBERS[locale](day.day))
+        return (*NUMBERS[locale](day.year), "year", *_next_day(locale, day))
     if locale == "zh":
-        year = tuple(str(day.year))
-        return (*year, "year", month, *NUMBERS[locale](day.day), "day")
-    words = (*NUMBERS[locale](day.day), month, *NUMBERS[locale](day.year))
-    return ("day", *words) if locale == "sw" else words
+        return (*str(day.year), "year", *_next_day(locale, day))
+    return (*_next_day(locale, day), *NUMBERS[locale](day.year))
+
+
+def _next_day(locale: str, day: date) -> tuple[str, ...]:
+    month, number = f"month-{day.month}", NUMBERS[locale](day.day)
+    if locale == "mn":
+        return (month, *number)
+    if locale == "zh":
+        return (month, *number, "day")
+    return ("day", *number, month) if locale == "sw" else (*number, month)
 
 
 def word_names(locale: str) -> tuple[str, ...]:
     """Every word that a language's numbers, money, rates and days are made of, in order."""
     numbers = [*range(100), *(n * 100 for n in range(1, 10)), 1_002, 1_120, 20_000, 200_020]
     numbers += [10**power for power in range(2, 12)]
-    samples: list[int | date | Money | Rate] = [*numbers, -1, Rate(181_000)]
+    samples: list[Value] = [*numbers, -1, Rate(181_000)]
     samples += [Money(currency, 150) for currency in CURRENCIES]
     samples += [date(2026, month, 1) for month in range(1, 13)]
     found = dict.fromkeys(word for one in samples for word in spoken_words(locale, one))

@@ -56,7 +56,7 @@ class _OrderPages(Visited):
             offer=offer,
             price=told.price,
             shown=shown,
-            said=of_price(told.price),
+            said=of_price(told.price, self._teller.today()),
         )
 
     def agree(

@@ -126,7 +126,7 @@ class _Pages(Visited):
         farmer = self._front.identify(card, source)
         if farmer is None:
             return go(f"/?unknown=1&lang={language if language in LANGUAGES else 'en'}")
-        spoken = language or farmer.language
+        spoken = language or self._teller.tongue(farmer.farmer_id) or farmer.language
         spoken = spoken if spoken in LANGUAGES else "en"
         waits = self._knowing.standing(farmer.farmer_id).chosen
         response = go("/known" if waits else "/home")
@@ -145,6 +145,8 @@ class _Pages(Visited):
         visit = self._visits.require_form(cookie, csrf, helper_may=True, waits=True)
         if language in LANGUAGES:
             self._visits.speak(cookie, language)
+            if not visit.waits and not visit.helper_id:  # the farmer's own wish, as far as known
+                self._teller.keep_tongue(visit.farmer_id, language)
         return go("/known" if visit.waits else "/home")
 
     def home(self, request: Request, chosen: int = 0) -> HTMLResponse:
@@ -170,12 +172,12 @@ class _Pages(Visited):
         found = self._teller.act(lambda db, _desk, _clock: appeals.of_farmer(db, visit.farmer_id))
         return [each for each in found if each.answer is not None][:ANSWERS_SHOWN]
 
-    @staticmethod
-    def _said_at_home(standing: Standing, features: Mapping[str, str]) -> list[Said]:
+    def _said_at_home(self, standing: Standing, features: Mapping[str, str]) -> list[Said]:
         card = standing.last_card
         refused = card.card.outcome.reasons if card is not None and not card.line_id else ()
+        today = self._teller.today()
         return [
-            *(each for line in standing.lines for each in of_line(line)),
+            *(each for line in standing.lines for each in of_line(line, today)),
             *(of_reason(reason, features) for reason in refused),
             *(says("Ask for a credit line") for _ in standing.possible[:1] if not standing.lines),
         ]
@@ -233,7 +235,7 @@ class _Pages(Visited):
         return self._page(
             "price.html", visit, line=line, price=price, shown=shown, notes=notes, lenders=lenders,
             supplier=supplier if line.suppliers else "", goods=goods if line.suppliers else "",
-            said=of_price(price),
+            said=of_price(price, self._teller.today()),
         )  # fmt: skip
 
     def agree(

@@ -15,11 +15,12 @@ from datetime import date
 from core.decision.quote import Quote
 from core.reasons import SENTENCES, Reason, ReasonCode
 from core.units import Money, civil_date, minor_digits
-from edge_node.faces.kiosk.number_words import Rate, Spoken
+from edge_node.faces.kiosk.number_words import NextDay, Rate, Spoken
 from edge_node.faces.kiosk.standing import LineStanding
 from edge_node.faces.kiosk.voice import Voice
 
 VALUE = "{value}"  # a sentence that is its parameter alone
+YEAR_UNSAID_DAYS = 300  # within them a day and its month name no other day
 _MONEY = re.compile(r"([A-Z]{3}) ([\d,]+)(?:\.(\d+))?")
 
 
@@ -61,13 +62,16 @@ def amount(amount_minor: int, currency: str) -> Said:
     return value(Money(amount_minor=amount_minor, currency=currency))
 
 
-def on_day(text: str) -> tuple[Said, ...]:
-    """A civil day by itself; nothing where there is none."""
+def on_day(text: str, today: date) -> tuple[Said, ...]:
+    """A civil day by itself, with its year if it is far off; nothing where there is none."""
     found = civil_date(text)
-    return (value(found),) if found is not None else ()
+    if found is None:
+        return ()
+    soon = 0 <= (found - today).days < YEAR_UNSAID_DAYS
+    return (value(NextDay(found) if soon else found),)
 
 
-def of_price(price: Quote) -> tuple[Said, ...]:
+def of_price(price: Quote, today: date) -> tuple[Said, ...]:
     """The whole price: what comes, what it costs, what is paid back and when."""
     return (
         says("This is the whole price"),
@@ -75,7 +79,7 @@ def of_price(price: Quote) -> tuple[Said, ...]:
         *(says("Fee"), amount(price.fee_minor, price.currency)),
         *(says("Interest until the due day"), amount(price.interest_minor, price.currency)),
         *(says("You pay back"), amount(price.total_minor, price.currency)),
-        *(says("Due on"), *on_day(price.due_on)),
+        *(says("Due on"), *on_day(price.due_on, today)),
         *(says("Yearly cost with everything (APR)"), value(Rate(price.apr_ppm))),
     )
 
@@ -89,11 +93,14 @@ def of_read_back(price: Quote, question: str, **params: Spoken) -> tuple[Said, .
     )
 
 
-def of_line(line: LineStanding) -> tuple[Said, ...]:
+def of_line(line: LineStanding, today: date) -> tuple[Said, ...]:
     """A line on the first page: what can be drawn, and what is owed and when, if anything is."""
     due = line.ahead[0].on.isoformat() if line.ahead else line.due_on
     owed_minor = line.owed.total_minor
-    owes = (says("You owe today"), amount(owed_minor, line.currency), says("Due on"), *on_day(due))
+    owes = (
+        *(says("You owe today"), amount(owed_minor, line.currency)),
+        *(says("Due on"), *on_day(due, today)),
+    )
     return (
         *(says("You can draw here now"), amount(line.drawable_minor, line.currency)),
         *(owes if owed_minor else ()),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import TypeVar
 
 from core.canonical import canonical_hash, sha256_hex
@@ -42,6 +43,7 @@ from edge_node.store import (
     models,
     newplans,
     pictures,
+    tongues,
     village,
 )
 from edge_node.store.database import StationDatabase
@@ -385,6 +387,18 @@ class Teller:
     def own_id(self, asked: str) -> str:
         """The id that a form came with, if it can be one; a new one where it has none."""
         return require_id(asked, "an id") if asked else self._sources.mint()
+
+    def today(self) -> date:
+        """The civil day at the site as far as it is trusted."""
+        return self.act(lambda _db, desk, clock: desk.accrual_day(clock))
+
+    def tongue(self, farmer_id: str) -> str:
+        """The language that a farmer chose here; empty if they never did."""
+        return self.act(lambda db, _desk, _clock: tongues.of_farmer(db, farmer_id))
+
+    def keep_tongue(self, farmer_id: str, language: str) -> None:
+        """Speak to a farmer in this language from now on."""
+        self.act(lambda db, _desk, _clock: tongues.keep(db, farmer_id, language))
 
     def _clock(self) -> Clock:
         return trust_clock(self._db, *self._sources.now())
