@@ -29,6 +29,7 @@ from core.units import require_date
 
 SLIP = DocumentType("slip", 1)
 VOUCH = DocumentType("vouch", 1)
+TABLET_VOUCH = DocumentType("tablet-vouch", 1)
 PREFIX = "HL1:"
 TEXT_CHARACTERS_MAX = 2000
 SLIP_BYTES_MAX = 4096
@@ -77,6 +78,18 @@ class Vouch:
     public_key: str
 
 
+@dataclass(frozen=True, slots=True)
+class TabletVouch:
+    """The station's word that a tablet's key may pay out so much under a sub-lease."""
+
+    station: str
+    tablet_id: str
+    public_key: str
+    sublease_id: str
+    currency: str
+    amount_minor: int
+
+
 def write_slip(slip: Slip, signer: Signer, vouch: dict[str, Any] | None = None) -> str:
     """The text of a receipt's code."""
     signed = sign_document(SLIP, encode(slip), signer)
@@ -98,15 +111,15 @@ def parts_of(text: str) -> tuple[bytes, bytes]:
     return _part(parts, "slip"), _part(parts, "vouch")
 
 
-def sublease_part(text: str) -> bytes:
-    """The sub-lease by which a tablet signed the slip; empty where a station did (S3).
+def tablet_part(text: str) -> bytes:
+    """The station's word about the tablet that signed the slip; empty where a station did.
 
     Raises
     ------
     ShapeError
         If the text is not a receipt's.
     """
-    return _part(_parts(text), "sublease")
+    return _part(_parts(text), "tablet")
 
 
 def _part(parts: dict[str, Any], name: str) -> bytes:

@@ -13,16 +13,18 @@ from core.errors import HarvestlineError, SignatureError
 from core.shape import decode
 from core.signing import Verifier, open_document
 from core.wire.slips import (
+    SLIP_BYTES_MAX,
+    TABLET_VOUCH,
     Slip,
     SlipKind,
+    TabletVouch,
     Vouch,
     open_slip,
     parts_of,
-    sublease_part,
+    tablet_part,
     vouched_key,
     write_slip,
 )
-from core.wire.subleases import SUBLEASE, SUBLEASE_BYTES_MAX, SubLease
 from edge_node.decide.desk import Desk
 from edge_node.decide.draws import Receipt
 from edge_node.keys import KeyRing
@@ -90,7 +92,7 @@ def check(db: StationDatabase, code: str, keys: tuple[Verifier, Vouch]) -> Check
     try:
         signed, vouch = parts_of(code.strip())
         expected = vouched_key(vouch, centre) if vouch else own
-        held = sublease_part(code.strip())
+        held = tablet_part(code.strip())
         slip = _by_tablet(signed, held, expected) if held else _by_station(signed, expected)
     except HarvestlineError as error:
         raise ReceiptError(f"expected a receipt of a station of this lender: {error}") from error
@@ -103,13 +105,13 @@ def _by_station(signed: bytes, expected: Vouch) -> Slip:
 
 
 def _by_tablet(signed: bytes, held: bytes, expected: Vouch) -> Slip:
-    """A slip of a tablet, which its station let draw so much of that line, until then."""
+    """A slip of a tablet, which its station let pay out so much."""
     station = KeyRing.of_hex(expected.public_key)
-    lease = decode(SubLease, open_document(held, SUBLEASE, station, SUBLEASE_BYTES_MAX).body)
-    if lease.station != expected.station:
-        raise SignatureError(f"expected a sub-lease of {expected.station}, got another station's")
-    by = Vouch(lease.station, lease.public_key)
-    slip = open_slip(signed, KeyRing.of_hex(lease.public_key), by)
-    if slip.currency != lease.terms.currency or not 0 < slip.amount_minor <= lease.amount_minor:
+    word = decode(TabletVouch, open_document(held, TABLET_VOUCH, station, SLIP_BYTES_MAX).body)
+    if word.station != expected.station:
+        raise SignatureError(f"expected a tablet of {expected.station}, got another station's")
+    by = Vouch(word.station, word.public_key)
+    slip = open_slip(signed, KeyRing.of_hex(word.public_key), by)
+    if slip.currency != word.currency or not 0 < slip.amount_minor <= word.amount_minor:
         raise SignatureError("expected an amount within what the tablet may pay out")
     return slip

@@ -66,7 +66,7 @@ class TakeAlong:
 def most_minor(db: StationDatabase, desk: Desk, who: Tablet, line: KeptLine, clock: Clock) -> int:
     """The most that a tablet may take along for a line now [minor units]; 0 if nothing."""
     product = priced(line, village.product(db, line.product_id))
-    if product.pays or line.left is not None or not may_hold(
+    if product.pays or product.lenders or line.left is not None or not may_hold(
         db, desk.station, who, village.farmer(db, line.farmer_id)
     ):  # fmt: skip
         return 0
@@ -186,8 +186,10 @@ def _room_for(
     db: StationDatabase, desk: Desk, who: Tablet, line: KeptLine, ask: TakeAlong, clock: Clock
 ) -> tuple[Room, Product]:
     product = priced(line, village.product(db, line.product_id))
-    if product.pays:
-        raise SubLeaseRefusedError("expected a line that pays cash, this one never does")
+    if product.pays or product.lenders:
+        raise SubLeaseRefusedError(
+            "expected a line of one lender that pays cash: this one is drawn at the station"
+        )
     step = product.credit.draw_step_minor
     if ask.amount_minor <= 0 or ask.amount_minor % step:
         raise RequestError(f"expected an amount in steps of {step}, got {ask.amount_minor}")

@@ -6,6 +6,7 @@ import { useEffect, useState } from "preact/hooks";
 import { Apply, Visit } from "./forms.js";
 import { sync } from "./outbox.js";
 import { html } from "./parts.js";
+import { Money, Pay, Receipt } from "./paying.js";
 import { Farmer, MyDay, Outbox, Tablet } from "./screens.js";
 import { makeKeys, sha256, fromHex } from "./signing.js";
 import { enrol } from "./station.js";
@@ -96,7 +97,8 @@ function App({ first }) {
     turn();
     go();
   };
-  const shown = { "": MyDay, farmer: Farmer, visit: Visit, apply: Apply, walk: Walk, outbox: Outbox, tablet: Tablet }[screen] ?? MyDay;
+  const shown = { "": MyDay, farmer: Farmer, visit: Visit, apply: Apply, walk: Walk, outbox: Outbox, tablet: Tablet,
+    pay: Pay, receipt: Receipt, money: Money }[screen] ?? MyDay;
   return html`<${shown} key=${`${screen}/${id}`} id=${id} query=${query} me=${me} tick=${tick} turn=${turn} done=${done}
       busy=${busy} sync=${go} now=${words(found)} />
     <nav class="bar" aria-label=${t("Main")}>${[["", t("My day")], ["outbox", t("Outbox")], ["tablet", t("Tablet")]].map(([name, label]) => html`

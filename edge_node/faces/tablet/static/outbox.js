@@ -3,6 +3,7 @@
 // An operation is on this tablet until the station acknowledges it by its id; then it is at
 // the station, at the centre, accepted, or needs the agent. Sending twice changes nothing.
 
+import { fetchMoney, inHand } from "./money.js";
 import { canonical, openDocument, sha256, signDocument } from "./signing.js";
 import { sendPhotos } from "./photos.js";
 import { ask, NotReachedError, RefusedError } from "./station.js";
@@ -14,9 +15,11 @@ const INPUTS_AT_ONCE = 50;
 export const STATES = ["tablet", "station", "centre", "accepted", "needs_you"];
 const FINAL = new Set(["accepted", "dropped"]);
 
-/** Sign an operation and put it at the chain's end; the draft it came from ends with it. */
-export function put(kind, body, { draftId = "", photos = [], label = "", fields = {}, taskId = "" } = {}) {
+/** Sign an operation and put it at the chain's end; the draft it came from ends with it. A guard
+ * looks once more while nobody else can add to the chain: it gives what is signed, or throws. */
+export function put(kind, said, { draftId = "", photos = [], label = "", fields = {}, taskId = "", guard = null } = {}) {
   return navigator.locks.request("harvestline-chain", async () => {
+    const body = guard ? await guard() : said;
     const [keys, me, chain] = await Promise.all([meta("keys"), meta("me"), meta("chain")]);
     const end = chain ?? { seq: 0, head: GENESIS };
     const operation = {
@@ -38,6 +41,7 @@ export async function sync() {
     if (!lock) return { reached: true, busy: true };
     try {
       await learnStates();
+      await fetchMoney();
       const stopped = await sendOperations();
       await sendPhotos();
       await fetchArea();
@@ -132,7 +136,8 @@ export async function drop(seq) {
   await tx.done;
 }
 
-/** What stands between this tablet and being wiped: operations and photos not handed in. */
+/** What stands between this tablet and being wiped: operations and photos not handed in, money
+ * that was not given back. */
 export async function unsafe() {
   const db = await vault();
   const acknowledged = (await meta("acknowledged")) ?? { seq: 0, head: GENESIS };
@@ -140,13 +145,14 @@ export async function unsafe() {
   const photos = (await db.getAll("photos")).filter((photo) => !photo.whole);
   const drafts = await db.count("drafts");
   const behind = acknowledged.head === chain.head ? 0 : chain.seq - Math.min(chain.seq - 1, acknowledged.seq);
-  return { operations: behind, photos: photos.length, drafts };
+  const held = (await inHand()).filter((one) => !one.closed).length;
+  return { operations: behind, photos: photos.length, drafts, held };
 }
 
 /** Forget everything, keys too; refused while anything is on this tablet alone. */
 export async function wipeAll() {
   const left = await unsafe();
-  if (left.operations || left.photos || left.drafts) return left;
+  if (left.operations || left.photos || left.drafts || left.held) return left;
   const db = await vault();
   const names = [...db.objectStoreNames];
   const tx = db.transaction(names, "readwrite", STRICT);

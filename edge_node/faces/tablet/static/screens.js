@@ -127,6 +127,7 @@ export function Farmer({ id, query, tick }) {
     <div class="acts">
       <a class="button" href=${`#/visit/${id}?${task}`}>${t("Visit")}</a>
       <a class="button second" href=${`#/apply/${id}?`}>${t("Application")}</a>
+      ${known.lines.length > 0 && html`<a class="button second" id="pay" href=${`#/pay/${id}`}>${t("Pay out")}</a>`}
     </div>
     <h2>${t("Ground and animals")}</h2>
     <ul class="cards">${known.subjects.map((one) => html`<li key=${one.subject_id} class="card row">
@@ -153,14 +154,17 @@ function Score({ known, one }) {
     ${found.lost.length > 0 && html`<ul class="plain soft">${found.lost.map((each) => html`<li>${known.model.said?.[language()]?.[each.feature] ?? known.model.words[each.feature]}</li>`)}</ul>`}</div>`;
 }
 
+// What was paid out is never written again: a person looks at it.
+const MONEY = ["draw", "sublease_end"];
+
 const Rows = ({ rows, again }) => html`<ul class="cards">${[...rows].reverse().map((row) => html`
   <li key=${row.seq} class="card"><div class="row"><span><b>${row.label || row.kind}</b><br /><span class="soft small">${t("No. {seq}", { seq: row.seq })}</span></span>
     <${State} state=${row.state} /></div>
     ${row.state === "needs_you" && html`<p class="told">${row.words}</p>
-      ${again && html`<button class="button second" onClick=${() => again(row)}>${t("Write it again")}</button>`}`}</li>`)}</ul>`;
+      ${again && !MONEY.includes(row.kind) && html`<button class="button second" onClick=${() => again(row)}>${t("Write it again")}</button>`}`}</li>`)}</ul>`;
 
 const screenOf = (kind, farmerId, subjectId) =>
-  ({ application: `#/apply/${farmerId}?`, walk: `#/walk/${subjectId}` })[kind] ?? `#/visit/${farmerId}?`;
+  ({ application: `#/apply/${farmerId}?`, walk: `#/walk/${subjectId}`, draw: `#/pay/${farmerId}` })[kind] ?? `#/visit/${farmerId}?`;
 
 /** What is to be told of an operation that needs the agent: its form again, with its words. */
 async function writeAgain(row) {
@@ -209,7 +213,8 @@ export function Tablet({ me, tick, turn }) {
   };
   const wipe = async () => {
     const refused = await wipeAll();
-    if (refused) setTold(t("Not wiped: something is on this tablet alone. Bring it to the station first."));
+    if (refused?.held) setTold(t("Not wiped: give back the money in hand first."));
+    else if (refused) setTold(t("Not wiped: something is on this tablet alone. Bring it to the station first."));
     else location.reload();
   };
   useEffect(() => setName(language()), [tick]);
@@ -217,6 +222,7 @@ export function Tablet({ me, tick, turn }) {
     <dl class="facts"><dt>${t("Agent")}</dt><dd>${me.agent_name}</dd>
       <dt>${t("May be out of contact until")}</dt><dd>${day(new Date(me.lease_until_ms).toISOString().slice(0, 10))}</dd>
       <dt>${t("On this tablet alone")}</dt><dd>${left ? t("{operations} operations, {photos} photos, {drafts} drafts", left) : "…"}</dd></dl>
+    <p><a class="button second" id="money" href="#/money">${t("Money in hand")}${left?.held ? ` (${left.held})` : ""}</a></p>
     <label class="field">${t("Language")}<select id="language" value=${name} onChange=${choose}>${Object.entries(LANGUAGES).map(([key, words]) => html`
       <option value=${key} selected=${key === name}>${words}</option>`)}</select></label>
     <div class="field" role="group" aria-label=${t("Light of the screen")}>${t("Light of the screen")}<div class="chips">${[["light", t("Indoors")], ["sun", t("In the sun")], ["dark", t("At night")]].map(([key, words]) => html`

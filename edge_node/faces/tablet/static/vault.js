@@ -40,9 +40,9 @@ export const setMeta = async (name, value) => (await vault()).put("meta", value,
 /** Keep who this tablet is, and until when it may hold what it can read by its own clock. */
 export async function keepMe(me, told) {
   const left_ms = told.lease_until_ms - told.now_ms;
-  const { lease_until_ms } = told;
+  const { lease_until_ms, error_ms, now_ms: heard_ms } = told;
   const ahead_ms = told.now_ms - Date.now();
-  await setMeta("me", { ...me, lease_until_ms, ahead_ms, own_until_ms: Date.now() + left_ms });
+  await setMeta("me", { ...me, lease_until_ms, ahead_ms, own_until_ms: Date.now() + left_ms, error_ms, heard_ms });
 }
 
 /** The civil day, YYYY-MM-DD, by the station's clock as it was last heard: a tablet's own may
