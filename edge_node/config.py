@@ -107,6 +107,12 @@ class Settings:
         By how much money and consents may exceed it [bytes].
     picture_bytes_a_day_max
         What plots' pictures may cost on one civil day, both ways [bytes]; 0 for no pictures.
+    photo_bytes_a_day_max
+        What agents' photos may cost on their way to the centre on one civil day [bytes].
+    photo_bytes_kept_max
+        Above this, photos that the centre has give up their bytes here [bytes].
+    photo_bytes_a_tablet_max
+        What one tablet's photos may take here that the centre does not have yet [bytes].
     update_root_file
         The root of updates that the lender handed over; without it no update is believed.
     update_every_s
@@ -181,6 +187,9 @@ class Settings:
     uplink_bytes_a_day_max: int = 0
     uplink_reserve_bytes: int = 256 * 1024
     picture_bytes_a_day_max: int = 200_000
+    photo_bytes_a_day_max: int = 50_000_000
+    photo_bytes_kept_max: int = 2 * 1024**3
+    photo_bytes_a_tablet_max: int = 512 * 1024**2
     update_root_file: Path = Path()
     update_every_s: int = 21_600
     update_watch_h: int = 24
@@ -272,6 +281,9 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "uplink_bytes_a_day_max": (0, 2**40),
     "uplink_reserve_bytes": (0, 2**30),
     "picture_bytes_a_day_max": (0, 2**30),
+    "photo_bytes_a_day_max": (0, 2**40),
+    "photo_bytes_kept_max": (0, 2**40),
+    "photo_bytes_a_tablet_max": (0, 2**40),
     "update_every_s": (60, 30 * 86_400),
     "update_watch_h": (0, 24 * 30),
     "update_bytes_a_day_max": (0, 2**40),

@@ -130,4 +130,6 @@ def allowance_of(settings: Settings) -> Allowance:
         settings.uplink_reserve_bytes,
         settings.picture_bytes_a_day_max,
         settings.update_bytes_a_day_max,
+        settings.photo_bytes_a_day_max,
+        settings.photo_bytes_kept_max,
     )

@@ -276,7 +276,10 @@ class Running:
         hands, db = self._station.hands, self._connect()
         leave_journal(db)
         desk, telemetry = self._station.ends.desk, telemetry_of(self._settings)
-        field = FieldDesk(desk, telemetry, hands.mint, teller.purposes, teller.consent_sha256)
+        field = FieldDesk(
+            desk, telemetry, hands.mint, teller.purposes, teller.consent_sha256,
+            self._settings.photo_bytes_a_tablet_max,
+        )  # fmt: skip
         sources = Sources(partial(_estimate, db, hands), hands.mint)
         sessions = Sessions(hands.elapsed_ms, hands.entropy)
         counter = Counter(

@@ -8,13 +8,15 @@ from core.lending.lease import Clock
 from core.units import MS_PER_DAY
 from core.wire.envelope import LogClass
 from core.wire.modelfile import ModelState, state
-from edge_node.store import box, documents, models, outbox
+from edge_node.store import box, documents, models, outbox, photo_sends
 from edge_node.store.database import StationDatabase
+
+PHOTOS = "photos"
 
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """Records of a log that the centre has not receipted: how many, size, age of the oldest."""
+    """Records of a log, or photos, that the centre has not receipted: how many, size, age of the oldest."""
 
     log: str
     records_count: int
@@ -37,7 +39,11 @@ class Counts:
 
 def backlog(db: StationDatabase, clock: Clock) -> tuple[Backlog, ...]:
     """What waits in each log; ages by what the station takes for the time."""
-    return tuple(_of_log(db, log, clock) for log in LogClass if log is not LogClass.DOWN)
+    logs = tuple(_of_log(db, log, clock) for log in LogClass if log is not LogClass.DOWN)
+    photos = photo_sends.waiting(db)
+    since_ms = clock.at_ms if photos.oldest_ms is None else photos.oldest_ms
+    age_ms = max(0, clock.at_ms - since_ms)
+    return (*logs, Backlog(PHOTOS, photos.count, photos.size_bytes, age_ms))
 
 
 def _of_log(db: StationDatabase, log: LogClass, clock: Clock) -> Backlog:

@@ -16,6 +16,7 @@ from typing import Any
 from core.decision.policy import Verdict, unsigned_ppm_max
 from core.lending.lease import Clock
 from core.lending.product import Product
+from core.lending.walk import HALF_TURN_E7
 from core.scoring.features import admissible
 from core.shape import decode, encode
 from core.wire.fieldwork import VisitPurpose
@@ -73,6 +74,9 @@ def _is_inside(subjects: Iterable[Subject], area_e7: tuple[int, ...]) -> bool:
     if not area_e7 or not drawn:
         return True
     west, south, east, north = area_e7
+    if west > east:  # over 180°
+        drawn = [point for point in drawn if not east < point[0] < west]
+        west, east = -HALF_TURN_E7, HALF_TURN_E7
     return any(west <= lon <= east and south <= lat <= north for lon, lat in drawn)
 
 

@@ -38,27 +38,38 @@ from edge_node.decide.agent_area import may_hold
 from edge_node.decide.applications import LineAsk, apply_for_line
 from edge_node.decide.consents import following
 from edge_node.decide.desk import Desk, RequestError, require_known
+from edge_node.decide.field_draws import take_draw, take_end
+from edge_node.decide.subleases import SubLeaseRefusedError
 from edge_node.decide.tablets import TabletRefusedError
 from edge_node.decide.telemetry import TelemetryOf
 from edge_node.keys import KeyRing
-from edge_node.store import consents, fieldwork, logs, tablets, village
+from edge_node.store import consents, fieldwork, logs, photo_sends, tablets, village
 from edge_node.store.database import DiskFullError, StationDatabase
 from edge_node.store.decisions import ChangedRequestError
 from edge_node.store.tablets import KeptOperation, Tablet
 from edge_node.store.village import UnknownRecordError
 
 PART_BYTES_MAX = 256 * 1024
+PHOTO_ROOM_BYTES = 512 * 1024 * 1024
 AHEAD_DAYS_MAX = 1  # a tablet's clock may be in another zone
 LENDER = "lender"
 DETAIL_CHARACTERS_MAX = 500
 # A no of these kinds is the agent's to mend; any other fault leaves the operation on the tablet.
-_MENDABLE = (RequestError, UnknownRecordError, ChangedRequestError, ShapeError)
+_MENDABLE = (
+    RequestError, UnknownRecordError, ChangedRequestError, ShapeError, SubLeaseRefusedError
+)  # fmt: skip
 
 
 class BrokenChainError(HarvestlineError):
     """An operation does not follow from the one before, or its id or number is taken."""
 
     code = "HL-EDGE-042"
+
+
+class TabletRoomError(HarvestlineError):
+    """A tablet's photos take all the room that they may until the centre has some of them."""
+
+    code = "HL-EDGE-047"
 
 
 class _CannotDecideError(RequestError):
@@ -74,6 +85,7 @@ class FieldDesk:
     mint: Callable[[], str]
     purposes: Callable[[str], tuple[str, ...]]  # what a product may be consented to
     shown_sha256: Callable[[str, str], str]  # of a product's words in a language
+    photo_room_bytes: int = PHOTO_ROOM_BYTES  # of one tablet, until the centre has them
 
 
 def take(
@@ -204,12 +216,26 @@ def _application(
         fieldwork.announce(db, asked.signature, who.tablet_id)
 
 
+def _draw(
+    db: StationDatabase, field: FieldDesk, who: Tablet, operation: Operation, clock: Clock
+) -> None:
+    take_draw(db, field.desk, who, operation, clock)
+
+
+def _sublease_end(
+    db: StationDatabase, field: FieldDesk, who: Tablet, operation: Operation, clock: Clock
+) -> None:
+    take_end(db, field.desk, who, operation, clock)
+
+
 _CARRY_OUT: dict[
     OperationKind, Callable[[StationDatabase, FieldDesk, Tablet, Operation, Clock], None]
 ] = {
     OperationKind.VISIT: _visit,
     OperationKind.WALK: _walk,
     OperationKind.APPLICATION: _application,
+    OperationKind.DRAW: _draw,
+    OperationKind.SUBLEASE_END: _sublease_end,
 }
 
 
@@ -235,17 +261,31 @@ def _require_past(desk: Desk, day: str, clock: Clock) -> None:
 
 
 def take_part(
-    db: StationDatabase, sha256: str, start_byte: int, data: bytes, clock: Clock
+    db: StationDatabase,
+    who: Tablet,
+    part: tuple[str, int, bytes],
+    clock: Clock,
+    room_bytes: int = PHOTO_ROOM_BYTES,
 ) -> fieldwork.PhotoState:
     """Take the next part of a photo; a part that is here already changes nothing.
 
     The last part brings the hash to the test: what does not match is forgotten, and the
-    tablet begins again.
+    tablet begins again. A photo is taken from the tablet that named it: another could
+    otherwise spoil it part by part.
+
+    Parameters
+    ----------
+    part
+        The photo's hash, the part's first byte, and its bytes.
+    room_bytes
+        What a tablet's photos may take here that the centre does not have yet [bytes].
 
     Raises
     ------
     UnknownRecordError
-        If no operation has named the photo.
+        If no operation of the tablet has named the photo.
+    TabletRoomError
+        If the tablet's room is spent: the photo waits on it.
     RequestError
         If the part is too large, leaves a hole, or goes beyond the end.
     ShapeError
@@ -253,6 +293,7 @@ def take_part(
     DiskFullError
         If the disk is short: a photo can wait on its tablet, money cannot.
     """
+    sha256, start_byte, data = part
     require_sha256(sha256)
     if not db.has_room:
         raise DiskFullError("expected room for photos, the disk is short: they stay on the tablet")
@@ -262,6 +303,13 @@ def take_part(
         end = start_byte + len(data)
         if state.whole or end <= state.received_bytes:
             return state
+        if state.tablet_id != who.tablet_id:
+            raise UnknownRecordError(f"expected a photo of {who.tablet_id}, got another tablet's")
+        if photo_sends.held_for_tablet(db, who.tablet_id) + len(data) > room_bytes:
+            raise TabletRoomError(
+                f"expected at most {room_bytes} bytes of photos that the centre does not have "
+                "yet: they stay on the tablet until it has some of them"
+            )
         if not 0 < len(data) <= PART_BYTES_MAX or end > state.photo.size_bytes:
             raise RequestError(
                 f"expected a part of at most {PART_BYTES_MAX} bytes inside the photo"

@@ -75,7 +75,7 @@ class TabletDoor:
         """
         require_name(tablet_id, "tablet")
         require_name(agent[0], "agent")
-        if area_e7 and (len(area_e7) != AREA_NUMBERS or area_e7[0] >= area_e7[2]
+        if area_e7 and (len(area_e7) != AREA_NUMBERS or area_e7[0] == area_e7[2]
                         or area_e7[1] >= area_e7[3]):  # fmt: skip
             raise RequestError(f"expected west, south, east, north of an area, got {area_e7}")
         if not 1 <= lease_days <= LEASE_DAYS_MAX or len(agent[1]) > NAME_CHARACTERS_MAX:

@@ -20,6 +20,7 @@ class PhotoState:
     photo: Photo
     received_bytes: int
     whole: bool
+    tablet_id: str
 
 
 def keep_visit(db: StationDatabase, visit: FieldVisit, operation_id: str) -> None:
@@ -88,17 +89,18 @@ def announce(db: StationDatabase, photo: Photo, tablet_id: str) -> None:
 def photo_state(db: StationDatabase, sha256: str) -> PhotoState | None:
     """How much of a photo is here; None if no operation has named it."""
     row = db.execute(
-        "SELECT media_type, size_bytes, whole_ms FROM field_photos WHERE sha256 = ?", [sha256]
+        "SELECT media_type, size_bytes, whole_ms, tablet_id FROM field_photos WHERE sha256 = ?",
+        [sha256],
     ).fetchone()
     if row is None:
         return None
     photo = Photo(sha256, row[0], row[1], "")
     if row[2] is not None:
-        return PhotoState(photo, photo.size_bytes, whole=True)
+        return PhotoState(photo, photo.size_bytes, whole=True, tablet_id=row[3])
     got = db.execute(
         "SELECT coalesce(sum(length(data)), 0) FROM field_photo_parts WHERE sha256 = ?", [sha256]
     ).fetchone()[0]
-    return PhotoState(photo, got, whole=False)
+    return PhotoState(photo, got, whole=False, tablet_id=row[3])
 
 
 def keep_part(db: StationDatabase, sha256: str, start_byte: int, data: bytes) -> None:
@@ -133,7 +135,7 @@ def keep_photo(db: StationDatabase, sha256: str, data: bytes, at_ms: int) -> Non
 def photo(db: StationDatabase, sha256: str) -> tuple[str, bytes] | None:
     """The media type and bytes of a photo that is whole."""
     row = db.execute(
-        "SELECT media_type, data FROM field_photos WHERE sha256 = ? AND whole_ms IS NOT NULL",
+        "SELECT media_type, data FROM field_photos WHERE sha256 = ? AND data IS NOT NULL",
         [sha256],
     ).fetchone()
     return (row[0], row[1]) if row else None

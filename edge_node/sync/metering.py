@@ -58,12 +58,18 @@ class Allowance:
         What asking for pictures may cost on one civil day, both ways [bytes]; 0 for none.
     update_bytes_a_day_max
         What asking for updates may cost on one civil day, both ways [bytes]; 0 for none.
+    photo_bytes_a_day_max
+        What agents' photos may cost on one civil day [bytes]; 0 for none.
+    photo_bytes_kept_max
+        Above this, photos that the centre has give up their bytes here [bytes].
     """
 
     bytes_a_day_max: int = 0
     reserve_bytes: int = 0
     picture_bytes_a_day_max: int = 0
     update_bytes_a_day_max: int = 0
+    photo_bytes_a_day_max: int = 0
+    photo_bytes_kept_max: int = UNBOUNDED_BYTES
 
     def left_bytes(self, purpose: Purpose, sent_bytes: int) -> int:
         """What may still be sent today for a purpose [bytes]."""

@@ -16,7 +16,7 @@ from core.lending.lease import Clock
 from core.shape import decode
 from core.signing import open_document
 from core.wire.envelope import RECEIPT, LogClass, Receipt, pack, peek
-from edge_node.store import logs, outbox, retention
+from edge_node.store import logs, outbox, photo_sends, retention
 from edge_node.store.database import StationDatabase
 from edge_node.sync.metering import PURPOSE_OF_LOG, RUN_BYTES_MAX, RUN_BYTES_MIN, Meter
 from edge_node.sync.peers import Ends
@@ -144,6 +144,8 @@ def take_receipt(
         if carried and receipt.high_water < before:
             return receipt
         outbox.keep_receipt(db, receipt, data.decode(), clock.at_ms)
+        if receipt.high_water < before:  # a centre put back from a backup lost photos too
+            photo_sends.offer_again(db)
         if receipt.log is LogClass.RAW:
             cited = logs.subjects_between(db, receipt.log, before, receipt.high_water)
             retention.mark_delivered(db, cited, clock.at_ms)

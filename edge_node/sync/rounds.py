@@ -26,6 +26,7 @@ from edge_node.sync.asking import ask_to_be_the_box, waits
 from edge_node.sync.daily import log_settled_features
 from edge_node.sync.metering import UNMETERED, Allowance, Meter
 from edge_node.sync.peers import Ends
+from edge_node.sync.photos import send_photos
 from edge_node.sync.pictures import fetch_pictures
 from edge_node.sync.pulling import Pulled, PullRefusedError, pull, pull_is_due
 from edge_node.sync.pushing import UP_LOGS, SenderRefusedError, push
@@ -121,6 +122,7 @@ def _round(ends: Ends, meter: Meter, clock: Clock, before_asking: Sequence[LogCl
     more = rest.more or pulled.more or again.more
     if not more and meter.db.has_room:
         more = fetch_pictures(ends, meter, clock)
+        more = send_photos(ends, meter, clock) or more
     return Round(
         pushed_records_count=urgent.records_count + rest.records_count,
         pulled_records_count=pulled.records_count + again.records_count,

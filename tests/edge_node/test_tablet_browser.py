@@ -12,7 +12,7 @@ from string import ascii_uppercase
 
 import pytest
 
-from core.lending.walk import measure
+from core.lending.walk import measure, overlap_percent
 from core.units import MS_PER_DAY, minor_digits
 from core.wire.records import Down
 from core.wire.registry import Subject, SubjectKind
@@ -238,6 +238,15 @@ def test_a_walk_gates_by_accuracy_pauses_and_warns_of_the_neighbour(open_tablet,
     assert body["pauses_count"] == 2
 
 
+# A square that lies half on each side of 180°.
+OVER_180 = (
+    (1_799_990_000, 0),
+    (-1_799_990_000, 0),
+    (-1_799_990_000, 8_993),
+    (1_799_990_000, 8_993),
+)
+
+
 def test_the_walk_s_arithmetic_is_the_station_s(open_tablet):
     page, draw = open_tablet("tab-golden"), random.Random(7)
     cases = []
@@ -249,6 +258,18 @@ def test_the_walk_s_arithmetic_is_the_station_s(open_tablet):
             ring.append((lon * 10**6 + round(far * math.cos(turn)),
                          lat * 10**6 + round(far * math.sin(turn))))  # fmt: skip
         cases.append((ring, [draw.randint(50, 1_500) for _ in range(count)]))
+    over = [(OVER_180, (*OVER_180[:2], (-1_799_990_000, 4_497), (1_799_990_000, 4_497))),
+            (OVER_180, tuple((lon - 720_000_000, lat) for lon, lat in OVER_180))]  # fmt: skip
+    cases.append((OVER_180, [600] * 4))
+    shared = page.evaluate(
+        """async cases => {
+          const { overlaps } = await import("/tablet/walk.js");
+          return cases.map(([ring, other]) => overlaps(ring, [{ outline_e7: other }])
+            .map((one) => one.percent));
+        }""",
+        over,
+    )
+    assert shared == [[overlap_percent(*over[0])], []] == [[50], []]
     told = page.evaluate(
         """async cases => {
           const { measure } = await import("/tablet/walk.js");

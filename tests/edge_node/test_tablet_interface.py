@@ -23,7 +23,7 @@ from edge_node.faces.tablet.application import (
     shell_files,
     static_folder,
 )
-from edge_node.faces.tablet.sessions import CHALLENGE_MS, SESSION_MS
+from edge_node.faces.tablet.sessions import A_TABLET_MAX, CHALLENGE_MS, SESSION_MS
 from edge_node.store import tablets
 from edge_node.store.notices import begin
 from tests.support.centre import Served
@@ -93,6 +93,27 @@ def test_a_session_needs_the_key_and_a_fresh_challenge(client, tablet, elapsed):
     asked = client.post(f"{API}/challenge").json()["challenge"]
     elapsed.ms += CHALLENGE_MS
     assert hello(client, tablet, asked)[1].status_code == 401, "it is too old"
+
+
+def test_a_flood_of_challenges_keeps_no_tablet_out_and_fills_no_memory(client, tablet):
+    asked = client.post(f"{API}/challenge").json()["challenge"]
+    others = {client.post(f"{API}/challenge").json()["challenge"] for _ in range(1_200)}
+    assert len(others) == 1_200
+    data = sign_document(HELLO, encode(Hello(tablet.tablet_id, asked)), tablet.signer)
+    assert client.post(f"{API}/session", content=data).status_code == 200
+    spoilt = ("00" if asked[:2] != "00" else "01") + asked[2:]
+    for wrong in (spoilt, asked[:-1] + "é", "", "ab" * 48):
+        assert hello(client, tablet, wrong or "-")[1].status_code == 401
+
+
+def test_a_tablet_ends_its_own_oldest_sessions_and_no_other_s(client, station, tablet):
+    other = FieldTablet("tab-2", 42)
+    code, _ = door_of(station).invite("tab-2", ("agent-2", "Asha"), (), 14)
+    door_of(station).enrol(code, other.public_key)
+    first, mine = bearer(client, other), [bearer(client, tablet) for _ in range(A_TABLET_MAX + 1)]
+    assert client.get(f"{API}/area", headers=mine[0]).status_code == 401
+    for headers in (first, *mine[1:]):
+        assert client.get(f"{API}/area", headers=headers).status_code == 200
 
 
 def test_a_session_ends_with_its_time_and_with_the_tablet(client, station, tablet, elapsed):

@@ -21,10 +21,10 @@ from core.wire.fieldwork import (
 from core.wire.records import Application, Down
 from edge_node.decide.agent_area import area_of, told_of_area
 from edge_node.decide.desk import ClockUnknownError, RequestError
-from edge_node.decide.fieldwork import BrokenChainError, take, take_part
+from edge_node.decide.fieldwork import BrokenChainError, TabletRoomError, take, take_part
 from edge_node.decide.inputs import as_walked
 from edge_node.decide.tablets import FAILURES_MAX, TabletRefusedError
-from edge_node.store import decisions, fieldwork, logs, tablets, village
+from edge_node.store import decisions, fieldwork, logs, photo_sends, tablets, village
 from edge_node.store.ballast import Ballast
 from edge_node.store.database import DiskFullError
 from edge_node.store.village import UnknownRecordError
@@ -343,6 +343,11 @@ def test_states_rise_with_the_link_and_the_centres_word(station, tablet):
     assert state(station, kept) == "needs_you"
 
 
+def send_part(station, part, number=9, **room):
+    who = tablets.tablet(station.db, f"tab-{number}")
+    return take_part(station.db, who, part, station.clock, **room)
+
+
 def photographed(station, tablet, data=WEBP, claimed=None):
     photo = Photo(claimed or sha256_hex(data), "image/webp", len(data), "plot")
     body = visit(photos=(photo,), purpose=VisitPurpose.LOSS, damage_percent=40)
@@ -352,14 +357,14 @@ def photographed(station, tablet, data=WEBP, claimed=None):
 
 def test_a_photo_comes_in_parts_in_any_repetition(station, tablet):
     photo, half = photographed(station, tablet), len(WEBP) // 2
-    part = take_part(station.db, photo.sha256, 0, WEBP[:half], station.clock)
+    part = send_part(station, (photo.sha256, 0, WEBP[:half]))
     assert (part.received_bytes, part.whole) == (half, False)
-    again = take_part(station.db, photo.sha256, 0, WEBP[:half], station.clock)
+    again = send_part(station, (photo.sha256, 0, WEBP[:half]))
     assert again.received_bytes == half
     with pytest.raises(RequestError, match=f"expected the part from {half}"):
-        take_part(station.db, photo.sha256, half + 1, WEBP[half + 1 :], station.clock)
-    assert take_part(station.db, photo.sha256, half, WEBP[half:], station.clock).whole
-    assert take_part(station.db, photo.sha256, 0, WEBP, station.clock).whole
+        send_part(station, (photo.sha256, half + 1, WEBP[half + 1 :]))
+    assert send_part(station, (photo.sha256, half, WEBP[half:])).whole
+    assert send_part(station, (photo.sha256, 0, WEBP)).whole
     assert fieldwork.photo(station.db, photo.sha256) == ("image/webp", WEBP)
     assert fieldwork.photos_waiting(station.db) == 0
 
@@ -368,25 +373,53 @@ def test_a_photo_that_is_not_what_was_named_is_forgotten_and_may_come_again(stat
     photo = photographed(station, tablet)
     wrong = WEBP[:-1] + bytes([WEBP[-1] ^ 1])
     with pytest.raises(ShapeError, match="from its beginning"):
-        take_part(station.db, photo.sha256, 0, wrong, station.clock)
+        send_part(station, (photo.sha256, 0, wrong))
     assert fieldwork.photo_state(station.db, photo.sha256).received_bytes == 0
-    assert take_part(station.db, photo.sha256, 0, WEBP, station.clock).whole
+    assert send_part(station, (photo.sha256, 0, WEBP)).whole
 
 
-def test_nobody_stores_what_no_visit_named(station):
+def test_nobody_stores_what_no_visit_named(station, tablet):
     with pytest.raises(UnknownRecordError):
-        take_part(station.db, "ab" * 32, 0, WEBP, station.clock)
+        send_part(station, ("ab" * 32, 0, WEBP))
+
+
+def test_a_tablet_spoils_no_photo_of_another_one(station, tablet):
+    photo = photographed(station, tablet)
+    enrolled(station, 8)
+    with pytest.raises(UnknownRecordError, match="another tablet's"):
+        send_part(station, (photo.sha256, 0, WEBP[:100]), number=8)
+    assert send_part(station, (photo.sha256, 0, WEBP)).whole
+
+
+def test_photos_that_wait_for_the_centre_have_a_bound_for_each_tablet(station, tablet):
+    first = photographed(station, tablet)
+    room = len(WEBP) + 10
+    assert send_part(station, (first.sha256, 0, WEBP), room_bytes=room).whole
+    other = WEBP[:-1] + bytes([WEBP[-1] ^ 1])
+    body = visit("v-2", photos=(Photo(sha256_hex(other), "image/webp", len(other), "plot"),))
+    bring(station, tablet, tablet.operation(OperationKind.VISIT, body))
+    part = (sha256_hex(other), 0, other)
+    with pytest.raises(TabletRoomError, match="stay on the tablet"):
+        send_part(station, part, room_bytes=room)
+    with station.db.atomic():
+        photo_sends.note_delivered(station.db, first.sha256, len(WEBP), station.at_ms)
+    assert send_part(station, part, room_bytes=room).whole, "the centre has the first"
+    with station.db.atomic():
+        assert photo_sends.make_room(station.db, len(WEBP)) == 1
+    assert fieldwork.photo(station.db, first.sha256) is None, "the centre has it"
+    assert fieldwork.photo(station.db, part[0]) == ("image/webp", other), "nobody else has it"
+    assert send_part(station, (first.sha256, 0, WEBP), room_bytes=0).whole, "asked, it is here"
 
 
 def test_photos_do_not_eat_the_room_that_is_kept_for_money(station, tablet, tmp_path):
     photo = photographed(station, tablet)
     station.db.ballast = Ballast(tmp_path / "ballast", MORE_MIB_THAN_ANY_DISK)
     with pytest.raises(DiskFullError, match="stay on the tablet"):
-        take_part(station.db, photo.sha256, 0, WEBP, station.clock)
+        send_part(station, (photo.sha256, 0, WEBP))
     kept = bring(station, tablet, tablet.operation(OperationKind.VISIT, visit("v-2")))
     assert kept.code == "", "what an agent wrote is taken all the same"
     station.db.ballast = None
-    assert take_part(station.db, photo.sha256, 0, WEBP, station.clock).whole
+    assert send_part(station, (photo.sha256, 0, WEBP)).whole
 
 
 def test_a_tablet_lays_an_application_at_no_helpers_door(station, tablet):

@@ -19,6 +19,7 @@ from edge_node.decide.fieldwork import FieldDesk
 from edge_node.decide.tablets import TabletDoor, TabletRefusedError
 from edge_node.faces.kiosk.teller import Sources
 from edge_node.faces.kiosk.words import LANGUAGES, Words
+from edge_node.faces.tablet import payouts
 from edge_node.faces.tablet.sessions import Sessions, text_of
 from edge_node.keys import KeyRing
 from edge_node.store import fieldwork, models, tablets, village
@@ -63,6 +64,7 @@ class Counter:
     def session(self, document: Any) -> dict[str, Any]:
         """A session for a tablet that signed the station's challenge, and how it stands."""
         hello = decode(Hello, document.get("body") if isinstance(document, dict) else None)
+        self.sessions.require_fresh(hello.challenge)  # before anything costs more than a hash
         with self.turn:
             who = self._door().admit(hello.tablet_id)
             ring = KeyRing.of_hex(who.public_key)
@@ -120,6 +122,23 @@ class Counter:
             states = tablets.states_of(self.db, taken)
             return {"states": states, "chain": self._chain(who), "stopped": stopped}
 
+    def held(self, authorization: str) -> dict[str, Any]:
+        """The parts of leases that the tablet may draw, or has to give back."""
+        with self.turn:
+            return payouts.held(self.db, self.field.desk, self._who(authorization))
+
+    def room(self, authorization: str, body: Any) -> dict[str, Any]:
+        """How much of a line may be taken along now."""
+        with self.turn:
+            who = self._who(authorization)
+            return payouts.room(self.db, self.field.desk, who, body, self._clock())
+
+    def take_along(self, authorization: str, body: Any) -> dict[str, Any]:
+        """Sign a part of a line's lease for the tablet."""
+        with self.turn:
+            who = self._who(authorization)
+            return payouts.take_along(self.db, self.field.desk, who, body, self._clock())
+
     def states(self, authorization: str, body: Any) -> dict[str, Any]:
         """How far operations have come, and the chain's end by the station's signature."""
         wanted = _texts(body, "operation_ids", STATES_AT_ONCE_MAX)
@@ -139,8 +158,9 @@ class Counter:
     ) -> dict[str, Any]:
         """Take a part of a photo."""
         with self.turn:
-            self._who(authorization)
-            return _told_photo(acts.take_part(self.db, sha256, start_byte, data, self._clock()))
+            who, part = self._who(authorization), (sha256, start_byte, data)
+            room_bytes = self.field.photo_room_bytes
+            return _told_photo(acts.take_part(self.db, who, part, self._clock(), room_bytes))
 
     def _who(self, authorization: str) -> Tablet:
         tablet_id, key = self.sessions.whose(authorization)
@@ -161,6 +181,7 @@ class Counter:
             "lease_until_ms": who.lease_until_ms, "station": self.field.desk.station,
             "station_key": self.station_key,
             "chain": self._chain(who), "now_ms": self._clock().at_ms,
+            "error_ms": self._clock().error_ms,
         }  # fmt: skip
 
     def _chain(self, who: Tablet) -> Any:

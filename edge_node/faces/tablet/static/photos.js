@@ -56,7 +56,8 @@ async function sendPhoto(db, photo) {
     if (!data) return;
     const start = told.received_bytes;
     const part = new Blob([data.slice(start, start + PART_BYTES)]);
-    told = await ask("PUT", `${path}?start=${start}`, part);
+    told = await refusedIsGone(ask("PUT", `${path}?start=${start}`, part));
+    if (!told) return; // its room at the station is spent: it waits here
   }
   // The station has checked the hash of the whole.
   const tx = db.transaction("photos", "readwrite", STRICT);
@@ -69,7 +70,7 @@ async function refusedIsGone(asking) {
   try {
     return await asking;
   } catch (error) {
-    if (error.status === 404 || error.code === "HL-EDGE-008") return null;
+    if (error.status === 404 || ["HL-EDGE-008", "HL-EDGE-047"].includes(error.code)) return null;
     throw error;
   }
 }

@@ -11,6 +11,7 @@ export const CORNERS_MAX = 64;
 const ACCURACY_CM_MIN = 50;
 const STEP_M_MIN = 2;
 const GRID = 48;
+const TURN = 3_600_000_000;
 
 /** A fix of the phone as integers; null if it is too uncertain to count. */
 export function fixOf({ longitude, latitude, accuracy }) {
@@ -95,9 +96,14 @@ export function measure(ring, accuracyCm) {
 
 /** Which known plots a ring lies over, and how much of the ring that is [percent]. */
 export function overlaps(ring, plots) {
-  const box = bounds(ring);
-  return plots.filter((plot) => plot.outline_e7 && meets(box, bounds(plot.outline_e7)))
-    .map((plot) => ({ plot, percent: shared(ring, plot.outline_e7, box) }))
+  const [[lon0]] = ring;
+  const near = (points) => points.map(([lon, lat]) => [around(lon - lon0), lat]);
+  const mine = near(ring);
+  const box = bounds(mine);
+  return plots.filter((plot) => plot.outline_e7)
+    .map((plot) => ({ plot, outline: near(plot.outline_e7) }))
+    .filter(({ outline }) => meets(box, bounds(outline)))
+    .map(({ plot, outline }) => ({ plot, percent: shared(mine, outline, box) }))
     .filter((one) => one.percent >= 2)
     .sort((a, b) => b.percent - a.percent);
 }
@@ -138,5 +144,8 @@ export function metres(ring) {
   const [lon0, lat0] = ring[0];
   const scale = (Math.PI / 180 / 1e7) * EARTH_M;
   const across = scale * Math.cos(((lat0 / 1e7) * Math.PI) / 180);
-  return ring.map(([lon, lat]) => [(lon - lon0) * across, (lat - lat0) * scale]);
+  return ring.map(([lon, lat]) => [around(lon - lon0) * across, (lat - lat0) * scale]);
 }
+
+/** A difference of longitudes the short way, also over 180° [degrees × 10⁷]. */
+const around = (lon) => lon - TURN * Math.floor((lon + TURN / 2) / TURN);
