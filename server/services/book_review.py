@@ -17,8 +17,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
+from core.lending.limit import Movement
 from server.services.centre import Centre, Work
 from server.services.chunks import read_standing
+from server.services.downlink import ready_to_send
 from server.services.marking import UNCHANGED, WAITING, mark, survey
 from server.services.outlook import learn_counts
 from server.services.reviews import (
@@ -30,7 +32,7 @@ from server.services.reviews import (
     write_down,
 )
 from server.services.spreading import day_book, learn_places
-from server.store import book_pages, book_reviews, bulk, people, review_marks
+from server.store import book_pages, book_reviews, bulk, people, places, review_marks
 from server.store.book_reviews import Part, Run
 from server.store.engine import Tx
 from server.store.lines import Line
@@ -152,8 +154,7 @@ def _page(work: Work, run: Run, wanted: int, page_lines: int) -> Part | None:
     part = book_reviews.take_part(work.tx, run.run_id, wanted)
     if part is None:
         return None
-    in_bulk = bulk.flush if bulk.is_postgresql(work.tx) else None
-    with work.tx.remembering(in_bulk) as tx:
+    with work.tx.remembering(bulk.writer(work.tx)) as tx:
         remembering = replace(work, tx=tx)
         counts, last, lines_count = _page_of_part(remembering, part, page_lines)
         counts.update(part.counts)
@@ -182,10 +183,21 @@ def _page_of_part(
 def _review(work: Work, found: Sequence[Line]) -> dict[str, Judged | None]:
     """Review lines that are locked, in order; what was judged of each, None if it waits."""
     judged = judge_page(work, found)
+    _read_logs(work, [each for each in judged.values() if each is not None])
     for each in judged.values():
         if each is not None:
-            write_down(work, each)
+            write_down(work, each, tells=False)  # stations hear with their next pull
     return judged
+
+
+def _read_logs(work: Work, judged: Sequence[Judged]) -> None:
+    """Read, before anything waits to be written, the logs that lines which freeze are told in."""
+    changed = [
+        each.case.line
+        for each in judged
+        if (each.found.movement is Movement.FROZEN) != each.case.line.frozen
+    ]
+    ready_to_send(work, sorted({p.station for ln in changed for p in places.of_line(work.tx, ln)}))
 
 
 def judge_page(work: Work, found: Sequence[Line]) -> dict[str, Judged | None]:

@@ -68,6 +68,13 @@ def send(work: Work, station: str, kind: Down, body: Any) -> None:
         logs.send(work.tx, work.settings.name, station, record, work.at_ms)
 
 
+def ready_to_send(work: Work, stations: Sequence[str]) -> None:
+    """Ask once, and remember, what sending to stations asks; their logs are locked in order."""
+    for station in stations:
+        if registry.find_station(work.tx, station) and not destroyed.is_gone(work.tx, station):
+            logs.lock_outbound(work.tx, station)
+
+
 def send_once(work: Work, station: str, kind: Down, body: Any) -> None:
     """Append a record unless it is what the station was told last of the same thing."""
     if not logs.last_sent(work.tx, station, kind.value, encode(body)):

@@ -14,11 +14,8 @@ from typing import Any
 
 from core.lending.limit import (
     HerdView,
-    Household,
     PlotView,
     Seen,
-    Terms,
-    limit_terms,
 )
 from core.lending.product import Product
 from core.lending.views import AssetView, MachineView, OrderView, StoreView, TradeView
@@ -263,11 +260,6 @@ def read_seen(views: Sequence[Mapping[str, Any]]) -> Seen:
         orders=tuple(decode(OrderView, dict(view)) for view in views if "order_id" in view),
         trade=tuple(decode(TradeView, dict(view)) for view in views if "trade_of" in view),
     )
-
-
-def terms_of(product: Product, outlook: Outlook, household: Household, today: date) -> Terms | None:
-    """The terms of the limit rule on an outlook; None while too little is known."""
-    return limit_terms(product, outlook.seen, household, today)
 
 
 def _age_days(kept: KeptEvidence | None, opened_on: str, today: date) -> int:

@@ -13,6 +13,7 @@ from server.services.orders.life import tend
 from server.services.posting import close_if_over
 from server.services.reviews import review_waiting
 from server.services.senders import BoxReplacedError, Request, open_request, require_now
+from server.services.telling import tell_due
 from server.store import boxes, lines, logs, registry
 from server.store.registry import Station
 
@@ -78,6 +79,7 @@ def next_down(
     work: Work, station: Station, after: int, bytes_max: int | None = None
 ) -> bytes | None:
     """The run of the centre's log after a number, sealed to its station; None at the end."""
+    tell_due(work, station.name)
     settings = work.settings
     most_bytes = settings.pull_bytes_max
     if bytes_max is not None:

@@ -27,6 +27,7 @@ from core.lending.limit import (
     Terms,
     estimate,
     has_worsened,
+    limit_terms,
     review,
 )
 from core.lending.product import Product
@@ -39,7 +40,7 @@ from server.services.comparing import explain
 from server.services.downlink import send_freeze, send_status
 from server.services.freezing import frozen_by_people
 from server.services.origination import risk_now
-from server.services.outlook import Outlook, look, read_seen, terms_of
+from server.services.outlook import Outlook, look, read_seen
 from server.services.pricing import review_rate
 from server.services.raising import ask_person, held_for_person
 from server.services.spreading import ceiling_of
@@ -90,25 +91,28 @@ def review_waiting(work: Work, station: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One line under review, with the rule's terms on what is known of it."""
+    """One line under review, with the rule's terms on what is known of it.
+
+    ``side`` is 1 if the rule's limit is above the one in force, -1 if below, 0 if equal or
+    unknown.
+    """
 
     line: Line
     product: Product
     outlook: Outlook
+    seen: Seen
     today: date
     terms: Terms | None
-
-    @property
-    def side(self) -> int:
-        """1 if the rule's limit is above the one in force, -1 if below, 0 if equal or unknown."""
-        if self.terms is None:
-            return 0
-        target = self.terms.limit(self.product.credit.rounding_unit_minor)
-        return (target > self.line.limit_minor) - (target < self.line.limit_minor)
+    side: int
 
 
-def review_again(work: Work, line_id: str) -> LineMovement | None:
+def review_again(work: Work, line_id: str, *, tells: bool = True) -> LineMovement | None:
     """Review a line on what is known now, as a review of the whole book does each of its lines.
+
+    Parameters
+    ----------
+    tells
+        As of :func:`write_down`.
 
     Returns
     -------
@@ -116,7 +120,7 @@ def review_again(work: Work, line_id: str) -> LineMovement | None:
         Its latest movement, new or not; None where there is nothing to review it by yet.
     """
     case = prepare(work, line_id)
-    return None if case is None else conclude(work, case)
+    return None if case is None else write_down(work, judge(work, case), tells=tells)
 
 
 def prepare(work: Work, line_id: str) -> Case | None:
@@ -146,8 +150,12 @@ def _waits(work: Work, outlook: Outlook) -> bool:
 
 
 def _case(work: Work, line: Line, product: Product, outlook: Outlook, today: date) -> Case:
-    terms = terms_of(product, outlook, household(work, line), today)
-    return Case(line, product, outlook, today, terms)
+    seen = outlook.seen
+    terms, side = limit_terms(product, seen, household(work, line), today), 0
+    if terms is not None:
+        target = terms.limit(product.credit.rounding_unit_minor)
+        side = (target > line.limit_minor) - (target < line.limit_minor)
+    return Case(line, product, outlook, seen, today, terms, side)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,13 +182,20 @@ def conclude(work: Work, case: Case) -> LineMovement:
     return write_down(work, judge(work, case))
 
 
-def write_down(work: Work, judged: Judged) -> LineMovement:
-    """What came of a case: the movement before if that said it, or else a new one."""
+def write_down(work: Work, judged: Judged, *, tells: bool = True) -> LineMovement:
+    """What came of a case: the movement before if that said it, or else a new one.
+
+    Parameters
+    ----------
+    tells
+        Whether stations are told at once how the line stands, or with their next pull
+        (:mod:`server.services.telling`). That a line is frozen, or thaws, they are told at once.
+    """
     if judged.found is not judged.wanted:
         ask_person(work, judged.case.line, judged.wanted)
     if judged.before is not None and judged.says_nothing_new:
         return judged.before
-    return _write(work, judged)
+    return _write(work, judged, tells=tells)
 
 
 def judge(work: Work, case: Case) -> Judged:
@@ -194,13 +209,17 @@ def judge(work: Work, case: Case) -> Judged:
     earlier = tuple(support for support in line.supported if support.as_of < looked_on)
     past = before.views if before else ()
     ceiling = ceiling_of(work, line, before)
-    told, lost = changed_beside(case.product, past, case.outlook.seen, case.today)
+    told, lost = changed_beside(case.product, past, case.seen, case.today)
     goods = _lost_goods(case)
     found = review(
         case.product,
-        replace(
-            _core_standing(stands, earlier),
-            sources_count=case.outlook.seen.sources_count,
+        Standing(
+            limit_minor=line.limit_minor,
+            outstanding_minor=stands.outstanding_minor + stands.pending_minor,
+            leased_unspent_minor=stands.leased_minor,
+            frozen=line.frozen,
+            supported_minor=tuple(support.limit_minor for support in earlier),
+            sources_count=case.seen.sources_count,
             season_over=_is_over(case),
             worsened=case.side >= 0 or lost or bool(goods) or _has_worsened(work, case),
             raise_waits=_raise_waits(case),
@@ -245,15 +264,14 @@ def _is_over(case: Case) -> bool:
 
 def _raise_waits(case: Case) -> ReasonCode | None:
     """Why nothing may rise, whatever was seen; None if it may."""
-    seen = case.outlook.seen
-    if is_unknown(case.product, seen, case.today):
+    if is_unknown(case.product, case.seen, case.today):
         return ReasonCode.LIMIT_DUES_UNKNOWN
-    return trade_waits(case.product, seen)
+    return trade_waits(case.product, case.seen)
 
 
 def _lost_goods(case: Case) -> tuple[Reason, ...]:
     """What is told first where a limit falls because goods went elsewhere or never came."""
-    broken = trade_waits(case.product, case.outlook.seen) is ReasonCode.LIMIT_ORDER_BROKEN
+    broken = trade_waits(case.product, case.seen) is ReasonCode.LIMIT_ORDER_BROKEN
     return (Reason(ReasonCode.LIMIT_ORDER_BROKEN),) if broken and case.side < 0 else ()
 
 
@@ -278,7 +296,7 @@ def _has_worsened(work: Work, case: Case) -> bool:
         if moved.movement in _SETTING or then is None:
             then, looks = seen, {}
         looks[_looked_on(moved.as_of, (*views.plots, *views.herds))] = seen
-    looks[case.outlook.looked_on] = _estimate(case.outlook.seen)
+    looks[case.outlook.looked_on] = _estimate(case.seen)
     ordered = [looks[each] for each in sorted(looks) if each <= case.outlook.looked_on]
     return has_worsened(case.product, then, ordered)
 
@@ -291,16 +309,6 @@ def _looked_on(as_of: str, views: Sequence[PlotView | HerdView]) -> str:
     """The date of the oldest last clear look behind a movement's views."""
     oldest_days = max((view.age_days for view in views), default=0)
     return (date.fromisoformat(as_of) - timedelta(days=oldest_days)).isoformat()
-
-
-def _core_standing(stands: LineStanding, earlier: tuple[Support, ...]) -> Standing:
-    return Standing(
-        limit_minor=stands.line.limit_minor,
-        outstanding_minor=stands.outstanding_minor + stands.pending_minor,
-        leased_unspent_minor=stands.leased_minor,
-        frozen=stands.line.frozen,
-        supported_minor=tuple(support.limit_minor for support in earlier),
-    )
 
 
 def _same_again(case: Case, found: Review, before: LineMovement | None) -> bool:
@@ -328,7 +336,7 @@ def _ageless(views: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{name: v for name, v in view.items() if name not in _AGEING} for view in views]
 
 
-def _write(work: Work, judged: Judged) -> LineMovement:
+def _write(work: Work, judged: Judged, *, tells: bool) -> LineMovement:
     case, stands, found = judged.case, judged.stands, judged.found
     line = case.line
     amounts = found.supported_minor
@@ -356,7 +364,7 @@ def _write(work: Work, judged: Judged) -> LineMovement:
         consent_ids=case.outlook.consent_ids,
     )
     _reprice(work, case)
-    _apply(work, stands, moved)
+    _apply(work, stands, moved, tells=tells)
     return moved
 
 
@@ -375,7 +383,7 @@ def _reprice(work: Work, case: Case) -> None:
         review_rate(work, case.line, case.product, risk)
 
 
-def _apply(work: Work, stands: LineStanding, moved: LineMovement) -> None:
+def _apply(work: Work, stands: LineStanding, moved: LineMovement, *, tells: bool) -> None:
     line = stands.line
     frozen = moved.movement is Movement.FROZEN or frozen_by_people(work.tx, line)
     after = replace(
@@ -386,10 +394,12 @@ def _apply(work: Work, stands: LineStanding, moved: LineMovement) -> None:
         reviewed_as_of=max(line.reviewed_as_of, moved.as_of),
         supported=moved.supported,
         movements_count=moved.seq,
+        status_due=line.status_due or not tells,
     )
     lines.add_movement(work.tx, moved)
     lines.save(work.tx, after)
-    send_status(work, after, replace(stands, line=after))
+    if tells:
+        send_status(work, after, replace(stands, line=after))
     if frozen != line.frozen:
         send_freeze(work, after, moved.reasons)
         fresh, stale = AgreementReason.EVIDENCE_FRESH, AgreementReason.EVIDENCE_STALE

@@ -25,6 +25,7 @@ from server.store.rows import from_json, read_as
 from server.store.tables import dossiers, farmers, line_subjects, lines, movements, subjects
 
 Row = Mapping[str, Any]
+_KINDS = {kind.value: kind for kind in SubjectKind}
 
 
 def lock_page(tx: Tx, part: Part, rows_max: int) -> tuple[Line, ...]:
@@ -53,8 +54,7 @@ def _lock(tx: Tx, where: Sequence[ColumnElement[bool]], rows_max: int = 0) -> tu
         build_line(row, tuple(sorted(each["subject_id"] for each in rests[row["line_id"]])))
         for row in rows
     )
-    for line in found:
-        tx.learn(lines, ("line", line.line_id), line)
+    tx.learn_all(lines, {("line", line.line_id): line for line in found})
     return found
 
 
@@ -106,14 +106,13 @@ def _learn_movements(tx: Tx, line_ids: Sequence[str]) -> None:
         lines.c.line_id == m.line_id,
         lines.c.movements_count == m.seq,
     )
-    for line_id in line_ids:
-        tx.learn(movements, ("last", line_id), None)
-        tx.learn(movements, ("policy", line_id), "")
+    known: dict[tuple[str, str], Any] = {("last", line_id): None for line_id in line_ids}
+    known |= {("policy", line_id): "" for line_id in line_ids}
     for row in tx.rows(select(movements).where(*mine).join(lines, newest)):
-        tx.learn(movements, ("last", row["line_id"]), build_movement(row))
+        known["last", row["line_id"]] = build_movement(row)
     opened = tx.rows(select(m.line_id, m.policy_version).where(*mine, m.seq == 1))
-    for row in opened:
-        tx.learn(movements, ("policy", row["line_id"]), row["policy_version"])
+    known |= {("policy", row["line_id"]): row["policy_version"] for row in opened}
+    tx.learn_all(movements, known)
     for policy in sorted({row["policy_version"] for row in opened}):
         by_policy(tx, policy)  # asked before anything waits to be written
 
@@ -121,16 +120,16 @@ def _learn_movements(tx: Tx, line_ids: Sequence[str]) -> None:
 def _learn_subjects(tx: Tx, subject_ids: Sequence[str]) -> list[tuple[str, str]]:
     """Subjects; who speaks for each of them, with the season, where a season counts."""
     speaking = []
-    for subject_id in subject_ids:
-        tx.learn(subjects, ("subject", subject_id), None)
+    found: dict[tuple[str, str], Any] = {("subject", each): None for each in subject_ids}
     for row in _among(tx, subjects, "subject_id", subject_ids):
-        known = {"kind": SubjectKind(row["kind"]), "outline_e7": None}
+        known = {"kind": _KINDS[row["kind"]], "outline_e7": None}
         subject = read_as(Subject, {**row, **known})
-        tx.learn(subjects, ("subject", subject.subject_id), subject)
+        found["subject", subject.subject_id] = subject
         if subject.kind is SubjectKind.HERD:
             speaking.append((subject.pasture_id, ""))
         else:
             speaking.append((subject.subject_id, subject.season_id))
+    tx.learn_all(subjects, found)
     return sorted(set(speaking))
 
 
@@ -139,16 +138,17 @@ def _learn_seen_last(tx: Tx, wanted: Sequence[tuple[str, str]]) -> None:
 
 
 def _learn_farmers(tx: Tx, farmer_ids: Sequence[str]) -> None:
-    for farmer_id in farmer_ids:
-        tx.learn(farmers, ("farmer", farmer_id), None)
-        tx.learn(farmers, ("site", farmer_id), "")
-        tx.learn(dossiers, farmer_id, None)
+    known: dict[tuple[str, str], Any] = {("farmer", farmer_id): None for farmer_id in farmer_ids}
+    known |= {("site", farmer_id): "" for farmer_id in farmer_ids}
     for row in _among(tx, farmers, "farmer_id", farmer_ids):
-        tx.learn(farmers, ("farmer", row["farmer_id"]), read_as(Farmer, row))
-        tx.learn(farmers, ("site", row["farmer_id"]), row["site"])
+        known["farmer", row["farmer_id"]] = read_as(Farmer, row)
+        known["site", row["farmer_id"]] = row["site"]
+    tx.learn_all(farmers, known)
+    told: dict[str, Dossier | None] = dict.fromkeys(farmer_ids)
     for row in _among(tx, dossiers, "farmer_id", farmer_ids):
-        known = Dossier(row["farmer_id"], row["as_of"], from_json(row["features"]))
-        tx.learn(dossiers, row["farmer_id"], known)
+        farmer_id = row["farmer_id"]
+        told[farmer_id] = Dossier(farmer_id, row["as_of"], from_json(row["features"]))
+    tx.learn_all(dossiers, told)
 
 
 def _among(tx: Tx, table: Table, column: str, values: Sequence[str]) -> list[dict[str, Any]]:

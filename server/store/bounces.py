@@ -59,8 +59,7 @@ def learn(tx: Tx, line_ids: Sequence[str]) -> None:
     where = (_B.tenant_id == tx.tenant_id, among(tx, _B.line_id, line_ids))
     for row in tx.rows(select(repayment_bounces).where(*where).order_by(_B.repayment_id)):
         found[row["line_id"]].append(read_as(KeptBounce, row))
-    for line_id, bounced in found.items():
-        tx.learn(repayment_bounces, line_id, tuple(bounced))
+    tx.learn_all(repayment_bounces, {line_id: tuple(each) for line_id, each in found.items()})
 
 
 def stream(tx: Tx) -> Iterator[KeptBounce]:

@@ -16,7 +16,7 @@ from core.wire.registry import Subject, SubjectKind
 from server.store.bulk import among
 from server.store.engine import NotKnownError, Tx
 from server.store.rows import read_as
-from server.store.tables import evidence
+from server.store.tables import evidence, newest_looks
 
 FLAGS_MARK = b'"flags":[{'  # canonical bytes: no spaces, and an empty list is closed at once
 
@@ -130,12 +130,30 @@ def learn_evidence(tx: Tx, ids: Sequence[str], wanted: Sequence[tuple[str, str]]
     where = (evidence.c.tenant_id == tx.tenant_id, among(tx, evidence.c.evidence_id, ids))
     for row in tx.rows(select(*_COLUMNS).where(*where)):
         tx.learn(evidence, ("id", row["evidence_id"]), _kept(row))
+    found: dict[tuple[str, str, str], KeptEvidence | None] = {
+        ("latest", subject_id, season_id): None for subject_id, season_id in wanted
+    }
+    newest = _newest_looks(tx, sorted({subject_id for subject_id, _ in wanted}))
+    other: dict[str, list[str]] = {}
     for subject_id, season_id in wanted:
-        tx.learn(evidence, ("latest", subject_id, season_id), None)
-    for season_id in sorted({season_id for _, season_id in wanted}):
-        subject_ids = [subject_id for subject_id, season in wanted if season == season_id]
+        kept = newest.get(subject_id)
+        if kept is not None and season_id in ("", kept.season_id):
+            found["latest", subject_id, season_id] = kept
+        elif kept is not None:
+            other.setdefault(season_id, []).append(subject_id)
+    for season_id, subject_ids in sorted(other.items()):
         for kept in _newest(tx, subject_ids, season_id):
-            tx.learn(evidence, ("latest", kept.subject_id, season_id), kept)
+            found["latest", kept.subject_id, season_id] = kept
+    tx.learn_all(evidence, found)
+
+
+def _newest_looks(tx: Tx, subject_ids: Sequence[str]) -> dict[str, KeptEvidence]:
+    """The newest evidence of each subject, of whatever season."""
+    mine, newest = evidence.c, newest_looks.c
+    same = (mine.tenant_id == newest.tenant_id) & (mine.evidence_id == newest.evidence_id)
+    where = (newest.tenant_id == tx.tenant_id, among(tx, newest.subject_id, subject_ids))
+    question = select(*_COLUMNS).select_from(newest_looks.join(evidence, same))
+    return {row["subject_id"]: _kept(row) for row in tx.rows(question.where(*where))}
 
 
 def _newest(tx: Tx, subject_ids: Sequence[str], season_id: str) -> list[KeptEvidence]:
@@ -177,9 +195,10 @@ def of_subject(
 
 def latest_everywhere(tx: Tx) -> dict[str, KeptEvidence]:
     """The newest evidence of every subject, in one question."""
-    where = evidence.c.tenant_id == tx.tenant_id
-    ranked = select(*_COLUMNS, _place().label("place")).where(where).subquery()
-    rows = tx.rows(select(ranked).where(ranked.c.place == 1))
+    mine, newest = evidence.c, newest_looks.c
+    same = (mine.tenant_id == newest.tenant_id) & (mine.evidence_id == newest.evidence_id)
+    question = select(*_COLUMNS).select_from(newest_looks.join(evidence, same))
+    rows = tx.rows(question.where(newest.tenant_id == tx.tenant_id))
     return {row["subject_id"]: _kept(row) for row in rows}
 
 

@@ -153,8 +153,7 @@ def learn_leases(tx: Tx, line_ids: Sequence[str], onboarding_ids: Sequence[str])
     found: dict[str, list[SignedLease]] = {each: [] for each in line_ids}
     for signed in _leases(tx, among(tx, leases.c.line_id, line_ids)):
         found[signed.lease.line_id].append(signed)
-    for line_id, signed_leases in found.items():
-        tx.learn(leases, ("line", line_id), tuple(signed_leases))
+    tx.learn_all(leases, {("line", line_id): tuple(each) for line_id, each in found.items()})
     named = _leases(tx, among(tx, leases.c.lease_id, onboarding_ids)) if onboarding_ids else ()
     for signed in named:
         tx.learn(leases, ("lease", signed.lease.lease_id), signed)
@@ -174,10 +173,8 @@ def _learn_draws(tx: Tx, line_ids: Sequence[str], lease_ids: Sequence[str]) -> N
             by_line[row["line_id"]].append(_drawing(row))
         if row["lease_id"] in by_lease:
             by_lease[row["lease_id"]][row["draw_id"]] = _draw(row)
-    for line_id, drawings in by_line.items():
-        tx.learn(drawdowns, ("line", line_id), tuple(drawings))
-    for lease_id, draws in by_lease.items():
-        tx.learn(drawdowns, ("lease", lease_id), draws)
+    tx.learn_all(drawdowns, {("line", line_id): tuple(each) for line_id, each in by_line.items()})
+    tx.learn_all(drawdowns, {("lease", lease_id): each for lease_id, each in by_lease.items()})
 
 
 def books_of_line(tx: Tx, line_id: str) -> tuple[LeaseBook, ...]:

@@ -11,12 +11,14 @@ from sqlalchemy import func, select
 from sqlalchemy.sql import ColumnElement, Select
 
 from core.lending.limit import Movement
-from core.reasons import Reason
-from core.shape import decode
+from core.reasons import Reason, ReasonCode
 from server.store.bulk import among
 from server.store.engine import NotKnownError, Tx
 from server.store.rows import from_json, json_text, read_as
 from server.store.tables import line_stations, line_subjects, lines, movements
+
+_CODES = {code.value: code for code in ReasonCode}
+_MOVEMENTS = {movement.value: movement for movement in Movement}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,8 @@ class Line:
     """A line as the centre holds it; the subjects stand in id order.
 
     ``onboarding_minor`` is its share of the onboarding lease that it was opened under
-    at a station [minor units]; a line that the centre opened has none.
+    at a station [minor units]; a line that the centre opened has none. ``status_due`` says
+    that its stations are to be told how it stands with their next pull.
     """
 
     line_id: str
@@ -56,6 +59,7 @@ class Line:
     onboarding_lease_id: str
     onboarding_minor: int
     subject_ids: tuple[str, ...]
+    status_due: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,7 @@ def _standing(line: Line) -> dict[str, Any]:
         "reviewed_as_of": line.reviewed_as_of,
         "supported": json_text(line.supported),
         "movements_count": line.movements_count,
+        "status_due": line.status_due,
     }
 
 
@@ -226,6 +231,16 @@ def of_farmers(tx: Tx, farmer_ids: Sequence[str]) -> dict[str, tuple[Line, ...]]
     return found
 
 
+def due_at(tx: Tx, station: str) -> tuple[str, ...]:
+    """The ids of the open lines of which a station is yet to be told how they stand."""
+    mine = (line_stations.c.tenant_id == tx.tenant_id, line_stations.c.station == station)
+    guests = select(line_stations.c.line_id).where(*mine)
+    here = (lines.c.station == station) | lines.c.line_id.in_(guests)
+    where = (lines.c.tenant_id == tx.tenant_id, here, lines.c.is_open, lines.c.status_due)
+    rows = tx.rows(select(lines.c.line_id).where(*where).order_by(lines.c.line_id))
+    return tuple(row["line_id"] for row in rows)
+
+
 def opened_under(tx: Tx, lease_id: str) -> tuple[str, ...]:
     """The ids of the lines that were opened under an onboarding lease."""
     where = (lines.c.tenant_id == tx.tenant_id, lines.c.onboarding_lease_id == lease_id)
@@ -272,7 +287,12 @@ def build_line(row: Mapping[str, Any], subject_ids: tuple[str, ...]) -> Line:
 
 
 def _supports(text: str) -> tuple[Support, ...]:
-    return tuple(decode(Support, each) for each in from_json(text))
+    return tuple(Support(each["as_of"], each["limit_minor"]) for each in from_json(text))
+
+
+def _reasons(text: str) -> tuple[Reason, ...]:
+    # As they were written here; a page of reviews reads thousands.
+    return tuple(Reason(_CODES[each["code"]], each["params"]) for each in from_json(text))
 
 
 def add_movement(tx: Tx, moved: LineMovement) -> None:
@@ -388,10 +408,10 @@ def last_movement(tx: Tx, line_id: str) -> LineMovement | None:
 def build_movement(row: Mapping[str, Any]) -> LineMovement:
     """A row as a movement."""
     read = {
-        "movement": Movement(row["movement"]),
+        "movement": _MOVEMENTS[row["movement"]],
         "terms": from_json(row["terms"]),
         "views": tuple(from_json(row["views"])),
-        "reasons": tuple(decode(Reason, each) for each in from_json(row["reasons"])),
+        "reasons": _reasons(row["reasons"]),
         "evidence_ids": tuple(from_json(row["evidence_ids"])),
         "consent_ids": tuple(from_json(row["consent_ids"])),
         "supported": _supports(row["supported"]),

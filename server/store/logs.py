@@ -302,8 +302,12 @@ def lock_outbound(tx: Tx, station: str) -> OutboundLog:
     """The state of the centre's log for a station, locked until the transaction ends."""
 
     def ask() -> OutboundLog:
-        tx.insert_new(outbound_logs, station=station, high_water=0, head=GENESIS, acknowledged=0)
         row = tx.lock_row(outbound_logs, station=station)
+        if row is None:
+            tx.insert_new(
+                outbound_logs, station=station, high_water=0, head=GENESIS, acknowledged=0
+            )
+            row = tx.lock_row(outbound_logs, station=station)
         if row is None:
             raise AssertionError(f"the log for {station} was just written")
         return read_as(OutboundLog, row)

@@ -206,8 +206,7 @@ def learn_undone(tx: Tx, line_ids: Sequence[str]) -> None:
     undone = [each.value for each in UNDONE]
     for each in _payouts(tx, among(tx, payouts.c.line_id, line_ids), payouts.c.state.in_(undone)):
         found[each.line_id].append(each)
-    for line_id, known in found.items():
-        tx.learn(payouts, ("undone", line_id), tuple(known))
+    tx.learn_all(payouts, {("undone", line_id): tuple(each) for line_id, each in found.items()})
 
 
 def open_sums(tx: Tx) -> dict[tuple[PayeeKind, str, str, str], int]:

@@ -51,8 +51,7 @@ def learn_guests(tx: Tx, line_ids: Sequence[str]) -> None:
         select(line_stations).where(of_tenant, named).order_by(line_stations.c.station)
     ):
         found[row["line_id"]].append(Place(row["station"], row["share_ppm"]))
-    for line_id, guests in found.items():
-        tx.learn(line_stations, line_id, tuple(guests))
+    tx.learn_all(line_stations, {line_id: tuple(guests) for line_id, guests in found.items()})
 
 
 def put(tx: Tx, line_id: str, place: Place, at_ms: int) -> None:

@@ -236,7 +236,7 @@ def put(tx: Tx, found: Sequence[tuple[str, Mark]]) -> None:
     columns = list(zip(*((line_id, m.inputs, m.outcome, m.since_ms, m.until_ms)
                          for line_id, m in found), strict=True))  # fmt: skip
     with bulk.driver(tx).cursor() as cursor:
-        cursor.execute(_PUT.encode(), [*(list(each) for each in columns), tx.tenant_id])
+        cursor.execute(_PUT.encode(), [*(bulk.array_text(each) for each in columns), tx.tenant_id])
 
 
 def _part(seed: int, part: tuple[str, str, str]) -> str:

@@ -27,12 +27,28 @@ def _names(cls: type) -> tuple[str, ...]:
 
 def json_text(value: object) -> str:
     """A structured value as canonical JSON, for a text column."""
+    if type(value) is tuple and (plain := _plain_texts(value)) is not None:
+        return plain
     return canonical_bytes(encode(value)).decode()
+
+
+def _plain_texts(values: tuple[Any, ...]) -> str | None:
+    """The same of texts that need no escape, as ids do; None of anything else."""
+    if not values:
+        return "[]"
+    if type(values[0]) is not str:
+        return None
+    try:
+        joined = '","'.join(values)
+    except TypeError:
+        return None
+    plain = joined.isascii() and joined.isprintable() and "\\" not in joined
+    return f'["{joined}"]' if plain and joined.count('"') == 2 * (len(values) - 1) else None
 
 
 def from_json(text: str) -> Any:
     """What stands in a text column, read back."""
-    return json.loads(text)
+    return [] if text == "[]" else json.loads(text)
 
 
 def holds_nul(value: object) -> bool:

@@ -74,7 +74,7 @@ lines = _table(
     _count("limit_minor"), _text("due_on"), _text("opened_on"), _count("opened_at_ms"),
     _flag("frozen"), _flag("watch"), _flag("is_open"), _count("closed_at_ms", optional=True),
     _text("reviewed_as_of"), _text("supported"), _count("movements_count"),
-    _text("onboarding_lease_id"), _count("onboarding_minor"),
+    _text("onboarding_lease_id"), _count("onboarding_minor"), _flag("status_due"),
 )  # fmt: skip
 line_subjects = _table(
     "line_subjects", ("line_id", "subject_id"), _text("line_id"), _text("subject_id"),
@@ -307,7 +307,7 @@ models = _table(
 )  # fmt: skip
 users = _table(
     "users", ("username",), _text("username"), _text("password_hash"), _text("role"),
-    _flag("disabled"), _count("created_at_ms"),
+    _flag("disabled"), _count("created_at_ms"), _text("person_key"),
 )  # fmt: skip
 api_tokens = _table(
     "api_tokens", ("token_sha256",), _text("token_sha256"), _text("label"), _text("role"),
@@ -337,6 +337,8 @@ _index(leases, "line_id")
 _index(leases, "station", "product_id")
 _index(applications, "farmer_id")
 _index(decisions, "application_id")
+_index(decisions, "writer", "at_ms")
+_index(decisions, "model_sha256", "at_ms")
 _index(consents, "farmer_id")
 _index(data_uses, "farmer_id")
 _index(accesses, "farmer_id", "at_ms")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter as Counter_
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,17 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import Table, select
 
+from core.shape import decode
 from core.timeline import CLOCK_SETTING, DEMO_SETTING, clock_text
+from core.units import MS_PER_DAY, civil_day
+from core.wire.records import Down, LineStatus
 from server.app import main
 from server.config import Settings
 from server.services import book_review
 from server.services.centre import Centre
 from server.services.freezing import FreezeReason, freeze
 from server.services.reviews import review_again
+from server.services.telling import tell_due
 from server.store import lines
 from server.store.engine import Store, open_store
 from server.store.people import Actor
@@ -71,7 +77,16 @@ def line_by_line(centre: Centre) -> None:
     with centre.store.reading() as tx:
         every = sorted(lines.every(tx, open_only=True), key=lambda one: (one.station, one.line_id))
     for line in every:
-        centre.write(lambda work, line_id=line.line_id: review_again(work, line_id))
+        centre.write(lambda work, one=line.line_id: review_again(work, one, tells=False))
+
+
+def pulled(centre: Centre) -> Counter_[str]:
+    """Each station asks for its log; how many records of each kind are in all of them."""
+    with centre.store.reading() as tx:
+        stations = sorted({one.station for one in lines.every(tx)})
+    for station in stations:
+        centre.write(lambda work, name=station: tell_due(work, name))
+    return Counter_(row["kind"] for row in rows_of(centre.store, outbound_records))
 
 
 class StopError(Exception):
@@ -107,6 +122,9 @@ def test_the_whole_book_comes_out_as_line_by_line(store: Store, twin: Store, see
     run = book_review.begin(centre, OPERATOR)
     found = book_review.work_through(centre, run, page_lines=100)
     assert found.is_done
+    told = pulled(centre)
+    assert told == pulled(alone)
+    assert told[Down.LINE.value] == found.lines_count - found.counts.get("waiting", 0)
     expected, got = written(twin), written(store)
     for name, rows in expected.items():
         assert got[name] == rows, name
@@ -136,6 +154,27 @@ def test_reviewed_again_on_the_same_evidence_nothing_moves(store: Store):
     found = book_review.work_through(centre, again)
     assert set(found.counts) <= {"unchanged", "waiting"}
     assert written(store) == before
+
+
+def test_a_station_hears_of_each_line_once_with_its_next_pull(store: Store):
+    """Freezes go down at once; how lines stand after two reviews is told once, as of the pull."""
+    centre = fresh(store, 6, 120)
+    later = replace(centre, now_ms=lambda: NOW_MS + MS_PER_DAY)
+    for day in (centre, later):
+        book_review.work_through(day, book_review.begin(day, OPERATOR))
+    assert {row["kind"] for row in rows_of(store, outbound_records)} == {Down.FREEZE.value}
+    moved = [row["line_id"] for row in rows_of(store, lines_table) if row["movements_count"] > 2]
+    with store.reading() as tx:
+        assert list(lines.due_at(tx, "st-00000")) == moved
+    for _ in range(2):
+        assert pulled(later)[Down.LINE.value] == len(moved)
+    for row in rows_of(store, outbound_records)[-len(moved) :]:
+        status = decode(LineStatus, json.loads(row["body"]))
+        with store.reading() as tx:
+            last = lines.last_movement(tx, status.line_id)
+        assert last is not None
+        assert (status.limit_minor, status.reasons) == (last.limit_minor, last.reasons)
+        assert status.as_of == civil_day(later.now_ms(), 180 * 60_000).isoformat()
 
 
 def test_two_workers_share_one_book(postgres: Postgres, twin: Store, tmp_path: Path):

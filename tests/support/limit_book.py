@@ -40,6 +40,7 @@ from server.store.tables import (
     products,
     repayments,
     sites,
+    stations,
     subjects,
 )
 
@@ -198,6 +199,7 @@ def _chosen(number: int, seed: int) -> _Line:
 
 def _rows(one: _Line) -> Iterator[tuple[Table, dict[str, Any]]]:
     yield from _places(one)
+    yield from _stations(one)
     yield from _people(one)
     yield from _looks(one)
     first, then = _movements(one)
@@ -215,6 +217,15 @@ def _places(one: _Line) -> Iterator[tuple[Table, dict[str, Any]]]:
     if one.number % (LINES_OF_A_STATION * STATIONS_OF_A_SITE) == 0:
         yield sites, {"site": _site(one), "name": _site(one), "utc_offset_minutes": 180,
                       "currency": "KES"}  # fmt: skip
+
+
+def _stations(one: _Line) -> Iterator[tuple[Table, dict[str, Any]]]:
+    if one.number % LINES_OF_A_STATION == 0:
+        yield stations, {
+            "name": one.station, "public_key": one.station, "key_id": one.station,
+            "seal_key": one.station, "seal_key_id": one.station,
+            "enrolled_at_ms": day_start_ms(OPENED_ON),
+        }  # fmt: skip
 
 
 def _site(one: _Line) -> str:

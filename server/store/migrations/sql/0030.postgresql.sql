@@ -1,0 +1,1 @@
+ALTER TABLE lines ADD COLUMN status_due BOOLEAN NOT NULL DEFAULT false;
