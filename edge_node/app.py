@@ -39,7 +39,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "retire": ("edge_node.commands.backup", "retire", "stop a box that was replaced"),
     "run": ("edge_node.commands.serving", "run", "run broker, intake, sync and kiosk"),
     "status": ("edge_node.commands.looking", "status", "how the station is"),
-    "tablets": ("edge_node.commands.tablets", "tablets", "agents' tablets: invite, list, revoke"),
+    "tablets": ("edge_node.commands.tablets", "tablets", "agents' tablets: in, out and lost"),
     "unit": ("edge_node.commands.unit", "unit", "print the systemd unit of this station"),
     "updates": ("edge_node.commands.updates", "updates_", "signed updates of models and more"),
     "sync": ("edge_node.commands.link", "sync", "sync with the centre once"),

@@ -11,7 +11,9 @@ import click
 from edge_node.commands.hands import Bench, Hands, bench
 from edge_node.commands.link import CONFIG
 from edge_node.config import Settings
+from edge_node.decide.subleases import GRACE_MS, release_lost
 from edge_node.decide.tablets import LEASE_DAYS, LEASE_DAYS_MAX, TabletDoor
+from edge_node.store import subleases
 from edge_node.store import tablets as store
 
 E7 = 10_000_000
@@ -19,7 +21,7 @@ E7 = 10_000_000
 
 @click.group()
 def tablets() -> None:
-    """Invite, list and turn out agents' tablets (docs/tablet.md)."""
+    """Invite, list and turn out agents' tablets, and end lost ones (docs/tablet.md)."""
 
 
 def _door(hands: Hands, station: Bench) -> TabletDoor:
@@ -75,7 +77,12 @@ def list_(hands: Hands, config: Path) -> None:
         for one in store.tablets(station.db):
             told = {"tablet_id": one.tablet_id, "agent_id": one.agent_id,
                     "lease_until_ms": one.lease_until_ms, "revoked": one.revoked,
-                    "operations_count": store.tail(station.db, one.public_key).seq}  # fmt: skip
+                    "operations_count": store.tail(station.db, one.public_key).seq,
+                    "held_minor": sum(
+                        each.left_minor for each in subleases.open_of_tablet(
+                            station.db, one.tablet_id
+                        )
+                    )}  # fmt: skip
             click.echo(json.dumps(told))
 
 
@@ -89,6 +96,33 @@ def revoke(hands: Hands, config: Path, tablet: str, reason: str) -> None:
     with bench(hands, config) as station:
         _door(hands, station).revoke(tablet, reason)
         click.echo(json.dumps({"tablet_id": tablet, "revoked": True}))
+
+
+@tablets.command()
+@CONFIG
+@click.argument("tablet")
+@click.option("--reason", required=True, help="What happened; kept in the station's log.")
+@click.pass_obj
+def lost(hands: Hands, config: Path, tablet: str, reason: str) -> None:
+    """Turn a lost tablet out, and use again the money that it held, once that ran out.
+
+    What still waits stays set aside; run it again after waits_until_ms. Ask the tablet's
+    farmers for receipts first: a draw that the tablet never handed in is money that the
+    books do not know.
+    """
+    with bench(hands, config) as station:
+        found = store.tablet(station.db, tablet)
+        if found is not None and not found.revoked:
+            _door(hands, station).revoke(tablet, reason)
+        desk, clock = station.ends.desk, station.clock()
+        over, waits = release_lost(station.db, desk, tablet, reason, clock)
+        told = {"tablet_id": tablet, "released": [one.lease.sublease_id for one in over],
+                "released_minor": sum(one.left_minor for one in over),
+                "waits": [one.lease.sublease_id for one in waits],
+                "waits_until_ms": max(
+                    (one.lease.expires_at_ms + GRACE_MS for one in waits), default=0
+                )}  # fmt: skip
+        click.echo(json.dumps(told))
 
 
 def _address(settings: Settings) -> str:

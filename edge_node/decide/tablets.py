@@ -121,8 +121,11 @@ class TabletDoor:
             self._log(_event(tablet, TabletAct.ENROLLED))
         return tablet
 
-    def admit(self, tablet_id: str) -> Tablet:
+    def admit(self, tablet_id: str, *, hands_in: bool = False) -> Tablet:
         """A tablet that is in, its lease renewed once half of it is over.
+
+        Where it only hands in what it has, also one whose lease has run out: what was paid
+        out in the field is not lost for having come late.
 
         Raises
         ------
@@ -135,6 +138,8 @@ class TabletDoor:
         if found.revoked:
             raise TabletRefusedError(f"tablet {found.tablet_id} was turned out: {found.reason}")
         left_ms = found.lease_until_ms - self.clock.at_ms
+        if left_ms <= 0 and hands_in:
+            return found
         if left_ms <= 0:
             raise TabletRefusedError(f"the lease of {found.tablet_id} has run out: enrol it again")
         until_ms = self.clock.at_ms + found.lease_days * MS_PER_DAY
