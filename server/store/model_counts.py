@@ -11,6 +11,7 @@ from core.wire.modelcounts import ModelCounts
 from server.store.engine import Tx
 from server.store.model_tables import model_counts
 from server.store.rows import from_json, json_text
+from server.store.tables import decisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,18 @@ def find(tx: Tx, station: str, sha256: str, day: str) -> ModelCounts | None:
     """What a station said of a model's day, if it did."""
     row = tx.find_row(model_counts, station=station, sha256=sha256, day=day)
     return decode(ModelCounts, from_json(row["counts"])) if row else None
+
+
+def card_documents(tx: Tx, station: str, sha256: str, since_ms: int) -> tuple[bytes, ...]:
+    """A station's signed cards by a model, of those that were written from an instant on."""
+    where = (
+        decisions.c.tenant_id == tx.tenant_id,
+        decisions.c.writer == station,
+        decisions.c.at_ms >= since_ms,
+        decisions.c.model_sha256 == sha256,
+    )
+    question = select(decisions.c.document).where(*where).order_by(decisions.c.card_id)
+    return tuple(bytes(row["document"]) for row in tx.rows(question))
 
 
 def since(tx: Tx, sha256: str, first_day: str) -> tuple[CountsOfStation, ...]:

@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from core.canonical import canonical_bytes
+from core.decision.card import DecisionCard
+from core.decision.counting import count_cards
 from core.scoring.drift import NOISE_PPM_MAX, Alarm, noise_ppm
-from core.shape import encode
+from core.shape import decode, encode
 from core.units import PPM
 from core.wire.envelope import LogClass
 from core.wire.modelcounts import ModelCounts
 from core.wire.records import Up
+from server.services.cards import read_model
 from server.services.envelopes import accept_envelope as receive
 from server.services.model_life import rollout
 from server.services.model_life.drift import drift_of, wilson_ppm
 from server.services.model_life.rollout import Stage
-from server.store import logs, model_life, models
-from tests.support.centre_kit import Kit
+from server.store import logs, model_life, models, reports
+from tests.support.centre_kit import Kit, open_known
+from tests.support.kiosk_kit import deliver, open_at_kiosk
 from tests.support.model_desk import CHEN, approved
-from tests.support.models_book import counts_of, referenced
+from tests.support.models_book import counts_of, put_cards, referenced
 
 MONEY = LogClass.MONEY
 
 
 def tell(kit: Kit, *told: ModelCounts) -> None:
+    """Say counts of cards that the centre has."""
+    for one in told:
+        put_cards(kit, one)
+    say(kit, *told)
+
+
+def say(kit: Kit, *told: ModelCounts) -> None:
     first = len(kit.station.records.get(MONEY, ())) + 1
     for one in told:
         kit.station.write(MONEY, Up.MODEL_COUNTS.value, one, kit.clock.at_ms)
@@ -129,6 +142,46 @@ def test_counts_that_cannot_be_are_told_and_counted_nowhere(kit: Kit, told, word
     tell(kit, told(found.sha256))
     assert words in flags(kit)[0]
     assert drift(kit, found).decisions_count == 0
+
+
+@pytest.mark.both_engines
+def test_counts_that_hide_a_drift_are_set_aside_and_the_cards_count(kit: Kit):
+    """The cards fell 900 to 100; the station says 500 to 500, as if nothing had moved."""
+    found = rolling(kit)
+    put_cards(kit, counts_of(found.sha256, "2026-03-14", 900, 100))
+    say(kit, counts_of(found.sha256, "2026-03-14", 500, 500))
+    assert "1000 decisions are told, 1000 cards are here, and they differ in score" in flags(kit)[0]
+    assert drift(kit, found).alarm is Alarm.ACT
+    assert stand(kit, found)[:2] == ("halted", "drift")
+
+
+@pytest.mark.parametrize("cards", [(0, 0), (10, 10)])
+def test_counts_without_their_cards_dilute_nothing_and_halt_nothing(kit: Kit, cards):
+    found = rolling(kit)
+    if sum(cards):
+        put_cards(kit, counts_of(found.sha256, "2026-03-14", *cards))
+    say(kit, counts_of(found.sha256, "2026-03-14", 900, 100))
+    assert ("20 cards are here" if sum(cards) else "no card is here") in flags(kit)[0]
+    assert drift(kit, found).decisions_count == sum(cards)
+    assert stand(kit, found)[0] == "rolling"
+
+
+def test_the_counts_of_an_honest_station_are_those_of_its_cards(kit: Kit):
+    """As it decides at its kiosk, and counts the day after; another day's card is not in it."""
+    open_known(kit)
+    kit.station.pull(kit.centre)
+    open_at_kiosk(kit)
+    deliver(kit)
+    first = kit.read(models.active)
+    (kept,) = kit.read(reports.decisions_of, "app-1")
+    card = decode(DecisionCard, json.loads(kept.document)["body"])
+    day, known = card.inputs.decided_on, read_model(first.document)
+    put_cards(kit, counts_of(first.sha256, "2026-03-14", 3, 4))
+    kit.clock.add_days(1)
+    before = flags(kit)
+    say(kit, count_cards(day, known, first.sha256, [card]))
+    assert flags(kit) == before
+    assert drift(kit, first).decisions_count == 1
 
 
 def test_a_model_without_a_reference_is_counted_and_not_compared(kit: Kit):

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
-from core.canonical import canonical_bytes
-from core.scoring.points import PdStep
+from core.canonical import canonical_bytes, sha256_hex
+from core.decision.card import CARD, DecisionCard
+from core.decision.policy import Verdict
+from core.scoring.drift import SCORES
+from core.scoring.features import FeatureValue
+from core.scoring.points import FeatureTable, PdStep
 from core.shape import encode
+from core.signing import sign_document
+from core.units import day_start_ms
 from core.wire.envelope import LogClass
 from core.wire.modelcounts import ModelCounts, bins_of
 from core.wire.modelfile import Model, TrainingSummary
-from core.wire.records import Up
+from core.wire.records import Application, Up
 from server.services import enrolment
 from server.services.model_life import rollout
 from server.services.model_life.shadow import add_trees, shade_past
 from server.services.model_steps import Event, Why
 from server.services.modelling import register_model
 from server.store.models import RegisteredModel
+from server.store.reports import KeptDecision, Replay
+from server.store.tables import decisions
 from server.training.trees import LEAF, ChallengerTrees, Tree
-from tests.support.centre_kit import TESTER, Kit, keys_of, model, open_known
-from tests.support.kiosk_kit import deliver, open_at_kiosk
+from tests.support.centre_kit import STATION, TESTER, Kit, keys_of, model, open_known
+from tests.support.kiosk_kit import card_of, deliver, open_at_kiosk
 from tests.support.model_desk import CHEN, MARIA, approved
 
 CHALLENGE = (Event.CHALLENGED, Why.TO_COMPARE)
@@ -58,6 +67,54 @@ def counts_of(
     return ModelCounts(day, sha256, n, {"approve": good, "refer": n - good, "decline": 0}, bins)
 
 
+def put_cards(kit: Kit, told: ModelCounts) -> None:
+    """Cards in the centre's books that fall into bins as those counts say."""
+    application = Application(
+        "app-of-a-day", "farmer-c", kit.product.product_id, ("plot-c1",), 500_000, "KES"
+    )
+    template = card_of(kit, application, 500_000)
+    low, verdicts = (
+        told.bins[SCORES][0],
+        [n for n, many in told.verdicts.items() for _ in range(many)],
+    )
+    found = [
+        _decided(kit, template, told, verdict, high=at >= low, at=at)
+        for at, verdict in enumerate(verdicts)
+    ]
+    rows = [{**encode(each), "document": each.document} for each in found]
+    kit.centre.write(lambda work: work.tx.insert_many_new(decisions, rows))
+
+
+def _decided(
+    kit: Kit, template: DecisionCard, told: ModelCounts, verdict: str, *, high: bool, at: int
+) -> KeptDecision:
+    """A card in the upper or the lower bin of everything; it came before replays were kept."""
+    values = [(one.feature, _value_in(one, high=high)) for one in TABLE.features]
+    known = tuple(FeatureValue(name, value) for name, value in values if value is not None)
+    edge = TABLE.pd_steps[1].score_min
+    outcome = replace(
+        template.outcome, verdict=Verdict(verdict), score=edge if high else edge - 1, reasons=(),
+        missing=tuple(name for name, value in values if value is None), quote=None,
+    )  # fmt: skip
+    inputs = replace(
+        template.inputs, features=known, model_sha256=told.model_sha256, decided_on=told.day
+    )
+    card = DecisionCard(f"day-{told.day}-{told.model_sha256[:8]}-{at}", inputs, outcome)
+    document = sign_document(CARD, encode(card), kit.station.keys)
+    at_ms = day_start_ms(date.fromisoformat(told.day)) + at
+    return KeptDecision(
+        card.card_id, "app-of-a-day", "farmer-c", kit.product.product_id, STATION, verdict,
+        outcome.score, outcome.pd_ppm, outcome.amount_minor, "KES", told.model_sha256,
+        inputs.policy_version, sha256_hex(document), document, Replay.UNKNOWN_POLICY, "", at_ms,
+    )  # fmt: skip
+
+
+def _value_in(one: FeatureTable, *, high: bool) -> int | None:
+    if not one.edges:
+        return 0 if high else None
+    return one.edges[0] if high else one.edges[0] - 1
+
+
 def challenging(kit: Kit, found: RegisteredModel) -> RegisteredModel:
     """A registered model that scores from now on."""
     rollout.step(kit.centre, found.sha256, CHALLENGE, MARIA)
@@ -77,11 +134,9 @@ def seed_models(kit: Kit) -> RegisteredModel:
     rolling = approved(kit.centre, canonical_bytes(encode(referenced(2))))
     to = rollout.Stage(("st-one",), 250_000, (50_000, 600_000))
     rollout.stage(kit.centre, rolling.sha256, to, CHEN)
-    first = len(kit.station.records[LogClass.MONEY]) + 1
-    kit.station.write(
-        LogClass.MONEY, Up.MODEL_COUNTS.value,
-        counts_of(rolling.sha256, "2026-03-14", 660, 340, 700), kit.clock.at_ms,
-    )  # fmt: skip
-    deliver(kit, first)
     shade_past(kit.centre)
+    put_cards(kit, counts := counts_of(rolling.sha256, "2026-03-14", 660, 340, 700))
+    first = len(kit.station.records[LogClass.MONEY]) + 1
+    kit.station.write(LogClass.MONEY, Up.MODEL_COUNTS.value, counts, kit.clock.at_ms)
+    deliver(kit, first)
     return rolling

@@ -22,6 +22,7 @@ from core.wire.modelcounts import ModelCounts, summed
 from core.wire.modelfile import Model
 from server.services.cards import read_model
 from server.services.centre import Work
+from server.services.model_life.recount import fault_of_counts, recounted
 from server.services.model_life.rollout import halt_by_rule
 from server.services.model_orders import RollOut, roll_outs
 from server.services.model_steps import Why
@@ -86,21 +87,26 @@ def take_counts(work: Work, reported: Reported) -> str:
     """Keep a station's counts of a day, and halt what they speak against; what is wrong, or ''.
 
     The same counts again change nothing; other counts of the same day are kept out and told.
+    Where they are not those of the station's cards, which came before them, the cards count.
     """
     counts = decode(ModelCounts, reported.record.body)
     registered = models.known(work.tx, counts.model_sha256)
     if registered is None or registered.kind != models.POINTS:
         return f"counts of a model that is not registered here: {counts.model_sha256[:16]}…"
-    if not counts.fits(read_model(registered.document).table):
+    model = read_model(registered.document)
+    if not counts.fits(model.table):
         raise ShapeError(f"counts of {counts.day}: expected the bins of model {registered.version}")
     if counts.day > (work.today() + timedelta(days=DAYS_AHEAD_MAX)).isoformat():
         raise ShapeError(f"counts of {counts.day}: expected a day that has come")
-    found = CountsOfStation(reported.writer, reported.record.seq, counts)
-    if not model_counts.put(work.tx, found, work.at_ms):
-        before = model_counts.find(work.tx, reported.writer, counts.model_sha256, counts.day)
+    before = model_counts.find(work.tx, reported.writer, counts.model_sha256, counts.day)
+    if before is not None:
         return "" if before == counts else f"counts of {counts.day} were told otherwise before"
-    _halt_on_alarm(work, registered)
-    return ""
+    here = recounted(work.tx, reported.writer, model, counts)
+    if here is not None:
+        found = CountsOfStation(reported.writer, reported.record.seq, here)
+        model_counts.put(work.tx, found, work.at_ms)
+        _halt_on_alarm(work, registered)
+    return fault_of_counts(counts, here)
 
 
 def _halt_on_alarm(work: Work, registered: RegisteredModel) -> None:
