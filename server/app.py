@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "agreement": ("server.commands.agreements", "agreement", "the life of agreements"),
     "apr": ("server.commands.price", "apr_group", "the annual percentage rate of a case"),
     "audit": ("server.commands.ledger", "audit", "check the books, name the first bad record"),
+    "authority": ("server.commands.accounts", "authority", "how high a limit who may set"),
     "bureau": ("server.commands.bureau", "bureau", "what people owe other lenders"),
     "box-requests": ("server.commands.boxes", "box_requests", "restored boxes that wait"),
     "box-gone": ("server.commands.boxes", "box_gone", "release what a lost box held, by two"),
@@ -79,11 +80,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "status": ("server.commands.lending", "status", "counts and high waters"),
     "token": ("server.commands.people", "token", "bearer tokens for programs"),
     "updates": ("server.commands.updates", "updates", "signed updates for stations"),
-    "user": ("server.commands.people", "user", "people who may log in"),
+    "user": ("server.commands.accounts", "user", "people who may log in"),
     "order": ("server.commands.orders", "order", "suppliers' orders, as an officer sees them"),
     "partner": ("server.commands.orders", "partner", "suppliers and buyers"),
     "verify": ("server.commands.lending", "verify", "check the books"),
-    "word": ("server.commands.words", "word", "words about money that wait for a second officer"),
+    "word": ("server.commands.words", "word", "words that wait for a second person"),
 }
 # Commands of other layers that are given the clock.
 CLOCKED: dict[str, tuple[str, str, str]] = {

@@ -14,11 +14,12 @@ from core.units import format_money
 from server.commands.hands import centre_of, config_option, json_option, show
 from server.commands.officers import officer_of, officer_options
 from server.commands.restructuring import restructure
+from server.commands.words import show_told
 from server.services.centre import Centre
 from server.services.ending import Said, abandon, close, withdraw
+from server.services.letting_go import tell_write_off
 from server.services.referred import decline_referred, offer_referred
 from server.services.renewing import renew
-from server.services.writing_off import write_off
 from server.store import agreements, lines
 from server.store.agreements import Step
 from server.store.engine import NotKnownError
@@ -123,8 +124,12 @@ def close_(context: click.Context, /, *, config: Path, as_json: bool, **given: A
 def write_off_(
     context: click.Context, /, *, config: Path, reason: str, as_json: bool, **given: Any
 ) -> None:
-    """Say that what is owed is not expected any more; it stays owed. For supervisors."""
-    _act(context, config, given, write_off, AgreementReason(reason), as_json=as_json)
+    """Tell that what is owed is not expected any more; another supervisor confirms it."""
+    centre = centre_of(context, config)
+    why = AgreementReason(reason)
+    by = officer_of(centre, given["username"], given["password_file"])
+    told = centre.write(lambda work: tell_write_off(work, given["line_id"], why, by, reason))
+    show_told(told, as_json=as_json)
 
 
 @agreement.command("renew")

@@ -13,8 +13,10 @@ from core.units import format_money
 from core.wire.orders import Answer, OrderAnswer, Received
 from server.commands.hands import OPERATOR, centre_of, config_option, json_option, show
 from server.commands.officers import Acting, acting
+from server.commands.words import show_told
+from server.services.letting_go import tell_order_release
 from server.services.orders.delivering import refund_order
-from server.services.orders.officers import divert_order, release_order, say_for_farmer
+from server.services.orders.officers import divert_order, say_for_farmer
 from server.services.orders.registering import close_partner, register_partner
 from server.store import orders, partners
 from server.store.orders import Step
@@ -97,10 +99,12 @@ def _units(text: str) -> Received:
 @order.command("release")
 @acting()
 @click.argument("order_id")
+@click.option("--reason", required=True, help="What you saw; it is kept.")
 @json_option
-def release(*, acting: Acting, order_id: str, as_json: bool) -> None:
-    """Let the supplier of a held order be paid. You have looked at why it was held."""
-    _done(release_order(acting.centre, order_id, acting.by), as_json=as_json)
+def release(*, acting: Acting, order_id: str, reason: str, as_json: bool) -> None:
+    """Tell that the supplier of a held order may be paid; another supervisor confirms it."""
+    told = acting.centre.write(lambda work: tell_order_release(work, order_id, acting.by, reason))
+    show_told(told, as_json=as_json)
 
 
 @order.command("divert")

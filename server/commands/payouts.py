@@ -15,6 +15,7 @@ from server.commands.payees import payee
 from server.commands.signed import Signed, reasoned_options
 from server.commands.words import show_told
 from server.services.centre import Centre
+from server.services.letting_go import tell_cancel, tell_release
 from server.services.money_words import tell_outcome
 from server.services.payouts import acts
 from server.services.payouts.ageing import AGE_DAYS, OpenReport, open_report
@@ -234,10 +235,11 @@ def retry(
 def release(
     context: click.Context, *, config: Path, payout_id: str, signed: Signed, as_json: bool
 ) -> None:
-    """Let a payout go that was held because something was wrong with its draw."""
+    """Tell that a payout which is held for its draw may go; another supervisor confirms it."""
     centre = centre_of(context, config)
-    found = acts.release(centre, payout_id, signed.officer(centre), signed.reason)
-    show(encode(found), _line(found), as_json=as_json)
+    by = signed.officer(centre)
+    told = centre.write(lambda work: tell_release(work, payout_id, by, signed.reason))
+    show_told(told, as_json=as_json)
 
 
 @payout.command("cancel")
@@ -249,11 +251,11 @@ def release(
 def cancel(
     context: click.Context, *, config: Path, payout_id: str, signed: Signed, as_json: bool
 ) -> None:  # fmt: skip
-    """Cancel a payout that never left or failed; its drawdown and fee are undone."""
+    """Tell that a payout is not to be paid; confirmed by another, its draw and fee are undone."""
     centre = centre_of(context, config)
     by = signed.officer(centre)
-    found = acts.cancel(centre, payout_id, by, signed.reason)
-    show(encode(found), _line(found), as_json=as_json)
+    told = centre.write(lambda work: tell_cancel(work, payout_id, by, signed.reason))
+    show_told(told, as_json=as_json)
 
 
 @payout.command("settle")

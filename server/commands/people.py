@@ -27,7 +27,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 _TOKEN_ROLES = [
     each.value for each in (Role.CASHIER, Role.AUDITOR, Role.INTEGRATOR, *people.BOUND_ROLES)
 ]
-_LOGIN_ROLES = [Role.LENDER.value, Role.SUPERVISOR.value, Role.AUDITOR.value]
+LOGIN_ROLES = [Role.LENDER.value, Role.SUPERVISOR.value, Role.AUDITOR.value]
 
 
 @click.group("user")
@@ -38,7 +38,7 @@ def user() -> None:
 @user.command("add")
 @config_option
 @click.argument("username")
-@click.option("--role", type=click.Choice(_LOGIN_ROLES), required=True)
+@click.option("--role", type=click.Choice(LOGIN_ROLES), required=True)
 @password_option
 @json_option
 @click.pass_context
@@ -51,7 +51,10 @@ def add_user(
     password_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Add a user, or give an existing one a new password and role."""
+    """Add a user while the tenant is founded: until two supervisors stand.
+
+    From then on `user invite` by one officer and `word confirm` by another let somebody in.
+    """
     centre = centre_of(context, config)
     password = read_password(password_file, twice=True)
     enrolment.add_user(centre, username, password, Role(role), OPERATOR)

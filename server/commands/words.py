@@ -9,26 +9,32 @@ import click
 from core.shape import encode
 from server.commands.hands import centre_of, config_option, json_option, show
 from server.commands.signed import Signed, reasoned_options, signed_options
-from server.services import money_words
+from server.services import account_words, money_words
+from server.services.centre import Work
 from server.store.money_words import KeptWord
 
 
 @click.group("word")
 def word() -> None:
-    """Words about money by two persons: how a payout went, a bounce, cash short or over.
+    """What two persons say about money and about who may log in: told by one, confirmed here.
 
-    `payout settle`, `repayment bounce` and `cash settle` tell a word. It changes nothing
-    until another supervisor confirms it here.
+    `payout settle|cancel|release`, `repayment bounce`, `cash settle`, `order release`,
+    `agreement write-off`, `user invite|raise|scope|reset|unlock` and `authority set` tell a
+    word. It changes nothing until another person confirms it here.
     """
 
 
-def show_told(told: KeptWord, *, as_json: bool) -> None:
-    """Show that a word waits."""
+def show_told(told: KeptWord, *, as_json: bool, half: str = "") -> None:
+    """Show that a word waits, and half a password to who told it, if it brings one."""
     sentence = (
-        f"Word {told.word_id} waits. Nothing has changed yet: another supervisor gives "
+        f"Word {told.word_id} waits. Nothing has changed yet: another person gives "
         f"`harvestline-server word confirm {told.word_id}`."
     )
-    show(encode(told), sentence, as_json=as_json)
+    shown = encode(told)
+    if half:
+        shown["half"] = half
+        sentence += f"\nYour half of the first password, shown only now: {half}"
+    show(shown, sentence, as_json=as_json)
 
 
 @word.command("list")
@@ -56,11 +62,20 @@ def list_(context: click.Context, *, config: Path, as_json: bool) -> None:
 def confirm(
     context: click.Context, *, config: Path, word_id: str, signed: Signed, as_json: bool
 ) -> None:
-    """Confirm a word that another supervisor told; it counts from now on."""
+    """Confirm a word that another told; it counts from now on."""
     centre = centre_of(context, config)
-    by = signed.officer(centre)
-    found = centre.write(lambda work: money_words.confirm(work, word_id, by))
-    show(encode(found), f"Word {word_id} of {found.told_by} is confirmed.", as_json=as_json)
+    by = signed.officer(centre, account_words.SECONDS)  # a lender where the word lets one
+
+    def act(work: Work) -> tuple[KeptWord, str]:
+        confirmed = money_words.confirm(work, word_id, by)
+        return confirmed, account_words.confirmed_half(work, confirmed)
+
+    found, half = centre.write(act)
+    shown, sentence = encode(found), f"Word {word_id} of {found.told_by} is confirmed."
+    if half:
+        shown["half"] = half
+        sentence += f"\nYour half of the first password, shown only now: {half}"
+    show(shown, sentence, as_json=as_json)
 
 
 @word.command("refuse")
@@ -74,6 +89,6 @@ def refuse(
 ) -> None:
     """Refuse a word, or take your own back; it never counts."""
     centre = centre_of(context, config)
-    by = signed.officer(centre)
+    by = signed.officer(centre, account_words.SECONDS)
     found = centre.write(lambda work: money_words.refuse(work, word_id, by, signed.reason))
     show(encode(found), f"Word {word_id} of {found.told_by} is refused.", as_json=as_json)

@@ -7,10 +7,12 @@ either holds them, and a product's own word comes before the word for every prod
 from __future__ import annotations
 
 from core.units import format_money
-from server.services.centre import Centre, RequestError, RoleError, Work
+from server.services.centre import RequestError, RoleError, Work
+from server.services.words_kept import tell
 from server.store import authorities, people, products
 from server.store.authorities import EVERY_PRODUCT, RULE, Authority
 from server.store.engine import NotKnownError, Tx
+from server.store.money_words import KeptWord, WordKind
 from server.store.people import Actor, Role
 
 AMOUNT_MINOR_MAX = 10**15
@@ -40,10 +42,10 @@ def require_authority(tx: Tx, by: Actor, product_id: str, limit: tuple[int, str]
         )
 
 
-def set_authority(
-    centre: Centre, holder: str, product_id: str, most: tuple[int, str], by: Actor
-) -> Authority:
-    """Say how high a limit a holder may set, from now on.
+def tell_authority(
+    work: Work, holder: str, product_id: str, most: tuple[int, str], said: tuple[Actor, str]
+) -> KeptWord:
+    """Tell how high a limit a holder may set; it holds once another supervisor confirms it.
 
     Raises
     ------
@@ -51,36 +53,74 @@ def set_authority(
         If the amount or the holder cannot be, or it is the officer's own authority.
     NotKnownError
         If there is no such user or product.
+    RoleError, ConflictError
+        If who tells it is no supervisor, or another's word about it waits.
     """
-    return centre.write(lambda work: _set(work, holder, product_id, most, by))
-
-
-def _set(work: Work, holder: str, product_id: str, most: tuple[int, str], by: Actor) -> Authority:
     amount_minor, currency = most
-    _require_holder(work.tx, holder, by)
+    _require_sayable(work.tx, holder, product_id, most, said[0])
+    subject = f"{holder}|{product_id}|{currency}|{amount_minor}"
+    body = {
+        "holder": holder, "product_id": product_id, "currency": currency,
+        "amount_minor": amount_minor,
+    }  # fmt: skip
+    return tell(work, (WordKind.AUTHORITY, subject), body, *said)
+
+
+def set_by_two(work: Work, word: KeptWord, by: Actor) -> None:
+    """Let a word about authority hold, from now on.
+
+    Raises
+    ------
+    RequestError, NotKnownError, RoleError
+        As for :func:`tell_authority`.
+    """
+    holder, product_id = str(word.body["holder"]), str(word.body["product_id"])
+    most = (int(word.body["amount_minor"]), str(word.body["currency"]))
+    _require_sayable(work.tx, holder, product_id, most, by)
+    _require_standing(work.tx, (word.told_by, by.name))
+    known = authorities.newest(work.tx).get((holder, product_id, most[1]))
+    kept = Authority(
+        holder, product_id, most[1], known.version + 1 if known else 1, most[0], work.at_ms,
+        by.name, word.word_id,
+    )  # fmt: skip
+    authorities.add(work.tx, kept)
+    detail = {"product_id": product_id, "currency": most[1], "amount_minor": most[0],
+              "told_by": word.told_by, "word_id": word.word_id}  # fmt: skip
+    people.record(work.tx, work.at_ms, by, "authority_set", ("authority", holder), detail)
+
+
+def sentence(_: Work, word: KeptWord) -> str:
+    """What a word about authority would do."""
+    amount = format_money(int(word.body["amount_minor"]), str(word.body["currency"]))
+    sold = str(word.body["product_id"]) or "every product"
+    return f"The highest limit that {word.body['holder']} may set for {sold} is {amount}."
+
+
+def _require_standing(tx: Tx, names: tuple[str, ...]) -> None:
+    for name in names:
+        user = people.user(tx, name)
+        if user is None or user.disabled or user.role is not Role.SUPERVISOR:
+            raise RoleError(f"expected two supervisors who may log in, {name} is none here")
+
+
+def _require_sayable(
+    tx: Tx, holder: str, product_id: str, most: tuple[int, str], by: Actor
+) -> None:
+    amount_minor, currency = most
+    _require_holder(tx, holder, by)
     if not 0 <= amount_minor <= AMOUNT_MINOR_MAX:
         raise RequestError(f"expected an amount of 0 to {AMOUNT_MINOR_MAX}, got {amount_minor}")
-    sold = {each.product_id: each.currency for each in products.in_force(work.tx)}
+    sold = {each.product_id: each.currency for each in products.in_force(tx)}
     if product_id != EVERY_PRODUCT and product_id not in sold:
         raise NotKnownError(f"expected a product that is offered, got {product_id[:64]!r}")
     if currency not in sold.values():
         raise RequestError(f"expected a currency of a product, got {currency[:8]!r}")
-    people.lock_trail(work.tx)
-    known = authorities.newest(work.tx).get((holder, product_id, currency))
-    told = Authority(
-        holder, product_id, currency, known.version + 1 if known else 1, amount_minor,
-        work.at_ms, by.name,
-    )  # fmt: skip
-    authorities.add(work.tx, told)
-    detail = {"product_id": product_id, "currency": currency, "amount_minor": amount_minor}
-    people.record(work.tx, work.at_ms, by, "authority_set", ("authority", holder), detail)
-    return told
 
 
 def _require_holder(tx: Tx, holder: str, by: Actor) -> None:
-    if holder in (authorities.user_holder(by.name), authorities.role_holder(by.role)):
-        raise RequestError(f"expected another person than {by.name} to set their own authority")
     kind, _, name = holder.partition(":")
+    if kind == "user" and people.is_one_of(by.name, (name,)):
+        raise RequestError(f"expected another person than {by.name} to set their own authority")
     if holder == RULE or (kind == "role" and name in {each.value for each in _ROLES}):
         return
     if kind != "user":

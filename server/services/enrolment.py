@@ -26,13 +26,13 @@ from server.services.downlink import send_once, stock_station
 from server.services.leasing import issue_for_station
 from server.services.moving import move_home
 from server.services.offering import require_openable
-from server.store import logs, partners, people, products, registry
-from server.store.engine import ConflictError
-from server.store.people import Actor, Role, Token
+from server.services.officers import PASSWORD_CHARACTERS_MIN, require_new_name
+from server.store import accounts, logs, partners, people, products, registry
+from server.store.accounts import Done
+from server.store.people import Actor, Role, Token, User
 from server.store.registry import Site
 
 CARD_TOKEN_DIGITS = 20  # hexadecimal: 80 bits, short enough for a printed code
-PASSWORD_CHARACTERS_MIN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,26 +239,35 @@ def add_product(centre: Centre, product: Product, actor: Actor) -> bool:
 
 
 def add_user(centre: Centre, username: str, password: str, role: Role, actor: Actor) -> None:
-    """Add someone who may log in at the console.
+    """Add someone who may log in, while the tenant is founded: until two supervisors stand.
+
+    From then on whoever may log in is invited by one person and confirmed by another.
 
     Raises
     ------
     RequestError
-        If the name is empty or the password too short.
+        If the name cannot be, the password is too short, or two supervisors stand.
     ConflictError
         If somebody has that name, written otherwise.
     """
-    if not username or len(password) < PASSWORD_CHARACTERS_MIN:
+    if len(password) < PASSWORD_CHARACTERS_MIN:
         raise RequestError(
             f"expected a name and a password of at least {PASSWORD_CHARACTERS_MIN} characters"
         )
     hashed = hash_password(password)
 
     def act(work: Work) -> None:
-        others = {each.username for each in people.all_users(work.tx)} - {username}
-        if people.is_one_of(username, others):
-            raise ConflictError(f"expected a new name, {username} is taken, written otherwise")
-        people.put_user(work.tx, username, hashed, role, work.at_ms)
+        people.lock_trail(work.tx)  # so that no two found the second supervisor together
+        known = people.user(work.tx, username)
+        if known is None:
+            require_new_name(work.tx, username)
+        if accounts.is_founded(work.tx):
+            raise RequestError(
+                "two supervisors stand, so nobody is added by one alone: expected `user invite "
+                f"{username}` by a supervisor and `word confirm` by another person"
+            )
+        done = Done(accounts.FOUNDED, actor.name, work.at_ms)
+        accounts.take(work.tx, User(username, hashed, role, disabled=False), done)
         people.record(work.tx, work.at_ms, actor, "user_added", ("user", username))
 
     centre.write(act)

@@ -1,10 +1,11 @@
-"""Words about money by two persons: one officer tells, another one confirms.
+"""Words by two persons, about money and about who may move it: one tells, another confirms.
 
 That a payout was paid, refused or returned though its rail did not say so, that a repayment
-came to nothing, what becomes of cash that was short or over: whoever says so alone could
-take the money. A word changes nothing before it is confirmed; what it says is held against
-the books then, not when it was told. Nobody tells or confirms a word about money that they
-took or hold themselves, under whatever name they log in. The database refuses what this
+came to nothing, what becomes of cash that was short or over, that what is owed is lost, who
+may log in and how high a limit they may set: whoever says so alone could take the money. A
+word changes nothing before it is confirmed; what it says is held against the books then, not
+when it was told. Nobody tells or confirms a word about money that they took or hold
+themselves, under whatever name they log in. The database refuses what this
 module refuses (:mod:`server.store.cash_tables`).
 """
 
@@ -12,24 +13,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from core.lending.payout import Outcome
 from core.shape import decode, encode
 from core.units import format_money
+from server.services import account_words, authority, letting_go
 from server.services.bouncing import BounceRequest, bounce_in, require_bounceable
 from server.services.cash_people import Ending, end_difference, require_endable
 from server.services.centre import RequestError, RoleError, Work
 from server.services.paying import Said
 from server.services.payouts.acts import apply_outcome, require_outcome
-from server.services.words_kept import CONFIRMED, REFUSED, keep_told, record
-from server.store import cash, ledger, lines, money_words, payouts
+from server.services.words_kept import (
+    CONFIRMED,
+    REFUSED,
+    ROLES,
+    reason_of,
+    record,
+    require_role,
+    tell,
+)
+from server.store import cash, ledger, lines, money_words, payouts, people
 from server.store.engine import ConflictError, NotKnownError
 from server.store.money_words import KeptWord, WordAnswer, WordKind
 from server.store.people import Actor, Role, is_one_of
 
-REASON_CHARS_MAX = 200
-ROLES = (Role.SUPERVISOR,)  # who may tell, confirm and refuse
+# Who may answer a word, where it is not supervisors alone.
+SECONDS: Mapping[WordKind, tuple[Role, ...]] = dict.fromkeys(
+    account_words.ACTS, account_words.SECONDS
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +70,7 @@ def tell_outcome(work: Work, payout_id: str, outcome: Outcome, by: Actor, reason
     payout = payouts.lock(work.tx, payout_id)
     require_outcome(payout, outcome)
     body = {"outcome": outcome.value, "steps_count": payout.steps_count}
-    return _tell(work, (WordKind.PAYOUT_OUTCOME, payout_id), body, by, reason)
+    return tell(work, (WordKind.PAYOUT_OUTCOME, payout_id), body, by, reason)
 
 
 def tell_bounce(work: Work, asked: BounceRequest, by: Actor) -> KeptWord:
@@ -76,7 +87,7 @@ def tell_bounce(work: Work, asked: BounceRequest, by: Actor) -> KeptWord:
     lines.lock(work.tx, line_id)
     require_bounceable(work, asked, by)  # a twin may have undone it while the line was waited for
     subject = (WordKind.REPAYMENT_BOUNCE, asked.repayment_id)
-    return _tell(work, subject, encode(asked), by, asked.reason.value)
+    return tell(work, subject, encode(asked), by, asked.reason.value)
 
 
 def tell_difference(
@@ -95,7 +106,7 @@ def tell_difference(
     require_endable(work, person_id, ending)
     _require_not_own(work, person_id, by)
     body = {"ending": ending[0].value, "amount_minor": ending[1]}
-    return _tell(work, (WordKind.CASH_DIFFERENCE, person_id), body, by, reason)
+    return tell(work, (WordKind.CASH_DIFFERENCE, person_id), body, by, reason)
 
 
 def waiting(work: Work) -> tuple[Waiting, ...]:
@@ -133,34 +144,13 @@ def refuse(work: Work, word_id: str, by: Actor, reason: str) -> KeptWord:
     NotKnownError, RoleError, ConflictError
         As for :func:`confirm`, but who told it may take it back.
     """
-    return _answer(work, _open(work, word_id), by, _reason(reason), is_confirmed=False)
-
-
-def _tell(
-    work: Work, about: tuple[WordKind, str], body: Mapping[str, Any], by: Actor, reason: str
-) -> KeptWord:
-    kind, subject_id = about
-    _require_supervisor(by)
-    for each in money_words.of_subject(work.tx, kind, subject_id):
-        if each.answer is not None:
-            continue
-        if (each.told_by, each.body) == (by.name, body):
-            return each
-        raise ConflictError(
-            f"word {each.word_id} of {each.told_by} about it waits: another officer confirms or "
-            "refuses it first"
-        )
-    word = KeptWord(
-        work.new_id(), kind, subject_id, body, by.name, by.role, _reason(reason), work.at_ms
-    )
-    keep_told(work, word, by)
-    return word
+    return _answer(work, _open(work, word_id), by, reason_of(reason), is_confirmed=False)
 
 
 def _open(work: Work, word_id: str) -> KeptWord:
     """A word that nobody has answered, with what it is about kept from others."""
     word = _known(work, word_id)
-    _LOCKS[word.kind](work, word.subject_id)
+    _LOCKS.get(word.kind, _lock_trail)(work, word.subject_id)
     found = _known(work, word_id)  # a twin may have answered while it was waited for
     if found.answer is not None:
         said = "confirmed" if found.answer.is_confirmed else "refused"
@@ -176,22 +166,11 @@ def _known(work: Work, word_id: str) -> KeptWord:
 
 
 def _answer(work: Work, word: KeptWord, by: Actor, reason: str, *, is_confirmed: bool) -> KeptWord:
-    _require_supervisor(by)
+    require_role(by, SECONDS.get(word.kind, ROLES))
     said = WordAnswer(word.word_id, word.told_by, by.name, is_confirmed, reason, work.at_ms)
     money_words.answer(work.tx, said)
     record(work, word, by, CONFIRMED if is_confirmed else REFUSED)
     return replace(word, answer=said)
-
-
-def _reason(text: str) -> str:
-    if not 0 < len(text.strip()) <= REASON_CHARS_MAX:
-        raise RequestError(f"expected a reason of 1 to {REASON_CHARS_MAX} characters")
-    return text
-
-
-def _require_supervisor(by: Actor) -> None:
-    if by.role not in {each.value for each in ROLES}:
-        raise RoleError(f"expected a supervisor, {by.name} is {by.role}")
 
 
 def _require_not_own(work: Work, person_id: str, by: Actor) -> None:
@@ -214,6 +193,10 @@ def _lock_repayment(work: Work, repayment_id: str) -> None:
 
 def _lock_difference(work: Work, _: str) -> None:
     ledger.lock_chain(work.tx, work.settings.name)
+
+
+def _lock_trail(work: Work, _: str) -> None:
+    people.lock_trail(work.tx)  # who may log in, and who may say what, is settled one by one
 
 
 def _settle(work: Work, word: KeptWord, by: Actor) -> None:
@@ -240,16 +223,29 @@ _LOCKS: Mapping[WordKind, Callable[[Work, str], None]] = {
     WordKind.PAYOUT_OUTCOME: _lock_payout,
     WordKind.REPAYMENT_BOUNCE: _lock_repayment,
     WordKind.CASH_DIFFERENCE: _lock_difference,
+    WordKind.PAYOUT_CANCEL: _lock_payout,
+    WordKind.PAYOUT_RELEASE: _lock_payout,
+    **letting_go.LOCKS,
 }
 _ACTS: Mapping[WordKind, Callable[[Work, KeptWord, Actor], None]] = {
     WordKind.PAYOUT_OUTCOME: _settle,
     WordKind.REPAYMENT_BOUNCE: _bounce,
     WordKind.CASH_DIFFERENCE: _end,
+    WordKind.AUTHORITY: authority.set_by_two,
+    **letting_go.ACTS,
+    **account_words.ACTS,
+}
+_SENTENCES: Mapping[WordKind, Callable[[Work, KeptWord], str]] = {
+    WordKind.AUTHORITY: authority.sentence,
+    **letting_go.SENTENCES,
+    **account_words.SENTENCES,
 }
 
 
 def _sentence(work: Work, word: KeptWord) -> str:
     """What a word would do."""
+    if word.kind in _SENTENCES:
+        return _SENTENCES[word.kind](work, word)
     if word.kind is WordKind.PAYOUT_OUTCOME:
         paid = payouts.find(work.tx, word.subject_id)
         amount = format_money(paid.amount_minor, paid.currency) if paid else ""

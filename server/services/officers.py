@@ -1,7 +1,9 @@
-"""Who may log in at the console: invited, held to a role and a part of the book, locked out.
+"""Who may log in at the console: held to a role and a part of the book, locked out.
 
-Every act goes to the trail. Nobody changes their own role, scope or lock, and the last
-supervisor who may log in stays one. Any change ends the visits that it takes rights from.
+Here is what one supervisor does alone: it takes rights away. What gives rights is said by
+two (:mod:`server.services.account_words`). Every act goes to the trail. Nobody changes their
+own role, scope or lock, and two who may answer for others stay. Any change ends the visits
+that it takes rights from.
 """
 
 from __future__ import annotations
@@ -12,125 +14,56 @@ from dataclasses import replace
 
 from server.keys import hash_password, password_matches
 from server.services.centre import Centre, RequestError, RoleError, Work
-from server.services.enrolment import PASSWORD_CHARACTERS_MIN
-from server.store import people, products, registry, scoping, visits
+from server.store import accounts, people, products, registry, scoping, visits
+from server.store.accounts import Done
 from server.store.engine import ConflictError, NotKnownError, Tx
 from server.store.people import Actor, Role, User
 from server.store.scoping import VALUES_MAX, Dimension, Holder, Scope
 
-LOGIN_ROLES = (Role.LENDER, Role.SUPERVISOR, Role.AUDITOR)
-FIRST_PASSWORD_DIGITS = 20  # hexadecimal: 80 bits
+LOGIN_ROLES = (Role.AUDITOR, Role.LENDER, Role.SUPERVISOR)  # the least first
+PASSWORD_CHARACTERS_MIN = 10
+APPROVERS = (Role.LENDER, Role.SUPERVISOR)
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
 
 
-def invite(centre: Centre, username: str, role: Role, scope: Scope, by: Actor) -> str:
-    """Let somebody new log in; their first password, shown once.
-
-    Raises
-    ------
-    RequestError
-        If the name or the role cannot be, or a value of the scope is not known here.
-    ConflictError
-        If somebody has that name.
-    """
-    if not _NAME.fullmatch(username):
-        raise RequestError(
-            "expected a name of 2 to 64 small letters, digits, dots, dashes or underscores, "
-            f"got {username[:64]!r}"
-        )
-    _require_login_role(role)
-    password = centre.new_token()[:FIRST_PASSWORD_DIGITS]
-    hashed = hash_password(password)
-
-    def act(work: Work) -> None:
-        _require_supervisor(by)
-        known = [each.username for each in people.all_users(work.tx)]
-        if people.is_one_of(username, known):
-            raise ConflictError(f"expected a new name, {username} is taken")
-        _require_known(work.tx, scope)
-        people.put_user(work.tx, username, hashed, role, work.at_ms)
-        scoping.put_scope(work.tx, Holder.USER, replace(scope, name=username))
-        detail = {"role": role.value, "scope": told(scope)}
-        people.record(work.tx, work.at_ms, by, "user_invited", ("user", username), detail)
-
-    centre.write(act)
-    return password
-
-
-def set_role(centre: Centre, username: str, role: Role, by: Actor) -> None:
-    """Give somebody another role; they log in anew.
+def lower_role(centre: Centre, username: str, role: Role, by: Actor) -> None:
+    """Give somebody a lesser role; they log in anew. A higher one is given by two.
 
     Raises
     ------
     NotKnownError, RequestError, RoleError
-        If there is no such user, the role cannot be, or it is the officer themselves or the
-        last supervisor.
+        If there is no such user, the role is not lesser, or it is the officer themselves or one
+        of the last two who may answer.
     """
-    _require_login_role(role)
 
     def change(work: Work, user: User) -> dict[str, str]:
-        if role is not Role.SUPERVISOR:
-            _require_other_supervisor(work.tx, user)
-        people.change_user(work.tx, username, role=role.value)
+        if role not in LOGIN_ROLES[: LOGIN_ROLES.index(user.role)]:
+            raise RequestError(f"expected a lesser role than {user.role.value}, got {role.value}")
+        _require_others(work.tx, user)
+        lowered = replace(user, role=role)
+        accounts.take(work.tx, lowered, Done(accounts.ROLE_LOWERED, by.name, work.at_ms))
         return {"from": user.role.value, "to": role.value}
 
     _act(centre, username, by, "user_role_set", change)
 
 
-def set_scope(centre: Centre, username: str, scope: Scope, by: Actor) -> None:
-    """Hold somebody to a part of the book from their next page on.
+def lock(centre: Centre, username: str, by: Actor) -> None:
+    """Lock somebody out and end their visits; two let them in again.
 
     Raises
     ------
     NotKnownError, RequestError, RoleError
-        As for :func:`set_role`, or if a value is not known here.
-    """
-
-    def change(work: Work, _: User) -> dict[str, str]:
-        _require_known(work.tx, scope)
-        scoping.put_scope(work.tx, Holder.USER, replace(scope, name=username))
-        return {"scope": told(scope)}
-
-    _act(centre, username, by, "user_scope_set", change)
-
-
-def set_locked(centre: Centre, username: str, by: Actor, *, locked: bool) -> None:
-    """Lock somebody out and end their visits, or let them in again.
-
-    Raises
-    ------
-    NotKnownError, RequestError, RoleError
-        As for :func:`set_role`.
+        As for :func:`lower_role`.
     """
 
     def change(work: Work, user: User) -> dict[str, str]:
-        if locked:
-            _require_other_supervisor(work.tx, user)
-            visits.end_all(work.tx, username, (work.at_ms, by.name))
-        people.change_user(work.tx, username, disabled=locked)
-        return {}
-
-    _act(centre, username, by, "user_locked" if locked else "user_unlocked", change)
-
-
-def reset_password(centre: Centre, username: str, by: Actor) -> str:
-    """A new first password for somebody, shown once; their visits end.
-
-    Raises
-    ------
-    NotKnownError, RequestError, RoleError
-        As for :func:`set_role`.
-    """
-    password = centre.new_token()[:FIRST_PASSWORD_DIGITS]
-    hashed = hash_password(password)
-
-    def change(work: Work, _: User) -> dict[str, str]:
-        people.change_user(work.tx, username, password_hash=hashed)
+        _require_others(work.tx, user)
         visits.end_all(work.tx, username, (work.at_ms, by.name))
+        locked = replace(user, disabled=True)
+        accounts.take(work.tx, locked, Done(accounts.LOCKED, by.name, work.at_ms))
         return {}
 
-    _act(centre, username, by, "user_password_reset", change)
-    return password
+    _act(centre, username, by, "user_locked", change)
 
 
 def change_own_password(centre: Centre, old: str, new: str, by: Actor) -> None:
@@ -144,13 +77,18 @@ def change_own_password(centre: Centre, old: str, new: str, by: Actor) -> None:
     if len(new) < PASSWORD_CHARACTERS_MIN:
         raise RequestError(f"expected a password of at least {PASSWORD_CHARACTERS_MIN} characters")
     with centre.store.reading() as tx:
-        user = people.user(tx, by.name)
-    if user is None or not password_matches(user.password_hash, old):
+        held = people.user(tx, by.name)
+    if held is None or not password_matches(held.password_hash, old):
         raise RequestError("expected your present password")
     hashed = hash_password(new)
 
     def act(work: Work) -> None:
-        people.change_user(work.tx, by.name, password_hash=hashed)
+        user = people.user(work.tx, by.name)
+        if user is None or user.password_hash != held.password_hash:
+            raise RequestError("your password was changed meanwhile: log in again")
+        changed = replace(user, password_hash=hashed)
+        done = Done(accounts.PASSWORD_CHANGED, by.name, work.at_ms)
+        accounts.take(work.tx, changed, done)
         visits.end_all(work.tx, by.name, (work.at_ms, by.name))
         people.record(work.tx, work.at_ms, by, "user_password_changed", ("user", by.name))
 
@@ -206,7 +144,7 @@ def set_token_scope(centre: Centre, label: str, scope: Scope, by: Actor) -> None
         _require_supervisor(by)
         if label not in {each.label for each in people.all_tokens(work.tx)}:
             raise NotKnownError(f"expected a token's label, got {label[:64]!r}")
-        _require_known(work.tx, scope)
+        require_known(work.tx, scope)
         scoping.put_scope(work.tx, Holder.TOKEN, replace(scope, name=label))
         detail = {"scope": told(scope)}
         people.record(work.tx, work.at_ms, by, "token_scope_set", ("token", label), detail)
@@ -256,23 +194,46 @@ def _require_supervisor(by: Actor) -> None:
         raise RoleError(f"expected a supervisor, {by.name} is {by.role}")
 
 
-def _require_login_role(role: Role) -> None:
-    if role not in LOGIN_ROLES:
-        allowed = ", ".join(each.value for each in LOGIN_ROLES)
-        raise RequestError(f"expected a role of {allowed}, got {role.value}")
-
-
-def _require_other_supervisor(tx: Tx, user: User) -> None:
-    others = [
-        each
+def _require_others(tx: Tx, user: User) -> None:
+    """That two who may answer for others are left, one of them a supervisor."""
+    left = [
+        each.role
         for each in people.all_users(tx)
-        if each.role is Role.SUPERVISOR and not each.disabled and each.username != user.username
+        if each.role in APPROVERS and not each.disabled and each.username != user.username
     ]
-    if user.role is Role.SUPERVISOR and not user.disabled and not others:
-        raise RequestError(f"expected another supervisor besides {user.username}: make one first")
+    enough = len(left) >= accounts.FOUNDERS and Role.SUPERVISOR in left
+    if user.role in APPROVERS and not user.disabled and not enough:
+        raise RequestError(
+            f"expected a supervisor and a second person who may answer besides {user.username}: "
+            "else nobody could let anybody in again"
+        )
 
 
-def _require_known(tx: Tx, scope: Scope) -> None:
+def require_new_name(tx: Tx, username: str) -> None:
+    """Return if a name can be a new user's: plain, and nobody's, however it is written.
+
+    Raises
+    ------
+    RequestError, ConflictError
+        If it cannot be, or somebody has it.
+    """
+    if people.is_one_of(username, [each.username for each in people.all_users(tx)]):
+        raise ConflictError(f"expected a new name, {username} is taken, written otherwise or not")
+    if not _NAME.fullmatch(username):
+        raise RequestError(
+            "expected a name of 2 to 64 small letters, digits, dots, dashes or underscores, "
+            f"got {username[:64]!r}"
+        )
+
+
+def require_known(tx: Tx, scope: Scope) -> None:
+    """Return if a scope is bounded by what is known here.
+
+    Raises
+    ------
+    RequestError
+        If a value is not known, or there are too many.
+    """
     known = known_values(tx)
     for each in Dimension:
         unknown = scope.values(each) - set(known[each])

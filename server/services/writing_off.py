@@ -13,6 +13,7 @@ from core.lending.agreement import (
     AgreementReason,
     AgreementState,
     Standing,
+    advance,
 )
 from core.lending.books import (
     fee_account,
@@ -23,7 +24,7 @@ from core.lending.books import (
 )
 from core.lending.ledger import Entry, EntryKind, EntryLine, transfer
 from server.services.agreements import Event, bring_about, report, state_of_line
-from server.services.centre import Centre, Work
+from server.services.centre import Work
 from server.services.colending import share_out
 from server.services.ending import Said, event_of, freeze_for_good, stands, today_of
 from server.store import agreements, ledger, lines
@@ -31,19 +32,6 @@ from server.store.agreements import Step
 from server.store.lines import Line
 
 LOSS, RECOVERED = "expense/write-off", "income/recovery"
-
-
-def write_off(centre: Centre, line_id: str, said: Said) -> Step:
-    """Say that what is owed is not expected any more; it stays owed.
-
-    Raises
-    ------
-    NotKnownError
-        If there is no such line.
-    AgreementError
-        If nothing is owed, or who says it is no supervisor.
-    """
-    return centre.write(lambda work: _write_off(work, line_id, said))
 
 
 def recover(work: Work, line: Line, on: date) -> int:
@@ -88,11 +76,35 @@ def unrecover(work: Work, line: Line, cause: str) -> int:
     return max(0, back)
 
 
-def _write_off(work: Work, line_id: str, said: Said) -> Step:
+def require_owing(work: Work, line_id: str, said: Said) -> None:
+    """Refuse to write off a line of which nothing is owed, or that has ended.
+
+    Raises
+    ------
+    NotKnownError
+        If there is no such line.
+    AgreementError
+        If the table of the agreement's life does not permit it.
+    """
+    line = lines.get(work.tx, line_id)
+    event = event_of(AgreementEvent.WRITE_OFF, said, {})
+    advance(state_of_line(work.tx, line), event.event, event.by, stands(work, line))
+
+
+def write_off_in(work: Work, line_id: str, said: Said, word_id: str) -> Step:
+    """Say that what is owed is not expected any more, as two said; it stays owed.
+
+    Raises
+    ------
+    NotKnownError
+        If there is no such line.
+    AgreementError
+        If nothing is owed, or who says it is no supervisor.
+    """
     line = lines.lock(work.tx, line_id)
     standing = stands(work, line)
     lost = _held(work, line)
-    event = event_of(AgreementEvent.WRITE_OFF, said, {"amount_minor": lost})
+    event = event_of(AgreementEvent.WRITE_OFF, said, {"amount_minor": lost, "word_id": word_id})
     step = bring_about(work, line, event, standing)
     if lost > 0:  # what is owed may all be interest that was never posted
         moved = transfer(LOSS, written_off_account(line_id), line.currency, lost)

@@ -38,6 +38,7 @@ class Authority:
     amount_minor: int
     at_ms: int
     actor: str
+    word_id: str = ""
 
 
 def add(tx: Tx, told: Authority) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, UniqueConstraint
 
 from server.store.columns import count as _count
+from server.store.columns import flag as _flag
 from server.store.columns import index as _index
 from server.store.columns import table as _table
 from server.store.columns import text as _text
@@ -16,7 +17,12 @@ from server.store.columns import text as _text
 authorities = _table(
     "authorities", ("holder", "product_id", "currency", "version"), _text("holder"),
     _text("product_id"), _text("currency"), _count("version"), _count("amount_minor"),
-    _count("at_ms"), _text("actor"),
+    _count("at_ms"), _text("actor"), _text("word_id"),
+)  # fmt: skip
+user_steps = _table(
+    "user_steps", ("username", "seq"), _text("username"), _count("seq"), _text("event"),
+    _text("role"), _flag("disabled"), _text("password_mark"), _text("scope"), _text("word_id"),
+    _text("actor"), _count("at_ms"),
 )  # fmt: skip
 review_items = _table(
     "review_items", ("item_id",), _text("item_id"), _text("kind"), _text("subject_id"),
@@ -53,4 +59,4 @@ _index(review_items, "kind", "subject_id")
 _index(review_items, "line_id")
 _index(console_visits, "username")
 
-DESK_APPEND_ONLY = (authorities, review_items, review_answers)
+DESK_APPEND_ONLY = (authorities, review_items, review_answers, user_steps)

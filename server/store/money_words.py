@@ -23,11 +23,21 @@ _W, _A, _L = money_words.c, money_word_answers.c, cash_logins.c
 
 
 class WordKind(Enum):
-    """What a word is about; its subject is a payout, a repayment, or who holds cash."""
+    """What a word is about; its subject is a payout, a repayment, a line, a user, a holder."""
 
     PAYOUT_OUTCOME = "payout_outcome"
     REPAYMENT_BOUNCE = "repayment_bounce"
     CASH_DIFFERENCE = "cash_difference"
+    PAYOUT_CANCEL = "payout_cancel"
+    PAYOUT_RELEASE = "payout_release"
+    ORDER_RELEASE = "order_release"
+    WRITE_OFF = "write_off"
+    USER_INVITE = "user_invite"
+    USER_ROLE = "user_role"
+    USER_SCOPE = "user_scope"
+    USER_RENEW = "user_password"
+    USER_UNLOCK = "user_unlock"
+    AUTHORITY = "authority"
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,10 +62,11 @@ def is_one_of(name: str, others: Iterable[str]) -> bool:
     Names that differ by case, blanks or the form of a letter (NFKC) are one person's: nobody
     is a second person to themselves.
     """
-    return _plain(name) in {_plain(each) for each in others}
+    return person_key(name) in {person_key(each) for each in others}
 
 
-def _plain(name: str) -> str:
+def person_key(name: str) -> str:
+    """What stands for the person whom a name stands for, however it is written."""
     return "".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
@@ -85,28 +86,11 @@ class AuditRow:
     hash: str
 
 
-def put_user(tx: Tx, username: str, password_hash: str, role: Role, at_ms: int) -> None:
-    """Add a user, or give an existing one a new password and role."""
-    tx.upsert(
-        users,
-        username=username,
-        password_hash=password_hash,
-        role=role.value,
-        disabled=False,
-        created_at_ms=at_ms,
-    )
-
-
 def user(tx: Tx, username: str) -> User | None:
     """The user of that name, if there is one."""
     where = (users.c.tenant_id == tx.tenant_id, users.c.username == username)
     row = tx.row(select(users).where(*where))
     return _user(row) if row else None
-
-
-def change_user(tx: Tx, username: str, **values: str | bool) -> None:
-    """Give a user another role or password, or lock them out or in again."""
-    tx.change_row(users, {"username": username}, dict(values))
 
 
 def all_users(tx: Tx) -> tuple[User, ...]:

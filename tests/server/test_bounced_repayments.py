@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from sqlalchemy.exc import DatabaseError
 
 from core.errors import HarvestlineError
-from core.lending.agreement import AgreementReason, AgreementState
+from core.lending.agreement import AgreementState
 from core.units import civil_day
 from server.commands.hands import Hands
 from server.commands.repayments import repayment as repayment_group
@@ -19,19 +19,17 @@ from server.services.agreements import state_of_line
 from server.services.audit.run import audit, audit_in
 from server.services.bouncing import BounceReason, BounceRequest
 from server.services.centre import RequestError, RoleError
-from server.services.ending import Said
 from server.services.money_words import tell_bounce
 from server.services.posting import RepaymentRequest, take_repayment
 from server.services.standing import owed
 from server.services.statements import statement
-from server.services.writing_off import write_off
 from server.store import agreements, bounces, ledger, lines, money_words, people
 from server.store.engine import ConflictError, NotKnownError
 from server.store.people import Actor
 from tests.support.centre_kit import SEASON_START, TESTER, Kit
 from tests.support.kiosk_kit import drawn_by_farmer_b
 from tests.support.tampering import changed
-from tests.support.two_words import FIRST, bounced
+from tests.support.two_words import FIRST, bounced, written_off
 
 S = AgreementState
 CASHIER, SUPERVISOR = Actor("till", "cashier"), Actor("wanjiru", "supervisor")
@@ -143,7 +141,7 @@ def test_an_agreement_that_it_had_closed_stands_again_and_frozen(kit: Kit, drawn
 
 
 def test_a_bounced_recovery_is_no_recovery(kit: Kit, drawn: str):
-    write_off(kit.centre, drawn, Said(SUPERVISOR, AgreementReason.NOT_RECOVERABLE))
+    written_off(kit.centre, drawn)
     lost = kit.read(ledger.account_balance, f"loan/written-off/{drawn}", "KES")
     pay(kit, drawn, "r1", 500_000, D40)
     assert kit.read(ledger.account_balance, "income/recovery", "KES") < 0

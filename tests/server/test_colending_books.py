@@ -11,7 +11,6 @@ from io import StringIO
 import pytest
 
 from core.errors import AgreementError
-from core.lending.agreement import AgreementReason
 from core.lending.colending import Party, accounts_of, settlement_account
 from core.signing import open_document
 from core.units import allocate
@@ -20,7 +19,6 @@ from server.services.audit.run import audit
 from server.services.bouncing import BounceReason, BounceRequest
 from server.services.centre import RequestError
 from server.services.colending import exposure_of, lent_of, share_out, sign_agreement
-from server.services.ending import Said
 from server.services.posting import RepaymentRequest, take_repayment
 from server.services.settling import (
     STATEMENT,
@@ -30,7 +28,6 @@ from server.services.settling import (
     statement_files,
 )
 from server.services.verifying import verify
-from server.services.writing_off import write_off
 from server.store import colending, ledger, lines, people
 from server.store.engine import ConflictError, NotKnownError
 from server.store.people import Actor
@@ -46,7 +43,7 @@ from tests.support.beside_lines import (
 )
 from tests.support.centre_kit import SEASON_START, Kit, open_known
 from tests.support.kiosk_kit import deliver, draw, flags, leases_at_station
-from tests.support.two_words import bounced
+from tests.support.two_words import bounced, written_off
 
 CASHIER = Actor("till", "cashier")
 
@@ -145,7 +142,7 @@ def test_a_loss_falls_on_the_first_loss_first_and_comes_back_in_the_same_order(k
     kit.clock.set_day(day(184))
     repay(kit, "r-1", line_id, 500_000, 183)
     kit.clock.set_day(day(400))
-    write_off(kit.centre, line_id, Said(OFFICER, AgreementReason.NOT_RECOVERABLE))
+    written_off(kit.centre, line_id)
     lost = -balance(kit, f"loan/written-off/{line_id}")
     first = min(lost, 100_000)
     theirs = first + allocate(lost - first, [700_000, 300_000])[1]
@@ -162,7 +159,7 @@ def test_a_recovery_that_bounced_is_lost_again_to_each_by_its_part(kit: Kit):
     draw_on(kit, line_id, 1, 1_000_000)
     kit.clock.set_day(day(400))
     repay(kit, "r-1", line_id, 500_000, 183)
-    write_off(kit.centre, line_id, Said(OFFICER, AgreementReason.NOT_RECOVERABLE))
+    written_off(kit.centre, line_id)
     lost = parts(kit, line_id)["loss"]
     repay(kit, "r-2", line_id, 200_000, 400)
     assert parts(kit, line_id)["loss"] > lost

@@ -19,6 +19,7 @@ from server.app import create_app
 from server.console.pages.audit import ChainCheck
 from server.console.session import STEP_UP_COOKIE
 from server.services import enrolment, officers
+from server.services.account_words import tell_role, tell_scope
 from server.services.centre import RequestError, RoleError
 from server.services.review_queue.waiting import Kind
 from server.services.trail import BEGINNING, check
@@ -31,6 +32,7 @@ from tests.support.centre import Served
 from tests.support.centre_kit import SEASON_START, Kit, open_known
 from tests.support.desk import ANNA, queue, raise_wanted, refer
 from tests.support.kiosk_kit import MONEY, deliver
+from tests.support.officers import known
 from tests.support.tree import REPOSITORY
 
 PASSWORD = "rain on dry soil"
@@ -44,8 +46,8 @@ def engine_name() -> str:
 @pytest.fixture
 def enter(kit: Kit) -> Iterator[Callable[[str], httpx.Client]]:
     """Log in as somebody of the kit's lender."""
-    for name, role in (("anna", Role.SUPERVISOR), ("ben", Role.SUPERVISOR), ("lena", Role.LENDER),
-                       ("ada", Role.AUDITOR)):  # fmt: skip
+    for name, role in (("lena", Role.LENDER), ("ada", Role.AUDITOR), ("anna", Role.SUPERVISOR),
+                       ("ben", Role.SUPERVISOR)):  # fmt: skip
         enrolment.add_user(kit.centre, name, PASSWORD, role, Actor("root", "operator"))
     served = Served(create_app(kit.centre))
     clients: list[httpx.Client] = []
@@ -180,6 +182,20 @@ def test_today_counts_what_is_open_and_says_when_all_is_well(enter, kit: Kit):
 # Users, roles, visits.
 
 
+def answered(client: httpx.Client) -> str:
+    """What the page says once somebody has approved all that waits for them."""
+    done = approve(client, picks_in(client.get("/queue").text), step_up_password=PASSWORD)
+    assert "1 of 1 answered" in done.text
+    return done.text
+
+
+def refused_at_the_door(client: httpx.Client, name: str, password: str) -> bool:
+    with httpx.Client(base_url=client.base_url) as other:
+        token = token_in(other.get("/login").text)
+        form = {"name": name, "password": password, "next": "", "token": token}
+        return other.post("/login", data=form).status_code != 303
+
+
 def change(client: httpx.Client, act: str, **form: str) -> httpx.Response:
     token = token_in(client.get("/users").text)
     return client.post(
@@ -187,12 +203,15 @@ def change(client: httpx.Client, act: str, **form: str) -> httpx.Response:
     )
 
 
-def test_somebody_invited_logs_in_with_the_password_that_is_shown_once(enter, kit: Kit):
-    client = enter("anna")
+def test_somebody_invited_by_two_logs_in_with_both_halves_of_a_password(enter, kit: Kit):
+    client, second = enter("anna"), enter("ben")
     told = change(client, "invite", username="olive", role="lender", village="village-one").text
-    password = re.search(r"shown only now: ([0-9a-f]{20})", told)[1]
-    assert password not in client.get("/users").text
-    olive = enter("olive", password)
+    done = answered(second)
+    halves = [re.search(r"shown only now: ([0-9a-f]{12})", page)[1] for page in (told, done)]
+    for half in halves:
+        assert half not in client.get("/users").text + second.get("/queue").text
+        assert refused_at_the_door(client, "olive", half)
+    olive = enter("olive", "-".join(halves))
     assert "in your part of the book" in olive.get("/").text
     assert change(client, "invite", username="olive", role="lender").status_code == 409
     for name in ("Olive", "o", "the rule", "a/b", "x" * 65):
@@ -203,9 +222,13 @@ def test_somebody_invited_logs_in_with_the_password_that_is_shown_once(enter, ki
 
 @pytest.mark.parametrize("act", ["lock", "reset", "role"])
 def test_change_of_rights_ends_the_visits_that_it_takes_them_from(enter, kit: Kit, act: str):
+    known(kit.centre, Actor("leo", "lender"))
     client, lena = enter("anna"), enter("lena")
     assert lena.get("/").status_code == 200
     assert change(client, act, username="lena", role="auditor").status_code == 200
+    if act == "reset":
+        assert lena.get("/").status_code == 200  # one alone changes nothing
+        answered(enter("ben"))
     assert lena.get("/").status_code == 303
 
 
@@ -229,15 +252,19 @@ def test_logging_out_ends_the_visit_for_whoever_has_the_cookie(enter):
 
 def test_nobody_changes_their_own_rights_and_one_supervisor_stays(enter, kit: Kit):
     with pytest.raises(RoleError):
-        officers.set_scope(kit.centre, "anna", Scope(), ANNA)
+        kit.centre.write(lambda work: tell_scope(work, "anna", Scope(), (ANNA, "mine")))
     with pytest.raises(RoleError):
-        officers.set_role(kit.centre, "lena", Role.SUPERVISOR, Actor("lena", "lender"))
-    officers.set_locked(kit.centre, "ben", ANNA, locked=True)
+        kit.centre.write(
+            lambda work: tell_role(work, "lena", Role.SUPERVISOR, (Actor("lena", "lender"), "me"))
+        )
+    officers.lock(kit.centre, "ben", ANNA)
     ben = Actor("ben", "supervisor")
-    with pytest.raises(RequestError):
-        officers.set_locked(kit.centre, "anna", ben, locked=True)
-    with pytest.raises(RequestError):
-        officers.set_role(kit.centre, "anna", Role.LENDER, ben)
+    with pytest.raises(RequestError, match="besides anna"):
+        officers.lock(kit.centre, "anna", ben)
+    with pytest.raises(RequestError, match="besides anna"):
+        officers.lower_role(kit.centre, "anna", Role.LENDER, ben)
+    with pytest.raises(RequestError, match="besides lena"):
+        officers.lock(kit.centre, "lena", ANNA)
     told = [row.action for row in kit.read(people.trail_of, "user", "ben")]
     assert told == ["user_added", "user_locked"]
 

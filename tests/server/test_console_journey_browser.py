@@ -10,8 +10,6 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from server.app import create_app
-from server.services import officers
-from server.services.authority import set_authority
 from server.services.enrolment import add_user
 from server.store import people
 from server.store.people import Actor, Role
@@ -20,9 +18,11 @@ from tests.support.centre import Served
 from tests.support.chromium import chromium, narrowest_daily
 from tests.support.console_book import PASSWORD, Book, build_book
 from tests.support.console_visits import WIDTHS, visits
+from tests.support.officers import authority_set, invited, known
 
 pytestmark = pytest.mark.browser
 ROOT = Actor("root", "operator")
+FIRST, SECOND = Actor("supervisor", "supervisor"), Actor("barasa", "supervisor")
 PAGES = ("/", "/queue", "/audit", "/users", "/authority", "/me", "/appeals", "/cash")
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -33,9 +33,10 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Book]:
     """A lender who may offer little alone, and a supervisor who may offer more."""
     found = build_book(tmp_path_factory.mktemp("book"), farmers=14, every_days=20)
     add_user(found.centre, "wanjiru", PASSWORD, Role.LENDER, ROOT)
-    set_authority(found.centre, "role:lender", "", (1_000, "KES"), ROOT)
+    known(found.centre, SECOND)
+    authority_set(found.centre, "role:lender", (1_000, "KES"), (FIRST, SECOND))
     here = Scope("olive", villages=frozenset({"kijani"}))
-    officers.invite(found.centre, "olive", Role.LENDER, here, Actor("supervisor", "supervisor"))
+    invited(found.centre, "olive", Role.LENDER, here, (FIRST, SECOND))
     yield found
     found.centre.store.close()
 

@@ -46,8 +46,9 @@ from server.store.scoping import Scope
 from tests.support.asgi_client import AppClient
 from tests.support.centre import Served
 from tests.support.centre_kit import SEASON_START, TESTER, Kit, keys_of, open_known, ring_of
-from tests.support.desk import ANNA
+from tests.support.desk import ANNA, BEN
 from tests.support.kiosk_kit import MONEY, deliver, drawn_by_farmer_b, flags
+from tests.support.officers import invited, known
 from tests.support.orders_kit import BUYER, open_trade
 from tests.support.orders_kit import SUPPLIER as ORDERED
 from tests.support.payout_kit import AGROVET, SUPPLIER
@@ -271,7 +272,8 @@ def test_a_token_of_another_part_of_the_book_moves_nothing_of_an_order(kit: Kit,
 def olive(kit: Kit) -> Iterator[httpx.Client]:
     """A supervisor at the console."""
     open_known(kit)
-    password = officers.invite(kit.centre, "olive", Role.SUPERVISOR, Scope(), ANNA)
+    known(kit.centre, ANNA, BEN)
+    password = invited(kit.centre, "olive", Role.SUPERVISOR, Scope(), (ANNA, BEN))
     served = Served(create_app(kit.centre))
     with httpx.Client(base_url=served.url) as found:
         form = {"name": "olive", "password": password, "next": ""}

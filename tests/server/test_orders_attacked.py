@@ -21,10 +21,9 @@ from server.services import enrolment
 from server.services.audit.run import audit, audit_in
 from server.services.bouncing import BounceReason, BounceRequest
 from server.services.orders.delivering import refund_order
-from server.services.orders.officers import divert_order, release_order
+from server.services.orders.officers import divert_order
 from server.services.orders.registering import close_partner
 from server.services.paying import HELD_MS
-from server.services.payouts.acts import cancel
 from server.services.posting import RepaymentRequest, take_repayment
 from server.services.standing import owed
 from server.store import ledger, lines, payouts
@@ -33,7 +32,7 @@ from server.store.people import Actor, Role
 from tests.support.centre_kit import TESTER, Kit
 from tests.support.kiosk_kit import MONEY, deliver, flags
 from tests.support.orders_kit import BUYER, OTHER, SUPPLIER, Trade, item, open_trade
-from tests.support.two_words import bounced
+from tests.support.two_words import bounced, cancelled, order_released
 
 CAME, WRONG = Answer.RECEIVED, Answer.WRONG
 
@@ -148,7 +147,7 @@ def test_nobody_but_the_farmer_turns_an_order_into_debt(trade: Trade) -> None:
     assert state(trade, order_id) == "held"
     assert any("the consent is not to these goods" in flag for flag in flags(kit))
     assert problem(trade.report(order_id)) == (409, "HL-CORE-018")
-    release_order(kit.centre, order_id, TESTER)
+    order_released(kit.centre, order_id)
     assert state(trade, order_id) == "paid"
 
 
@@ -201,7 +200,7 @@ def test_a_held_order_that_two_draws_meet_pays_its_supplier_once(trade: Trade) -
     order_id = trade.place().json()["order_id"]
     first = trade.consent(order_id, shown="a" * 64)
     second = trade.consent(order_id, draw_id="draw-again")
-    release_order(trade.kit.centre, order_id, TESTER)
+    order_released(trade.kit.centre, order_id)
     assert (due(trade, first), due(trade, second)) == (True, False)
 
 
@@ -210,7 +209,7 @@ def test_undoing_a_second_draw_refunds_nothing_of_the_first(trade: Trade) -> Non
     trade.consent(order_id, draw_id="draw-again")
     made = trade.kit.read(payouts.of_line, trade.line_id)
     [again] = [each for each in made if each.draw_id == "draw-again"]
-    cancel(trade.kit.centre, again.payout_id, TESTER, "the same order twice")
+    cancelled(trade.kit.centre, again.payout_id)
     trade.answer(order_id, 0, Answer.NOT_COME)
     with pytest.raises(NotKnownError, match="expected its payout cancelled or returned"):
         refund_order(trade.kit.centre, order_id, "", TESTER)

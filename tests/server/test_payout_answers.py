@@ -18,7 +18,7 @@ from server.services.audit.run import audit_in
 from server.services.centre import RequestError
 from server.services.hooks.backoff import TRIES_MAX, WAIT_MS_MAX
 from server.services.hooks.signature import signed_headers
-from server.services.payouts.acts import cancel, retry
+from server.services.payouts.acts import retry
 from server.services.payouts.rails import RailError, amount_text, read_amount
 from server.services.payouts.reading import open_findings, reconcile, take_call
 from server.services.payouts.sending import Round, send_due
@@ -52,7 +52,7 @@ from tests.support.payout_kit import (
     told,
     with_account,
 )
-from tests.support.two_words import settled
+from tests.support.two_words import cancelled, settled
 from tests.support.web_receiver import Answer, receiving
 
 
@@ -109,7 +109,7 @@ def test_a_rail_that_never_answers_leaves_it_to_an_officer(kit: Kit, drawn: Payo
             kit.clock.at_ms += WAIT_MS_MAX
         assert current(kit, drawn).state is PayoutState.STUCK
         with pytest.raises(AgreementError, match="stuck"):
-            cancel(kit.centre, drawn.payout_id, GRACE, "it may have been paid")
+            cancelled(kit.centre, drawn.payout_id, GRACE, "it may have been paid")
         receiver.answer = PaymentService(kit.clock.now_ms)
         retry(kit.centre, drawn.payout_id, GRACE, "the service is up again")
         send_due(kit.centre, rails)
@@ -134,7 +134,7 @@ def test_what_failed_is_tried_under_a_new_id_or_cancelled(kit: Kit, drawn: Payou
         ]  # fmt: skip
         late = call(kit, rails, said_body(told(drawn, 1), "paid"))
         assert late.answer.finding is Finding.CONTRADICTS
-        cancel(kit.centre, drawn.payout_id, HENRY, "the supplier is gone")
+        cancelled(kit.centre, drawn.payout_id, HENRY, "the supplier is gone")
     assert balance(kit, OWED) == 0
     assert [found.finding for found in open_findings(kit.centre)] == [Finding.CONTRADICTS]
     holds(kit)

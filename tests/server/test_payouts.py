@@ -24,7 +24,6 @@ from server.services.centre import RequestError, RoleError, Work
 from server.services.hooks.delivering import CLAIM_MS
 from server.services.paying import Said, hold, take_step
 from server.services.payouts.accounts import Account, Scheme, require_account
-from server.services.payouts.acts import cancel, release
 from server.services.payouts.ageing import open_report
 from server.services.payouts.payees import confirm_payee, set_payee, stop_payee
 from server.services.payouts.sending import Order, send_due
@@ -57,6 +56,7 @@ from tests.support.payout_kit import (
     told,
     with_account,
 )
+from tests.support.two_words import cancelled, released
 from tests.support.web_receiver import Answer, receiving
 
 
@@ -252,9 +252,9 @@ def test_what_is_held_leaves_by_no_way_but_an_officers_word(
     for order in (Order(), Order(at_once=True), Order("files", at_once=True)):
         assert send_due(kit.centre, rails, order).tried_count == 0
     assert "looked at its draw" in open_report(kit.centre, rails).held[0].why
-    release(kit.centre, drawn.payout_id, HENRY, "the farmer has the goods")
+    released(kit.centre, drawn.payout_id, HENRY, "the farmer has the goods")
     with pytest.raises(RequestError, match="that is held"):
-        release(kit.centre, drawn.payout_id, HENRY, "again")
+        released(kit.centre, drawn.payout_id, HENRY, "again")
     assert send_due(kit.centre, rails).taken_count == 1
 
 
@@ -293,7 +293,7 @@ def test_what_leaves_while_somebody_would_hold_it_has_left(kit: Kit, drawn: Payo
 def test_whoever_undoes_a_draw_waits_for_its_line_before_the_trail(kit: Kit, drawn: Payout) -> None:
     """Else a repayment of the line, which asks the other way round, would wait for ever."""
     held: list[int] = []
-    other = threading.Thread(target=cancel, args=(kit.centre, drawn.payout_id, GRACE, "a mistake"))
+    other = threading.Thread(target=cancelled, args=(kit.centre, drawn.payout_id))
 
     def repaying(work: Work) -> None:
         lines.lock(work.tx, drawn.line_id)
@@ -313,12 +313,12 @@ def test_whoever_undoes_a_draw_waits_for_its_line_before_the_trail(kit: Kit, dra
 
 
 def test_a_cancelled_payout_undoes_its_draw(kit: Kit, drawn: Payout):
-    cancel(kit.centre, drawn.payout_id, GRACE, "ordered by mistake")
+    cancelled(kit.centre, drawn.payout_id, GRACE, "ordered by mistake")
     stands = kit.read(standing, kit.read(lines.get, drawn.line_id), SEASON_START)
     assert (stands.outstanding_minor, stands.owed.total_minor) == (0, 0)
     assert balance(kit, OWED) == 0
     with pytest.raises(AgreementError, match="permits nothing"):
-        cancel(kit.centre, drawn.payout_id, GRACE, "again")
+        cancelled(kit.centre, drawn.payout_id, GRACE, "again")
     holds(kit)
 
 

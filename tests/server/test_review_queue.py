@@ -12,7 +12,6 @@ from core.lending.limit import Movement
 from core.lending.payout import PayeeKind
 from core.reasons import ReasonCode
 from server.services.agreements import state_of
-from server.services.authority import set_authority
 from server.services.centre import RequestError, RoleError
 from server.services.referred import offer_referred
 from server.services.review_queue.answering import Pick, Said, answer
@@ -24,7 +23,7 @@ from server.store.desk_tables import review_answers
 from server.store.destroyed import Destruction
 from server.store.engine import StoreError
 from server.store.payees import PayeeRow
-from server.store.people import Actor, Role
+from server.store.people import Actor
 from server.store.review_items import Answer
 from server.store.scoping import Scope
 from tests.support.centre_kit import Kit
@@ -40,6 +39,7 @@ from tests.support.desk import (
     say,
     see_twice,
 )
+from tests.support.officers import authority_set, known
 
 
 def test_raise_above_the_rule_s_authority_is_held_and_waits(kit: Kit):
@@ -227,12 +227,12 @@ def test_nobody_answers_what_lies_outside_their_scope(kit: Kit):
 
 
 def test_nobody_sets_their_own_authority(kit: Kit):
-    for holder in ("user:anna", "role:supervisor"):
-        with pytest.raises(RequestError):
-            set_authority(kit.centre, holder, "", (10**9, "KES"), ANNA)
-    kit.centre.write(lambda work: people.put_user(work.tx, "lena", "x", Role.LENDER, 1))
+    known(kit.centre, ANNA, BEN, LENA)
+    for pair in ((ANNA, BEN), (BEN, ANNA)):
+        with pytest.raises(RequestError, match="another person than anna"):
+            authority_set(kit.centre, "user:anna", (10**9, "KES"), pair)
     for amount in (5, 7):
-        set_authority(kit.centre, "user:lena", "", (amount, "KES"), ANNA)
+        authority_set(kit.centre, "user:lena", (amount, "KES"), (ANNA, BEN))
     told = [
         row.detail["amount_minor"] for row in kit.read(people.trail_of, "authority", "user:lena")
     ]

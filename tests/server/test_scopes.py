@@ -13,6 +13,7 @@ from core.wire.registry import Farmer, Registry, Subject, SubjectKind
 from server.app import create_app
 from server.services import enrolment, officers
 from server.services.access import reading
+from server.services.account_words import tell_scope
 from server.services.origination import open_lines
 from server.store import lines, people, registry, scoping
 from server.store.columns import metadata
@@ -22,7 +23,8 @@ from server.store.scoping import OPEN, Holder, OutOfScopeError, Scope
 from tests.support.asgi_client import AppClient
 from tests.support.centre import Served
 from tests.support.centre_kit import ENROLLED, TESTER, Kit, keys_of, ring_of
-from tests.support.desk import ANNA
+from tests.support.desk import ANNA, BEN
+from tests.support.officers import confirmed, invited, known
 
 HERE, THERE = "village-one", "village-two"
 MINE = Scope("olive", villages=frozenset({HERE}))
@@ -55,7 +57,8 @@ def line_there(kit: Kit) -> str:
 @pytest.fixture
 def olive(two: Kit):
     """A lender who sees village one alone, at the console."""
-    password = officers.invite(two.centre, "olive", Role.SUPERVISOR, MINE, ANNA)
+    known(two.centre, ANNA, BEN)
+    password = invited(two.centre, "olive", Role.SUPERVISOR, MINE, (ANNA, BEN))
     served = Served(create_app(two.centre))
     with httpx.Client(base_url=served.url) as client:
         page = client.get("/console/login")
@@ -73,7 +76,7 @@ def secrets_in(text: str, kit: Kit) -> list[str]:
 
 LISTS = (
     "/", "/portfolio", "/portfolio?state=all", "/queue", "/applications", "/map",
-    "/map/fields.geojson", "/visits", "/stations", "/health", "/cash", "/audit",
+    "/map/plots.json", "/visits", "/stations", "/health", "/cash", "/audit",
     "/portfolio/export.csv", "/applications/export.csv", "/map/export.geojson",
     "/map/export.csv", "/queue/export.csv", "/stations/export.csv", "/cash/export.csv",
     "/visits/export.csv", "/audit/export.csv",
@@ -181,8 +184,13 @@ def test_table_that_nobody_gave_a_rule_cannot_be_read_within_a_scope(two: Kit):
 
 
 def test_scope_is_changed_by_a_supervisor_with_a_line_in_the_trail(two: Kit):
-    officers.invite(two.centre, "olive", Role.LENDER, MINE, ANNA)
-    officers.set_scope(two.centre, "olive", replace(MINE, villages=frozenset({THERE})), ANNA)
+    known(two.centre, ANNA, BEN)
+    invited(two.centre, "olive", Role.LENDER, MINE, (ANNA, BEN))
+    there = replace(MINE, villages=frozenset({THERE}))
+    told = two.centre.write(lambda work: tell_scope(work, "olive", there, (ANNA, "moved")))
+    with two.centre.store.reading() as tx:
+        assert scoping.scope_of(tx, Holder.USER, "olive").villages == {HERE}
+    confirmed(two.centre, told, BEN)
     with two.centre.store.reading() as tx:
         assert scoping.scope_of(tx, Holder.USER, "olive").villages == {THERE}
         told = [row.action for row in people.trail_of(tx, "user", "olive")]

@@ -26,12 +26,11 @@ from server.services.referred import decline_referred, offer_referred
 from server.services.relief import grant_relief
 from server.services.renewing import renew
 from server.services.restating import restate_once
-from server.services.writing_off import write_off
 from server.store import products
 from server.store.people import Actor
 from tests.simulation.village import PRODUCT
 from tests.simulation.world import STEP_MINOR, World
-from tests.support.two_words import bounced
+from tests.support.two_words import bounced, written_off
 
 Row = tuple[Any, ...]
 OFFICER = Actor("officer-a", "lender")
@@ -102,8 +101,7 @@ def renew_line(world: World) -> str:
 
 def write_line_off(world: World) -> str:
     """What will not come is written off."""
-    why = Said(SUPERVISOR, AgreementReason.NOT_RECOVERABLE)
-    return _on_a_line(world, "written off", lambda at: write_off(world.centre, at, why))
+    return _on_a_line(world, "written off", lambda at: written_off(world.centre, at))
 
 
 def relieve(world: World) -> str:

@@ -6,15 +6,15 @@ from datetime import timedelta
 
 from core.wire.evidence import Stage
 from core.wire.records import Application
-from server.services.authority import set_authority
 from server.services.evidence import accept_evidence
 from server.services.review_queue.answering import Pick, Said, answer
 from server.services.review_queue.waiting import Kind, Waiting, waiting
-from server.store import lines, people
-from server.store.people import Actor, Role
+from server.store import lines
+from server.store.people import Actor
 from server.store.scoping import Scope
 from tests.support.centre_kit import SEASON_START, Kit, open_known
 from tests.support.kiosk_kit import MONEY, card_of, deliver, write_card
+from tests.support.officers import authority_set, known
 
 ANNA, BEN = Actor("anna", "supervisor"), Actor("ben", "supervisor")
 LENA = Actor("lena", "lender")
@@ -24,10 +24,8 @@ WANTED_MINOR = 2_000_000  # what the second look at farmer B's plot raises the l
 
 def bound(kit: Kit, holder: str, amount_minor: int) -> None:
     """Say how high a holder may set a limit; a user who is named is known."""
-    kind, _, name = holder.partition(":")
-    if kind == "user":
-        kit.centre.write(lambda work: people.put_user(work.tx, name, "x", Role.LENDER, 1))
-    set_authority(kit.centre, holder, "", (amount_minor, "KES"), Actor("root", "operator"))
+    known(kit.centre, ANNA, BEN, LENA)
+    authority_set(kit.centre, holder, (amount_minor, "KES"), (ANNA, BEN))
 
 
 def raise_wanted(kit: Kit, rule_minor: int = 1_500_000) -> lines.Line:

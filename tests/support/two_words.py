@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import pytest
 
+from core.lending.agreement import AgreementReason
 from core.lending.payout import Outcome
 from server.services.bouncing import BounceRequest
 from server.services.cash_people import Ending
 from server.services.centre import Centre
+from server.services.letting_go import (
+    tell_cancel,
+    tell_order_release,
+    tell_release,
+    tell_write_off,
+)
 from server.services.money_words import confirm, tell_bounce, tell_difference, tell_outcome
-from server.store import bounces
+from server.store import agreements, bounces, lines, payouts
+from server.store.agreements import Step
 from server.store.bounces import KeptBounce
 from server.store.engine import ConflictError
 from server.store.money_words import KeptWord
+from server.store.payouts import Payout
 from server.store.people import Actor
 
 FIRST, SECOND = Actor("wanjiru", "supervisor"), Actor("barasa", "supervisor")
@@ -48,3 +57,44 @@ def ended(centre: Centre, person_id: str, ending: tuple[Ending, int]) -> KeptWor
     """What becomes of cash short or over by the word of two."""
     told = centre.write(lambda work: tell_difference(work, person_id, ending, FIRST, "looked at"))
     return centre.write(lambda work: confirm(work, told.word_id, SECOND))
+
+
+def cancelled(
+    centre: Centre, payout_id: str, first: Actor = FIRST, reason: str = "not wanted any more"
+) -> Payout:
+    """A payout that is not to be paid, by the word of two."""
+    told = centre.write(lambda work: tell_cancel(work, payout_id, first, reason))
+    centre.write(lambda work: confirm(work, told.word_id, SECOND))
+    return _payout(centre, payout_id)
+
+
+def released(
+    centre: Centre, payout_id: str, first: Actor = FIRST, reason: str = "looked at"
+) -> Payout:
+    """A held payout that may go, by the word of two."""
+    told = centre.write(lambda work: tell_release(work, payout_id, first, reason))
+    centre.write(lambda work: confirm(work, told.word_id, SECOND))
+    return _payout(centre, payout_id)
+
+
+def order_released(centre: Centre, order_id: str) -> KeptWord:
+    """A held order that may go on, by the word of two."""
+    told = centre.write(lambda work: tell_order_release(work, order_id, FIRST, "looked at"))
+    return centre.write(lambda work: confirm(work, told.word_id, SECOND))
+
+
+def written_off(
+    centre: Centre, line_id: str, why: AgreementReason = AgreementReason.NOT_RECOVERABLE
+) -> Step:
+    """A line whose debt is not expected any more, by the word of two; its last step."""
+    told = centre.write(lambda work: tell_write_off(work, line_id, why, FIRST, why.value))
+    centre.write(lambda work: confirm(work, told.word_id, SECOND))
+    with centre.store.reading() as tx:
+        return agreements.life(tx, lines.get(tx, line_id).application_id)[-1]
+
+
+def _payout(centre: Centre, payout_id: str) -> Payout:
+    with centre.store.reading() as tx:
+        found = payouts.find(tx, payout_id)
+    assert found is not None
+    return found

@@ -1,6 +1,7 @@
 """Users, roles, scopes, visits, tokens and authority: who may do what, in which part.
 
-Every change is a supervisor's, with the password asked again.
+Every change is a supervisor's, with the password asked again. What gives rights waits in the
+queue for a second person; what takes them away is done at once.
 """
 
 from __future__ import annotations
@@ -19,11 +20,14 @@ from server.console.pages.stepping import passed
 from server.console.render import PREFIX
 from server.console.session import SESSION_S_MAX
 from server.console.views.users import read_authority, read_users
-from server.services import officers
+from server.services import account_words, officers
 from server.services.access import require_whole
-from server.services.authority import AMOUNT_MINOR_MAX, set_authority
-from server.services.centre import RequestError, RoleError
-from server.store.people import Role
+from server.services.account_words import tell_invite
+from server.services.authority import AMOUNT_MINOR_MAX, tell_authority
+from server.services.centre import RequestError, RoleError, Work
+from server.store import people
+from server.store.money_words import KeptWord
+from server.store.people import Actor, Role
 from server.store.scoping import Dimension, Scope
 
 LOOKERS = (Role.SUPERVISOR, Role.AUDITOR)
@@ -108,8 +112,9 @@ def _set_most(desk: Desk, request: Request, form: FormData) -> Response:
 
     def done() -> Response:
         holder, product = str(form.get("holder", "")).strip(), str(form.get("product_id", ""))
-        set_authority(desk.centre, holder, product, most, visitor.actor)
-        return RedirectResponse(f"{PREFIX}/authority", 303)
+        said = _said(form, visitor)
+        _tell(desk, lambda work: tell_authority(work, holder, product, most, said))
+        return RedirectResponse(f"{PREFIX}/queue", 303)
 
     return passed(desk, request, form, visitor, done)
 
@@ -151,37 +156,53 @@ def _name(form: FormData, field: str = "username") -> str:
     return str(form.get(field, "")).strip()
 
 
+def _said(form: FormData, by: Visitor) -> tuple[Actor, str]:
+    return by.actor, str(form.get("reason", "")).strip() or "asked for at the console"
+
+
+def _tell(desk: Desk, act: Callable[[Work], KeptWord]) -> str:
+    def told(work: Work) -> tuple[str, str]:
+        word = act(work)
+        return word.word_id, account_words.told_half(work, word)
+
+    word_id, half = desk.centre.write(told)
+    waits = f"Word {word_id} waits in the queue for a second person; nothing has changed yet."
+    return waits + (f" Your half of the first password, shown only now: {half}" if half else "")
+
+
 def _invite(desk: Desk, form: FormData, by: Visitor) -> str:
-    name = _name(form)
-    password = officers.invite(desk.centre, name, _role(form), _scope(form), by.actor)
-    return f"{name} may log in. The first password, shown only now: {password}"
+    name, role, scope = _name(form), _role(form), _scope(form)
+    return _tell(desk, lambda work: tell_invite(work, name, role, scope, _said(form, by)))
 
 
 def _set_role(desk: Desk, form: FormData, by: Visitor) -> str:
-    role = _role(form)
-    officers.set_role(desk.centre, _name(form), role, by.actor)
-    return f"{_name(form)} is {role.value} from now on, and logs in anew."
+    name, role = _name(form), _role(form)
+    with desk.centre.store.reading() as tx:
+        user = people.user(tx, name)
+    if user is None or account_words.rank(role) > account_words.rank(user.role):
+        return _tell(desk, lambda work: account_words.tell_role(work, name, role, _said(form, by)))
+    officers.lower_role(desk.centre, name, role, by.actor)
+    return f"{name} is {role.value} from now on, and logs in anew."
 
 
 def _set_scope(desk: Desk, form: FormData, by: Visitor) -> str:
-    scope = _scope(form)
-    officers.set_scope(desk.centre, _name(form), scope, by.actor)
-    return f"{_name(form)} sees {officers.told(scope)} from now on."
+    name, scope = _name(form), _scope(form)
+    return _tell(desk, lambda work: account_words.tell_scope(work, name, scope, _said(form, by)))
 
 
 def _lock(desk: Desk, form: FormData, by: Visitor) -> str:
-    officers.set_locked(desk.centre, _name(form), by.actor, locked=True)
+    officers.lock(desk.centre, _name(form), by.actor)
     return f"{_name(form)} is locked out, and every visit is ended."
 
 
 def _unlock(desk: Desk, form: FormData, by: Visitor) -> str:
-    officers.set_locked(desk.centre, _name(form), by.actor, locked=False)
-    return f"{_name(form)} may log in again."
+    name = _name(form)
+    return _tell(desk, lambda work: account_words.tell_unlock(work, name, _said(form, by)))
 
 
 def _reset(desk: Desk, form: FormData, by: Visitor) -> str:
-    password = officers.reset_password(desk.centre, _name(form), by.actor)
-    return f"The new password of {_name(form)}, shown only now: {password}"
+    name = _name(form)
+    return _tell(desk, lambda work: account_words.tell_password(work, name, _said(form, by)))
 
 
 def _end_visit(desk: Desk, form: FormData, by: Visitor) -> str:

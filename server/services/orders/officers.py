@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from core.lending.ordering import OrderEvent, OrderParty, OrderReason
+from core.lending.ordering import ORDER_LIFE, OrderEvent, OrderParty, OrderReason
 from core.wire.orders import OrderAnswer
 from server.services.centre import Centre, Work
 from server.services.orders.consenting import pay
 from server.services.orders.delivering import answer_order
-from server.services.orders.life import Happened, happen
+from server.services.orders.life import Happened, happen, meeting_draw
 from server.store import lines, orders
 from server.store.orders import Step
 from server.store.people import Actor
@@ -24,8 +24,8 @@ def say_for_farmer(centre: Centre, answer: OrderAnswer, officer: Actor) -> Step:
     return centre.write(lambda work: answer_order(work, answer, (officer, OrderParty.OFFICER)))
 
 
-def release_order(centre: Centre, order_id: str, officer: Actor) -> Step:
-    """Let the supplier of a held order be paid: a person has looked.
+def held_draw(work: Work, order_id: str) -> str:
+    """The draw for which an order is held.
 
     Raises
     ------
@@ -34,7 +34,29 @@ def release_order(centre: Centre, order_id: str, officer: Actor) -> Step:
     OrderError
         If it is not held.
     """
-    return _by(centre, order_id, officer, (OrderEvent.RELEASE, OrderReason.LOOKED_AT))
+    life = orders.life(work.tx, orders.get(work.tx, order_id).order_id)
+    why = (OrderParty.OFFICER, OrderReason.LOOKED_AT)
+    ORDER_LIFE.step(life[-1].state if life else None, OrderEvent.RELEASE, *why)
+    return meeting_draw(life)
+
+
+def release_in(work: Work, order_id: str, officer: Actor, word_id: str) -> Step:
+    """Let the supplier of a held order be paid: two persons have looked.
+
+    Raises
+    ------
+    NotKnownError
+        If the order is not known.
+    OrderError
+        If it is not held.
+    """
+    order = orders.get(work.tx, order_id)
+    lines.lock(work.tx, order.line_id)
+    why = OrderReason.LOOKED_AT
+    told = Happened(OrderEvent.RELEASE, officer, OrderParty.OFFICER, why, {"word_id": word_id})
+    step = happen(work, order, told)
+    pay(work, order)
+    return step
 
 
 def divert_order(centre: Centre, order_id: str, officer: Actor) -> Step:
@@ -47,20 +69,11 @@ def divert_order(centre: Centre, order_id: str, officer: Actor) -> Step:
     OrderError
         If nothing was paid for it.
     """
-    return _by(centre, order_id, officer, (OrderEvent.DIVERT, OrderReason.GOODS_ELSEWHERE))
-
-
-def _by(
-    centre: Centre, order_id: str, officer: Actor, what: tuple[OrderEvent, OrderReason]
-) -> Step:
-    event, why = what
+    event, why = OrderEvent.DIVERT, OrderReason.GOODS_ELSEWHERE
 
     def act(work: Work) -> Step:
         order = orders.get(work.tx, order_id)
         lines.lock(work.tx, order.line_id)
-        step = happen(work, order, Happened(event, officer, OrderParty.OFFICER, why))
-        if event is OrderEvent.RELEASE:
-            pay(work, order)
-        return step
+        return happen(work, order, Happened(event, officer, OrderParty.OFFICER, why))
 
     return centre.write(act)

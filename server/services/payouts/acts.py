@@ -1,12 +1,12 @@
-"""What officers do about payouts: try again, ask again, cancel, adopt.
+"""What officers do about payouts: try again, ask again, adopt; what two say is applied here.
 
-How one went is said by two (:mod:`server.services.money_words`).
+How one went, and that one is cancelled or released, is said by two
+(:mod:`server.services.money_words`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 from core.lending.payout import ATTEMPTS_MAX, Outcome, PayoutEvent, PayoutState, after
@@ -27,6 +27,7 @@ from server.store.payouts import Payout
 from server.store.people import Actor
 
 REASON_CHARS_MAX = 200
+RELEASED = "payout_released"  # as the trail tells it
 
 
 def retry(centre: Centre, payout_id: str, by: Actor, reason: str) -> Payout:
@@ -55,20 +56,30 @@ def retry(centre: Centre, payout_id: str, by: Actor, reason: str) -> Payout:
     return _on(centre, payout_id, reason, act)
 
 
-def cancel(centre: Centre, payout_id: str, by: Actor, reason: str) -> Payout:
-    """Cancel a payout that never left or failed; its drawdown is undone.
+def require_cancellable(payout: Payout) -> None:
+    """Refuse to cancel a payout that may have been paid.
 
     Raises
     ------
     AgreementError
-        If it may have been paid.
+        If the table of steps does not permit it.
     """
-    return _on(
-        centre, payout_id, reason, lambda work, found: booking.cancel(work, found, Said(by, reason))
-    )
+    after(payout.state, PayoutEvent.CANCEL)
 
 
-def release(centre: Centre, payout_id: str, by: Actor, reason: str) -> Payout:
+def require_held(payout: Payout) -> None:
+    """Refuse to release a payout that is not held.
+
+    Raises
+    ------
+    RequestError
+        If it is not.
+    """
+    if payout.state is not PayoutState.PENDING or payout.due_at_ms < HELD_MS:
+        raise RequestError(f"expected a payout that is held, got {payout.payout_id}")
+
+
+def release_in(work: Work, payout: Payout, by: Actor, word_id: str) -> None:
     """Let a payout be sent that was held because something was wrong with its draw.
 
     Raises
@@ -76,16 +87,10 @@ def release(centre: Centre, payout_id: str, by: Actor, reason: str) -> Payout:
     RequestError
         If it is not held.
     """
-
-    def act(work: Work, payout: Payout) -> Payout:
-        if payout.state is not PayoutState.PENDING or payout.due_at_ms < HELD_MS:
-            raise RequestError(f"expected a payout that is held, got {payout.payout_id}")
-        let_go(work, payout.draw_id)
-        subject, detail = ("payout", payout_id), {"draw_id": payout.draw_id}
-        people.record(work.tx, work.at_ms, by, "payout_released", subject, detail)
-        return replace(payout, due_at_ms=work.at_ms)
-
-    return _on(centre, payout_id, reason, act)
+    require_held(payout)
+    let_go(work, payout.draw_id)
+    subject, detail = ("payout", payout.payout_id), {"draw_id": payout.draw_id, "word_id": word_id}
+    people.record(work.tx, work.at_ms, by, RELEASED, subject, detail)
 
 
 _EVENTS = {

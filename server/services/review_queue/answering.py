@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from core.errors import HarvestlineError
 from core.lending.limit import Movement
-from server.services import money_words, restructuring
+from server.services import account_words, money_words, restructuring
 from server.services.access import reading
 from server.services.authority import authority_of
 from server.services.centre import Centre, RequestError, RoleError, Work
@@ -180,8 +180,10 @@ def _plan(work: Work, found: Waiting, said: Said) -> str:
 
 def _word(work: Work, found: Waiting, said: Said) -> str:
     if said.approve:
-        money_words.confirm(work, found.item_id, said.by)
-        return "confirmed"
+        confirmed = money_words.confirm(work, found.item_id, said.by)
+        half = account_words.confirmed_half(work, confirmed)
+        shown = f"; your half of the first password, shown only now: {half}" if half else ""
+        return f"confirmed{shown}"
     money_words.refuse(work, found.item_id, said.by, said.reason)
     return "refused"
 
