@@ -55,7 +55,7 @@ function TakeAlong({ line, done }) {
       setTold(String(error.message ?? error));
     }
   };
-  return html`<section class="card"><h2>${t("Take money along")}</h2>
+  return html`<section class="card along"><h2>${t("Take money along")}</h2>
     ${!room && html`<button type="button" class="button second" id="room" onClick=${look}>${t("Ask the station")}</button>`}
     ${room?.most_minor > 0 && html`<p class="soft">${t("At most {amount} now", { amount: money(room.most_minor, room.currency) })}</p>
       <${Notes} step=${room.step_minor} currency=${room.currency} value=${amount} most=${room.most_minor} change=${setAmount} />
@@ -72,7 +72,7 @@ const rowsOf = (price) => [
   [t("Yearly rate, with every fee"), percent(price.apr_ppm)],
 ];
 
-const Price = ({ price }) => html`<section class="card" id="price"><h2>${t("This is the whole price")}</h2>
+const Price = ({ price }) => html`<section class="card price" id="price"><h2>${t("This is the whole price")}</h2>
   <dl class="facts">${rowsOf(price).map(([name, told]) => html`<dt key=${name}>${name}</dt><dd><b>${told}</b></dd>`)}</dl></section>`;
 
 export function Pay({ id, tick, turn, done }) {
@@ -127,7 +127,7 @@ export function Pay({ id, tick, turn, done }) {
       <${Notes} step=${one.lease.terms.step_minor} currency=${one.lease.terms.currency} value=${fields.amount_minor} most=${one.left_minor} change=${set} />
       ${told.reason && html`<p class="told" role="alert">${wordsOf(told.reason)}</p>`}
       ${told.price && html`<${Price} price=${told.price} />
-        <p id="aloud" class="soft">${t("You get {amount} today and pay back {total} by {day}. Of that {cost} is the price.", {
+        <p id="aloud" class="aloud">${t("You get {amount} today and pay back {total} by {day}. Of that {cost} is the price.", {
           amount: money(told.price.amount_minor, told.price.currency), total: money(told.price.total_minor, told.price.currency),
           day: day(told.price.due_on), cost: money(told.price.total_minor - told.price.amount_minor, told.price.currency) })}</p>
         <label class="tick"><input type="checkbox" name="agreed" value="read" checked=${fields.agreed.includes("read")} onChange=${tick2("read")} /> ${t("I read it aloud, and the farmer said it back to me.")}</label>
