@@ -64,6 +64,33 @@ def stream(tx: Tx, sha256: str) -> Iterator[ShadowScore]:
     return (read_as(ShadowScore, row) for row in tx.stream(question))
 
 
+def verdicts_beside(
+    tx: Tx, champion: str, challenger: str, newest_max: int
+) -> dict[tuple[str, str], int]:
+    """How often which verdicts of two models came together, champion's first.
+
+    Of the newest cards that the challenger scored, so many at most: it costs the same however
+    long the two have stood beside each other.
+    """
+    own, theirs = shadow_scores, shadow_scores.alias()
+    newest = (
+        select(own.c.tenant_id, own.c.card_id, own.c.would)
+        .where(own.c.tenant_id == tx.tenant_id, own.c.sha256 == challenger)
+        .order_by(own.c.at_ms.desc(), own.c.card_id)
+        .limit(newest_max)
+        .subquery()
+    )
+    same = and_(
+        theirs.c.tenant_id == newest.c.tenant_id,
+        theirs.c.sha256 == champion,
+        theirs.c.card_id == newest.c.card_id,
+    )
+    both = (theirs.c.would.label("champion"), newest.c.would.label("challenger"))
+    question = select(*both, func.count().label("cards")).select_from(newest.join(theirs, same))
+    rows = tx.rows(question.group_by(*both))
+    return {(row["champion"], row["challenger"]): int(row["cards"]) for row in rows}
+
+
 def counts(tx: Tx) -> dict[str, int]:
     """How many cards each model scored."""
     question = (

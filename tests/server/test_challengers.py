@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -249,6 +250,22 @@ def test_a_comparison_reads_the_centre_s_own_cards(kit: Kit):
     assert set(told.verdicts) == {"approve/decline"}
     with pytest.raises(HarvestlineError, match="beside another model"):
         compare(kit.centre, champion, date(2026, 3, 20))
+
+
+@pytest.mark.both_engines
+def test_the_page_counts_the_newest_cards_in_the_database_as_by_hand(kit: Kit):
+    verdicts = [Verdict.APPROVE.value, Verdict.REFER.value, Verdict.DECLINE.value]
+    for name, step in (("champion", 1), ("challenger", 2)):
+        found = [
+            ShadowScore(name, f"card-{n:03}", 0, 0, verdicts[n * step % 3], n) for n in range(300)
+        ]
+        kit.centre.write(lambda work, found=found: shadow_scores.add(work.tx, found))
+    alone = ShadowScore("challenger", "card-alone", 0, 0, "approve", 1_000)
+    kit.centre.write(lambda work: shadow_scores.add(work.tx, [alone]))
+    found = kit.read(shadow_scores.verdicts_beside, "champion", "challenger", 91)
+    pairs = kit.read(paired, "champion", "challenger")
+    assert found == Counter((a.would, b.would) for a, b in pairs[-90:])
+    assert kit.read(shadow_scores.verdicts_beside, "champion", "nobody", 91) == {}
 
 
 def test_no_page_for_farmers_and_no_decision_reads_what_challengers_say():

@@ -14,7 +14,7 @@ from core.wire.modelfile import ModelState, state
 from server.console.figures.bars import Bar, BarRow, bars_picture
 from server.console.words import message, say
 from server.services.cards import read_model
-from server.services.model_life.comparison import APPROVE, paired
+from server.services.model_life.comparison import APPROVE
 from server.services.model_life.drift import Drift, Part, watched_drifts
 from server.services.model_life.standing import ModelLife, life_of_models
 from server.services.model_life.telling import index, percent
@@ -23,6 +23,7 @@ from server.store import models, registry, shadow_scores, versions
 from server.store.engine import Tx
 
 PARTS_SHOWN_MAX = 12
+CARDS_SHOWN_MAX = 20_000  # the newest of a challenger; model compare reads all
 TOO_FEW = message("Too few counted")
 _STANDS = {
     "candidate": "held",
@@ -172,9 +173,13 @@ def _parted(tx: Tx, lives: tuple[ModelLife, ...]) -> Iterator[tuple[str, tuple[i
     current = models.active(tx)
     for life in lives:
         scores = life.stand not in ("candidate", "retired", "champion")
-        pairs = paired(tx, current.sha256, life.model.sha256) if current and scores else ()
-        if pairs:
-            counts = Counter(_side(a.would, b.would) for a, b in pairs)
+        if current is None or not scores:
+            continue
+        counts = Counter[str]()
+        both = (current.sha256, life.model.sha256)
+        for verdicts, cards in shadow_scores.verdicts_beside(tx, *both, CARDS_SHOWN_MAX).items():
+            counts[_side(*verdicts)] += cards
+        if counts:
             name = f"{life.model.name} {life.model.version}"
             yield name, tuple(counts[css] for css, _ in _PARTED)
 
