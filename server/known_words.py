@@ -11,6 +11,7 @@ from enum import Enum
 from core.lending.cashbox import MoveKind
 from core.lending.lease import DrawState
 from core.lending.payout import PayeeKind
+from core.lending.provisioning import bucket_words
 from core.reasons import SENTENCES
 from core.scoring.drift import Alarm
 from core.wire.appeals import AppealKind, AppealTopic
@@ -45,9 +46,23 @@ _TERMS = (
     "bureau’s answer on record", "orders on record", "evidence of that day", "what was declared",
     "Cap", "Step", "Spread", "Look", "in C", "in S", "in R",
 )  # fmt: skip
+# Why a card counted against somebody, in the words of the released features.
+_FEATURES = (
+    "Earlier loans were repaid late.", "Few animals were counted.",
+    "Few seasons have been repaid so far.", "Less rain fell than in a normal year.",
+    "Many people live from this harvest.", "Other debts must be repaid from the same harvest.",
+    "The amount asked for is large against the usual harvest.",
+    "The animals walk more or less than herds whose loans were repaid.",
+    "The crop stands at another stage than crops that were repaid.",
+    "The machine worked few hours.", "The planted area is small.",
+    "The plot looks less green than is normal for this time.",
+    "The soil was too dry on many days.", "You have been with the lender for a short time.",
+)  # fmt: skip
 KNOWN: frozenset[str] = frozenset(
     {each.value.replace("_", " ") for codes in _CODES for each in codes}
     | set(_OTHERS)
     | set(_TERMS)
+    | set(_FEATURES)
+    | set(bucket_words())
     | {text for text in SENTENCES.values() if "{" not in text}
 )

@@ -41,6 +41,7 @@ from server.console.pages import (
     visits,
 )
 from server.console.session import Seals, Throttle, load_secret
+from server.console.words import message, say
 from server.services.centre import Centre, LoginRequiredError
 
 CONTENT_POLICY = (
@@ -139,8 +140,8 @@ def _refusal(desk: Desk, request: Request, error: Exception) -> Response:
         code = error.code
     else:
         status = error.status_code if isinstance(error, HTTPException) else 500
-        title, code = "There is no such page", ""
-        detail = "Check the address, or begin at the portfolio."
+        title, code = message("There is no such page"), ""
+        detail = say("Check the address, or begin at the portfolio.")
     context = {"title": title, "detail": detail, "code": code}
     return desk.page(request, "refused.html", context, status=status)
 

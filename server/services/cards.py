@@ -25,6 +25,8 @@ from server.services.centre import Work
 from server.store import models, products, reports
 from server.store.engine import Tx
 from server.store.reports import KeptDecision, Replay
+from server.words import known
+from server.words import reason as sentence
 
 
 def take_card(
@@ -141,5 +143,6 @@ def reason_words(reason: Reason, model: Model | None) -> str:
     """A reason's sentence; the model's own reasons in the words of their features."""
     if reason.code is ReasonCode.FEATURE and model is not None:
         told = {definition.name: definition.words for definition in model.features}
-        return told.get(reason.params["feature"], reason.sentence())
-    return reason.sentence()
+        if reason.params["feature"] in told:
+            return known(told[reason.params["feature"]])
+    return sentence(reason)

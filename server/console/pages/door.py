@@ -17,6 +17,7 @@ from server.console.session import (
     visit_hash,
 )
 from server.console.speaking import inside
+from server.console.words import message, say
 from server.keys import hash_password, password_matches
 from server.services.centre import Work
 from server.store import people, visits
@@ -26,7 +27,7 @@ from server.store.visits import Visit
 NAME_CHARACTERS_MAX = 100
 PASSWORD_CHARACTERS_MAX = 1000
 BROWSER_CHARACTERS_MAX = 200
-WRONG = "The name or the password is not right."
+WRONG = message("The name or the password is not right.")
 
 
 def routes(desk: Desk) -> list[Route]:
@@ -73,12 +74,15 @@ def _enter(desk: Desk, request: Request, given: dict[str, str], nobody: str) -> 
     name, wanted = given["name"].strip()[:NAME_CHARACTERS_MAX], inside(given["next"])
     wait_s = desk.throttle.wait_s(name)
     if wait_s:
-        words = f"Too many wrong passwords for this name. Wait {wait_s} seconds and try again."
+        words = say(
+            "Too many wrong passwords for this name. Wait {count} seconds and try again.",
+            count=wait_s,
+        )
         return _form(desk, request, wanted, words, status=429)
     user = _checked(desk, name, given["password"][:PASSWORD_CHARACTERS_MAX], nobody)
     if user is None:
         desk.throttle.wrong(name)
-        return _form(desk, request, wanted, WRONG, status=401)
+        return _form(desk, request, wanted, say(WRONG), status=401)
     desk.throttle.right(name)
     # A new visit, so that a token from before the log-in is worth nothing after it.
     visit = desk.centre.new_token()

@@ -16,13 +16,14 @@ from starlette.responses import Response
 from server.console.desk import Desk, Visitor
 from server.console.pages.door import PASSWORD_CHARACTERS_MAX, set_cookie
 from server.console.session import STEP_UP_COOKIE, StepUpError
+from server.console.words import message, say
 from server.keys import password_matches
 from server.services.centre import Work
 from server.store import people
 
 PASSWORD, TOKEN = "step_up_password", "token"
-WRONG = "That is not your password."
-ASKED = "Whoever finds this screen open must not be able to do this."
+WRONG = message("That is not your password.")
+ASKED = message("Whoever finds this screen open must not be able to do this.")
 
 
 def passed(
@@ -34,15 +35,15 @@ def passed(
         try:
             desk.require_step_up(request, visitor)
         except StepUpError:
-            return _ask(desk, request, form, visitor, ASKED)
+            return _ask(desk, request, form, visitor, say(ASKED))
         return act()
     wait_s = desk.throttle.wait_s(visitor.username)
     if wait_s:
-        words = f"Too many wrong passwords. Wait {wait_s} seconds and try again."
+        words = say("Too many wrong passwords. Wait {count} seconds and try again.", count=wait_s)
         return _ask(desk, request, form, visitor, words, 429)
     if not _is_right(desk, visitor, given):
         desk.throttle.wrong(visitor.username)
-        return _ask(desk, request, form, visitor, WRONG, 403)
+        return _ask(desk, request, form, visitor, say(WRONG), 403)
     desk.throttle.right(visitor.username)
     desk.centre.write(lambda work: _record(work, visitor))
     answer = act()

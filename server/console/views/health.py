@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from core.lending.provisioning import PAR_DAYS, bucket_words
-from core.units import PPM, format_money
 from server.console.figures.bars import Bar, BarRow, bars_picture
 from server.console.figures.vintages import Vintage, vintages_picture
 from server.console.views.section import Section, Table
 from server.console.views.spread import spread_section
+from server.console.words import known, money, percent, say, say_count
 from server.services.reports.catalogue import Asked, ReportName, report
 from server.services.reports.loans import as_of
 from server.services.reports.portfolio import ALL, Group
@@ -64,16 +64,31 @@ def _tiles(par: list[Record], staged: list[Record]) -> list[Tile]:
     for row in par:
         if row["village"] == ALL:
             words = _money(row, "outstanding_minor")
-            tiles.append(Tile("Outstanding principal", words, f"{row['loans']} loans"))
+            tiles.append(
+                Tile(
+                    say("Outstanding principal"),
+                    words,
+                    say_count("{count} loan", "{count} loans", int(row["loans"])),
+                )
+            )
             tiles += [
-                Tile(f"At risk, over {days} days", _share(row[f"par{days}_ppm"]),
-                     _money(row, f"par{days}_minor"))
+                Tile(
+                    say("At risk, over {days} days", days=days),
+                    _share(row[f"par{days}_ppm"]),
+                    _money(row, f"par{days}_minor"),
+                )
                 for days in PAR_DAYS
-            ]  # fmt: skip
+            ]
     for row in staged:
         if row["product"] == ALL:
             loss = _money(row, "expected_loss_minor")
-            tiles.append(Tile("Expected loss", loss, f"{_share(row['coverage_ppm'])} of exposure"))
+            tiles.append(
+                Tile(
+                    say("Expected loss"),
+                    loss,
+                    say("{share} of exposure", share=_share(row["coverage_ppm"])),
+                )
+            )
     return tiles
 
 
@@ -82,19 +97,33 @@ def _par(found: list[Record]) -> Section:
     for row in found:
         at = [int(row[f"par{days}_minor"]) for days in PAR_DAYS]
         parts = (("late-4", at[2]), ("late-3", at[1] - at[2]), ("late-2", at[0] - at[1]))
-        name = "All villages" if row["village"] == ALL else f"{row['village']}"
+        name = say("All villages") if row["village"] == ALL else f"{row['village']}"
         if row["village"] != ALL:
             rows.append(BarRow(name, (Bar(parts, _share(row["par30_ppm"])),)))
         shares = (_share(row[f"par{days}_ppm"]) for days in PAR_DAYS)
         told.append((name, f"{row['loans']}", _money(row, "outstanding_minor"), *shares))
-    legend = (("late-2", "over 30 days"), ("late-3", "over 60"), ("late-4", "over 90"))
-    title = "Portfolio at risk by village"
+    legend = (
+        ("late-2", say("over 30 days")),
+        ("late-3", say("over 60")),
+        ("late-4", say("over 90")),
+    )
+    title = say("Portfolio at risk by village")
     return Section(
-        "par", title, "The whole principal of loans whose oldest unpaid due date has passed.",
+        "par",
+        title,
+        say("The whole principal of loans whose oldest unpaid due date has passed."),
         bars_picture(rows, legend, title),
-        Table(title, ("Village", "Loans", "Outstanding", *(f"Over {d} days" for d in PAR_DAYS)),
-              tuple(told)),
-    )  # fmt: skip
+        Table(
+            title,
+            (
+                say("Village"),
+                say("Loans"),
+                say("Outstanding"),
+                *(say("Over {days} days", days=days) for days in PAR_DAYS),
+            ),
+            tuple(told),
+        ),
+    )
 
 
 def _ageing(found: list[Record]) -> Section:
@@ -110,19 +139,30 @@ def _ageing(found: list[Record]) -> Section:
             (f"late-{words.index(str(row['late']))}", int(row["outstanding_minor"])) for row in aged
         )
         total = sum(value for _, value in parts)
-        rows.append(BarRow(product, (Bar(parts, format_money(total, currency)),)))
+        rows.append(BarRow(product, (Bar(parts, money(total, currency)),)))
     told = tuple(
-        ("All products" if row["product"] == ALL else f"{row['product']}", f"{row['late']}",
-         f"{row['loans']}", _money(row, "outstanding_minor"), _money(row, "late_minor"))
+        (
+            say("All products") if row["product"] == ALL else f"{row['product']}",
+            known(f"{row['late']}"),
+            f"{row['loans']}",
+            _money(row, "outstanding_minor"),
+            _money(row, "late_minor"),
+        )
         for row in found
-    )  # fmt: skip
-    legend = tuple((f"late-{place}", name) for place, name in enumerate(words))
-    title = "Ageing by product"
+    )
+    legend = tuple((f"late-{place}", known(name)) for place, name in enumerate(words))
+    title = say("Ageing by product")
     return Section(
-        "ageing", title, "Outstanding principal by the days since the oldest unpaid due date.",
+        "ageing",
+        title,
+        say("Outstanding principal by the days since the oldest unpaid due date."),
         bars_picture(rows, legend, title),
-        Table(title, ("Product", "Late", "Loans", "Outstanding", "Of it late"), told),
-    )  # fmt: skip
+        Table(
+            title,
+            (say("Product"), say("Late"), say("Loans"), say("Outstanding"), say("Of it late")),
+            told,
+        ),
+    )
 
 
 def _vintages(found: list[Record]) -> Section:
@@ -132,43 +172,89 @@ def _vintages(found: list[Record]) -> Section:
         by_month.setdefault(name, []).append((int(row["months"]), int(row["late_ppm"])))
     lines = [Vintage(name, tuple(points)) for name, points in sorted(by_month.items())]
     told = tuple(
-        (f"{row['opened_in']}", f"{row['months']}", f"{row['at']}", f"{row['loans']}",
-         _money(row, "drawn_minor"), _money(row, "outstanding_minor"), _share(row["late_ppm"]))
+        (
+            f"{row['opened_in']}",
+            f"{row['months']}",
+            f"{row['at']}",
+            f"{row['loans']}",
+            _money(row, "drawn_minor"),
+            _money(row, "outstanding_minor"),
+            _share(row["late_ppm"]),
+        )
         for row in found
-    )  # fmt: skip
-    title = "Vintages by month of opening"
+    )
+    title = say("Vintages by month of opening")
     return Section(
-        "vintages", title, "Principal late by more than 30 days, of all that was drawn.",
+        "vintages",
+        title,
+        say("Principal late by more than 30 days, of all that was drawn."),
         vintages_picture(lines, title),
-        Table(title, ("Opened in", "Months", "At", "Loans", "Drawn", "Outstanding", "Late"), told),
-    )  # fmt: skip
+        Table(
+            title,
+            (
+                say("Opened in"),
+                say("Months"),
+                say("At"),
+                say("Loans"),
+                say("Drawn"),
+                say("Outstanding"),
+                say("Late"),
+            ),
+            told,
+        ),
+    )
 
 
 def _staged(found: list[Record]) -> Section:
     rows, told = [], []
     for row in found:
-        stage = f"Stage {row['stage']}" if row["product"] != ALL else "All"
-        name = f"{row['product']}, {stage.lower()}" if row["product"] != ALL else "All products"
-        told.append((name, f"{row['loans']}", _money(row, "ead_minor"), _share(row["pd_ppm"]),
-                     _share(row["lgd_ppm"]), _money(row, "expected_loss_minor")))  # fmt: skip
+        name = say("All products")
+        if row["product"] != ALL:
+            name = say("{product}, stage {stage}", product=row["product"], stage=row["stage"])
+        told.append(
+            (
+                name,
+                f"{row['loans']}",
+                _money(row, "ead_minor"),
+                _share(row["pd_ppm"]),
+                _share(row["lgd_ppm"]),
+                _money(row, "expected_loss_minor"),
+            )
+        )
         if row["product"] != ALL:
             loss, ead = int(row["expected_loss_minor"]), int(row["ead_minor"])
             parts = ((f"ifrs-{row['stage']}", loss), ("ifrs-rest", ead - loss))
             rows.append(BarRow(name, (Bar(parts, _money(row, "expected_loss_minor")),)))
-    legend = (("ifrs-1", "expected loss, stage 1"), ("ifrs-2", "stage 2"), ("ifrs-3", "stage 3"),
-              ("ifrs-rest", "rest of the exposure"))  # fmt: skip
-    title = "Provisioning by product and stage"
+    legend = (
+        ("ifrs-1", say("expected loss, stage 1")),
+        ("ifrs-2", say("stage 2")),
+        ("ifrs-3", say("stage 3")),
+        ("ifrs-rest", say("rest of the exposure")),
+    )
+    title = say("Provisioning by product and stage")
     return Section(
-        "provisioning", title, "Expected loss within the exposure at default: PD × LGD × EAD.",
+        "provisioning",
+        title,
+        say("Expected loss within the exposure at default: PD × LGD × EAD."),
         bars_picture(rows, legend, title),
-        Table(title, ("Product and stage", "Loans", "Exposure", "PD", "LGD", "Expected loss"),
-              tuple(told)),
-    )  # fmt: skip
+        Table(
+            title,
+            (
+                say("Product and stage"),
+                say("Loans"),
+                say("Exposure"),
+                say("PD"),
+                say("LGD"),
+                say("Expected loss"),
+            ),
+            tuple(told),
+        ),
+    )
 
 
 def _money(row: Record, name: str) -> str:
-    return format_money(int(row[name]), f"{row['currency']}").removesuffix(".00")
+    return money(int(row[name]), f"{row['currency']}").removesuffix(".00")
 
 
 def _share(ppm: Cell) -> str:
-    return f"{100 * int(ppm) / PPM:.1f} %"
+    return percent(int(ppm))

@@ -4,36 +4,63 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from core.units import PPM, format_money
 from server.console.figures.bars import Bar, BarRow, bars_picture
 from server.console.views.section import Section, Table
+from server.console.words import message, money, number, percent, say
 from server.services.reports.spread import ALL
 from server.services.reports.table import Cell
 
 LARGEST = 5  # buckets of a dimension that the picture shows; the table has them all
-_WORDS = {"crop": "Crop", "village": "Village", "cell": "Weather cell"}
-_LEGEND = (("ifrs-1", "exposure"), ("late-4", "of it above its cap"), ("ifrs-rest", "free below"))
+_WORDS = {
+    "crop": message("Crop {name}"),
+    "village": message("Village {name}"),
+    "cell": message("Weather cell {name}"),
+}
+_ALL = {
+    "crop": message("Crop: all"),
+    "village": message("Village: all"),
+    "cell": message("Weather cell: all"),
+}
+_LEGEND = (
+    ("ifrs-1", message("exposure")),
+    ("late-4", message("of it above its cap")),
+    ("ifrs-rest", message("free below")),
+)
 
 Record = Mapping[str, Cell]
 
 
 def spread_section(found: Sequence[Record]) -> Section:
     """The picture of the largest buckets, and all of them in numbers."""
-    title = "Concentration by crop, village and weather cell"
+    title = say("Concentration by crop, village and weather cell")
     rows, shown = [], dict[tuple[Cell, Cell], int]()
     for row in found:
         place = (row["by"], row["currency"])
         shown[place] = shown.get(place, -1) + 1
         if row["bucket"] != ALL and shown[place] <= LARGEST:
-            rows.append(BarRow(f"{_WORDS[str(row['by'])]} {row['bucket']}", (_bar(row),)))
+            rows.append(BarRow(_name(row), (_bar(row),)))
     return Section(
-        "spread", title,
-        "What may come to be owed, with what stations may open: one drought takes a whole cell. "
-        "Raises and new lines wait where a bucket has reached its cap; nothing is cut for it.",
-        bars_picture(rows, _LEGEND, title),
-        Table(title, ("Bucket", "Lines", "Exposure", "Of the book", "Cap", "Index (HHI)"),
-              tuple(_told(row) for row in found)),
-    )  # fmt: skip
+        "spread",
+        title,
+        say(
+            "What may come to be owed, with what stations may open: one drought takes a whole "
+            "cell. Raises and new lines wait where a bucket has reached its cap; nothing is cut "
+            "for it."
+        ),
+        bars_picture(rows, tuple((css, say(words)) for css, words in _LEGEND), title),
+        Table(
+            title,
+            (
+                say("Bucket"),
+                say("Lines"),
+                say("Exposure"),
+                say("Of the book"),
+                say("Cap"),
+                say("Index (HHI)"),
+            ),
+            tuple(_told(row) for row in found),
+        ),
+    )
 
 
 def _bar(row: Record) -> Bar:
@@ -47,19 +74,26 @@ def _bar(row: Record) -> Bar:
 
 
 def _told(row: Record) -> tuple[str, ...]:
-    kind = _WORDS[str(row["by"])]
+    cap, index = "", ""
     if row["bucket"] == ALL:
-        name, cap, index = f"{kind}: all", "", f"{int(row['hhi_points']):,}"
+        index = number(int(row["hhi_points"]))
+    elif not row["stands"]:
+        cap = say("none")
     else:
-        name, index = f"{kind} {row['bucket']}", ""
-        cap = _money(row, "cap_minor") if row["stands"] else "none"
-        cap += ", above" if row["stands"] == "above" else ""
-    return name, f"{row['lines']}", _money(row, "exposure_minor"), _share(row), cap, index
+        cap = _money(row, "cap_minor")
+        cap = say("{cap}, above", cap=cap) if row["stands"] == "above" else cap
+    lines, exposure = number(int(row["lines"])), _money(row, "exposure_minor")
+    return _name(row), lines, exposure, _share(row), cap, index
+
+
+def _name(row: Record) -> str:
+    kind = str(row["by"])
+    return say(_ALL[kind]) if row["bucket"] == ALL else say(_WORDS[kind], name=row["bucket"])
 
 
 def _money(row: Record, name: str) -> str:
-    return format_money(int(row[name]), f"{row['currency']}").removesuffix(".00")
+    return money(int(row[name]), f"{row['currency']}").removesuffix(".00")
 
 
 def _share(row: Record) -> str:
-    return f"{100 * int(row['share_ppm']) / PPM:.1f} %"
+    return percent(int(row["share_ppm"]))

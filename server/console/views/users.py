@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from server.services.officers import known_values, told
+from server.console.words import code, known
+from server.services.officers import known_values
 from server.store import authorities, people, products, scoping, visits
 from server.store.authorities import Authority
 from server.store.engine import Tx
@@ -58,13 +59,23 @@ def read_users(tx: Tx, since_ms: int) -> UsersPage:
     tokens = []
     for each in people.all_tokens(tx):
         scope = scoping.scope_of(tx, Holder.TOKEN, each.label)
-        tokens.append(TokenRow(each, scope, told(scope)))
+        tokens.append(TokenRow(each, scope, _seen(scope)))
     return UsersPage(users, tuple(tokens), known_values(tx))
 
 
 def _user(tx: Tx, user: User, since_ms: int) -> UserRow:
     scope = scoping.scope_of(tx, Holder.USER, user.username)
-    return UserRow(user, scope, told(scope), visits.of_user(tx, user.username, since_ms))
+    return UserRow(user, scope, _seen(scope), visits.of_user(tx, user.username, since_ms))
+
+
+def _seen(scope: Scope) -> str:
+    """What a scope lets be seen, in words; the trail has it in English."""
+    parts = [
+        f"{code(each.value)} {', '.join(sorted(scope.values(each)))}"
+        for each in Dimension
+        if scope.values(each)
+    ]
+    return "; ".join(parts) or known("the whole book")
 
 
 def read_authority(tx: Tx) -> AuthorityPage:

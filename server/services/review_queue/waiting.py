@@ -13,7 +13,6 @@ from core.lending.agreement import AgreementState
 from core.reasons import Reason, ReasonCode
 from core.shape import decode, encode
 from core.signing import DOCUMENT_BYTES_MAX
-from core.units import format_money
 from server.services import money_words
 from server.services.cards import model_of, reason_words
 from server.services.centre import Work
@@ -26,6 +25,7 @@ from server.store.lines import Line
 from server.store.newplans import Proposal
 from server.store.reports import KeptApplication
 from server.store.review_items import Item
+from server.words import code, long_day, money, reason, say, say_count
 
 APPLICATION = "application"  # kind of item
 FACTS_SHOWN_MAX = 6
@@ -107,15 +107,17 @@ def _still(work: Work, item: Item, line: Line) -> bool:
 
 
 def _raise(item: Item, line: Line) -> Waiting:
-    before, after = (format_money(v, line.currency) for v in (line.limit_minor, item.amount_minor))
-    by = "" if item.made_by == BY_RULE else f" {item.made_by} has looked and passes it on."
-    reasons = [decode(Reason, each).sentence() for each in item.facts["reasons"]]
-    facts = [("Why", reason) for reason in reasons]
-    facts += [("Evidence", f"{len(item.facts['evidence_ids'])} documents")]
+    before, after = (money(v, line.currency) for v in (line.limit_minor, item.amount_minor))
+    told = say("Raise the limit from {before} to {after}.", before=before, after=after)
+    if item.made_by != BY_RULE:
+        told += " " + say("{person} has looked and passes it on.", person=item.made_by)
+    facts = [(say("Why"), reason(decode(Reason, each))) for each in item.facts["reasons"]]
+    count = len(item.facts["evidence_ids"])
+    facts += [(say("Evidence"), say_count("{count} document", "{count} documents", count))]
     return Waiting(
         kind=Kind.RAISE, item_id=item.item_id, line_id=line.line_id, application_id="",
         farmer_id=line.farmer_id, product_id=line.product_id, currency=line.currency,
-        amount_minor=item.amount_minor, sentence=f"Raise the limit from {before} to {after}.{by}",
+        amount_minor=item.amount_minor, sentence=told,
         facts=tuple(facts[:FACTS_SHOWN_MAX]), made_by=item.made_by, at_ms=item.made_at_ms,
     )  # fmt: skip
 
@@ -147,17 +149,23 @@ def _application(work: Work, kept: KeptApplication, at_ms: int) -> Waiting:
     open_one = proposed if proposed and not _answered(work, proposed) else None
     carried, why = _carried(work, kept)
     amount = open_one.amount_minor if open_one else min(asked.asked_minor, carried)
-    said = f"{open_one.made_by} proposes {format_money(amount, asked.currency)}." if open_one else (
-        f"Asked for {format_money(asked.asked_minor, asked.currency)}; the rule carries "
-        f"{format_money(carried, asked.currency)} today."
-    )  # fmt: skip
-    facts = (("Why it was referred", _referred_for(work, asked.application_id)), ("The rule", why))
+    said = say(
+        "Asked for {asked}; the rule carries {carried} today.",
+        asked=money(asked.asked_minor, asked.currency),
+        carried=money(carried, asked.currency),
+    )
+    if open_one:
+        told = money(amount, asked.currency)
+        said = say("{person} proposes {amount}.", person=open_one.made_by, amount=told)
+    referred = (say("Why it was referred"), _referred_for(work, asked.application_id))
+    facts = (referred, (say("The rule"), why))
     return Waiting(
         kind=Kind.APPLICATION, item_id=open_one.item_id if open_one else asked.application_id,
         line_id="", application_id=asked.application_id, farmer_id=asked.farmer_id,
         product_id=asked.product_id, currency=asked.currency, amount_minor=amount, sentence=said,
         facts=tuple(each for each in facts if each[1]),
-        made_by=open_one.made_by if open_one else f"the card of {kept.writer}", at_ms=at_ms,
+        made_by=open_one.made_by if open_one else say("the card of {station}", station=kept.writer),
+        at_ms=at_ms,
     )  # fmt: skip
 
 
@@ -207,17 +215,19 @@ def _find_plan(work: Work, item_id: str) -> Waiting | None:
 def _plan(work: Work, proposal: Proposal) -> Waiting:
     offer, line = proposal.offer, lines.get(work.tx, proposal.line_id)
     total, before = (
-        format_money(v, offer.currency) for v in (offer.total_minor, offer.total_before_minor)
+        money(v, offer.currency) for v in (offer.total_minor, offer.total_before_minor)
     )
-    agreed = "yes" if consent_to(work.tx, proposal) else "not yet"
+    agreed = say("yes") if consent_to(work.tx, proposal) else say("not yet")
     return Waiting(
         kind=Kind.PLAN, item_id=proposal.proposal_id, line_id=line.line_id, application_id="",
         farmer_id=line.farmer_id, product_id=line.product_id, currency=offer.currency,
         amount_minor=offer.owed_minor,
-        sentence=f"A new plan: {total} still to pay in {len(offer.payments)} parts, {before} "
-        "by the old one.",
-        facts=(("Reason", proposal.reason.replace("_", " ")), ("The farmer agreed", agreed),
-               ("Open until", offer.until_on)),
+        sentence=say(
+            "A new plan: {total} still to pay in {count} parts, {before} by the old one.",
+            total=total, count=len(offer.payments), before=before,
+        ),
+        facts=((say("Reason"), code(proposal.reason)), (say("The farmer agreed"), agreed),
+               (say("Open until"), long_day(offer.until_on))),
         made_by=proposal.proposed_by, at_ms=proposal.at_ms,
     )  # fmt: skip
 
@@ -234,7 +244,7 @@ def _words(work: Work) -> list[Waiting]:
             currency="",
             amount_minor=0,
             sentence=each.sentence,
-            facts=(("Why", each.word.reason),),
+            facts=((say("Why"), each.word.reason),),
             made_by=each.word.told_by,
             at_ms=each.word.at_ms,
         )
