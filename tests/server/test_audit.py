@@ -206,6 +206,7 @@ ELSEWHERE = {
     "plans": "test_restructuring.py",
     "marks": "test_review_marks.py",
     "words": "test_money_words.py",
+    "tablets": "test_field_money.py",
 }
 
 
