@@ -14,11 +14,12 @@ from server.console.figures import canvas
 from server.console.figures.canvas import Frame, Size
 
 T = TypeVar("T")
-PANEL_PX, HEAD_PX, FOOT_PX, MARK_PX = 118, 26, 30, 14
+PANEL_PX, HEAD_PX, FOOT_PX, MARK_PX = 118, 34, 30, 14
 GAP_DAYS_MAX = 3  # a longer silence breaks a line: nothing is drawn where nothing was told
 WEEK_DAYS = 7
 BAR_PX_MIN = 3.0  # thinner bars become weeks
-_WIDE, _PHONE = Size(960, left=56, right=20), Size(340, left=40, right=6)
+# The same place for a day as in the curve's picture above.
+_WIDE, _PHONE = Size(960, left=56, right=150), Size(340, left=40, right=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Panel:
     """One quantity: bars, a line, a band, and days that are marked under it.
 
     ``words`` names quantity and unit; ``weekly`` stands in its place where bars are sums of
-    weeks, ``marks_words`` says what the marks mean.
+    weeks; ``notes`` stand at its right end where there is room for them.
     """
 
     words: str
@@ -53,7 +54,7 @@ class Panel:
     curve: tuple[Reading, ...] = ()
     band: tuple[Range, ...] = ()
     marks: tuple[date, ...] = ()
-    marks_words: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def values(self) -> list[float]:
@@ -113,14 +114,26 @@ def _panel(
     frame = Frame(*span, steps[0], steps[-1], size.left, size.width - size.right, *place)
     head = panel.weekly if weekly else panel.words
     body = [
-        canvas.text(2 if size.is_narrow else 8, place[0] - 10, head, "label-text"),
+        canvas.text(2 if size.is_narrow else 8, place[0] - 14, head, "label-text"),
         *canvas.value_marks(frame, steps, [canvas.short_number(step) for step in steps]),
         *_band(frame, panel.band),
         *_bars(frame, bars, across * (WEEK_DAYS if weekly else 1)),
         *_lines(frame, panel.curve),
         *_marks(frame, panel, across),
+        *([] if size.is_narrow else _notes(frame, panel)),
     ]
     return frame, body
+
+
+def _notes(frame: Frame, panel: Panel) -> list[Markup]:
+    """The first note strong, the others under it."""
+    return [
+        canvas.text(
+            frame.right + 10, frame.top + 10 + (canvas.LABEL_PX + 2) * place, words,
+            "axis-text" if place else "label-text",
+        )
+        for place, words in enumerate(panel.notes)
+    ]  # fmt: skip
 
 
 def _steps(panel: Panel, bars: Sequence[Reading]) -> list[float]:

@@ -13,7 +13,7 @@ from server.console.figures.canvas import Frame, Size
 from server.console.words import number, say, short_day
 
 HEIGHT, TOP, FOOT = 250, 34, 32
-_WIDE, _PHONE = Size(960, left=64, right=176), Size(340, left=46, right=92)
+_WIDE, _PHONE = Size(960, left=56, right=176), Size(340, left=46, right=92)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +106,10 @@ def _ends(frame: Frame, last: Estimate, size: Size) -> list[Markup]:
         )
     x = frame.x(last.on) + 10
     heights = canvas.apart(
-        [frame.y(value) + 4 for value in values], TOP, HEIGHT - FOOT, 2 * canvas.LABEL_PX
+        [frame.y(value) + 4 for value in values], TOP, HEIGHT - FOOT, 2 * canvas.LABEL_PX + 4
     )
     drawn = []
     for value, name, y in zip(values, names, heights, strict=True):
-        drawn.append(canvas.text(x, y - 6, number(value), "label-text"))
-        drawn.append(canvas.text(x, y + 8, name))
+        drawn.append(canvas.text(x, y - 8, number(value), "label-text"))
+        drawn.append(canvas.text(x, y + 7, name))
     return drawn

@@ -16,7 +16,7 @@ from server.console.words import figure, money, number, say, short_day
 HEIGHT, TOP, FOOT = 300, 34, 32
 ROOM = 1.35  # of the highest limit: what stands above is named at the edge, not drawn
 DAYS_MIN = 21
-_WIDE, _PHONE = Size(960, left=84, right=210), Size(340, left=50, right=100)
+_WIDE, _PHONE = Size(960, left=56, right=150), Size(340, left=36, right=96)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def _drawn(story: TermsStory, title: str, size: Size) -> Markup:
         *canvas.value_marks(frame, [s * scale for s in steps], [_short(s) for s in steps]),
         *_lines(frame, story),
         canvas.polyline(corners, "limit-line"),
-        *_bound(frame, story),
+        *_bound(frame, story, 3 if size.is_narrow else 5),
         *_names(frame, story, size),
         *canvas.month_marks(frame),
     ]
@@ -95,7 +95,7 @@ def _lines(frame: Frame, story: TermsStory) -> list[Markup]:
     return drawn
 
 
-def _bound(frame: Frame, story: TermsStory) -> list[Markup]:
+def _bound(frame: Frame, story: TermsStory, radius: int) -> list[Markup]:
     drawn = []
     for on, amount, sign in story.bound:
         words = say(
@@ -103,23 +103,23 @@ def _bound(frame: Frame, story: TermsStory) -> list[Markup]:
             amount=money(amount, story.currency),
         )  # fmt: skip
         drawn.append(
-            canvas.dot(frame.x(date.fromisoformat(on)), frame.y(amount), 5, "bound-dot", words)
+            canvas.dot(frame.x(date.fromisoformat(on)), frame.y(amount), radius, "bound-dot", words)
         )
     return drawn
 
 
 def _names(frame: Frame, story: TermsStory, size: Size) -> list[Markup]:
-    """Each term's name and last amount at the right; an arrow where it stands above."""
+    """Each term's sign and last amount at the right; an arrow where it stands above."""
     ended = [(term, term.points[-1][1]) for term in story.terms if term.points]
-    heights = canvas.apart([frame.y(amount) + 4 for _, amount in ended], TOP - 6, HEIGHT - FOOT, 30)
+    heights = canvas.apart(
+        [frame.y(amount) + 4 for _, amount in ended], TOP + 4, HEIGHT - FOOT, canvas.LABEL_PX + 4
+    )
     drawn = []
     x = frame.right + 8
+    scale = 10 ** minor_digits(story.currency)
     for place, ((term, amount), y) in enumerate(zip(ended, heights, strict=True)):
         over = "↑ " if amount > frame.high else ""
-        told = f"{over}{term.sign} {figure(amount, story.currency)}"
-        drawn.append(canvas.box(x, y - 15, 10, 10, f"vintage-end-{place % 6}"))
-        drawn.append(canvas.text(x + 14, y - 6, told, "label-text"))
-        room = int((size.right - 24) / canvas.LETTER_PX)
-        words = term.words if len(term.words) <= room else f"{term.words[: room - 1]}…"
-        drawn.append(canvas.text(x + 14, y + 8, words))
+        told = _short(amount / scale) if size.is_narrow else figure(amount, story.currency)
+        drawn.append(canvas.box(x, y - 9, 9, 9, f"vintage-end-{place % 6}"))
+        drawn.append(canvas.text(x + 13, y, f"{over}{term.sign} {told}", "label-text"))
     return drawn

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date
 from statistics import median
 
+from core.units import PPM
 from core.wire.evidence import Anomalies, Evidence
 from core.wire.registry import Subject
 from server.console.figures.curve import E4, Around, BandPoint
@@ -34,10 +35,16 @@ Curve = Sequence[tuple[int, float]]  # ordinal day and index, rising
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """The bands, and what the evidence itself says against three pasts [ppm]."""
+    """The bands, and how the curve stands against them and against three pasts [ppm].
+
+    ``own_ppm`` and ``near_ppm`` are the maker's word where the evidence has it, else the
+    curve against the middle of the band on the newest day that both have.
+    """
 
     around: Around
     anomalies: Anomalies
+    own_ppm: int | None = None
+    near_ppm: int | None = None
 
 
 def read_compared(
@@ -59,10 +66,23 @@ def read_compared(
         curve_of(evidence.document(tx, one.evidence_id)) for one in _neighbours(tx, subject, shown)
     ]
     findings = shown.findings
+    around = around_of(own, [one for one in past if one], [one for one in near if one])
+    told = findings.anomalies if findings else Anomalies()
     return Compared(
-        around=around_of(own, [one for one in past if one], [one for one in near if one]),
-        anomalies=findings.anomalies if findings else Anomalies(),
+        around=around,
+        anomalies=told,
+        own_ppm=against(own, around.past) if told.own_ppm is None else told.own_ppm,
+        near_ppm=against(own, around.near) if told.neighbours_ppm is None else told.neighbours_ppm,
     )
+
+
+def against(own: Curve, points: Sequence[BandPoint]) -> int | None:
+    """A curve against the middle of a band on the newest day that both have [ppm]."""
+    for point in reversed(points):
+        value = _at(own, point.on.toordinal())
+        if value is not None and point.middle > 0:
+            return round((value - point.middle) * PPM / point.middle)
+    return None
 
 
 def curve_of(found: Evidence) -> Curve:

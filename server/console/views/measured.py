@@ -17,7 +17,7 @@ from core.wire.registry import Device, Farmer, Subject
 from core.wire.telemetry import DeviceKind
 from server.console.figures.daily import Panel, Range, Reading, daily_picture, weeks_of
 from server.console.views.section import Table
-from server.console.words import fraction, message, number, say, short_day
+from server.console.words import fraction, message, number, say, say_count, short_day
 from server.store import registry, reports
 from server.store.engine import Tx
 
@@ -79,10 +79,11 @@ def read_weather(tx: Tx, farmer: Farmer | None, span: tuple[date, date]) -> Meas
     sentence = _weather_words(rain, use, [row.about for row in rows])
     panels = (
         Panel(
-            say("Rain, mm a day"), weekly=say("Rain, mm a week"), bars=rain,
+            say("Rain, mm a day"), weekly=say("Rain, mm a week"), bars=rain, notes=_rain_notes(rain)
         ),
         Panel(
-            say("Air, °C: night to day, mean as a line"), curve=mean, band=_ranges(low, high)
+            say("Air, °C: night to day, mean as a line"), curve=mean, band=_ranges(low, high),
+            notes=_air_notes(low, high),
         ),
     )  # fmt: skip
     picture = daily_picture(panels, span, sentence, say("The numbers by week are in the table."))
@@ -110,6 +111,7 @@ def read_sensors(
             Panel(
                 say("Soil water, % of volume"), curve=moisture,
                 marks=tuple(date.fromisoformat(day.day) for day in dry),
+                notes=_soil_notes(moisture, len(dry)),
             )
         )  # fmt: skip
     for herd in herds:
@@ -177,6 +179,34 @@ def _mean_of(told: Sequence[Sequence[DailyFeature]], scale: int) -> tuple[Readin
 def _ranges(low: Sequence[Reading], high: Sequence[Reading]) -> tuple[Range, ...]:
     tops = {one.on: one.value for one in high}
     return tuple(Range(one.on, one.value, tops[one.on]) for one in low if one.on in tops)
+
+
+def _rain_notes(rain: Sequence[Reading]) -> tuple[str, ...]:
+    most = max(rain, key=lambda one: one.value)
+    return (
+        say("{sum} mm in all", sum=round(sum(one.value for one in rain))),
+        say("most: {most} mm", most=round(most.value)),
+        say("on {day}", day=short_day(most.on.isoformat())),
+    )
+
+
+def _air_notes(low: Sequence[Reading], high: Sequence[Reading]) -> tuple[str, ...]:
+    if not low or not high:
+        return ()
+    warmest, coldest = (max(one.value for one in high), min(one.value for one in low))
+    return (
+        say("highest {value} °C", value=fraction(warmest, 1)),
+        say("lowest {value} °C", value=fraction(coldest, 1)),
+    )
+
+
+def _soil_notes(moisture: Sequence[Reading], dry_days: int) -> tuple[str, ...]:
+    last = moisture[-1]
+    return (
+        say("now {value} %", value=fraction(last.value, 1)),
+        short_day(last.on.isoformat()),
+        say_count("{count} dry day", "{count} dry days", dry_days),
+    )
 
 
 def _no_weather(station: str, count: int) -> str:
