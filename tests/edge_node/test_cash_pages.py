@@ -66,7 +66,11 @@ def repay(client, farmer, amount):
         "/cash/repayment/card", data={"csrf": hidden(page, "csrf"), "card": CARDS[farmer]}
     )
     fields = {name: hidden(found, name) for name in ("csrf", "repayment_id", "line_id")}
-    return client.post("/cash/repayment", data={**fields, "amount": amount})
+    page = client.post("/cash/repayment", data={**fields, "amount": amount})
+    if 'name="sure"' in page.text:
+        assert hidden(page, "repayment_id") == fields["repayment_id"]
+        page = client.post("/cash/repayment", data={**fields, "amount": amount, "sure": 1})
+    return page
 
 
 def test_a_day_at_the_desk(station, client):
@@ -114,6 +118,25 @@ def test_the_reader_rests_after_too_many_cards(client):
     for number in range(FAILURES_MAX):
         client.post("/cash/identify", data={"card": f"{number:064}"})
     assert "This card may not hold cash here." in enter(client).text
+
+
+def test_more_than_is_owed_is_asked_about_before_it_is_taken(station, client):
+    station.opened_line()
+    enter(client)
+    count(client, "open")
+    page = client.get("/cash/repayment")
+    form = {"csrf": hidden(page, "csrf"), "card": CARDS["f-1"]}
+    found = client.post("/cash/repayment/card", data=form)
+    fields = {name: hidden(found, name) for name in ("csrf", "repayment_id", "line_id")}
+    asked = client.post("/cash/repayment", data={**fields, "amount": 1500})
+    assert "KES 1,500 is KES 1,500 more than is owed now." in asked.text
+    assert [move.kind.value for move in cash.moves_of(station.db, "akinyi", 10)] == ["count"]
+    for _ in range(2):  # touched twice
+        taken = client.post("/cash/repayment", data={**fields, "amount": 1500, "sure": 1})
+        assert "You took KES 1,500." in taken.text
+    again = client.post("/cash/repayment", data={**fields, "amount": 1500})
+    assert "You took KES 1,500." in again.text  # it is in the box: nothing is asked
+    assert len(cash.moves_of(station.db, "akinyi", 10)) == 2
 
 
 def test_a_form_of_another_page_is_refused(station, client):

@@ -98,7 +98,9 @@ def name_helper(client: httpx.Client, amount: int) -> str:
     asked = {"relation": "child", "name": "Juma", "amount": amount}
     form = hidden(client.get("/helpers/new", params=asked), "/helpers")
     page = client.post("/helpers", data=form)
-    assert page.url.path == "/code"
+    assert page.url.path == "/known"  # whoever stands there: the farmer's own pictures first
+    page = touch(client, page, MINE, "/known")
+    assert (page.url.path, page.url.params["helper"]) == ("/code", form["helper_id"])
     touch(client, page, (*HERS, *HERS), "/code")
     return form["helper_id"]
 
@@ -123,6 +125,24 @@ def test_a_farmer_is_spoken_to_in_the_language_that_they_chose_last(client, stat
     leave(client)
     assert '<html lang="sw"' in hold_card(client).text
     assert '<html lang="en"' in hold_card(client, "f-2").text  # nobody else's changes
+
+
+def test_who_finds_an_open_visit_cannot_choose_other_pictures(client, station) -> None:
+    hold_card(client)
+    choose(client)
+    page = client.get("/code")
+    assert page.url.path == "/known"
+    assert client.get("/home").url.path == "/"  # and the visit shows nothing any more
+    form = hidden(page, "/known")
+    past = client.post("/code", data={"csrf": form["csrf"], "add": "cow"})
+    assert past.url.path == "/"
+    page = touch(client, client.get("/known"), HERS, "/known")
+    assert page.url.path == "/known"
+    page = touch(client, page, MINE, "/known")
+    assert page.url.path == "/code"
+    touch(client, page, (*HERS, *HERS), "/code")
+    leave(client)
+    assert touch(client, hold_card(client), HERS, "/known").url.path == "/home"
 
 
 def test_neither_disk_nor_log_holds_the_pictures(client, station) -> None:
@@ -322,6 +342,7 @@ def test_a_helper_has_other_pictures_than_the_farmer(client, station) -> None:
     page = client.post(
         "/helpers", data=hidden(client.get("/helpers/new", params=asked), "/helpers")
     )
+    page = touch(client, page, MINE, "/known")
     assert "choose other pictures" in touch(client, page, (*MINE, *MINE), "/code").text
 
 

@@ -15,6 +15,7 @@ from core.wire.cash import Pieces
 from edge_node.decide.cash import CashRefusedError, Given
 from edge_node.decide.desk import RequestError
 from edge_node.faces.kiosk.cash_teller import CashTeller, to_minor
+from edge_node.faces.kiosk.front import source_of
 from edge_node.faces.kiosk.rendering import Rendering
 from edge_node.faces.kiosk.visited import SEE_OTHER
 from edge_node.faces.kiosk.visits import Visit, VisitEndedError, Visits
@@ -71,13 +72,14 @@ class _CashPages:
             return self._rendering.page("cash_idle.html", lang, unknown=bool(unknown))
         return self._desk(visit)
 
-    def identify(self, card: Text, language: Text = "en") -> Response:
+    def identify(self, request: Request, card: Text, language: Text = "en") -> Response:
         spoken = language if language in LANGUAGES else "en"
-        person = None if self._visits.rests() else self._teller.identify(card)
+        source = source_of(request)
+        person = None if self._visits.rests(source) else self._teller.identify(card)
         if person is None:
-            self._visits.fail()
+            self._visits.fail(source)
             return _go(f"/cash?unknown=1&lang={spoken}")
-        cookie, _ = self._visits.begin(person.person_id, spoken)
+        cookie, _ = self._visits.begin(person.person_id, spoken, source=source)
         response = _go("/cash")
         response.set_cookie(CASH_COOKIE, cookie, httponly=True, samesite="strict", path="/cash")
         return response
@@ -142,26 +144,40 @@ class _CashPages:
         return self._desk(visit, handed=(way == "give", given.amount_minor, other.name))
 
     def repaying(self, request: Request) -> Response:
-        return self._page("cash_repay.html", self._visit(request), found=None, unknown=False)
+        return self._repaying(self._visit(request))
 
     def owing(self, request: Request, csrf: Text, card: Text) -> Response:
         visit = self._form(request, csrf)
         found = self._teller.owing(card)
-        return self._page("cash_repay.html", visit, found=found, unknown=found is None,
-                          repayment_id=self._teller.mint())  # fmt: skip
+        shown = {"found": found, "unknown": found is None, "repayment_id": self._teller.mint()}
+        return self._repaying(visit, **shown)
 
     def take(
-        self, request: Request, csrf: Text, repayment_id: Text, line_id: Text, amount: Number
+        self,
+        request: Request,
+        csrf: Text,
+        repayment_id: Text,
+        line_id: Text,
+        amount: Number,
+        sure: Number = 0,
     ) -> Response:
         visit = self._form(request, csrf)
         currency = self._teller.standing(visit.farmer_id).person.currency
         _within(amount)
         paid = to_minor(amount, currency)
+        owing = None if sure else self._teller.owed_before(repayment_id, line_id)
+        if owing is not None and paid > owing.owed.total_minor:
+            beyond = (owing, amount, paid, paid - owing.owed.total_minor)
+            return self._repaying(visit, beyond=beyond, repayment_id=repayment_id)
         try:
             left = self._teller.take_repayment(visit.farmer_id, repayment_id, line_id, paid)
         except (CashRefusedError, ChangedRequestError) as error:
             return self._desk(visit, error=str(error))
         return self._desk(visit, taken=(paid, left))
+
+    def _repaying(self, visit: Visit, **shown: Any) -> HTMLResponse:
+        nothing = {"found": None, "unknown": False, "beyond": None}
+        return self._page("cash_repay.html", visit, **{**nothing, **shown})
 
     def _desk(self, visit: Visit, **shown: Any) -> HTMLResponse:
         stands = self._teller.standing(visit.farmer_id)

@@ -154,12 +154,22 @@ class CashTeller:
         with self._turn:
             holder, paid = self._known_holder(person_id), (repayment_id, line_id, amount_minor)
             acts.take_repayment(self._db, self._desk, holder, paid, self._clock())
-            farmer_id = lines.line(self._db, line_id).farmer_id
-            return next(e for e in self._owing(farmer_id) if e.line_id == line_id)
+            return self._owing_on(line_id)
+
+    def owed_before(self, repayment_id: str, line_id: str) -> Owing | None:
+        """What is owed on a line before a repayment; None if that one is taken already."""
+        with self._turn:
+            if cash.find_move(self._db, repayment_id) is not None:
+                return None
+            return self._owing_on(line_id)
 
     def mint(self) -> str:
         """An identifier for a form, so that sending it twice changes nothing."""
         return self._sources.mint()
+
+    def _owing_on(self, line_id: str) -> Owing:
+        farmer_id = lines.line(self._db, line_id).farmer_id
+        return next(e for e in self._owing(farmer_id) if e.line_id == line_id)
 
     def _owing(self, farmer_id: str) -> tuple[Owing, ...]:
         on = self._desk.accrual_day(self._clock())

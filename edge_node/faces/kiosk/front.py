@@ -33,11 +33,11 @@ class Front:
             self.visits.fail(source)
         return farmer
 
-    @staticmethod
-    def source(request: Request) -> str:
-        """The address that a request comes from."""
-        return request.client.host if request.client else ""
-
     def set_cookie(self, response: Response, cookie: str) -> None:
         """Hand the visit's cookie to the screen that it belongs to, and to no other page."""
         response.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", path="/")
+
+
+def source_of(request: Request) -> str:
+    """The address that a request comes from."""
+    return request.client.host if request.client else ""

@@ -20,7 +20,7 @@ from core.reasons import Reason, ReasonCode
 from core.shape import decode, encode
 from edge_node.decide.draws import Receipt, quote_sha256
 from edge_node.decide.leaving import way_out_sha256
-from edge_node.faces.kiosk.front import COOKIE, Front
+from edge_node.faces.kiosk.front import COOKIE, Front, source_of
 from edge_node.faces.kiosk.knowing import Knowing
 from edge_node.faces.kiosk.standing import LineStanding, Possible
 from edge_node.faces.kiosk.teller import Agreement, ApplicationForm, DrawForm, LeaveForm
@@ -117,7 +117,7 @@ class _Acts:
 
     def identify(self, request: Request, body: Json) -> Response:
         held = _told(_Card, body)
-        source = self._front.source(request)
+        source = source_of(request)
         farmer = self._front.identify(held.card, source)
         if farmer is None:
             raise VisitEndedError("expected a card that is known here: ask the lender's agent")

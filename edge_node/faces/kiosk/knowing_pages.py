@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from edge_node.decide.desk import RequestError
 from edge_node.decide.pictures import LENGTH, PICTURES, weak
-from edge_node.faces.kiosk.front import COOKIE, Front
+from edge_node.faces.kiosk.front import COOKIE, Front, source_of
 from edge_node.faces.kiosk.kiosk_words import PROBLEMS
 from edge_node.faces.kiosk.knowing import Answered, Knowing
 from edge_node.faces.kiosk.rendering import Rendering
@@ -59,7 +59,7 @@ class _KnowingPages(Visited):
             return self._touching(visit, touched)
         answered = self._knowing.answer(cookie, visit, touched)
         if answered is Answered.KNOWN:
-            return go("/home")
+            return go(self._visits.current(cookie).may or "/home")
         return self._touching(visit, (), wrong=answered is Answered.WRONG)
 
     def with_agent(self, request: Request, unknown: int = 0) -> Response:
@@ -69,7 +69,7 @@ class _KnowingPages(Visited):
     def vouch(self, request: Request, csrf: Text, card: Text) -> Response:
         cookie = request.cookies.get(COOKIE, "")
         visit = self._visits.require_form(cookie, csrf, waits=True)
-        source = self._front.source(request)
+        source = source_of(request)
         agent = None if self._visits.rests(source) else self._knowing.agent(card)
         if agent is None:
             self._visits.fail(source)
@@ -78,8 +78,9 @@ class _KnowingPages(Visited):
         return go("/code" if self._knowing.standing(visit.farmer_id).chosen else "/home")
 
     def code(self, request: Request, helper: str = "") -> Response:
-        visit = self._visits.require_own(request.cookies.get(COOKIE))
-        return self._choosing(visit, helper, ())
+        cookie = request.cookies.get(COOKIE, "")
+        visit = self._visits.require_own(cookie)
+        return self._again(cookie, visit, helper) or self._choosing(visit, helper, ())
 
     def choose(
         self,
@@ -90,18 +91,20 @@ class _KnowingPages(Visited):
         first: Text = "",
         helper: Text = "",
     ) -> Response:
-        visit = self._form(request, csrf)
+        cookie, visit = request.cookies.get(COOKIE, ""), self._form(request, csrf)
+        if (again := self._again(cookie, visit, helper)) is not None:
+            return again
         touched, chosen = _sequence(so_far, add), _sequence(first)
         if len(touched) < LENGTH:
             return self._choosing(visit, helper, touched, first=chosen)
-        if not chosen:
-            if weak(touched):
-                return self._choosing(visit, helper, (), problem="plain")
+        if not chosen and not weak(touched):
             return self._choosing(visit, helper, (), first=touched)
-        if touched != chosen:
-            return self._choosing(visit, helper, (), problem="differs")
-        if not self._knowing.choose(visit, touched, helper):
-            return self._choosing(visit, helper, (), problem="taken")
+        problem = "" if touched == chosen else "differs" if chosen else "plain"
+        if not problem and not self._knowing.choose(visit, touched, helper):
+            problem = "taken"
+        if problem:
+            return self._choosing(visit, helper, (), problem=problem)
+        self._visits.forget_leave(cookie)
         return go("/helpers" if helper else "/home?chosen=1")
 
     def helped(self, request: Request) -> Response:
@@ -117,6 +120,15 @@ class _KnowingPages(Visited):
         if visit.proof is not Proof.AGENT:
             self._visits.stand_beside(request.cookies.get(COOKIE, ""), who)
         return go("/home")
+
+    def _again(self, cookie: str, visit: Visit, helper: str) -> Response | None:
+        """Where pictures are chosen already: those first, whoever stands before an open visit."""
+        page = f"/code?helper={helper}" if helper else "/code"
+        known = visit.proof is Proof.AGENT or visit.may == page
+        if known or not self._knowing.standing(visit.farmer_id).chosen:
+            return None
+        self._visits.ask_again(cookie, page)
+        return go("/known")
 
     def _touching(self, visit: Visit, touched: tuple[str, ...], *, wrong: bool = False) -> Response:
         stands = self._knowing.standing(visit.farmer_id)

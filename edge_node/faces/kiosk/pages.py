@@ -19,7 +19,7 @@ from edge_node.decide.draws import PaidFor, Receipt, shown_draw_sha256
 from edge_node.decide.receipts import code_of, slip_of
 from edge_node.faces.kiosk.data_words import PURPOSES
 from edge_node.faces.kiosk.drawings import note_steps, notes_of
-from edge_node.faces.kiosk.front import COOKIE, Front
+from edge_node.faces.kiosk.front import COOKIE, Front, source_of
 from edge_node.faces.kiosk.knowing import Knowing
 from edge_node.faces.kiosk.order_teller import OrderTeller
 from edge_node.faces.kiosk.rendering import Rendering
@@ -122,7 +122,7 @@ class _Pages(Visited):
         return self._rendering.page("idle.html", lang, unknown=bool(unknown))
 
     def identify(self, request: Request, card: Text, language: Text = "") -> Response:
-        source = self._front.source(request)
+        source = source_of(request)
         farmer = self._front.identify(card, source)
         if farmer is None:
             return go(f"/?unknown=1&lang={language if language in LANGUAGES else 'en'}")

@@ -52,7 +52,8 @@ class Visit:
 
     ``waits`` says that a card was read whose pictures are still to be touched. ``helper_id``
     is the helper who acts in the farmer's place; ``with_whom`` who stands beside the farmer: a
-    helper's id, an agent's, ``someone``, or empty.
+    helper's id, an agent's, ``someone``, or empty. ``asked_for`` is the page for which pictures
+    that were known before are asked once more, and ``may`` the page that they opened then.
     """
 
     farmer_id: str
@@ -63,6 +64,8 @@ class Visit:
     waits: bool = False
     helper_id: str = ""
     with_whom: str = ""
+    asked_for: str = ""
+    may: str = ""
 
     @property
     def helped(self) -> bool:
@@ -195,7 +198,19 @@ class Visits:
 
     def prove(self, cookie: str, proof: Proof, helper_id: str = "", agent_id: str = "") -> None:
         """Go on as one who is known: by pictures, as a helper by theirs, or by an agent."""
-        self._change(cookie, waits=False, proof=proof, helper_id=helper_id, with_whom=agent_id)
+        asked_for = self.waiting(cookie).asked_for
+        self._change(
+            cookie, waits=False, proof=proof, helper_id=helper_id, with_whom=agent_id,
+            asked_for="", may="" if helper_id else asked_for,
+        )  # fmt: skip
+
+    def ask_again(self, cookie: str, page: str) -> None:
+        """Ask for the pictures once more before a page: the visit may have been left open."""
+        self._change(cookie, waits=True, asked_for=page, may="")
+
+    def forget_leave(self, cookie: str) -> None:
+        """Let what pictures were asked once more for be over."""
+        self._change(cookie, may="")
 
     def stand_beside(self, cookie: str, with_whom: str) -> None:
         """Say who stands beside the farmer; an agent who said who they are goes on standing."""
