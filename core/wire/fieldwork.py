@@ -43,6 +43,7 @@ class OperationKind(Enum):
     WALK = "walk"
     DRAW = "draw"  # the bodies of money: core.wire.subleases
     SUBLEASE_END = "sublease_end"
+    CORRECTION = "correction"  # its body: core.wire.corrections
 
 
 class VisitPurpose(Enum):

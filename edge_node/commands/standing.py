@@ -16,7 +16,7 @@ PHOTOS = "photos"
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """Records of a log, or photos, that the centre has not receipted: how many, size, age of the oldest."""
+    """Records of a log, or photos, that the centre lacks: how many, size, age of the oldest."""
 
     log: str
     records_count: int

@@ -94,6 +94,9 @@ def told_of_area(db: StationDatabase, desk: Desk, area: Area, clock: Clock) -> d
             for one in area.farmers
         ],
         "subjects": [_told_subject(db, one) for one in area.subjects],
+        "versions": [
+            encode(one) for one in fieldwork.open_versions(db) if area.holds(one.farmer_id)
+        ],
         "lines": [_told_line(line) for each in lines.values() for line in each if line.open],
         "tasks": _tasks(db, desk, area, lines, visited, clock),
     }  # fmt: skip

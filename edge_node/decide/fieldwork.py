@@ -21,6 +21,8 @@ from core.reasons import SENTENCES, Reason
 from core.shape import decode
 from core.signing import open_document
 from core.wire.blob import BlobClaim, require_as_claimed, require_sha256
+from core.wire.corrections import FieldCorrection
+from core.wire.envelope import LogClass
 from core.wire.fieldwork import (
     OPERATION,
     OPERATION_BYTES_MAX,
@@ -216,6 +218,19 @@ def _application(
         fieldwork.announce(db, asked.signature, who.tablet_id)
 
 
+def _correction(
+    db: StationDatabase, field: FieldDesk, who: Tablet, operation: Operation, clock: Clock
+) -> None:
+    """Keep an agent's version of a field: the register stays the centre's to change."""
+    asked = decode(FieldCorrection, operation.body)
+    _require_area(db, field, who, asked.farmer_id)
+    _require_subject(db, asked.farmer_id, asked.subject_id)
+    _require_past(field.desk, asked.noted_on, clock)
+    fieldwork.keep_correction(
+        db, asked, (operation.operation_id, who.agent_id), logs.tail(db, LogClass.MONEY).seq + 1
+    )
+
+
 def _draw(
     db: StationDatabase, field: FieldDesk, who: Tablet, operation: Operation, clock: Clock
 ) -> None:
@@ -236,6 +251,7 @@ _CARRY_OUT: dict[
     OperationKind.APPLICATION: _application,
     OperationKind.DRAW: _draw,
     OperationKind.SUBLEASE_END: _sublease_end,
+    OperationKind.CORRECTION: _correction,
 }
 
 

@@ -76,12 +76,12 @@ def pledged(
 def as_walked(db: StationDatabase, subject: Subject) -> Subject:
     """A plot with no more ground than the newest walk around it is sure of (its P10) [m²].
 
-    A walk never adds ground: that is for the centre's register.
+    A walk never adds ground by itself: a person at the centre moves the register, and what it
+    rests on then is the lower bound of the walk that was chosen.
     """
     walk = fieldwork.walked(db, subject.subject_id) if subject.area_m2 else None
-    if walk is None or walk[1].low_m2 >= subject.area_m2:
-        return subject
-    return replace(subject, area_m2=max(1, walk[1].low_m2))
+    low_m2 = subject.lent_m2 if walk is None else min(subject.lent_m2, max(1, walk[1].low_m2))
+    return subject if low_m2 == subject.area_m2 else replace(subject, area_m2=low_m2)
 
 
 def looked_at(subjects: Sequence[Pledged], purposes: Iterable[str]) -> tuple[Pledged, ...]:

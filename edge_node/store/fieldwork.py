@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.lending.walk import Measured
+from core.wire.corrections import FieldCorrection
 from core.wire.fieldwork import FieldVisit, Photo, PlotWalk
 from edge_node.store.database import StationDatabase
 from edge_node.store.village import as_text
@@ -21,6 +22,18 @@ class PhotoState:
     received_bytes: int
     whole: bool
     tablet_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenVersion:
+    """A version of a field that waits for the centre's word."""
+
+    farmer_id: str
+    subject_id: str
+    field: str
+    value: str
+    agent_id: str
+    noted_on: str
 
 
 def keep_visit(db: StationDatabase, visit: FieldVisit, operation_id: str) -> None:
@@ -68,13 +81,38 @@ def is_walk_known(db: StationDatabase, walk_id: str) -> bool:
 
 
 def walked(db: StationDatabase, subject_id: str) -> tuple[str, Measured] | None:
-    """The newest walk around a plot: its id and what it measured."""
+    """The newest walk around a plot that the centre did not lay aside, and what it measured."""
     row = db.execute(
-        "SELECT walk_id, area_m2, sd_m2, low_m2 FROM plot_walks WHERE subject_id = ? "
+        "SELECT walk_id, area_m2, sd_m2, low_m2 FROM plot_walks LEFT JOIN operation_verdicts "
+        "USING (operation_id) WHERE subject_id = ? AND coalesce(accepted, 1) = 1 "
         "ORDER BY walked_on DESC, taken_seq DESC LIMIT 1",
         [subject_id],
     ).fetchone()
     return (row[0], Measured(*row[1:])) if row else None
+
+
+def keep_correction(
+    db: StationDatabase, asked: FieldCorrection, by: tuple[str, str], seq: int
+) -> None:
+    """Write an agent's version of a field, by operation and agent, in the order it was taken."""
+    db.execute(
+        "INSERT INTO field_corrections (operation_id, farmer_id, subject_id, field, agent_id, "
+        "noted_on, taken_seq, was, value) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            by[0], asked.farmer_id, asked.subject_id, asked.field, by[1], asked.noted_on, seq,
+            asked.was, asked.value,
+        ],
+    )  # fmt: skip
+
+
+def open_versions(db: StationDatabase) -> tuple[OpenVersion, ...]:
+    """What agents wrote that nobody has answered yet, in the order it was taken."""
+    rows = db.execute(
+        "SELECT c.farmer_id, c.subject_id, c.field, c.value, c.agent_id, c.noted_on "
+        "FROM field_corrections c LEFT JOIN operation_verdicts v USING (operation_id) "
+        "WHERE v.operation_id IS NULL ORDER BY c.taken_seq"
+    )
+    return tuple(OpenVersion(*row) for row in rows)
 
 
 def announce(db: StationDatabase, photo: Photo, tablet_id: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from core.canonical import canonical_bytes, sha256_hex
 from core.lending.walk import measure
 from core.shape import decode
+from core.wire.corrections import FieldCorrection
 from core.wire.envelope import Record
 from core.wire.fieldwork import (
     FieldVisit,
@@ -87,3 +88,7 @@ def _operation(db: StationDatabase, taken: TakenOperation, record: Record) -> No
         walk = decode(PlotWalk, operation.body)
         found = measure(walk.ring_e7, walk.accuracy_cm)
         fieldwork.keep_walk(db, walk, found, taken.operation_id, operation.seq)
+    elif operation.kind is OperationKind.CORRECTION:
+        asked = decode(FieldCorrection, operation.body)
+        by = (taken.operation_id, taken.agent_id)
+        fieldwork.keep_correction(db, asked, by, record.seq)

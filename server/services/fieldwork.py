@@ -13,6 +13,7 @@ from core.canonical import canonical_bytes
 from core.lending.walk import measure
 from core.shape import decode
 from core.signing import open_document
+from core.wire.corrections import FieldCorrection
 from core.wire.fieldwork import (
     OPERATION,
     OPERATION_BYTES_MAX,
@@ -31,6 +32,7 @@ from server.keys import KeyRing
 from server.services import field_money
 from server.services.centre import Work
 from server.services.downlink import send
+from server.services.field_inbox import propose
 from server.services.photos import SIGNATURE
 from server.services.reported import Reported
 from server.services.serving import fault_of_telling
@@ -40,6 +42,7 @@ from server.store.photos import VisitPhoto
 
 _BODIES = {
     OperationKind.VISIT: FieldVisit,
+    OperationKind.CORRECTION: FieldCorrection,
     OperationKind.WALK: PlotWalk,
     OperationKind.APPLICATION: FieldApplication,
     OperationKind.DRAW: FieldDraw,
@@ -74,8 +77,11 @@ def apply_operation(work: Work, reported: Reported) -> str:
     if not flag:  # whose ground it is not, in whose trail it has no place
         _trail(work, taken, operation, body)
         _name_photos(work, reported.writer, operation, body)
-    verdict = OperationVerdict(operation.operation_id, not flag, flag)
-    send(work, reported.writer, Down.OPERATION, verdict)
+    verdict: OperationVerdict | None = OperationVerdict(operation.operation_id, not flag, flag)
+    if not flag and operation.kind in (OperationKind.WALK, OperationKind.CORRECTION):
+        verdict = propose(work, reported, taken, operation, body)
+    if verdict is not None:  # what waits for a person is neither accepted nor refused
+        send(work, reported.writer, Down.OPERATION, verdict)
     return flag
 
 
@@ -135,6 +141,10 @@ def _trail(work: Work, taken: TakenOperation, operation: Operation, body: Any) -
                    "damage_percent": body.damage_percent or 0}  # fmt: skip
         subject = ("subject", body.subject_id) if body.subject_id else ("farmer", body.farmer_id)
         people.record(work.tx, work.at_ms, by, "field_visited", subject, detail)
+    elif isinstance(body, FieldCorrection):
+        detail |= {"field": body.field, "on": body.noted_on}  # the value may be a name
+        whose = ("subject", body.subject_id) if body.subject_id else ("farmer", body.farmer_id)
+        people.record(work.tx, work.at_ms, by, "field_corrected", whose, detail)
     elif isinstance(body, PlotWalk):
         found = measure(body.ring_e7, body.accuracy_cm)  # not what the tablet says it is
         detail |= {"walk_id": body.walk_id, "on": body.walked_on, "area_m2": found.area_m2,

@@ -162,7 +162,7 @@ def _need(work: Work, product: Product, stands: LineStanding) -> Need:
 def _ground(work: Work, line: Line) -> tuple[Planted, ...]:
     found = [registry.find_subject(work.tx, each) for each in line.subject_ids]
     return tuple(
-        Planted(each.area_m2, date.fromisoformat(each.sown_on))
+        Planted(each.lent_m2, date.fromisoformat(each.sown_on))
         for each in found
         if each is not None and each.area_m2 and each.sown_on
     )

@@ -281,7 +281,7 @@ def opening_terms(product: Product, subjects: tuple[Subject, ...], today: date) 
     else:
         first = product.stages[0].stage if product.stages else ""
         plots = tuple(
-            PlotView(s.subject_id, s.area_m2, first, usual_stage(product, s.sown_on, today), 0)
+            PlotView(s.subject_id, s.lent_m2, first, usual_stage(product, s.sown_on, today), 0)
             for s in subjects
         )
         terms = limit_terms(product, Seen(plots), Household(0), today)
@@ -382,7 +382,7 @@ def _features(case: _Case) -> tuple[FeatureValue, ...]:
         name: FeatureValue(name, value, PPM, f"dossier:{case.dossier.as_of}")
         for name, value in case.dossier.features.items()
     }
-    area_m2 = sum(subject.area_m2 for subject in case.subjects)
+    area_m2 = sum(subject.lent_m2 for subject in case.subjects)
     stated = {"household_size_count": case.farmer.household_size, "area_m2": area_m2}
     known |= {
         name: FeatureValue(name, value, PPM, "registered")

@@ -273,7 +273,7 @@ def _plot_view(
 ) -> PlotView:
     return PlotView(
         plot_id=subject.subject_id,
-        area_m2=subject.area_m2,
+        area_m2=subject.lent_m2,
         stage=kept.stage.value if kept else Stage.SOWING.value,
         usual_stage=usual_stage(product, subject.sown_on, today),
         age_days=age_days,

@@ -105,7 +105,7 @@ def test_visits_and_walks_are_accepted_once_the_centre_has_said_so(story: Story)
     assert states(story, sent) == ["station", "station", "needs_you"]
     for _ in range(3):
         assert not story.boxes.sync(station)
-    assert states(story, sent) == ["accepted", "accepted", "needs_you"]
+    assert states(story, sent) == ["accepted", "centre", "needs_you"], "a walk waits for a person"
     with story.world.centre.store.reading() as tx:
         told = people.trail_of(tx, "subject", whose["subject_id"])
         let_in = people.trail_of(tx, "tablet", "tab-1")

@@ -20,7 +20,7 @@ _CAME = (OrderStatus.DELIVERED, OrderStatus.SETTLED)
 def area_m2(work: Work, line: Line) -> int:
     """The land that a line rests on [m²]."""
     found = (registry.find_subject(work.tx, each) for each in line.subject_ids)
-    return sum(each.area_m2 for each in found if each is not None)
+    return sum(each.lent_m2 for each in found if each is not None)
 
 
 def order_views(work: Work, line: Line) -> tuple[OrderView, ...]:
