@@ -70,7 +70,7 @@ def main() -> None:
     before = machine()
     print("Machine: " + ", ".join(f"{name} {value}" for name, value in before.items()), "\n")
     with tempfile.TemporaryDirectory(prefix="harvestline-bench-") as scratch:
-        effort = Effort(Path(scratch), asked.repeats, asked.days, asked.village)
+        effort = Effort(Path(scratch), asked.repeats, asked.days, asked.village, asked.lines)
         for name in names:
             report = _run(name, effort)
             _keep(asked.json, name, report, before)
@@ -113,10 +113,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--repeats", type=int, default=REPEATS, help="each figure is their median")
     parser.add_argument("--days", type=int, default=DAYS, help="how much of the season to tell")
     parser.add_argument(
+        "--lines", type=_sizes, default=(), metavar="N,N,…",
+        help="of limits alone: books of so many lines, as in 10000,100000",
+    )  # fmt: skip
+    parser.add_argument(
         "--village", type=Path, metavar="FOLDER",
         help="a demo's folder to take the station from, told before with --leave --days",
     )  # fmt: skip
     return parser
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    return tuple(sorted(int(size) for size in text.split(",")))
 
 
 if __name__ == "__main__":

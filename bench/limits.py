@@ -1,13 +1,15 @@
 """The whole book reviewed, against one line after the other: 10,000 lines to a million.
 
 The book holds every kind of product, drawn and repaid lines, lines that were not seen and
-that wait with a rise; today every plot has a new look, so nearly every line is moved or
-written down as held, told to its station, and chained; then the same book once more, on
+that wait with a rise. Three runs over it: today every plot has a new look, so every line is
+judged and nearly every one is moved or written down as held; then the same book once more, on
 which nothing is new: every line is passed over by its mark, but for the few that are never
-marked. Two processes share it, on one PostgreSQL with fsync. The naive rate is of the same
-reviews, each in a transaction of its own. Wall time, and beside it the CPU time of both
-workers and of PostgreSQL, which tells the cost where others use the machine too; the book is
-built with COPY, which is timed apart.
+marked; then the night after, when one plot in five has a new look and a day has passed for
+all. Two processes share it, on one PostgreSQL with fsync. The naive rate is of the same
+reviews, each in a transaction of its own. Then some stations pull, and are told how their
+lines stand. Wall time, and beside it the CPU time of both workers and of PostgreSQL, which
+tells the cost where others use the machine too; the book is built with COPY, which is timed
+apart.
 """
 
 from __future__ import annotations
@@ -21,16 +23,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.report import Effort, Figure, Report
+from core.units import MS_PER_DAY
 from server.config import Settings
 from server.services import book_review
 from server.services.centre import Centre
 from server.services.reviews import review_again
+from server.services.telling import tell_due
 from server.store import book_reviews
 from server.store.engine import Store, open_store
 from server.store.people import Actor
 from server.store.schema import migrate
 from tests.support.centre_kit import Counter, keys_of
-from tests.support.limit_book import LINES_OF_A_STATION, NOW_MS, add_products, fill
+from tests.support.limit_book import (
+    LINES_OF_A_STATION,
+    NOW_MS,
+    add_products,
+    fill,
+    look_again,
+)
 from tests.support.postgres import Postgres, running_postgres
 
 TENANT = "lender"
@@ -39,10 +49,12 @@ DURABLE = (
     " -c max_wal_size=8GB -c checkpoint_timeout=30min"
 )
 SIZES = (10_000, 100_000, 1_000_000)
-SIZES_SETTING = "HARVESTLINE_BENCH_LINES"  # other sizes, as in 10000,100000
 WORKERS = 2
 NAIVE = 400  # lines that are reviewed one by one
 SEED = 1
+NIGHT_EACH = 5  # one line in so many has a new look in the night after
+NIGHT_MS = NOW_MS + MS_PER_DAY
+STATIONS_TOLD = 20  # that pull afterwards
 GOAL_S = 60  # for a million lines on two cores
 OPERATOR = Actor("bench", "operator")
 
@@ -68,13 +80,16 @@ class Taken:
 class Measured:
     """A book of so many lines: how long it took to build and to review, and what it took.
 
-    ``again`` is of the same book once more, on which nothing is new since.
+    ``again`` is of the same book once more, on which nothing is new since; ``night`` of the
+    night after. ``told_us`` is the CPU time of a line that a station is told with its pull.
     """
 
     lines: int
     filled_s: float
     reviewed: Taken
     again: Taken
+    night: Taken
+    told_us: float
 
     @property
     def reviewed_s(self) -> float:
@@ -89,8 +104,7 @@ class Measured:
 
 def measure(effort: Effort) -> Report:
     """Every size in turn on one server, each in a database of its own; then line by line."""
-    text = os.environ.get(SIZES_SETTING, "")
-    sizes = tuple(int(size) for size in text.split(",")) if text else SIZES
+    sizes = effort.lines or SIZES
     with running_postgres(DURABLE) as server:
         naive = _naive(server, min(sizes))
         # The smallest is quickly done: its median of as many runs as are asked for.
@@ -100,11 +114,11 @@ def measure(effort: Effort) -> Report:
     return _report(found, naive)
 
 
-def _centre(store: Store, number: int = 0) -> Centre:
-    """A centre at the book's day; workers' identifiers do not meet."""
+def _centre(store: Store, number: int = 0, at_ms: int = NOW_MS) -> Centre:
+    """A centre at an instant; workers' identifiers do not meet."""
     ids = Counter(number * 10**10)
     return Centre(
-        Settings(), store, keys_of("centre", 1), lambda: NOW_MS, ids.next_id, ids.next_token
+        Settings(), store, keys_of("centre", 1), lambda: at_ms, ids.next_id, ids.next_token
     )
 
 
@@ -137,27 +151,46 @@ def _one(server: Postgres, lines: int) -> Measured:
     filled_s = _built(server, name, lines)
     url = server.url(name)
     store = open_store(url, TENANT)
-    centre = _centre(store)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(WORKERS, mp_context=context) as pool:
         list(pool.map(_ready, range(WORKERS)))  # both have imported all before the clock runs
-        reviewed = _timed(pool, centre, (server, url))
-        again = _timed(pool, centre, (server, url))
+        reviewed, again = (_timed(pool, (server, url), store, (n, NOW_MS)) for n in (1, 2))
+        look_again(store, range(0, lines, NIGHT_EACH), SEED)
+        night = _timed(pool, (server, url), store, (3, NIGHT_MS))
+    told_us = _told(server, _centre(store, 0, NIGHT_MS), lines)
     store.close()
     server.drop(name)
     count = sum(reviewed.counts.values())
-    print(f"{count:,} lines: built in {filled_s:.0f} s, reviewed in {reviewed.wall_s:.1f} s "
-          f"({reviewed.cost_us()} us), again in {again.wall_s:.1f} s ({again.cost_us()} us), "
-          f"load {os.getloadavg()[0]:.1f}", flush=True)  # fmt: skip
-    return Measured(count, filled_s, reviewed, again)
+    print(f"{count:,} lines: built in {filled_s:.0f} s, {_said('all new', reviewed)}, "
+          f"{_said('nothing new', again)}, {_said('the night after', night)}, a line told "
+          f"{told_us:.0f} us, load {os.getloadavg()[0]:.1f}", flush=True)  # fmt: skip
+    return Measured(count, filled_s, reviewed, again, night, told_us)
 
 
-def _timed(pool: ProcessPoolExecutor, centre: Centre, on: tuple[Postgres, str]) -> Taken:
-    """A whole run by all workers."""
+def _said(what: str, taken: Taken) -> str:
+    counts = ", ".join(f"{count:,} {name}" for name, count in taken.counts.items())
+    return f"{what} in {taken.wall_s:.1f} s ({taken.cost_us()} us: {counts})"
+
+
+def _told(server: Postgres, centre: Centre, lines: int) -> float:
+    """What it takes of CPU to tell a station how one of its lines stands [us]."""
+    stations = [f"st-{n:05d}" for n in range(min(STATIONS_TOLD, lines // LINES_OF_A_STATION))]
+    before_s, start = _cpu_of(server), time.process_time()
+    told = sum(centre.write(lambda work, one=each: tell_due(work, one)) for each in stations)
+    return 1e6 * (time.process_time() - start + _cpu_of(server) - before_s) / max(told, 1)
+
+
+def _timed(
+    pool: ProcessPoolExecutor, on: tuple[Postgres, str], store: Store, of: tuple[int, int]
+) -> Taken:
+    """A whole run by all workers: which in turn, and as of when [ms UTC]."""
     server, url = on
+    number, at_ms = of
+    centre = _centre(store, number, at_ms)
     run = book_review.begin(centre, OPERATOR)
     before_s, start = _cpu_of(server), time.perf_counter()
-    used = list(pool.map(_work, [(url, run.run_id, 1 + number) for number in range(WORKERS)]))
+    shares = [(url, run.run_id, number * 100 + worker) for worker in range(WORKERS)]
+    used = list(pool.map(_work, shares))
     seconds = time.perf_counter() - start
     told = book_review.progress(centre, run)
     if not told.is_done:
@@ -219,25 +252,27 @@ def _naive(server: Postgres, lines: int) -> float:
 
 
 def _report(found: list[Measured], naive: float) -> Report:
-    rows = [
-        (f"{one.lines:,}", f"{one.filled_s:.0f}", f"{one.reviewed.wall_s:.1f}",
-         one.reviewed.cost_us(), f"{one.again.wall_s:.1f}", one.again.cost_us(),
-         f"{one.rate / naive:.1f} ×", f"{one.reviewed.peak_mb:.0f}",
-         _ratio([each.reviewed for each in found], place),
-         _ratio([each.again for each in found], place))
-        for place, one in enumerate(found)
-    ]  # fmt: skip
+    rows = []
+    for place, one in enumerate(found):
+        runs = [(each.reviewed, each.again, each.night) for each in found]
+        ratios = [_ratio([each[n] for each in runs], place) for n in range(3)]
+        told = [text for run in runs[place] for text in (f"{run.wall_s:.1f}", run.cost_us())]
+        rows.append((f"{one.lines:,}", f"{one.filled_s:.0f}", *told, f"{one.rate / naive:.1f} ×",
+                     f"{one.reviewed.peak_mb:.0f}", f"{one.told_us:.0f}",
+                     " ".join(each for each in ratios if each)))  # fmt: skip
     last = found[-1]
     counts = ", ".join(f"{count:,} {what}" for what, count in last.reviewed.counts.items())
     load = os.getloadavg()[0]
     return Report(
         title="The whole book reviewed, on two processes",
         headings=("open lines", "built [s]", "all seen anew [s]", "CPU a line [µs]",
-                  "nothing new [s]", "CPU a line [µs]", "all anew to one by one",
-                  "peak of a worker [MB]", "a line to the last, all anew", "nothing new"),
+                  "nothing new [s]", "CPU a line [µs]", "the night after [s]",
+                  "CPU a line [µs]", "all anew to one by one", "peak of a worker [MB]",
+                  "a line told at a pull [µs]", "a line to the last book's, of each run"),
         rows=tuple(rows),
         note=(
-            f"One by one {naive:,.0f} lines a second. Of the largest book: {counts}. The goal is "
+            f"One by one {naive:,.0f} lines a second. Of the largest book, all seen anew: "
+            f"{counts}. In the night after one line in {NIGHT_EACH} has a new look. The goal is "
             f"a million lines in {GOAL_S} s on two cores. CPU is of both workers and, in "
             f"brackets, of PostgreSQL. Load of the machine at the end: {load:.1f}."
         ),
@@ -250,6 +285,7 @@ def _report(found: list[Measured], naive: float) -> Report:
             "naive [lines/s]": naive,
             **{f"{one.lines} lines [s]": one.reviewed_s for one in found},
             **{f"{one.lines} lines, nothing new [s]": one.again.wall_s for one in found},
+            **{f"{one.lines} lines, the night after [s]": one.night.wall_s for one in found},
             **{f"{one.lines} lines built [s]": one.filled_s for one in found},
             **{f"{one.lines} lines, peak [MB]": one.reviewed.peak_mb for one in found},
         },

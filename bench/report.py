@@ -92,9 +92,12 @@ class Effort:
         How much of a season the village has behind it [d].
     village
         A village that was told before, to spare the telling; None to tell one.
+    lines
+        How many lines a book holds, where a bench measures books of more than one size.
     """
 
     scratch: Path
     repeats: int
     days: int
     village: Path | None = None
+    lines: tuple[int, ...] = ()

@@ -21,35 +21,38 @@ from server.store.engine import Tx
 VERSION_MIN = (14,)  # of PostgreSQL: it hashes whole rows since
 _MINE = "{0}.tenant_id = l.tenant_id AND {0}."
 _LINE, _FARMER = _MINE + "line_id = l.line_id", _MINE + "farmer_id = l.farmer_id"
-_RESTS = (
-    "line_subjects r JOIN subjects s ON s.tenant_id = r.tenant_id AND s.subject_id = r.subject_id"
-)
-_LATEST = """ CROSS JOIN LATERAL (
-    SELECT evidence_id FROM evidence e
-    WHERE e.tenant_id = r.tenant_id
-      AND e.subject_id = CASE s.kind WHEN 'herd' THEN s.pasture_id ELSE s.subject_id END
-      AND (s.kind = 'herd' OR s.season_id = '' OR e.season_id = s.season_id)
-    ORDER BY as_of DESC, received_at_ms DESC, evidence_id DESC LIMIT 1) e"""
-# The rule looks at the last fourteen days of a herd's counts.
-_COUNTED = """ CROSS JOIN LATERAL (
-    SELECT * FROM daily_features d
-    WHERE d.tenant_id = r.tenant_id AND d.subject_id = r.subject_id
-      AND d.feature = 'heads_count' AND d.day <= %(upto)s
-    ORDER BY d.day DESC LIMIT 40) x"""
-_DAILY = "x.subject_id, x.feature, x.day, x.value, x.coverage_ppm, x.writer, x.seq"
+# Of each subject that a line rests on, and only of those kinds of which the rule reads it.
+_SUBJECT = """s.subject_id, s.kind, s.farmer_id, s.season_id, s.sown_on, s.area_m2, s.area_low_m2,
+    s.heads,
+    s.pasture_id,
+    (SELECT evidence_id FROM evidence e
+     WHERE e.tenant_id = s.tenant_id
+       AND e.subject_id = CASE s.kind WHEN 'herd' THEN s.pasture_id ELSE s.subject_id END
+       AND (s.kind = 'herd' OR s.season_id = '' OR e.season_id = s.season_id)
+     ORDER BY as_of DESC, received_at_ms DESC, evidence_id DESC LIMIT 1),
+    (SELECT bit_xor(hash_record_extended(ROW(x.paper_id), 1)) FROM farm_papers x
+     WHERE x.tenant_id = s.tenant_id AND x.subject_id = s.subject_id),
+    (SELECT bit_xor(hash_record_extended(ROW(x.receipt_id), 1)) FROM store_receipts x
+     WHERE x.tenant_id = s.tenant_id AND x.subject_id = s.subject_id),
+    CASE WHEN s.kind = 'herd' THEN
+      (SELECT bit_xor(hash_record_extended(ROW(/*daily*/), 1)) FROM (
+         SELECT * FROM daily_features d
+         WHERE d.tenant_id = s.tenant_id AND d.subject_id = s.subject_id
+           AND d.feature = 'heads_count' AND d.day <= %(upto)s
+         ORDER BY d.day DESC LIMIT 40) x)
+    WHEN s.kind IN ('machine', 'store') THEN
+      (SELECT bit_xor(hash_record_extended(ROW(/*daily*/), 2)) FROM daily_features x
+       WHERE x.tenant_id = s.tenant_id AND x.subject_id = s.subject_id) END""".replace(
+    "/*daily*/", "x.subject_id, x.feature, x.day, x.value, x.coverage_ppm, x.writer, x.seq"
+)  # the rule looks at the last fourteen days of a herd's counts
 # What is hashed of which rows, for which line; every part has its own seed.
 _PARTS: tuple[tuple[str, str, str], ...] = (
     (
+        _SUBJECT,
         (
-            "s.subject_id, s.kind, s.farmer_id, s.season_id, s.sown_on, s.area_m2, s.heads,"
-            " s.pasture_id"
+            "line_subjects r JOIN subjects s ON s.tenant_id = r.tenant_id"
+            " AND s.subject_id = r.subject_id"
         ),
-        _RESTS,
-        _LINE.format("r"),
-    ),
-    (
-        "s.subject_id, e.evidence_id",
-        _RESTS + _LATEST,
         _LINE.format("r"),
     ),
     (
@@ -101,35 +104,6 @@ _PARTS: tuple[tuple[str, str, str], ...] = (
         "x.order_id, y.seq",
         "orders x JOIN order_steps y ON y.tenant_id = x.tenant_id AND y.order_id = x.order_id",
         _LINE.format("x"),
-    ),
-    (
-        "x.paper_id",
-        (
-            "line_subjects r JOIN farm_papers x ON x.tenant_id = r.tenant_id"
-            " AND x.subject_id = r.subject_id"
-        ),
-        _LINE.format("r"),
-    ),
-    (
-        "x.receipt_id",
-        (
-            "line_subjects r JOIN store_receipts x ON x.tenant_id = r.tenant_id"
-            " AND x.subject_id = r.subject_id"
-        ),
-        _LINE.format("r"),
-    ),
-    (
-        _DAILY,
-        _RESTS + _COUNTED,
-        _LINE.format("r") + " AND s.kind = 'herd'",
-    ),
-    (
-        _DAILY,
-        (
-            _RESTS + " JOIN daily_features x ON x.tenant_id = r.tenant_id"
-            " AND x.subject_id = r.subject_id"
-        ),
-        _LINE.format("r") + " AND s.kind IN ('machine', 'store')",
     ),
     ("x.line_id", "lines x", _FARMER.format("x") + " AND x.line_id <> l.line_id"),
     (

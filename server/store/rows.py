@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
+from operator import itemgetter
 from typing import Any, TypeVar, cast
 
 from core.canonical import canonical_bytes
@@ -17,12 +18,16 @@ _QUOTED = "\\json:"  # before a text that is kept as JSON
 
 def read_as(cls: type[T], row: Mapping[str, Any]) -> T:
     """A row as a frozen dataclass; the columns bear the fields' names."""
-    return cls(**{name: row[name] for name in _names(cast("Any", cls))})
+    return cls(*_reader(cls)(row))
 
 
 @cache
-def _names(cls: type) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(cast("Any", cls)))
+def _reader(cls: type) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """What reads a dataclass's fields from a row all at once."""
+    names = [field.name for field in dataclasses.fields(cast("Any", cls))]
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda row: (row[names[0]],)
 
 
 def json_text(value: object) -> str:
