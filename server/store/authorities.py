@@ -57,6 +57,34 @@ def newest(tx: Tx) -> dict[tuple[str, str, str], Authority]:
     return tx.recall(authorities, "newest", ask)
 
 
+def history(tx: Tx) -> tuple[Authority, ...]:
+    """Every word on authority, the newest of each first."""
+    rows = tx.find_rows(authorities, "-at_ms", "-version")
+    return tuple(read_as(Authority, row) for row in rows)
+
+
+def amount_at(
+    words: tuple[Authority, ...], holders: tuple[str, ...], what: tuple[str, str], at_ms: int
+) -> int | None:
+    """The same as :func:`amount_of` as it was at an instant [ms UTC].
+
+    Parameters
+    ----------
+    words
+        All of them, the newest of each first.
+    what
+        The product and the currency.
+    """
+    product_id, currency = what
+    for holder in holders:
+        for product in (product_id, EVERY_PRODUCT):
+            key = (holder, product, currency)
+            for each in words:
+                if each.at_ms <= at_ms and (each.holder, each.product_id, each.currency) == key:
+                    return each.amount_minor
+    return None
+
+
 def amount_of(tx: Tx, holders: tuple[str, ...], product_id: str, currency: str) -> int | None:
     """The highest limit that the first holder with a word may set; None without any word."""
     known = newest(tx)

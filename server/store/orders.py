@@ -132,6 +132,13 @@ def life(tx: Tx, order_id: str) -> tuple[Step, ...]:
     return tuple(_step(row) for row in tx.find_rows(order_steps, "seq", order_id=order_id))
 
 
+def stream_steps(tx: Tx) -> Iterator[Step]:
+    """Every step of every order, order by order, the oldest first."""
+    question = select(order_steps).where(order_steps.c.tenant_id == tx.tenant_id)
+    in_order = question.order_by(order_steps.c.order_id, order_steps.c.seq)
+    return (_step(row) for row in tx.stream(in_order))
+
+
 def last(tx: Tx, order_id: str) -> Step | None:
     """The latest step of an order, if it has any."""
     row = tx.find_row(order_steps, "-seq", order_id=order_id)

@@ -5,7 +5,7 @@ The database refuses a second answer to an item, and an answer by whoever made i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,6 +81,22 @@ def waiting(tx: Tx, kind: str) -> tuple[Item, ...]:
     where = (_I.tenant_id == tx.tenant_id, _I.kind == kind, _I.item_id.not_in(answered))
     question = select(review_items).where(*where).order_by(_I.made_at_ms, _I.item_id)
     return tuple(_item(row) for row in tx.rows(question, OPEN_MAX))
+
+
+def answered(tx: Tx, answer: str) -> Iterator[tuple[Item, Answer]]:
+    """Every item that was answered so, with the answer, the oldest first."""
+    together = (_I.tenant_id == _A.tenant_id) & (_I.item_id == _A.item_id)
+    said = [_A[name].label(f"said_{name}") for name in ("answered_by", "reason", "at_ms")]
+    question = (
+        select(review_items, *said)
+        .join(review_answers, together)
+        .where(_I.tenant_id == tx.tenant_id, _A.answer == answer)
+        .order_by(_A.at_ms, _A.item_id)
+    )
+    for row in tx.rows(question):
+        kept = {name: row.pop(f"said_{name}") for name in ("answered_by", "reason", "at_ms")}
+        item = _item(row)
+        yield item, Answer(item.item_id, item.made_by, answer=answer, **kept)
 
 
 def newest_of(tx: Tx, kind: str, subject_id: str) -> Item | None:
