@@ -44,6 +44,11 @@ def take_draw(
     kept = _own(db, who, told.sublease_id)
     if leases.draw(db, told.draw_id) is not None:
         raise SubLeaseRefusedError(f"draw {told.draw_id} is here already, by another operation")
+    if not leases.is_drawable(db, kept.lease.lease_id):
+        raise SubLeaseRefusedError(
+            f"draw {told.draw_id}: another box of this station may have booked it; let the "
+            "lender see its receipt before that box is declared gone"
+        )
     price = _judged(db, kept, told, clock)
     drawdown = _drawdown(kept, told, price)
     given = Consent(
