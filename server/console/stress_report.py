@@ -23,7 +23,7 @@ _TEMPLATE = "stress.typ"
 def as_html(outcome: Outcome) -> str:
     """The report as one page that needs nothing else."""
     context = {
-        **_told(outcome),
+        **told(outcome),
         "outcome": outcome,
         "risk": risk_picture(outcome, alone=True),
         "limits": limit_picture(outcome, alone=True),
@@ -44,7 +44,7 @@ def as_pdf(outcome: Outcome) -> bytes:
     with tempfile.TemporaryDirectory(prefix="harvestline-report-") as scratch:
         folder = Path(scratch)
         files = {
-            "told.json": json.dumps({**head, **_told(outcome)}, ensure_ascii=False),
+            "told.json": json.dumps({**head, **told(outcome)}, ensure_ascii=False),
             "risk.svg": risk_picture(outcome, alone=True),
             "limits.svg": limit_picture(outcome, alone=True),
             _TEMPLATE: (FOLDER / "templates" / _TEMPLATE).read_text(encoding="utf-8"),
@@ -57,7 +57,8 @@ def as_pdf(outcome: Outcome) -> bytes:
             raise RequestError(f"expected to set the report: {error}") from error
 
 
-def _told(outcome: Outcome) -> dict[str, Any]:
+def told(outcome: Outcome) -> dict[str, Any]:
+    """The outcome in words: shocks, totals, liquidity, and each crop and village."""
     return {
         "shocks": list(shock_words(outcome.scenario)),
         "totals": [row for cell in outcome.totals for row in _totals(cell)],

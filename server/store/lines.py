@@ -14,7 +14,7 @@ from core.lending.limit import Movement
 from core.reasons import Reason, ReasonCode
 from server.store.bulk import among
 from server.store.engine import NotKnownError, Tx
-from server.store.rows import from_json, json_text, read_as
+from server.store.rows import from_json, json_text, plain_json, read_as
 from server.store.tables import line_stations, line_subjects, lines, movements
 
 _CODES = {code.value: code for code in ReasonCode}
@@ -254,6 +254,13 @@ def of_farmer(tx: Tx, farmer_id: str) -> tuple[Line, ...]:
     return tuple(_line(tx, row) for row in rows)
 
 
+def open_count(tx: Tx, most: int) -> int:
+    """How many lines are open, counted no further than to a bound."""
+    where = (lines.c.tenant_id == tx.tenant_id, lines.c.is_open)
+    some = select(lines.c.line_id).where(*where).limit(most).subquery()
+    return int(tx.scalar(select(func.count()).select_from(some)) or 0)
+
+
 def resting_on(tx: Tx, subject_ids: Sequence[str]) -> tuple[str, ...]:
     """The ids of the lines that rest on any of the subjects, in order."""
 
@@ -308,8 +315,8 @@ def add_movement(tx: Tx, moved: LineMovement) -> None:
         "limit_minor": moved.limit_minor,
         "outstanding_minor": moved.outstanding_minor,
         "leased_unspent_minor": moved.leased_unspent_minor,
-        "terms": json_text(dict(moved.terms)),
-        "views": json_text(moved.views),
+        "terms": plain_json(dict(moved.terms)),
+        "views": plain_json(list(moved.views)),
         "reasons": json_text(moved.reasons),
         "evidence_ids": json_text(moved.evidence_ids),
         "policy_version": moved.policy_version,

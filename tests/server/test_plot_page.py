@@ -25,7 +25,7 @@ from server.app import create_app
 from server.console.pages.plot import read_page
 from server.services.access import reading
 from server.services.evidence import accept_evidence
-from server.store import consent_uses, people, photos, registry, reports
+from server.store import consent_uses, counts, people, photos, registry, reports
 from server.store.engine import NotKnownError
 from server.store.people import Actor
 from server.store.photos import StoredPhoto, VisitPhoto
@@ -225,3 +225,49 @@ def test_every_look_at_a_plot_is_written_down(client, book: Book):
     with book.centre.store.reading() as tx:
         looks = consent_uses.accesses_of(tx, "f-003")
     assert {"imagery", "telemetry", "visits", "money"} <= set(looks[-1].classes)
+
+
+# Reports beside the plots: the stress test, and the health of the loans as files.
+
+
+def test_stress_test_at_the_console_draws_the_whole_book_and_writes_nothing(client, book: Book):
+    def rows() -> dict[str, int]:
+        with book.centre.store.reading() as tx:
+            counted = counts.rows_by_table(tx)
+        return {name: count for name, count in counted.items() if name in ("movements", "lines")}
+
+    before = rows()
+    told = page_of(client, "/stress?harvest=90&forage=90")
+    assert "Drought: 90.0 % of the harvest" in told
+    assert told.count('class="bar-after"') > 3
+    assert "Principal at risk by crop and village" in told
+    assert rows() == before
+
+
+def test_stress_test_is_had_as_a_report_with_pictures_and_as_rows(client):
+    assert client.get("/stress/report.pdf?harvest=50").content[:5] == b"%PDF-"
+    assert "maize" in client.get("/stress/export.csv?harvest=50").text
+
+
+@pytest.mark.parametrize("asked", ["harvest=101", "rate=51", "price=nan", "herd=-1", "forage=x"])
+def test_a_shock_that_cannot_be_is_told_and_not_run(client, asked: str):
+    answer = client.get(f"/stress?{asked}")
+    assert answer.status_code == 422
+    assert "expected 0 to" in answer.text
+    assert "bar-after" not in answer.text
+    assert client.get(f"/stress/export.csv?{asked}").status_code == 422
+
+
+def test_a_stress_test_without_a_shock_asks_for_one(client):
+    assert "Put the book to it" in page_of(client, "/stress")
+    assert client.get("/stress/report.pdf").status_code == 422
+
+
+@pytest.mark.parametrize("key", ["par", "ageing", "vintages", "provisioning", "spread"])
+def test_the_health_of_the_loans_is_had_as_files(client, key: str):
+    assert "filter: all; by lender" in client.get(f"/health/{key}/export.csv").text
+    assert client.get(f"/health/{key}/export.xlsx").content[:2] == b"PK"
+
+
+def test_there_is_no_other_report_of_health(client):
+    assert client.get("/health/trial-balance/export.csv").status_code == 404

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from core.units import PPM, format_money
 from server.console.figures.bars import Bar, BarRow, bars_picture
+from server.console.words import say
 from server.services.stress.run import Cell, Outcome, Side
 
 ROWS_MAX = 14
@@ -17,7 +18,6 @@ STYLE = (
     "fill:#1d2119}.axis-text{font-size:13px;fill:#474a3c}.label-text{font-size:14px}"
     ".bar-before{fill:#8d8163}.bar-after{fill:#b3301d}"
 )
-_LEGEND = (("bar-before", "as it stands"), ("bar-after", "after the shock"))
 
 
 def risk_picture(outcome: Outcome, *, alone: bool = False) -> Markup:
@@ -32,6 +32,26 @@ def limit_picture(outcome: Outcome, *, alone: bool = False) -> Markup:
     return _picture(outcome, title, lambda side: side.limit_minor, alone=alone)
 
 
+def whole_picture(outcome: Outcome) -> Markup:
+    """The whole book before and after, by currency: limits, losses, what is at risk."""
+    amounts: tuple[tuple[str, Callable[[Side], int]], ...] = (
+        (say("Limits"), lambda side: side.limit_minor),
+        (say("Could still be drawn"), lambda side: side.drawable_minor),
+        (say("Principal at risk"), lambda side: side.at_risk_minor),
+        (say("Expected loss"), lambda side: side.expected_loss_minor),
+    )
+    rows = []
+    for cell in outcome.totals:
+        several = f" {cell.currency}" if len(outcome.totals) > 1 else ""
+        for name, amount in amounts:
+            bars = tuple(
+                Bar(((css, amount(side)),), _words(amount(side), cell.currency))
+                for css, side in (("bar-before", cell.before), ("bar-after", cell.after))
+            )
+            rows.append(BarRow(f"{name}{several}", bars))
+    return bars_picture(rows, _legend(), say("The whole book before and after the shock"))
+
+
 def worst_cells(outcome: Outcome) -> tuple[Cell, ...]:
     """The crops and villages that lose most, at most as many as a picture holds."""
     ranked = sorted(
@@ -43,7 +63,11 @@ def worst_cells(outcome: Outcome) -> tuple[Cell, ...]:
 
 def _picture(outcome: Outcome, title: str, amount: Callable[[Side], int], *, alone: bool) -> Markup:
     rows = [_row(cell, amount) for cell in worst_cells(outcome)]
-    return bars_picture(rows, _LEGEND, title, STYLE if alone else "")
+    return bars_picture(rows, _legend(), title, STYLE if alone else "")
+
+
+def _legend() -> tuple[tuple[str, str], ...]:
+    return (("bar-before", say("as it stands")), ("bar-after", say("after the shock")))
 
 
 def _row(cell: Cell, amount: Callable[[Side], int]) -> BarRow:
