@@ -262,7 +262,7 @@ BEGIN
   IF NEW.event = 'approved' AND (harvestline_stranger(NEW.tenant_id, NEW.actor) OR EXISTS (
     SELECT 1 FROM model_steps s WHERE s.tenant_id = NEW.tenant_id AND s.sha256 = NEW.sha256
     AND s.event IN ('registered', 'proposed') AND harvestline_person(NEW.tenant_id, s.actor) = harvestline_person(NEW.tenant_id, NEW.actor))) THEN
-    RAISE EXCEPTION 'two people: who registered or proposed it cannot approve it, however the name is written' USING ERRCODE = 'check_violation';
+    RAISE EXCEPTION 'two people: approved by another person than who registered or proposed it, however the name is written' USING ERRCODE = 'check_violation';
   END IF;
   RETURN NEW;
 END

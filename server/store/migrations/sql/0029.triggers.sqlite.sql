@@ -167,7 +167,7 @@ WHEN NEW.event = 'approved' AND (((NEW.actor = '' OR NEW.actor GLOB '*[^a-z0-9._
     SELECT 1 FROM model_steps s WHERE s.tenant_id = NEW.tenant_id AND s.sha256 = NEW.sha256
     AND s.event IN ('registered', 'proposed') AND COALESCE((SELECT k.person_key FROM users k WHERE k.tenant_id = NEW.tenant_id AND k.username = s.actor), lower(trim(s.actor))) = COALESCE((SELECT k.person_key FROM users k WHERE k.tenant_id = NEW.tenant_id AND k.username = NEW.actor), lower(trim(NEW.actor)))))
 BEGIN
-  SELECT RAISE(ABORT, 'two people: who registered or proposed it cannot approve it, however the name is written');
+  SELECT RAISE(ABORT, 'two people: approved by another person than who registered or proposed it, however the name is written');
 END;
 --
 CREATE TRIGGER repayment_bounces_persons BEFORE INSERT ON repayment_bounces
