@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from core.decision.field_draw import field_quote, shown_sha256
+from core.errors import ShapeError
+from core.lending.cashbox import CountKind
 from core.lending.lease import DrawState
 from core.reasons import Reason, ReasonCode
 from core.shape import encode
@@ -17,6 +19,7 @@ from core.wire.envelope import LogClass
 from core.wire.fieldwork import OperationKind
 from core.wire.records import Down, Recall
 from core.wire.subleases import FieldDraw, SubLease, SubLeaseAct, SubLeaseEnd
+from edge_node.decide.cash import CashRefusedError
 from edge_node.decide.closing import close_given_back
 from edge_node.decide.fieldwork import BrokenChainError, take
 from edge_node.decide.room import rooms
@@ -30,8 +33,11 @@ from edge_node.decide.subleases import (
     recall_closing,
     release_lost,
 )
+from edge_node.decide.tablets import TabletRefusedError
+from edge_node.faces.tablet import payouts
 from edge_node.store import leases, lines, logs, subleases, tablets
 from edge_node.store.decisions import ChangedRequestError
+from tests.support.cash_desk import counted, opened_desk, staff
 from tests.support.lending_station import Station, lent_station
 from tests.support.tablet import FieldTablet, door_of, field_desk, teller_of
 
@@ -313,3 +319,61 @@ def test_a_tablet_holds_a_bounded_number(station, tablet):
             subleases.keep(station.db, made, {"body": encode(made)})
     with pytest.raises(SubLeaseRefusedError, match="at most 40"):
         along(station, tablet, 50_000, "s-77")
+
+
+def boxed(station: Station, agent: str) -> FieldTablet:
+    made = FieldTablet("tab-7", 7)
+    code, _ = door_of(station).invite("tab-7", (agent, agent.title()), (), 14)
+    door_of(station).enrol(code, made.public_key)
+    return made
+
+
+def test_what_is_taken_along_is_the_agents_own_cash_and_counted_when_it_came_back(station):
+    staff(station)
+    opened_desk(station, 300_000)
+    tablet = boxed(station, "akinyi")
+    with pytest.raises(SubLeaseRefusedError, match="at most KES 3,000"):
+        along(station, tablet, 350_000)
+    lease = along(station, tablet, 200_000)
+    assert lease.paid_by == "akinyi"
+    short = station.begin(LINE, 150_000)  # the same notes are not promised twice
+    assert isinstance(short, Reason)
+    assert short.code is ReasonCode.DRAW_CASH_SHORT
+    draw(station, tablet, lease, 150_000)
+    with pytest.raises(CashRefusedError, match="expected no draw that waits"):
+        counted(station, "akinyi", CountKind.DAY, 150_000)
+    bring(station, tablet, OperationKind.SUBLEASE_END, SubLeaseEnd("s-1", 150_000))
+    assert counted(station, "akinyi", CountKind.CLOSE, 150_000).count.difference_minor == 0
+    (told,) = records(station, "drawdown")
+    assert told["paid_by"] == "akinyi"
+
+
+def test_an_agent_without_a_box_takes_nothing_along_where_there_are_boxes(station, tablet):
+    staff(station)
+    with pytest.raises(SubLeaseRefusedError, match="has none here"):
+        along(station, tablet, 50_000)
+
+
+def test_the_counter_tells_what_is_held_and_wanted_back(station, tablet):
+    along(station, tablet, 600_000)
+    station.centre.say(Down.RECALL, Recall("le-1"), station.at_ms)
+    station.take_down()
+    (told,) = payouts.held(station.db, station.desk, who(station, tablet))["held"]
+    assert (told["recalled"], told["document"]["body"]["amount_minor"]) == (True, 600_000)
+    asked = {"line_id": LINE}
+    room = payouts.room(station.db, station.desk, who(station, tablet), asked, station.clock)
+    assert (room["most_minor"], room["code"]) == (0, "draw_lease_closed")
+    wrong = asked | {"sublease_id": "s-2", "amount_minor": True}
+    with pytest.raises(ShapeError, match="whole number"):
+        payouts.take_along(station.db, station.desk, who(station, tablet), wrong, station.clock)
+
+
+def test_a_tablet_whose_own_lease_ran_out_still_hands_in_what_it_paid_out(station, tablet):
+    along(station, tablet, 600_000)
+    station.at_ms = who(station, tablet).lease_until_ms + MS_PER_DAY
+    with pytest.raises(TabletRefusedError, match="has run out"):
+        door_of(station).admit(tablet.tablet_id)
+    assert door_of(station).admit(tablet.tablet_id, hands_in=True).tablet_id == tablet.tablet_id
+    door_of(station).revoke(tablet.tablet_id, "stolen")
+    with pytest.raises(TabletRefusedError, match="turned out"):
+        door_of(station).admit(tablet.tablet_id, hands_in=True)
