@@ -56,6 +56,7 @@ from edge_node.faces.kiosk.teller import Sources, Teller
 from edge_node.faces.kiosk.visits import Visits
 from edge_node.faces.kiosk.voice import Voice
 from edge_node.faces.tablet.application import TabletPages
+from edge_node.faces.tablet.cargo import UNLINKED_MS, FieldCargo
 from edge_node.faces.tablet.counter import Counter
 from edge_node.faces.tablet.sessions import Sessions
 from edge_node.intake.adapters import foreign_adapters
@@ -74,7 +75,7 @@ from edge_node.store.devices import DeviceRegistry
 from edge_node.store.outbox import clock_floor_ms
 from edge_node.sync.daily import tend_readings
 from edge_node.sync.rounds import Pace, Rhythm, run_rounds
-from edge_node.sync.stick import export_to, import_from
+from edge_node.sync.stick import cargo_state, export_to, import_from
 from edge_node.sync.timekeeping import keep_time
 from edge_node.sync.wires import CentreClient
 from edge_node.watch.rounds import open_notices
@@ -285,6 +286,7 @@ class Running:
         counter = Counter(
             db, field, sources, sessions, hands.entropy, teller.words,
             self._station.keys.identity.public_key, threading.Lock(),
+            self._field_cargo(),
         )  # fmt: skip
         return TabletPages(pages, counter, hosts, self._page_authority())
 
@@ -314,6 +316,17 @@ class Running:
                 return [row_of(db, one) for one in open_notices(db)]
 
         return Cargo(hand_out, take_in, self._settings.carrier_bytes_max, alerts)
+
+    def _field_cargo(self) -> FieldCargo:
+        """What agents' tablets carry: a stick's file, while the station has no link itself."""
+        db, ends, hands = self._connect(), self._station.ends, self._station.hands
+        turn = threading.Lock()
+
+        def state() -> str:
+            with turn:
+                return cargo_state(db, ends, read_clock(db, hands.reading()), UNLINKED_MS)
+
+        return FieldCargo(self._cargo(db), self._settings.server_url, state)
 
     def _state_of(self, db: StationDatabase) -> Callable[[], StationState]:
         turn, name = threading.Lock(), self._settings.station

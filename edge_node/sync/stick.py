@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from core.canonical import canonical_bytes, sha256_hex
 from core.errors import EnvelopeDamagedError, HarvestlineError
 from core.lending.lease import Clock
 from core.wire.carrier import DOCUMENTS_MAX, MAGIC, documents_in, framed
@@ -89,6 +90,21 @@ def export_to(
             return Exported(count, size_bytes, complete=False)
         size_bytes, count = size_bytes + file.write(piece), count + 1
     return Exported(count, size_bytes)
+
+
+def cargo_state(db: StationDatabase, ends: Ends, clock: Clock, unlinked_ms: int) -> str:
+    """Differs when what a carrier would be given has changed; empty if there is a link.
+
+    Parameters
+    ----------
+    unlinked_ms
+        A station that reached the centre within so long needs no carrier [ms].
+    """
+    link = outbox.link_state(db)
+    if link.up and 0 <= clock.at_ms - link.reached_at_ms < unlinked_ms:
+        return ""
+    up = [[log.value, outbox.delivered(db, log).seq, logs.tail(db, log).head] for log in UP_LOGS]
+    return sha256_hex(canonical_bytes([["down", logs.down_tail(db, ends.down).seq], *up]))
 
 
 def import_file(db: StationDatabase, ends: Ends, path: Path, clock: Clock) -> Imported:

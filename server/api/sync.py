@@ -8,6 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from core.wire.envelope import Placement
 from server.api.body import read_body
 from server.api.shapes import bytes_body
+from server.services.carrying import CARRIED_BYTES_MAX, answer_carried
 from server.services.centre import Centre
 from server.services.envelopes import accept_envelope
 from server.services.pulls import answer_pull
@@ -15,6 +16,7 @@ from server.services.timing import answer_time
 
 ENVELOPE_TYPE = "application/vnd.harvestline.envelope"
 DOCUMENT_TYPE = "application/json"
+CARRIER_TYPE = "application/vnd.harvestline.carrier"
 
 
 def add_sync(found: APIRouter, centre: Centre) -> None:
@@ -49,6 +51,24 @@ def add_sync(found: APIRouter, centre: Centre) -> None:
             return Response(status_code=204)
         kind = DOCUMENT_TYPE if envelope[:1] == b"{" else ENVELOPE_TYPE  # the box was replaced
         return Response(envelope, media_type=kind)
+
+    @found.post(
+        "/carried",
+        tags=["stations"],
+        summary="Deliver a carrier's file",
+        responses={200: {"description": "The answer, for the same carrier"}},
+        openapi_extra=bytes_body("Sealed envelopes and signed requests (N10)", CARRIER_TYPE),
+    )
+    async def carried(request: Request) -> Response:
+        """Take what a tablet carried for a station; whoever carries proves and learns nothing.
+
+        A page of a station's origin sends it, so the answer may be read by any origin: all in
+        it is sealed to a station, or says no more than that something was received.
+        """
+        data = await read_body(request, CARRIED_BYTES_MAX)
+        answer = await run_in_threadpool(answer_carried, centre, data)
+        headers = {"access-control-allow-origin": "*"}
+        return Response(answer, media_type=CARRIER_TYPE, headers=headers)
 
     @found.post(
         "/time",

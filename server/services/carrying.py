@@ -7,6 +7,7 @@ receipt of every log that came, and the centre's log for every station that aske
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from server.services.pulls import acknowledge_pull, next_down
 from server.store import logs, registry
 from server.store.engine import StoreError
 
+FILE_BYTES_MAX = 1024 * 1024 * 1024
+CARRIED_BYTES_MAX = 8 * 1024 * 1024  # by a tablet, each way
 UP_LOGS = (LogClass.MONEY, LogClass.FEATURES, LogClass.RAW)
 
 
@@ -93,11 +96,16 @@ def _take(centre: Centre, carried: Carried, data: bytes) -> None:
         carried.held_count += 1
 
 
-def write_answer(centre: Centre, carried: Carried, file: IO[bytes]) -> int:
-    """Write the answer to a file; how many documents it has."""
+def write_answer(
+    centre: Centre, carried: Carried, file: IO[bytes], bytes_max: int = FILE_BYTES_MAX
+) -> int:
+    """Write the answer to a file of at most so many bytes; how many documents it has.
+
+    What does not fit comes with the next answer: its station asks from where it stands.
+    """
     stations = dict.fromkeys(carried.stations)
     downs = (each for station in stations for each in _downs(centre, station))
-    return _written(file, (*carried.receipts.values(), *downs))
+    return _written(file, itertools.chain(carried.receipts.values(), downs), bytes_max)
 
 
 def write_down(centre: Centre, station: str, file: IO[bytes]) -> int:
@@ -138,10 +146,24 @@ def _next(work: Work, station: str, after: int) -> bytes | None:
     return next_down(work, registry.station(work.tx, station), after)
 
 
-def _written(file: IO[bytes], documents: Iterable[bytes]) -> int:
-    file.write(MAGIC)
-    count = 0
+def _written(file: IO[bytes], documents: Iterable[bytes], bytes_max: int = FILE_BYTES_MAX) -> int:
+    count, size_bytes = 0, file.write(MAGIC)
     for document in itertools.islice(documents, DOCUMENTS_MAX):
-        file.write(framed(document))
-        count += 1
+        piece = framed(document)
+        if size_bytes + len(piece) > bytes_max:
+            break
+        count, size_bytes = count + 1, size_bytes + file.write(piece)
     return count
+
+
+def answer_carried(centre: Centre, data: bytes) -> bytes:
+    """Take a carrier's file that came over a link, and give the answer for the same carrier.
+
+    Raises
+    ------
+    EnvelopeDamagedError
+        If it is no carrier's file.
+    """
+    file = io.BytesIO()
+    write_answer(centre, take_file(centre, io.BytesIO(data), "carried"), file, CARRIED_BYTES_MAX)
+    return file.getvalue()

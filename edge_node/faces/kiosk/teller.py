@@ -265,7 +265,7 @@ class Teller:
     def my_data(self, farmer_id: str) -> MyData:
         """What of the farmer's data may be used, on which ground, and who looked at it."""
         with self._turn:
-            return my_data(self._db, self._desk, farmer_id)
+            return my_data(self._db, self._desk, farmer_id, self._clock())
 
     def new_plan(self, farmer_id: str, line_id: str) -> KeptOffer | None:
         """The plan that is proposed anew for one of the farmer's lines; None if there is none."""

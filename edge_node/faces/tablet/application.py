@@ -24,12 +24,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.canonical import sha256_hex
 from core.errors import HarvestlineError, ShapeError
+from edge_node.faces.carrier import FILE_TYPE
 from edge_node.faces.kiosk.guard import (
     ForeignRequestError,
     RequestTooLargeError,
     host_of,
     origin_of,
 )
+from edge_node.faces.tablet.cargo import DOWN_BYTES_MAX, origin_of_centre
 from edge_node.faces.tablet.counter import Counter
 
 PREFIX = "/tablet"
@@ -56,14 +58,19 @@ def static_folder() -> Path:
     return Path(str(resources.files("edge_node.faces.tablet") / "static"))
 
 
-def policy_of(page: str) -> str:
-    """The Content-Security-Policy of the page: its own files, and its one import map."""
+def policy_of(page: str, centre: str = "") -> str:
+    """The Content-Security-Policy of the page: its own files, and its one import map.
+
+    ``centre`` is the origin to which sealed letters are carried; nothing else is spoken with.
+    """
     found = _IMPORT_MAP.search(page)
     digest = hashlib.sha256((found.group(1) if found else "").encode()).digest()
     told = base64.b64encode(digest).decode()
+    beside = f" {centre}" if centre else ""
     return (
         f"default-src 'none'; script-src 'self' 'sha256-{told}'; style-src 'self'; "
-        "img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self'; "
+        "img-src 'self' blob: data:; media-src 'self' blob:; "
+        f"connect-src 'self'{beside}; "
         "worker-src 'self' blob:; manifest-src 'self'; form-action 'none'; base-uri 'none'; "
         "frame-ancestors 'none'"
     )
@@ -99,7 +106,8 @@ class TabletPages:
         self._pages, self._hosts, self._authority = pages, hosts, authority
         self._files = shell_files(static_folder())
         index = static_folder() / "index.html"
-        self._policy = policy_of(index.read_text(encoding="utf-8"))
+        centre = origin_of_centre(counter.cargo.centre_url) if counter.cargo else ""
+        self._policy = policy_of(index.read_text(encoding="utf-8"), centre)
         parts = {path: sha256_hex(file.read_bytes()) for path, file in self._files.items()}
         self._shell = json.dumps({"parts": parts}, sort_keys=True)
         self._acts = _acts(counter)
@@ -157,10 +165,12 @@ class TabletPages:
         act = self._photo_act(photo.group(1)) if photo else self._acts.get((request.method, path))
         if act is None:
             return Response(status_code=404)
-        body = await _body(request)
+        body = await _body(request, DOWN_BYTES_MAX if path == "/cargo" else BODY_BYTES_MAX)
         answer = await run_in_threadpool(act, request, body)
         if answer is None:
             return Response(status_code=204)
+        if isinstance(answer, bytes):
+            return Response(answer, media_type=FILE_TYPE)
         return _compressed(request, json.dumps(answer).encode(), "application/json")
 
     def _photo_act(self, sha256: str) -> Act:
@@ -220,19 +230,22 @@ def _acts(counter: Counter) -> Mapping[tuple[str, str], Act]:
         ("POST", "/subleases/take"): lambda request, body: counter.take_along(
             authorization(request), _json(body)
         ),
+        ("GET", "/cargo/centre"): lambda request, _: counter.cargo_offered(authorization(request)),
+        ("GET", "/cargo"): lambda request, _: counter.cargo_out(authorization(request)),
+        ("POST", "/cargo"): lambda request, body: counter.cargo_in(authorization(request), body),
         ("POST", "/states"): lambda request, body: counter.states(
             authorization(request), _json(body)
         ),
     }
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, bytes_max: int) -> bytes:
     parts, size = [], 0
     try:
         async for part in request.stream():
             size += len(part)
-            if size > BODY_BYTES_MAX:
-                raise RequestTooLargeError(f"expected at most {BODY_BYTES_MAX} bytes, got more")
+            if size > bytes_max:
+                raise RequestTooLargeError(f"expected at most {bytes_max} bytes, got more")
             parts.append(part)
     except ClientDisconnect as error:
         raise ShapeError(f"expected the whole request, it broke off at {size} bytes") from error

@@ -20,6 +20,7 @@ from edge_node.decide.tablets import TabletDoor, TabletRefusedError
 from edge_node.faces.kiosk.teller import Sources
 from edge_node.faces.kiosk.words import LANGUAGES, Words
 from edge_node.faces.tablet import payouts
+from edge_node.faces.tablet.cargo import FieldCargo
 from edge_node.faces.tablet.sessions import Sessions, text_of
 from edge_node.keys import KeyRing
 from edge_node.store import fieldwork, models, tablets, village
@@ -54,6 +55,7 @@ class Counter:
     words: Callable[[str], Words]
     station_key: str
     turn: threading.Lock
+    cargo: FieldCargo | None = None
 
     def enrol(self, body: Any) -> dict[str, Any]:
         """Let in a tablet with a one-time code and the public key that it made."""
@@ -66,7 +68,7 @@ class Counter:
         hello = decode(Hello, document.get("body") if isinstance(document, dict) else None)
         self.sessions.require_fresh(hello.challenge)  # before anything costs more than a hash
         with self.turn:
-            who = self._door().admit(hello.tablet_id)
+            who = self._door().admit(hello.tablet_id, hands_in=True)
             ring = KeyRing.of_hex(who.public_key)
             open_document(canonical_bytes(document), HELLO, ring, HELLO_BYTES_MAX)
             self.sessions.use_up(hello.challenge)
@@ -110,7 +112,7 @@ class Counter:
         taken, stopped = [], {}
         for document in found:
             with self.turn:
-                who = self._who(authorization)
+                who = self._who(authorization, hands_in=True)
                 try:
                     kept = acts.take(self.db, self.field, who, document, self._clock())
                 except HarvestlineError as error:
@@ -118,14 +120,14 @@ class Counter:
                     break
                 taken.append(kept.operation_id)
         with self.turn:
-            who = self._who(authorization)
+            who = self._who(authorization, hands_in=True)
             states = tablets.states_of(self.db, taken)
             return {"states": states, "chain": self._chain(who), "stopped": stopped}
 
     def held(self, authorization: str) -> dict[str, Any]:
         """The parts of leases that the tablet may draw, or has to give back."""
         with self.turn:
-            return payouts.held(self.db, self.field.desk, self._who(authorization))
+            return payouts.held(self.db, self.field.desk, self._who(authorization, hands_in=True))
 
     def room(self, authorization: str, body: Any) -> dict[str, Any]:
         """How much of a line may be taken along now."""
@@ -143,7 +145,7 @@ class Counter:
         """How far operations have come, and the chain's end by the station's signature."""
         wanted = _texts(body, "operation_ids", STATES_AT_ONCE_MAX)
         with self.turn:
-            who = self._who(authorization)
+            who = self._who(authorization, hands_in=True)
             states = tablets.states_of(self.db, wanted)
             return {"states": states, "chain": self._chain(who)}
 
@@ -162,9 +164,31 @@ class Counter:
             room_bytes = self.field.photo_room_bytes
             return _told_photo(acts.take_part(self.db, who, part, self._clock(), room_bytes))
 
-    def _who(self, authorization: str) -> Tablet:
+    def cargo_offered(self, authorization: str) -> dict[str, str]:
+        """Where sealed letters may be carried now, if anywhere."""
+        with self.turn:
+            self._who(authorization)
+        return self.cargo.offered() if self.cargo else {"url": "", "state": ""}
+
+    def cargo_out(self, authorization: str) -> bytes:
+        """Sealed letters for the centre."""
+        with self.turn:
+            self._who(authorization)
+        if self.cargo is None:
+            raise TabletRefusedError("expected a station whose letters are carried by tablets")
+        return self.cargo.hand_out()
+
+    def cargo_in(self, authorization: str, data: bytes) -> Mapping[str, Any]:
+        """Take the centre's letters from a tablet."""
+        with self.turn:
+            self._who(authorization)
+        if self.cargo is None:
+            raise TabletRefusedError("expected a station whose letters are carried by tablets")
+        return self.cargo.take_in(data)
+
+    def _who(self, authorization: str, *, hands_in: bool = False) -> Tablet:
         tablet_id, key = self.sessions.whose(authorization)
-        who = self._door().admit(tablet_id)
+        who = self._door().admit(tablet_id, hands_in=hands_in)
         if who.public_key != key:  # let in anew since: whoever held the old key is out
             raise TabletRefusedError("expected a session: sign the station's challenge again")
         return who

@@ -9,6 +9,8 @@ import { html } from "./parts.js";
 import { Money, Pay, Receipt } from "./paying.js";
 import { Farmer, MyDay, Outbox, Tablet } from "./screens.js";
 import { makeKeys, sha256, fromHex } from "./signing.js";
+import { toCentre } from "./cargo.js";
+import { Correct } from "./correcting.js";
 import { enrol } from "./station.js";
 import { keepMe, leaseIsOver, meta, setMeta, wipeReadable } from "./vault.js";
 import { Walk } from "./walking.js";
@@ -76,6 +78,7 @@ function App({ first }) {
   const go = async () => {
     setBusy(true);
     const told = await sync();
+    await toCentre(); // also where the station is far: that is what it is for
     if (await leaseIsOver()) await wipeReadable();
     setFound(told);
     setBusy(false);
@@ -97,7 +100,7 @@ function App({ first }) {
     turn();
     go();
   };
-  const shown = { "": MyDay, farmer: Farmer, visit: Visit, apply: Apply, walk: Walk, outbox: Outbox, tablet: Tablet,
+  const shown = { "": MyDay, farmer: Farmer, visit: Visit, apply: Apply, walk: Walk, correct: Correct, outbox: Outbox, tablet: Tablet,
     pay: Pay, receipt: Receipt, money: Money }[screen] ?? MyDay;
   return html`<${shown} key=${`${screen}/${id}`} id=${id} query=${query} me=${me} tick=${tick} turn=${turn} done=${done}
       busy=${busy} sync=${go} now=${words(found)} />

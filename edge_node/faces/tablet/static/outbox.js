@@ -5,6 +5,7 @@
 
 import { fetchMoney, inHand } from "./money.js";
 import { canonical, openDocument, sha256, signDocument } from "./signing.js";
+import { atStation } from "./cargo.js";
 import { sendPhotos } from "./photos.js";
 import { ask, NotReachedError, RefusedError } from "./station.js";
 import { keepArea, keepOperation, meta, setMeta, STRICT, vault, wipeReadable } from "./vault.js";
@@ -45,6 +46,7 @@ export async function sync() {
       const stopped = await sendOperations();
       await sendPhotos();
       await fetchArea();
+      await atStation();
       return { reached: true, stopped };
     } catch (error) {
       return judged(error);

@@ -2,6 +2,8 @@
 
 import { useEffect, useMemo, useState } from "preact/hooks";
 
+import { travelling } from "./cargo.js";
+import { Versions } from "./correcting.js";
 import { find, indexOf } from "./find.js";
 import { drop, unsafe, wipeAll } from "./outbox.js";
 import { area, day, html, money, nameOf, Page, State, useAnswer, waiting } from "./parts.js";
@@ -127,8 +129,10 @@ export function Farmer({ id, query, tick }) {
     <div class="acts">
       <a class="button" href=${`#/visit/${id}?${task}`}>${t("Visit")}</a>
       <a class="button second" href=${`#/apply/${id}?`}>${t("Application")}</a>
+      <a class="button second" id="correct" href=${`#/correct/${id}`}>${t("Correct what is registered")}</a>
       ${known.lines.length > 0 && html`<a class="button second" id="pay" href=${`#/pay/${id}`}>${t("Pay out")}</a>`}
     </div>
+    <${Versions} farmerId=${id} tick=${tick} />
     <h2>${t("Ground and animals")}</h2>
     <ul class="cards">${known.subjects.map((one) => html`<li key=${one.subject_id} class="card row">
       <span><b>${one.name}</b><br /><span class="soft">${one.crop || one.kind}${one.sown_on ? ` · ${t("sown {day}", { day: day(one.sown_on) })}` : ""}</span></span>
@@ -201,8 +205,18 @@ export function Outbox({ tick, now, busy, sync }) {
 const light = () => document.documentElement.dataset.theme
   ?? (matchMedia("(prefers-contrast: more)").matches ? "sun" : matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 
+function cargoWords(cargo) {
+  if (!cargo) return "…";
+  const size = (bytes) => ({ size: Math.max(1, Math.round(bytes / 1000)) });
+  const lines = [];
+  if (cargo.up) lines.push(cargo.sent ? t("From the station: {size} kB, handed to the centre", size(cargo.up)) : t("From the station: {size} kB, not yet at the centre", size(cargo.up)));
+  if (cargo.down) lines.push(t("From the centre: {size} kB, for the station", size(cargo.down)));
+  return lines.join(" · ") || t("Nothing to carry now.");
+}
+
 export function Tablet({ me, tick, turn }) {
   const left = useAnswer(unsafe, [tick]);
+  const cargo = useAnswer(travelling, [tick]);
   const [told, setTold] = useState("");
   const [name, setName] = useState(language());
   const choose = async (event) => {
@@ -227,6 +241,9 @@ export function Tablet({ me, tick, turn }) {
       <option value=${key} selected=${key === name}>${words}</option>`)}</select></label>
     <div class="field" role="group" aria-label=${t("Light of the screen")}>${t("Light of the screen")}<div class="chips">${[["light", t("Indoors")], ["sun", t("In the sun")], ["dark", t("At night")]].map(([key, words]) => html`
       <button key=${key} type="button" class="chip" data-theme-choice=${key} aria-pressed=${key === light()}>${words}</button>`)}</div></div>
+    <h2>${t("Sealed letters")}</h2>
+    <p class="soft">${t("What the station and the centre write to each other travels with this tablet, sealed: nobody here can read it.")}</p>
+    <p id="cargo">${cargoWords(cargo)}</p>
     <h2>${t("Wipe")}</h2>
     <p>${t("Forgets everything on this tablet, its keys too. It is only possible once the station has acknowledged all of it.")}</p>
     <button class="button danger" id="wipe" onClick=${wipe}>${t("Wipe this tablet")}</button>

@@ -27,6 +27,23 @@ export async function ask(method, path, body, { session = true } = {}) {
   return read(await once(method, path, body, session));
 }
 
+/** Bytes that the station gives, never more than a bound. */
+export async function askBytes(path, bytesMax) {
+  let answer = await once("GET", path, undefined, true);
+  if (answer.status === 401) {
+    await openSession();
+    answer = await once("GET", path, undefined, true);
+  }
+  if (!answer.ok) return read(answer);
+  try {
+    const data = await answer.arrayBuffer();
+    if (data.byteLength > bytesMax) throw new RangeError("more than asked for");
+    return data;
+  } catch (error) {
+    throw new NotReachedError(`the answer broke off: ${error}`, { cause: error });
+  }
+}
+
 async function once(method, path, body, session) {
   const headers = {};
   if (session) {

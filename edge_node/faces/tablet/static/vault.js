@@ -73,6 +73,7 @@ export async function keepArea(area) {
   tx.objectStore("meta").put(area.digest, "digest");
   tx.objectStore("meta").put(area.model ?? null, "model");
   tx.objectStore("meta").put(area.today, "today");
+  tx.objectStore("meta").put(area.versions ?? [], "versions");
   await tx.done;
 }
 
@@ -80,7 +81,7 @@ export async function keepArea(area) {
 export async function wipeReadable() {
   const tx = (await vault()).transaction([...READABLE, "meta"], "readwrite", STRICT);
   for (const name of READABLE) tx.objectStore(name).clear();
-  for (const name of ["digest", "model"]) tx.objectStore("meta").delete(name);
+  for (const name of ["digest", "model", "versions"]) tx.objectStore("meta").delete(name);
   await tx.done;
 }
 
