@@ -146,6 +146,9 @@ def standing(
     ended = [(fact, cells_of_consent(fact.consent)) for fact in ends]
     found: dict[Cell, str] = {}
     for grant in sorted(grants, key=_place):
+        if not ended:
+            found |= dict.fromkeys(cells_of_consent(grant.consent), grant.consent.consent_id)
+            continue
         for cell in cells_of_consent(grant.consent):
             if all(cell not in cells or _is_before(end, grant) for end, cells in ended):
                 found[cell] = grant.consent.consent_id

@@ -36,12 +36,13 @@ from server.store.authorities import RULE
 from server.store.book_reviews import Part
 from server.store.lines import Line
 from server.store.review_marks import Looked, Mark
-from server.store.tables import products as products_table
 
 HOLDS_DAYS_MAX = 31
 WAITING, UNCHANGED = "waiting", "unchanged"
 _ROOMS = ("core", "server")
 _BITS = 64
+PRODUCTS_KNOWN_MAX = 64
+_NAMED: dict[str, tuple[date, ...]] = {}  # by what a movement cites, which holds its hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +176,7 @@ def _turns(work: Work, case: Case) -> Iterator[date]:
     for bound_days in (movement.fresh_days_max, movement.stale_days_max):
         if age_days <= bound_days:
             yield today + timedelta(days=bound_days - age_days + 1)
-    yield from (day for day in _dates_of(work, case.product) if day > today)
+    yield from (day for day in _dates_of(case.product) if day > today)
     for subject_id in case.line.subject_ids:
         sown = civil_date(registry.subject(work.tx, subject_id).sown_on)
         if sown is not None:
@@ -183,11 +184,14 @@ def _turns(work: Work, case: Case) -> Iterator[date]:
             yield from (day for day in turns if day > today)
 
 
-def _dates_of(work: Work, product: Product) -> tuple[date, ...]:
+def _dates_of(product: Product) -> tuple[date, ...]:
     """Every day that a product names, and the day after it."""
-    return work.tx.recall(
-        products_table, ("dates", product.policy_version()), lambda: _named_days(product)
-    )
+    cited = product.policy_version()
+    if cited not in _NAMED:
+        if len(_NAMED) >= PRODUCTS_KNOWN_MAX:
+            _NAMED.clear()
+        _NAMED[cited] = _named_days(product)
+    return _NAMED[cited]
 
 
 def _named_days(product: Product) -> tuple[date, ...]:

@@ -141,9 +141,11 @@ def ahead_of(tx: Tx, line: Line, on: date) -> tuple[Asked, ...]:
 
 def terms_of(tx: Tx, line: Line) -> RepaymentTerms:
     """How a line is repaid: the terms it was opened with, its own due date, its newest plan."""
-    terms, due_on = priced_by(tx, line).repayment(), date.fromisoformat(line.due_on)
-    if terms.due_on == due_on:
+    product = priced_by(tx, line)
+    terms = product.repayment()
+    if product.due_on == line.due_on:
         return terms
+    due_on = date.fromisoformat(line.due_on)
     anew, relief = restructured_of(tx, line), relief_of(tx, line)
     if relief is not None:
         terms = relief.applied(terms)

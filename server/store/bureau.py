@@ -127,8 +127,7 @@ def learn_answers(tx: Tx, farmer_ids: Sequence[str]) -> None:
     found: dict[str, list[BureauAnswer]] = {each: [] for each in farmer_ids}
     for row in tx.rows(select(bureau_answers).where(*where).order_by(*order)):
         found[row["farmer_id"]].append(read_as(BureauAnswer, row))
-    for farmer_id, answers in found.items():
-        tx.learn(bureau_answers, farmer_id, tuple(answers))
+    tx.learn_all(bureau_answers, {farmer_id: tuple(each) for farmer_id, each in found.items()})
 
 
 def farmers_with(tx: Tx, subject_index: str) -> frozenset[str]:

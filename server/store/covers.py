@@ -87,8 +87,7 @@ def learn(tx: Tx, farmer_ids: Sequence[str]) -> None:
         tx, (covers.c.tenant_id == tx.tenant_id, among(tx, covers.c.farmer_id, farmer_ids))
     ):
         found[step.farmer_id].append(step)
-    for farmer_id, steps in found.items():
-        tx.learn(covers, farmer_id, tuple(steps))
+    tx.learn_all(covers, {farmer_id: tuple(steps) for farmer_id, steps in found.items()})
 
 
 def of_cover(tx: Tx, cover_id: str) -> tuple[CoverStep, ...]:

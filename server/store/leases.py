@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.sql import ColumnElement
 
 from core.lending.lease import Draw, DrawState, Lease, LeaseBook, LeaseKind
-from core.shape import decode, encode
+from core.shape import encode
 from server.store.bulk import among
 from server.store.engine import Tx
 from server.store.rows import read_as
@@ -192,10 +192,8 @@ def _equal(tx: Tx, **equal: str) -> tuple[SignedLease, ...]:
 
 
 def _signed(row: Mapping[str, Any]) -> SignedLease:
-    return read_as(
-        SignedLease,
-        {**row, "lease": decode(Lease, {k: v for k, v in row.items() if v is not None})},
-    )
+    lease = read_as(Lease, {**row, "kind": LeaseKind(row["kind"])})
+    return read_as(SignedLease, {**row, "lease": lease})
 
 
 def put_draw(tx: Tx, drawing: Drawing) -> None:

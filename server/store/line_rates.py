@@ -71,8 +71,7 @@ def learn_last(tx: Tx, line_ids: Sequence[str]) -> None:
     where = (line_rates.c.tenant_id == tx.tenant_id, among(tx, line_rates.c.line_id, line_ids))
     for row in tx.rows(select(line_rates).where(*where).order_by(line_rates.c.seq)):
         found[row["line_id"]] = _rate(row)
-    for line_id, rate in found.items():
-        tx.learn(line_rates, line_id, rate)
+    tx.learn_all(line_rates, found)
 
 
 def of_line(tx: Tx, line_id: str) -> tuple[LineRate, ...]:

@@ -14,6 +14,7 @@ movements), as it would be when read twice in one transaction.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -27,16 +28,13 @@ class Memory:
 
     def __init__(self, write_out: Callable[[Any], None] | None = None) -> None:
         self.write_out = write_out  # of what was kept back, other than row by row
-        self._answers: dict[Table, dict[Hashable, Any]] = {}
+        self._answers: defaultdict[Table, dict[Hashable, Any]] = defaultdict(dict)
         self._rows: dict[Table, list[Row]] = {}
         self._changes: dict[Table, dict[tuple[tuple[str, Any], ...], Row]] = {}
 
     def answers(self, table: Table) -> dict[Hashable, Any]:
         """What is remembered of a table, by key."""
-        known = self._answers.get(table)  # asked seventy times a line: no new map each time
-        if known is None:
-            known = self._answers[table] = {}
-        return known
+        return self._answers[table]
 
     def forget(self, table: Table) -> None:
         """Know nothing of a table any more."""
@@ -44,7 +42,8 @@ class Memory:
 
     def clear(self) -> None:
         """Know nothing of any table, and drop what waits: it was undone."""
-        self._answers, self._rows, self._changes = {}, {}, {}
+        self._answers.clear()
+        self._rows, self._changes = {}, {}
 
     def keep(self, table: Table, row: Row) -> None:
         """Keep a new row back."""

@@ -92,8 +92,7 @@ def learn(tx: Tx, subject_ids: Sequence[str]) -> None:
     )
     for row in tx.rows(select(farm_papers).where(*where).order_by(*_ORDER)):
         found[row["subject_id"]].append(_paper(row))
-    for subject_id, told in found.items():
-        tx.learn(farm_papers, subject_id, tuple(told))
+    tx.learn_all(farm_papers, {each: tuple(told) for each, told in found.items()})
 
 
 def _paper(row: Mapping[str, Any]) -> Paper:

@@ -18,7 +18,7 @@ _QUOTED = "\\json:"  # before a text that is kept as JSON
 
 def read_as(cls: type[T], row: Mapping[str, Any]) -> T:
     """A row as a frozen dataclass; the columns bear the fields' names."""
-    return cls(*_reader(cls)(row))
+    return cls(*_reader(cast("Any", cls))(row))
 
 
 @cache
@@ -35,6 +35,11 @@ def json_text(value: object) -> str:
     if type(value) is tuple and (plain := _plain_texts(value)) is not None:
         return plain
     return canonical_bytes(encode(value)).decode()
+
+
+def plain_json(value: dict[str, Any] | list[Any]) -> str:
+    """The same of what holds no dataclass any more."""
+    return canonical_bytes(value).decode()
 
 
 def _plain_texts(values: tuple[Any, ...]) -> str | None:

@@ -22,9 +22,9 @@ REVIEWED = {
     DataClass.MACHINERY: "device_readings",
     DataClass.LIVESTOCK: "device_readings",
 }
-_DECIDING = {
-    each: Cell(Purpose.DECISION.value, each.value, Recipient.LENDER.value) for each in REVIEWED
-}
+_DECIDING = tuple(
+    (each, Cell(Purpose.DECISION.value, each.value, Recipient.LENDER.value)) for each in REVIEWED
+)
 
 
 def may(tx: Tx, farmer_id: str, use: Use, at_ms: int | None = None) -> Answer:
@@ -35,8 +35,8 @@ def may(tx: Tx, farmer_id: str, use: Use, at_ms: int | None = None) -> Answer:
 def consents_to_decide(tx: Tx, farmer_id: str) -> dict[DataClass, str]:
     """The classes that the lender may look at to decide on a limit, each with its consent."""
     given = standing(reports.facts_of(tx, farmer_id), farmer_id)
-    found = {data_class: given.get(cell, "") for data_class, cell in _DECIDING.items()}
-    return {data_class: consent_id for data_class, consent_id in found.items() if consent_id}
+    found = ((data_class, given.get(cell, "")) for data_class, cell in _DECIDING)
+    return {data_class: consent_id for data_class, consent_id in found if consent_id}
 
 
 def use_data(
