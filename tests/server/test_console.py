@@ -28,7 +28,7 @@ from tests.support.centre import Served
 from tests.support.console_book import PASSWORD, Book, build_book, crop_evidence
 
 PAGES = (
-    "/", "/portfolio", "/queue", "/map", "/map?by=anomaly", "/map/fields.geojson",
+    "/", "/portfolio", "/queue", "/map", "/map?by=risk", "/map/plots.json",
     "/applications", "/stations", "/models", "/users", "/authority", "/audit",
     "/portfolio/export.csv",
 )  # fmt: skip
@@ -309,14 +309,15 @@ def test_pasture_page_speaks_of_forage(visit):
     assert "% of normal forage" in text
 
 
-def test_map_s_shapes_are_those_of_the_table(visit):
+def test_map_s_shapes_are_those_of_the_list(visit):
     client = visit("lender")
-    shapes = client.get("/console/map/fields.geojson").json()["features"]
+    told = client.get("/console/map/plots.json").json()
     text = said(client, "/map")
-    assert len(shapes) == 15
-    assert all(shape["properties"]["url"] in text for shape in shapes)
-    assert {shape["geometry"]["type"] for shape in shapes} == {"Polygon"}
-    assert "frozen" in {shape["properties"]["movement_tone"] for shape in shapes}
+    assert len(told["id"]) == len(told["corners"]) == told["asked"] == 15
+    assert all(f'href="/console/plots/{subject_id}"' in text for subject_id in told["id"])
+    assert len(told["way"]) == 2 * sum(told["corners"])
+    assert told["id"].index("pasture-1") in told["pasture"]
+    assert 3 in told["movement"]  # frozen
 
 
 def test_names_from_outside_are_escaped(visit, book: Book):

@@ -22,6 +22,7 @@ from tests.support.centre import Served
 from tests.support.chromium import chromium, narrowest_daily
 from tests.support.console_book import Book, build_book, flagged_evidence
 from tests.support.console_visits import WIDTHS, visits
+from tests.support.drawn_map import middle_of_a_shape
 from tests.support.pictures import claim_of
 
 pytestmark = pytest.mark.browser
@@ -175,34 +176,11 @@ def test_map_draws_every_plot_and_leads_to_it(visit, url: str):
     assert page.locator("#map canvas").count() == 1
     box = page.locator("#map canvas").bounding_box()
     assert box is not None
-    page.mouse.click(*middle_of_a_shape(page))
-    page.click(".leaflet-popup-content a")
+    where = middle_of_a_shape(page, 12)  # farther than a name is high
+    page.mouse.move(*where)
+    expect(page.locator("#map .leaflet-tooltip")).to_contain_text("Maize")
+    page.mouse.click(*where)
     page.wait_for_url("**/plots/**")
-
-
-def middle_of_a_shape(page: Page) -> tuple[float, float]:
-    """Where the canvas is painted, found by its own pixels."""
-    found = page.evaluate(
-        """() => {
-          const canvas = document.querySelector('#map canvas');
-          const {width, height} = canvas;
-          const pixels = canvas.getContext('2d').getImageData(0, 0, width, height).data;
-          const painted = (x, y) => pixels[4 * (y * width + x) + 3] > 200;
-          const box = canvas.getBoundingClientRect();
-          const area = document.getElementById('map').getBoundingClientRect();
-          for (let y = 4; y < height - 4; y += 2) for (let x = 4; x < width - 4; x += 2) {
-            const at = [box.x + x * box.width / width, box.y + y * box.height / height];
-            const inside = at[0] > area.x + 70 && at[0] < area.right - 10
-              && at[1] > area.y + 90 && at[1] < area.bottom - 10;
-            const solid = [[0, 0], [3, 0], [-3, 0], [0, 3], [0, -3]].every(
-              ([dx, dy]) => painted(x + dx, y + dy));
-            if (inside && solid) return at;
-          }
-          return null;
-        }"""
-    )
-    assert found, "nothing is painted"
-    return found[0], found[1]
 
 
 def test_replay_answers_in_place(visit, book: Book, url: str):

@@ -177,7 +177,7 @@ def test_plots_lie_over_the_month_s_map_on_every_screen(browser: Browser, url: s
         page.locator("#map").scroll_into_view_if_needed()
         page.screenshot(path=Path(SHOTS) / f"map-{size}.png")
     page.select_option("#under", "2026-04-ndvi.pmtiles")
-    page.click("text=Show")
+    page.click("text=Lay it under the plots")
     page.wait_for_selector("#map[data-drawn='15'][data-seen='all']")
     assert page.evaluate(COLOUR) != newest
     assert complaints == []

@@ -10,12 +10,20 @@ import json
 import math
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+from server.config import Settings
+from server.services.centre import Centre
+from server.services.enrolment import add_user
 from server.store import bulk
-from server.store.engine import Store, Tx
+from server.store.engine import Store, Tx, open_store
+from server.store.people import Actor, Role
+from server.store.schema import migrate
 from server.store.tables import decisions, evidence, farmers, lines, movements, sites, subjects
-from tests.support.limit_book import CHUNK, Rows, add_products, rows_of
+from tests.support.centre_kit import Counter, keys_of
+from tests.support.console_book import PASSWORD
+from tests.support.limit_book import CHUNK, NOW_MS, Rows, add_products, rows_of
 
 PLOTS_OF_A_VILLAGE = 1_000  # as limit_book has lines of a site
 EARTH_M_PER_DEGREE = 111_320
@@ -29,6 +37,22 @@ VILLAGES = (
 CROPS = ("maize", "maize", "maize", "beans", "sorghum", "cotton")
 GIVEN = ("Amina", "Baraka", "Chiku", "Daudi", "Esther", "Faraji", "Grace", "Hamisi", "Imani")
 FAMILY = ("Otieno", "Wanjiru", "Mwangi", "Achieng", "Kiptoo", "Njoroge", "Chebet", "Barasa")
+
+
+def wide_centre(folder: Path, database_url: str, plots_count: int) -> Centre:
+    """A centre that keeps such a book, with one who may look at all of it."""
+    secret = folder / "session.secret"
+    secret.write_text("0f" * 32, encoding="utf-8")
+    secret.chmod(0o600)
+    settings = Settings(database_url=database_url, session_secret_file=str(secret))
+    store = open_store(database_url, settings.tenant_id)
+    migrate(store)
+    fill_wide(store, plots_count)
+    ids = Counter()
+    centre = Centre(settings, store, keys_of("centre", 1), lambda: NOW_MS, ids.next_id,
+                    ids.next_token)  # fmt: skip
+    add_user(centre, "supervisor", PASSWORD, Role.SUPERVISOR, Actor("test", "supervisor"))
+    return centre
 
 
 def fill_wide(store: Store, plots_count: int, seed: int = 1) -> None:

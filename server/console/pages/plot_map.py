@@ -76,7 +76,9 @@ def routes(desk: Desk) -> list[Route]:
             "risk_words": {tone.name: tone.words for tone in RISK_TONES},
         }
         if request.headers.get("hx-request") == "true":
-            return desk.page(request, "plots.html", context, visitor)
+            part = desk.page(request, "plots.html", context, visitor)
+            part.headers["hx-push-url"] = _link(query)  # without what is as usual
+            return part
         maps = maps_in(Path(desk.centre.settings.maps_folder))
         context |= {
             "maps": maps,

@@ -197,7 +197,7 @@
   };
   const ofPlot = (i) => {
     const told = [plots.crops[plots.crop[i]], plots.villages[plots.village[i]]].filter(Boolean).join(" · ");
-    return [told, ...Object.keys(measures).filter((by) => plots[by][i] !== null)
+    return [told.charAt(0).toUpperCase() + told.slice(1), ...Object.keys(measures).filter((by) => plots[by][i] !== null)
       .map((by) => `${measures[by].name}: ${value(by, plots[by][i])}`)];
   };
   const ofCell = ({ told }) => {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -18,6 +19,7 @@ PLOTS_A_PAGE = 25
 SEARCH_CHARACTERS_MAX = 80
 CHOICE_CHARACTERS_MAX = 80
 PAGE_DIGITS_MAX = 6
+NUMBER_DIGITS = 12  # of a number in a plot's name, when names are sorted
 STAGES = tuple(stage.value for stage in Stage)
 RANK = {stage: rank for rank, stage in enumerate(STAGES)}
 GRAVITY = (
@@ -117,8 +119,14 @@ def _one_of(value: str, known: Iterable[str], default: str) -> str:
     return value if value in known else default
 
 
+def _filled(found: re.Match[str]) -> str:
+    """A number with noughts before it, so that plot 9 stands before plot 10."""
+    return found[0].zfill(NUMBER_DIGITS)
+
+
+_NUMBER = re.compile(r"\d+")
 _SORTS: Mapping[str, Callable[[PlotRow], Any]] = {
-    "plot": lambda row: row.name.casefold(),
+    "plot": lambda row: _NUMBER.sub(_filled, row.name.casefold()),
     "farmer": lambda row: row.owner.casefold(),
     "village": lambda row: row.village_name.casefold(),
     "crop": lambda row: row.crop or None,
