@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "cash": ("server.commands.cash", "cash", "who holds cash at the stations, and how much"),
     "enroll-satellite": ("server.commands.village", "enroll_satellite", "register a satellite key"),
     "enroll-station": ("server.commands.village", "enroll_station", "enrol a base station"),
+    "erase": ("server.commands.farmer", "erase", "erase a person's data, by two"),
     "export-down": ("server.commands.carrying", "export_down", "write what a station lacks"),
     "farmer": ("server.commands.farmer", "farmer", "a farmer's consents, looks, own copy"),
     "forecast": ("server.commands.weather", "forecast", "send a rain forecast to a station"),

@@ -15,12 +15,14 @@ from core.wire.personal_data import ASKS, DataClass, Purpose, Recipient
 from core.wire.records import ConsentAction
 from server.commands.hands import OPERATOR, centre_of, config_option, json_option, show
 from server.commands.officers import Acting, acting
+from server.commands.words import show_told
 from server.services.centre import RequestError, Work
 from server.services.consents.exported_page import page
 from server.services.consents.exporting import export
 from server.services.consents.looks import COMMAND, Look, note_in, summary
 from server.services.consents.taking import used_in_the_meantime, write_consent
 from server.services.consents.using import who_allows
+from server.services.erasing import tell_erasure
 from server.store import people, registry, reports
 from server.store.people import Role
 
@@ -30,6 +32,21 @@ FILE_MODE = 0o600  # it holds all that is known of a person
 @click.group("farmer")
 def farmer() -> None:
     """One farmer's consents, the looks at their data, and their own copy of it."""
+
+
+@click.command("erase")
+@acting()
+@click.argument("farmer_id")
+@click.option("--reason", required=True, help="Why, as the farmer's letter says; it is kept.")
+@json_option
+def erase(*, acting: Acting, farmer_id: str, reason: str, as_json: bool) -> None:
+    """Tell that a person's data is to be erased; another supervisor confirms it.
+
+    Refused while a loan is open or anything is owed. What is kept, and why, stands in the
+    page on privacy.
+    """
+    told = acting.centre.write(lambda work: tell_erasure(work, farmer_id, (acting.by, reason)))
+    show_told(told, as_json=as_json)
 
 
 @farmer.command("consents")

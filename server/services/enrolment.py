@@ -23,6 +23,7 @@ from core.wire.registry import (
 from server.keys import hash_password
 from server.services.centre import Centre, RequestError, Work
 from server.services.downlink import send_once, stock_station
+from server.services.erasing import is_erased
 from server.services.leasing import issue_for_station
 from server.services.moving import move_home
 from server.services.offering import require_openable
@@ -120,6 +121,8 @@ def _import(
     registry.put_site(work.tx, site)
     cards = [_put_farmer(work, centre, village.site, farmer) for farmer in village.farmers]
     for subject in village.subjects:
+        if is_erased(registry.find_farmer(work.tx, subject.farmer_id)):
+            continue
         polygon = polygons.get(subject.subject_id)
         geojson = json.dumps(polygon) if polygon else None
         registry.put_subject(work.tx, _with_ring(subject, polygon), geojson)
@@ -143,6 +146,8 @@ def _import(
 
 def _put_farmer(work: Work, centre: Centre, site: str, farmer: Farmer) -> NewCard | None:
     known = registry.find_farmer(work.tx, farmer.farmer_id)
+    if is_erased(known):
+        return None  # an older file of the village names them still
     if known is not None and known.card_sha256:
         # The home changes only with the old station's word: see `moving`.
         renewed = replace(farmer, card_sha256=known.card_sha256, home_station=known.home_station)

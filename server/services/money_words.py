@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from core.lending.payout import Outcome
 from core.shape import decode, encode
 from core.units import format_money
-from server.services import account_words, authority, letting_go
+from server.services import account_words, authority, erasing, letting_go
 from server.services.bouncing import BounceRequest, bounce_in, require_bounceable
 from server.services.cash_people import Ending, end_difference, require_endable
 from server.services.centre import RequestError, RoleError, Work
@@ -232,11 +232,13 @@ _ACTS: Mapping[WordKind, Callable[[Work, KeptWord, Actor], None]] = {
     WordKind.REPAYMENT_BOUNCE: _bounce,
     WordKind.CASH_DIFFERENCE: _end,
     WordKind.AUTHORITY: authority.set_by_two,
+    WordKind.ERASURE: erasing.erase,
     **letting_go.ACTS,
     **account_words.ACTS,
 }
 _SENTENCES: Mapping[WordKind, Callable[[Work, KeptWord], str]] = {
     WordKind.AUTHORITY: authority.sentence,
+    WordKind.ERASURE: erasing.sentence,
     **letting_go.SENTENCES,
     **account_words.SENTENCES,
 }

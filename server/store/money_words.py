@@ -23,7 +23,7 @@ _W, _A, _L = money_words.c, money_word_answers.c, cash_logins.c
 
 
 class WordKind(Enum):
-    """What a word is about; its subject is a payout, a repayment, a line, a user, a holder."""
+    """What a word is about; its subject is a payout, a repayment, a line, a person."""
 
     PAYOUT_OUTCOME = "payout_outcome"
     REPAYMENT_BOUNCE = "repayment_bounce"
@@ -38,6 +38,7 @@ class WordKind(Enum):
     USER_RENEW = "user_password"
     USER_UNLOCK = "user_unlock"
     AUTHORITY = "authority"
+    ERASURE = "erasure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,14 @@ def find(tx: Tx, word_id: str) -> KeptWord | None:
 def of_subject(tx: Tx, kind: WordKind, subject_id: str) -> tuple[KeptWord, ...]:
     """All that was said of one thing, the oldest first."""
     return tuple(_words(tx, _W.kind == kind.value, _W.subject_id == subject_id))
+
+
+def confirmed_subjects(tx: Tx, kind: WordKind) -> frozenset[str]:
+    """All that words of a kind are about which were confirmed."""
+    together = (_A.tenant_id == _W.tenant_id) & (_A.word_id == _W.word_id)
+    where = (_W.tenant_id == tx.tenant_id, _W.kind == kind.value, _A.is_confirmed)
+    rows = tx.rows(select(_W.subject_id).join(money_word_answers, together).where(*where))
+    return frozenset(row["subject_id"] for row in rows)
 
 
 def waiting(tx: Tx) -> tuple[KeptWord, ...]:

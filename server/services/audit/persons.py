@@ -11,6 +11,7 @@ from core.lending.ordering import OrderEvent
 from core.lending.payout import PayoutEvent
 from server.services.audit.finding import Look, Looks, first_fault
 from server.services.centre import Centre
+from server.services.erasing import is_erased
 from server.services.payouts.acts import RELEASED
 from server.services.raising import APPROVED, RAISE
 from server.store import (
@@ -22,6 +23,7 @@ from server.store import (
     orders,
     payouts,
     people,
+    registry,
     review_items,
 )
 from server.store.accounts import UserStep
@@ -133,6 +135,20 @@ def _given(tx: Tx) -> Iterator[_Given]:
     for row in people.stream_trail(tx, RELEASED):
         about = (WordKind.PAYOUT_RELEASE, row.object_id)
         yield "audit", str(row.seq), str(row.detail.get("word_id", "")), about, row.actor
+
+
+def erased(_: Centre, tx: Tx) -> Looks:
+    """Nothing tells who somebody was whom two erased, and nobody was erased by one."""
+    by_two = money_words.confirmed_subjects(tx, WordKind.ERASURE)
+    for farmer in registry.all_farmers(tx):
+        is_left = farmer.farmer_id in by_two and not is_erased(farmer)
+        is_alone = is_erased(farmer) and farmer.farmer_id not in by_two
+        yield first_fault(
+            "farmers",
+            farmer.farmer_id,
+            (is_left, "no name and no card, as two said", "one of them"),
+            (is_alone, "the word of two", "an erased person"),
+        )
 
 
 def raises(_: Centre, tx: Tx) -> Looks:

@@ -71,6 +71,7 @@ CHECKS: dict[str, tuple[str, str, Check]] = {
     "users": ("who may log in, and set how much, was said by two", "user_steps", persons.rights),
     "given": ("what was given up or let go was said by two", "agreement_steps", persons.let_go),
     "raises": ("raises above an authority had leave", "movements", persons.raises),
+    "erased": ("whom two erased is erased, and nobody else", "farmers", persons.erased),
     "boxes": ("agents hold what records say", "cash_moves", cash.boxes),
     "cash": ("cash moved as stations signed", "cash_moves", cash.said),
     "suspense": ("suspense agrees with draws", "ledger_lines", lending.suspense_matches_draws),

@@ -1,0 +1,132 @@
+"""Erasing a person: by two, not while a loan is open, for good; all verifies as before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy.exc import DatabaseError
+
+from core.errors import HarvestlineError
+from core.shape import decode
+from core.wire.records import ConsentAction
+from core.wire.registry import Farmer, Subject
+from server.services import enrolment
+from server.services.audit.run import audit, audit_in
+from server.services.centre import RequestError, RoleError
+from server.services.consents.taking import write_consent
+from server.services.consents.using import who_allows
+from server.services.erasing import ERASED, tell_erasure
+from server.services.money_words import confirm
+from server.store import people, registry
+from server.store.engine import NotKnownError
+from server.store.money_words import KeptWord
+from server.store.people import Actor
+from tests.support.centre_kit import TESTER, Kit, open_known, polygons, village
+from tests.support.desk import ANNA, BEN, LENA
+from tests.support.officers import known
+from tests.support.tampering import changed
+
+WHO = "farmer-c"
+
+
+@pytest.fixture
+def lender(kit: Kit) -> Kit:
+    known(kit.centre, ANNA, BEN, LENA)
+    return kit
+
+
+def told(kit: Kit, farmer_id: str = WHO, by: Actor = ANNA) -> KeptWord:
+    return kit.centre.write(lambda work: tell_erasure(work, farmer_id, (by, "letter of 3 May")))
+
+
+def answer(kit: Kit, word: KeptWord, by: Actor) -> KeptWord:
+    return kit.centre.write(lambda work: confirm(work, word.word_id, by))
+
+
+def who(kit: Kit, farmer_id: str = WHO) -> Farmer:
+    found: Farmer = kit.read(registry.farmer, farmer_id)
+    return found
+
+
+def test_a_person_is_erased_by_two_at_the_centre_and_at_their_station(lender: Kit):
+    before, plots = who(lender), lender.read(registry.subjects_of, WHO)
+    lender.centre.write(
+        lambda work: write_consent(work, WHO, ("model_training",), ConsentAction.GRANT, ANNA)
+    )
+    lender.station.pull(lender.centre)
+    word = told(lender)
+    for one, refused in (
+        (ANNA, RoleError),
+        (LENA, RoleError),
+        (Actor("Anna", "supervisor"), RoleError),
+    ):
+        with pytest.raises(refused):
+            answer(lender, word, one)
+    assert who(lender) == before
+    answer(lender, word, BEN)
+    bare = replace(before, name="", card_sha256="", household_size=0)
+    assert who(lender) == bare
+    news = lender.station.pull(lender.centre)
+    assert [decode(Farmer, each.body) for each in news if each.kind == "farmer"] == [bare]
+    drawn = [decode(Subject, each.body) for each in news if each.kind == "subject"]
+    assert [(each.subject_id, each.name, each.outline_e7) for each in drawn] == [
+        (each.subject_id, "", None) for each in plots
+    ]
+    assert [each.polygon_sha256 for each in drawn] == [each.polygon_sha256 for each in plots]
+    assert lender.read(who_allows, [WHO], "model_training") == {}
+    [row] = [r for r in lender.read(people.trail_of, "farmer", WHO) if r.action == ERASED]
+    assert before.name not in str(row.detail)
+    assert audit(lender.centre).holds
+    with pytest.raises(RequestError, match="erased already"):
+        told(lender)
+
+
+def test_nobody_is_erased_while_a_loan_is_open(lender: Kit):
+    opened = [each for each in open_known(lender) if each.line_id]
+    assert opened
+    with pytest.raises(RequestError, match="expected that no loan is open"):
+        told(lender, "farmer-b")
+    with pytest.raises(RoleError, match="lena is lender"):
+        told(lender, WHO, LENA)
+    with pytest.raises(NotKnownError):
+        told(lender, "farmer-z")
+
+
+def test_a_loan_that_opens_meanwhile_stops_the_erasure(lender: Kit):
+    word = told(lender, "farmer-b")
+    open_known(lender)
+    with pytest.raises(RequestError, match="expected that no loan is open"):
+        answer(lender, word, BEN)
+    assert who(lender, "farmer-b").name
+
+
+def test_an_old_file_of_the_village_brings_nobody_back(lender: Kit):
+    answer(lender, told(lender), BEN)
+    found = enrolment.import_village(lender.centre, village(), polygons(), TESTER)
+    assert WHO not in {each.farmer_id for each in found.cards}
+    assert (who(lender).name, who(lender).card_sha256) == ("", "")
+    assert {each.name for each in lender.read(registry.subjects_of, WHO)} == {""}
+
+
+def test_the_database_refuses_one_persons_erasure_and_a_name_that_comes_back(lender: Kit):
+    bare = replace(who(lender), name="", card_sha256="")
+    with pytest.raises((DatabaseError, HarvestlineError)):
+        lender.centre.write(lambda work: registry.put_farmer(work.tx, "village-one", bare))
+    assert who(lender).name
+    named = who(lender)
+    answer(lender, told(lender), BEN)
+    for back in (named, replace(named, name="")):
+        with pytest.raises((DatabaseError, HarvestlineError)):
+            lender.centre.write(
+                lambda work, back=back: registry.put_farmer(work.tx, "village-one", back)
+            )
+    assert audit(lender.centre, ["erased"]).holds
+    for statement in (
+        "UPDATE farmers SET name = 'Chebet' WHERE farmer_id = 'farmer-c'",
+        "UPDATE farmers SET name = '', card_sha256 = '' WHERE farmer_id = 'farmer-a'",
+    ):
+        with changed(lender, statement, "farmers") as tx:
+            [found] = audit_in(lender.centre, tx, ("erased",)).checks
+            assert found.first is not None
+            assert found.first.table == "farmers"
