@@ -25,6 +25,7 @@ from server.console.pages import (
     cash,
     door,
     exports,
+    field_inbox,
     fields,
     health,
     line,
@@ -128,6 +129,7 @@ def console(desk: Desk) -> ASGIApp:
             *cash.routes(desk),
             *models.routes(desk),
             *photos.routes(desk),
+            *field_inbox.routes(desk),
         ],
         exception_handlers={HarvestlineError: refused, HTTPException: refused},
     )

@@ -22,7 +22,7 @@ class Place:
 
 
 PLACES = (
-    Place("", message("Today"), "ear", ("", "appeals")),
+    Place("", message("Today"), "ear", ("", "appeals", "versions")),
     Place("portfolio", message("Portfolio"), "list", ("portfolio", "lines", "plots")),
     Place("queue", message("Queue"), "check", ("queue",)),
     Place("applications", message("Applications"), "person", ("applications",)),

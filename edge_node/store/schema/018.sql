@@ -31,15 +31,3 @@ END;
 CREATE TRIGGER field_corrections_remain BEFORE DELETE ON field_corrections BEGIN
     SELECT raise(ABORT, 'what an agent wrote is never deleted');
 END;
-
--- Sealed documents of other stations that agents' tablets left here for the centre, and the
--- centre's answers for these: opaque, bounded, kept until receipted or fetched.
-CREATE TABLE relayed_documents (
-    sha256      TEXT PRIMARY KEY,
-    station     TEXT NOT NULL,
-    towards     TEXT NOT NULL CHECK (towards IN ('centre', 'station')),
-    tablet_id   TEXT NOT NULL,
-    at_ms       INTEGER NOT NULL,
-    data        BLOB NOT NULL
-) STRICT;
-CREATE INDEX relayed_documents_by_way ON relayed_documents (towards, station, at_ms);

@@ -17,7 +17,16 @@ from server.services import appeals, money_words
 from server.services.cash_people import held
 from server.services.centre import Work
 from server.services.review_queue.waiting import Kind, waiting
-from server.store import agreements, box_requests, destroyed, logs, model_life, needs, payouts
+from server.store import (
+    agreements,
+    box_requests,
+    destroyed,
+    field_versions,
+    logs,
+    model_life,
+    needs,
+    payouts,
+)
 from server.store.needs import Counted
 
 BOUNCED_DAYS = 14
@@ -144,6 +153,19 @@ def _appeals(work: Work) -> Iterator[Need]:
         "appeals",
         "person",
         urgent=late > 0,
+    )
+
+
+def _versions(work: Work) -> Iterator[Need]:
+    found = field_versions.waiting(work.tx)
+    yield Need(
+        "versions",
+        say("What agents say is otherwise"),
+        say("Walks and corrections, to be laid beside the register."),
+        len(found),
+        _oldest(each.at_ms for each in found),
+        "versions",
+        "map",
     )
 
 
@@ -324,5 +346,5 @@ def _gone(work: Work) -> Iterator[Need]:
 
 
 _Ask = Callable[[Work], Iterator[Need]]
-_EVERYBODY: tuple[_Ask, ...] = (_queue, _appeals, _limits, _stations, _money, _flags)
+_EVERYBODY: tuple[_Ask, ...] = (_queue, _appeals, _versions, _limits, _stations, _money, _flags)
 _WHOLE: tuple[_Ask, ...] = (_words, _cash, _models, _gone)
