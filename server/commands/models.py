@@ -14,6 +14,7 @@ from core.units import PPM, civil_day
 from core.wire.modelfile import MODEL_BYTES_MAX
 from server.commands.backtest import backtest_command
 from server.commands.hands import OPERATOR, centre_of, config_option, json_option, read_input, show
+from server.commands.model_decisions import decisions_command
 from server.commands.officers import Acting, acting
 from server.services.cards import read_model
 from server.services.centre import Centre, RequestError
@@ -53,6 +54,7 @@ def model() -> None:
 
 
 model.add_command(backtest_command)
+model.add_command(decisions_command)
 
 
 @model.command("add")
