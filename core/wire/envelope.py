@@ -39,6 +39,7 @@ GENESIS = "0" * 64  # what the first record of a log follows
 HEADER_BYTES_MAX = 4096
 PAYLOAD_BYTES_MAX = 8 * 1024 * 1024
 RECORDS_MAX = 5000
+SOFTWARE_CHARACTERS_MAX = 64
 TEXTS_MAX = 4096  # names of logs whose spelling is remembered
 _PREFIX_BYTES = len(MAGIC) + 4
 
@@ -118,11 +119,45 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class MachineState:
+    """What a station says of its own machine when it asks.
+
+    Parameters
+    ----------
+    software
+        The version that runs.
+    disk_free_bytes, database_bytes
+        Free where the database is, and the database with its write-ahead log.
+    backlog_records, backlog_bytes, backlog_age_ms
+        What the centre has not receipted of all logs; the age of its oldest.
+    clock_error_ms
+        How far the station takes its clock to be off at most; negative if it does not know.
+    """
+
+    software: str
+    disk_free_bytes: int
+    database_bytes: int
+    backlog_records: int
+    backlog_bytes: int
+    backlog_age_ms: int
+    clock_error_ms: int
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.software) <= SOFTWARE_CHARACTERS_MAX:
+            raise ShapeError(f"expected a version of 1 to {SOFTWARE_CHARACTERS_MAX} characters")
+        counted = (self.disk_free_bytes, self.database_bytes, self.backlog_records,
+                   self.backlog_bytes, self.backlog_age_ms)  # fmt: skip
+        if min(counted) < 0:
+            raise ShapeError(f"expected sizes, counts and ages from 0 on, got {min(counted)}")
+
+
+@dataclass(frozen=True, slots=True)
 class Pull:
     """A station asks for the centre's log after ``after``; that is also its receipt.
 
     ``bytes_max`` asks for a run of at most so many bytes of records, for a link that
-    carries no more at once; one record comes in any case.
+    carries no more at once; one record comes in any case. ``machine`` is told where the
+    link has room for it.
     """
 
     station: str
@@ -130,6 +165,7 @@ class Pull:
     head: str
     at_ms: int
     bytes_max: int | None = None
+    machine: MachineState | None = None
 
 
 def record_hash(name: LogName, previous: str, record: Record) -> str:

@@ -175,6 +175,15 @@ def waiting(db: StationDatabase, log: LogClass, after: int) -> tuple[int, int]:
     return row[0], row[1]
 
 
+def oldest_after(db: StationDatabase, log: LogClass, after: int) -> int | None:
+    """When the first record after a number was written, if there is one."""
+    row = db.execute(
+        "SELECT at_ms FROM log_records WHERE log = ? AND seq > ? ORDER BY seq LIMIT 1",
+        [log.value, after],
+    ).fetchone()
+    return int(row[0]) if row else None
+
+
 def down_tail(db: StationDatabase, name: LogName) -> Tail:
     """The end of the centre's log as applied here."""
     row = db.execute(

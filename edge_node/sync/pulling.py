@@ -8,12 +8,13 @@ from core.errors import ChainBrokenError
 from core.lending.lease import Clock
 from core.shape import encode
 from core.signing import sign_document
-from core.wire.envelope import PULL, Pull, peek
+from core.wire.envelope import PULL, MachineState, Pull, peek
 from edge_node.store import logs, uplink
 from edge_node.store.box import BoxNotConfirmedError
 from edge_node.store.database import StationDatabase
 from edge_node.store.uplink import Purpose
 from edge_node.sync.applying import Fate, apply_envelope
+from edge_node.sync.machine import machine_state
 from edge_node.sync.metering import Meter
 from edge_node.sync.peers import Ends
 from edge_node.sync.returning import note_replaced
@@ -50,8 +51,10 @@ def pull(ends: Ends, meter: Meter, clock: Clock) -> Pulled:
     """
     records = 0
     refusals: list[str] = []
+    machine: MachineState | None = machine_state(meter.db, clock)
     for _ in range(ENVELOPES_A_PULL_MAX):
-        answer = _ask(ends, meter, clock)
+        answer = _ask(ends, meter, clock, machine)
+        machine = None  # once a round is enough
         if answer is None:
             return Pulled(records, tuple(refusals))
         if answer.body[:1] == b"{":
@@ -79,18 +82,25 @@ def pull_is_due(meter: Meter, clock: Clock) -> bool:
 
 
 def pull_document(
-    db: StationDatabase, ends: Ends, clock: Clock, bytes_max: int | None = None
+    db: StationDatabase,
+    ends: Ends,
+    clock: Clock,
+    bytes_max: int | None = None,
+    machine: MachineState | None = None,
 ) -> bytes:
     """A signed pull: where this station stands in the centre's log, and how much may come."""
     last = logs.down_tail(db, ends.down)
-    body = Pull(ends.desk.station, last.seq, last.head, clock.at_ms, bytes_max)
+    body = Pull(ends.desk.station, last.seq, last.head, clock.at_ms, bytes_max, machine)
     return sign_document(PULL, encode(body), ends.signer)
 
 
-def _ask(ends: Ends, meter: Meter, clock: Clock) -> Answer | None:
-    document = pull_document(meter.db, ends, clock, meter.run_bytes(Purpose.PULL))
+def _ask(ends: Ends, meter: Meter, clock: Clock, machine: MachineState | None) -> Answer | None:
+    bytes_max = meter.run_bytes(Purpose.PULL)
+    document = pull_document(meter.db, ends, clock, bytes_max, machine)
     if not meter.fits(Purpose.PULL, len(document)):
-        return None
+        document = pull_document(meter.db, ends, clock, bytes_max)
+        if machine is None or not meter.fits(Purpose.PULL, len(document)):
+            return None
     answer = meter.post(Purpose.PULL, "/api/v1/pull", document, DOCUMENT_TYPE)
     if answer.refused:
         raise PullRefusedError(f"the centre refuses a pull: {answer.problem()}")

@@ -108,14 +108,27 @@ def stations_listed(work: Work) -> Listed:
                 seen = instant(row.station.seen_at_ms)
                 yield (
                     row.station.name, seen, "yes" if row.silent else "no", row.held_count, back,
-                    currency, leases, unspent, row.quarantine_reason,
+                    currency, leases, unspent, row.quarantine_reason, *_machine(row),
                 )  # fmt: skip
 
     named = (
         *text("station", "heard", "silent"), *count("held", "on_its_way_down"),
         *text("currency"), *count("leases_out"), *minor("unspent_minor"), *text("quarantine"),
+        *text("software", "told"),
+        *count("disk_free_bytes", "database_bytes", "backlog_records", "backlog_bytes",
+               "backlog_age_ms", "clock_error_ms"),
     )  # fmt: skip
     return _listed(work, ("stations", "Stations"), named, rows(), "all")
+
+
+def _machine(row: StationRow) -> Row:
+    if row.told is None:
+        return ("", "", 0, 0, 0, 0, 0, 0)
+    told = row.told.machine
+    return (
+        told.software, instant(row.told.at_ms), told.disk_free_bytes, told.database_bytes,
+        told.backlog_records, told.backlog_bytes, told.backlog_age_ms, told.clock_error_ms,
+    )  # fmt: skip
 
 
 def _out(row: StationRow) -> list[tuple[str, int, int]]:

@@ -13,7 +13,16 @@ from markupsafe import Markup
 
 from core.units import PPM
 from server.console import words
-from server.console.words import long_day, message, money, number, percent, say, short_day
+from server.console.words import (
+    fraction,
+    long_day,
+    message,
+    money,
+    number,
+    percent,
+    say,
+    short_day,
+)
 
 FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
@@ -42,6 +51,14 @@ MOVEMENT_WORDS = {
     "frozen": message("Frozen"),
 }
 
+_SPANS = (
+    (86_400_000, message("{count} d")),
+    (3_600_000, message("{count} h")),
+    (60_000, message("{count} min")),
+    (1_000, message("{count} s")),
+)
+_SIZES = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
+
 
 def environment() -> Environment:
     """The templates, with everything escaped and nothing undefined passed over."""
@@ -56,6 +73,7 @@ def environment() -> Environment:
         money=money, amount=words.figure, day=long_day, short_day=short_day, instant=instant,
         percent=percent, signed_percent=signed_percent, points=points, hash=short_hash,
         hectares=hectares, number=number, feature=feature_name, civil=civil, code=words.code,
+        bytes=size, span=span,
         known=words.known, reason=words.reason,
     )  # fmt: skip
     found.globals.update(
@@ -106,6 +124,22 @@ def feature_name(name: str) -> str:
         name = name.removesuffix(tail)
     words = name.replace("_", " ").replace("ndvi", "NDVI")
     return words[0].upper() + words[1:]
+
+
+def span(ms: int) -> str:
+    """A length of time in its largest unit that is not nought."""
+    for unit_ms, told in _SPANS:
+        if ms >= unit_ms:
+            return say(told, count=ms // unit_ms)
+    return say("{count} ms", count=ms)
+
+
+def size(count_bytes: int) -> str:
+    """A number of bytes as people read it, in powers of a thousand."""
+    for unit, name in _SIZES:
+        if count_bytes >= unit:
+            return f"{fraction(count_bytes / unit, 1)} {name}"
+    return f"{count_bytes} B"
 
 
 def civil(at_ms: int) -> str:

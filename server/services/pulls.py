@@ -14,8 +14,9 @@ from server.services.posting import close_if_over
 from server.services.reviews import review_waiting
 from server.services.senders import BoxReplacedError, Request, open_request, require_now
 from server.services.telling import tell_due
-from server.store import boxes, lines, logs, registry
+from server.store import boxes, lines, logs, registry, station_states
 from server.store.registry import Station
+from server.store.station_states import ToldState
 
 
 def answer_pull(centre: Centre, data: bytes) -> bytes | None:
@@ -71,6 +72,9 @@ def _acknowledged(work: Work, request: Request[Pull], skew_ms: int | None) -> St
         )
     logs.acknowledge(work.tx, station.name, pull.after)
     registry.station_seen(work.tx, station.name, work.at_ms, skew_ms)
+    if pull.machine is not None:
+        told = ToldState(station.name, min(pull.at_ms, work.at_ms), pull.machine)
+        station_states.put(work.tx, told)
     _sweep(work, station)
     return station
 

@@ -10,8 +10,8 @@ import pytest
 from core.errors import ChainBrokenError, SignatureError
 from core.lending.limit import Movement
 from core.scoring.features import DailyFeature
-from core.shape import encode
-from core.signing import sign_document
+from core.shape import decode, encode
+from core.signing import open_document, sign_document
 from core.units import MS_PER_DAY
 from core.wire import envelope as env
 from core.wire.envelope import LogClass
@@ -19,6 +19,7 @@ from core.wire.records import Down
 from edge_node.keys import StationSigner
 from edge_node.store import daily, leases, lines, logs, models, outbox, village
 from edge_node.sync.applying import Fate, apply_envelope
+from edge_node.sync.machine import machine_state
 from edge_node.sync.metering import UNMETERED
 from edge_node.sync.pushing import next_envelope, take_receipt
 from edge_node.sync.rounds import Pace, Rhythm, run_rounds, sync_once
@@ -164,6 +165,38 @@ def test_bytes_are_counted(linked):
 def test_the_pause_after_a_failure_is_short_and_doubles_up_to_its_bound():
     pace = Pace(every_s=60, retry_s_max=20)
     assert [pace.pause_s(n) for n in range(8)] == [60, 1, 2, 4, 8, 16, 20, 20]
+
+
+def test_a_station_tells_of_its_machine_once_a_round(linked):
+    station, client = linked
+    asked, answered = [], station.centre.pull
+
+    def pull(document):
+        asked.append(
+            decode(env.Pull, open_document(document, env.PULL, station.centre.verifier).body)
+        )
+        return answered(document)
+
+    station.centre.pull = pull
+    station.opened_line(1)
+    assert sync(station, client).problem == ""
+    first, *others = [each.machine for each in asked]
+    assert all(each is None for each in others)
+    assert first.backlog_records >= 0
+    assert first.disk_free_bytes > 0
+    assert first.database_bytes > 0
+    assert first.software[0].isdigit()
+
+
+def test_what_waits_is_counted_until_its_receipt(linked):
+    station, client = linked
+    station.opened_line(1)
+    before = machine_state(station.db, station.clock)
+    assert before.backlog_records == logs.tail(station.db, LogClass.MONEY).seq
+    assert before.backlog_bytes > 0
+    assert sync(station, client).problem == ""
+    after = machine_state(station.db, station.clock)
+    assert (after.backlog_records, after.backlog_bytes, after.backlog_age_ms) == (0, 0, 0)
 
 
 def test_chance_spreads_the_second_half_of_a_pause():

@@ -8,16 +8,20 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import httpx
 import pytest
 
 from core.canonical import sha256_hex
+from core.errors import ShapeError
 from core.scoring.features import DailyFeature
 from core.shape import encode
 from core.signing import sign_document
 from core.units import PPM
+from core.wire.envelope import PULL, MachineState, Pull
 from core.wire.evidence import EVIDENCE
 from core.wire.registry import Device, Subject, SubjectKind
 from core.wire.telemetry import DeviceKind
@@ -25,7 +29,8 @@ from server.app import create_app
 from server.console.pages.plot import read_page
 from server.services.access import reading
 from server.services.evidence import accept_evidence
-from server.store import consent_uses, counts, people, photos, registry, reports
+from server.services.pulls import acknowledge_pull
+from server.store import consent_uses, counts, logs, people, photos, registry, reports
 from server.store.engine import NotKnownError
 from server.store.people import Actor
 from server.store.photos import StoredPhoto, VisitPhoto
@@ -271,3 +276,34 @@ def test_the_health_of_the_loans_is_had_as_files(client, key: str):
 
 def test_there_is_no_other_report_of_health(client):
     assert client.get("/health/trial-balance/export.csv").status_code == 404
+
+
+# The stations: what each says of its own machine.
+
+
+def tell_machine(book: Book, at_ms: int, free_bytes: int) -> None:
+    machine = MachineState("0.1.0", free_bytes, 41_000_000, 12, 8_200, 7_200_000, 900)
+    with book.centre.store.reading() as tx:
+        down = logs.outbound_hash(tx, STATION, 0)
+    asked = Pull(STATION, 0, down, at_ms, machine=machine)
+    acknowledge_pull(book.centre, sign_document(PULL, encode(asked), book.station))
+
+
+def test_a_station_s_page_tells_version_disk_backlog_and_clock(client, book: Book):
+    now_ms = book.centre.now_ms()
+    tell_machine(book, now_ms, 9_000_000_000)
+    told = page_of(client, "/stations")
+    for words in ("9.0 GB", "database 41.0 MB", "records, 8.2 kB; the oldest 2 h", "0.1.0"):
+        assert words in told
+    tell_machine(book, now_ms - 1, 1)  # a carrier brought an older word
+    assert "9.0 GB" in page_of(client, "/stations")
+    [row] = csv.DictReader(io.StringIO(client.get("/stations/export.csv").text.split("\n", 1)[1]))
+    assert (row["software"], row["backlog_records"]) == ("0.1.0", "12")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"disk_free_bytes": -1}, {"software": ""}, {"software": "x" * 65}]
+)
+def test_a_machine_that_cannot_be_is_refused(wrong: dict[str, Any]):
+    with pytest.raises(ShapeError):
+        replace(MachineState("0.1.0", 1, 1, 0, 0, 0, -1), **wrong)

@@ -35,6 +35,11 @@ from tests.support.tablet_examples import tablet_documents, tablet_records
 SIGNER = NumberSigner(1)
 
 
+def _pull_with_machine() -> env.Pull:
+    told = env.MachineState("0.1.0", 9_000_000_000, 41_000_000, 12, 8_200, 600_000, 900)
+    return env.Pull("kijani", 7, "ab" * 32, 1_775_000_000_000, machine=told)
+
+
 def _evidence() -> ev.Evidence:
     return ev.Evidence(
         evidence_id="0f5c", kind=ev.EvidenceKind.CROP, subject_id="plot-1",
@@ -177,6 +182,7 @@ def _documents() -> dict[str, tuple[DocumentType, Any]]:
             blob.BlobRequest("kijani", "plot-1", "34" * 32, 1_775_000_000_000),
         ),
         "pull": (env.PULL, env.Pull("kijani", 7, "ab" * 32, 1_775_000_000_000)),
+        "pull-machine": (env.PULL, _pull_with_machine()),
         "time-request": (times.TIME_REQUEST, times.TimeRequest("kijani", "0f" * 16)),
         "time": (times.TIME, times.TimeAnswer("kijani", "0f" * 16, 1_775_000_000_000)),
         "update-request": (
