@@ -167,16 +167,22 @@ def test_a_draw_that_breaks_its_sub_lease_is_named_and_moves_nothing(
     assert not draw(station, tablet, lease, 250_000, draw_id="d-2").code  # its chain goes on
 
 
-def test_a_time_ahead_before_or_behind_the_end_is_refused(station, tablet):
+def test_a_draw_counts_by_the_time_at_which_it_was_paid_out(station, tablet):
     lease = along(station, tablet, 600_000)
-    for at_ms in (station.at_ms + 2 * MS_PER_DAY, lease.signed_at_ms - 1):
-        body = paid(lease, 100_000, at_ms)
-        assert "expected a time" in bring(station, tablet, OperationKind.DRAW, body).detail
+    early = paid(lease, 100_000, lease.signed_at_ms - 2_000)
+    assert "draw_clock_unknown" in bring(station, tablet, OperationKind.DRAW, early).detail
     station.at_ms = lease.expires_at_ms + MS_PER_DAY
     late = paid(lease, 100_000, lease.expires_at_ms)
     assert "draw_lease_expired" in bring(station, tablet, OperationKind.DRAW, late).detail
     in_time = paid(lease, 100_000, lease.expires_at_ms - MS_PER_DAY, "d-2")
     assert not bring(station, tablet, OperationKind.DRAW, in_time).code  # it was paid before
+
+
+def test_a_station_whose_clock_was_put_right_books_what_was_told_by_the_wrong_one(station, tablet):
+    lease = along(station, tablet, 600_000)
+    ahead = paid(lease, 100_000, lease.signed_at_ms + 3 * MS_PER_DAY)
+    assert not bring(station, tablet, OperationKind.DRAW, ahead).code  # the centre sets its day
+    assert records(station, "drawdown")[0]["effective_on"] == ahead.drawn_on
 
 
 def test_the_same_draw_under_another_operation_is_refused_by_name(station, tablet):
