@@ -91,14 +91,14 @@ def list_users(context: click.Context, *, config: Path, as_json: bool) -> None:
 
 @user.command("invite")
 @config_option
-@click.argument("username")
+@click.argument("name")
 @click.option("--role", type=_ROLE, required=True)
 @_scope_options
 @reasoned_options
 @json_option
 @click.pass_context
 def invite(
-    context: click.Context, *, config: Path, username: str, role: str,
+    context: click.Context, *, config: Path, name: str, role: str,
     scope: Scope,
     signed: Signed, as_json: bool,
 ) -> None:  # fmt: skip
@@ -107,111 +107,109 @@ def invite(
     said = (signed.officer(centre), signed.reason)
     _tell(
         centre,
-        lambda work: account_words.tell_invite(work, username, Role(role), scope, said),
+        lambda work: account_words.tell_invite(work, name, Role(role), scope, said),
         as_json=as_json,
     )
 
 
 @user.command("raise")
 @config_option
-@click.argument("username")
+@click.argument("name")
 @click.option("--role", type=_ROLE, required=True)
 @reasoned_options
 @json_option
 @click.pass_context
 def raise_(
-    context: click.Context, *, config: Path, username: str, role: str, signed: Signed,
+    context: click.Context, *, config: Path, name: str, role: str, signed: Signed,
     as_json: bool,
 ) -> None:  # fmt: skip
     """Tell that somebody is to have a higher role."""
     centre = centre_of(context, config)
     said = (signed.officer(centre), signed.reason)
     _tell(
-        centre, lambda work: account_words.tell_role(work, username, Role(role), said),
+        centre, lambda work: account_words.tell_role(work, name, Role(role), said),
         as_json=as_json,
     )  # fmt: skip
 
 
 @user.command("scope")
 @config_option
-@click.argument("username")
+@click.argument("name")
 @_scope_options
 @reasoned_options
 @json_option
 @click.pass_context
 def scope_(
-    context: click.Context, *, config: Path, username: str, scope: Scope,
+    context: click.Context, *, config: Path, name: str, scope: Scope,
     signed: Signed, as_json: bool,
 ) -> None:  # fmt: skip
     """Tell that somebody is to see another part of the book; without bounds all of it."""
     centre = centre_of(context, config)
     said = (signed.officer(centre), signed.reason)
     _tell(
-        centre, lambda work: account_words.tell_scope(work, username, scope, said),
+        centre, lambda work: account_words.tell_scope(work, name, scope, said),
         as_json=as_json,
     )  # fmt: skip
 
 
 @user.command("reset")
 @config_option
-@click.argument("username")
+@click.argument("name")
 @reasoned_options
 @json_option
 @click.pass_context
 def reset(
-    context: click.Context, *, config: Path, username: str, signed: Signed, as_json: bool
+    context: click.Context, *, config: Path, name: str, signed: Signed, as_json: bool
 ) -> None:
     """Tell that somebody needs a new first password; you are shown half of it."""
     centre = centre_of(context, config)
     said = (signed.officer(centre), signed.reason)
-    _tell(centre, lambda work: account_words.tell_password(work, username, said), as_json=as_json)
+    _tell(centre, lambda work: account_words.tell_password(work, name, said), as_json=as_json)
 
 
 @user.command("unlock")
 @config_option
-@click.argument("username")
+@click.argument("name")
 @reasoned_options
 @json_option
 @click.pass_context
 def unlock(
-    context: click.Context, *, config: Path, username: str, signed: Signed, as_json: bool
+    context: click.Context, *, config: Path, name: str, signed: Signed, as_json: bool
 ) -> None:
     """Tell that somebody who is locked out may log in again."""
     centre = centre_of(context, config)
     said = (signed.officer(centre), signed.reason)
-    _tell(centre, lambda work: account_words.tell_unlock(work, username, said), as_json=as_json)
+    _tell(centre, lambda work: account_words.tell_unlock(work, name, said), as_json=as_json)
 
 
 @user.command("lower")
 @config_option
-@click.argument("username")
+@click.argument("name")
 @click.option("--role", type=_ROLE, required=True)
 @signed_options
 @json_option
 @click.pass_context
 def lower(
-    context: click.Context, *, config: Path, username: str, role: str, signed: Signed,
+    context: click.Context, *, config: Path, name: str, role: str, signed: Signed,
     as_json: bool,
 ) -> None:  # fmt: skip
     """Give somebody a lesser role at once: it takes one officer to take rights away."""
     centre = centre_of(context, config)
-    officers.lower_role(centre, username, Role(role), signed.officer(centre))
-    show({"username": username, "role": role}, f"{username} is {role} now.", as_json=as_json)
+    officers.lower_role(centre, name, Role(role), signed.officer(centre))
+    show({"username": name, "role": role}, f"{name} is {role} now.", as_json=as_json)
 
 
 @user.command("lock")
 @config_option
-@click.argument("username")
+@click.argument("name")
 @signed_options
 @json_option
 @click.pass_context
-def lock(
-    context: click.Context, *, config: Path, username: str, signed: Signed, as_json: bool
-) -> None:
+def lock(context: click.Context, *, config: Path, name: str, signed: Signed, as_json: bool) -> None:
     """Lock somebody out at once, and end their visits."""
     centre = centre_of(context, config)
-    officers.lock(centre, username, signed.officer(centre))
-    show({"username": username, "is_locked": True}, f"{username} is locked out.", as_json=as_json)
+    officers.lock(centre, name, signed.officer(centre))
+    show({"username": name, "is_locked": True}, f"{name} is locked out.", as_json=as_json)
 
 
 @click.group("authority")
