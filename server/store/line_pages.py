@@ -10,6 +10,7 @@ from sqlalchemy import case, func, select
 
 from core.lending.lease import DrawState
 from core.lending.limit import Movement
+from server.store.bulk import among
 from server.store.engine import Tx
 from server.store.lines import Line, LineMovement, build_line, build_movement
 from server.store.tables import (
@@ -42,6 +43,14 @@ def pages(tx: Tx, rows_each: int = PAGE_LINES, *, open_only: bool = False) -> It
         after = rows[-1]["line_id"]
         rests = _subjects(tx, [row["line_id"] for row in rows])
         yield [build_line(row, tuple(rests.get(row["line_id"], ()))) for row in rows]
+
+
+def named(tx: Tx, line_ids: Sequence[str]) -> list[Line]:
+    """Those of some lines that may be read here, by id."""
+    where = (lines.c.tenant_id == tx.tenant_id, among(tx, lines.c.line_id, line_ids))
+    rows = tx.rows(select(lines).where(*where).order_by(lines.c.line_id))
+    rests = _subjects(tx, [row["line_id"] for row in rows])
+    return [build_line(row, tuple(rests.get(row["line_id"], ()))) for row in rows]
 
 
 def _subjects(tx: Tx, line_ids: Sequence[str]) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, case, select
 from sqlalchemy.sql import ColumnElement
 
 from core.wire.registry import SubjectKind
@@ -58,6 +58,29 @@ def resting_lines(tx: Tx) -> list[Row]:
         r.c.subject_id, n.c.line_id, n.c.currency, n.c.limit_minor, n.c.frozen, n.c.watch,
         n.c.is_open, n.c.opened_at_ms, m.c.movement, d.c.pd_ppm,
     )  # fmt: skip
+    return tx.rows(question.select_from(joined).where(r.c.tenant_id == tx.tenant_id))
+
+
+def every_line(tx: Tx) -> list[Row]:
+    """Every line with its farmer's name and its last movement; without its money."""
+    n, f, m = lines, farmers, movements
+    moved = and_(_same(n, m, "line_id"), n.c.movements_count == m.c.seq)
+    joined = n.outerjoin(f, _same(n, f, "farmer_id")).outerjoin(m, moved)
+    question = select(
+        n.c.line_id, n.c.farmer_id, f.c.name.label("farmer_name"), n.c.product_id, n.c.station,
+        n.c.currency, n.c.limit_minor, n.c.due_on, n.c.opened_on, n.c.frozen, n.c.watch,
+        n.c.is_open, m.c.movement, m.c.at_ms,
+    )  # fmt: skip
+    return tx.rows(question.select_from(joined).where(n.c.tenant_id == tx.tenant_id))
+
+
+def looks_of_lines(tx: Tx) -> list[Row]:
+    """Of every line, the newest look at each plot, or herd's pasture, that it rests on."""
+    r, s, k = line_subjects, subjects, newest_looks
+    speaker = case((s.c.pasture_id == "", s.c.subject_id), else_=s.c.pasture_id)
+    seen = and_(s.c.tenant_id == k.c.tenant_id, speaker == k.c.subject_id)
+    joined = r.join(s, _same(r, s, "subject_id")).join(k, seen)
+    question = select(r.c.line_id, k.c.kind, k.c.stage, k.c.anomaly_ppm)
     return tx.rows(question.select_from(joined).where(r.c.tenant_id == tx.tenant_id))
 
 

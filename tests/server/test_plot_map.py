@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
 from server.app import create_app
+from server.console.views.book import SUMMED_LINES_MAX, read_book, read_query, read_rows
 from server.console.views.plot_list import (
     PlotQuery,
     PlotRow,
@@ -44,6 +45,7 @@ from tests.support.chromium import chromium
 from tests.support.console_book import PASSWORD
 from tests.support.console_visits import visits
 from tests.support.drawn_map import middle_of_a_shape
+from tests.support.limit_book import TODAY
 from tests.support.wide_book import fill_wide, wide_centre
 
 PLOTS = 1_100  # of two villages, but for what is no plot
@@ -319,6 +321,28 @@ def test_whom_the_list_shows_stands_in_the_trail_of_looks(client: httpx.Client, 
 def plot_rows_seen(tx: Tx, farmer_id: str) -> set[str]:
 
     return {row["shown"] for row in tx.find_rows(accesses, farmer_id=farmer_id)}
+
+
+# The lines of a large book
+
+
+def test_many_lines_are_paged_without_their_money_and_added_up_when_asked(centre: Centre):
+    with centre.store.reading() as tx:
+        every = [row for row in read_rows(tx, TODAY) if row.is_open]
+        for sort in ("farmer", "-limit", "stage", "-drawn"):
+            found = read_book(tx, read_query({"sort": sort, "page": "3"}), TODAY)
+            assert set(found.rows) <= set(every)
+            assert found.found_count == len(every) > SUMMED_LINES_MAX
+            assert all((each.money is None) == (sort != "-drawn") for each in found.totals)
+        asked = read_book(tx, read_query({"sums": "1"}), TODAY)
+        few = read_book(tx, read_query({"movement": "frozen"}), TODAY)
+    assert sum(each.lines_count for each in asked.totals) == len(every)
+    for kept, rows in ((asked, every), (few, [r for r in every if r.movement == "frozen"])):
+        for each in kept.totals:
+            mine = [row for row in rows if row.currency == each.currency]
+            assert each.money is not None
+            assert each.limit_minor == sum(row.limit_minor for row in mine)
+            assert each.money.owed_minor == sum(row.owed_minor for row in mine)
 
 
 # In a browser

@@ -1,25 +1,30 @@
-"""The portfolio: every line as a row, filtered, sorted and paged; and its totals."""
+"""The portfolio: every line as a row, filtered, sorted and paged; and its totals.
+
+What a line is filtered and counted by is read of all in a few questions
+(:mod:`server.console.views.book_heads`); what is owed on it follows from its facts, and is
+reckoned for the page that is shown.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 from core.lending.limit import Movement
-from core.units import civil_day
-from core.wire.evidence import EvidenceKind, Stage
-from server.console.words import reason
+from core.wire.evidence import Stage
+from server.console.views.book_heads import Head, read_heads
 from server.services.chunks import read_money
 from server.services.standing import LineStanding, standing
-from server.store import evidence, line_pages, lines, products, registry
+from server.store import line_pages, lines
 from server.store.engine import Tx
-from server.store.evidence import KeptEvidence
 from server.store.lines import LineMovement
 
+Sorted = TypeVar("Sorted")
 ROWS_A_PAGE = 25
+SUMMED_LINES_MAX = 1_000  # money of more is added up only when it is asked for
 LINES_A_QUESTION = 2_000  # read together; their answers are remembered for no longer
 SEARCH_CHARACTERS_MAX = 80
 MOVEMENTS = tuple(movement.value for movement in Movement)
@@ -72,6 +77,7 @@ class Query:
     sort: str
     falling: bool
     page: int
+    sums: bool = False  # add up the money of however many lines
 
     def link(self, **changes: object) -> dict[str, str]:
         """The query's own parameters with some changed, for a link to a sibling page."""
@@ -83,6 +89,7 @@ class Query:
             "state": self.state,
             "sort": f"{'-' if self.falling else ''}{self.sort}",
             "page": self.page,
+            "sums": "1" if self.sums else "",
             **changes,
         }
         shown = {name: str(value) for name, value in given.items()}
@@ -91,9 +98,10 @@ class Query:
 
 _DEFAULTS = {
     "q": "", "movement": "", "product": "", "stage": "", "state": "open", "sort": "farmer",
-    "page": "1",
+    "page": "1", "sums": "",
 }  # fmt: skip
-_SORTS: Mapping[str, Callable[[Row], Any]] = {
+_MONEY_SORTS = ("drawn", "leased")
+_SORTS: Mapping[str, Callable[[Any], Any]] = {
     "farmer": lambda row: (row.farmer_name.casefold(), row.line_id),
     "product": lambda row: (row.product_name.casefold(), row.line_id),
     "limit": lambda row: (row.limit_minor, row.line_id),
@@ -106,16 +114,23 @@ _SORTS: Mapping[str, Callable[[Row], Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
-    """Sums over the rows of one currency [minor units]."""
+class Money:
+    """What is drawn, leased, free and owed, added up over some lines [minor units]."""
 
-    currency: str
-    lines_count: int
-    limit_minor: int
     drawn_minor: int
     leased_minor: int
     free_minor: int
     owed_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over the lines of one currency [minor units]; ``money`` only where it was added up."""
+
+    currency: str
+    lines_count: int
+    limit_minor: int
+    money: Money | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +162,7 @@ def read_query(given: Mapping[str, str]) -> Query:
         sort=_one_of(name, _SORTS, "farmer"),
         falling=sort.startswith("-") and name in _SORTS,
         page=int(page) if page.isdecimal() and len(page) < 7 else 1,
+        sums=given.get("sums") == "1",
     )
 
 
@@ -155,44 +171,55 @@ def _one_of(value: str, known: Any, default: str) -> str:
 
 
 def read_book(tx: Tx, query: Query, today: date) -> Book:
-    """The portfolio as asked for."""
-    every = read_rows(tx, today)
-    in_state = [row for row in every if _in_state(row, query.state)]
-    counts = Counter(row.movement for row in in_state)
-    found = _sorted(in_state, query)
+    """The portfolio as asked for.
+
+    Of many lines the money is read of the page alone, unless they are to be added up or
+    sorted by it.
+    """
+    every = read_heads(tx)
+    in_state = [head for head in every if _in_state(head, query.state)]
+    counts = Counter(head.movement for head in in_state)
+    found = [head for head in in_state if _wanted(head, query)]
     pages = max(1, -(-len(found) // ROWS_A_PAGE))
-    page = min(max(query.page, 1), pages)
-    start = (page - 1) * ROWS_A_PAGE
+    asked = replace(query, page=min(max(query.page, 1), pages))
+    rows, totals = _page(tx, found, asked, today)
     return Book(
-        rows=tuple(found[start : start + ROWS_A_PAGE]),
+        rows=tuple(rows),
         found_count=len(found),
         pages_count=pages,
-        totals=_totals(found),
+        totals=totals,
         counts={movement: counts.get(movement, 0) for movement in MOVEMENTS},
-        watch_count=sum(row.watch for row in in_state),
-        products={row.product_id: row.product_name for row in every},
-        query=_on_page(query, page),
+        watch_count=sum(head.watch for head in in_state),
+        products={head.product_id: head.product_name for head in every},
+        query=asked,
     )
+
+
+def _page(
+    tx: Tx, found: Sequence[Head], query: Query, today: date
+) -> tuple[Sequence[Row], tuple[Totals, ...]]:
+    """A page's rows, and the totals of all that were found."""
+    start = (query.page - 1) * ROWS_A_PAGE
+    if query.sums or query.sort in _MONEY_SORTS or len(found) <= SUMMED_LINES_MAX:
+        rows = _sorted(with_money(tx, found, today), query)
+        return rows[start : start + ROWS_A_PAGE], _totals(found, rows)
+    shown = _sorted(found, query)[start : start + ROWS_A_PAGE]
+    return with_money(tx, shown, today), _totals(found, None)
 
 
 def find_rows(tx: Tx, query: Query, today: date) -> list[Row]:
     """Every line as asked for, in order, without pages."""
-    return _sorted((row for row in read_rows(tx, today) if _in_state(row, query.state)), query)
+    wanted = [head for head in read_heads(tx) if _in_state(head, query.state)]
+    found = [head for head in wanted if _wanted(head, query)]
+    return _sorted(with_money(tx, found, today), query)
 
 
-def _sorted(rows: Iterable[Row], query: Query) -> list[Row]:
-    found = [row for row in rows if _wanted(row, query)]
-    return sorted(found, key=_SORTS[query.sort], reverse=query.falling)
+def _sorted(found: Iterable[Sorted], query: Query) -> list[Sorted]:
+    key: Callable[[Any], Any] = _SORTS[query.sort]
+    return sorted(found, key=key, reverse=query.falling)
 
 
-def _on_page(query: Query, page: int) -> Query:
-    return Query(
-        query.search, query.movement, query.product, query.stage, query.state, query.sort,
-        query.falling, page,
-    )  # fmt: skip
-
-
-def _in_state(row: Row, state: str) -> bool:
+def _in_state(row: Head, state: str) -> bool:
     if state == "all":
         return True
     if state == "watch":
@@ -200,7 +227,7 @@ def _in_state(row: Row, state: str) -> bool:
     return row.is_open == (state == "open")
 
 
-def _wanted(row: Row, query: Query) -> bool:
+def _wanted(row: Head, query: Query) -> bool:
     words = f"{row.farmer_name} {row.farmer_id} {row.line_id} {row.station}".casefold()
     return (
         query.search.casefold() in words
@@ -210,66 +237,57 @@ def _wanted(row: Row, query: Query) -> bool:
     )
 
 
-def _totals(rows: Sequence[Row]) -> tuple[Totals, ...]:
+def _totals(heads: Sequence[Head], rows: Sequence[Row] | None) -> tuple[Totals, ...]:
     found = []
-    for currency in sorted({row.currency for row in rows}):
-        mine = [row for row in rows if row.currency == currency]
-        found.append(
-            Totals(
-                currency=currency,
-                lines_count=len(mine),
-                limit_minor=sum(row.limit_minor for row in mine),
-                drawn_minor=sum(row.drawn_minor for row in mine),
-                leased_minor=sum(row.leased_minor for row in mine),
-                free_minor=sum(row.free_minor for row in mine),
-                owed_minor=sum(row.owed_minor for row in mine),
-            )
-        )
+    for currency in sorted({head.currency for head in heads}):
+        limits = [head.limit_minor for head in heads if head.currency == currency]
+        money = None if rows is None else _added([row for row in rows if row.currency == currency])
+        found.append(Totals(currency, len(limits), sum(limits), money))
     return tuple(found)
 
 
+def _added(rows: Sequence[Row]) -> Money:
+    return Money(
+        drawn_minor=sum(row.drawn_minor for row in rows),
+        leased_minor=sum(row.leased_minor for row in rows),
+        free_minor=sum(row.free_minor for row in rows),
+        owed_minor=sum(row.owed_minor for row in rows),
+    )
+
+
 def read_rows(tx: Tx, today: date) -> list[Row]:
-    """Every line as a row."""
-    names = {farmer.farmer_id: farmer.name for farmer in registry.all_farmers(tx)}
-    sold = {product.product_id: product.name for product in products.in_force(tx)}
-    seen = evidence.latest_everywhere(tx)
-    pastures = {
-        placed.subject.subject_id: placed.subject.pasture_id for placed in registry.all_subjects(tx)
-    }
-    rows = []
-    for page in line_pages.pages(tx, LINES_A_QUESTION):
+    """Every line as a row, by id."""
+    return with_money(tx, sorted(read_heads(tx), key=lambda head: head.line_id), today)
+
+
+def with_money(tx: Tx, heads: Sequence[Head], today: date) -> list[Row]:
+    """Some lines as rows, in the order in which they came."""
+    rows: list[Row] = []
+    for start in range(0, len(heads), LINES_A_QUESTION):
+        some = heads[start : start + LINES_A_QUESTION]
+        kept = {line.line_id: line for line in line_pages.named(tx, [h.line_id for h in some])}
         with tx.remembering() as remembering:
-            read_money(remembering, page)
-            lines.learn_movements(remembering, [line.line_id for line in page])
-            for line in page:
-                looks = [
-                    seen[key]
-                    for subject_id in line.subject_ids
-                    if (key := pastures.get(subject_id) or subject_id) in seen
-                ]
-                moved = lines.last_movement(remembering, line.line_id)
-                stands = standing(remembering, line, today)
-                rows.append(_row(stands, moved, looks, names, sold))
+            read_money(remembering, list(kept.values()))
+            lines.learn_movements(remembering, list(kept))
+            rows += [
+                _row(
+                    head,
+                    standing(remembering, kept[head.line_id], today),
+                    lines.last_movement(remembering, head.line_id),
+                )
+                for head in some
+            ]
     return rows
 
 
-def _row(
-    stands: LineStanding,
-    moved: LineMovement | None,
-    looks: Sequence[KeptEvidence],
-    names: Mapping[str, str],
-    sold: Mapping[str, str],
-) -> Row:
+def _row(head: Head, stands: LineStanding, moved: LineMovement | None) -> Row:
     line = stands.line
-    stages = [look.stage for look in looks if look.kind is EvidenceKind.CROP]
-    anomalies = [look.anomaly_ppm for look in looks if look.anomaly_ppm is not None]
-    movement = moved.movement.value if moved else Movement.OPENED.value
     return Row(
         line_id=line.line_id,
         farmer_id=line.farmer_id,
-        farmer_name=names.get(line.farmer_id, line.farmer_id),
+        farmer_name=head.farmer_name,
         product_id=line.product_id,
-        product_name=sold.get(line.product_id, line.product_id),
+        product_name=head.product_name,
         station=line.station,
         currency=line.currency,
         limit_minor=line.limit_minor,
@@ -278,12 +296,12 @@ def _row(
         pending_minor=stands.pending_minor,
         owed_minor=stands.owed.total_minor,
         due_on=line.due_on,
-        stage=min(stages, key=lambda stage: stage.rank).value if stages else "",
-        anomaly_ppm=min(anomalies) if anomalies else None,
-        movement=Movement.FROZEN.value if line.frozen else movement,
-        moved_on=civil_day(moved.at_ms).isoformat() if moved else line.opened_on,
+        stage=head.stage,
+        anomaly_ppm=head.anomaly_ppm,
+        movement=head.movement,
+        moved_on=head.moved_on,
         change_minor=moved.limit_minor - moved.limit_before_minor if moved else line.limit_minor,
-        reason=reason(moved.reasons[0]) if moved and moved.reasons else "",
+        reason=moved.reasons[0].sentence() if moved and moved.reasons else "",
         watch=line.watch,
         is_open=line.is_open,
         subject_ids=line.subject_ids,
