@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from core.canonical import sha256_hex
 from core.errors import ShapeError
@@ -36,12 +37,15 @@ from server.store.people import Actor
 from server.store.photos import StoredPhoto, VisitPhoto
 from server.store.scoping import Scope
 from tests.support.centre import Served
+from tests.support.chromium import chromium
 from tests.support.console_book import PASSWORD, STATION, Book, build_book
 from tests.support.console_evidence import Looks, seen_of_plot
+from tests.support.console_visits import visits
 
 PHOTO = b"\xff\xd8\xff\xe0 a photo \xff\xd9"
 LATE = "c" * 64
 FIRST = date(2026, 4, 1)
+AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 @pytest.fixture(scope="module")
@@ -307,3 +311,31 @@ def test_a_station_s_page_tells_version_disk_backlog_and_clock(client, book: Boo
 def test_a_machine_that_cannot_be_is_refused(wrong: dict[str, Any]):
     with pytest.raises(ShapeError):
         replace(MachineState("0.1.0", 1, 1, 0, 0, 0, -1), **wrong)
+
+
+# In a real browser: accessible by day and night, no wider than the screen, nothing from elsewhere.
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("size", "theme"),
+    [("phone", "dark"), pytest.param("desk", "light", marks=pytest.mark.nightly)],
+)
+def test_pictures_are_told_fit_the_screen_and_come_from_here(url: str, size: str, theme: str):
+    wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    found: dict[str, list[str]] = {}
+    with chromium() as browser, visits(browser, url) as come:
+        page = come("lender", size)
+        page.emulate_media(color_scheme=theme)
+        for path in ("/plots/plot-001", "/stress?harvest=33&price=20", "/stations"):
+            page.goto(url + path)
+            page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+            told = Axe().run(page, options={"runOnly": {"type": "tag", "values": AXE_TAGS}})
+            found[path] = [f"{f['id']}: {f['nodes'][0]['html'][:90]}"
+                           for f in told.response["violations"]]  # fmt: skip
+            found[path] += ["too wide"] * page.evaluate(wide)
+        page.emulate_media(media="print")
+        page.goto(f"{url}/plots/plot-001")
+        assert page.locator(".jump").is_hidden()
+        assert page.locator(".if-wide svg").first.is_visible()
+    assert [fault for faults in found.values() for fault in faults] == []
