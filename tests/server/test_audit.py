@@ -205,6 +205,7 @@ ELSEWHERE = {
     "cash": "test_cash_boxes.py",
     "plans": "test_restructuring.py",
     "marks": "test_review_marks.py",
+    "looks": "test_plot_map.py",
     "words": "test_money_words.py",
     "tablets": "test_field_money.py",
 }

@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
 from server.app import create_app
+from server.config import Settings
 from server.console.views.book import SUMMED_LINES_MAX, read_book, read_query, read_rows
 from server.console.views.plot_list import (
     PlotQuery,
@@ -33,6 +34,7 @@ from server.console.views.plot_measures import (
 )
 from server.console.views.plot_shapes import GRID_E7, Rings, compact, ring_of
 from server.services.access import reading
+from server.services.audit.run import Checked, audit_in
 from server.services.centre import Centre
 from server.store import evidence, lines, plot_rows
 from server.store.engine import Store, Tx
@@ -41,11 +43,12 @@ from server.store.tables import accesses, line_subjects, newest_looks
 from server.store.tables import evidence as looks
 from server.store.tables import lines as lines_table
 from tests.support.centre import Served
+from tests.support.centre_kit import Counter, keys_of
 from tests.support.chromium import chromium
 from tests.support.console_book import PASSWORD
 from tests.support.console_visits import visits
 from tests.support.drawn_map import middle_of_a_shape
-from tests.support.limit_book import TODAY
+from tests.support.limit_book import NOW_MS, TODAY
 from tests.support.wide_book import fill_wide, wide_centre
 
 PLOTS = 1_100  # of two villages, but for what is no plot
@@ -102,6 +105,29 @@ def test_newest_look_is_kept_whenever_a_look_comes(store: Store):
         kept = evidence.latest(tx, "plot-00000001")
         assert kept is not None
         assert evidence.latest_everywhere(tx)["plot-00000001"] == kept
+
+
+def test_audit_names_a_newest_look_that_is_not_the_newest(store: Store):
+    fill_wide(store, 30)
+    assert audited(store).first is None
+    where = newest_looks.c.subject_id == "plot-00000001"
+    wrong = newest_looks.update().where(where).values(stage="harvested", as_of="2025-01-01")
+    for change in (wrong, newest_looks.delete().where(where)):
+        assert store.write(lambda tx, one=change: tx.run(one)) == 1
+        found = audited(store)
+        assert found.first is not None
+        assert (found.faults_count, found.first.record_id) == (1, "plot-00000001")
+        assert "2026-05-20" in found.first.expected
+
+
+def audited(store: Store) -> Checked:
+    ids = Counter()
+    centre = Centre(Settings(), store, keys_of("centre", 1), lambda: NOW_MS, ids.next_id,
+                    ids.next_token)  # fmt: skip
+    with store.reading() as tx:
+        [found] = audit_in(centre, tx, ("looks",)).checks
+    assert found.looked_count > 20
+    return found
 
 
 # What a row says

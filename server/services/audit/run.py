@@ -15,6 +15,7 @@ from server.services.audit import (
     entries,
     lending,
     logs,
+    looks,
     marks,
     payouts,
     persons,
@@ -83,6 +84,7 @@ CHECKS: dict[str, tuple[str, str, Check]] = {
     "roots": ("daily roots hold", "day_roots", logs.day_roots),
     "limits": ("movements have evidence and reasons", "movements", lending.limits),
     "marks": ("what a review passes over is not news", "review_marks", marks.hide_nothing),
+    "looks": ("a plot's newest look is its newest evidence", "newest_looks", looks.newest_first),
     "leases": (
         "leases stayed within the limit when signed", "leases", lending.leases_within_limits,
     ),
