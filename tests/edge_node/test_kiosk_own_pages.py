@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import httpx
 import pytest
 
 from core.lending.limit import Movement
+from core.units import MS_PER_DAY
 from core.wire.consents import Access, Accesses, KnownConsent
 from core.wire.envelope import LogClass
 from core.wire.records import Down, Up
@@ -22,8 +24,10 @@ from tests.support.lending_station import (
     consent,
     lease,
     maize,
+    plot,
     status,
 )
+from tests.support.tablet import FieldTablet, door_of
 
 LINE = "line-1"
 
@@ -68,6 +72,25 @@ def test_my_data_tells_what_was_agreed_what_was_not_what_needs_no_asking_and_who
     assert "the law makes the lender keep its books" in text
     assert "A supervisor at the lender × 2" in text
     assert "name, account" in text
+
+
+def test_a_farmer_sees_which_agents_carry_their_data_and_until_when(
+    client: httpx.Client, station: Station
+) -> None:
+    assert "Nobody does." in client.get("/agreements").text
+    far = (0, 0, 1, 1)
+    for tablet, name, area in (("tab-1", "Juma Otieno", ()), ("tab-2", "Asha Keter", far)):
+        agent = FieldTablet(tablet, 30 + len(name))
+        code, _ = door_of(station).invite(tablet, (f"agent-{tablet}", name), area, 14)
+        door_of(station).enrol(code, agent.public_key)
+    ground = replace(plot(1), outline_e7=((370_000_000, 0), (370_009_000, 0), (370_009_000, 9_000)))
+    station.centre.say(Down.SUBJECT, ground, station.at_ms)
+    station.take_down()
+    text = client.get("/agreements").text
+    assert "Juma Otieno, until" in text
+    assert "Asha Keter" not in text, "the farmer's ground lies outside her area"
+    station.at_ms += 15 * MS_PER_DAY
+    assert "Juma Otieno" not in client.get("/agreements").text, "the lease is over"
 
 
 def test_each_consent_is_given_and_taken_back_by_itself(

@@ -176,7 +176,7 @@ def test_a_photo_is_made_small_and_comes_whole_over_a_link_that_breaks(open_tabl
     assert media_type == "image/webp"
     assert 1_000 < len(kept) < len(data)
     left = page.evaluate("async () => (await import('/tablet/outbox.js')).unsafe()")
-    assert left == {"operations": 0, "photos": 0, "drafts": 0}
+    assert left == {"operations": 0, "photos": 0, "drafts": 0, "held": 0}
 
 
 def test_what_a_station_lost_with_its_box_is_sent_again_photo_and_all(
@@ -466,3 +466,25 @@ def test_days_and_money_are_written_as_the_station_writes_them(open_tablet):
     assert {name: shown["DAYS"].get(name, shown["DAY"]) for name in formats} == {
         name: one["day"] for name, one in formats.items()
     }
+
+
+def test_what_is_otherwise_is_written_offline_and_seen_waiting(open_tablet, station, link):
+    page = open_tablet("tab-correct")
+    sync(page)
+    until_kept(page)
+    link.cut()
+    go(page, "#/farmer/f-5")
+    page.click("#correct")
+    assert page.is_disabled("#finish"), "nothing is otherwise yet"
+    page.check("input[name=field][value='farmer.household_size']", force=True)
+    page.fill("#value", "7")
+    page.click("#finish")
+    page.wait_for_selector("text=On this tablet")
+    link.mend()
+    until_rows(page, [["correction", "station"]])
+    (one,) = [each for each in fieldwork.open_versions(station.db) if each.farmer_id == "f-5"]
+    assert (one.field, one.value, one.agent_id) == ("farmer.household_size", "7", "agent-1")
+    sync(page)
+    go(page, "#/")
+    go(page, "#/farmer/f-5")
+    page.wait_for_selector("text=Waits for the lender: People in the household 7, by agent-1")

@@ -132,7 +132,11 @@ def operation(kit: Kit, kind: OperationKind, body: object) -> str:
     kit.station.write(MONEY, "tablet_operation", taken, kit.clock.at_ms)
     deliver(kit)
     kit.station.pull(kit.centre)
-    told = {each["operation_id"]: each for each in kit.station.bodies("operation")}[operation_id]
+    found = {each["operation_id"]: each for each in kit.station.bodies("operation")}
+    if kind is OperationKind.WALK:
+        assert operation_id not in found, "a walk waits for a person"
+        return ""
+    told = found[operation_id]
     assert told["accepted"] == (not told["words"])
     return str(told["words"])
 
