@@ -26,12 +26,14 @@ from server.services.freezing import FreezeReason, freeze
 from server.services.reviews import review_again
 from server.services.telling import tell_due
 from server.store import lines
+from server.store.authorities import RULE
 from server.store.engine import Store, open_store
 from server.store.people import Actor
 from server.store.schema import migrate
 from server.store.tables import agreement_steps, audit, movements, outbound_logs, outbound_records
 from server.store.tables import lines as lines_table
-from tests.support.centre_kit import Counter, keys_of
+from tests.support.centre_kit import Counter, Kit, keys_of
+from tests.support.desk import WANTED_MINOR, bound, raise_wanted
 from tests.support.limit_book import NOW_MS, add_products, fill
 from tests.support.postgres import Postgres
 
@@ -175,6 +177,17 @@ def test_a_station_hears_of_each_line_once_with_its_next_pull(store: Store):
         assert last is not None
         assert (status.limit_minor, status.reasons) == (last.limit_minor, last.reasons)
         assert status.as_of == civil_day(later.now_ms(), 180 * 60_000).isoformat()
+
+
+def test_a_pull_brings_what_a_review_of_the_book_raised(kit: Kit):
+    line = raise_wanted(kit)
+    kit.station.pull(kit.centre)
+    bound(kit, RULE, 10**9)
+    found = book_review.work_through(kit.centre, book_review.begin(kit.centre, OPERATOR))
+    assert found.counts["raised"] == 1
+    [told] = [one.body for one in kit.station.pull(kit.centre) if one.kind == Down.LINE.value]
+    assert (told["line_id"], told["limit_minor"]) == (line.line_id, WANTED_MINOR)
+    assert kit.station.pull(kit.centre) == []
 
 
 def test_two_workers_share_one_book(postgres: Postgres, twin: Store, tmp_path: Path):
