@@ -31,7 +31,7 @@ from edge_node.sync.peers import Centre, Ends
 BIN = Path(sys.executable).parent
 PRODUCTS = Path(__file__).resolve().parents[1] / "server" / "products"
 STATION = "station-1"
-PAGE_S_MAX = 30.0
+PAGE_S_MAX = 60.0
 TELL_S_MAX = 900
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Protocol
 
 import click
 
@@ -13,7 +15,12 @@ from core.units import MS_PER_DAY, PPM
 from server.training.release import Release
 
 CATALOGUE = Path(__file__).with_name("catalogue.toml")
+TRAIN = """Train the compact model and write it beside its card.
 
+An additive model is fitted on the earlier seasons, rounded to integer points, calibrated, and
+measured on the later seasons beside its challengers. Exit code 3 if the loans or the catalogue
+cannot be used.
+"""
 
 OPTIONS = (
     click.option(
@@ -63,37 +70,56 @@ OPTIONS = (
 )
 
 
-def train_command(now_ms: Callable[[], int]) -> click.Command:
-    """The command; the composition root gives it the time [ms UTC]."""
+class Writes(Protocol):
+    """What a command does with its loans."""
 
-    def command(  # noqa: PLR0913 - one parameter an option
-        *,
-        loans: Path,
-        catalogue: Path,
-        out: Path,
-        seed: int,
-        version: int,
-        valid_from: datetime | None,
-        valid_days: int,
-        simulated: bool | None,
-        as_json: bool,
-    ) -> None:
-        """Train the compact model and write it beside its card.
+    def __call__(
+        self, loans: Path, catalogue: Path, out: Path, release: Release, *,
+        simulated: bool | None, progress: Callable[[str], None],
+    ) -> dict[str, object]:  # fmt: skip
+        """Write what was trained, and say what that is."""
 
-        An additive model is fitted on the earlier seasons, rounded to integer points,
-        calibrated, and measured on the later seasons beside its challengers. Exit
-        code 3 if the loans or the catalogue cannot be used.
-        """
-        from server.training.files import write_model  # noqa: PLC0415 - loads the science stack
 
-        release = Release(version, starts_ms(valid_from, now_ms()), valid_days, seed)
+@dataclass(frozen=True, slots=True)
+class Trains:
+    """A command that trains: its name and help, what it writes, and how that is told.
+
+    ``writes`` finds the writer on first use, for it loads the science stack.
+    """
+
+    name: str
+    help: str
+    writes: Callable[[], Writes]
+    told: Callable[[dict[str, object]], str]
+
+
+def training_command(trains: Trains, now_ms: Callable[[], int]) -> click.Command:
+    """The command of something that is trained from loans, with the options of all of them."""
+
+    def command(
+        *, loans: Path, catalogue: Path, out: Path, simulated: bool | None, as_json: bool,
+        **release: Any,
+    ) -> None:  # fmt: skip
+        starts = starts_ms(release["valid_from"], now_ms())
+        made = Release(release["version"], starts, release["valid_days"], release["seed"])
         say = (lambda _: None) if as_json else (lambda step: click.echo(f"{step} …", err=True))
-        figures = write_model(loans, catalogue, out, release, simulated=simulated, progress=say)
-        click.echo(json.dumps(figures, indent=2) if as_json else describe(figures))
+        found = trains.writes()(loans, catalogue, out, made, simulated=simulated, progress=say)
+        click.echo(json.dumps(found, indent=2) if as_json else trains.told(found))
 
     for option in reversed(OPTIONS):
         option(command)
-    return click.command("train")(command)
+    return click.command(trains.name, help=trains.help)(command)
+
+
+def train_command(now_ms: Callable[[], int]) -> click.Command:
+    """``train``; the composition root gives it the time [ms UTC]."""
+    return training_command(Trains("train", TRAIN, _model_writer, describe), now_ms)
+
+
+def _model_writer() -> Writes:
+    from server.training.files import write_model  # noqa: PLC0415 - loads the science stack
+
+    return write_model
 
 
 def starts_ms(valid_from: datetime | None, now_ms: int) -> int:

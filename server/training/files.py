@@ -85,9 +85,17 @@ def _origin(loans: Path, table: LoanTable, simulated: bool | None) -> bool:  # n
 
 
 def write_trees(
-    loans: Path, catalogue: Path, out: Path, release: Release, *, simulated: bool | None = None
+    loans: Path,
+    catalogue: Path,
+    out: Path,
+    release: Release,
+    *,
+    simulated: bool | None = None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, object]:
     """Train a challenger of boosted trees from files to a file; the figures that are printed.
+
+    Parameters are those of :func:`write_model`.
 
     Raises
     ------
@@ -97,6 +105,7 @@ def write_trees(
     rules = read_catalogue(catalogue)
     table = read_table(loans, rules)
     origin = _origin(loans, table, simulated)
+    progress("fitting boosted trees")
     found = train_trees(table, rules, release, simulated=origin)
     data = canonical_bytes(encode(found))
     _write(out, data)

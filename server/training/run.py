@@ -13,6 +13,7 @@ from server.training.booster import fit_additive
 from server.training.catalogue import Catalogue, TrainingTableError
 from server.training.cutoffs import calibrate, reference_of, with_references
 from server.training.examine import Standing, TrainingReport, examine, ranked, standings_of
+from server.training.matrix import weights_of
 from server.training.measure import auc_ppm
 from server.training.release import Release
 from server.training.rounding import integer_table, points_of
@@ -20,6 +21,7 @@ from server.training.split import Split, season_folds, split_by_season
 from server.training.table import Loan, LoanTable
 
 KNOWN_SHARE_PPM_MIN = 20_000  # of the fitted loans
+TABLE_BYTES_MAX = 8_000  # what a station walks and a microcontroller holds; words come on top
 PAIRS_GAIN_PPM_MIN = 2_000  # surfaces stay only if they rank unseen seasons better by this
 
 
@@ -88,7 +90,7 @@ def train_ranked(
         valid_to_ms=release.valid_from_ms + release.valid_days * MS_PER_DAY,
         reference=reference_of(points, split.fit),
     )
-    _require_small(model)
+    require_small(model)
     progress("examining it season by season and group by group")
     report = examine(model, split, unseen, standings, catalogue)
     report = replace(report, pairs_gain_ppm=gain_ppm, unused_columns=table.unused_columns)
@@ -153,7 +155,10 @@ def _unseen_log_odds(split: Split, catalogue: Catalogue, seed: int) -> tuple[lis
             )
             for i in rows:
                 found[i] = model.log_odds(split.fit[i].values)
-    outcomes, weights = [x.defaulted for x in split.fit], [x.weight for x in split.fit]
+    outcomes, half_life = [x.defaulted for x in split.fit], catalogue.training.half_life_seasons
+    # What counts most in the fit counts most in its judgement.
+    told = weights_of(split.fit, within_season=False, half_life_seasons=half_life)
+    weights = None if told is None else [float(weight) for weight in told]
     gain_ppm = auc_ppm(paired, outcomes, weights) - auc_ppm(mains, outcomes, weights)
     return (paired if gain_ppm >= PAIRS_GAIN_PPM_MIN else mains), gain_ppm
 
@@ -177,10 +182,19 @@ def _summary(
     )
 
 
-def _require_small(model: Model) -> None:
-    data = canonical_bytes(encode(model))
-    if len(data) > MODEL_BYTES_MAX:
-        raise TrainingTableError(
-            f"expected a model of at most {MODEL_BYTES_MAX} bytes, got {len(data)}: "
-            "lower bins_max or pairs_max in the catalogue"
-        )
+def require_small(model: Model) -> None:
+    """Return if a model's table can be held anywhere, and the whole of it be sent.
+
+    Raises
+    ------
+    TrainingTableError
+        With which of the two is too large.
+    """
+    bounds = (("table", model.table, TABLE_BYTES_MAX), ("model", model, MODEL_BYTES_MAX))
+    for name, what, bytes_max in bounds:
+        data = canonical_bytes(encode(what))
+        if len(data) > bytes_max:
+            raise TrainingTableError(
+                f"expected a {name} of at most {bytes_max} bytes, got {len(data)}: "
+                "lower bins_max, pairs_max or pair_bins_max in the catalogue"
+            )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,11 @@ from server.training.files import write_model
 from server.training.isotonic import monotone_grid, rising
 from server.training.measure import auc_ppm, ks_ppm
 from server.training.release import Release
-from server.training.run import refuse_leaks
+from server.training.run import refuse_leaks, require_small
 from server.training.split import split_by_season
 from server.training.table import read_table
 from tests.support.loans import SEASONS, write_loans
+from tests.support.models import small_model
 
 RELEASE = Release(1, 0, 365, seed=1)
 
@@ -88,6 +90,8 @@ CATALOGUE_FAULTS = {
     "twice": (LEAKING.replace("days_late", "area_m2"), "", "", "area_m2 is listed twice"),
     "direction": ("", '"riskier"', '"worse"', "expected one of safer, riskier, free"),
     "bins": ("", "bins_max = 16", "bins_max = 99", "expected 3 to 64 bins"),
+    "pair bins": ("", "bins_max = 16", "bins_max = 16\npair_bins_max = 1", "pairs of 2 to 64"),
+    "half-life": ("", "bins_max = 16", "bins_max = 16\nhalf_life_seasons = -1", "half-life of at"),
     "alpha": ("", "alpha_ppm = 300000", "alpha_ppm = 0", "conformal_alpha_ppm"),
 }
 
@@ -97,6 +101,16 @@ def test_bad_catalogue_is_refused(fault: str, tmp_path: Path):
     extra, old, new, message = CATALOGUE_FAULTS[fault]
     with pytest.raises(TrainingTableError, match=message):
         read_catalogue(catalogue_with(tmp_path, extra, old, new))
+
+
+def test_a_table_that_no_small_machine_holds_is_refused():
+    model = small_model(1)
+    require_small(model)
+    (one, *others), table = model.table.features, model.table
+    fat = replace(one, edges=tuple(range(60)), points=tuple(range(10**9, 10**9 + 61)))
+    many = replace(table, features=(*(fat,) * 12, *others))
+    with pytest.raises(TrainingTableError, match="table of at most 8000 bytes, got .* pair_bins"):
+        require_small(replace(model, table=many))
 
 
 def test_absent_column_is_named(tmp_path: Path, lines: list[str], catalogue: Catalogue):
