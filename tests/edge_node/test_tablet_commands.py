@@ -81,3 +81,14 @@ def test_an_area_that_is_no_number_is_refused_by_name(config):
     words = ("--tablet", "tab-1", "--agent", "agent-7", "--name", "Juma", "--area")
     for area in (("nan",) * 4, ("-inf", "-1", "inf", "1")):
         act(config, "invite", *words, *area, code=2)
+
+
+def test_a_lost_tablet_is_turned_out_and_what_it_held_is_told(config):
+    words = ("--tablet", "tab-1", "--agent", "agent-7", "--name", "Juma Otieno")
+    (made,) = act(config, "invite", *words, "--area", "36.9", "-1.1", "37.1", "-0.9")
+    enrol(config, made["code"].replace("-", ""))
+    assert act(config, "list")[0]["held_minor"] == 0
+    (told,) = act(config, "lost", "tab-1", "--reason", "stolen")
+    assert (told["released"], told["waits"], told["waits_until_ms"]) == ([], [], 0)
+    assert act(config, "list")[0]["revoked"]
+    act(config, "lost", "tab-1", "--reason", "asked again")  # nothing more comes of it

@@ -6,7 +6,7 @@ import { judge, priceOrReason } from "./lease.js";
 import { put } from "./outbox.js";
 import { canonical, openDocument, signDocument } from "./signing.js";
 import { ask } from "./station.js";
-import { meta, setMeta, vault } from "./vault.js";
+import { meta, setMeta, STRICT, vault } from "./vault.js";
 import { t } from "./words.js";
 
 const DRIFT_PPM = 200; // a tablet's clock, uncorrected
@@ -136,7 +136,10 @@ async function keep(one) {
   if (lease.public_key !== keys.publicKey || word.public_key !== keys.publicKey) {
     throw new Error("expected a sub-lease of this tablet");
   }
-  await setMeta("subleases", { ...((await meta("subleases")) ?? {}), [lease.sublease_id]: one });
+  const tx = (await vault()).transaction("meta", "readwrite", STRICT); // whole, beside another page
+  const given = (await tx.store.get("subleases")) ?? {};
+  tx.store.put({ ...given, [lease.sublease_id]: one }, "subleases");
+  await tx.done;
 }
 
 export const roomOf = (lineId) => ask("POST", "/subleases/room", { line_id: lineId });

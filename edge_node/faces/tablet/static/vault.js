@@ -43,6 +43,7 @@ export async function keepMe(me, told) {
   const { lease_until_ms, error_ms, now_ms: heard_ms } = told;
   const ahead_ms = told.now_ms - Date.now();
   await setMeta("me", { ...me, lease_until_ms, ahead_ms, own_until_ms: Date.now() + left_ms, error_ms, heard_ms });
+  await setMeta("money_floor_ms", heard_ms); // its word counts, whatever this clock said before
 }
 
 /** The civil day, YYYY-MM-DD, by the station's clock as it was last heard: a tablet's own may
