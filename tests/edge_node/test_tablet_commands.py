@@ -68,7 +68,7 @@ def enrol(config, code):
 
 @pytest.mark.parametrize(
     "words",
-    [("--area", "37.1", "-1.1", "36.9", "-0.9"), ("--lease-days", "61")],
+    [("--area", "36.9", "-0.9", "37.1", "-1.1"), ("--lease-days", "61")],
     ids=["an area without ground", "a lease without end"],
 )
 def test_what_cannot_be_is_refused(config, words):
