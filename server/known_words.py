@@ -24,12 +24,14 @@ _CODES: tuple[type[Enum], ...] = (
 # Roles, replays, stands of a model, what a statement tells, crops and animals.
 _OTHERS = (
     *("supervisor", "lender", "auditor", "supplier", "buyer", "station", "officer"),
+    *("cashier", "integrator", "agent", "keeper", "user", "model", "card", "agreement", "site"),
+    *("device readings", "satellite images", "opened", "raised", "held", "cut", "frozen"),
     *("same", "differs", "unknown model", "unknown policy", "bad signature", "unreadable"),
     *("candidate", "challenger", "proposed", "approved", "rolling", "halted", "champion"),
     *("retired", "drawn", "fee", "repaid", "bounced", "returned", "crop", "pasture", "plot"),
     *("maize", "beans", "wheat", "barley", "rice", "sorghum", "cotton", "soy", "sunflower"),
     *("visit pending", "identity in doubt", "dispute", "hardship", "station in doubt", "cleared"),
-    *("herd", "machine", "store", "village", "product", "the whole book", "mixed"),
+    *("herd", "machine", "store", "village", "product", "weather cell", "the whole book", "mixed"),
 )
 _TERMS = (
     "Insured floor, in the harvest’s value", "Guaranteed, under the security",
@@ -45,6 +47,14 @@ _TERMS = (
     "What the season’s cash can repay", "The product’s highest amount", "covers on record",
     "bureau’s answer on record", "orders on record", "evidence of that day", "what was declared",
     "Cap", "Step", "Spread", "Look", "in C", "in S", "in R",
+)  # fmt: skip
+# Features of the released model, with the units of their values.
+_MEASURES = (
+    "Area", "Cash need ratio", "Herd heads", "Herd steps per day", "Household size",
+    "Machine hours", "NDVI anomaly", "Other debt", "Past late days", "Past seasons repaid",
+    "Rain deficit", "Soil stress days", "Stage seen", "Years member", "years", "seasons", "days",
+    "people", "stages", "steps", "animals", "hours", "of the usual harvest's value",
+    "of normal rain", "of the normal curve",
 )  # fmt: skip
 # Why a card counted against somebody, in the words of the released features.
 _FEATURES = (
@@ -62,6 +72,7 @@ KNOWN: frozenset[str] = frozenset(
     {each.value.replace("_", " ") for codes in _CODES for each in codes}
     | set(_OTHERS)
     | set(_TERMS)
+    | set(_MEASURES)
     | set(_FEATURES)
     | set(bucket_words())
     | {text for text in SENTENCES.values() if "{" not in text}

@@ -15,6 +15,7 @@ from core.units import PPM
 from server.console import words
 from server.console.words import (
     fraction,
+    known,
     long_day,
     message,
     money,
@@ -112,18 +113,19 @@ def signed_percent(ppm: int | None) -> str:
 def measure(value: int, unit: str, currency: str) -> str:
     """A feature's value as people read it: shares as percentages, amounts as money."""
     if unit.startswith("ppm"):
-        return f"{number(round(100 * value / PPM))} % {unit.removeprefix('ppm').strip()}".strip()
+        of = known(unit.removeprefix("ppm").strip())
+        return f"{number(round(100 * value / PPM))} % {of}".strip()
     if unit == "minor units":
         return money(value, currency)
-    return f"{number(value)} {unit}"
+    return f"{number(value)} {known(unit)}"
 
 
 def feature_name(name: str) -> str:
     """A feature's name in words; its unit stands with its value."""
     for tail in ("_count", "_ppm", "_m2", "_minor"):
         name = name.removesuffix(tail)
-    words = name.replace("_", " ").replace("ndvi", "NDVI")
-    return words[0].upper() + words[1:]
+    told = name.replace("_", " ").replace("ndvi", "NDVI")
+    return known(told[0].upper() + told[1:])
 
 
 def span(ms: int) -> str:

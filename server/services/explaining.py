@@ -15,6 +15,7 @@ from server.services.spreading import policy_of
 from server.store import products, registry, rulebooks
 from server.store.engine import NotKnownError, Tx
 from server.store.lines import Line, LineMovement
+from server.words import code, say
 
 _RULE = (
     ("collateral_minor", "C"),
@@ -98,7 +99,9 @@ def _guards(tx: Tx, moved: LineMovement, binding: str) -> list[TermTold]:
     if SPREAD_TERM in moved.terms:
         rules = rulebooks.concentration_on(tx, day)
         named = next((SPREAD_CODES[r.code] for r in moved.reasons if r.code in SPREAD_CODES), "")
-        words = "Its share of the room under the book’s caps" + (f", by {named}" if named else "")
+        words = say("Its share of the room under the book’s caps")
+        if named:
+            words += say(", by {bucket}", bucket=code(named))
         told.append(TermTold("Spread", words, moved.terms[SPREAD_TERM],
                              policy_of(rules), day, binds=bool(named)))  # fmt: skip
     waiting = [
@@ -131,19 +134,27 @@ def _words(product: Product, name: str) -> str:
 
 def _source(tx: Tx, line: Line, moved: LineMovement, of: tuple[Product, str]) -> str:
     product, name = of
-    seen = ", ".join(moved.evidence_ids) or "what was declared"
-    if name == "collateral_minor":
-        price = product.price
-        return seen if price is None else f"{seen}; price of {price.as_of}: {price.source}"
-    if name == "stage_cost_minor":
-        stages = sorted({str(view["stage"]) for view in moved.views if "stage" in view})
-        return f"{moved.policy_version}" + (f", seen at {', '.join(stages)}" if stages else "")
+    seen, price = ", ".join(moved.evidence_ids) or "what was declared", product.price
+    stages = sorted({str(view["stage"]) for view in moved.views if "stage" in view})
     if name == "capacity_minor":
-        farmer = registry.farmer(tx, line.farmer_id)
-        known = registry.find_dossier(tx, line.farmer_id)
-        dossier = f"dossier of {known.as_of}" if known else "no dossier"
-        return f"household of {farmer.household_size}, {dossier}, on C’s value"
+        return _household(tx, line)
+    if name == "collateral_minor":
+        if price is None:
+            return seen
+        told = {"evidence": seen, "day": price.as_of, "source": price.source}
+        return say("{evidence}; price of {day}: {source}", **told)
+    if name == "stage_cost_minor" and stages:
+        seen_at = ", ".join(code(stage) for stage in stages)
+        return say("{policy}, seen at {stages}", policy=moved.policy_version, stages=seen_at)
     return moved.policy_version
+
+
+def _household(tx: Tx, line: Line) -> str:
+    size = registry.farmer(tx, line.farmer_id).household_size
+    known = registry.find_dossier(tx, line.farmer_id)
+    if known is None:
+        return say("household of {count}, no dossier, on C’s value", count=size)
+    return say("household of {count}, dossier of {day}, on C’s value", count=size, day=known.as_of)
 
 
 def _day(tx: Tx, line: Line, moved: LineMovement, name: str) -> str:

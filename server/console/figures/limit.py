@@ -8,10 +8,10 @@ from datetime import date, timedelta
 
 from markupsafe import Markup
 
-from core.units import format_money, minor_digits
+from core.units import minor_digits
 from server.console.figures import canvas
 from server.console.figures.canvas import Frame
-from server.console.words import short_day
+from server.console.words import code, money, say, short_day
 
 WIDTH, HEIGHT = 960, 340
 BAR_WIDTH, BAR_HEIGHT = 200, 12
@@ -102,8 +102,13 @@ def _markers(frame: Frame, story: LimitStory) -> list[Markup]:
     drawn: list[Markup] = []
     for marker in story.markers:
         x, y = frame.x(date.fromisoformat(marker.on)), frame.y(marker.amount_minor)
-        money = format_money(marker.amount_minor, story.currency)
-        words = f"{marker.number}: {marker.movement} {short_day(marker.on)}, {money}"
+        words = say(
+            "{number}: {movement} {day}, {amount}",
+            number=f"{marker.number}",
+            movement=code(marker.movement),
+            day=short_day(marker.on),
+            amount=money(marker.amount_minor, story.currency),
+        )
         drawn.append(canvas.dot(x, y, 10, f"dot-{marker.movement}", words))
         drawn.append(canvas.text(x, y + 4, str(marker.number), "dot-text", "middle"))
     return drawn

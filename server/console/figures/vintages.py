@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from core.units import PPM
 from server.console.figures import canvas
+from server.console.words import say
 
 TOP, BOTTOM, LEFT = 20, 42, 48
 MARK_PX_MIN = 26  # two months' numbers stand so far apart at least
@@ -62,7 +63,7 @@ def _drawn(vintages: Sequence[Vintage], title: str, size: _Size) -> Markup:
         body.append(canvas.line(x, bottom, x, bottom + 5, "axis"))
         body.append(canvas.text(x, bottom + 19, f"{month}", anchor="middle"))
     body.append(
-        canvas.text(LEFT + wide / 2, size.height - 6, "months since opening", anchor="middle")
+        canvas.text(LEFT + wide / 2, size.height - 6, say("months since opening"), anchor="middle")
     )
     ends: list[float] = []
     for number, each in enumerate(shown):

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from core.lending.limit import Movement
 from core.wire.evidence import Stage
 from server.console.views.book_heads import Head, read_heads
+from server.console.words import reason
 from server.services.chunks import read_money
 from server.services.standing import LineStanding, standing
 from server.store import line_pages, lines
@@ -301,7 +302,7 @@ def _row(head: Head, stands: LineStanding, moved: LineMovement | None) -> Row:
         movement=head.movement,
         moved_on=head.moved_on,
         change_minor=moved.limit_minor - moved.limit_before_minor if moved else line.limit_minor,
-        reason=moved.reasons[0].sentence() if moved and moved.reasons else "",
+        reason=reason(moved.reasons[0]) if moved and moved.reasons else "",
         watch=line.watch,
         is_open=line.is_open,
         subject_ids=line.subject_ids,

@@ -9,7 +9,8 @@ from datetime import date
 from core.units import civil_day
 from core.wire.registry import Subject
 from server.console.figures.terms import Term, TermsStory
-from server.console.words import message
+from server.console.words import known, message
+from server.console.words import reason as sentence
 from server.services.explaining import TermTold, explained
 from server.services.standing import LineStanding, priced_by, standing
 from server.services.statements import StatementRow, statement
@@ -117,7 +118,7 @@ def _reviews(tx: Tx, line: Line, moved: Sequence[LineMovement]) -> tuple[Review,
                     movement=each.movement.value,
                     limit_minor=each.limit_minor,
                     terms={one.sign: one for one in told},
-                    reasons=tuple(reason.sentence() for reason in each.reasons),
+                    reasons=tuple(sentence(reason) for reason in each.reasons),
                 )
             )
     return tuple(found)
@@ -129,7 +130,7 @@ def _signs(reviews: Sequence[Review]) -> tuple[tuple[str, str], ...]:
     for review in reviews:
         for sign, told in review.terms.items():
             if sign in RULE or told.binds:
-                found.setdefault(sign, told.words)
+                found.setdefault(sign, known(told.words))
     ranked = sorted(found, key=lambda sign: RULE.index(sign) if sign in RULE else len(RULE))
     return tuple((sign, found[sign]) for sign in ranked)
 
@@ -144,7 +145,9 @@ def terms_story(
     return TermsStory(
         currency=line.currency,
         limits=tuple((day, last[day]) for day in days),
-        terms=tuple(Term(sign, words, _points(reviews, sign)) for sign, words in _signs(reviews)),
+        terms=tuple(
+            Term(known(sign), words, _points(reviews, sign)) for sign, words in _signs(reviews)
+        ),
         bound=tuple(
             (review.on, told.amount_minor, told.sign)
             for review in reviews
