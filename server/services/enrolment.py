@@ -24,6 +24,7 @@ from server.keys import hash_password
 from server.services.centre import Centre, RequestError, Work
 from server.services.downlink import send_once, stock_station
 from server.services.erasing import is_erased
+from server.services.field_inbox import as_chosen
 from server.services.leasing import issue_for_station
 from server.services.moving import move_home
 from server.services.offering import require_openable
@@ -125,7 +126,7 @@ def _import(
             continue
         polygon = polygons.get(subject.subject_id)
         geojson = json.dumps(polygon) if polygon else None
-        registry.put_subject(work.tx, _with_ring(subject, polygon), geojson)
+        registry.put_subject(work.tx, *as_chosen(work, _with_ring(subject, polygon), geojson))
     for device in village.devices:
         registry.put_device(work.tx, device)
     for dossier in village.dossiers:

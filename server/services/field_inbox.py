@@ -316,6 +316,33 @@ def grounds_before(work: Work, subject_id: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def as_chosen(work: Work, subject: Subject, geojson: str | None) -> tuple[Subject, str | None]:
+    """A subject of a registry file with the ground that was chosen since the file was drawn.
+
+    The same file read again would otherwise take a chosen walk back without a word. A file
+    with another ground than any before is a word of its own, and counts.
+    """
+    placed = registry.placed_subject(work.tx, subject.subject_id)
+    before = {
+        one.was
+        for one in field_versions.of_subject(work.tx, subject.subject_id)
+        if one.field == BOUNDARY and _is_chosen(work.tx, one)
+    }
+    if placed is None or subject.polygon_sha256 not in before:
+        return subject, geojson
+    now = placed.subject
+    kept = replace(
+        subject, area_m2=now.area_m2, area_low_m2=now.area_low_m2,
+        polygon_sha256=now.polygon_sha256,
+    )  # fmt: skip
+    return kept, placed.geojson
+
+
+def _is_chosen(tx: Tx, version: Version) -> bool:
+    answered = field_versions.choice_of(tx, version.operation_id)
+    return answered is not None and answered.chosen
+
+
 def told(matter: Matter) -> dict[str, Any]:
     """A matter as plain values, for a command."""
     return {

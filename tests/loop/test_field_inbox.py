@@ -17,8 +17,9 @@ from edge_node.store import fieldwork, tablets, village
 from server.services import field_inbox
 from server.services.centre import RequestError, RoleError
 from server.services.field_inbox import VersionsChangedError, choose
+from server.services.outlook import look
 from server.services.verifying import verify
-from server.store import field_versions, people, registry
+from server.store import field_versions, lines, people, products, registry
 from server.store.people import Actor
 from tests.simulation.checkers import after_each_step
 from tests.support.box_story import Story
@@ -180,6 +181,14 @@ def test_what_an_agent_may_not_write_is_kept_and_told_to_mend(agents, field, val
     assert fieldwork.open_versions(agents.station.db) == ()
 
 
+def rested_on(work, agents):
+    """The area on which the limit of the farmer's line rests, as a review sees it [m²]."""
+    line = lines.get(work.tx, agents.story.line)
+    product = products.newest(work.tx, line.product_id)
+    plots = look(work, line, product, work.today()).plots
+    return next(one.area_m2 for one in plots if one.plot_id == agents.plot.subject_id)
+
+
 def test_a_walk_waits_for_a_person_then_moves_the_register_and_what_a_limit_rests_on(agents):
     plot, centre = agents.plot, agents.story.world.centre
     operation = agents.walked(0)
@@ -200,6 +209,10 @@ def test_a_walk_waits_for_a_person_then_moves_the_register_and_what_a_limit_rest
     assert agents.states(operation) == [("accepted", "")]
     here = village.subject(agents.station.db, plot.subject_id)
     assert (here.area_m2, as_walked(agents.station.db, here).area_m2) == (10_000, 9_278)
+    assert centre.write(lambda work: rested_on(work, agents)) == 9_278
+    old = registry.PlacedSubject(replace(plot, outline_e7=None), None)
+    again = centre.write(lambda work: field_inbox.as_chosen(work, old.subject, None))
+    assert again == (moved.subject, moved.geojson), "the old file takes no walk back"
     before = centre.write(lambda work: field_inbox.grounds_before(work, plot.subject_id))
     assert before == {plot.polygon_sha256}, "evidence of the old drawing still counts a while"
     (row,) = [
