@@ -157,7 +157,8 @@ def demonstration(output: Path | None) -> Iterator[Demonstration]:
         yield Demonstration(output.read_text(encoding="utf-8"))
         return
     sim = str(Path(sys.executable).parent / "harvestline-sim")
-    command = [sim, "demo", "--folder", str(REPOSITORY / ".harvestline" / "shots-demo")]
+    folder = REPOSITORY / ".harvestline" / "shots-demo"
+    command = [sim, "demo", "--pictures", "--folder", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield Demonstration(_until_ready(process.stdout))

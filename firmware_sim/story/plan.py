@@ -29,6 +29,8 @@ class StoryPlan:
         Length of the story [d].
     sample_minutes
         How often devices measure [min].
+    pictures
+        Whether each plot is drawn by date for the console and the kiosk.
     """
 
     seed: int = 5
@@ -40,6 +42,7 @@ class StoryPlan:
     harvest_day: int = 158
     days: int = 172
     sample_minutes: int = 180
+    pictures: bool = False
 
     @property
     def dark_to_day(self) -> int:

@@ -188,7 +188,7 @@ def set_stage(plan: StoryPlan, places: Places, chance: Chance, tell: Tell) -> It
         station = Child(around, "station", ["harvestline-edge", "run", *_station_config(places)])
         stack.callback(station.stop)
         ready = station.start()
-        satellite = Child(around, "satellite", _watch(places, centre_url))
+        satellite = Child(around, "satellite", _watch(plan, places, centre_url))
         stack.callback(satellite.stop)
         fleet = _fleet(plan, places, (district, truth), str(ready["broker"]), chance)
         stack.callback(fleet.stop)
@@ -286,13 +286,14 @@ def _settle_station(places: Places, link: TcpLink) -> None:
     path.write_text("\n".join([*kept, *(f"{k} = {v}" for k, v in wanted.items())]) + "\n")
 
 
-def _watch(places: Places, centre_url: str) -> list[str]:
+def _watch(plan: StoryPlan, places: Places, centre_url: str) -> list[str]:
     return [
         "harvestline-satellite", "watch", str(places.scenes / "catalog.json"),
         "--plots", str(places.village / "plots.geojson"), "--out", str(places.imagery),
         "--model", str(places.root / "yield-model.json"),
         "--deliver", f"{centre_url}/api/v1/evidence",
         "--key", str(places.secrets / "satellite.key"), "--poll-s", "0.2", "--json",
+        *(["--chips"] if plan.pictures else []),
     ]  # fmt: skip
 
 
