@@ -30,7 +30,8 @@ SEEDS = 10
 WORLDS = ((6, 300), (9, 300), (9, 900), (9, 3_000))  # sites, and loans a site
 HEADINGS = (
     "sites × loans", "poison set aside", "stopped for people", "honest runs stopped",
-    "AUC alone", "AUC together", "from the pooled fit", "bytes a site and round",
+    "AUC lost where unseen, at most", "AUC alone", "AUC together", "from the pooled fit",
+    "bytes a site and round",
 )  # fmt: skip
 
 
@@ -53,6 +54,7 @@ def measure(effort: Effort) -> Report:
             f"{caught:.0f} of {SEEDS}",
             f"{stopped:.0f} of {SEEDS}",
             f"{int(sum(each['false'] for each in found))} of {SEEDS}",
+            f"{max(each['harm'] for each in found):.3f}",
             f"{median(each['alone'] for each in found):.3f}",
             f"{median(each['together'] for each in found):.3f}",
             f"{max(each['gap'] for each in found):.1e}",
@@ -60,8 +62,8 @@ def measure(effort: Effort) -> Report:
         ))  # fmt: skip
     figure = Figure(
         "federated training of 9 lenders, about 300 loans each",
-        f"AUC {rows[1][5]}, weights within {rows[1][6]} of the pooled fit",
-        f"each alone {rows[1][4]}",
+        f"AUC {rows[1][6]}, weights within {rows[1][7]} of the pooled fit",
+        f"each alone {rows[1][5]}",
     )
     note = "Bytes are of an answer to a step of Newton's method; the counts of round 1 are larger."
     return Report("Federated training", HEADINGS, tuple(rows), note, (figure,), numbers)
@@ -79,17 +81,25 @@ def _world(terms: Catalogue, sites: int, size: int, seed: int) -> dict[str, floa
     try:
         run = _play(honest, order, bytes_each)
     except FederationError:
-        return {"false": 1.0, **dict.fromkeys(("caught", "stopped", "alone", "together"), 0.0),
+        return {"false": 1.0, "harm": 0.0,
+                **dict.fromkeys(("caught", "stopped", "alone", "together"), 0.0),
                 "gap": 0.0, "bytes": 0.0}  # fmt: skip
     together = fmean(_auc(lambda loan: -score(run.points, loan.values), fresh[n]) for n in fresh)
     poisoned = Cooperatives.of(terms, {**tables, "site-2": flipped(tables["site-2"])})
-    caught = stopped = 0.0
+    caught = stopped = harm = 0.0
     try:
-        aside = _play(poisoned, order, []).set_aside
-        caught = float(any("site-2" in each.sites for each in aside))
+        spoilt = _play(poisoned, order, [])
+        caught = float(any("site-2" in each.sites for each in spoilt.set_aside))
+        honest_sites = [name for name in fresh if name != "site-2"]
+        harm = fmean(
+            _auc(lambda loan: -score(run.points, loan.values), fresh[name])
+            - _auc(lambda loan: -score(spoilt.points, loan.values), fresh[name])
+            for name in honest_sites
+        )
     except FederationError:
         stopped = 1.0
     return {
+        "harm": harm if not caught else 0.0,
         "caught": caught,
         "stopped": stopped,
         "false": float(bool(run.set_aside)),

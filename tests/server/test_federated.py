@@ -30,6 +30,7 @@ from server.training.federated.words import Answer, FederationError, Question, S
 from server.training.measure import auc_ppm
 from tests.support.cooperatives import Cooperatives, catalogue, flipped, loans
 
+SPOILT_PPM_MAX = 30_000  # of AUC
 UNEVEN = {"ahero": 4_000, "busia": 900, "chuka": 250, "dagoretti": 90, "embu": 1_700}
 
 
@@ -288,3 +289,26 @@ def test_answers_that_do_not_belong_are_refused(five: Cooperatives) -> None:
         take(voided, five.answer("ahero", run.question))
     assert isinstance(good, Answer)
     assert question_hash(voided.question) != question_hash(run.question)
+
+
+def test_what_one_small_poisoned_site_spoils_unseen_is_little(tmp_path: Path) -> None:
+    """Nine sites of 300 loans, one turns every outcome round: the groups do not show it.
+
+    It only finds for itself that the table does not suit its loans, when that is made.
+    """
+    tables = {f"site-{n}": loans(n, 300) for n in range(9)}
+    terms = catalogue(tmp_path)
+    honest = Cooperatives.of(terms, tables)
+    poisoned = Cooperatives.of(terms, {**tables, "site-2": flipped(tables["site-2"])})
+    runs = [each.play(each.begin()) for each in (honest, poisoned)]
+    assert not any("site-2" in each.sites for run in runs for each in run.set_aside)
+    clean, spoilt = (run.points for run in runs)
+    fresh = loans(90, 4_000)
+    outcomes = [loan.defaulted for loan in fresh]
+    before, after = (
+        auc_ppm([-score(table, loan.values) for loan in fresh], outcomes)
+        for table in (clean, spoilt)
+    )
+    assert spoilt != clean, "the poison is in the model"
+    assert before - after < SPOILT_PPM_MAX
+    assert directions_hold(spoilt, terms)

@@ -109,7 +109,7 @@ def test_a_table_that_no_small_machine_holds_is_refused():
     (one, *others), table = model.table.features, model.table
     fat = replace(one, edges=tuple(range(60)), points=tuple(range(10**9, 10**9 + 61)))
     many = replace(table, features=(*(fat,) * 12, *others))
-    with pytest.raises(TrainingTableError, match="table of at most 8000 bytes, got .* pair_bins"):
+    with pytest.raises(TrainingTableError, match=r"table of at most 8000 bytes, got .* pair_bins"):
         require_small(replace(model, table=many))
 
 
