@@ -40,6 +40,7 @@ BENCHES = (
     "price",
     "ledger",
     "limits",
+    "console",
     "overlap",
     "smoothing",
     "scale",

@@ -25,6 +25,7 @@ from tests.support.centre_kit import Counter, keys_of
 from tests.support.console_book import PASSWORD
 from tests.support.limit_book import CHUNK, NOW_MS, Rows, add_products, rows_of
 
+SECRET = "session.secret"
 PLOTS_OF_A_VILLAGE = 1_000  # as limit_book has lines of a site
 EARTH_M_PER_DEGREE = 111_320
 CENTRE = (34.6, 0.35)  # [deg east, deg north]
@@ -41,18 +42,23 @@ FAMILY = ("Otieno", "Wanjiru", "Mwangi", "Achieng", "Kiptoo", "Njoroge", "Chebet
 
 def wide_centre(folder: Path, database_url: str, plots_count: int) -> Centre:
     """A centre that keeps such a book, with one who may look at all of it."""
-    secret = folder / "session.secret"
+    secret = folder / SECRET
     secret.write_text("0f" * 32, encoding="utf-8")
     secret.chmod(0o600)
-    settings = Settings(database_url=database_url, session_secret_file=str(secret))
-    store = open_store(database_url, settings.tenant_id)
-    migrate(store)
-    fill_wide(store, plots_count)
-    ids = Counter()
-    centre = Centre(settings, store, keys_of("centre", 1), lambda: NOW_MS, ids.next_id,
-                    ids.next_token)  # fmt: skip
+    centre = opened(folder, database_url)
+    migrate(centre.store)
+    fill_wide(centre.store, plots_count)
     add_user(centre, "supervisor", PASSWORD, Role.SUPERVISOR, Actor("test", "supervisor"))
     return centre
+
+
+def opened(folder: Path, database_url: str) -> Centre:
+    """A centre over a book that is there."""
+    settings = Settings(database_url=database_url, session_secret_file=str(folder / SECRET))
+    store = open_store(database_url, settings.tenant_id)
+    ids = Counter()
+    return Centre(settings, store, keys_of("centre", 1), lambda: NOW_MS, ids.next_id,
+                  ids.next_token)  # fmt: skip
 
 
 def fill_wide(store: Store, plots_count: int, seed: int = 1) -> None:

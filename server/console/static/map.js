@@ -67,6 +67,7 @@
     else drawPlots(view);
     drawVillages(view);
     drawCross(view);
+    if (!place.dataset.drawn) performance.mark("map-drawn");
     place.dataset.drawn = String(plots.count);
     place.dataset.shape = far ? "hexagons" : "plots";
     place.dataset.shown = String(shown.length);
