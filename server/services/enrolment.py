@@ -24,7 +24,7 @@ from server.keys import hash_password
 from server.services.centre import Centre, RequestError, Work
 from server.services.downlink import send_once, stock_station
 from server.services.erasing import is_erased
-from server.services.field_inbox import as_chosen
+from server.services.grounds import as_chosen
 from server.services.leasing import issue_for_station
 from server.services.moving import move_home
 from server.services.offering import require_openable

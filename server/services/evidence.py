@@ -18,7 +18,7 @@ from server.keys import KeyRing
 from server.services.centre import Centre, RequestError, Work
 from server.services.chunks import read_chunk
 from server.services.downlink import send_evidence, stations_of
-from server.services.field_inbox import grounds_before
+from server.services.grounds import grounds_before
 from server.services.leasing import issue_for_line
 from server.services.posting import close_if_over
 from server.services.reviews import review_for_evidence

@@ -14,7 +14,7 @@ from edge_node.decide.inputs import as_walked
 from edge_node.decide.tablets import TabletDoor
 from edge_node.decide.telemetry import Telemetry
 from edge_node.store import fieldwork, tablets, village
-from server.services import field_inbox
+from server.services import field_inbox, grounds
 from server.services.centre import RequestError, RoleError
 from server.services.field_inbox import VersionsChangedError, choose
 from server.services.outlook import look
@@ -211,9 +211,9 @@ def test_a_walk_waits_for_a_person_then_moves_the_register_and_what_a_limit_rest
     assert (here.area_m2, as_walked(agents.station.db, here).area_m2) == (10_000, 9_278)
     assert centre.write(lambda work: rested_on(work, agents)) == 9_278
     old = registry.PlacedSubject(replace(plot, outline_e7=None), None)
-    again = centre.write(lambda work: field_inbox.as_chosen(work, old.subject, None))
+    again = centre.write(lambda work: grounds.as_chosen(work, old.subject, None))
     assert again == (moved.subject, moved.geojson), "the old file takes no walk back"
-    before = centre.write(lambda work: field_inbox.grounds_before(work, plot.subject_id))
+    before = centre.write(lambda work: grounds.grounds_before(work, plot.subject_id))
     assert before == {plot.polygon_sha256}, "evidence of the old drawing still counts a while"
     (row,) = [
         one for one in agents.read(people.trail_of, "subject", plot.subject_id)
