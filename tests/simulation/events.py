@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import fields
 
 from core.errors import HarvestlineError
-from tests.simulation import farmers, officers
+from tests.simulation import agents, farmers, officers
 from tests.simulation.faults import ProcessDiedError, Weather
 from tests.simulation.world import World
 
@@ -42,6 +42,11 @@ EVENTS: dict[str, tuple[float, Callable[[World], str]]] = {
     "bounce": (2, officers.bounce_repayment),
     "change the product": (1.5, officers.change_product),
     "restate": (0.5, officers.restate),
+    "take money along": (5, agents.take_along),
+    "pay in the field": (7, agents.pay_in_the_field),
+    "hand in": (4, agents.hand_in),
+    "lose a tablet": (0.7, agents.lose_a_tablet),
+    "ask for a lost tablet's money": (1, agents.release),
 }
 
 MISHAPS = tuple(field.name for field in fields(Weather))

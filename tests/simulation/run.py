@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.simulation.agents import come_home
 from tests.simulation.checkers import after_each_step, at_the_end
 from tests.simulation.events import step
 from tests.simulation.world import World
@@ -32,6 +33,8 @@ def run_seed(
                 told = len(world.told)
             after_each_step(world)
         world.heal()
+        if come_home(world):
+            world.heal()
         after_each_step(world)
         at_the_end(world)
     except Exception as error:

@@ -18,6 +18,7 @@ from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from core.units import MS_PER_DAY
 from core.wire.evidence import Stage
@@ -75,6 +76,7 @@ class World:
             name: SimulatedStation(folder, name, identity, self._ids.next_id) for name in STATIONS
         }
         self.lost = self.destroyed = ""
+        self.agents: dict[str, Any] = {}  # by station: who has a tablet in the field
         self.dark = self.chance.choice(("", "", *STATIONS))  # hardly ever reached
         self.homes = {each: village.home_of(each) for each in FARMERS}
         self._stage = dict.fromkeys(PLOT_OF.values(), 0)

@@ -1,0 +1,226 @@
+"""Agents in the field: money taken along, paid out, handed in once or twice, given back, lost.
+
+A tablet does not die and has no link of its own to break: it speaks with its station, whose
+process may die at any statement of what it hands in. What it signed it keeps, and hands in again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.decision.field_draw import FieldAsk, field_quote, judge, shown_sha256
+from core.decision.quote import Quote
+from core.lending.lease import Clock, Draw, DrawState
+from core.reasons import ReasonCode
+from core.units import MS_PER_DAY, civil_day
+from core.wire.fieldwork import OperationKind
+from core.wire.subleases import FieldDraw, SubLease, SubLeaseEnd
+from edge_node.decide.desk import ClockUnknownError
+from edge_node.decide.fieldwork import FieldDesk, take
+from edge_node.decide.subleases import TERM_DAYS_MAX, TakeAlong, grant, recall_closing, release_lost
+from edge_node.decide.tablets import TabletDoor
+from edge_node.decide.telemetry import Telemetry
+from edge_node.store import subleases, tablets
+from edge_node.store.tablets import Tablet
+from tests.simulation.station import SimulatedStation
+from tests.simulation.world import STEP_MINOR, World
+from tests.support.centre import entropy
+from tests.support.tablet import FieldTablet
+
+
+@dataclass
+class Agent:
+    """An agent of one station: the tablet, what it holds, and what it has signed so far."""
+
+    tablet: FieldTablet
+    parts: dict[str, SubLease] = field(default_factory=dict)
+    ended: set[str] = field(default_factory=set)
+    draws: dict[str, FieldDraw] = field(default_factory=dict)
+    waiting: list[tuple[dict[str, Any], str]] = field(default_factory=list)  # and its draw's id
+
+    def drawn(self, sublease_id: str) -> list[Draw]:
+        """What this tablet paid out under a sub-lease."""
+        mine = [one for one in self.draws.values() if one.sublease_id == sublease_id]
+        return [Draw(d.draw_id, d.line_id, d.amount_minor, DrawState.POSTED) for d in mine]
+
+    def held(self) -> list[SubLease]:
+        """What may still be drawn, as the tablet knows it."""
+        return [one for name, one in self.parts.items() if name not in self.ended]
+
+
+def take_along(world: World) -> str:
+    """An agent takes a part of a line's lease along."""
+    known = [(station, *line) for station in world.alive for line in station.open_lines()]
+    if not known:
+        return "no line anywhere"
+    station, line_id, _ = world.chance.choice(known)
+    amount = STEP_MINOR * world.chance.choice((5, 5, 20, 60))
+    agent, who = _agent(world, station)
+    if who is None:
+        return "the tablet is out"
+    ask = TakeAlong(world.mint(), line_id, amount)
+    clock = station.clock(world.now_ms)
+    kept = grant(station.db, station.ends.desk, who, ask, clock)
+    agent.parts[kept.lease.sublease_id] = kept.lease
+    return f"{station.name} {line_id} {amount}"
+
+
+def pay_in_the_field(world: World) -> str:
+    """An agent pays out by the tablet's own rule, far from any station."""
+    known = [
+        (station, agent, part)
+        for station in world.alive if (agent := world.agents.get(station.name)) is not None
+        for part in agent.held()
+    ]  # fmt: skip
+    if not known:
+        return f"nobody has money in hand; takes along {take_along(world)}"
+    station, agent, part = world.chance.choice(known)
+    amount = STEP_MINOR * world.chance.choice((1, 1, 2, 5, 20))
+    left = part.amount_minor - sum(draw.amount_minor for draw in agent.drawn(part.sublease_id))
+    if world.chance.random() < 0.8:  # an honest agent looks at what is left
+        amount = max(STEP_MINOR, min(amount, left // STEP_MINOR * STEP_MINOR))
+    at_ms = part.signed_at_ms + world.chance.randrange((TERM_DAYS_MAX + 1) * MS_PER_DAY)
+    price = field_quote(part.terms, amount, civil_day(at_ms, part.utc_offset_ms))
+    ask = FieldAsk(part.line_id, amount, shown_sha256(price))
+    found = judge(part, agent.drawn(part.sublease_id), ask, Clock(at_ms, 1_000))
+    if isinstance(found, ReasonCode):
+        return f"{part.line_id} {amount} {found.value}"
+    _sign(agent, OperationKind.DRAW, _told(world.mint(), part, found, (at_ms, ask.agreed_sha256)))
+    return f"{station.name} {part.line_id} {amount} paid"
+
+
+def hand_in(world: World) -> str:
+    """An agent comes back: gives back or not, hands in, and sometimes all of it twice."""
+    station = world.station()
+    agent, who = _agent(world, station)
+    if who is None:
+        return "the tablet is out"
+    with station.db.atomic():
+        recall_closing(station.db)
+    for kept in subleases.open_of_key(station.db, who.public_key):  # whose answer was lost
+        agent.parts.setdefault(kept.lease.sublease_id, kept.lease)
+    wanted = {one.lease.sublease_id for one in subleases.open_of_tablet(station.db, who.tablet_id)
+              if one.recalled}  # fmt: skip
+    for part in agent.held():
+        if part.sublease_id in wanted or world.chance.random() < 0.25:
+            _end(agent, part)
+    again = agent.waiting if world.chance.random() < 0.3 else []
+    return f"{station.name} took {_bring(world, station, agent, who, list(again))}"
+
+
+def lose_a_tablet(world: World) -> str:
+    """A tablet is lost: turned out, what it held used again once that may be."""
+    station = world.station()
+    agent, who = _agent(world, station)
+    if who is None:
+        return "it is out already"
+    if not agent.held():
+        return "it holds nothing"
+    clock = station.clock(world.now_ms)
+    _door(station, clock).revoke(who.tablet_id, "lost")
+    release_lost(station.db, station.ends.desk, who.tablet_id, "lost", clock)
+    world.agents.pop(station.name)
+    return f"{station.name} {who.tablet_id}"
+
+
+def release(world: World) -> str:
+    """Somebody asks whether what lost tablets held may be used again."""
+    station, clock = world.station(), world.now_ms
+    released = 0
+    for each in tablets.tablets(station.db):
+        if each.revoked:
+            over, _ = release_lost(
+                station.db, station.ends.desk, each.tablet_id, "lost", station.clock(clock)
+            )
+            released += len(over)
+    return f"{station.name} {released}"
+
+
+def come_home(world: World) -> bool:
+    """Every agent hands in all that they have, and gives back; whether anybody did."""
+    home = [
+        station
+        for station in world.alive
+        if station.name in world.agents and station.clock(world.now_ms).known
+    ]
+    for station in home:
+        agent, who = _agent(world, station)
+        if who is not None:
+            for part in agent.held():
+                _end(agent, part)
+            _bring(world, station, agent, who, [])
+    return bool(home)
+
+
+def not_handed_in(world: World, station: SimulatedStation) -> list[FieldDraw]:
+    """Money that was paid out and that the station has not heard of yet."""
+    agent = world.agents.get(station.name)
+    if agent is None:
+        return []
+    return [agent.draws[draw_id] for _, draw_id in agent.waiting if draw_id]
+
+
+def _agent(world: World, station: SimulatedStation) -> tuple[Agent, Tablet | None]:
+    """The station's agent, with a tablet that is in; a new one where there was none."""
+    agent = world.agents.get(station.name)
+    if agent is None:
+        count = len(tablets.tablets(station.db)) + 1
+        agent = Agent(FieldTablet(f"tab-{station.name}-{count}", 40 + count))
+        clock = station.clock(world.now_ms)
+        if not clock.known:
+            raise ClockUnknownError("the station lets nobody in")
+        door = _door(station, clock)
+        code, _ = door.invite(agent.tablet.tablet_id, ("agent-1", "Juma"), (), 60)
+        door.enrol(code, agent.tablet.public_key)
+        world.agents[station.name] = agent
+    found = tablets.tablet(station.db, agent.tablet.tablet_id)
+    return agent, found if found is not None and not found.revoked else None
+
+
+def _door(station: SimulatedStation, clock: Clock) -> TabletDoor:
+    return TabletDoor(station.db, station.name, clock, entropy(f"door {station.name}"))
+
+
+def _told(draw_id: str, part: SubLease, price: Quote, said: tuple[int, str]) -> FieldDraw:
+    at_ms, agreed = said
+    return FieldDraw(
+        draw_id, part.sublease_id, part.line_id, part.farmer_id, price.amount_minor,
+        price.drawn_on, at_ms, 1_000, price.fee_minor, price.total_minor, price.due_on,
+        price.apr_ppm, f"c-{draw_id}", agreed, "sw", spoken=False,
+    )  # fmt: skip
+
+
+def _sign(agent: Agent, kind: OperationKind, body: FieldDraw | SubLeaseEnd) -> None:
+    draw_id = body.draw_id if isinstance(body, FieldDraw) else ""
+    if isinstance(body, FieldDraw):
+        agent.draws[draw_id] = body
+    agent.waiting.append((agent.tablet.operation(kind, body), draw_id))
+
+
+def _end(agent: Agent, part: SubLease) -> None:
+    agent.ended.add(part.sublease_id)
+    drawn = sum(draw.amount_minor for draw in agent.drawn(part.sublease_id))
+    _sign(agent, OperationKind.SUBLEASE_END, SubLeaseEnd(part.sublease_id, drawn))
+
+
+def _bring(
+    world: World, station: SimulatedStation, agent: Agent, who: Tablet, again: list[Any]
+) -> int:
+    """Hand in what waits, then some of it once more; how many were taken."""
+    desk = FieldDesk(
+        station.ends.desk, lambda *_: Telemetry(), world.mint, lambda _: (), lambda *_: ""
+    )
+    taken = 0
+    while agent.waiting:
+        document, draw_id = agent.waiting[0]
+        kept = take(station.db, desk, who, document, station.clock(world.now_ms))
+        agent.waiting.pop(0)
+        taken += 1
+        # What an honest tablet paid out by the rule is booked, whatever befell since.
+        assert not draw_id or not kept.code, f"{draw_id}: {kept.code} {kept.detail}"
+        if draw_id:
+            station.promises.shown[draw_id] = agent.draws[draw_id].amount_minor
+    for document, _ in again:
+        take(station.db, desk, who, document, station.clock(world.now_ms))
+    return taken
