@@ -22,7 +22,17 @@ from server.services.consents.taking import write_consent
 from server.services.downlink import send_once
 from server.services.standing import owed
 from server.services.words_kept import tell
-from server.store import agreements, lines, moves, payouts, people, places, registry, reports
+from server.store import (
+    agreements,
+    lines,
+    moves,
+    payouts,
+    people,
+    photos,
+    places,
+    registry,
+    reports,
+)
 from server.store.lines import Line
 from server.store.money_words import KeptWord, WordKind
 from server.store.people import Actor
@@ -70,6 +80,7 @@ def erase(work: Work, word: KeptWord, by: Actor) -> None:
     site = registry.farmer_site(work.tx, farmer.farmer_id)
     registry.put_farmer(work.tx, site.site if site else "", bare)
     subjects = _bare_subjects(work, farmer.farmer_id)
+    photos.forget_of_farmer(work.tx, farmer.farmer_id)
     for station in stations:
         send_once(work, station, Down.FARMER, bare)
         for subject_id in subjects:

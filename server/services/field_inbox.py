@@ -34,6 +34,7 @@ CHOOSERS = (Role.LENDER, Role.SUPERVISOR)
 OVERLAP_PERCENT_MIN = 2
 REASON_CHARACTERS_MAX = 500
 _E7 = 10**7
+_ERASED = "this person was erased at their word"
 
 
 class VersionsChangedError(HarvestlineError):
@@ -92,6 +93,9 @@ def propose(
         json_text(body) if is_walk else body.value, work.at_ms,
     )  # fmt: skip
     field_versions.add(work.tx, version)
+    if not registry.farmer(work.tx, body.farmer_id).name:
+        _answer(work, version, chosen=False, reason=_ERASED, actor=work.myself, by_policy=True)
+        return OperationVerdict(version.operation_id, accepted=False, words=_ERASED)
     latest = POLICIES[version.field] is FieldPolicy.LATEST
     if not is_walk and _registered(work.tx, body) == version.value:
         return _by_policy(work, version, "as registered")
@@ -199,6 +203,8 @@ def _choose(work: Work, seen: Sequence[str], chosen: str, reason: str, by: Actor
     if len(found) != 1 or {one.operation_id for one in found[0].versions} != set(seen):
         raise VersionsChangedError("expected the versions as they were shown: look again")
     matter = found[0]
+    if chosen and not matter.farmer.name:
+        raise RequestError(f"{_ERASED}: what is registered stands")
     for version in matter.versions:
         mine = version.operation_id == chosen
         if mine:

@@ -17,7 +17,7 @@ from core.wire.photos import PHOTO_HELD, PHOTO_PART, PhotoHeld, PhotoPart, unpac
 from server.services.access import reading
 from server.services.centre import Centre, RequestError, Work
 from server.services.senders import open_request
-from server.store import photos
+from server.store import photos, registry
 from server.store.engine import NotKnownError
 from server.store.photos import StoredPhoto, VisitPhoto
 from server.store.scoping import Scope
@@ -70,7 +70,8 @@ def _take(work: Work, asked: PhotoPart, part: bytes) -> PhotoHeld:
 
 def _named(work: Work, asked: PhotoPart) -> Photo:
     for one in photos.naming(work.tx, asked.sha256):
-        if one.station == asked.station:
+        farmer = registry.find_farmer(work.tx, one.farmer_id)
+        if one.station == asked.station and farmer is not None and farmer.name:  # not erased
             return one.photo
     raise NotKnownError(f"expected a photo that a visit of {asked.station} names: send that first")
 

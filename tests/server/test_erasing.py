@@ -7,8 +7,11 @@ from dataclasses import replace
 import pytest
 from sqlalchemy.exc import DatabaseError
 
+from core.canonical import sha256_hex
 from core.errors import HarvestlineError
-from core.shape import decode
+from core.shape import decode, encode
+from core.signing import sign_document
+from core.wire.photos import PHOTO_PART, PhotoPart, packed
 from core.wire.records import ConsentAction
 from core.wire.registry import Farmer, Subject
 from server.services import enrolment
@@ -18,13 +21,16 @@ from server.services.consents.taking import write_consent
 from server.services.consents.using import who_allows
 from server.services.erasing import ERASED, tell_erasure
 from server.services.money_words import confirm
-from server.store import people, registry
+from server.services.photos import take_part
+from server.store import people, photos, registry
 from server.store.engine import NotKnownError
 from server.store.money_words import KeptWord
 from server.store.people import Actor
+from server.store.photos import StoredPhoto, VisitPhoto
 from tests.support.centre_kit import TESTER, Kit, open_known, polygons, village
 from tests.support.desk import ANNA, BEN, LENA
 from tests.support.officers import known
+from tests.support.tablet import WEBP
 from tests.support.tampering import changed
 
 WHO = "farmer-c"
@@ -80,6 +86,31 @@ def test_a_person_is_erased_by_two_at_the_centre_and_at_their_station(lender: Ki
     assert audit(lender.centre).holds
     with pytest.raises(RequestError, match="erased already"):
         told(lender)
+
+
+def test_photos_of_the_person_go_with_them_and_come_no_more(lender: Kit):
+    digest, other = sha256_hex(WEBP), sha256_hex(WEBP + b"2")
+    named = VisitPhoto(
+        "op-1", digest, lender.station.keys.identity().name, WHO, "", "v-1", "plot", "2026-03-01",
+        "image/webp", len(WEBP), 1,
+    )  # fmt: skip
+    shared = [replace(named, sha256=other), replace(named, sha256=other, operation_id="op-2",
+                                                    farmer_id="farmer-b")]  # fmt: skip
+    for one in (named, *shared):
+        lender.centre.write(lambda work, one=one: photos.name(work.tx, one))
+    for each in (digest, other):
+        stored = StoredPhoto(each, "image/webp", WEBP)
+        lender.centre.write(
+            lambda work, stored=stored: photos.keep(work.tx, stored, named.station, work.at_ms)
+        )
+    answer(lender, told(lender), BEN)
+    assert lender.read(photos.whole, [digest, other]) == {other}, (
+        "the other shows somebody else too"
+    )
+    claim = PhotoPart(named.station, digest, 0, digest, 1)
+    body = packed(sign_document(PHOTO_PART, encode(claim), lender.station.keys), WEBP)
+    with pytest.raises(NotKnownError, match="that a visit"):
+        take_part(lender.centre, body)
 
 
 def test_nobody_is_erased_while_a_loan_is_open(lender: Kit):
