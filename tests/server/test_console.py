@@ -286,10 +286,11 @@ def test_plot_page_tells_the_curve_in_words_and_figures(visit, book: Book):
     with book.centre.store.reading() as tx:
         kept = evidence.latest(tx, "plot-002")
         whole = evidence.document(tx, kept.evidence_id)
-    assert "the maize stands at ripening, 21 % less green than is normal" in text
+    assert "its maize stands at ripening. It is 21 % less green than is normal" in text
     assert f"{kept.yield_p10:,} kg/ha" in text
     assert kept.sha256 in text
-    picture = text[text.index("<svg xmlns") :]
+    begins = text.index("<svg xmlns")
+    picture = text[begins : text.index("</svg>", begins)]
     assert picture.count('class="look"') == sum(o.used for o in whole.observations)
     assert picture.count('class="look-unused"') == sum(not o.used for o in whole.observations)
     for scene in whole.scenes:
