@@ -178,7 +178,7 @@ def test_map_draws_every_plot_and_leads_to_it(visit, url: str):
     assert box is not None
     where = middle_of_a_shape(page, 12)  # farther than a name is high
     page.mouse.move(*where)
-    expect(page.locator("#map .leaflet-tooltip")).to_contain_text("Maize")
+    expect(page.locator("#map .leaflet-tooltip")).to_contain_text("Maize", timeout=60_000)
     page.mouse.click(*where)
     page.wait_for_url("**/plots/**")
 

@@ -380,6 +380,7 @@ def visit(served: str) -> Iterator[Callable[..., Page]]:
         yield come
 
 
+WAIT_MS_MAX = 60_000
 DRAWN = "#map[data-shape='{}']"
 
 
@@ -392,24 +393,27 @@ def test_hexagons_far_plots_near_and_one_filter_for_map_and_list(
     visit: Callable[..., Page], served: str, plots: list[PlotRow]
 ):
     page = visit()
+    page.set_default_timeout(WAIT_MS_MAX)
     page.goto(f"{served}/console/map")
     page.wait_for_selector(DRAWN.format("hexagons"))
     assert shown_on(page) == len(plots)
     said = page.locator("#map-said")
-    expect(said).to_contain_text(f"{len(plots):,} plots in ")
+    expect(said).to_contain_text(f"{len(plots):,} plots in ", timeout=WAIT_MS_MAX)
     assert not faults_of(page)
     page.select_option("#crop", "beans")
     page.wait_for_url("**/map?crop=beans")
     beans = sum(row.crop == "beans" for row in plots)
     page.wait_for_selector(f"#map[data-drawn='{beans}']")
     expect(page.locator("#plots-title")).to_have_text(
-        f"{beans} of {len(plots):,} plots and pastures"
+        f"{beans} of {len(plots):,} plots and pastures", timeout=WAIT_MS_MAX
     )
     page.click("#plots thead a#by-risk")
-    expect(page.locator("#plots th[aria-sort]")).to_contain_text("Risk")
+    expect(page.locator("#plots th[aria-sort]")).to_contain_text("Risk", timeout=WAIT_MS_MAX)
     page.select_option("#by", "risk")  # the order stays
     page.wait_for_url("**/map?crop=beans&by=risk&sort=risk")
-    expect(page.locator(".legend:visible")).to_have_attribute("data-by", "risk")
+    expect(page.locator(".legend:visible")).to_have_attribute(
+        "data-by", "risk", timeout=WAIT_MS_MAX
+    )
     # A press on a hexagon leads nearer, until the plots themselves are seen.
     while page.get_attribute("#map", "data-shape") == "hexagons":
         at = page.evaluate("location.hash")
@@ -423,7 +427,7 @@ def test_hexagons_far_plots_near_and_one_filter_for_map_and_list(
     page.focus("#map")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowLeft")
-    expect(said).to_contain_text("Press a plot to open its page")
+    expect(said).to_contain_text("Press a plot to open its page", timeout=WAIT_MS_MAX)
 
 
 def faults_of(page: Page) -> list[str]:
