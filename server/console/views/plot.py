@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from core.units import PPM, format_money
+from core.units import PPM
 from core.wire.evidence import Evidence, EvidenceKind, Stage
 from core.wire.registry import Farmer, Subject, SubjectKind
 from server.console.figures.curve import STAGE_WORDS, StageSeen
 from server.console.figures.narrowing import Estimate
-from server.console.views.book import Row
 from server.console.words import long_day, say
 from server.store import evidence, registry
 from server.store.engine import NotKnownError, Tx
@@ -23,8 +22,6 @@ from server.store.registry import PlacedSubject
 EVIDENCE_SHOWN_MAX = 100
 PPM_PER_PERCENT = PPM // 100
 FIELDS = (SubjectKind.PLOT, SubjectKind.PASTURE)
-GRAVITY = ("opened", "raised", "held", "cut", "frozen")
-_ANOMALY_TONES = ((-250_000, "low3"), (-120_000, "low2"), (-40_000, "low1"), (40_000, "mid"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,82 +137,6 @@ def _expected(kept: KeptEvidence) -> str:
         "With nine chances in ten it will give {low} kg/ha or more; {middle} is expected.",
         low=kept.yield_p10, middle=kept.yield_p50,
     )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class MapField:
-    """A plot or pasture on the map."""
-
-    subject_id: str
-    name: str
-    kind: str
-    owner: str
-    line_id: str
-    movement: str
-    anomaly_ppm: int | None
-    anomaly_tone: str
-    stage: str
-    geometry: Mapping[str, Any] | None
-    crop: str = ""
-    limit: str = ""
-
-
-def read_fields(tx: Tx, rows: Sequence[Row]) -> list[MapField]:
-    """Every plot and pasture, with how the line that rests on it moved.
-
-    Several lines may rest on one pasture, through the herds that graze there: the
-    gravest movement is shown.
-    """
-    line = _gravest(tx, rows)
-    names = {farmer.farmer_id: farmer.name for farmer in registry.all_farmers(tx)}
-    seen = evidence.latest_everywhere(tx)
-    found = []
-    for placed in registry.all_subjects(tx):
-        subject = placed.subject
-        if subject.kind not in FIELDS:
-            continue
-        row = line.get(subject.subject_id)
-        kept = seen.get(subject.subject_id)
-        anomaly = kept.anomaly_ppm if kept else None
-        found.append(
-            MapField(
-                subject_id=subject.subject_id,
-                name=subject.name,
-                kind=subject.kind.value,
-                owner=names.get(subject.farmer_id, "the village"),
-                line_id=row.line_id if row else "",
-                movement=row.movement if row else "",
-                anomaly_ppm=anomaly,
-                anomaly_tone=tone(anomaly),
-                stage=kept.stage.value if kept and kept.kind is EvidenceKind.CROP else "",
-                geometry=geometry(placed),
-                crop=subject.crop,
-                limit=format_money(row.limit_minor, row.currency) if row else "",
-            )
-        )
-    return found
-
-
-def _gravest(tx: Tx, rows: Sequence[Row]) -> dict[str, Row]:
-    """By plot or pasture, the row that rests on it; the gravest if there are several."""
-    pastures = {
-        placed.subject.subject_id: placed.subject.pasture_id for placed in registry.all_subjects(tx)
-    }
-    found: dict[str, Row] = {}
-    for row in sorted(rows, key=lambda row: GRAVITY.index(row.movement)):
-        for subject_id in row.subject_ids:
-            found[pastures.get(subject_id) or subject_id] = row
-    return found
-
-
-def tone(anomaly_ppm: int | None) -> str:
-    """The class of colour for an anomaly."""
-    if anomaly_ppm is None:
-        return "none"
-    for upper, name in _ANOMALY_TONES:
-        if anomaly_ppm < upper:
-            return name
-    return "high1" if anomaly_ppm < 120_000 else "high2"
 
 
 def geometry(placed: PlacedSubject) -> Mapping[str, Any] | None:
