@@ -18,7 +18,9 @@ WORDS = FACE / "static" / "words"
 LANGUAGES = ("sw", "hi", "zh", "mn")
 _SAID = re.compile(r"""\bt\(\s*"((?:[^"\\]|\\.)*)\"""")
 # What stands in these maps and lists is said by t(…) of its values.
-_TABLES = re.compile(r"const (?:PURPOSES|STATE_WORDS|STAGES|MONTHS) = [{\[](.*?)[}\]];", re.DOTALL)
+_TABLES = re.compile(
+    r"const (?:PURPOSES|STATE_WORDS|STAGES|MONTHS|GROWN) = [{\[](.*?)[}\]];", re.DOTALL
+)
 _VALUE = re.compile(r"""(?:^|[:,\[])\s*"([^"]+)\"""")
 
 

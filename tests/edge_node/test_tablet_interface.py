@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
 from dataclasses import replace
 
@@ -259,3 +260,17 @@ def test_the_shell_is_small_and_its_policy_strict():
     policy = policy_of((folder / "index.html").read_text(encoding="utf-8"))
     assert "unsafe" not in policy
     assert policy.startswith("default-src 'none'; script-src 'self' 'sha256-")
+
+
+def test_letters_that_a_tablet_may_lack_come_from_the_station_and_are_no_part_of_the_shell(client):
+    sheet = client.get("/tablet/fonts/fonts.css")
+    assert sheet.headers["content-type"].startswith("text/css")
+    assert "font-src 'self'" in sheet.headers["content-security-policy"]
+    parts = client.get("/tablet/shell.json").json()["parts"]
+    named = set(re.findall(r'url\("([^"]+)"\)', sheet.text))
+    assert len(named) == 4
+    for path in named:
+        answer = client.get(f"/tablet/fonts/{path}")
+        assert (answer.status_code, answer.headers["content-type"][:9]) == (200, "font/woff")
+        assert f"/tablet/fonts/{path}" not in parts
+    assert "/tablet/fonts/fonts.css" in parts

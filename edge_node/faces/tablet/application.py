@@ -35,6 +35,7 @@ from edge_node.faces.tablet.cargo import DOWN_BYTES_MAX, origin_of_centre
 from edge_node.faces.tablet.counter import Counter
 
 PREFIX = "/tablet"
+FONTS_PATH = "/tablet/fonts/fonts.css"
 AUTHORITY_PATH = "/tablet/authority.pem"
 BODY_BYTES_MAX = 2 * 1024 * 1024
 GZIP_BYTES_MIN = 1_024
@@ -47,7 +48,7 @@ _TYPES = {
     ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8",
     ".mjs": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
     ".json": "application/json", ".svg": "image/svg+xml", ".png": "image/png",
-    ".webmanifest": "application/manifest+json",
+    ".webmanifest": "application/manifest+json", ".woff": "font/woff", ".woff2": "font/woff2",
 }  # fmt: skip
 
 Act = Callable[[Request, bytes], Any]
@@ -69,7 +70,7 @@ def policy_of(page: str, centre: str = "") -> str:
     beside = f" {centre}" if centre else ""
     return (
         f"default-src 'none'; script-src 'self' 'sha256-{told}'; style-src 'self'; "
-        "img-src 'self' blob: data:; media-src 'self' blob:; "
+        "img-src 'self' blob: data:; media-src 'self' blob:; font-src 'self'; "
         f"connect-src 'self'{beside}; "
         "worker-src 'self' blob:; manifest-src 'self'; form-action 'none'; base-uri 'none'; "
         "frame-ancestors 'none'"
@@ -82,6 +83,15 @@ def shell_files(folder: Path) -> dict[str, Path]:
         f"{PREFIX}/{path.relative_to(folder).as_posix()}": path
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.suffix in _TYPES
+    }
+
+
+def font_files() -> dict[str, Path]:
+    """Letters that a tablet may lack, as the kiosk has them: it takes what its words need."""
+    shared = Path(str(resources.files("edge_node.faces.kiosk") / "static" / "shared"))
+    return {
+        f"{PREFIX}/fonts/{path.relative_to(shared).as_posix()}": path
+        for path in (shared / "fonts.css", *sorted(shared.glob("vendor/*/*.woff*")))
     }
 
 
@@ -104,12 +114,14 @@ class TabletPages:
         self, pages: ASGIApp, counter: Counter, hosts: frozenset[str], authority: Path | None
     ) -> None:
         self._pages, self._hosts, self._authority = pages, hosts, authority
-        self._files = shell_files(static_folder())
+        fonts = font_files()
+        self._files = {**shell_files(static_folder()), FONTS_PATH: fonts[FONTS_PATH]}
         index = static_folder() / "index.html"
         centre = origin_of_centre(counter.cargo.centre_url) if counter.cargo else ""
         self._policy = policy_of(index.read_text(encoding="utf-8"), centre)
         parts = {path: sha256_hex(file.read_bytes()) for path, file in self._files.items()}
         self._shell = json.dumps({"parts": parts}, sort_keys=True)
+        self._files |= fonts  # kept by a tablet once it has shown them, and not before
         self._acts = _acts(counter)
         self._counter = counter
 

@@ -2,6 +2,8 @@
 // a new release is here before any of it is shown; what the interface says is never kept.
 const SHELL = "/tablet/shell.json";
 const NAME = "tablet-";
+const FONTS = "/tablet/fonts/vendor/"; // named by their release: the same path is the same letters
+const LETTERS = "letters";
 
 self.addEventListener("install", (event) => event.waitUntil(renew().then(() => self.skipWaiting())));
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
@@ -15,6 +17,10 @@ self.addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
   const mine = url.origin === location.origin && url.pathname.startsWith("/tablet/");
   if (event.request.method !== "GET" || !mine || url.pathname.startsWith("/tablet/api/")) {
+    return;
+  }
+  if (url.pathname.startsWith(FONTS)) {
+    event.respondWith(letters(event.request));
     return;
   }
   const path = event.request.mode === "navigate" && url.pathname !== "/tablet/invite.html"
@@ -31,6 +37,19 @@ async function kept(path) {
     }
   }
   return undefined;
+}
+
+async function letters(request) {
+  const cache = await caches.open(LETTERS);
+  const found = await cache.match(request.url);
+  if (found) {
+    return found;
+  }
+  const answer = await fetch(request);
+  if (answer.ok) {
+    await cache.put(request.url, answer.clone());
+  }
+  return answer;
 }
 
 async function renew() {
