@@ -11,7 +11,7 @@ from core.lending.terms import ScheduleKind, ScheduleTerms
 from core.shape import encode
 from core.signing import DOCUMENT_BYTES_MAX, DocumentType, Signer, sign_document
 from core.wire import fieldwork as field
-from core.wire import slips
+from core.wire import photos, slips
 from core.wire import subleases as sub
 from core.wire.records import Down, Up
 
@@ -52,6 +52,14 @@ def tablet_documents() -> dict[str, tuple[DocumentType, Any]]:
             slips.TabletVouch("kijani", "tab-1", "ab" * 32, "s-1", "KES", 400_000),
         ),
         "tablet-draw": (field.OPERATION, PAID),
+        "photo-part": (
+            photos.PHOTO_PART,
+            photos.PhotoPart("kijani", "34" * 32, 16_384, "56" * 32, 1_775_000_000_000),
+        ),
+        "photo-held": (
+            photos.PHOTO_HELD,
+            photos.PhotoHeld("kijani", "34" * 32, 32_768, whole=False),
+        ),
         "tablet-chain": (field.CHAIN, field.ChainEnd("tab-1", "ab" * 32, 1, "cd" * 32)),
     }
 
