@@ -18,11 +18,12 @@ FIELD_NAMES = {
     "subject.boundary": message("Boundary"),
 }  # fmt: skip
 _DRAWN = 100.0  # units of the drawing's side
+_NEAR_SIDES = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One version beside the others; of a boundary its drawing and figures [m²]."""
+    """One version beside the others; of a boundary its drawing, what it lies over, figures [m²]."""
 
     operation_id: str
     agent_id: str
@@ -30,6 +31,7 @@ class Column:
     day: str
     text: str
     points: str = ""
+    over: str = ""
     walked: Walked | None = None
 
 
@@ -50,10 +52,17 @@ class MatterRow:
 def shown(matter: Matter) -> MatterRow:
     """A matter as a page shows it."""
     rings = [matter.outline_e7, *(walk.ring_e7 for walk in matter.walks)]
-    drawn = _drawings([ring for ring in rings if ring])
-    points = [drawn.pop(0) if ring else "" for ring in rings] if drawn else []
+    near = [ring for ring in rings if ring and _is_near(rings[0], ring)]
+    frame = _frame([point for ring in near for point in ring]) if near else None
+    points = [_drawn(ring, frame) if ring in near and frame else _alone(ring) for ring in rings]
+    over = [points[0] if ring in near else "" for ring in rings]
     columns = tuple(
-        _column(version, walk, points[n + 1] if points else "")
+        _column(
+            version,
+            walk,
+            points[n + 1] if matter.walks else "",
+            over[n + 1] if matter.walks else "",
+        )
         for n, (version, walk) in enumerate(_paired(matter))
     )
     subject = matter.subject
@@ -68,7 +77,7 @@ def shown(matter: Matter) -> MatterRow:
         registered=_text(matter.field, registered),
         columns=columns,
         seen=",".join(version.operation_id for version in matter.versions),
-        points=points[0] if points else "",
+        points=points[0],
     )
 
 
@@ -77,13 +86,13 @@ def _paired(matter: Matter) -> list[tuple[Version, Walked | None]]:
     return list(zip(matter.versions, walks, strict=True))
 
 
-def _column(version: Version, walk: Walked | None, points: str) -> Column:
+def _column(version: Version, walk: Walked | None, points: str, over: str) -> Column:
     text = _text(version.field, version.value)
     if walk is not None:
         text = f"{walk.found.area_m2 / 10_000:.2f} ± {walk.found.sd_m2 / 10_000:.2f} ha"
     return Column(
         version.operation_id, version.agent_id, version.station, long_day(version.noted_on),
-        text, points, walk,
+        text, points, over, walk,
     )  # fmt: skip
 
 
@@ -91,22 +100,34 @@ def _text(field: str, value: str) -> str:
     return long_day(value) if field == "subject.sown_on" and value else value or "–"
 
 
-def _drawings(rings: Sequence[Sequence[tuple[int, int]]]) -> list[str]:
-    """Rings as points of one drawing, north up, all to the same scale."""
-    if not rings:
-        return []
-    lon0, lat0 = rings[0][0]
-    turn = 2 * HALF_TURN_E7
-    flat = [
-        [((lon - lon0 + HALF_TURN_E7) % turn - HALF_TURN_E7, lat - lat0) for lon, lat in ring]
-        for ring in rings
-    ]
-    xs, ys = [x for ring in flat for x, _ in ring], [y for ring in flat for _, y in ring]
+def _frame(points: Sequence[tuple[int, int]]) -> tuple[int, float, float, float]:
+    """What a drawing shows: a longitude to count from, its west, its north, its side [° × 10⁷]."""
+    lon0 = points[0][0]
+    xs, ys = [_east_of(lon0, lon) for lon, _ in points], [lat for _, lat in points]
     size = max(max(xs) - min(xs), max(ys) - min(ys), 1) * 1.1
-    left, top = (max(xs) + min(xs) - size) / 2, (max(ys) + min(ys) + size) / 2
-    return [
-        " ".join(
-            f"{(x - left) / size * _DRAWN:.1f},{(top - y) / size * _DRAWN:.1f}" for x, y in ring
-        )
-        for ring in flat
-    ]
+    return lon0, (max(xs) + min(xs) - size) / 2, (max(ys) + min(ys) + size) / 2, size
+
+
+def _is_near(registered: Sequence[tuple[int, int]], ring: Sequence[tuple[int, int]]) -> bool:
+    """Whether a ring fits a drawing with the registered one; a walk elsewhere is drawn alone."""
+    if not registered:
+        return True
+    own = max(_frame(registered)[3], _frame(ring)[3])
+    return _frame([*registered, *ring])[3] <= own * _NEAR_SIDES
+
+
+def _alone(ring: Sequence[tuple[int, int]]) -> str:
+    return _drawn(ring, _frame(ring)) if ring else ""
+
+
+def _drawn(ring: Sequence[tuple[int, int]], frame: tuple[int, float, float, float]) -> str:
+    """A ring as points of a drawing, north up."""
+    lon0, left, top, size = frame
+    return " ".join(
+        f"{(_east_of(lon0, lon) - left) / size * _DRAWN:.1f},{(top - lat) / size * _DRAWN:.1f}"
+        for lon, lat in ring
+    )
+
+
+def _east_of(lon0: int, lon: int) -> int:
+    return (lon - lon0 + HALF_TURN_E7) % (2 * HALF_TURN_E7) - HALF_TURN_E7
