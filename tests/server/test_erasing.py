@@ -140,6 +140,7 @@ def test_an_old_file_of_the_village_brings_nobody_back(lender: Kit):
     assert {each.name for each in lender.read(registry.subjects_of, WHO)} == {""}
 
 
+@pytest.mark.both_engines
 def test_the_database_refuses_one_persons_erasure_and_a_name_that_comes_back(lender: Kit):
     bare = replace(who(lender), name="", card_sha256="")
     with pytest.raises((DatabaseError, HarvestlineError)):

@@ -91,6 +91,7 @@ def test_the_founding_ends_with_the_second_supervisor(kit: Kit):
 # One alone.
 
 
+@pytest.mark.both_engines
 def test_one_supervisor_cannot_move_money_by_acting_as_two(lender: Kit):
     """Every way to a second pair of hands that one supervisor had alone, and then the money."""
     whole = Scope()
@@ -122,6 +123,7 @@ def test_one_supervisor_cannot_move_money_by_acting_as_two(lender: Kit):
     assert current(lender, payout).state is PayoutState.PENDING
 
 
+@pytest.mark.both_engines
 def test_what_two_say_counts_and_each_half_alone_opens_nothing(lender: Kit):
     mine = Scope("", villages=frozenset({"village-one"}))
     password = invited(lender.centre, "olive", Role.LENDER, mine, (ANNA, LENA))
@@ -231,6 +233,7 @@ PAST = {
 }  # fmt: skip
 
 
+@pytest.mark.both_engines
 @pytest.mark.parametrize("name", PAST)
 def test_the_database_refuses_rights_that_one_person_gives(lender: Kit, name: str):
     def told(work: Work) -> None:
@@ -247,6 +250,7 @@ def test_the_database_refuses_rights_that_one_person_gives(lender: Kit, name: st
     assert user(lender, "lena") == User("lena", "no password fits", Role.LENDER, disabled=False)
 
 
+@pytest.mark.both_engines
 def test_the_database_refuses_rows_that_no_step_says(lender: Kit):
     for statement in (
         "UPDATE users SET role = 'supervisor' WHERE username = 'lena'",
@@ -268,6 +272,7 @@ def test_one_word_gives_rights_once(lender: Kit):
     assert len(lender.read(authorities.history)) == 1
 
 
+@pytest.mark.both_engines
 def test_the_database_refuses_what_one_lets_go(lender: Kit):
     payout = draw_on(lender, line_of(lender, pack("input-voucher")))
 
