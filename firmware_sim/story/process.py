@@ -180,11 +180,14 @@ class Child:
 
 
 def _read(process: subprocess.Popen[str], lines: queue.SimpleQueue[dict[str, Any]]) -> None:
-    for line in process.stdout or ():
-        try:
-            found = json.loads(line)
-        except ValueError:
-            continue  # only whole JSON objects are messages; the rest is for people
-        if isinstance(found, dict) and found:
-            lines.put(found)
+    if process.stdout is None:
+        raise PeerProcessError("expected a process whose words are read")
+    with process.stdout as said:
+        for line in said:
+            try:
+                found = json.loads(line)
+            except ValueError:
+                continue  # only whole JSON objects are messages; the rest is for people
+            if isinstance(found, dict) and found:
+                lines.put(found)
     lines.put({})
