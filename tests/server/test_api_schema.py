@@ -18,7 +18,8 @@ from schemathesis import GenerationMode
 from schemathesis.checks import positive_data_acceptance
 
 from server.api.evidence import LINES_TYPE
-from server.api.sync import ENVELOPE_TYPE
+from server.api.photos import PART_TYPE
+from server.api.sync import CARRIER_TYPE, ENVELOPE_TYPE
 from server.app import create_app
 from server.config import Settings
 from server.keys import write_secret
@@ -41,7 +42,7 @@ OTHERS = (Role.CASHIER, Role.AUDITOR)
 PARTIES = {Role.SUPPLIER: SUPPLIER, Role.BUYER: BUYER}
 
 
-@schemathesis.serializer(ENVELOPE_TYPE, LINES_TYPE)
+@schemathesis.serializer(ENVELOPE_TYPE, LINES_TYPE, CARRIER_TYPE, PART_TYPE)
 def as_they_are(_context: Any, value: Any) -> bytes:
     return value.encode() if isinstance(value, str) else bytes(value)
 
