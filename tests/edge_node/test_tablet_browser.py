@@ -43,8 +43,7 @@ pytestmark = pytest.mark.browser
 SIZES = {"phone": (390, 844), "tablet": (820, 1180)}
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 WAIT_MS = 30_000
-# The plot of farmer 4 lies over a half of the square that farmer 1 walks.
-EAST = tuple((lon + 4_500, lat) for lon, lat in SQUARE)
+EAST = tuple((lon + 4_500, lat) for lon, lat in SQUARE)  # farmer 4's, over half of farmer 1's
 HERD = Subject("herd-5", SubjectKind.HERD, "f-5", "Mifugo", heads=12)
 
 
@@ -76,7 +75,6 @@ def browser():
 
 @pytest.fixture
 def open_tablet(browser, link, station):
-    """A new tablet, enrolled by the code behind the #, as a camera would open it."""
     link.mend()
     contexts = []
 
