@@ -283,22 +283,11 @@ def _report(
         )
         for name, (ms, mb) in cold.items()
     ]
-    size = {name: path.stat().st_size for name, path in models.files.items()}
-    parts = encode(models.model)
-    held = {name: len(canonical_bytes(parts[name])) for name in ("table", "reference")}
     return Report(
         title="The scorer, one application at a time",
         headings=("what", "p50 [µs]", "p99 [µs]", "beside it"),
         rows=tuple(rows),
-        note=(
-            f"{len(models.model.table.features)} features, {len(models.model.table.pairs)} "
-            f"two-way tables; model files {size[POINTS]:,}, {size[SKLEARN]:,} and {size[ONNX]:,} "
-            f"bytes; of ours the table is {held['table']:,} (goal under 8,000), what drift is held "
-            f"against {held['reference']:,}, the rest names, words and dates. An approval's "
-            "card also tells its whole price; nothing of it is remembered from card to card. "
-            "All times are CPU of this process, less the clock's own. Cold start: CPU and peak "
-            "resident memory of a fresh interpreter."
-        ),
+        note=_note(models),
         figures=(
             Figure(
                 "score with four reasons, one application", f"p50 {own.p50_us:.1f} µs",
@@ -316,3 +305,18 @@ def _report(
                  "sklearn_p50_us": took[SKLEARN].p50_us, "onnx_p50_us": took[ONNX].p50_us,
                  "cold_ms": cold[POINTS][0], "cold_mb": cold[POINTS][1]},
     )  # fmt: skip
+
+
+def _note(models: Models) -> str:
+    size = {name: path.stat().st_size for name, path in models.files.items()}
+    parts = encode(models.model)
+    held = {name: len(canonical_bytes(parts[name])) for name in ("table", "reference")}
+    return (
+        f"{len(models.model.table.features)} features, {len(models.model.table.pairs)} "
+        f"two-way tables; model files {size[POINTS]:,}, {size[SKLEARN]:,} and {size[ONNX]:,} "
+        f"bytes; of ours the table is {held['table']:,} (goal under 8,000), what drift is held "
+        f"against {held['reference']:,}, the rest names, words and dates. An approval's "
+        "card also tells its whole price; nothing of it is remembered from card to card. "
+        "All times are CPU of this process, less the clock's own. Cold start: CPU and peak "
+        "resident memory of a fresh interpreter."
+    )

@@ -319,25 +319,28 @@ def take_part(
         end = start_byte + len(data)
         if state.whole or end <= state.received_bytes:
             return state
-        if state.tablet_id != who.tablet_id:
-            raise UnknownRecordError(f"expected a photo of {who.tablet_id}, got another tablet's")
+        _require_next(state, who, start_byte, len(data))
         if photo_sends.held_for_tablet(db, who.tablet_id) + len(data) > room_bytes:
             raise TabletRoomError(
                 f"expected at most {room_bytes} bytes of photos that the centre does not have "
                 "yet: they stay on the tablet until it has some of them"
             )
-        if not 0 < len(data) <= PART_BYTES_MAX or end > state.photo.size_bytes:
-            raise RequestError(
-                f"expected a part of at most {PART_BYTES_MAX} bytes inside the photo"
-            )
-        if start_byte != state.received_bytes:
-            raise RequestError(f"expected the part from {state.received_bytes}, got {start_byte}")
         fieldwork.keep_part(db, sha256, start_byte, data)
         if end == state.photo.size_bytes:
             damaged = _complete(db, state.photo, clock.at_ms)
     if damaged:
         raise ShapeError(f"{damaged}: send the photo again from its beginning")
     return _photo(db, sha256)
+
+
+def _require_next(state: fieldwork.PhotoState, who: Tablet, start_byte: int, size: int) -> None:
+    """Refuse what is not the next part of a photo of this tablet."""
+    if state.tablet_id != who.tablet_id:
+        raise UnknownRecordError(f"expected a photo of {who.tablet_id}, got another tablet's")
+    if not 0 < size <= PART_BYTES_MAX or start_byte + size > state.photo.size_bytes:
+        raise RequestError(f"expected a part of at most {PART_BYTES_MAX} bytes inside the photo")
+    if start_byte != state.received_bytes:
+        raise RequestError(f"expected the part from {state.received_bytes}, got {start_byte}")
 
 
 def _photo(db: StationDatabase, sha256: str) -> fieldwork.PhotoState:

@@ -52,6 +52,22 @@ def add_sync(found: APIRouter, centre: Centre) -> None:
         kind = DOCUMENT_TYPE if envelope[:1] == b"{" else ENVELOPE_TYPE  # the box was replaced
         return Response(envelope, media_type=kind)
 
+    _add_carried(found, centre)
+
+    @found.post(
+        "/time",
+        tags=["stations"],
+        summary="Ask for the time",
+        openapi_extra=bytes_body("A signed question with a nonce", DOCUMENT_TYPE),
+    )
+    async def time(request: Request) -> Response:
+        """Take a signed question with a nonce; the answer is the time, signed for it alone."""
+        data = await read_body(request, centre.settings.document_bytes_max)
+        answer = await run_in_threadpool(answer_time, centre, data)
+        return Response(answer, media_type=DOCUMENT_TYPE)
+
+
+def _add_carried(found: APIRouter, centre: Centre) -> None:
     @found.post(
         "/carried",
         tags=["stations"],
@@ -69,15 +85,3 @@ def add_sync(found: APIRouter, centre: Centre) -> None:
         answer = await run_in_threadpool(answer_carried, centre, data)
         headers = {"access-control-allow-origin": "*"}
         return Response(answer, media_type=CARRIER_TYPE, headers=headers)
-
-    @found.post(
-        "/time",
-        tags=["stations"],
-        summary="Ask for the time",
-        openapi_extra=bytes_body("A signed question with a nonce", DOCUMENT_TYPE),
-    )
-    async def time(request: Request) -> Response:
-        """Take a signed question with a nonce; the answer is the time, signed for it alone."""
-        data = await read_body(request, centre.settings.document_bytes_max)
-        answer = await run_in_threadpool(answer_time, centre, data)
-        return Response(answer, media_type=DOCUMENT_TYPE)

@@ -38,13 +38,16 @@ for (const one of cases) {
   let agreed = one.ask.agreed_sha256;
   if (one.agrees) {
     try {
-      agreed = await lease.shownSha256(price.quote(one.sublease.terms, Math.max(1, one.ask.amount_minor), on));
+      const asked = Math.max(1, one.ask.amount_minor);
+      agreed = await lease.shownSha256(price.quote(one.sublease.terms, asked, on));
     } catch (error) {
       if (!(error instanceof price.PriceError)) throw error;
     }
   }
-  const found = await lease.judge(one.sublease, one.draws, { ...one.ask, agreed_sha256: agreed }, one.clock);
-  answers.push(found.price ? { price: found.price, shown_sha256: await lease.shownSha256(found.price) } : found);
+  const ask = { ...one.ask, agreed_sha256: agreed };
+  const found = await lease.judge(one.sublease, one.draws, ask, one.clock);
+  const shown = found.price && (await lease.shownSha256(found.price));
+  answers.push(found.price ? { price: found.price, shown_sha256: shown } : found);
 }
 const told = questions.map((one) => [
   lease.refuseDraw(one.book, one.line_id, one.amount_minor, one.clock),
@@ -67,7 +70,8 @@ def test_the_vectors_of_python_are_what_they_were(vectors):
     leases = Counter(code for code, _ in vectors[1])
     assert said["price"] > CASES // 3
     rule = {"draw_amount_invalid", "draw_frozen", "draw_clock_unknown", "draw_lease_expired",
-            "draw_lease_closed", "draw_no_lease", "draw_lines_exhausted", "draw_above_lease"}  # fmt: skip
+            "draw_lease_closed", "draw_no_lease", "draw_lines_exhausted",
+            "draw_above_lease"}  # fmt: skip
     assert set(leases) == rule | {""}
     beyond = {code.value for code in (ReasonCode.DRAW_SEASON_OVER, ReasonCode.DRAW_PRICE_ABOVE_CAP,
                                       ReasonCode.DRAW_CONSENT_MISSING)}  # fmt: skip

@@ -181,14 +181,7 @@ def _documents() -> dict[str, tuple[DocumentType, Any]]:
             blob.BLOB_REQUEST,
             blob.BlobRequest("kijani", "plot-1", "34" * 32, 1_775_000_000_000),
         ),
-        "pull": (env.PULL, env.Pull("kijani", 7, "ab" * 32, 1_775_000_000_000)),
-        "pull-machine": (env.PULL, _pull_with_machine()),
-        "time-request": (times.TIME_REQUEST, times.TimeRequest("kijani", "0f" * 16)),
-        "time": (times.TIME, times.TimeAnswer("kijani", "0f" * 16, 1_775_000_000_000)),
-        "update-request": (
-            update.UPDATE_REQUEST,
-            update.UpdateRequest("kijani", "metadata/timestamp.json", 1_775_000_000_000),
-        ),
+        **_questions(),
         "box-request": (
             boxes.BOX_REQUEST,
             boxes.BoxRequest(
@@ -218,6 +211,20 @@ def _documents() -> dict[str, tuple[DocumentType, Any]]:
         "box-replaced": (boxes.REPLACED, boxes.Replaced("kijani", 2, 1_775_000_000_000)),
         "registry": (reg.REGISTRY, _registry()),
         "day-root": (DAY_ROOT, _day_root()),
+    }
+
+
+def _questions() -> dict[str, tuple[DocumentType, Any]]:
+    """What a station asks of the centre, and the time."""
+    return {
+        "pull": (env.PULL, env.Pull("kijani", 7, "ab" * 32, 1_775_000_000_000)),
+        "pull-machine": (env.PULL, _pull_with_machine()),
+        "time-request": (times.TIME_REQUEST, times.TimeRequest("kijani", "0f" * 16)),
+        "time": (times.TIME, times.TimeAnswer("kijani", "0f" * 16, 1_775_000_000_000)),
+        "update-request": (
+            update.UPDATE_REQUEST,
+            update.UpdateRequest("kijani", "metadata/timestamp.json", 1_775_000_000_000),
+        ),
     }
 
 
