@@ -10,6 +10,7 @@ import click
 
 from edge_node.commands.hands import Bench, Hands, bench
 from edge_node.commands.link import CONFIG
+from edge_node.commands.watching import read_runtime
 from edge_node.config import Settings
 from edge_node.decide.subleases import GRACE_MS, release_lost
 from edge_node.decide.tablets import LEASE_DAYS, LEASE_DAYS_MAX, TabletDoor
@@ -56,11 +57,11 @@ def invite(
     the code at /tablet/.
     """
     with bench(hands, config) as station:
+        page = _address(station.settings)
         area_e7 = tuple(round(one * E7) for one in area or () if math.isfinite(one))
         if len(area_e7) != len(area or ()):
             raise click.BadParameter("expected four numbers of degrees", param_hint="--area")
         code, until_ms = _door(hands, station).invite(tablet, (agent, name), area_e7, lease_days)
-        page = _address(station.settings)
         enrol_at = f"{page}#enrol={code}&key={station.keys.signer.key_id}"
         told = {"tablet_id": tablet, "code": "-".join(code[n : n + 4] for n in range(0, 16, 4)),
                 "until_ms": until_ms, "enrol_at": enrol_at,
@@ -129,4 +130,18 @@ def _address(settings: Settings) -> str:
     """Where a tablet reaches the station's page: its first name in the certificate."""
     scheme = "http" if settings.page_tls == "off" else "https"
     host = next((one.strip() for one in settings.tls_names.split(",") if one.strip()), "")
-    return f"{scheme}://{host or settings.page_host}:{settings.page_port}/tablet/"
+    return f"{scheme}://{host or settings.page_host}:{_port(settings)}/tablet/"
+
+
+def _port(settings: Settings) -> int:
+    """The port as it is set, or else as the station that runs got it from the system."""
+    if settings.page_port:
+        return settings.page_port
+    running = str(read_runtime(settings.folder).get("page", "")).rpartition(":")[2]
+    if not running.isdecimal():
+        raise click.UsageError(
+            "expected to know the port of the station's page, got page_port = 0 (any that is free) "
+            "and no station that runs here; start it (harvestline-edge run) and invite again "
+            "while it runs, or set page_port in the station's settings"
+        )
+    return int(running)

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from edge_node.app import main, make_hands
 from edge_node.commands.hands import bench
+from edge_node.commands.watching import write_runtime
 from edge_node.decide.tablets import TabletDoor
 from edge_node.keys import SEED_BYTES, create_key_file, public_path
 from tests.support.tablet import FieldTablet
@@ -54,6 +55,19 @@ def test_a_tablet_is_invited_listed_and_turned_out(config):
     act(config, "revoke", "tab-1", "--reason", "lost on the bus")
     assert act(config, "list")[0]["revoked"]
     act(config, "revoke", "tab-1", "--reason", "again", code=4)
+
+
+def test_the_port_is_the_one_that_the_running_station_got(config):
+    words = ("invite", "--tablet", "tab-1", "--agent", "agent-7", "--name", "Juma Otieno")
+    with config.open("a", encoding="utf-8") as file:
+        file.write("page_port = 0\n")
+    told = CliRunner().invoke(main, ["tablets", *words, "--config", str(config)])
+    assert told.exit_code == 2
+    assert "harvestline-edge run" in told.output
+    write_runtime(config.parent, {"page": "https://127.0.0.1:40123", "pid": os.getpid()})
+    (made,) = act(config, *words)  # the name is free: nothing was made before
+    assert made["enrol_at"].startswith("https://station.local:40123/tablet/#enrol=")
+    assert made["qr_page"].startswith("https://station.local:40123/tablet/invite.html#https://")
 
 
 def enrol(config, code):
