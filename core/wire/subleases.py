@@ -15,12 +15,14 @@ from core.errors import ShapeError
 from core.lending.draw_terms import DrawTerms
 from core.lending.lease import Lease, LeaseKind
 from core.signing import DocumentType
-from core.units import require_date
+from core.units import MS_PER_DAY, require_date
 from core.wire.blob import require_sha256
 from core.wire.fieldwork import Photo, require_id
 
 SUBLEASE = DocumentType("sub-lease", 1)
 SUBLEASE_BYTES_MAX = 16 * 1024
+SUBLEASE_DAYS_MAX = 14  # so long an agent may be out of contact with money in hand
+SUBLEASE_GRACE_MS = 2 * MS_PER_DAY  # a tablet's clock may be off by as much as any that is known
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ from core.wire.records import Up
 from core.wire.subleases import (
     SUBLEASE,
     SUBLEASE_BYTES_MAX,
+    SUBLEASE_DAYS_MAX,
+    SUBLEASE_GRACE_MS,
     SubLease,
     SubLeaseAct,
     SubLeaseEvent,
@@ -43,9 +45,8 @@ from edge_node.store.lines import KeptLine
 from edge_node.store.subleases import KeptSubLease
 from edge_node.store.tablets import Tablet
 
-TERM_DAYS_MAX = 14  # so long an agent may be out of contact with money in hand
+TERM_DAYS_MAX, GRACE_MS = SUBLEASE_DAYS_MAX, SUBLEASE_GRACE_MS
 OPEN_MAX = 40  # of one tablet
-GRACE_MS = 2 * MS_PER_DAY  # a lost tablet's clock may be off by as much as any that is known
 
 
 class SubLeaseRefusedError(HarvestlineError):

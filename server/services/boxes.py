@@ -40,6 +40,7 @@ from server.services.destruction import (
     require_second,
 )
 from server.services.downlink import send
+from server.services.field_money import require_tablets_ran_out
 from server.services.leasing import issue_for_line, issue_for_station
 from server.services.senders import is_anybodys, open_as_enrolled
 from server.store import boxes, destroyed, leases, lines, logs, people, registry
@@ -210,7 +211,7 @@ def declare_box_gone(
     ------
     RequestError
         If nothing is held for that box, it is not said which of several, the proof is empty
-        or another one than was declared, or the same officer confirms.
+        or another one than was declared, the same officer confirms, or tablets may still pay out.
     ShapeError
         If the receipts are not a JSON list of drawdowns.
     """
@@ -240,6 +241,7 @@ def _declare(
         people.record(work.tx, work.at_ms, by, "box_gone_declared", ("station", name), detail)
         return Declared(told)
     require_second(known, hashes, by)
+    require_tablets_ran_out(work, name, "box_gone_declared", generation)
     told = replace(known, confirmed_by=by.name, confirmed_at_ms=work.at_ms)
     destroyed.put(work.tx, told)
     people.record(work.tx, work.at_ms, by, "box_gone_confirmed", ("station", name), detail)

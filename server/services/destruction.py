@@ -28,6 +28,7 @@ from server.services.centre import (
 )
 from server.services.downlink import send_status
 from server.services.drawing import apply_drawdown
+from server.services.field_money import require_tablets_ran_out
 from server.services.leasing import issue_for_line
 from server.services.moving import complete_from
 from server.services.reported import Reported
@@ -93,7 +94,8 @@ def declare_destroyed(centre: Centre, name: str, proof: Proof, by: Actor) -> Dec
         If there is no such station.
     RequestError
         If the proof is empty or another one than was declared, the same officer confirms,
-        it was confirmed before, or leases are held for a box before; the message says which.
+        it was confirmed before, tablets may still pay out, or leases are held for a box before;
+        the message says which.
     ShapeError
         If the receipts are not a JSON list of drawdowns.
     """
@@ -121,6 +123,7 @@ def _declare(
         people.record(work.tx, work.at_ms, by, "destruction_declared", ("station", name), detail)
         return Declared(told)
     require_second(known, hashes, by)
+    require_tablets_ran_out(work, name, "destruction_declared")
     told = replace(known, confirmed_by=by.name, confirmed_at_ms=work.at_ms)
     people.record(work.tx, work.at_ms, by, "destruction_confirmed", ("station", name), detail)
     return _carry_out(work, station, told, receipts)

@@ -12,10 +12,13 @@ from core.canonical import canonical_bytes
 from core.lending.lease import DrawState, LeaseKind
 from core.shape import decode
 from core.signing import open_document
+from core.units import MS_PER_DAY, civil_day
 from core.wire.fieldwork import Operation, OperationKind, TakenOperation
 from core.wire.subleases import (
     SUBLEASE,
     SUBLEASE_BYTES_MAX,
+    SUBLEASE_DAYS_MAX,
+    SUBLEASE_GRACE_MS,
     FieldDraw,
     SubLease,
     SubLeaseAct,
@@ -23,7 +26,7 @@ from core.wire.subleases import (
     SubLeaseEvent,
 )
 from server.keys import KeyRing
-from server.services.centre import Work
+from server.services.centre import RequestError, Work
 from server.services.reported import Reported
 from server.store import boxes, leases, people, registry
 from server.store.engine import Tx
@@ -87,6 +90,33 @@ def fault_of_sublease(tx: Tx, writer: str, lease: SubLease) -> str:
         (lease.expires_at_ms > whole.expires_at_ms, "it outlives the lease"),
     )
     return next((words for broken, words in faults if broken), "")
+
+
+def require_tablets_ran_out(work: Work, station: str, action: str, box: int | None = None) -> None:
+    """Refuse to release what tablets of a station or box that is gone may still pay out.
+
+    The centre cannot know what was signed after it last heard: each tablet may hold a part for
+    its whole term, counted from when it was first declared gone, and the grace after it.
+
+    Raises
+    ------
+    RequestError
+        If that is not over; the message says until when.
+    """
+    if not people.find_in_trail(work.tx, people.Wanted(actor=station, action="tablet_enrolled"), 1):
+        return
+    trail = people.trail_of(work.tx, "station", station)
+    declared = (x for x in trail if x.action == action and x.detail.get("box") == box)
+    last_ms = next((row.at_ms for row in declared), work.at_ms)
+    if box is None:  # a station that was declared gone and spoke since
+        since = people.Wanted(actor=station, action="sublease_granted", from_ms=last_ms)
+        last_ms = max([last_ms, *(row.at_ms for row in people.stream_found(work.tx, since))])
+    until_ms = last_ms + SUBLEASE_DAYS_MAX * MS_PER_DAY + SUBLEASE_GRACE_MS
+    if work.at_ms < until_ms:
+        raise RequestError(
+            f"agents' tablets of {station} may pay out until {civil_day(until_ms)}: confirm it "
+            "after that day, with the receipts of their farmers"
+        )
 
 
 def fault_of_draw(work: Work, station: str, draw: FieldDraw) -> str:

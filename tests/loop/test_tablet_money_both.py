@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ import pytest
 
 from core.decision.field_draw import field_quote, shown_sha256
 from core.lending.lease import DrawState
+from core.shape import encode
 from core.units import MS_PER_DAY, civil_day
 from core.wire.fieldwork import OperationKind
-from core.wire.subleases import FieldDraw, SubLease, SubLeaseEnd
+from core.wire.records import Drawdown
+from core.wire.subleases import SUBLEASE_DAYS_MAX, FieldDraw, SubLease, SubLeaseEnd
 from edge_node.decide.fieldwork import FieldDesk, take
 from edge_node.decide.subleases import GRACE_MS, TakeAlong, grant, most_minor, release_lost
 from edge_node.decide.tablets import TabletDoor
@@ -20,11 +23,15 @@ from edge_node.decide.telemetry import Telemetry
 from edge_node.store import lines, tablets
 from edge_node.store.tablets import KeptOperation
 from server.services.audit.run import audit
+from server.services.boxes import declare_box_gone
+from server.services.centre import RequestError
+from server.services.destruction import Proof, declare_destroyed
 from server.services.verifying import verify
 from server.store import leases
 from tests.simulation.checkers import after_each_step
 from tests.simulation.station import SimulatedStation
 from tests.support.box_story import AMOUNT, Story
+from tests.support.boxes import OFFICERS
 from tests.support.centre import entropy
 from tests.support.tablet import FieldTablet
 
@@ -177,5 +184,53 @@ def test_a_draw_of_the_old_box_is_handed_in_at_the_new_one(
         sync(story, new)
         assert story.owed() == before + drawn * AMOUNT
         all_holds(story)
+    finally:
+        new.close()
+
+
+def test_a_station_that_is_gone_is_released_once_its_tablets_can_pay_out_no_more(
+    story: Story, field: Field
+) -> None:
+    sync(story, story.old)  # a tablet is in; of what it takes along the centre never hears
+    part, name = field.along(2 * AMOUNT), story.old.name
+    story.world.stations.pop(name)
+    proof = Proof(b"the board, in two parts")
+    declare_destroyed(story.world.centre, name, proof, OFFICERS[0])
+    story.world.pass_time(part.expires_at_ms - part.signed_at_ms)
+    with pytest.raises(RequestError, match=r"tablets of .* may pay out until"):
+        declare_destroyed(story.world.centre, name, proof, OFFICERS[1])
+    told = field.paid(part, AMOUNT, "fd-1")["body"]["body"]
+    with story.world.centre.store.reading() as tx:
+        lease = leases.find(tx, part.lease_id)
+        assert lease is not None
+        assert lease.closed_at_ms is None  # what the tablet pays out still counts as leased
+    receipt = Drawdown(
+        "fd-1", part.line_id, part.lease_id, DrawState.POSTED, AMOUNT, told["fee_minor"],
+        part.terms.currency, told["consent_id"], told["apr_ppm"], told["drawn_on"],
+        sublease_id=part.sublease_id,
+    )  # fmt: skip
+    proof = Proof(proof.proof, json.dumps([encode(receipt)]).encode())
+    declare_destroyed(story.world.centre, name, proof, OFFICERS[0])  # brought in meanwhile
+    story.world.pass_time(GRACE_MS)  # from the first word on, not from the last
+    before = story.owed()
+    done = declare_destroyed(story.world.centre, name, proof, OFFICERS[1])
+    assert done.confirmed
+    assert done.booked_minor == AMOUNT
+    assert story.owed() == before + AMOUNT
+
+
+def test_a_box_that_is_gone_is_released_once_its_tablets_can_pay_out_no_more(
+    story: Story, field: Field
+) -> None:
+    sync(story, story.old)
+    told, new = story.boxes.put_back(story.boxes.back_up(story.old))
+    try:
+        story.boxes.confirm(told)
+        sync(story, new)
+        with pytest.raises(RequestError, match=r"tablets of .* may pay out until"):
+            story.boxes.gone(new.name, [])
+        story.world.pass_time(SUBLEASE_DAYS_MAX * MS_PER_DAY + GRACE_MS)
+        proof = Proof(b"a photograph", b"[]")
+        assert declare_box_gone(story.world.centre, new.name, proof, OFFICERS[1]).confirmed
     finally:
         new.close()
