@@ -24,7 +24,8 @@ def tell_due(work: Work, station: str) -> int:
         return 0
     with work.tx.remembering(bulk.writer(work.tx)) as tx:
         remembering = replace(work, tx=tx)
-        found = book_pages.lock_lines(tx, due)
+        locked = book_pages.lock_lines(tx, due)
+        found = [line for line in locked if line.status_due]  # another may have told it meanwhile
         book_pages.learn_page(tx, found)
         read_standing(remembering, found)
         _tell(remembering, found)

@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter as Counter_
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from core.wire.records import Down, LineStatus
 from server.app import main
 from server.config import Settings
 from server.services import book_review
-from server.services.centre import Centre
+from server.services.centre import Centre, Work
 from server.services.freezing import FreezeReason, freeze
 from server.services.reviews import review_again
 from server.services.telling import tell_due
@@ -188,6 +189,40 @@ def test_a_pull_brings_what_a_review_of_the_book_raised(kit: Kit):
     [told] = [one.body for one in kit.station.pull(kit.centre) if one.kind == Down.LINE.value]
     assert (told["line_id"], told["limit_minor"]) == (line.line_id, WANTED_MINOR)
     assert kit.station.pull(kit.centre) == []
+
+
+def test_two_who_ask_at_once_for_one_station_are_told_once(postgres: Postgres):
+    """A pull, and a carrier's file for the same station, wait for each other's lines."""
+    store = open_store(postgres.create("told_once"), "lender")
+    migrate(store)
+    centre = fresh(store, 6, 60)
+    book_review.work_through(centre, book_review.begin(centre, OPERATOR))
+    with store.reading() as tx:
+        due = lines.due_at(tx, "st-00000")
+    with ThreadPoolExecutor(1) as pool:
+
+        def first(work: Work) -> Future[int]:
+            tell_due(work, "st-00000")
+            second = pool.submit(centre.write, lambda other: tell_due(other, "st-00000"))
+            while not second.done() and not _waits(store):
+                wait([second], timeout=0.01)
+            return second
+
+        assert centre.write(first).result() == 0
+    told = [row for row in rows_of(store, outbound_records) if row["kind"] == Down.LINE.value]
+    assert len(told) == len(due) > 0
+    store.close()
+    postgres.drop("told_once")
+
+
+def _waits(store: Store) -> bool:
+    """Whether somebody waits for a lock that another holds."""
+    question = (
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with store.reading() as tx:
+        return bool(tx.connection.exec_driver_sql(question).scalar())
 
 
 def test_two_workers_share_one_book(postgres: Postgres, twin: Store, tmp_path: Path):
