@@ -12,6 +12,7 @@ from core.wire.fieldwork import Photo
 from server.store.engine import Tx
 from server.store.field_tables import photo_parts, photos, visit_photos
 from server.store.rows import read_as
+from server.store.tables import farmers
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +134,19 @@ def kept_bytes(tx: Tx, station: str) -> int:
 
 
 def forget_of_farmer(tx: Tx, farmer_id: str) -> int:
-    """Forget the bytes of photos that name this farmer alone; how many were forgotten.
+    """Forget the bytes of photos of this farmer and of nobody who stays; how many they were.
 
     That they were taken, with their hashes, stays written down.
     """
     mine = {one.sha256 for one in of_farmer(tx, farmer_id)}
-    alone = [one for one in mine if {each.farmer_id for each in naming(tx, one)} == {farmer_id}]
+    alone = [one for one in sorted(mine) if not _shows_others(tx, one, farmer_id)]
     for sha256 in alone:
         forget_parts(tx, sha256)
         tx.run(photos.delete().where(photos.c.tenant_id == tx.tenant_id, photos.c.sha256 == sha256))
     return len(alone)
+
+
+def _shows_others(tx: Tx, sha256: str, farmer_id: str) -> bool:
+    """Whether a photo is of somebody else too who was not erased."""
+    others = {each.farmer_id for each in naming(tx, sha256)} - {farmer_id}
+    return any(tx.find_value(farmers, "name", farmer_id=each) for each in others)

@@ -35,13 +35,18 @@ def _same(left: Any, right: Any, *names: str) -> ColumnElement[bool]:
 
 
 def every_plot(tx: Tx) -> list[Row]:
-    """Plots and pastures with their farmer, village and newest look; without their shapes."""
+    """Plots and pastures with their farmer, village and newest look; without their shapes.
+
+    The hash of a shape is empty where there is none any more: the rows of who was erased keep
+    it, and what was drawn before is remembered by it.
+    """
     s, f, k = subjects, farmers, newest_looks
     where = (s.c.tenant_id == tx.tenant_id, s.c.kind.in_(KINDS))
     joined = s.outerjoin(f, _same(s, f, "farmer_id")).outerjoin(k, _same(s, k, "subject_id"))
+    drawn = case((s.c.geojson.is_not(None), s.c.polygon_sha256), else_="")  # not of who was erased
     question = select(
         s.c.subject_id, s.c.kind, s.c.name, s.c.crop, s.c.area_m2, s.c.farmer_id,
-        s.c.polygon_sha256, f.c.name.label("farmer_name"), f.c.site,
+        drawn.label("polygon_sha256"), f.c.name.label("farmer_name"), f.c.site,
         k.c.kind.label("look_kind"), k.c.stage, k.c.anomaly_ppm,
     )  # fmt: skip
     return tx.rows(question.select_from(joined).where(*where))

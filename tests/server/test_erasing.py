@@ -14,6 +14,8 @@ from core.signing import sign_document
 from core.wire.photos import PHOTO_PART, PhotoPart, packed
 from core.wire.records import ConsentAction
 from core.wire.registry import Farmer, Subject
+from server.console.views.plot_list import PlotQuery, find_plots
+from server.console.views.plot_shapes import Rings, compact
 from server.services import enrolment
 from server.services.audit.run import audit, audit_in
 from server.services.centre import RequestError, RoleError
@@ -23,7 +25,7 @@ from server.services.erasing import ERASED, tell_erasure
 from server.services.money_words import confirm
 from server.services.photos import take_part
 from server.store import people, photos, registry
-from server.store.engine import NotKnownError
+from server.store.engine import NotKnownError, Tx
 from server.store.money_words import KeptWord
 from server.store.people import Actor
 from server.store.photos import StoredPhoto, VisitPhoto
@@ -107,10 +109,26 @@ def test_photos_of_the_person_go_with_them_and_come_no_more(lender: Kit):
     assert lender.read(photos.whole, [digest, other]) == {other}, (
         "the other shows somebody else too"
     )
+    answer(lender, told(lender, "farmer-b"), BEN)
+    assert lender.read(photos.whole, [digest, other]) == set(), "nobody whom it shows is left"
     claim = PhotoPart(named.station, digest, 0, digest, 1)
     body = packed(sign_document(PHOTO_PART, encode(claim), lender.station.keys), WEBP)
     with pytest.raises(NotKnownError, match="that a visit"):
         take_part(lender.centre, body)
+
+
+def test_a_map_that_drew_the_plots_before_draws_them_no_more(lender: Kit):
+    rings = Rings()
+
+    def drawn(tx: Tx) -> list[str]:
+        found: list[str] = compact(tx, rings, find_plots(tx, PlotQuery()))["id"]
+        return found
+
+    before = lender.read(drawn)
+    gone = {each.subject_id for each in lender.read(registry.subjects_of, WHO)}
+    assert gone < set(before)
+    answer(lender, told(lender), BEN)
+    assert lender.read(drawn) == [each for each in before if each not in gone]
 
 
 def test_nobody_is_erased_while_a_loan_is_open(lender: Kit):
