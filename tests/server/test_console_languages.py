@@ -80,6 +80,14 @@ def test_the_chosen_language_is_spoken_and_named(language: str, come):
     assert f'<html lang="{TAGS[language]}">' in page
 
 
+def test_a_plot_s_crop_is_said_in_the_language(come):
+    client = come("sw")
+    page = client.get("/console/plots/plot-002").text
+    assert "Mahindi · " in page
+    assert ": mahindi, " in page  # where it was last seen clearly
+    assert client.get("/console/map/plots.json").json()["crops"] == ["mahindi", ""]
+
+
 @pytest.mark.parametrize(
     ("wish", "language"),
     [

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from core.units import PPM, format_money
 from server.console.figures.bars import Bar, BarRow, bars_picture
-from server.console.words import say
+from server.console.words import known, say
 from server.services.stress.run import Cell, Outcome, Side
 
 ROWS_MAX = 14
@@ -76,7 +76,8 @@ def _row(cell: Cell, amount: Callable[[Side], int]) -> BarRow:
         ("bar-after", amount(cell.after)),
     )
     bars = tuple(Bar(((css, value),), _words(value, cell.currency)) for css, value in sides)
-    return BarRow(f"{cell.crop}, {cell.village}" if cell.village else cell.crop, bars)
+    crop = known(cell.crop)
+    return BarRow(f"{crop}, {cell.village}" if cell.village else crop, bars)
 
 
 def _words(value: int, currency: str) -> str:

@@ -13,7 +13,7 @@ from core.wire.evidence import Evidence, EvidenceKind, Stage
 from core.wire.registry import Farmer, Subject, SubjectKind
 from server.console.figures.curve import STAGE_WORDS, StageSeen
 from server.console.figures.narrowing import Estimate
-from server.console.words import long_day, say
+from server.console.words import known, long_day, say
 from server.store import evidence, registry
 from server.store.engine import NotKnownError, Tx
 from server.store.evidence import KeptEvidence
@@ -105,8 +105,8 @@ def sentence(subject: Subject, kept: KeptEvidence | None) -> str:
     seen = {"name": subject.name, "day": long_day(kept.last_clear_on)}
     if kept.kind is EvidenceKind.CROP:
         told = say(
-            "{name} was last seen clearly on {day}; its {crop} stands at {stage}.",
-            **seen, crop=subject.crop or say("crop"), stage=say(STAGE_WORDS[kept.stage]),
+            "{name} was last seen clearly on {day}: {crop}, {stage}.",
+            **seen, crop=known(subject.crop or "crop"), stage=say(STAGE_WORDS[kept.stage]),
         )  # fmt: skip
     else:
         told = say("{name} was last seen clearly on {day}.", **seen)

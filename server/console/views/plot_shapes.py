@@ -19,6 +19,7 @@ from server.console.views.plot_measures import (
     PPM_PER_MILLE,
     greenness_percent,
 )
+from server.console.words import known
 from server.store import plot_rows
 from server.store.engine import Tx
 
@@ -70,7 +71,7 @@ def compact(tx: Tx, rings: Rings, rows: Sequence[PlotRow]) -> dict[str, Any]:
         "asked": len(rows),
         "grid_e7": GRID_E7,
         "villages": list(villages),
-        "crops": list(crops),
+        "crops": [known(name) for name in crops],
         "id": [row.subject_id for row in plots],
         "village": [villages[row.village_name] for row in plots],
         "crop": [crops[row.crop] for row in plots],

@@ -10,7 +10,7 @@ from core.units import PPM
 from server.console.figures.stress import limit_picture, risk_picture, whole_picture
 from server.console.stress_report import shock_words, told
 from server.console.views.section import Section, Table
-from server.console.words import message, say
+from server.console.words import known, message, say
 from server.services.stress.run import Outcome
 from server.services.stress.scenario import Scenario, parse_scenario
 
@@ -114,7 +114,7 @@ def sections_of(outcome: Outcome) -> tuple[Section, ...]:
     totals = tuple(
         (row["name"], row["before"], row["after"], row["change"]) for row in rows["totals"]
     )
-    cells = tuple(tuple(row) for row in rows["cells"])
+    cells = tuple((known(row[0]), *row[1:]) for row in rows["cells"])
     columns = (
         say("Crop"), say("Village"), say("Lines"), say("Cut"), say("Outstanding"), say("Limit"),
         say("after"), say("At risk"), say("after"), say("Expected loss"), say("after"),
