@@ -39,6 +39,7 @@ from edge_node.decide.draws import PENDING_MS_MAX
 from edge_node.decide.rates import at_lease
 from edge_node.decide.room import Room, rooms
 from edge_node.store import cash, leases, lines, logs, subleases, village
+from edge_node.store.box import held_leases
 from edge_node.store.database import StationDatabase
 from edge_node.store.decisions import ChangedRequestError
 from edge_node.store.lines import KeptLine
@@ -123,8 +124,8 @@ def end(
 
 
 def recall_closing(db: StationDatabase) -> None:
-    """Ask for what tablets hold of leases that the station is giving back."""
-    subleases.recall(db, sorted(leases.closing_leases(db)))
+    """Ask for what tablets hold of leases that are given back, or that are not to be drawn here."""
+    subleases.recall(db, sorted(leases.closing_leases(db) | held_leases(db)))
 
 
 def release_lost(

@@ -35,7 +35,7 @@ from edge_node.decide.subleases import (
 )
 from edge_node.decide.tablets import TabletRefusedError
 from edge_node.faces.tablet import payouts
-from edge_node.store import leases, lines, logs, subleases, tablets
+from edge_node.store import box, leases, lines, logs, subleases, tablets
 from edge_node.store.decisions import ChangedRequestError
 from tests.support.cash_desk import counted, opened_desk, staff
 from tests.support.lending_station import Station, lent_station
@@ -259,6 +259,18 @@ def test_a_lease_that_is_asked_back_waits_for_its_tablet(station, tablet):
     bring(station, tablet, OperationKind.SUBLEASE_END, SubLeaseEnd("s-1", 200_000))
     (closed,) = close_given_back(station.db, station.desk, station.clock)
     assert closed.posted_minor == 200_000
+
+
+def test_what_another_box_may_have_booked_is_asked_back(station, tablet):
+    lease = along(station, tablet, 600_000)
+    with station.db.atomic():
+        box.hold(station.db, ["le-1"])
+        recall_closing(station.db)
+    assert subleases.find(station.db, "s-1").recalled
+    assert "another box" in draw(station, tablet, lease, 200_000).detail
+    given = bring(station, tablet, OperationKind.SUBLEASE_END, SubLeaseEnd("s-1", 200_000))
+    assert not given.code
+    assert rooms(station.db, lines.line(station.db, LINE), station.clock) == ()  # as if drawn
 
 
 def test_what_a_lost_tablet_held_is_used_again_only_after_its_end_and_grace(station, tablet):

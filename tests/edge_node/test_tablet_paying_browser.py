@@ -151,3 +151,19 @@ def test_it_is_wiped_only_when_no_money_is_in_hand_and_its_chain_is_acknowledged
     go(page, "#/pay/f-1")
     page.wait_for_selector("#why")
     assert in_hand(page) == 0
+
+
+def test_what_the_station_has_ended_is_paid_out_no_more(page, station, link):
+    go(page, "#/pay/f-1")
+    page.click("#room")
+    page.click("[data-note='100000']")
+    page.click("#take")
+    page.wait_for_selector("#hand [data-left='100000']")
+    (held,) = subleases.open_of_tablet(station.db, "tab-pay")
+    with station.db.atomic():
+        subleases.end_of_lease(station.db, held.lease.lease_id)  # by the centre's word
+    sync(page)
+    page.wait_for_selector("#why")
+    assert in_hand(page) == 0
+    go(page, "#/money")
+    page.wait_for_selector("text=No money is in hand")

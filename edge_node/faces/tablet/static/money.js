@@ -42,10 +42,10 @@ export async function clock() {
 
 /** Every sub-lease that this tablet was given, with what its own chain says of it. */
 export async function inHand() {
-  const [given, rows] = await Promise.all([meta("subleases"), (await vault()).getAll("operations")]);
+  const [given, rows, gone] = await Promise.all([meta("subleases"), (await vault()).getAll("operations"), meta("gone")]);
   const bodies = (kind) => rows.filter((row) => row.kind === kind).map((row) => row.document.body.body);
   const draws = bodies("draw");
-  const ended = new Set(bodies("sublease_end").map((one) => one.sublease_id));
+  const ended = new Set([...bodies("sublease_end").map((one) => one.sublease_id), ...(gone ?? [])]);
   return Object.values(given ?? {}).map((one) => {
     const lease = one.document.body;
     const mine = draws.filter((draw) => draw.sublease_id === lease.sublease_id)
@@ -111,12 +111,15 @@ export function giveBack(subleaseId) {
 
 /** What the station lets this tablet pay out; what it asks back or ran out is given back. */
 export async function fetchMoney() {
+  const before = Object.keys((await meta("subleases")) ?? {});
   const { held, vouch } = await ask("GET", "/subleases");
   for (const one of held) await keep(one);
+  const open = new Set(held.map((one) => one.document.body.sublease_id));
+  // What the station ended, or lost with its box, it would not book: nothing more is paid out of it.
+  await setMeta("gone", before.filter((id) => !open.has(id)));
   if (vouch) await setMeta("vouch", vouch);
   const given = (await meta("subleases")) ?? {};
   const now = await clock();
-  const open = new Set(held.map((one) => one.document.body.sublease_id));
   let ended = 0;
   for (const one of await inHand()) {
     const id = one.lease.sublease_id;
