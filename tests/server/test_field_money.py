@@ -221,3 +221,13 @@ def test_what_a_station_refused_is_for_people_to_look_at(tablet: Field):
     assert tablet.fault() == ""
     [flag] = flags(tablet.kit)
     assert "says that it paid out, the station refused it (HL-EDGE-046)" in flag
+
+
+@pytest.mark.parametrize(("error_ms", "named"), [(60_000, ""), (1_000, "the sub-lease's term")])
+def test_a_draw_counts_by_a_clock_and_its_error(tablet: Field, error_ms: int, named: str):
+    part = tablet.grant(tablet.part(400_000))
+    late = replace(tablet.told(part, 150_000), at_ms=part.signed_at_ms - 30_000, error_ms=error_ms)
+    tablet.book(part, late)  # a tablet's clock is behind its station's by what a request takes
+    tablet.sign(OperationKind.DRAW, late)
+    assert named in tablet.fault()
+    assert bool(tablet.fault()) is bool(named)

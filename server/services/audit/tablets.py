@@ -204,6 +204,6 @@ def _signed(followed: _Followed, taken: TakenOperation, told: FieldDraw, where: 
         where,
         (lease.public_key != taken.public_key, f"a draw of {lease.tablet_id}", taken.tablet_id),
         (booked != said, f"{said}, as the tablet signed", f"{booked}"),
-        (not lease.signed_at_ms <= told.at_ms < lease.expires_at_ms,
+        (told.at_ms + told.error_ms < lease.signed_at_ms or told.at_ms >= lease.expires_at_ms,
          "a draw within the sub-lease's term", f"{told.at_ms}"),
     )  # fmt: skip
