@@ -114,6 +114,17 @@ def waiting(work: Work) -> tuple[Waiting, ...]:
     return tuple(Waiting(each, _sentence(work, each)) for each in money_words.waiting(work.tx))
 
 
+def answerers(work: Work, word_id: str) -> tuple[Role, ...]:
+    """Which roles may answer a word.
+
+    Raises
+    ------
+    NotKnownError
+        If there is no such word.
+    """
+    return SECONDS.get(_known(work, word_id).kind, ROLES)
+
+
 def confirm(work: Work, word_id: str, by: Actor) -> KeptWord:
     """Confirm a word that another told; only now it counts.
 

@@ -11,8 +11,11 @@ from core.lending.agreement import AgreementState
 from core.lending.limit import Movement
 from core.lending.payout import PayeeKind
 from core.reasons import ReasonCode
+from server.console.views.queue import read_queue
+from server.services.account_words import tell_invite
 from server.services.agreements import state_of
-from server.services.centre import RequestError, RoleError
+from server.services.authority import tell_authority
+from server.services.centre import RequestError, RoleError, Work
 from server.services.referred import offer_referred
 from server.services.review_queue.answering import Pick, Said, answer
 from server.services.review_queue.waiting import Kind
@@ -23,7 +26,7 @@ from server.store.desk_tables import review_answers
 from server.store.destroyed import Destruction
 from server.store.engine import StoreError
 from server.store.payees import PayeeRow
-from server.store.people import Actor
+from server.store.people import Actor, Role
 from server.store.review_items import Answer
 from server.store.scoping import Scope
 from tests.support.centre_kit import Kit
@@ -237,3 +240,27 @@ def test_nobody_sets_their_own_authority(kit: Kit):
         row.detail["amount_minor"] for row in kit.read(people.trail_of, "authority", "user:lena")
     ]
     assert told == [5, 7]
+
+
+def test_page_bars_nobody_from_a_word_that_they_may_answer(kit: Kit):
+    known(kit.centre, ANNA, BEN, LENA)
+    told = (ANNA, "new here")
+
+    def act(work: Work) -> None:
+        tell_invite(work, "olive", Role.LENDER, Scope(), told)
+        tell_authority(work, "role:lender", "", (10**6, "KES"), told)
+
+    kit.centre.write(act)
+    with kit.centre.store.reading() as tx:
+        work = kit.centre.work(tx, kit.centre.now_ms())
+        shown = {
+            by.name: {row.waits.sentence[:5]: row.bar for row in read_queue(work, None, by).rows}
+            for by in (ANNA, BEN, LENA)
+        }
+    own, others = "You made this: another person answers it.", "A supervisor answers this."
+    assert shown["anna"] == {"olive": own, "The h": own}
+    assert shown["ben"] == {"olive": "", "The h": ""}
+    assert shown["lena"] == {"olive": "", "The h": others}
+    for waits in queue(kit, Kind.WORD):
+        [outcome] = say(kit, LENA, waits)
+        assert bool(outcome.fault) == bool(shown["lena"][waits.sentence[:5]])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from server.console.words import message, money, say
+from server.services import money_words
 from server.services.authority import authority_of
 from server.services.centre import Work
 from server.services.review_queue.waiting import Kind, Waiting, waiting
@@ -63,15 +64,18 @@ def _row(work: Work, waits: Waiting, by: Actor, sold: Mapping[str, str]) -> Queu
         farmer_name=farmer.name if farmer else waits.farmer_id,
         product_name=sold.get(waits.product_id, waits.product_id),
         path=path,
-        bar=_bar(waits, by),
+        bar=_bar(work, waits, by),
         note=_note(work, waits, by),
     )
 
 
-def _bar(waits: Waiting, by: Actor) -> str:
+def _bar(work: Work, waits: Waiting, by: Actor) -> str:
     if is_one_of(by.name, (waits.made_by,)):
         return say("You made this: another person answers it.")
-    if waits.kind in (Kind.PLAN, Kind.WORD) and by.role != Role.SUPERVISOR.value:
+    may: tuple[Role, ...] = (Role.SUPERVISOR,)
+    if waits.kind is Kind.WORD:
+        may = money_words.answerers(work, waits.item_id)
+    if waits.kind in (Kind.PLAN, Kind.WORD) and by.role not in {each.value for each in may}:
         return say("A supervisor answers this.")
     return ""
 
