@@ -17,7 +17,7 @@ STORIES := tests/e2e tests/satellite/test_tutorial.py tests/satellite/test_sat_v
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test engines story lint format soak nightly bench shots words docs lock clean
+.PHONY: help setup run test engines story lint format soak nightly bench shots screens words docs lock clean
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ bench: setup ## measure the figures that README shows
 
 shots: setup ## write a picture of every screen to .harvestline/shots (ARGS="--whole" for every look)
 	@exec $(BIN)/python -m tools.shots $(ARGS)
+
+screens: setup ## renew the small pictures that key screens are held against at night
+	@exec $(BIN)/python -m tools.screens
 
 words: setup ## compile catalogues, export formats, cut the fonts; prompts by ARGS="voice"
 	@$(BIN)/python -m tools.catalogues

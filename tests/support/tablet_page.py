@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
 ASKED_MAX = 600
 PICTURE = """async side => {
   const canvas = new OffscreenCanvas(side, side / 2);
@@ -15,7 +20,9 @@ PICTURE = """async side => {
 }"""
 
 
-def as_held(url, size, place, accuracy):
+def as_held(
+    url: str, size: tuple[int, int], place: tuple[float, float], accuracy: float
+) -> dict[str, Any]:
     """What a browser is told of the tablet: its screen [px], where it is and how sure [m]."""
     (width, height), (longitude, latitude) = size, place
     return {
@@ -25,7 +32,7 @@ def as_held(url, size, place, accuracy):
     }  # fmt: skip
 
 
-def go(page, path):
+def go(page: Page, path: str) -> None:
     page.evaluate("path => { location.hash = path; }", path)
 
 
@@ -40,7 +47,7 @@ def rows(page):
     )
 
 
-def until(page, asked, arg=None):
+def until(page: Page, asked: str, arg: object = None) -> None:
     """Ask the page again and again until it says yes; a promise is waited for."""
     for _ in range(ASKED_MAX):
         if page.evaluate(asked, arg):
@@ -55,7 +62,7 @@ def until_kept(page):
     until(page, "async () => Boolean(await caches.match('/tablet/shell.json'))")
 
 
-def sync(page):
+def sync(page: Page) -> Any:
     return page.evaluate("async () => (await import('/tablet/outbox.js')).sync()")
 
 
