@@ -5,8 +5,7 @@ from __future__ import annotations
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from server.api.problems import BodyTooLargeError
-from server.services.centre import RequestError
+from server.services.centre import BodyTooLargeError, RequestError
 
 
 async def read_body(request: Request, bytes_max: int) -> bytes:

@@ -20,12 +20,6 @@ FIELDS_TOLD_MAX = 5
 _log = logging.getLogger("harvestline.server")
 
 
-class BodyTooLargeError(HarvestlineError):
-    """A request's body is larger than its endpoint takes."""
-
-    code = "HL-SRV-009"
-
-
 def install(app: FastAPI) -> None:
     """Answer every catalogued error, and every malformed request, as problem+json."""
     app.add_exception_handler(HarvestlineError, _refused)

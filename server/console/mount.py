@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from fastapi import FastAPI
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -44,8 +44,9 @@ from server.console.pages import (
 )
 from server.console.session import Seals, Throttle, load_secret
 from server.console.words import message, say
-from server.services.centre import Centre, LoginRequiredError
+from server.services.centre import BodyTooLargeError, Centre, LoginRequiredError
 
+FORM_BYTES_MAX = 1024 * 1024  # ten times the largest, 500 picks of the queue
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -78,6 +79,33 @@ class SafeHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+class Bounded:
+    """Lets no form be larger than any of ours, whoever sends it; the rest is not read.
+
+    A form is read before it is known who sends it, and files in it go to the disk.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request whose body is counted as it comes."""
+        told = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
+        size = int(told[:20]) if told.isdecimal() else 0
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            if max(size, read) <= FORM_BYTES_MAX:
+                message = await receive()
+                read += len(message.get("body", b""))
+            if max(size, read) > FORM_BYTES_MAX:
+                raise BodyTooLargeError(f"expected at most {FORM_BYTES_MAX} bytes, got more")
+            return message
+
+        await self._app(scope, counted, send)
 
 
 def mount(app: FastAPI, centre: Centre) -> None:
@@ -133,7 +161,7 @@ def console(desk: Desk) -> ASGIApp:
         ],
         exception_handlers={HarvestlineError: refused, HTTPException: refused},
     )
-    return SafeHeaders(speaking.Speaking(pages))
+    return SafeHeaders(Bounded(speaking.Speaking(pages)))
 
 
 def _refusal(desk: Desk, request: Request, error: Exception) -> Response:

@@ -29,6 +29,12 @@ class RequestError(HarvestlineError):
     code = "HL-SRV-011"
 
 
+class BodyTooLargeError(HarvestlineError):
+    """A request's body is larger than its endpoint takes."""
+
+    code = "HL-SRV-009"
+
+
 class SenderError(HarvestlineError):
     """Whoever sends is not enrolled here, or speaks for somebody else."""
 

@@ -148,6 +148,17 @@ def test_guessing_is_slowed_and_ends(door, book: Book):
     assert log_in(client, "guessed", "no").status_code == 401
 
 
+def test_form_larger_than_any_is_not_read_whoever_sends_it(door):
+    client = door()
+    for path in ("/console/queue", "/console/language", "/console/login"):
+        named = client.post(path, files={"reason": b"a" * 2**21})
+        assert (named.status_code, "HL-SRV-009" in named.text) == (413, True), path
+    assert client.post("/console/queue", data={"reason": "a" * 2**10}).status_code == 303
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    coming = (b"a" * 2**16 for _ in range(100))  # nobody says how much it will be
+    assert client.post("/console/queue", content=coming, headers=form).status_code == 413
+
+
 def test_log_in_without_the_page_s_token_is_refused(door):
     client = door()
     client.get("/console/login")
