@@ -20,6 +20,8 @@ from core.wire.registry import Farmer
 from server.services.centre import RequestError, Work
 from server.services.consents.taking import write_consent
 from server.services.downlink import send_once
+from server.services.moving import HOME_MOVED
+from server.services.roaming import LINE_ROAMS
 from server.services.standing import owed
 from server.services.words_kept import tell
 from server.store import (
@@ -126,9 +128,15 @@ def _require_over(work: Work, line: Line) -> None:
 
 
 def _stations(work: Work, farmer: Farmer) -> tuple[str, ...]:
+    """Where somebody lives or draws, and where they ever did: those know them still."""
     found = {farmer.home_station}
+    for row in people.trail_of(work.tx, "farmer", farmer.farmer_id):
+        if row.action == HOME_MOVED:
+            found |= {str(row.detail["from"]), str(row.detail["to"])}
     for line in lines.of_farmer(work.tx, farmer.farmer_id):
         found |= {place.station for place in places.of_line(work.tx, line)}
+        trail = people.trail_of(work.tx, "line", line.line_id)
+        found |= {str(row.detail["station"]) for row in trail if row.action == LINE_ROAMS}
     return tuple(sorted(found - {""}))
 
 

@@ -20,6 +20,7 @@ from server.store import destroyed, leases, lines, logs, moves, people, registry
 from server.store.moves import HomeMove
 from server.store.places import Place
 
+HOME_MOVED = "home_moved"  # as the trail tells it
 FOLLOWS_PPM = 750_000  # of a line's leases go to the new home; the rest stays within reach
 
 
@@ -81,7 +82,7 @@ def complete(work: Work, move: HomeMove) -> None:
     registry.put_farmer(work.tx, site.site, replace(farmer, home_station=move.to_station))
     detail = {"from": move.from_station, "to": move.to_station}
     subject = ("farmer", move.farmer_id)
-    people.record(work.tx, work.at_ms, work.myself, "home_moved", subject, detail)
+    people.record(work.tx, work.at_ms, work.myself, HOME_MOVED, subject, detail)
     if registry.find_station(work.tx, move.to_station) is None:
         return
     stock_station(work, move.to_station)

@@ -18,6 +18,7 @@ from server.store.lines import Line
 from server.store.people import Actor
 from server.store.places import Place
 
+LINE_ROAMS = "line_roams"  # as the trail tells it
 STATIONS_MAX = 4  # where one line may be drawn
 
 
@@ -42,7 +43,7 @@ def _roam(work: Work, line_id: str, place: Place, actor: Actor) -> tuple[Place, 
     else:
         let_draw(work, line, place)
     detail = {"station": place.station, "share_ppm": place.share_ppm}
-    people.record(work.tx, work.at_ms, actor, "line_roams", ("line", line_id), detail)
+    people.record(work.tx, work.at_ms, actor, LINE_ROAMS, ("line", line_id), detail)
     return places.of_line(work.tx, line)
 
 

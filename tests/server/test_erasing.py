@@ -12,7 +12,7 @@ from core.errors import HarvestlineError
 from core.shape import decode, encode
 from core.signing import sign_document
 from core.wire.photos import PHOTO_PART, PhotoPart, packed
-from core.wire.records import ConsentAction
+from core.wire.records import ConsentAction, FarmerLeft
 from core.wire.registry import Farmer, Subject
 from server.console.views.plot_list import PlotQuery, find_plots
 from server.console.views.plot_shapes import Rings, compact
@@ -29,8 +29,9 @@ from server.store.engine import NotKnownError, Tx
 from server.store.money_words import KeptWord
 from server.store.people import Actor
 from server.store.photos import StoredPhoto, VisitPhoto
-from tests.support.centre_kit import TESTER, Kit, open_known, polygons, village
+from tests.support.centre_kit import TESTER, Kit, keys_of, open_known, polygons, village
 from tests.support.desk import ANNA, BEN, LENA
+from tests.support.kiosk_kit import MONEY, deliver
 from tests.support.officers import known
 from tests.support.tablet import WEBP
 from tests.support.tampering import changed
@@ -129,6 +130,24 @@ def test_a_map_that_drew_the_plots_before_draws_them_no_more(lender: Kit):
     assert gone < set(before)
     answer(lender, told(lender), BEN)
     assert lender.read(drawn) == [each for each in before if each not in gone]
+
+
+def test_stations_that_a_person_left_forget_them_too(lender: Kit):
+    enrolment.enroll_station(lender.centre, keys_of("st-two", 60).identity(), TESTER)
+    lender.station.pull(lender.centre)
+    moved = tuple(
+        replace(each, home_station="st-two") if each.farmer_id == WHO else each
+        for each in village().farmers
+    )
+    found = replace(village(), farmers=moved)
+    enrolment.import_village(lender.centre, found, polygons(), TESTER)
+    told_seq = max(one.seq for one in lender.station.pull(lender.centre) if one.kind == "farmer")
+    lender.station.write(MONEY, "farmer_left", FarmerLeft(WHO, told_seq), lender.clock.at_ms)
+    deliver(lender)
+    answer(lender, told(lender), BEN)
+    assert who(lender).home_station == "st-two"
+    news = [one.body for one in lender.station.pull(lender.centre)]
+    assert [body["name"] for body in news if body.get("farmer_id") == WHO] == ["", ""]
 
 
 def test_nobody_is_erased_while_a_loan_is_open(lender: Kit):
