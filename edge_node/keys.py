@@ -34,6 +34,7 @@ KEY_FILE_BYTES_MAX = 4096
 _DERIVE_DOMAIN = b"harvestline/derive/v1\0"
 _CCM_TAG_BYTES = 4  # BTHome v2
 _SEAL_DOMAIN = b"harvestline/seal/v1\0"
+_PAIR_DOMAIN = b"harvestline/pair/v1\0"
 _PUBLIC_BYTES = 32
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
@@ -173,6 +174,12 @@ class StationOpener:
             raise SignatureError(
                 f"sealed message was altered or is not for key {self.key_id}"
             ) from error
+
+    def pair_secret(self, peer_key: bytes, context: bytes) -> bytes:
+        """32 bytes that only this node and the holder of a sealing key know, for one use."""
+        shared = self._key.exchange(X25519PublicKey.from_public_bytes(peer_key))
+        info = _PAIR_DOMAIN + context
+        return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(shared)
 
 
 @dataclass(frozen=True, slots=True)

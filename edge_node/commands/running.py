@@ -219,7 +219,9 @@ class Running:
         now = partial(_estimate, db, hands)
         teller = Teller(db, desk, Sources(now, hands.mint), telemetry)
         visits = Visits(hands.elapsed_ms, hands.entropy)
-        front = Front(teller, visits, self._state_of(self._connect()))
+        front = Front(
+            teller, visits, self._state_of(self._connect()), self._station.ends.shared_secret
+        )
         cash = self._cash_desk()
         hosts = LOOPBACK_NAMES | {settings.page_host} | names_of(settings)
         basemap = basemap_of(settings, self._connect())

@@ -13,6 +13,7 @@ from core.decision.quote import Quote
 from core.lending.lease import Clock
 from core.lending.ordering import OrderStatus
 from core.reasons import Reason, ReasonCode
+from core.wire.delivery_codes import code_counts_until
 from core.wire.orders import Answer, OrderAnswer, OrderOffer, shown_order_sha256
 from core.wire.records import Consent, Up
 from edge_node.decide.desk import Desk, RequestError
@@ -30,6 +31,7 @@ from edge_node.store.box import may_write
 from edge_node.store.database import StationDatabase
 
 _SHOWN = (OrderStatus.OFFERED, OrderStatus.DELIVERING)
+_TO_COME = (OrderStatus.AGREED, OrderStatus.PAID, OrderStatus.SHORT, OrderStatus.DISPUTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,24 @@ def _waits(db: StationDatabase, desk: Desk, offer: OrderOffer, clock: Clock) -> 
         return not said
     over = desk.today(clock).isoformat() > offer.valid_until
     return not (said or over or orders.is_drawn(db, offer.order_id))
+
+
+def coming(db: StationDatabase, desk: Desk, line_id: str, clock: Clock) -> tuple[OrderOffer, ...]:
+    """A line's orders that the farmer agreed to and whose goods are still to come."""
+    found = orders.of_line(db, line_id)
+    return tuple(each for each in found if awaited_delivery(db, desk, each, clock))
+
+
+def awaited_delivery(db: StationDatabase, desk: Desk, offer: OrderOffer, clock: Clock) -> int:
+    """The number of the delivery that is to come, from 1; 0 if none is, or too late for a code.
+
+    The farmer's yes here counts before the centre has heard of it.
+    """
+    if desk.today(clock) > code_counts_until(offer.deliver_by):
+        return 0
+    if offer.state is OrderStatus.OFFERED:
+        return 1 if orders.is_drawn(db, offer.order_id) else 0
+    return offer.delivery_no + 1 if offer.state in _TO_COME else 0
 
 
 def quote_order(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.errors import SignatureError
-from core.signing import Opener, Sealer, Signer, Verifier, key_id_of
+from core.signing import Sealer, Signer, Verifier, key_id_of
 from core.wire.envelope import LogClass, LogName
 from core.wire.registry import Identity
 from edge_node.decide.desk import Desk
+from edge_node.keys import StationOpener
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Ends:
     """Both ends of the link; ``box_request`` is what a box that was put back asks with."""
 
     desk: Desk
-    opener: Opener
+    opener: StationOpener
     centre: Centre
     link_signer: Signer | None = None
     box_request: bytes = b""
@@ -44,6 +45,10 @@ class Ends:
     def signer(self) -> Signer:
         """Signs what travels: the station's key, or the link key of a box that took over."""
         return self.link_signer or self.desk.signer
+
+    def shared_secret(self, context: bytes) -> bytes:
+        """What this station and the centre alone know, for one use."""
+        return self.opener.pair_secret(bytes.fromhex(self.centre.identity.seal_key), context)
 
     @property
     def down(self) -> LogName:

@@ -19,6 +19,7 @@ from server.services.access import Caller, reading, require_caller, require_line
 from server.services.centre import Centre
 from server.services.orders.delivering import DeliveryReport, report_delivery, withdraw_order
 from server.services.orders.placing import OrderRequest, place_order
+from server.services.orders.receiving import receive_by_code
 from server.store import listing, orders
 from server.store.engine import NotKnownError, Tx
 from server.store.orders import Order, Step
@@ -63,6 +64,12 @@ class DeliveryBody(Asked):
     reference: Name
     delivered_on: Day
     units: list[UnitsBody] = Field(min_length=1, max_length=ITEMS_MAX)
+
+
+class CodeBody(Asked):
+    """The farmer's code: 8 digits, spaces and a dash between them do not count."""
+
+    code: str = Field(min_length=8, max_length=20, pattern=r"^[0-9 -]+$")
 
 
 class OrderTold(Told):
@@ -140,6 +147,21 @@ def _add_placing(found: APIRouter, centre: Centre) -> None:
         return JSONResponse(
             _read(centre, _own(centre, order_id, caller), caller), 201 if new else 200
         )
+
+    @found.post(
+        "/orders/{order_id}/receipt", tags=["orders"], summary="Bring the farmer's code",
+        responses={200: told[200]},
+    )  # fmt: skip
+    def receive(order_id: str, body: CodeBody, token: Bearer = None) -> JSONResponse:
+        """Say by the farmer's code that all of the order came. Needs its supplier's token.
+
+        The farmer reads the code at the kiosk and gives it when the goods are there. After 5
+        wrong ones for a delivery only the farmer's word at the kiosk counts.
+        """
+        caller = require_caller(centre, token, (Role.SUPPLIER,))
+        _own(centre, order_id, caller)
+        receive_by_code(centre, order_id, body.code, caller)
+        return JSONResponse(_read(centre, _own(centre, order_id, caller), caller), 200)
 
 
 def _add_reading(found: APIRouter, centre: Centre) -> None:

@@ -20,7 +20,7 @@ LINTER = Path(sys.executable).with_name("lint-imports")
 CORE_MAY_IMPORT = {
     "__future__", "abc", "base64", "bisect", "calendar", "collections", "contextlib",
     "dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "hashlib",
-    "itertools", "json", "math",
+    "hmac", "itertools", "json", "math",
     "operator", "re", "string", "struct", "textwrap", "tomllib", "types", "typing",
     "unicodedata", "zlib",
 }  # fmt: skip

@@ -16,6 +16,7 @@ from core.lending.limit import Movement
 from core.lending.ordering import OrderStatus
 from core.shape import encode
 from core.units import MS_PER_DAY, civil_day
+from core.wire.delivery_codes import CODE_CONTEXT, delivery_code, grouped
 from core.wire.envelope import LogClass
 from core.wire.orders import (
     OrderItem,
@@ -251,3 +252,21 @@ def test_a_yes_in_swahili(client: httpx.Client, station: Station) -> None:
     client.post("/language", data={"csrf": csrf.group(1), "language": "sw"})
     assert "Ndiyo, nataka bidhaa hizi kwa bei hii" in client.get("/order/o-1").text
     assert encode(offer())["state"] == "offered"
+
+
+def test_what_is_to_come_has_a_code_that_says_that_all_of_it_came(
+    client: httpx.Client, station: Station
+) -> None:
+    form = fields_of(client.get("/order/o-1").text, "/order/o-1")
+    assert 'id="came-code"' not in client.get("/order/o-1").text  # before the yes there is none
+    client.post("/order/o-1", data=form)
+    assert 'href="/order/o-1"' in client.get("/home").text
+    page = client.get("/order/o-1").text
+    secret = station.ends.shared_secret(CODE_CONTEXT)
+    assert f'id="came-code">{grouped(delivery_code(secret, "o-1", 1))}<' in page
+    assert "Yes, all of this came" in page
+    tell(station, offer(state=OrderStatus.DISPUTED, delivery_no=1))
+    assert grouped(delivery_code(secret, "o-1", 2)) in client.get("/order/o-1").text
+    tell(station, offer(state=OrderStatus.DELIVERED, delivery_no=2))
+    assert 'href="/order/o-1"' not in client.get("/home").text
+    assert 'id="came-code"' not in client.get("/order/o-1").text

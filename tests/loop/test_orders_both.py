@@ -12,15 +12,14 @@ from core.units import civil_day
 from core.wire.orders import Answer, OrderAnswer
 from edge_node.decide import orders
 from edge_node.decide.draws import Receipt
-from edge_node.decide.orders import OrderQuote
 from edge_node.store.village import UnknownRecordError
 from server.services.audit.run import audit
 from server.services.standing import owed, standing
 from server.services.verifying import verify
 from server.store import lines, logs
 from tests.support.centre_kit import STATION
-from tests.support.lending_station import consent
 from tests.support.linked_station import Linked, linked_station
+from tests.support.orders_at_station import agree, pass_days
 from tests.support.orders_kit import SUPPLIER, Trade, open_trade
 
 
@@ -28,22 +27,6 @@ from tests.support.orders_kit import SUPPLIER, Trade, open_trade
 def linked(tmp_path: Path) -> Iterator[Linked]:
     with linked_station(tmp_path) as found:
         yield found
-
-
-def agree(linked: Linked, order_id: str, draw_id: str) -> Receipt | Reason:
-    """The farmer sees the order at the kiosk and says yes."""
-    station = linked.station
-    told = orders.quote_order(station.db, station.desk, order_id, station.clock)
-    if isinstance(told, Reason):
-        return told
-    assert isinstance(told, OrderQuote)
-    given = consent(f"co-{draw_id}", "farmer-b", told.shown_sha256, purposes=("drawdown",))
-    return orders.agree(station.db, station.desk, order_id, (draw_id, given), station.clock)
-
-
-def pass_days(linked: Linked, days: int) -> None:
-    linked.kit.clock.add_days(days)
-    linked.station.at_ms = linked.kit.clock.at_ms
 
 
 def say(linked: Linked, order_id: str, answer: Answer) -> None:

@@ -51,7 +51,7 @@ def kiosk_of(
             station.db, station.desk.station, station.clock, lambda: IntakeHealth(connected=True)
         )
 
-    front = Front(teller, visits, state)
+    front = Front(teller, visits, state, station.ends.shared_secret)
     desk_visits = Visits(elapsed, entropy("cash"), CASH_IDLE_MS_MAX)
     cash = CashFront(CashTeller(station.db, station.desk, sources), desk_visits)
     own = Vouch(station.desk.station, station.keys.signer.public_key.hex())

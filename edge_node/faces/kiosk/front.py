@@ -18,11 +18,15 @@ COOKIE = "visit"
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """Who acts, who is there, and how the station is."""
+    """Who acts, who is there, how the station is, and what it shares with the centre alone.
+
+    ``shared_secret`` gives the latter for one use; without it no codes are shown.
+    """
 
     teller: Teller
     visits: Visits
     station_state: Callable[[], StationState]
+    shared_secret: Callable[[bytes], bytes] | None = None
 
     def identify(self, card: str, source: str) -> Farmer | None:
         """Whose card it is; None if nobody's, or too many were tried from this address."""

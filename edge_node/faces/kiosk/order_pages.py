@@ -8,10 +8,11 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
 from core.lending.ordering import OrderStatus
-from core.reasons import Reason
-from core.wire.orders import Answer, OrderAnswer
+from core.reasons import Reason, ReasonCode
+from core.wire.delivery_codes import CODE_CONTEXT, delivery_code, grouped
+from core.wire.orders import Answer, OrderAnswer, OrderOffer
 from edge_node.decide.desk import RequestError
-from edge_node.faces.kiosk.front import Front
+from edge_node.faces.kiosk.front import COOKIE, Front
 from edge_node.faces.kiosk.order_teller import OrderTeller
 from edge_node.faces.kiosk.rendering import Rendering
 from edge_node.faces.kiosk.said import of_price
@@ -46,6 +47,8 @@ class _OrderPages(Visited):
         offer = self._orders.order(visit.farmer_id, order_id)
         if offer.state is OrderStatus.DELIVERING:
             return self._page("delivery.html", visit, offer=offer, came=offer.reported or ())
+        if number := self._orders.awaited_delivery(offer):
+            return self._coming(request, offer, number)
         told = self._orders.quote(visit.farmer_id, order_id)
         if isinstance(told, Reason):
             return self._refused(visit, told, "/home")
@@ -58,6 +61,14 @@ class _OrderPages(Visited):
             shown=shown,
             said=of_price(told.price, self._teller.today()),
         )
+
+    def _coming(self, request: Request, offer: OrderOffer, number: int) -> Response:
+        """What is to come, and the code that says that all of it came: for the farmer alone."""
+        visit = self._visits.require_own(request.cookies.get(COOKIE))
+        if (shared := self._front.shared_secret) is None:
+            return self._refused(visit, Reason(ReasonCode.ORDER_OVER), "/home")
+        code = delivery_code(shared(CODE_CONTEXT), offer.order_id, number)
+        return self._page("coming.html", visit, offer=offer, code=grouped(code))
 
     def agree(
         self,

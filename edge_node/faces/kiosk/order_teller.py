@@ -30,6 +30,21 @@ class OrderTeller:
 
         return self._teller.act(act)
 
+    def coming(self, farmer_id: str) -> dict[str, tuple[OrderOffer, ...]]:
+        """By the farmer's lines, the orders whose goods are to come."""
+
+        def act(db: StationDatabase, desk: Desk, clock: Clock) -> dict[str, tuple[OrderOffer, ...]]:
+            mine = [line.line_id for line in lines.lines_of(db, farmer_id)]
+            return {each: orders.coming(db, desk, each, clock) for each in mine}
+
+        return self._teller.act(act)
+
+    def awaited_delivery(self, offer: OrderOffer) -> int:
+        """The number of the delivery that is to come of an order, or 0."""
+        return self._teller.act(
+            lambda db, desk, clock: orders.awaited_delivery(db, desk, offer, clock)
+        )
+
     def order(self, farmer_id: str, order_id: str) -> OrderOffer:
         """An order for one of the farmer's lines.
 

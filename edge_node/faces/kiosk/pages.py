@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from core.lending.lease import Clock, DrawState
 from core.reasons import Reason
 from core.units import floor_to_unit
+from core.wire.orders import OrderOffer
 from edge_node.decide.desk import Desk, RequestError
 from edge_node.decide.draws import PaidFor, Receipt, shown_draw_sha256
 from edge_node.decide.receipts import code_of, slip_of
@@ -158,7 +159,7 @@ class _Pages(Visited):
         return self._page(
             "home.html", visit, standing=standing, features=features, ways_out=ways_out,
             changes=self._teller.changes(card, self._teller.words(visit.language)) if card else (),
-            orders=OrderTeller(self._teller).waiting(visit.farmer_id),
+            orders=OrderTeller(self._teller).waiting(visit.farmer_id), coming=self._coming(visit),
             helper_name=self._knowing.helper_name(visit.farmer_id, visit.helper_id),
             has_pictures=self._knowing.standing(visit.farmer_id).chosen, chosen=bool(chosen),
             why={
@@ -167,6 +168,11 @@ class _Pages(Visited):
             },
             answers=self._answers(visit), said=self._said_at_home(standing, features),
         )  # fmt: skip
+
+    def _coming(self, visit: Visit) -> Mapping[str, tuple[OrderOffer, ...]]:
+        """Orders whose goods are to come, where their codes are shown: to the farmer alone."""
+        shown = self._front.shared_secret is not None and not visit.helper_id
+        return OrderTeller(self._teller).coming(visit.farmer_id) if shown else {}
 
     def _answers(self, visit: Visit) -> list[KeptAppeal]:
         found = self._teller.act(lambda db, _desk, _clock: appeals.of_farmer(db, visit.farmer_id))

@@ -113,8 +113,8 @@ def _report(work: Work, order_id: str, report: DeliveryReport, caller: Caller) -
             return step, False
     if len(deliveries(life)) >= DELIVERIES_MAX:
         raise OrderError(f"report_delivery: expected at most {DELIVERIES_MAX} of one order")
-    counts = _counted(report.units)
-    received_minor(order.items, _plus(received(life), counts))
+    counts = counted(report.units)
+    received_minor(order.items, added(received(life), counts))
     detail = {
         "reference": report.reference,
         "content_sha256": content,
@@ -138,7 +138,14 @@ def _delivered_on(work: Work, order: Order, life: tuple[Step, ...], report: Deli
     return on
 
 
-def _counted(told: tuple[Received, ...]) -> dict[str, int]:
+def counted(told: tuple[Received, ...]) -> dict[str, int]:
+    """Units by code as somebody told them.
+
+    Raises
+    ------
+    ShapeError
+        If a code stands twice, a number is negative, or nothing came.
+    """
     counts: dict[str, int] = {}
     for each in told:
         if each.code in counts or each.quantity < 0:
@@ -149,14 +156,18 @@ def _counted(told: tuple[Received, ...]) -> dict[str, int]:
     return counts
 
 
-def _plus(counts: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
+def added(counts: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
+    """Units by code of two counts together."""
     return {code: counts.get(code, 0) + more.get(code, 0) for code in {*counts, *more}}
 
 
-def answer_order(work: Work, answer: OrderAnswer, by: tuple[Actor, OrderParty]) -> Step:
+def answer_order(
+    work: Work, answer: OrderAnswer, by: tuple[Actor, OrderParty], means: str = ""
+) -> Step:
     """What the farmer, or an officer for them, says of an offer or of a delivery.
 
-    The same word again changes nothing.
+    The same word again changes nothing. ``means`` is kept with the step: by what the word
+    was given, where not by a record of a station or an officer's act.
 
     Raises
     ------
@@ -188,6 +199,7 @@ def answer_order(work: Work, answer: OrderAnswer, by: tuple[Actor, OrderParty]) 
             f"got one on {answer.delivery_no}"
         )
     kept = {"delivery_no": answer.delivery_no, "content_sha256": content}
+    kept |= {"by": means} if means else {}
     return happen(work, order, _answered((order, life), answer, by, kept))
 
 
@@ -208,8 +220,8 @@ def _answered(
     if not reported:
         raise OrderError(f"order {order.order_id}: expected a delivery to receive, none is there")
     last = reported[-1]
-    counts = _counted(units(last.detail["units"]) if answer.received is None else answer.received)
-    whole = received_minor(order.items, _plus(received(life), counts)) == order.total_minor
+    counts = counted(units(last.detail["units"]) if answer.received is None else answer.received)
+    whole = received_minor(order.items, added(received(life), counts)) == order.total_minor
     delivered_on = str(last.detail["delivered_on"])
     late = date.fromisoformat(delivered_on) - date.fromisoformat(order.deliver_by)
     kept |= {"units": as_kept(counts), "days_late": max(0, late.days)}
