@@ -22,6 +22,7 @@ from core.wire.fieldwork import Photo, require_id
 SUBLEASE = DocumentType("sub-lease", 1)
 SUBLEASE_BYTES_MAX = 16 * 1024
 SUBLEASE_DAYS_MAX = 14  # so long an agent may be out of contact with money in hand
+AT_MS_MAX = 253_370_764_800_000  # the year 9999: no calendar goes beyond
 SUBLEASE_GRACE_MS = 2 * MS_PER_DAY  # a tablet's clock may be off by as much as any that is known
 
 
@@ -100,6 +101,8 @@ class FieldDraw:
         require_date(self.drawn_on, "drawn_on")
         require_date(self.due_on, "due_on")
         require_sha256(self.shown_sha256)
+        if not 0 <= self.at_ms <= AT_MS_MAX:
+            raise ShapeError(f"expected a time that has a day, got {self.at_ms} ms")
 
 
 @dataclass(frozen=True, slots=True)

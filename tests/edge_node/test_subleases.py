@@ -14,11 +14,11 @@ from core.lending.cashbox import CountKind
 from core.lending.lease import DrawState
 from core.reasons import Reason, ReasonCode
 from core.shape import encode
-from core.units import MS_PER_DAY, civil_day
+from core.units import MS_PER_DAY, SAFE_INTEGER_MAX, civil_day
 from core.wire.envelope import LogClass
 from core.wire.fieldwork import OperationKind
 from core.wire.records import Down, Recall
-from core.wire.subleases import FieldDraw, SubLease, SubLeaseAct, SubLeaseEnd
+from core.wire.subleases import AT_MS_MAX, FieldDraw, SubLease, SubLeaseAct, SubLeaseEnd
 from edge_node.decide.cash import CashRefusedError
 from edge_node.decide.closing import close_given_back
 from edge_node.decide.fieldwork import BrokenChainError, take
@@ -259,6 +259,15 @@ def test_a_lease_that_is_asked_back_waits_for_its_tablet(station, tablet):
     bring(station, tablet, OperationKind.SUBLEASE_END, SubLeaseEnd("s-1", 200_000))
     (closed,) = close_given_back(station.db, station.desk, station.clock)
     assert closed.posted_minor == 200_000
+
+
+def test_a_time_that_no_calendar_has_is_named_and_stops_no_chain(station, tablet):
+    lease = along(station, tablet, 600_000)
+    body = encode(paid(lease, 50_000, station.at_ms))
+    for n, at_ms in enumerate((SAFE_INTEGER_MAX, -SAFE_INTEGER_MAX, AT_MS_MAX), 1):
+        kept = bring(station, tablet, OperationKind.DRAW, {**body, "at_ms": at_ms})
+        assert (kept.seq, bool(kept.code)) == (n, True)
+    assert not draw(station, tablet, lease, 50_000).code
 
 
 def test_what_another_box_may_have_booked_is_asked_back(station, tablet):

@@ -266,9 +266,11 @@ async def _body(request: Request, bytes_max: int) -> bytes:
 
 def _json(body: bytes) -> Any:
     try:
-        return json.loads(body)
+        found = json.loads(body)
+        json.dumps(found, ensure_ascii=False).encode()  # half a character is text in JSON alone
     except (ValueError, RecursionError) as error:
         raise ShapeError(f"expected JSON, got something else: {error}") from error
+    return found
 
 
 def _compressed(request: Request, data: bytes, media_type: str) -> Response:
