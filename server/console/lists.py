@@ -161,7 +161,7 @@ def queue_listed(work: Work, kind: Kind | None, by: Actor) -> Listed:
     told = (
         (
             row.waits.item_id, row.farmer_name, row.product_name, row.waits.currency,
-            row.waits.amount_minor, row.waits.sentence, row.waits.made_by,
+            row.waits.amount_minor, row.waits.sentence, row.made_by,
             instant(row.waits.at_ms),
         )
         for row in shown.rows

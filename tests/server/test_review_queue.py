@@ -29,6 +29,7 @@ from server.store.payees import PayeeRow
 from server.store.people import Actor, Role
 from server.store.review_items import Answer
 from server.store.scoping import Scope
+from server.words import speaking
 from tests.support.centre_kit import Kit
 from tests.support.desk import (
     ANNA,
@@ -179,6 +180,20 @@ def test_referred_application_is_offered_by_one_who_may(kit: Kit):
     item = kit.read(review_items.newest_of, "application", application_id)
     said = kit.read(review_items.answer_of, item.item_id)
     assert (said.made_by, said.answered_by) == ("the card of st-one", "lena")
+
+
+@pytest.mark.both_engines
+def test_referred_application_is_answered_in_every_language(kit: Kit):
+    """Who made it is kept by the database, and is the same in each."""
+    application_id = refer(kit)
+    with speaking("sw"), kit.centre.store.reading() as tx:
+        work = kit.centre.work(tx, kit.centre.now_ms())
+        [row] = read_queue(work, Kind.APPLICATION, LENA).rows
+        assert row.made_by == "kadi ya st-one"
+        [outcome] = say(kit, LENA, row.waits)
+    assert "is open" in outcome.done, outcome
+    item = kit.read(review_items.newest_of, "application", application_id)
+    assert kit.read(review_items.answer_of, item.item_id).made_by == "the card of st-one"
 
 
 def test_offer_above_authority_needs_a_second_person_by_queue_and_by_command(kit: Kit):

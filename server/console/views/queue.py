@@ -9,7 +9,7 @@ from server.console.words import message, money, say
 from server.services import money_words
 from server.services.authority import authority_of
 from server.services.centre import Work
-from server.services.review_queue.waiting import Kind, Waiting, waiting
+from server.services.review_queue.waiting import CARD_OF, Kind, Waiting, waiting
 from server.store import products, registry
 from server.store.people import Actor, Role, is_one_of
 
@@ -27,6 +27,7 @@ class QueueRow:
     """One thing that waits; ``bar`` says why the one who looks may not answer, if so."""
 
     waits: Waiting
+    made_by: str
     farmer_name: str
     product_name: str
     path: str
@@ -61,12 +62,20 @@ def _row(work: Work, waits: Waiting, by: Actor, sold: Mapping[str, str]) -> Queu
         path = f"applications/{waits.application_id}"
     return QueueRow(
         waits=waits,
+        made_by=_maker(waits),
         farmer_name=farmer.name if farmer else waits.farmer_id,
         product_name=sold.get(waits.product_id, waits.product_id),
         path=path,
         bar=_bar(work, waits, by),
         note=_note(work, waits, by),
     )
+
+
+def _maker(waits: Waiting) -> str:
+    """Who made it, as the one who looks reads it."""
+    if waits.kind is Kind.APPLICATION and waits.made_by.startswith(CARD_OF):
+        return say("the card of {station}", station=waits.made_by.removeprefix(CARD_OF))
+    return waits.made_by
 
 
 def _bar(work: Work, waits: Waiting, by: Actor) -> str:

@@ -29,6 +29,7 @@ from server.words import code, long_day, money, reason, say, say_count
 
 APPLICATION = "application"  # kind of item
 FACTS_SHOWN_MAX = 6
+CARD_OF = "the card of "  # a station; kept, so in no officer's language
 
 
 class Kind(Enum):
@@ -164,7 +165,7 @@ def _application(work: Work, kept: KeptApplication, at_ms: int) -> Waiting:
         line_id="", application_id=asked.application_id, farmer_id=asked.farmer_id,
         product_id=asked.product_id, currency=asked.currency, amount_minor=amount, sentence=said,
         facts=tuple(each for each in facts if each[1]),
-        made_by=open_one.made_by if open_one else say("the card of {station}", station=kept.writer),
+        made_by=open_one.made_by if open_one else f"{CARD_OF}{kept.writer}",
         at_ms=at_ms,
     )  # fmt: skip
 
