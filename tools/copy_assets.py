@@ -57,6 +57,7 @@ ROOMS = {
         "icons",
         "vendor/htmx-4.0.1",
         "vendor/leaflet-1.9.4",
+        "vendor/noto-sans-devanagari-5.3.0",
         "vendor/pmtiles-4.5.0",
     ),
     "edge_node/faces/tablet/static/shared": (

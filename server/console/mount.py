@@ -49,7 +49,8 @@ from server.services.centre import BodyTooLargeError, Centre, LoginRequiredError
 FORM_BYTES_MAX = 1024 * 1024  # ten times the largest, 500 picks of the queue
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    "font-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; "
+    "base-uri 'none'"
 )
 HEADERS = {
     "content-security-policy": CONTENT_POLICY,

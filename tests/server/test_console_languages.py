@@ -88,6 +88,17 @@ def test_a_plot_s_crop_is_said_in_the_language(come):
     assert client.get("/console/map/plots.json").json()["crops"] == ["mahindi", ""]
 
 
+def test_the_letters_of_hindi_come_with_the_console(come):
+    client = come("hi")
+    page = client.get("/console/")
+    assert "font-src 'self'" in page.headers["content-security-policy"]
+    sheet = client.get("/console/static/console.css").text
+    found = re.findall(r'url\("(shared/vendor/noto-sans-devanagari[^"]+)"\)', sheet)
+    assert len(found) == 2
+    for each in found:
+        assert client.get(f"/console/static/{each}").content.startswith(b"wOF2")
+
+
 @pytest.mark.parametrize(
     ("wish", "language"),
     [

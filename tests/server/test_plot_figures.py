@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
 from xml.etree import ElementTree as ET
@@ -19,6 +20,7 @@ from server.console.figures.daily import Panel, Range, Reading, daily_picture, w
 from server.console.figures.narrowing import Estimate, narrowing_picture, narrowing_words
 from server.console.figures.terms import Term, TermsStory, terms_picture
 from server.console.views.around import against, around_of, band, centre_of, curve_of
+from server.words import say, speaking
 from tests.support.console_evidence import SOWN, Looks, seen_of_plot
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -74,6 +76,29 @@ def test_curve_stands_against_past_years_and_plots_around_and_each_is_named():
     for drawn in (wide, phone):
         assert len(by_class(drawn, "past-band")) == len(by_class(drawn, "near-band")) == 1
         assert drawn.get("aria-label") == "A season"
+
+
+def test_marks_near_each_other_stand_on_rows_of_their_own():
+    evidence = seen_up_to(date(2026, 7, 10))
+    marks = ("2026-04-25", "2026-05-26", "2026-06-26")  # each too near to the one before
+    season = replace(evidence.season, start_on=marks[0], peak_on=marks[1], end_on=marks[2])
+    _, phone = drawings(curve_picture(replace(evidence, season=season), (), Around(), "A season"))
+    told = [node for node in phone.iter(f"{SVG}text")
+            if (node.text or "").partition(" ")[0] in ("start", "peak", "end")]  # fmt: skip
+    rows = [float(node.get("y") or 0) for node in told]
+    assert len(rows) == 3
+    assert rows[0] != rows[1] != rows[2]
+
+
+def test_a_long_name_has_its_room_beside_the_curve():
+    with speaking("sw"):
+        wide, _ = drawings(
+            curve_picture(seen_up_to(date(2026, 7, 10)), (), Around(near=(), past=()), "Msimu")
+        )
+        longest = max(len(say(words)) for words in ("plots around", "own past years"))
+    (name,) = by_class(wide, "end-name")
+    width = float((wide.get("viewBox") or "").split()[2])
+    assert float(name.get("x") or 0) + 8.6 * longest <= width  # a letter in the sun's bold
 
 
 def test_curve_without_a_past_draws_no_band():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from markupsafe import Markup
@@ -16,6 +16,7 @@ from server.console.words import message, say, short_day
 HEIGHT, TOP, FOOT = 400, 64, 32
 E4 = 10_000
 INDEX_MARKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+NAME_GAP_PX, NAME_LETTER_PX = 10, 9  # before a line's name, and of it a letter in bold
 MARK_LABEL_PX = 88  # what the name of a mark and its day take across
 _WIDE, _PHONE = Size(960, left=56, right=150), Size(340, left=34, right=10)
 STAGE_WORDS = {
@@ -60,7 +61,10 @@ def curve_picture(
     evidence: Evidence, stages: Sequence[StageSeen], around: Around, title: str
 ) -> Markup:
     """Looks, curve, the bands around it, the season's marks and stages; wide and for a phone."""
-    wide, phone = (_drawn(evidence, stages, around, title, size) for size in (_WIDE, _PHONE))
+    names = (say("this plot"), say("plots around"), say("own past years"))
+    right = max(_WIDE.right, NAME_GAP_PX + round(NAME_LETTER_PX * max(map(len, names))))
+    sizes = (replace(_WIDE, right=right), _PHONE)
+    wide, phone = (_drawn(evidence, stages, around, title, size) for size in sizes)
     return canvas.wide_or_phone(wide, phone)
 
 
@@ -151,7 +155,7 @@ def _season_marks(frame: Frame, evidence: Evidence) -> list[Markup]:
         (message("end {day}"), season.end_on),
     )
     drawn: list[Markup] = []
-    taken: list[tuple[float, float]] = []
+    taken: list[tuple[int, float, float]] = []  # row, from, to [px]
     for words, on in marks:
         if on is None:
             continue
@@ -160,8 +164,9 @@ def _season_marks(frame: Frame, evidence: Evidence) -> list[Markup]:
         drawn.append(canvas.line(x, frame.top, x, frame.bottom, "season-mark"))
         ends = x + MARK_LABEL_PX > frame.right
         reach = (x - MARK_LABEL_PX, x) if ends else (x, x + MARK_LABEL_PX)
-        row = sum(1 for other in taken if other[0] < reach[1] and reach[0] < other[1])
-        taken.append(reach)
+        beside = {n for n, left, right in taken if left < reach[1] and reach[0] < right}
+        row = min(set(range(len(marks))) - beside)
+        taken.append((row, *reach))
         place, anchor = (x - 5, "end") if ends else (x + 5, "start")
         y = frame.top + 14 + canvas.LABEL_PX * row
         drawn.append(canvas.text(place, y, told, "axis-text", anchor))
@@ -197,6 +202,6 @@ def _names(frame: Frame, evidence: Evidence, around: Around) -> list[Markup]:
         [frame.y(value) + 4 for value, _, _ in ended], frame.top + 8, frame.bottom
     )
     return [
-        canvas.text(frame.right + 10, y, words, f"end-name {css}")
+        canvas.text(frame.right + NAME_GAP_PX, y, words, f"end-name {css}")
         for (_, words, css), y in zip(ended, heights, strict=True)
     ]
