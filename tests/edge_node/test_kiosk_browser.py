@@ -153,6 +153,9 @@ def test_a_farmer_sees_alerts_with_advice_and_no_flags(page_of):
     page.wait_for_selector("text=Shughulikia haya sasa")
     assert "mwite mhudumu wa mifugo" in page.locator(".alerts").inner_text()
     check(page)
+    page.click(".tongues summary")  # it is remembered, and others come after
+    page.click("text=English")
+    page.wait_for_selector("text=Without rain the crop suffers")
 
 
 def test_a_farmer_draws_with_the_keyboard_alone(page_of):

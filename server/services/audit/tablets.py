@@ -8,11 +8,11 @@ besides.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from core.canonical import canonical_bytes, sha256_hex
-from core.errors import HarvestlineError
+from core.errors import HarvestlineError, ShapeError
 from core.lending.lease import DrawState
 from core.shape import decode
 from core.signing import open_document
@@ -34,7 +34,11 @@ from server.store import leases, logs
 from server.store.engine import Tx
 
 RUN_RECORDS = 2_000
-_KINDS = {Up.SUB_LEASE.value, Up.DRAWDOWN.value, Up.TABLET_OPERATION.value}
+_KINDS: Mapping[str, type[SubLeaseEvent | Drawdown | TakenOperation]] = {
+    Up.SUB_LEASE.value: SubLeaseEvent,
+    Up.DRAWDOWN.value: Drawdown,
+    Up.TABLET_OPERATION.value: TakenOperation,
+}
 TABLE = "inbound_records"
 
 
@@ -81,8 +85,11 @@ def paid_out(_: Centre, tx: Tx) -> Looks:
         followed = _Followed(tx, log.writer, keys_of(tx, log.writer))
         for record in _records(tx, name):
             where = f"{log.writer}/{log.log}/{record.seq}"
+            told = _told(record)
+            if told is None:
+                continue
             try:
-                yield _look(followed, record, where)
+                yield _look(followed, told, where)
             except HarvestlineError as error:
                 yield Look(TABLE, where, "a record that can be verified", str(error))
         for where, draw in followed.unsigned.values():
@@ -96,12 +103,20 @@ def _records(tx: Tx, name: LogName) -> Iterator[Record]:
         seq = run[-1].record.seq
 
 
-def _look(followed: _Followed, record: Record, where: str) -> Look:
-    if record.kind == Up.SUB_LEASE.value:
-        return _sublease(followed, decode(SubLeaseEvent, record.body), where)
-    if record.kind == Up.DRAWDOWN.value:
-        return _drawdown(followed, decode(Drawdown, record.body), where)
-    return _operation(followed, decode(TakenOperation, record.body), where)
+def _told(record: Record) -> SubLeaseEvent | Drawdown | TakenOperation | None:
+    """What a record says; None where it says nothing: it was flagged, and nothing follows of it."""
+    try:
+        return decode(_KINDS[record.kind], record.body)
+    except ShapeError:
+        return None
+
+
+def _look(followed: _Followed, told: SubLeaseEvent | Drawdown | TakenOperation, where: str) -> Look:
+    if isinstance(told, SubLeaseEvent):
+        return _sublease(followed, told, where)
+    if isinstance(told, Drawdown):
+        return _drawdown(followed, told, where)
+    return _operation(followed, told, where)
 
 
 def _sublease(followed: _Followed, event: SubLeaseEvent, where: str) -> Look:
