@@ -15,18 +15,29 @@ from core.lending.lease import Clock, Draw, DrawState
 from core.reasons import ReasonCode
 from core.units import MS_PER_DAY, civil_day
 from core.wire.fieldwork import OperationKind
+from core.wire.records import Drawdown
 from core.wire.subleases import FieldDraw, SubLease, SubLeaseEnd
 from edge_node.decide.desk import ClockUnknownError
 from edge_node.decide.fieldwork import FieldDesk, take
-from edge_node.decide.subleases import TERM_DAYS_MAX, TakeAlong, grant, recall_closing, release_lost
+from edge_node.decide.subleases import (
+    GRACE_MS,
+    TERM_DAYS_MAX,
+    TakeAlong,
+    grant,
+    recall_closing,
+    release_lost,
+)
 from edge_node.decide.tablets import TabletDoor
 from edge_node.decide.telemetry import Telemetry
 from edge_node.store import subleases, tablets
 from edge_node.store.tablets import Tablet
+from server.store.people import Wanted, find_in_trail
 from tests.simulation.station import SimulatedStation
 from tests.simulation.world import STEP_MINOR, World
 from tests.support.centre import entropy
 from tests.support.tablet import FieldTablet
+
+_OUT_MS = TERM_DAYS_MAX * MS_PER_DAY + GRACE_MS  # a tablet pays out no longer, whatever its clock
 
 
 @dataclass
@@ -38,6 +49,8 @@ class Agent:
     ended: set[str] = field(default_factory=set)
     draws: dict[str, FieldDraw] = field(default_factory=dict)
     waiting: list[tuple[dict[str, Any], str]] = field(default_factory=list)  # and its draw's id
+    asked_ms: dict[str, int] = field(default_factory=dict)  # true time of the ask, by sub-lease
+    ahead_ms: dict[str, int] = field(default_factory=dict)  # the clock that the part was signed by
 
     def drawn(self, sublease_id: str) -> list[Draw]:
         """What this tablet paid out under a sub-lease."""
@@ -47,6 +60,22 @@ class Agent:
     def held(self) -> list[SubLease]:
         """What may still be drawn, as the tablet knows it."""
         return [one for name, one in self.parts.items() if name not in self.ended]
+
+    def not_handed_in(self) -> list[FieldDraw]:
+        """Money that was paid out and that the station has not heard of yet."""
+        return [self.draws[draw_id] for _, draw_id in self.waiting if draw_id]
+
+    def receipts(self) -> list[Drawdown]:
+        """What farmers hold of draws that were not handed in."""
+        return [
+            Drawdown(
+                told.draw_id, told.line_id, self.parts[told.sublease_id].lease_id,
+                DrawState.POSTED, told.amount_minor, told.fee_minor,
+                self.parts[told.sublease_id].terms.currency, told.consent_id, told.apr_ppm,
+                told.drawn_on, sublease_id=told.sublease_id,
+            )
+            for told in self.not_handed_in()
+        ]  # fmt: skip
 
 
 def take_along(world: World) -> str:
@@ -61,6 +90,8 @@ def take_along(world: World) -> str:
         return "the tablet is out"
     ask = TakeAlong(world.mint(), line_id, amount)
     clock = station.clock(world.now_ms)
+    agent.asked_ms[ask.sublease_id] = world.now_ms
+    agent.ahead_ms[ask.sublease_id] = clock.at_ms - world.now_ms
     kept = grant(station.db, station.ends.desk, who, ask, clock)
     agent.parts[kept.lease.sublease_id] = kept.lease
     return f"{station.name} {line_id} {amount}"
@@ -70,8 +101,11 @@ def pay_in_the_field(world: World) -> str:
     """An agent pays out by the tablet's own rule, far from any station."""
     known = [
         (station, agent, part)
-        for station in world.alive if (agent := world.agents.get(station.name)) is not None
+        for station in world.stations.values()
+        if station.name != world.destroyed  # a village whose station is lost is still served
+        if (agent := world.agents.get(station.name)) is not None
         for part in agent.held()
+        if station.name != world.lost or world.now_ms < agent.asked_ms[part.sublease_id] + _OUT_MS
     ]  # fmt: skip
     if not known:
         return f"nobody has money in hand; takes along {take_along(world)}"
@@ -119,14 +153,40 @@ def lose_a_tablet(world: World) -> str:
         return "it holds nothing"
     clock = station.clock(world.now_ms)
     _door(station, clock).revoke(who.tablet_id, "lost")
+    world.lost_tablets.append((station.name, world.agents.pop(station.name)))
+    _forget_by_clock(world, station, clock)
     release_lost(station.db, station.ends.desk, who.tablet_id, "lost", clock)
-    world.agents.pop(station.name)
     return f"{station.name} {who.tablet_id}"
+
+
+def in_lost_hands(world: World, station: SimulatedStation) -> list[tuple[SubLease, int]]:
+    """Parts that whoever found a lost tablet may still pay out, and how much of each."""
+    found = []
+    for agent in (one for name, one in world.lost_tablets if name == station.name):
+        waits = {draw_id for _, draw_id in agent.waiting}
+        for part in agent.held():
+            runs_out_ms = part.expires_at_ms - agent.ahead_ms[part.sublease_id]
+            booked = sum(
+                draw.amount_minor for draw in agent.drawn(part.sublease_id)
+                if draw.draw_id not in waits
+            )  # fmt: skip
+            if world.now_ms < runs_out_ms:
+                found.append((part, part.amount_minor - booked))
+    return found
+
+
+def _forget_by_clock(world: World, station: SimulatedStation, clock: Clock) -> None:
+    """A station that is told a wrong time may use a part again too early: it has no other."""
+    ahead_ms = clock.at_ms - world.now_ms
+    for agent in (one for name, one in world.lost_tablets if name == station.name):
+        late = {each for each in agent.parts if ahead_ms > agent.ahead_ms[each] + GRACE_MS}
+        agent.ended |= late
 
 
 def release(world: World) -> str:
     """Somebody asks whether what lost tablets held may be used again."""
     station, clock = world.station(), world.now_ms
+    _forget_by_clock(world, station, station.clock(clock))
     released = 0
     for each in tablets.tablets(station.db):
         if each.revoked:
@@ -135,6 +195,22 @@ def release(world: World) -> str:
             )
             released += len(over)
     return f"{station.name} {released}"
+
+
+def serve_the_lost(world: World) -> None:
+    """Agents of a station that is lost, and of whose tablets the centre heard, still pay out."""
+    agent = world.agents.get(world.lost)
+    with world.looked_at(), world.centre.store.reading() as tx:
+        heard = find_in_trail(tx, Wanted(actor=world.lost, action="tablet_enrolled"), 1)
+    for part in agent.held() if agent is not None and heard else ():
+        at_ms = part.signed_at_ms + 1
+        price = field_quote(part.terms, STEP_MINOR, civil_day(at_ms, part.utc_offset_ms))
+        ask = FieldAsk(part.line_id, STEP_MINOR, shown_sha256(price))
+        found = judge(part, agent.drawn(part.sublease_id), ask, Clock(at_ms, 1_000))
+        on_time = world.now_ms < agent.asked_ms[part.sublease_id] + _OUT_MS
+        if on_time and isinstance(found, Quote):
+            told = _told(world.mint(), part, found, (at_ms, ask.agreed_sha256))
+            _sign(agent, OperationKind.DRAW, told)
 
 
 def come_home(world: World) -> bool:
@@ -156,9 +232,7 @@ def come_home(world: World) -> bool:
 def not_handed_in(world: World, station: SimulatedStation) -> list[FieldDraw]:
     """Money that was paid out and that the station has not heard of yet."""
     agent = world.agents.get(station.name)
-    if agent is None:
-        return []
-    return [agent.draws[draw_id] for _, draw_id in agent.waiting if draw_id]
+    return [] if agent is None else agent.not_handed_in()
 
 
 def _agent(world: World, station: SimulatedStation) -> tuple[Agent, Tablet | None]:

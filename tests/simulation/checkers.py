@@ -35,7 +35,7 @@ from server.services.standing import owed
 from server.services.verifying import verify
 from server.store import leases, ledger, lines, logs, places
 from server.store.engine import Tx
-from tests.simulation.agents import not_handed_in
+from tests.simulation.agents import in_lost_hands, not_handed_in
 from tests.simulation.station import SimulatedStation
 from tests.simulation.ticks import faults_of_news
 from tests.simulation.world import World
@@ -115,9 +115,11 @@ def _live(world: World, station: SimulatedStation) -> Iterator[tuple[str, str, i
     for lease_id, line_id, amount, draw_id in rows.fetchall():
         if station.name != world.destroyed or draw_id in station.promises.shown:
             yield lease_id, line_id, amount
-    for told in not_handed_in(world, station) if station.name != world.destroyed else ():
+    for told in not_handed_in(world, station):
         lease_id = world.agents[station.name].parts[told.sublease_id].lease_id
         yield lease_id, told.line_id, told.amount_minor
+    for part, left in in_lost_hands(world, station):
+        yield part.lease_id, part.line_id, left
 
 
 def _no_overlending(world: World, tx: Tx) -> Iterator[str]:

@@ -112,6 +112,15 @@ BUGS = (
         "purposes = tuple(given)\n", 'purposes = (*given, "telemetry")\n', "8",
     ),
     Planted(
+        "a lost tablet's part is used again at once", "edge_node/decide/subleases.py",
+        "k.lease.expires_at_ms + GRACE_MS <= earliest_ms", "k.lease.signed_at_ms <= earliest_ms",
+        "1",
+    ),
+    Planted(
+        "what tablets hold is released with their station", "server/services/field_money.py",
+        "    if work.at_ms < until_ms:\n", "    if work.at_ms < 0:\n", "1",
+    ),
+    Planted(
         "a price above the cap is told and taken", "edge_node/decide/draws.py",
         "return price if price.apr_ppm <= cap_ppm else above_cap(price.apr_ppm, cap_ppm)",
         "return price", "10",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.simulation.agents import come_home
+from tests.simulation.agents import come_home, serve_the_lost
 from tests.simulation.checkers import after_each_step, at_the_end
 from tests.simulation.events import step
 from tests.simulation.world import World
@@ -32,7 +32,7 @@ def run_seed(
                 tell("".join(f"{line}\n" for line in world.told[told:]))
                 told = len(world.told)
             after_each_step(world)
-        world.heal()
+        world.heal(lambda: (serve_the_lost(world), after_each_step(world)))
         if come_home(world):
             world.heal()
         after_each_step(world)

@@ -107,6 +107,7 @@ def test_a_station_that_writes_itself_more_than_it_was_leased_is_seen(tmp_path: 
     world = _with_a_draw(tmp_path)
     try:
         cheat = next(s for s in world.stations.values() if s.promises.shown)
+        cheat.fuse.disarm()  # whoever cheats is not cut short by the story's own mishaps
         raw = cheat.db.conn
         for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'"):
             raw.execute(f"DROP TRIGGER {name}")

@@ -8,10 +8,11 @@ seed tells the same story, line by line.
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import sqlite3
 from collections import Counter as Tally
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -20,10 +21,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from core.shape import encode
 from core.units import MS_PER_DAY
 from core.wire.evidence import Stage
+from core.wire.subleases import SUBLEASE_DAYS_MAX, SUBLEASE_GRACE_MS
 from edge_node.sync.wires import CentreUnreachableError
-from server.services.centre import Centre
+from server.services.centre import Centre, RequestError
 from server.services.destruction import Declared, Proof, declare_destroyed
 from server.services.envelopes import accept_envelope
 from server.services.evidence import accept_evidence
@@ -47,6 +50,7 @@ from tests.support.centre_kit import StationKit as _NoStation
 
 MS_PER_MINUTE = 60_000
 STEP_MINOR = 10_000
+_TABLETS_MS = SUBLEASE_DAYS_MAX * MS_PER_DAY + SUBLEASE_GRACE_MS
 QUIET_ROUNDS_MAX = 12
 DARKNESS = 0.9  # of a dark station's rounds, how many nobody hears
 STAGES = tuple(Stage)
@@ -77,6 +81,8 @@ class World:
         }
         self.lost = self.destroyed = ""
         self.agents: dict[str, Any] = {}  # by station: who has a tablet in the field
+        self.lost_tablets: list[tuple[str, Any]] = []  # and their stations
+        self._declared_with = b""
         self.dark = self.chance.choice(("", "", *STATIONS))  # hardly ever reached
         self.homes = {each: village.home_of(each) for each in FARMERS}
         self._stage = dict.fromkeys(PLOT_OF.values(), 0)
@@ -97,11 +103,15 @@ class World:
             station.close()
         self.centre.store.close()
 
-    def heal(self) -> None:
+    def heal(self, meanwhile: Callable[[], object] = lambda: None) -> None:
         """All links fair, all clocks right, all processes up: sync until nothing moves."""
         self.limbo = Limbo()
         self._disarm()
         if self.lost and not self.destroyed:
+            self.declare_destroyed()
+            meanwhile()
+        if self.lost and not self.destroyed:  # its tablets may still pay out
+            self.pass_time(_TABLETS_MS)
             self.declare_destroyed()
         for station in self.alive:
             station.skew_ms, station.error_ms = 0, 1_000
@@ -124,6 +134,7 @@ class World:
         now = (
             self.centre_fuse.rows_changed, self.deaths, self.lost, self.destroyed,
             *(station.moved for station in self.stations.values()),
+            sum(len(agent.draws) for agent in self.agents.values()),
         )  # fmt: skip
         moved, self._seen = now != self._seen, now
         return moved
@@ -292,14 +303,24 @@ class World:
         return self.lost
 
     def declare_destroyed(self) -> str:
-        """Two officers, with the receipts that people were shown there."""
+        """Two officers, with the receipts that people were shown there and by its tablets."""
         if not self.lost or self.destroyed:
             return "none is lost"
+        station, agent = self.stations[self.lost], self.agents.get(self.lost)
         with self.looked_at():
-            receipts = self.stations[self.lost].receipts()
-        proof = Proof(b"the board, in two parts", receipts)
-        for name in ("officer-a", "officer-b"):
-            told = self._declared(proof, Actor(name, "supervisor"))
+            brought = json.loads(station.receipts())
+        waits = agent.receipts() if agent is not None else []
+        proof = Proof(
+            b"the board, in two parts", json.dumps([*brought, *map(encode, waits)]).encode()
+        )
+        if proof.receipts != self._declared_with:
+            self._declared(proof, Actor("officer-a", "supervisor"))
+            self._declared_with = proof.receipts
+        try:
+            told = self._declared(proof, Actor("officer-b", "supervisor"))
+        except RequestError as error:
+            return f"{error.code} waits for its tablets"
+        station.promises.shown |= {each.draw_id: each.amount_minor for each in waits}
         self.destroyed = self.lost
         return f"{self.lost} booked {told.booked_minor} released {told.released_minor}"
 
