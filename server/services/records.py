@@ -37,6 +37,7 @@ from server.services.cards import fault_of_asking, fault_of_purposes, take_card
 from server.services.centre import Work
 from server.services.consents.taking import take_consent
 from server.services.drawing import apply_drawdown
+from server.services.erasing import is_erased
 from server.services.field_money import apply_sub_lease
 from server.services.fieldwork import apply_operation, apply_tablet_event
 from server.services.leaving import apply_leaving
@@ -156,6 +157,7 @@ def _fault_of_opening(work: Work, reported: Reported, opened: LineOpened) -> str
         (lease.station != reported.writer, "the lease is another station's"),
         (lease.product_id != opened.product_id, "the lease is for another product"),
         (signed.closed_at_ms is not None, "the lease was closed before"),
+        (is_erased(farmer), "the farmer was erased before a dark station's line came"),
         (farmer.home_station != reported.writer, "the farmer's home is another station"),
         (not 0 < opened.limit_minor <= lease.per_line_minor, "the limit is above a line's share"),
         (len(under) > lease.lines_max, "more lines were opened than the lease allows"),

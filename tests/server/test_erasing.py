@@ -24,14 +24,14 @@ from server.services.consents.using import who_allows
 from server.services.erasing import ERASED, tell_erasure
 from server.services.money_words import confirm
 from server.services.photos import take_part
-from server.store import people, photos, registry
+from server.store import lines, people, photos, registry
 from server.store.engine import NotKnownError, Tx
 from server.store.money_words import KeptWord
 from server.store.people import Actor
 from server.store.photos import StoredPhoto, VisitPhoto
 from tests.support.centre_kit import TESTER, Kit, keys_of, open_known, polygons, village
 from tests.support.desk import ANNA, BEN, LENA
-from tests.support.kiosk_kit import MONEY, deliver
+from tests.support.kiosk_kit import MONEY, deliver, flags, open_at_kiosk
 from tests.support.officers import known
 from tests.support.tablet import WEBP
 from tests.support.tampering import changed
@@ -159,6 +159,17 @@ def test_nobody_is_erased_while_a_loan_is_open(lender: Kit):
         told(lender, WHO, LENA)
     with pytest.raises(NotKnownError):
         told(lender, "farmer-z")
+
+
+def test_a_line_that_a_dark_station_opened_for_them_waits_for_a_person(lender: Kit):
+    lender.station.pull(lender.centre)
+    opened = open_at_kiosk(lender)
+    answer(lender, told(lender), BEN)
+    deliver(lender)
+    (flag,) = flags(lender)
+    assert "the farmer was erased before" in str(flag)
+    assert lender.read(lines.get, opened.line_id).frozen
+    assert audit(lender.centre).holds
 
 
 def test_a_loan_that_opens_meanwhile_stops_the_erasure(lender: Kit):
