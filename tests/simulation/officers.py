@@ -21,15 +21,19 @@ from server.services import ending
 from server.services.bouncing import BounceReason, BounceRequest
 from server.services.ending import Said
 from server.services.enrolment import add_product
+from server.services.freezing import FreezeReason, freeze, thaw
 from server.services.origination import Opened
 from server.services.referred import decline_referred, offer_referred
 from server.services.relief import grant_relief
 from server.services.renewing import renew
 from server.services.restating import restate_once
+from server.services.roaming import roam
 from server.store import products
 from server.store.people import Actor
-from tests.simulation.village import PRODUCT
+from server.store.places import Place
+from tests.simulation.village import PRODUCT, STATIONS
 from tests.simulation.world import STEP_MINOR, World
+from tests.support.centre_kit import TESTER
 from tests.support.two_words import bounced, written_off
 
 Row = tuple[Any, ...]
@@ -97,6 +101,30 @@ def renew_line(world: World) -> str:
     """A farmer who has repaid is decided on again."""
     repaid = _asked(world, _REPAID_UP)
     return _on_a_line(world, "renewed", lambda at: renew(world.centre, at, PRODUCT, _ASKED), repaid)
+
+
+def hold_line(world: World) -> str:
+    """A line is frozen until somebody has looked, or thawed."""
+    known = world.lines()
+    if not known:
+        return "no line"
+    line = world.chance.choice(known)
+    if line.frozen:
+        thaw(world.centre, line.line_id, FreezeReason.CLEARED, TESTER)
+        return f"{line.line_id} thawed"
+    freeze(world.centre, line.line_id, FreezeReason.VISIT_PENDING, TESTER)
+    return f"{line.line_id} frozen"
+
+
+def roam_line(world: World) -> str:
+    """A line may be drawn on at another station too, or no more."""
+    known = [line for line in world.lines() if line.is_open]
+    if not known:
+        return "no line"
+    line, name = world.chance.choice(known), world.chance.choice(STATIONS)
+    share_ppm = world.chance.choice((0, 200_000, 500_000, 1_000_000))
+    places = roam(world.centre, line.line_id, Place(name, share_ppm), TESTER)
+    return f"{line.line_id} " + " ".join(f"{each.station}={each.share_ppm}" for each in places)
 
 
 def write_line_off(world: World) -> str:

@@ -30,16 +30,13 @@ from server.services.centre import Centre, RequestError
 from server.services.destruction import Declared, Proof, declare_destroyed
 from server.services.envelopes import accept_envelope
 from server.services.evidence import accept_evidence
-from server.services.freezing import FreezeReason, freeze, thaw
 from server.services.posting import RepaymentRequest, take_repayment
 from server.services.pulls import answer_pull
-from server.services.roaming import roam
 from server.services.standing import owed
 from server.services.timing import answer_time
 from server.store import lines
 from server.store.lines import Line
 from server.store.people import Actor
-from server.store.places import Place
 from tests.simulation import village
 from tests.simulation.faults import Fuse, Limbo, Link, ProcessDiedError, Weather, drop, fused_sqlite
 from tests.simulation.noted import Noted
@@ -269,31 +266,11 @@ class World:
         assert not new, "the same repayment counted twice"
         return f"{line.line_id} {amount} of {on}"
 
-    def hold_line(self) -> str:
-        known = self.lines()
-        if not known:
-            return "no line"
-        line = self.chance.choice(known)
-        if line.frozen:
-            thaw(self.centre, line.line_id, FreezeReason.CLEARED, TESTER)
-            return f"{line.line_id} thawed"
-        freeze(self.centre, line.line_id, FreezeReason.VISIT_PENDING, TESTER)
-        return f"{line.line_id} frozen"
-
     def move_home(self) -> str:
         farmer = self.chance.choice(FARMERS)
         self.homes[farmer] = self.chance.choice(STATIONS)
         village.move_home(self.centre, self.homes)
         return f"{farmer} lives at {self.homes[farmer]}"
-
-    def roam(self) -> str:
-        known = [line for line in self.lines() if line.is_open]
-        if not known:
-            return "no line"
-        line, name = self.chance.choice(known), self.chance.choice(STATIONS)
-        share_ppm = self.chance.choice((0, 200_000, 500_000, 1_000_000))
-        places = roam(self.centre, line.line_id, Place(name, share_ppm), TESTER)
-        return f"{line.line_id} " + " ".join(f"{each.station}={each.share_ppm}" for each in places)
 
     def lose_station(self) -> str:
         if self.lost:
