@@ -9,8 +9,12 @@ import pytest
 
 from core.lending.walk import measure, overlap_percent
 from edge_node.store import fieldwork
-from tests.edge_node.test_tablet_browser import browser, link, open_tablet, station
 from tests.support.tablet_page import go, sync, until_kept, until_rows
+
+DRIVER = "the browser's driver is not installed: it is no part of a station"
+pytest.importorskip("playwright.sync_api", reason=DRIVER)
+
+from tests.edge_node.test_tablet_browser import browser, link, open_tablet, station  # noqa: E402
 
 __all__ = ["browser", "link", "open_tablet", "station"]  # fixtures
 pytestmark = pytest.mark.browser
