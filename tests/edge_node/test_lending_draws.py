@@ -1,4 +1,4 @@
-"""Drawdowns inside leases: never (over-drawn|drawn by another), refused by reason, settled once."""
+"""Drawdowns inside leases: never over-drawn, refused by reason, settled once."""
 
 from __future__ import annotations
 
