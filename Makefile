@@ -13,7 +13,8 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 SHARED_OUT := -n 4 --dist loadfile --no-loadscope-reorder
 # Whole ways through real processes, at their own pace: `make story` tells them.
 STORIES := tests/e2e tests/satellite/test_tutorial.py tests/satellite/test_sat_villages.py \
-	tests/edge_node/test_kiosk_journey_browser.py
+	tests/satellite/test_sat_integrity_village.py tests/edge_node/test_kiosk_journey_browser.py \
+	tests/edge_node/test_lending_station_process.py tests/edge_node/test_lending_crash.py
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -267,7 +267,7 @@ def test_an_opened_line_draws_no_more_than_it_was_opened_with(station):
 
 def test_the_store_itself_refuses_to_over_draw_a_lease(leased):
     leased.draw("line-1", 900_000)
-    with pytest.raises(sqlite3.IntegrityError, match="never (over-drawn|drawn by another)"):
+    with pytest.raises(sqlite3.IntegrityError, match=r"never (over-drawn|drawn by another)"):
         leased.db.execute(
             "INSERT INTO draws (draw_id, lease_id, line_id, state, amount_minor, fee_minor, "
             "currency, consent_id, apr_ppm, effective_on, began_at_ms) VALUES "

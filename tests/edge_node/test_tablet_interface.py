@@ -98,8 +98,8 @@ def test_a_session_needs_the_key_and_a_fresh_challenge(client, tablet, elapsed):
 
 def test_a_flood_of_challenges_keeps_no_tablet_out_and_fills_no_memory(client, tablet):
     asked = client.post(f"{API}/challenge").json()["challenge"]
-    others = {client.post(f"{API}/challenge").json()["challenge"] for _ in range(1_200)}
-    assert len(others) == 1_200
+    others = {client.post(f"{API}/challenge").json()["challenge"] for _ in range(100)}
+    assert len(others) == 100
     data = sign_document(HELLO, encode(Hello(tablet.tablet_id, asked)), tablet.signer)
     assert client.post(f"{API}/session", content=data).status_code == 200
     spoilt = ("00" if asked[:2] != "00" else "01") + asked[2:]

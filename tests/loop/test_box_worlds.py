@@ -206,6 +206,7 @@ def test_the_world_sees_a_ghost_that_is_lent_to_twice(tmp_path: Path):
             signed = next(each for each in leases.every(tx) if each.lease.line_id)
         fake = "a-draw-that-nobody-made"
         cheat.db.conn.execute("DROP TRIGGER draws_stay_in_lease")
+        cheat.db.conn.execute("DROP TRIGGER draws_spare_subleases")
         cheat.db.conn.execute("PRAGMA foreign_keys=OFF")
         cheat.db.execute(
             "INSERT INTO draws (draw_id, lease_id, line_id, state, amount_minor, fee_minor, "

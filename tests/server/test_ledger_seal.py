@@ -134,7 +134,8 @@ def test_tables_are_not_emptied_or_replaced(store: Store):
 def test_history_is_append_only(store: Store, table: str):
     if store.engine.dialect.name == "sqlite":
         question = text(
-            "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = :t"
+            "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = :t "
+            "AND sql LIKE '%append-only%'"
         )
         with store.reading() as tx:
             assert tx.connection.execute(question, {"t": table}).scalar() == 2

@@ -24,7 +24,7 @@ from tests.simulation.events import KINDS, step
 from tests.simulation.run import STEPS, run_seed
 from tests.simulation.world import World
 
-QUICK_SEEDS, SEEDS_A_TEST = 200, 5
+QUICK_SEEDS, SEEDS_A_TEST = 100, 5
 NIGHTLY_SEEDS, NIGHTLY_SEEDS_A_TEST = 10_000, 100
 NIGHTLY_FIRST = 1_000
 TIMES_MIN = 3  # of each kind in the quick seeds, so that none is there by luck alone

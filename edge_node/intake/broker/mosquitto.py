@@ -184,8 +184,7 @@ class MosquittoBroker:
     def start(self) -> BrokerAccess:
         """Start the child and wait until it listens."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._end_orphan()
-        self._port = _free_port(plain_host(self._settings), self._settings.broker_port)
+        self._port = self._freed_port()
         self._write_accounts()
         self._write_revoked()
         self._write("mosquitto.conf", self._configuration())
@@ -355,6 +354,23 @@ class MosquittoBroker:
 
     def _write(self, name: str, text: str) -> None:
         write_whole(self._folder / name, text.encode(), PRIVATE)
+
+    def _freed_port(self) -> int:
+        """The port, once no child of a killed station holds it.
+
+        A station may be killed between the fork of its child and the moment at which that one
+        is known by its command: it then takes the port after it was looked for.
+        """
+        waited_s = 0.0
+        while True:
+            self._end_orphan()
+            try:
+                return _free_port(plain_host(self._settings), self._settings.broker_port)
+            except BrokerError:
+                if waited_s >= STOP_S_MAX:
+                    raise
+            self._stopping.wait(_STEP_S)
+            waited_s += _STEP_S
 
     def _end_orphan(self) -> None:
         """End the child of a station that was killed: it still holds the port.
