@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import random
 import socket
@@ -15,6 +16,7 @@ from core.wire.registry import Device
 from core.wire.telemetry import MESSAGE_BYTES_MAX
 from edge_node.config import SettingError
 from edge_node.intake.broker.access import PACKET_BYTES_MAX, BrokerError
+from edge_node.intake.broker.embedded import drop
 from edge_node.intake.broker.fanout import SteadySubscriptions
 from edge_node.intake.broker.mosquitto import MosquittoBroker, password_line, read_passwords
 from edge_node.store.devices import DeviceRegistry, put_device, remove_device
@@ -374,3 +376,33 @@ def test_device_that_comes_back_takes_its_half_open_connection_over(station: Run
             second.say(signed_batch(batch("probe-1", 3)))
             second.wait_watermark(3)
         assert station.count("samples") == 3
+
+
+async def dropped_while_its_own_task_is_cancelled() -> None:
+    """A connection whose task waits, with much unsent, for its end, as amqtt's handlers do."""
+    handlers: list[tuple[asyncio.StreamWriter, asyncio.Task[None]]] = []
+    taken = asyncio.Event()
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        handlers.append((writer, task))
+        writer.write(b"\0" * 50_000_000)  # more than any system's buffers take
+        writer.close()
+        taken.set()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    with socket.create_connection(("127.0.0.1", port), timeout=15):
+        await taken.wait()
+        writer, task = handlers[0]
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await drop([writer])
+        assert writer.transport.is_closing()
+        server.close()
+
+
+def test_connection_that_is_cancelled_as_it_closes_does_not_end_the_broker_by_an_error():
+    asyncio.run(dropped_while_its_own_task_is_cancelled())

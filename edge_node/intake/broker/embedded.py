@@ -12,6 +12,7 @@ import contextlib
 import hmac
 import logging
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -158,6 +159,15 @@ class _Amqtt(FanOutBroker):
         """Retain nothing: amqtt shows retained messages to every client that reconnects."""
 
 
+async def drop(writers: Collection[asyncio.StreamWriter]) -> None:
+    """End connections at once, whatever they still have to send."""
+    for writer in writers:
+        writer.transport.abort()
+    # Whoever is cancelled while he waits for a connection's end cancels the wait of all: here
+    # that is an end like any other, and not this task's own.
+    await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
+
+
 class EmbeddedBroker:
     """A broker for a village, without a service to configure.
 
@@ -277,10 +287,7 @@ class EmbeddedBroker:
         if self._doorway is not None:
             await self._doorway.close()
         await self._amqtt.shutdown()
-        for writer in tuple(self._connections):
-            writer.transport.abort()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
+        await drop(tuple(self._connections))
 
     def _config(self) -> BrokerConfig:
         door = {"door": self._door}
