@@ -16,6 +16,8 @@ from babel import Locale
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TARGET = REPOSITORY / "edge_node" / "faces" / "formats.json"
+# The same for a browser: Chromium's Intl knows no traditional Mongolian.
+TABLET = REPOSITORY / "edge_node" / "faces" / "tablet" / "static" / "formats.js"
 # The locale of CLDR that a language of ours takes its patterns from.
 LOCALES = {"en": "en_001", "sw": "sw_KE", "zh": "zh_Hans_CN", "hi": "hi_IN", "mn": "mn"}
 CURRENCIES = ("KES", "TZS", "UGX", "INR", "CNY", "MNT")
@@ -60,10 +62,17 @@ def text() -> str:
     return json.dumps(found, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
+def script() -> str:
+    """The same as a module of the tablet's page."""
+    told = "// Numbers, money and days by language: CLDR's, written by python -m tools.formats.\n"
+    return f"{told}export const FORMATS = {text().rstrip()};\n"
+
+
 def main() -> None:
-    """Write the file."""
-    TARGET.write_text(text(), encoding="utf-8")
-    sys.stdout.write(f"{TARGET.relative_to(REPOSITORY)}: {TARGET.stat().st_size} bytes\n")
+    """Write the files."""
+    for target, told in ((TARGET, text()), (TABLET, script())):
+        target.write_text(told, encoding="utf-8")
+        sys.stdout.write(f"{target.relative_to(REPOSITORY)}: {target.stat().st_size} bytes\n")
 
 
 if __name__ == "__main__":

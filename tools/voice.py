@@ -21,6 +21,7 @@ import wave
 import zipfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +36,32 @@ LOCK = REPOSITORY / "assets" / "voice-lock.json"
 WORDS: Mapping[str, Mapping[str, str]] = tomllib.loads(
     (REPOSITORY / "tools" / "voice_words.toml").read_text(encoding="utf-8")
 )
-# Voice of espeak-ng, and its speed [words a minute].
-VOICES: Mapping[str, tuple[str, int]] = {
-    "en": ("en-gb", 165),
-    "sw": ("sw", 178),
-    "hi": ("hi", 172),
-    "zh": ("cmn-latn-pinyin", 188),
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """A voice of espeak-ng, and what its speed is set to for sentences and for words of numbers.
+
+    The setting is English's words a minute; what is heard is measured and held to a most in
+    ``tests/architecture/test_voice_lock.py``. A word by itself is drawn out, so those of numbers
+    are set faster: a number is then said at the pace of a sentence.
+    """
+
+    voice: str
+    sentences: int
+    numbers: int
+
+
+VOICES: Mapping[str, Speech] = {
+    "en": Speech("en-gb", 137, 215),
+    "sw": Speech("sw", 214, 232),
+    "hi": Speech("hi", 160, 200),
+    "zh": Speech("cmn-latn-pinyin", 198, 210),
 }
 BITRATE_KBIT_S = 6
 SILENCE = 220  # of 32767: what is quieter at either end is cut off
-_EDGE_S = 0.04
+# What is left of the silence at either end [s]: words of a number follow one another at once.
+_SENTENCE_EDGE_S, _NUMBER_EDGE_S = 0.04, 0.012
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -66,24 +83,49 @@ def render(locale: str) -> dict[str, bytes]:
     """Every clip of a language, by key."""
     wanted = texts(locale)
     with ThreadPoolExecutor(2) as pool:
-        clips = pool.map(lambda text: clip(locale, text), wanted.values())
+        clips = pool.map(lambda each: clip(locale, *each), wanted.items())
     return dict(zip(wanted, clips, strict=True))
 
 
-def clip(locale: str, text: str) -> bytes:
+def clip(locale: str, key: str, text: str) -> bytes:
     """One clip: speech without silence around it, as Opus."""
-    voice, speed = VOICES[locale]
+    speech, of_number = VOICES[locale], key.startswith("w-")
+    speed = speech.numbers if of_number else speech.sentences
     said = _syllables(text) if locale == "zh" else text
-    spoken = _run("espeak-ng", "-v", voice, "-s", str(speed), "--stdout", said)
+    spoken = _run("espeak-ng", "-v", speech.voice, "-s", str(speed), "--stdout", said)
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "a.wav", Path(folder) / "a.ogg"
-        source.write_bytes(_trimmed(spoken))
+        source.write_bytes(_trimmed(spoken, _NUMBER_EDGE_S if of_number else _SENTENCE_EDGE_S))
         _run(
             "opusenc", "--quiet", "--speech", "--framesize", "60", "--padding", "0",
             "--discard-comments", "--serial", "1", "--bitrate", str(BITRATE_KBIT_S),
             str(source), str(target),
         )  # fmt: skip
-        return target.read_bytes()
+        return _untagged(target.read_bytes())
+
+
+def _untagged(ogg: bytes) -> bytes:
+    """A clip without the comments that its encoder wrote about itself, a third of a short one.
+
+    RFC 7845, section 5.2: the second page holds them alone. RFC 3533, section 6: a page is a
+    header of 27 bytes, a table of segments, the segments; bytes 22 to 25 are its checksum.
+    """
+    at = ogg.index(b"OggS", 1)
+    lengths = ogg[at + 27 : at + 27 + ogg[at + 26]]
+    tags = b"OpusTags" + bytes(8)  # no vendor, no comments
+    page = ogg[at : at + 22] + bytes(4) + bytes((1, len(tags))) + tags
+    checksum = _ogg_checksum(page).to_bytes(4, "little")
+    rest = ogg[at + 27 + len(lengths) + sum(lengths) :]
+    return ogg[:at] + page[:22] + checksum + page[26:] + rest
+
+
+def _ogg_checksum(page: bytes) -> int:
+    found = 0
+    for byte in page:
+        found ^= byte << 24
+        for _ in range(8):
+            found = (found << 1 ^ (0x04C11DB7 if found >> 31 else 0)) & 0xFFFFFFFF
+    return found
 
 
 def write(locale: str, clips: Mapping[str, bytes]) -> Path:
@@ -117,13 +159,13 @@ def _syllables(text: str) -> str:
     return " ".join(lazy_pinyin(text, style=Style.TONE3, neutral_tone_with_five=True))
 
 
-def _trimmed(wav: bytes) -> bytes:
+def _trimmed(wav: bytes, edge_s: float) -> bytes:
     # What comes from a pipe has no length in its header: the samples say where it ends.
     with wave.open(io.BytesIO(wav)) as file:
         rate = file.getframerate()
     samples = array.array("h", wav[44 : 44 + (len(wav) - 44) // 2 * 2])
     loud = [n for n, value in enumerate(samples) if abs(value) > SILENCE]
-    edge = int(_EDGE_S * rate)
+    edge = int(edge_s * rate)
     kept = samples[max(0, loud[0] - edge) : loud[-1] + edge] if loud else samples
     target = io.BytesIO()
     with wave.open(target, "wb") as file:
@@ -152,10 +194,10 @@ def main() -> None:
         return
     version = _run("espeak-ng", "--version").decode().split()[3]
     locked: list[dict[str, Any]] = []
-    for locale, (voice, _) in VOICES.items():
+    for locale, speech in VOICES.items():
         clips = render(locale)
         path = write(locale, clips)
-        locked += rows(locale, clips, f"espeak-ng {version} {voice}")
+        locked += rows(locale, clips, f"espeak-ng {version} {speech.voice}")
         sys.stdout.write(f"{locale}: {len(clips)} clips, {path.stat().st_size} bytes\n")
     lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in locked)
     LOCK.write_text(f"[\n{lines}\n]\n", encoding="utf-8")

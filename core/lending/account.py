@@ -174,7 +174,7 @@ def _replayed(
     looks: AbstractSet[date],
 ) -> _Replay:
     counted = [fact for fact in standing_facts(facts) if fact.on <= on]
-    replay = _Replay(terms, dues, _capitalising(terms, counted))
+    replay = _Replay(terms, dues, capitalising_of(terms, counted))
     by_day: dict[date, list[Fact]] = {}
     for fact in counted:
         by_day.setdefault(fact.on, []).append(fact)
@@ -212,14 +212,15 @@ def split_by(waterfall: Sequence[Part], owed: Amounts, paid_minor: int) -> tuple
     return Amounts(*(taken[part] for part in Part)), left
 
 
-def _capitalising(terms: RepaymentTerms, facts: Sequence[Fact]) -> frozenset[date]:
+def capitalising_of(terms: RepaymentTerms, facts: Sequence[Fact]) -> frozenset[date]:
+    """The days at whose end a line's unpaid interest becomes principal, by all of its plans."""
     drawn = [fact.on for fact in facts if fact.kind is FactKind.DRAWDOWN]
     if not drawn:
         return frozenset()
     if not terms.restructured:
         return capitalising_days(terms, min(drawn))
     anew = date.fromisoformat(terms.restructured[-1].on)
-    before = _capitalising(terms.before_last(), facts)
+    before = capitalising_of(terms.before_last(), facts)
     return frozenset(day for day in before if day <= anew) | capitalising_days(terms, anew)
 
 

@@ -30,6 +30,7 @@ _CAUSE = re.compile(
 )
 _REPAYMENT = "repayment/"
 PAYOUT_CAUSE = "payout/"
+WITHDRAWN_CAUSE = "withdrawn/"
 
 
 def principal_account(line_id: str) -> str:
@@ -81,6 +82,16 @@ def line_accounts(line_id: str) -> tuple[str, ...]:
 def repayment_fact(repayment_id: str) -> str:
     """The fact, and the slot, of a repayment."""
     return f"{_REPAYMENT}{repayment_id}"
+
+
+def withdrawal_cause(line_id: str) -> str:
+    """The cause of what a farmer's leaving while an agreement cools brings about."""
+    return f"{WITHDRAWN_CAUSE}{line_id}"
+
+
+def fee_back_cause(line_id: str, fee_id: str) -> str:
+    """The cause of the entry, and the fact, that undoes a fee of a line that was left."""
+    return f"{withdrawal_cause(line_id)}/undoes/{fee_id}"
 
 
 def bounce_fact(repayment_id: str) -> str:
@@ -149,8 +160,8 @@ def slot_of(entry: Entry) -> str:
     named = _CAUSE.fullmatch(entry.cause_id)
     if named is not None:
         return named["slot"]
-    if entry.cause_id.startswith(PAYOUT_CAUSE):
-        return ""  # a draw that is undone has no slot, as it had none when it was posted
+    if entry.cause_id.startswith((PAYOUT_CAUSE, WITHDRAWN_CAUSE)):
+        return ""  # a draw or a fee that is undone has no slot, as it had none when it was posted
     if entry.kind is EntryKind.REPAYMENT:
         return entry.cause_id
     if entry.kind in (EntryKind.INTEREST, EntryKind.REVERSAL):

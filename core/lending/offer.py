@@ -32,7 +32,7 @@ class AgreementTerms:
 
     Up to ``cooling_off_days`` after the day of the first drawdown the agreement may be left
     without a reason; what was drawn is then due ``withdrawn_repay_days`` after that, with
-    interest up to the day of its repayment and nothing on top.
+    interest up to the day of its repayment and nothing on top: the fees are given back.
     """
 
     cooling_off_days: int

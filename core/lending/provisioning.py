@@ -4,13 +4,16 @@ Lateness is counted in days since the oldest unpaid due date. Stages follow IFRS
 stage 1 performs, stage 2 has become riskier since it was lent (late beyond one threshold,
 or on the watch list), stage 3 has failed (late beyond the other). The expected loss is
 PD × LGD × EAD, where PD comes from the steps of the points table that decided the loan,
-LGD and what an undrawn limit adds to EAD from the rules in force on the day.
+LGD and what an undrawn limit adds to EAD from the rules in force on the day. That PD is of
+twelve months; in stage 2 the loss of the whole life is expected, so it is carried on to the
+loan's last due date (:func:`lifetime_pd_ppm`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -22,6 +25,7 @@ from core.units import PPM, civil_date, divide_half_even
 BUCKETS_DAYS = (0, 30, 60, 90, 180)
 PAR_DAYS = (30, 60, 90)
 PROBATION_MONTHS_MAX = 120
+YEAR_DAYS = 365
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ class Risk:
     """What one loan's provision is computed from [minor units].
 
     ``forborne_months`` is how long ago its plan was made anew; absent where it never was.
+    ``remaining_days`` is how long it still runs.
     """
 
     product_id: str
@@ -78,6 +83,7 @@ class Risk:
     undrawn_minor: int
     pd_ppm: int | None
     forborne_months: int | None = None
+    remaining_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,15 +145,28 @@ def provision(rules: ProvisioningRules, risk: Risk) -> Provision:
     if risk.forborne_months is not None and risk.forborne_months < rules.probation_months:
         stage = max(stage, 2)
     scored_ppm = rules.unscored_pd_ppm if risk.pd_ppm is None else risk.pd_ppm
-    floor_ppm = rules.pd_ppm_min
+    pd_ppm = PPM if stage == 3 else max(scored_ppm, rules.pd_ppm_min)
     if stage == 2:
-        floor_ppm = max(floor_ppm, rules.stage2_pd_ppm_min)
-    pd_ppm = PPM if stage == 3 else max(scored_ppm, floor_ppm)
+        lifetime_ppm = lifetime_pd_ppm(pd_ppm, risk.remaining_days)
+        pd_ppm = max(lifetime_ppm, rules.stage2_pd_ppm_min)
     # Whoever has failed draws no more.
     undrawn_ppm = 0 if stage == 3 else rules.undrawn_ppm
     ead = risk.owed_minor + divide_half_even(max(0, risk.undrawn_minor) * undrawn_ppm, PPM)
     lgd_ppm = rules.lgd_of(risk.product_id)
     return Provision(stage, pd_ppm, lgd_ppm, ead, expected_loss_minor(pd_ppm, lgd_ppm, ead))
+
+
+def lifetime_pd_ppm(pd_ppm: int, remaining_days: int) -> int:
+    """The PD of a loan's whole remaining life from that of twelve months [ppm].
+
+    Who has not failed by then is as likely to fail in each year that follows: 1 − (1 − PD)^years,
+    rounded half to even. A loan that ends within a year keeps the PD of twelve months.
+    """
+    if remaining_days <= YEAR_DAYS:
+        return pd_ppm
+    years = Decimal(remaining_days) / YEAR_DAYS
+    survives = (Decimal(PPM - pd_ppm) / PPM) ** years if pd_ppm < PPM else Decimal(0)
+    return int(((1 - survives) * PPM).to_integral_value(ROUND_HALF_EVEN))
 
 
 def stage_of(rules: ProvisioningRules, late_days: int, *, watch: bool) -> int:

@@ -129,7 +129,10 @@ def _is_named(
 
 
 def standing(
-    facts: Iterable[KnownConsent], farmer_id: str, at_ms: int | None = None
+    facts: Iterable[KnownConsent],
+    farmer_id: str,
+    at_ms: int | None = None,
+    wanted: frozenset[Cell] | None = None,
 ) -> dict[Cell, str]:
     """The cells that stand granted to a farmer's readers, each with the consent that grants it.
 
@@ -139,6 +142,8 @@ def standing(
         All that is known, in any order; another farmer's are passed over.
     at_ms
         The instant that is asked for [ms UTC]; None for now: all that is known counts.
+    wanted
+        The cells that are asked for; None for all.
     """
     mine = [fact for fact in facts if fact.consent.farmer_id == farmer_id]
     grants = [fact for fact in mine if _is_grant(fact) and _is_given(fact, at_ms)]
@@ -146,10 +151,12 @@ def standing(
     ended = [(fact, cells_of_consent(fact.consent)) for fact in ends]
     found: dict[Cell, str] = {}
     for grant in sorted(grants, key=_place):
+        granted = cells_of_consent(grant.consent)
+        granted = granted if wanted is None else granted & wanted
         if not ended:
-            found |= dict.fromkeys(cells_of_consent(grant.consent), grant.consent.consent_id)
+            found |= dict.fromkeys(granted, grant.consent.consent_id)
             continue
-        for cell in cells_of_consent(grant.consent):
+        for cell in granted:
             if all(cell not in cells or _is_before(end, grant) for end, cells in ended):
                 found[cell] = grant.consent.consent_id
     return found

@@ -17,7 +17,7 @@ from core.lending.lease import DrawState
 from core.lending.product import Product
 from core.lending.relief import planned
 from core.lending.terms import RepaymentTerms
-from core.wire.records import LineStatus
+from core.wire.records import Leaving, LineStatus
 from edge_node.store.leases import KeptDraw
 from edge_node.store.lines import KeptLine
 
@@ -70,6 +70,8 @@ def debt(
     """
     status, here = line.status, (*_drawn_here(uncounted), *paid)
     told = status.facts.as_facts() if status and status.facts else ()
+    if line.left is Leaving.WITHDRAW:  # who leaves while the agreement cools pays no fee
+        told, here = _but_fees(told), _but_fees(here)
     known = {fact.fact_id for fact in told}
     facts = (*told, *(fact for fact in here if fact.fact_id not in known))
     carried_minor = 0
@@ -81,6 +83,10 @@ def debt(
     dues = planned(terms, facts, status.facts.relief if status and status.facts else None)
     found = account(terms, facts, on, dues)
     return Debt(_with_carried(found.owed, carried_minor), found, ahead(terms, facts, on, dues))
+
+
+def _but_fees(facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
+    return tuple(fact for fact in facts if fact.kind is not FactKind.FEE)
 
 
 def _drawn_here(uncounted: tuple[KeptDraw, ...]) -> tuple[Fact, ...]:

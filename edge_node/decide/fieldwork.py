@@ -20,6 +20,7 @@ from core.lending.walk import measure
 from core.reasons import SENTENCES, Reason
 from core.shape import decode
 from core.signing import open_document
+from core.units import MS_PER_DAY
 from core.wire.blob import BlobClaim, require_as_claimed, require_sha256
 from core.wire.corrections import FieldCorrection
 from core.wire.envelope import LogClass
@@ -53,6 +54,9 @@ from edge_node.store.village import UnknownRecordError
 
 PART_BYTES_MAX = 256 * 1024
 PHOTO_ROOM_BYTES = 512 * 1024 * 1024
+# What one tablet may write into the station's money log in a day: a busy agent fills forty
+# forms. What is about money may go on where forms wait.
+FORMS_A_DAY_MAX, OPERATIONS_A_DAY_MAX = 500, 1_000
 AHEAD_DAYS_MAX = 1  # a tablet's clock may be in another zone
 LENDER = "lender"
 DETAIL_CHARACTERS_MAX = 500
@@ -69,7 +73,7 @@ class BrokenChainError(HarvestlineError):
 
 
 class TabletRoomError(HarvestlineError):
-    """A tablet's photos take all the room that they may until the centre has some of them."""
+    """A tablet has brought all that it may for now; the rest waits on it."""
 
     code = "HL-EDGE-047"
 
@@ -88,6 +92,8 @@ class FieldDesk:
     purposes: Callable[[str], tuple[str, ...]]  # what a product may be consented to
     shown_sha256: Callable[[str, str], str]  # of a product's words in a language
     photo_room_bytes: int = PHOTO_ROOM_BYTES  # of one tablet, until the centre has them
+    forms_a_day: int = FORMS_A_DAY_MAX
+    operations_a_day: int = OPERATIONS_A_DAY_MAX
 
 
 def take(
@@ -110,6 +116,9 @@ def take(
         if known is not None:
             return known
         require_known(clock)
+        is_money = operation.kind in (OperationKind.DRAW, OperationKind.SUBLEASE_END)
+        most = field.operations_a_day if is_money else field.forms_a_day
+        _require_share(db, who, operation.seq - most, most, clock)
         code, detail = _attempt(db, field, who, operation, clock)
         log_seq = logs.append(
             db, field.desk.station, Up.TABLET_OPERATION,
@@ -143,6 +152,16 @@ def _known(
             f"{operation.seq} after {operation.previous[:12]}"
         )
     return None
+
+
+def _require_share(db: StationDatabase, who: Tablet, seq: int, most: int, clock: Clock) -> None:
+    """Refuse, for now, what comes within a day of an operation that many before it."""
+    taken_ms = tablets.taken_at(db, who.public_key, seq)
+    if taken_ms is not None and 0 <= clock.at_ms - taken_ms < MS_PER_DAY:
+        raise TabletRoomError(
+            f"expected at most {most} of these in a day from {who.tablet_id}: the rest stays on "
+            "the tablet and goes on tomorrow"
+        )
 
 
 def _attempt(

@@ -8,7 +8,7 @@ withdrawal that comes too late by them is written down as irregular and shown to
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from core.canonical import canonical_hash
@@ -30,8 +30,9 @@ from edge_node.store.lines import KeptLine
 class WayOut:
     """How a farmer may end an agreement today, and what it means.
 
-    ``owed_minor`` is what is owed now [minor units]; ``repay_by`` the last day for it, with
-    ``until`` the last day on which the farmer may still leave; both empty for an offer.
+    ``owed_minor`` is what is owed then, its fees given back [minor units]; ``repay_by`` the last
+    day for it, with ``until`` the last day on which the farmer may still leave; both empty for an
+    offer.
     """
 
     line_id: str
@@ -71,7 +72,8 @@ def way_out(db: StationDatabase, desk: Desk, line: KeptLine, clock: Clock) -> Wa
     if terms is None or until is None or on > until:
         return None
     paid = uncounted_repayments(db, line)
-    owed = debt(line, uncounted_draws(db, line), product, on, paid).owed
+    as_left = replace(line, left=Leaving.WITHDRAW)
+    owed = debt(as_left, uncounted_draws(db, line), product, on, paid).owed
     return WayOut(
         line_id=line.line_id,
         event=Leaving.WITHDRAW,

@@ -5,8 +5,8 @@ Three requests beside the pages: ``GET /carrier`` gives what a stick would get, 
 has noticed, for the agent who visits. The device proves itself by a token from the
 station's secret file, sent as ``Authorization: Bearer``; a page of another site cannot
 send that. The device can neither read nor change what it carries, so the token guards
-the station's effort, not the envelopes. After too many wrong tokens nobody is let in
-for a while. Files are kept on disk while they pass, within a bound.
+the station's effort, not the envelopes. After too many wrong tokens their address is not
+let in for a while; others are. Files are kept on disk while they pass, within a bound.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import hmac
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
@@ -28,14 +27,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from core.canonical import sha256_hex
 from core.errors import HarvestlineError
 from edge_node.decide.desk import RequestError
+from edge_node.faces.kiosk.front import source_of
 from edge_node.faces.kiosk.guard import RequestTooLargeError
+from edge_node.faces.resting import FAILURES_MS, Resting
 
 PATH = "/carrier"
 ALERTS_PATH = "/carrier/alerts"
 FILE_TYPE = "application/vnd.harvestline.carrier"
 TOKEN_CHARACTERS_MIN = 32
-FAILURES_MAX = 10
-REST_MS = 60_000
 IN_MEMORY_BYTES_MAX = 512 * 1024
 CHUNK_BYTES = 64 * 1024
 _NO_STORE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
@@ -48,7 +47,7 @@ class CarrierRefusedError(HarvestlineError):
 
 
 class Door:
-    """Lets in who knows the token, and nobody for a while after too many who do not.
+    """Lets in who knows the token, and no address for a while that tried too many wrong ones.
 
     Parameters
     ----------
@@ -70,31 +69,25 @@ class Door:
                 f"got {len(token)}: make a longer one"
             )
         self._sha256 = sha256_hex(token.encode())
-        self._elapsed_ms = elapsed_ms
-        self._turn = threading.Lock()
-        self._failures = 0
-        self._rests_until_ms = 0
+        self._resting = Resting(elapsed_ms)
 
-    def admit(self, authorization: str) -> None:
+    def admit(self, request: Request) -> None:
         """Return if the token is right.
 
         Raises
         ------
         CarrierRefusedError
-            If it is not, or nobody is let in for now.
+            If it is not, or its address rests.
         """
-        with self._turn:
-            if self._elapsed_ms() < self._rests_until_ms:
-                raise CarrierRefusedError(f"too many wrong tokens: wait {REST_MS // 1000} s")
-            scheme, _, token = authorization.partition(" ")
-            given = sha256_hex(token.strip().encode())
-            if scheme.lower() == "bearer" and hmac.compare_digest(given, self._sha256):
-                self._failures = 0
-                return
-            self._failures += 1
-            if self._failures >= FAILURES_MAX:
-                self._failures, self._rests_until_ms = 0, self._elapsed_ms() + REST_MS
+        source = source_of(request)
+        if self._resting.rests(source):
+            raise CarrierRefusedError(f"too many wrong tokens: wait {FAILURES_MS // 1000} s")
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        given = sha256_hex(token.strip().encode())
+        if scheme.lower() != "bearer" or not hmac.compare_digest(given, self._sha256):
+            self._resting.fail(source)
             raise CarrierRefusedError("expected Authorization: Bearer with this station's token")
+        self._resting.forget(source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +110,7 @@ def carrier(door: Door, cargo: Cargo) -> ASGIApp:
 
     @app.get(PATH)
     async def fetch(request: Request) -> Response:
-        door.admit(request.headers.get("authorization", ""))
+        door.admit(request)
         with contextlib.ExitStack() as closing:
             file = closing.enter_context(_passing_file())
             await run_in_threadpool(cargo.hand_out, file, cargo.bytes_max)
@@ -126,7 +119,7 @@ def carrier(door: Door, cargo: Cargo) -> ASGIApp:
 
     @app.post(PATH)
     async def bring(request: Request) -> Response:
-        door.admit(request.headers.get("authorization", ""))
+        door.admit(request)
         with _passing_file() as file:
             await _receive(request, file, cargo.bytes_max)
             file.seek(0)
@@ -135,7 +128,7 @@ def carrier(door: Door, cargo: Cargo) -> ASGIApp:
 
     @app.get(ALERTS_PATH)
     async def alerts(request: Request) -> Response:
-        door.admit(request.headers.get("authorization", ""))
+        door.admit(request)
         told = await run_in_threadpool(cargo.alerts)
         return JSONResponse({"alerts": [dict(one) for one in told]}, headers=_NO_STORE)
 

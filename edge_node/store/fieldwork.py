@@ -177,9 +177,3 @@ def photo(db: StationDatabase, sha256: str) -> tuple[str, bytes] | None:
         [sha256],
     ).fetchone()
     return (row[0], row[1]) if row else None
-
-
-def photos_waiting(db: StationDatabase) -> int:
-    """How many photos were named and are not whole yet."""
-    found = db.execute("SELECT count(*) FROM field_photos WHERE whole_ms IS NULL").fetchone()
-    return int(found[0])

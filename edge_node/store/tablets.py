@@ -165,6 +165,15 @@ def tail(db: StationDatabase, public_key: str) -> Tail:
     return Tail(row[0], row[1]) if row else Tail(0, GENESIS)
 
 
+def taken_at(db: StationDatabase, public_key: str, seq: int) -> int | None:
+    """When an operation of a tablet's key was taken [ms UTC]; None if there is none."""
+    row = db.execute(
+        "SELECT taken_ms FROM tablet_operations WHERE public_key = ? AND seq = ?",
+        [public_key, seq],
+    ).fetchone()
+    return int(row[0]) if row else None
+
+
 def operation(db: StationDatabase, operation_id: str) -> tuple[KeptOperation, str] | None:
     """An operation that was taken, and the key that signed it."""
     row = db.execute(

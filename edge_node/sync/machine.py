@@ -7,6 +7,7 @@ No person, plot or amount is in it.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -25,8 +26,18 @@ def software() -> str:
     return version("harvestline")
 
 
-def machine_state(db: StationDatabase, clock: Clock) -> MachineState:
-    """The machine as it stands: version, disk, what the centre has not receipted, clock."""
+def free_bytes(folder: Path) -> int:
+    """The room on the disk of a folder [bytes]."""
+    return shutil.disk_usage(folder).free
+
+
+def machine_state(
+    db: StationDatabase, clock: Clock, room: Callable[[Path], int] = free_bytes
+) -> MachineState:
+    """The machine as it stands: version, disk, what the centre has not receipted, clock.
+
+    ``room`` says what is free on the disk of a folder [bytes].
+    """
     file = _database_file(db)
     counts = sizes = age_ms = 0
     for log in LogClass:
@@ -40,7 +51,7 @@ def machine_state(db: StationDatabase, clock: Clock) -> MachineState:
             age_ms = max(age_ms, clock.at_ms - oldest_ms)
     return MachineState(
         software=software(),
-        disk_free_bytes=shutil.disk_usage(file.parent).free,
+        disk_free_bytes=room(file.parent),
         database_bytes=_size(file) + _size(file.with_name(f"{file.name}-wal")),
         backlog_records=counts,
         backlog_bytes=sizes,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from core.errors import SignatureError
 from core.signing import Sealer, Signer, Verifier, key_id_of
@@ -10,6 +12,7 @@ from core.wire.envelope import LogClass, LogName
 from core.wire.registry import Identity
 from edge_node.decide.desk import Desk
 from edge_node.keys import StationOpener
+from edge_node.sync.machine import free_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +36,17 @@ class Centre:
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """Both ends of the link; ``box_request`` is what a box that was put back asks with."""
+    """Both ends of the link; ``box_request`` is what a box that was put back asks with.
+
+    ``room`` says what is free on the disk of a folder [bytes].
+    """
 
     desk: Desk
     opener: StationOpener
     centre: Centre
     link_signer: Signer | None = None
     box_request: bytes = b""
+    room: Callable[[Path], int] = free_bytes
 
     @property
     def signer(self) -> Signer:

@@ -51,7 +51,7 @@ def pull(ends: Ends, meter: Meter, clock: Clock) -> Pulled:
     """
     records = 0
     refusals: list[str] = []
-    machine: MachineState | None = machine_state(meter.db, clock)
+    machine: MachineState | None = machine_state(meter.db, clock, ends.room)
     for _ in range(ENVELOPES_A_PULL_MAX):
         answer = _ask(ends, meter, clock, machine)
         machine = None  # once a round is enough

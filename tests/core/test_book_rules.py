@@ -21,6 +21,7 @@ from core.lending.provisioning import (
     bucket_of,
     bucket_words,
     expected_loss_minor,
+    lifetime_pd_ppm,
     parse_provisioning,
     provision,
 )
@@ -104,6 +105,22 @@ def test_a_provision_by_hand():
     sure = provision(rules, replace(risk, pd_ppm=0))
     assert sure.pd_ppm == rules.pd_ppm_min
     assert provision(rules, replace(risk, product_id="other")).lgd_ppm == rules.lgd_ppm
+
+
+def test_stage_2_expects_the_loss_of_the_whole_life_and_stage_1_of_twelve_months():
+    """10 % a year over five years: 1 − 0.9^5 = 40.951 %; over two of 2 %: 1 − 0.98² = 3.96 %."""
+    assert lifetime_pd_ppm(100_000, 1_825) == 409_510
+    assert lifetime_pd_ppm(20_000, 730) == 39_600
+    assert [lifetime_pd_ppm(20_000, days) for days in (0, 179, 365)] == [20_000] * 3
+    assert (lifetime_pd_ppm(0, 730), lifetime_pd_ppm(1_000_000, 730)) == (0, 1_000_000)
+    rules = parse_provisioning(table("provisioning"))  # in stage 2 at least 20 %
+    risk = Risk("kisan-revolving", 0, watch=False, owed_minor=1_000_000, undrawn_minor=0,
+                pd_ppm=100_000, remaining_days=1_825)  # fmt: skip
+    assert provision(rules, risk).pd_ppm == 100_000
+    late = replace(risk, late_days=31)
+    assert provision(rules, late).pd_ppm == 409_510
+    assert provision(rules, replace(late, remaining_days=365)).pd_ppm == 200_000
+    assert provision(rules, replace(late, late_days=91)).pd_ppm == 1_000_000
 
 
 def test_expected_loss_is_rounded_once_half_to_even():

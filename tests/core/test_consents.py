@@ -155,6 +155,9 @@ def test_any_order_of_arrival_gives_the_same_answer(facts, chance, at_ms) -> Non
     shuffled = list(facts)
     chance.shuffle(shuffled)
     assert standing(shuffled, FARMER, at_ms) == standing(facts, FARMER, at_ms)
+    known = standing(facts, FARMER, at_ms)
+    some = frozenset(list(known)[::2])
+    assert standing(facts, FARMER, at_ms, some) == {cell: known[cell] for cell in some}
 
 
 @given(histories(), st.sampled_from(_NAMES))

@@ -29,6 +29,7 @@ from core.lending.terms import (
     ScheduleKind,
     ScheduleTerms,
 )
+from core.lending.turns import principal_turns
 from tests.support.repayment import DRAWN_ON as DRAWN
 from tests.support.repayment import DUE_ON as DUE
 from tests.support.repayment import LATE, PLAIN, RBI, STORIES
@@ -232,6 +233,18 @@ def test_the_order_of_arrival_leaves_no_trace(
     chance.shuffle(shuffled)
     on = DRAWN + timedelta(days=days)
     assert account(terms, shuffled, on, dues) == account(terms, facts, on, dues)
+
+
+@settings(max_examples=40, deadline=None)
+@given(lives(), st.integers(0, 250))
+def test_between_the_days_that_are_named_time_moves_no_principal(
+    life: tuple[RepaymentTerms, list[Fact], tuple[Due, ...]], days: int
+) -> None:
+    terms, facts, dues = life
+    named, owed = set(principal_turns(terms, facts)), None
+    for on in (DRAWN + timedelta(days=n) for n in range(days, days + 90)):
+        before, owed = owed, account(terms, facts, on, dues).owed.principal_minor
+        assert owed == before or before is None or on in named
 
 
 @settings(max_examples=60, deadline=None)

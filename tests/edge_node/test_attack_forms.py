@@ -34,8 +34,9 @@ from edge_node.decide.appeals import OPEN_HELPED_MAX, Asking, ask
 from edge_node.decide.cash import take_repayment
 from edge_node.decide.desk import RequestError
 from edge_node.decide.receipts import ReceiptError, check
-from edge_node.faces.kiosk.visits import FAILURES_MAX, FAILURES_MS, SOURCES_MAX, Visits
+from edge_node.faces.kiosk.visits import Visits
 from edge_node.faces.kiosk.voice import Voice
+from edge_node.faces.resting import FAILURES_MAX, FAILURES_MS, SOURCES_MAX
 from edge_node.keys import StationSigner
 from edge_node.store import appeals, proxies
 from tests.support.cash_desk import holder, staff

@@ -12,7 +12,6 @@ from core.wire.proxies import Helper, HelperAct, Relation
 from edge_node.decide import proxies
 from edge_node.decide.pictures import FAILURES_MAX, FREE_FAILURES, Choice, choose
 from edge_node.store import leases, picture_codes
-from tests.support.kiosk import Elapsed, visiting
 from tests.support.lending_station import CARDS, Station, lent_station
 
 API = "/api/v1/kiosk"
@@ -31,17 +30,6 @@ def station(tmp_path) -> Iterator[Station]:
         choose(found.db, found.desk, told, found.clock)
     yield found
     found.close()
-
-
-@pytest.fixture
-def elapsed() -> Elapsed:
-    return Elapsed()
-
-
-@pytest.fixture
-def client(station: Station, elapsed: Elapsed) -> Iterator[httpx.Client]:
-    with visiting(station, elapsed) as found:
-        yield found
 
 
 def helper(station: Station, helper_id: str = "h-1", name: str = "Juma") -> Helper:

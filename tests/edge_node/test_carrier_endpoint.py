@@ -12,7 +12,8 @@ from core.wire.carrier import MAGIC, documents_in, framed
 from core.wire.envelope import MAGIC as ENVELOPE_MAGIC
 from core.wire.envelope import LogClass
 from edge_node.decide.desk import RequestError
-from edge_node.faces.carrier import FAILURES_MAX, PATH, REST_MS, Cargo, Door
+from edge_node.faces.carrier import PATH, Cargo, Door
+from edge_node.faces.resting import FAILURES_MAX, FAILURES_MS
 from edge_node.store import logs, outbox
 from edge_node.sync.stick import export_to, import_from
 from tests.support.carrier_door import RIGHT, TOKEN, Turned, served_door
@@ -93,12 +94,16 @@ def test_without_the_token_nothing_is_given_or_taken(station, device, headers):
     assert logs.down_tail(station.db, station.ends.down) == before
 
 
-def test_after_too_many_wrong_tokens_the_door_rests(device, elapsed):
-    for _ in range(FAILURES_MAX):
-        assert device.get(PATH, headers={"authorization": "Bearer guess"}).status_code == 401
-    assert device.get(PATH, headers=RIGHT).status_code == 401
-    elapsed.at_ms += REST_MS
-    assert device.get(PATH, headers=RIGHT).status_code == 200
+def test_after_too_many_wrong_tokens_their_address_rests_and_no_other(device, elapsed):
+    elsewhere = httpx.HTTPTransport(local_address="127.0.0.2")
+    with httpx.Client(base_url=device.base_url, transport=elsewhere) as guesser:
+        for _ in range(FAILURES_MAX):
+            answer = guesser.get(PATH, headers={"authorization": "Bearer guess"})
+            assert answer.status_code == 401
+        assert guesser.get(PATH, headers=RIGHT).status_code == 401
+        assert device.get(PATH, headers=RIGHT).status_code == 200
+        elapsed.at_ms += FAILURES_MS
+        assert guesser.get(PATH, headers=RIGHT).status_code == 200
 
 
 def test_a_file_above_the_bound_is_refused_and_none_is_given(device):

@@ -10,7 +10,8 @@ from core.reasons import ReasonCode
 from core.units import MS_PER_DAY
 from core.wire.envelope import LogClass
 from edge_node.faces.kiosk.cash_pages import CASH_IDLE_MS_MAX
-from edge_node.faces.kiosk.visits import FAILURES_MAX, GRACE_MS
+from edge_node.faces.kiosk.visits import GRACE_MS
+from edge_node.faces.resting import FAILURES_MAX
 from edge_node.store import cash, logs
 from tests.support.cash_desk import CASH_CARDS, staff
 from tests.support.kiosk import Elapsed, visiting
@@ -69,7 +70,9 @@ def repay(client, farmer, amount):
     page = client.post("/cash/repayment", data={**fields, "amount": amount})
     if 'name="sure"' in page.text:
         assert hidden(page, "repayment_id") == fields["repayment_id"]
-        page = client.post("/cash/repayment", data={**fields, "amount": amount, "sure": 1})
+        page = client.post(
+            "/cash/repayment", data={**fields, "amount": amount, "sure": hidden(page, "sure")}
+        )
     return page
 
 
@@ -131,8 +134,13 @@ def test_more_than_is_owed_is_asked_about_before_it_is_taken(station, client):
     asked = client.post("/cash/repayment", data={**fields, "amount": 1500})
     assert "KES 1,500 is KES 1,500 more than is owed now." in asked.text
     assert [move.kind.value for move in cash.moves_of(station.db, "akinyi", 10)] == ["count"]
+    sure = hidden(asked, "sure")
+    for amount, yes in ((15_000, sure), (1500, "1"), (1500, "")):  # a yes to something else
+        again = client.post("/cash/repayment", data={**fields, "amount": amount, "sure": yes})
+        assert f"KES {amount:,} is KES {amount:,} more than is owed now." in again.text
+    assert len(cash.moves_of(station.db, "akinyi", 10)) == 1
     for _ in range(2):  # touched twice
-        taken = client.post("/cash/repayment", data={**fields, "amount": 1500, "sure": 1})
+        taken = client.post("/cash/repayment", data={**fields, "amount": 1500, "sure": sure})
         assert "You took KES 1,500." in taken.text
     again = client.post("/cash/repayment", data={**fields, "amount": 1500})
     assert "You took KES 1,500." in again.text  # it is in the box: nothing is asked

@@ -23,6 +23,10 @@ axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason=DRIVER
 pytestmark = pytest.mark.browser
 
 SIZES = {"phone": (390, 844), "tablet": (820, 1180), "desktop": (1366, 768)}
+KEPT = """async () => [
+  ...Object.entries({ ...localStorage }).flat(), ...Object.entries({ ...sessionStorage }).flat(),
+  ...(window.caches ? await caches.keys() : []),
+  ...(await indexedDB.databases()).map(e => e.name)]"""
 NOTICED = {
     "dry_soil": {"name": "Shamba la juu", "days": "9"},
     "fever_like": {"name": "Mifugo ya Amina", "percent": "41"},
@@ -190,6 +194,22 @@ def test_an_idle_kiosk_asks_and_then_forgets(page_of):
     page.clock.run_for(IDLE_MS_MAX + GRACE_MS + 2_000)
     page.wait_for_url(lambda url: url.endswith("/"))
     api.expect(page.get_by_text("Farmer 1")).to_have_count(0)
+
+
+def test_nothing_of_a_person_stays_in_the_browser(page_of):
+    page = page_of("phone")
+    enter(page)
+    page.goto("/agreements")
+    page.goto("/season/plot-1")
+    page.click("#farewell button")
+    page.wait_for_url(lambda url: url.endswith("/"))
+    assert page.context.cookies() == []
+    assert page.evaluate(KEPT) == []
+    for _ in range(3):  # the back button
+        page.go_back()
+        page.wait_for_load_state()
+        assert "Farmer 1" not in page.content()
+        assert "Field 1" not in page.content()
 
 
 def test_a_decision_is_shown_with_its_reasons_and_price(page_of):

@@ -138,11 +138,11 @@ def test_leaving_tells_what_is_to_be_repaid_by_when_in_both_languages(
     station.draw(LINE, 400_000)
     assert "until 16 April 2026" in client.get("/home").text
     text = client.get(f"/leave/{LINE}").text
-    assert "You pay back KES 4,060 by 2 May 2026" in text
+    assert "You pay back KES 4,000 by 2 May 2026" in text
     form = Forms(text).fields
     client.post("/language", data={**form["/language"], "language": "sw"})
     page = client.get(f"/leave/{LINE}")
-    assert "Utalipa Ksh 4,060 ifikapo 2 Mei 2026" in page.text
+    assert "Utalipa Ksh 4,000 ifikapo 2 Mei 2026" in page.text
     page = client.post(f"/leave/{LINE}", data=Forms(page.text).fields[f"/leave/{LINE}"])
     assert "Umejitoa kwenye mkataba" in page.text
     home = client.get("/home").text

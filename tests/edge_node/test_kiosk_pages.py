@@ -18,8 +18,9 @@ from core.wire.records import Down
 from edge_node.faces.kiosk.drawings import limit_curve, note_steps, notes_of
 from edge_node.faces.kiosk.guard import BODY_BYTES_MAX
 from edge_node.faces.kiosk.rendering import money, percent
-from edge_node.faces.kiosk.visits import FAILURES_MAX, FAILURES_MS, GRACE_MS, IDLE_MS_MAX
+from edge_node.faces.kiosk.visits import GRACE_MS, IDLE_MS_MAX
 from edge_node.faces.kiosk.words import words_in
+from edge_node.faces.resting import FAILURES_MAX, FAILURES_MS
 from edge_node.store import logs
 from edge_node.store.lines import LimitStep
 from edge_node.store.models import current_model
@@ -290,7 +291,7 @@ def test_the_farmer_is_spoken_to_in_swahili(client, station):
     lease_line(station)
     page = client.post("/identify", data={"card": CARDS["f-1"], "language": "sw"})
     assert '<html lang="sw">' in page.text
-    assert "Unaweza kuchukua hapa sasa" in page.text
+    assert "Unaweza kuchukua hapa" in page.text
     csrf = Forms(page.text).fields["/language"]["csrf"]
     page = client.post("/language", data={"csrf": csrf, "language": "en"})
     assert "You can draw here now" in page.text

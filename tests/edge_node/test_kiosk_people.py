@@ -47,17 +47,6 @@ def agent(station: Station) -> CashPerson:
     return found
 
 
-@pytest.fixture
-def elapsed() -> Elapsed:
-    return Elapsed()
-
-
-@pytest.fixture
-def client(station: Station, elapsed: Elapsed) -> Iterator[httpx.Client]:
-    with visiting(station, elapsed) as found:
-        yield found
-
-
 def hold_card(client: httpx.Client, farmer: str = "f-1") -> httpx.Response:
     return client.post("/identify", data={"card": CARDS[farmer]})
 

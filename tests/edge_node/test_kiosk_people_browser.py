@@ -8,6 +8,7 @@ import pytest
 
 from core.lending.limit import Movement
 from core.wire.records import Down, EvidenceDigest, GrowthPoint
+from edge_node.faces.kiosk.words import LANGUAGES
 from tests.support.centre import Served
 from tests.support.chromium import chromium, complaints_to
 from tests.support.kiosk import Elapsed, kiosk_of
@@ -27,6 +28,7 @@ PAGES = (
     f"/draw/{LINE}/price?amount=100000",
 )
 OVER = "document.documentElement.scrollWidth - innerWidth"
+DOWN_OVER = "document.documentElement.scrollHeight - innerHeight"
 BURST = """[...document.querySelectorAll('button, .button')]
   .filter(e => e.offsetParent !== null && e.scrollWidth > e.clientWidth + 1)
   .map(e => e.outerHTML.slice(0, 120))"""
@@ -85,3 +87,28 @@ def test_every_page_of_people_fits_its_screen_and_its_reader(browser, url, size)
         assert page.evaluate(BURST) == [], f"{path} with words that are 40 % longer"
     context.close()
     assert errors == []
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_screen_is_large_enough_in_every_language(browser, url, language) -> None:
+    context = browser.new_context(base_url=url)
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.goto("/")
+    page.fill("#card", CARDS["f-1"])
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/home")
+    page.click("details.tongues summary")
+    page.click(f"button[name=language][value={language}]")
+    page.wait_for_selector(f"html[lang^={language}]")
+    across = OVER if language != "mn" else DOWN_OVER  # its lines run from top to bottom
+    ends = (f"/station?lang={language}", f"/?lang={language}", f"/?lang={language}&unknown=1")
+    for path in (*PAGES, "/agreements", f"/leave/{LINE}", *ends):
+        page.goto(path)
+        for width, height in (*SIZES.values(), (1280, 800)):
+            page.set_viewport_size({"width": width, "height": height})
+            where = f"{path} at {width}×{height}"
+            assert page.evaluate(SMALL_TARGETS, TARGET_PX_MIN) == [], where
+            assert page.evaluate(across) <= 0, where
+    context.close()

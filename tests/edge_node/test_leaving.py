@@ -73,11 +73,15 @@ def test_what_was_drawn_is_to_be_repaid_by_the_day_that_is_told(station: Station
     station.at_ms += 3 * MS_PER_DAY
     found = way(station)
     assert found is not None
-    # 400,000 + 1.5 % fee + 3 days of 14 %: 400,000 × 0.14 × 3/365 = 460.27
-    assert (found.owed_minor, found.until, found.repay_by) == (406_460, "2026-04-16", "2026-05-05")
+    # 400,000 + 3 days of 14 %: 400,000 × 0.14 × 3/365 = 460.27; the fee of 1.5 % is given back
+    assert (found.owed_minor, found.until, found.repay_by) == (400_460, "2026-04-16", "2026-05-05")
+    [still] = standing_of(station.db, station.desk, "f-1", station.clock).lines
+    assert still.owed.fee_minor == 6_000, "who does not leave pays it"
     left = end(station)
     assert isinstance(left, AgreementLeft)
-    assert (left.event, left.owed_minor) == (Leaving.WITHDRAW, 406_460)
+    assert (left.event, left.owed_minor) == (Leaving.WITHDRAW, 400_460)
+    [line] = standing_of(station.db, station.desk, "f-1", station.clock).lines
+    assert (line.owed.fee_minor, line.owed.total_minor) == (0, 400_460)
     assert refused(station) is ReasonCode.DRAW_LEFT
 
 

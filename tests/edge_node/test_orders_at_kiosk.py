@@ -264,6 +264,7 @@ def test_what_is_to_come_has_a_code_that_says_that_all_of_it_came(
     page = client.get("/order/o-1").text
     secret = station.ends.shared_secret(CODE_CONTEXT)
     assert f'id="came-code">{grouped(delivery_code(secret, "o-1", 1))}<' in page
+    assert "this number only when all of it has come." in page
     assert "Yes, all of this came" in page
     tell(station, offer(state=OrderStatus.DISPUTED, delivery_no=1))
     assert grouped(delivery_code(secret, "o-1", 2)) in client.get("/order/o-1").text

@@ -11,7 +11,9 @@ from starlette.routing import Route
 from tests.support.centre import Served
 from tests.support.kiosk import Elapsed, kiosk_of
 from tests.support.lending_station import Station
+from tests.support.tablet import tablet_pages
 
+# What no face of the station may let in; the tablet shows pictures that it holds itself.
 LOOSE = re.compile(r"unsafe|\*|https?:|data:")
 KNOWN_MIN = 40
 
@@ -53,5 +55,28 @@ def test_every_route_has_a_policy_that_lets_in_nothing_foreign(station):
                 assert not LOOSE.search(policy), (path, policy)
                 assert "frame-ancestors 'none'" in policy, path
                 assert headers["x-content-type-options"] == "nosniff", path
+    finally:
+        served.close()
+
+
+TABLET_DATA = "img-src 'self' blob: data:; "
+
+
+def test_every_part_of_the_tablet_has_a_policy_and_asks_nothing_of_others(station):
+    app = tablet_pages(station, Elapsed())
+    asked = [("GET", path, 200) for path in app._files]
+    asked += [("GET", "/tablet/", 200), ("GET", "/tablet/nothing", 404)]
+    asked += [("GET", "/tablet/api/area", 401), ("POST", "/tablet/api/operations", 422)]
+    served = Served(app)
+    try:
+        with httpx.Client(base_url=served.url, trust_env=False) as client:
+            for method, path, status in asked:
+                answer = client.request(method, path)
+                policy = answer.headers["content-security-policy"]
+                assert (answer.status_code, path) == (status, path)
+                assert policy.startswith("default-src 'none'"), path
+                assert not LOOSE.search(policy.replace(TABLET_DATA, "")), (path, policy)
+                assert "frame-ancestors 'none'" in policy, path
+                assert answer.headers["x-content-type-options"] == "nosniff", path
     finally:
         served.close()

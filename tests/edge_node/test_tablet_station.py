@@ -19,6 +19,7 @@ from core.wire.fieldwork import (
     VisitPurpose,
 )
 from core.wire.records import Application, Down
+from core.wire.subleases import SubLeaseEnd
 from edge_node.decide.agent_area import area_of, told_of_area
 from edge_node.decide.desk import ClockUnknownError, RequestError
 from edge_node.decide.fieldwork import BrokenChainError, TabletRoomError, take, take_part
@@ -366,7 +367,8 @@ def test_a_photo_comes_in_parts_in_any_repetition(station, tablet):
     assert send_part(station, (photo.sha256, half, WEBP[half:])).whole
     assert send_part(station, (photo.sha256, 0, WEBP)).whole
     assert fieldwork.photo(station.db, photo.sha256) == ("image/webp", WEBP)
-    assert fieldwork.photos_waiting(station.db) == 0
+    waits = "SELECT count(*) FROM field_photos WHERE whole_ms IS NULL"
+    assert station.db.execute(waits).fetchone()[0] == 0
 
 
 def test_a_photo_that_is_not_what_was_named_is_forgotten_and_may_come_again(station, tablet):
@@ -420,6 +422,34 @@ def test_photos_do_not_eat_the_room_that_is_kept_for_money(station, tablet, tmp_
     assert kept.code == "", "what an agent wrote is taken all the same"
     station.db.ballast = None
     assert send_part(station, (photo.sha256, 0, WEBP)).whole
+
+
+def test_a_tablet_floods_no_money_log_and_keeps_no_payout_from_it(station, tablet):
+    field = replace(field_desk(station, teller_of(station)), forms_a_day=3, operations_a_day=5)
+    who = tablets.tablet(station.db, tablet.tablet_id)
+    for n in range(3):
+        take(
+            station.db, field, who, tablet.operation(OperationKind.VISIT, visit(f"v-{n}")),
+            station.clock,
+        )  # fmt: skip
+    before = logs.tail(station.db, LogClass.MONEY).seq
+    seq, head = tablet.seq, tablet.head
+    late = tablet.operation(OperationKind.VISIT, visit("v-late"))
+    with pytest.raises(TabletRoomError, match="goes on tomorrow"):
+        take(station.db, field, who, late, station.clock)
+    assert logs.tail(station.db, LogClass.MONEY).seq == before
+    tablet.seq, tablet.head = seq, head
+    for _ in range(2):  # what is about money is heard, though these are refused by name
+        ended = tablet.operation(OperationKind.SUBLEASE_END, SubLeaseEnd("s-none", 0))
+        assert take(station.db, field, who, ended, station.clock).code == "HL-EDGE-046"
+    seq, head = tablet.seq, tablet.head
+    ended = tablet.operation(OperationKind.SUBLEASE_END, SubLeaseEnd("s-none", 0))
+    with pytest.raises(TabletRoomError):
+        take(station.db, field, who, ended, station.clock)
+    tablet.seq, tablet.head = seq, head
+    station.at_ms += MS_PER_DAY
+    late = tablet.operation(OperationKind.VISIT, visit("v-late"))
+    assert take(station.db, field, who, late, station.clock).code == ""
 
 
 def test_a_tablet_lays_an_application_at_no_helpers_door(station, tablet):

@@ -88,6 +88,48 @@ def test_what_is_otherwise_is_written_offline_and_seen_waiting(open_tablet, stat
     page.wait_for_selector("text=Waits for the lender: People in the household 7, by agent-1")
 
 
+def test_a_correction_that_is_begun_or_refused_opens_in_its_own_form(open_tablet, link):
+    page = open_tablet("tab-again")
+    sync(page)
+    until_kept(page)
+    link.cut()
+    go(page, "#/correct/f-4")
+    page.check("input[name=field][value='farmer.household_size']", force=True)
+    page.fill("#value", "6")
+    go(page, "#/outbox")
+    page.click("text=not finished")
+    page.wait_for_selector("#registered")
+    assert page.input_value("#value") == "6"
+    page.click("#finish")
+    page.wait_for_selector("text=On this tablet")
+    page.evaluate(
+        """async () => {
+          const { vault } = await import("/tablet/vault.js");
+          const db = await vault();
+          await db.put("operations", { ...(await db.get("operations", 1)), state: "needs_you" });
+        }"""
+    )
+    go(page, "#/correct/f-4")  # another one of the same farmer is begun meanwhile
+    page.wait_for_selector("#value")
+    page.fill("#value", "Otieno")
+    go(page, "#/outbox")
+    page.click("text=Write it again")
+    page.wait_for_selector("text=This form is begun already")
+    go(page, "#/correct/f-4")
+    page.wait_for_selector("#value")
+    assert page.input_value("#value") == "Otieno"
+    page.click("text=Throw away")
+    page.wait_for_url("**#/farmer/f-4")  # it leaves by itself, and no other page is begun before
+    go(page, "#/outbox")
+    page.click("text=Write it again")
+    page.wait_for_selector("#registered")
+    assert page.input_value("#value") == "6"
+    page.click("text=Throw away")
+    page.wait_for_selector("#correct")
+    drafts = "async () => (await (await import('/tablet/vault.js')).vault()).count('drafts')"
+    assert page.evaluate(drafts) == 0
+
+
 def test_a_tablet_is_wiped_only_once_all_of_it_is_acknowledged(open_tablet, link):
     page = open_tablet("tab-wipe")
     link.cut()

@@ -109,7 +109,7 @@ def test_a_day_soon_is_said_without_its_year():
     (soon,) = said.on_day("2026-09-15", today)
     assert soon.params["value"] == NextDay(date(2026, 9, 15))
     assert _words("en", NextDay(date(2026, 9, 15))) == "15 month-9"
-    assert _words("sw", NextDay(date(2026, 9, 15))) == "day 10 and 5 month-9"
+    assert _words("sw", NextDay(date(2026, 9, 15))) == "10 and 5 month-9"
     assert _words("zh", NextDay(date(2026, 9, 15))) == "month-9 10 5 day"
     assert _words("mn", NextDay(date(2026, 9, 15))) == "month-9 10-and 5"
     for far in ("2027-09-15", "2025-09-15"):

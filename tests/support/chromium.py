@@ -47,6 +47,16 @@ def chromium(*more: str) -> Iterator[Browser]:
         found.close()
 
 
+@contextmanager
+def beside(browser: Browser, *more: str) -> Iterator[Browser]:
+    """Another browser with ``more`` arguments, while one is open: a driver is had once."""
+    found = browser.browser_type.launch(
+        executable_path=require("chromium"), headless=True, args=[*ARGUMENTS, *more]
+    )
+    yield found
+    found.close()
+
+
 def complaints_to(found: list[str]) -> Callable[[ConsoleMessage], None]:
     """Gathers what a page's console complains of: errors and warnings, not what it remarks.
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 WIDE, HIGH, DOT, FRAMES = 640, 480, 9, 2
-_MATRIX = """async text => {
-  const {default: qrcode} = await import('/static/shared/vendor/qrcode-generator-2.0.4/qrcode.mjs');
+_MATRIX = """async ([text, face]) => {
+  const {default: qrcode} = await import(face + '/shared/vendor/qrcode-generator-2.0.4/qrcode.mjs');
   const made = qrcode(0, 'M'); made.addData(text); made.make();
   const count = made.getModuleCount();
   return [...Array(count).keys()].map(r => [...Array(count).keys()].map(c => made.isDark(r, c)));
@@ -23,9 +23,9 @@ def arguments(film: Path) -> tuple[str, ...]:
     )
 
 
-def film_of(page: Any, text: str, path: Path) -> Path:
-    """Film a square that says a text; ``page`` is one of the kiosk's, which draws it."""
-    matrix = page.evaluate(_MATRIX, text)
+def film_of(page: Any, text: str, path: Path, face: str = "/static") -> Path:
+    """Film a square that says a text; ``page`` is one of a face's, which draws it."""
+    matrix = page.evaluate(_MATRIX, [text, face])
     left = (WIDE - DOT * len(matrix)) // 2
     top = (HIGH - DOT * len(matrix)) // 2
     light = bytearray(b"\xeb" * (WIDE * HIGH))

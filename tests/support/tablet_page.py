@@ -36,6 +36,16 @@ def go(page: Page, path: str) -> None:
     page.evaluate("path => { location.hash = path; }", path)
 
 
+def held_so(page: Page, theme: str, language: str) -> None:
+    """Turn the tablet to a theme and a language, by what it keeps of its agent's choices."""
+    page.evaluate("theme => localStorage.setItem('harvestline-theme', theme)", theme)
+    page.evaluate(
+        "async name => (await import('/tablet/vault.js')).setMeta('language', name)", language
+    )
+    page.reload()
+    page.wait_for_selector("nav.bar")
+
+
 def rows(page):
     """The outbox as it is kept: state by kind, in order."""
     return page.evaluate(

@@ -159,16 +159,20 @@ class _CashPages:
         repayment_id: Text,
         line_id: Text,
         amount: Number,
-        sure: Number = 0,
+        sure: Text = "",
     ) -> Response:
         visit = self._form(request, csrf)
         currency = self._teller.standing(visit.farmer_id).person.currency
         _within(amount)
         paid = to_minor(amount, currency)
-        owing = None if sure else self._teller.owed_before(repayment_id, line_id)
+        owing = self._teller.owed_before(repayment_id, line_id)
         if owing is not None and paid > owing.owed.total_minor:
-            beyond = (owing, amount, paid, paid - owing.owed.total_minor)
-            return self._repaying(visit, beyond=beyond, repayment_id=repayment_id)
+            more = paid - owing.owed.total_minor
+            # A yes is one to this sum on this line, and to what it is beyond: any other asks again.
+            about = f"{line_id} {paid} {more}"
+            if sure != about:
+                beyond = (owing, amount, paid, more, about)
+                return self._repaying(visit, beyond=beyond, repayment_id=repayment_id)
         try:
             left = self._teller.take_repayment(visit.farmer_id, repayment_id, line_id, paid)
         except (CashRefusedError, ChangedRequestError) as error:

@@ -24,6 +24,7 @@ from edge_node.faces.kiosk.drawings import note_steps, notes_of
 from edge_node.faces.kiosk.front import COOKIE, Front
 from edge_node.faces.kiosk.knowing import Knowing
 from edge_node.faces.kiosk.rendering import Rendering
+from edge_node.faces.kiosk.said import says
 from edge_node.faces.kiosk.visited import Visited, go
 from edge_node.store.database import StationDatabase
 
@@ -56,17 +57,20 @@ class _HelperPages(Visited):
         visit = self._visits.require_own(request.cookies.get(COOKIE))
         found = self._knowing.helpers(visit.farmer_id)
         stands = self._knowing.standing(visit.farmer_id)
-        return self._page("helpers.html", visit, helpers=found, most=HELPERS_MAX, stands=stands)
+        return self._page(
+            "helpers.html", visit, helpers=found, most=HELPERS_MAX, stands=stands,
+            said=[says("Who may act for me")],
+        )  # fmt: skip
 
     def new(
         self, request: Request, relation: str = "", name: str = "", amount: int = 0, add: int = 0
     ) -> Response:
         visit = self._visits.require_own(request.cookies.get(COOKIE))
         if relation not in _RELATIONS:
-            return self._page("helper_relation.html", visit, relations=list(Relation))
+            return self._page("helper_relation.html", visit, relations=list(Relation), said=())
         if not name.strip() or len(name) > NAME_CHARACTERS_MAX:
             return self._page(
-                "helper_name.html", visit, relation=relation, most=NAME_CHARACTERS_MAX
+                "helper_name.html", visit, relation=relation, most=NAME_CHARACTERS_MAX, said=()
             )
         lines = self._teller.standing(visit.farmer_id).lines
         currency = lines[0].currency if lines else ""
@@ -77,7 +81,7 @@ class _HelperPages(Visited):
             "helper_amount.html", visit, relation=relation, name=name, currency=currency,
             amount_minor=built, steps=note_steps(step, most - built, currency) if lines else (),
             notes=notes_of(built, currency) if lines else (), helper_id=self._teller.mint(),
-            days=HELPER_DAYS_MAX,
+            days=HELPER_DAYS_MAX, said=(),
         )  # fmt: skip
 
     def grant(

@@ -64,7 +64,9 @@ class _KnowingPages(Visited):
 
     def with_agent(self, request: Request, unknown: int = 0) -> Response:
         visit = self._visits.waiting(request.cookies.get(COOKIE))
-        return self._page("with_agent.html", visit, unknown=bool(unknown))
+        message = "The agent holds their own card to the reader"
+        said = [says("This is no agent's card here." if unknown else message)]
+        return self._page("with_agent.html", visit, unknown=bool(unknown), said=said)
 
     def vouch(self, request: Request, csrf: Text, card: Text) -> Response:
         cookie = request.cookies.get(COOKIE, "")
@@ -110,7 +112,8 @@ class _KnowingPages(Visited):
     def helped(self, request: Request) -> Response:
         visit = self._visit(request)
         found = self._knowing.helpers(visit.farmer_id)
-        return self._page("helped.html", visit, helpers=found, someone=SOMEONE)
+        said = [says("Who is with you?")]
+        return self._page("helped.html", visit, helpers=found, someone=SOMEONE, said=said)
 
     def say_helped(self, request: Request, csrf: Text, who: Text = "") -> Response:
         visit = self._form(request, csrf)

@@ -91,7 +91,8 @@ def _day(locale: str, day: date) -> tuple[str, ...]:
         return (*NUMBERS[locale](day.year), "year", *_next_day(locale, day))
     if locale == "zh":
         return (*str(day.year), "year", *_next_day(locale, day))
-    return (*_next_day(locale, day), *NUMBERS[locale](day.year))
+    lead = ("day",) if locale == "sw" else ()  # within a sentence; a next day stands by itself
+    return (*lead, *_next_day(locale, day), *NUMBERS[locale](day.year))
 
 
 def _next_day(locale: str, day: date) -> tuple[str, ...]:
@@ -100,7 +101,7 @@ def _next_day(locale: str, day: date) -> tuple[str, ...]:
         return (month, *number)
     if locale == "zh":
         return (month, *number, "day")
-    return ("day", *number, month) if locale == "sw" else (*number, month)
+    return (*number, month)
 
 
 def word_names(locale: str) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from edge_node.decide.desk import RequestError
 from edge_node.faces.kiosk.front import COOKIE, Front
 from edge_node.faces.kiosk.order_teller import OrderTeller
 from edge_node.faces.kiosk.rendering import Rendering
-from edge_node.faces.kiosk.said import of_price
+from edge_node.faces.kiosk.said import of_price, says
 from edge_node.faces.kiosk.visited import Visited, go
 
 Text = Annotated[str, Form()]
@@ -46,7 +46,8 @@ class _OrderPages(Visited):
         visit = self._visit(request)
         offer = self._orders.order(visit.farmer_id, order_id)
         if offer.state is OrderStatus.DELIVERING:
-            return self._page("delivery.html", visit, offer=offer, came=offer.reported or ())
+            came = offer.reported or ()
+            return self._page("delivery.html", visit, offer=offer, came=came, said=())
         if number := self._orders.awaited_delivery(offer):
             return self._coming(request, offer, number)
         told = self._orders.quote(visit.farmer_id, order_id)
@@ -68,7 +69,8 @@ class _OrderPages(Visited):
         if (shared := self._front.shared_secret) is None:
             return self._refused(visit, Reason(ReasonCode.ORDER_OVER), "/home")
         code = delivery_code(shared(CODE_CONTEXT), offer.order_id, number)
-        return self._page("coming.html", visit, offer=offer, code=grouped(code))
+        only = says("Tell {supplier} this number only when all of it has come.", supplier="")
+        return self._page("coming.html", visit, offer=offer, code=grouped(code), said=(only,))
 
     def agree(
         self,

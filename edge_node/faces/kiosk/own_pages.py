@@ -10,9 +10,11 @@ from fastapi.responses import Response
 from core.reasons import Reason, ReasonCode
 from core.wire.newplans import offer_sha256
 from edge_node.decide.leaving import way_out_sha256
+from edge_node.faces.kiosk.data_words import OTHER_ROLE, PURPOSES, ROLES
 from edge_node.faces.kiosk.front import COOKIE, Front
-from edge_node.faces.kiosk.my_data import LOOKS_SHOWN
+from edge_node.faces.kiosk.my_data import LOOKS_SHOWN, MyData
 from edge_node.faces.kiosk.rendering import Rendering
+from edge_node.faces.kiosk.said import Said, says
 from edge_node.faces.kiosk.teller import LeaveForm
 from edge_node.faces.kiosk.visited import Visited, go
 
@@ -42,7 +44,8 @@ class _OwnPages(Visited):
     def agreements(self, request: Request) -> Response:
         visit = self._visits.require_own(request.cookies.get(COOKIE))
         data = self._teller.my_data(visit.farmer_id)
-        return self._page("agreements.html", visit, data=data, looks_max=LOOKS_SHOWN)
+        said = _of_data(data)
+        return self._page("agreements.html", visit, data=data, looks_max=LOOKS_SHOWN, said=said)
 
     def agree(self, request: Request, csrf: Text, purpose: Text, helped: Text = "") -> Response:
         visit = self._form(request, csrf)
@@ -66,7 +69,7 @@ class _OwnPages(Visited):
             return self._refused(visit, Reason(ReasonCode.LEAVE_TOO_LATE), "/home")
         line = self._teller.line(visit.farmer_id, line_id)
         shown = {"sha256": way_out_sha256(way), "leaving_id": self._teller.mint()}
-        return self._page("leave.html", visit, line=line, way=way, shown=shown)
+        return self._page("leave.html", visit, line=line, way=way, shown=shown, said=())
 
     def leave(
         self,
@@ -91,7 +94,7 @@ class _OwnPages(Visited):
         if found is None:
             return go("/home")
         line, shown = self._teller.line(visit.farmer_id, line_id), offer_sha256(found.offer)
-        return self._page("plan.html", visit, line=line, found=found, shown=shown)
+        return self._page("plan.html", visit, line=line, found=found, shown=shown, said=())
 
     def agree_to_plan(
         self,
@@ -111,4 +114,17 @@ class _OwnPages(Visited):
         visit = self._visit(request)
         left = self._teller.left(visit.farmer_id, line_id)
         line = self._teller.line(visit.farmer_id, line_id)
-        return self._page("left.html", visit, left=left, line=line)
+        return self._page("left.html", visit, left=left, line=line, said=())
+
+
+def _of_data(data: MyData) -> tuple[Said, ...]:
+    """What of a farmer's data may be used, and who looked at it last."""
+    agreed = [PURPOSES[each.name] for each in data.agreed if each.name in PURPOSES]
+    looks = data.accesses.looks[:LOOKS_SHOWN] if data.accesses else ()
+    who = dict.fromkeys(ROLES.get(each.role, OTHER_ROLE) for each in looks)
+    return (
+        says("What I agreed to"),
+        *(says(each) for each in agreed or ["You have agreed to nothing at present."]),
+        says("Who looked at my data"),
+        *(says(each) for each in who or ["The lender has told of nobody who looked."]),
+    )

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
+from core.decision.policy import Verdict
 from core.lending.lease import Clock, DrawState
 from core.reasons import Reason
 from core.units import floor_to_unit
@@ -18,6 +19,7 @@ from core.wire.orders import OrderOffer
 from edge_node.decide.desk import Desk, RequestError
 from edge_node.decide.draws import PaidFor, Receipt, shown_draw_sha256
 from edge_node.decide.receipts import code_of, slip_of
+from edge_node.faces.kiosk.changing import Told, said_of_changes
 from edge_node.faces.kiosk.data_words import PURPOSES
 from edge_node.faces.kiosk.drawings import note_steps, notes_of
 from edge_node.faces.kiosk.front import COOKIE, Front, source_of
@@ -50,6 +52,8 @@ Texts = Annotated[list[str], Form()]
 Number = Annotated[int, Form()]
 AMOUNT_MINOR_MAX = 10**12
 ANSWERS_SHOWN = 2
+UNKNOWN_CARD = "This card is not known here. Try again, or ask the agent."
+NOTHING_HERE = "Nothing can be asked for here now. Talk to the agent."
 VERDICTS: Mapping[str, str] = {
     "approve": "Your credit line is open",
     "refer": "A person will decide",
@@ -120,7 +124,8 @@ class _Pages(Visited):
         self._knowing = knowing
 
     def idle(self, lang: str = "en", unknown: int = 0) -> HTMLResponse:
-        return self._rendering.page("idle.html", lang, unknown=bool(unknown))
+        said = [says(UNKNOWN_CARD)] if unknown else None
+        return self._rendering.page("idle.html", lang, unknown=bool(unknown), said=said)
 
     def identify(self, request: Request, card: Text, language: Text = "") -> Response:
         source = source_of(request)
@@ -156,9 +161,11 @@ class _Pages(Visited):
         card = standing.last_card
         features = self._teller.feature_words(card.card) if card else {}
         ways_out = self._teller.ways_out(visit.farmer_id)
+        words = self._teller.words(visit.language)
+        changes = self._teller.changes(card, words) if card and not card.line_id else ()
         return self._page(
             "home.html", visit, standing=standing, features=features, ways_out=ways_out,
-            changes=self._teller.changes(card, self._teller.words(visit.language)) if card else (),
+            changes=changes,
             orders=OrderTeller(self._teller).waiting(visit.farmer_id), coming=self._coming(visit),
             helper_name=self._knowing.helper_name(visit.farmer_id, visit.helper_id),
             has_pictures=self._knowing.standing(visit.farmer_id).chosen, chosen=bool(chosen),
@@ -166,7 +173,7 @@ class _Pages(Visited):
                 line.line_id: self._rendering.clips(visit.language, of_why(line))
                 for line in standing.lines
             },
-            answers=self._answers(visit), said=self._said_at_home(standing, features),
+            answers=self._answers(visit), said=self._said_at_home(standing, features, changes),
         )  # fmt: skip
 
     def _coming(self, visit: Visit) -> Mapping[str, tuple[OrderOffer, ...]]:
@@ -178,14 +185,18 @@ class _Pages(Visited):
         found = self._teller.act(lambda db, _desk, _clock: appeals.of_farmer(db, visit.farmer_id))
         return [each for each in found if each.answer is not None][:ANSWERS_SHOWN]
 
-    def _said_at_home(self, standing: Standing, features: Mapping[str, str]) -> list[Said]:
+    def _said_at_home(
+        self, standing: Standing, features: Mapping[str, str], changes: tuple[Told, ...]
+    ) -> list[Said]:
         card = standing.last_card
         refused = card.card.outcome.reasons if card is not None and not card.line_id else ()
         today = self._teller.today()
         return [
             *(each for line in standing.lines for each in of_line(line, today)),
             *(of_reason(reason, features) for reason in refused),
+            *(said_of_changes(changes) if refused else ()),
             *(says("Ask for a credit line") for _ in standing.possible[:1] if not standing.lines),
+            *(says(NOTHING_HERE) for _ in (0,) if not standing.lines and not standing.possible),
         ]
 
     def season(self, request: Request, subject_id: str) -> Response:
@@ -229,6 +240,7 @@ class _Pages(Visited):
                 return self._page(
                     "supplier.html", visit, line=line, question=question, choices=choices,
                     supplier=supplier, amount_minor=amount,
+                    said=[says("Who is paid" if question == "supplier" else "What for")],
                 )  # fmt: skip
         price = self._teller.quote(visit.farmer_id, line_id, amount)
         if isinstance(price, Reason):
@@ -321,9 +333,10 @@ class _Pages(Visited):
         purposes = self._teller.purposes(product_id)
         return self._page(
             "consent.html", visit, possible=possible, amount_minor=amount, shown=shown,
-            purposes=purposes, said=[says("What may we look at to decide?"), *(
-                says(PURPOSES[each]) for each in purposes if each in PURPOSES
-            )],
+            purposes=purposes, said=[
+                says("What may we look at to decide?"),
+                *(says(PURPOSES.get(each, each)) for each in purposes),
+            ],
         )  # fmt: skip
 
     async def apply(self, request: Request, product_id: str) -> Response:
@@ -357,7 +370,9 @@ class _Pages(Visited):
         return self._page(
             "decision.html", visit, kept=kept, features=features, changes=changes,
             helper_name=self._knowing.helper_name(visit.farmer_id, asked.helped_by or ""),
-            said=[verdict, *(of_reason(each, features) for each in outcome.reasons)],
+            said=[verdict, *(of_reason(each, features) for each in outcome.reasons), *(
+                () if outcome.verdict is Verdict.APPROVE else said_of_changes(changes)
+            )],
         )  # fmt: skip
 
     def station(self, lang: str = "en") -> HTMLResponse:

@@ -19,7 +19,7 @@ from edge_node.faces.district import district_of
 from edge_node.faces.formats import Formats, formats_of
 from edge_node.faces.kiosk.drawings import limit_curve, notes_of
 from edge_node.faces.kiosk.plot_map import plot_map
-from edge_node.faces.kiosk.said import Clips, Said, clips_of
+from edge_node.faces.kiosk.said import Clips, Said, clips_of, says
 from edge_node.faces.kiosk.season_drawing import field_drawing, growth_curve
 from edge_node.faces.kiosk.visits import GRACE_MS, IDLE_MS_MAX
 from edge_node.faces.kiosk.voice import Voice
@@ -31,6 +31,7 @@ STYLES = (
     "shared/fonts.css",
     "shared/theme.js",
 )
+STILL_THERE = "Are you still there?"
 STAGE_ICONS = (
     ("sowing", "seed"),
     ("emergence", "sprout"),
@@ -135,6 +136,7 @@ class Rendering:
                 words=words,
                 day=lambda on: self.day(words, on),
                 instant=self.instant,
+                asks=clips_of(self._voice, words.language, [says(STILL_THERE)]),
                 **{"visit": None, "clips": clips, **shown},
             )
         )
@@ -146,7 +148,11 @@ class Rendering:
 
     def problem(self, language: str, error: HarvestlineError) -> HTMLResponse:
         """What went wrong, in plain words, with its number for the agent."""
-        return self.page("problem.html", language, status=error.entry.http_status, error=error)
+        told = ("That did not work", "Nothing was paid and nothing was lost. Please ask the agent.")
+        return self.page(
+            "problem.html", language, status=error.entry.http_status, error=error,
+            said=[says(each) for each in told],
+        )  # fmt: skip
 
     @staticmethod
     def day(words: Words, on: str) -> str:

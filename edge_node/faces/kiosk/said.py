@@ -18,6 +18,7 @@ from core.units import Money, civil_date, minor_digits
 from edge_node.faces.kiosk.number_words import NextDay, Rate, Spoken
 from edge_node.faces.kiosk.standing import LineStanding
 from edge_node.faces.kiosk.voice import Voice
+from edge_node.faces.kiosk.words import MOVEMENTS
 
 VALUE = "{value}"  # a sentence that is its parameter alone
 YEAR_UNSAID_DAYS = 300  # within them a day and its month name no other day
@@ -80,8 +81,15 @@ def of_price(price: Quote, today: date) -> tuple[Said, ...]:
         *(says("Interest until the due day"), amount(price.interest_minor, price.currency)),
         *(says("You pay back"), amount(price.total_minor, price.currency)),
         *(says("Due on"), *on_day(price.due_on, today)),
+        *_while_out(price),
         *(says("Yearly cost with everything (APR)"), value(Rate(price.apr_ppm))),
     )
+
+
+def _while_out(price: Quote) -> tuple[Said, ...]:
+    """The rate of this money, where it has one of its own."""
+    message = "Interest a year, for as long as this money is out"
+    return (says(message), value(Rate(price.rate_ppm))) if price.rate_ppm else ()
 
 
 def of_read_back(price: Quote, question: str, **params: Spoken) -> tuple[Said, ...]:
@@ -108,9 +116,11 @@ def of_line(line: LineStanding, today: date) -> tuple[Said, ...]:
 
 
 def of_why(line: LineStanding) -> tuple[Said, ...]:
-    """A line's limit, and each reason why it moved: said where the farmer asks for it."""
+    """A line's limit, and why it moved, said where the farmer asks for it."""
+    movement = MOVEMENTS.get(line.movement)
     return (
         *(says("Your limit"), amount(line.limit_minor, line.currency)),
+        *((says(movement),) if movement else ()),
         *(of_reason(reason) for reason in line.reasons),
     )
 

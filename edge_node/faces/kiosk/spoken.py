@@ -1,24 +1,26 @@
 """The sentences that the kiosk says aloud: each has a clip where the language has a voice.
 
-A screen's question, the price, the receipt and every reason are spoken; the cash desk and
-the station's page are not. The clips together may take 1.5 MB, so a prompt is short.
+A screen's question, the price, the receipt, every reason and what would change a decision are
+spoken; the cash desk and the station's page are not. The clips together may take 1.5 MB, so a
+prompt is short.
 """
 
 from __future__ import annotations
 
+from core.decision.changing import ChangeKind
 from core.reasons import SENTENCES, ReasonCode
-from edge_node.faces.kiosk.data_words import PURPOSES
-from edge_node.faces.kiosk.words import STAGES
+from edge_node.faces.kiosk.changing import SENTENCES as CHANGES
+from edge_node.faces.kiosk.data_words import PURPOSES, ROLES
+from edge_node.faces.kiosk.kiosk_words import KINDS, OUTCOMES, PROBLEMS
+from edge_node.faces.kiosk.words import MOVEMENTS, STAGES
 
 SCREENS: tuple[str, ...] = (
-    "Hold your card to the reader",
     "This card is not known here. Try again, or ask the agent.",
     "Are you still there?",
     "You can draw here now",
     "Your limit",
     "You owe today",
     "Due on",
-    "Why this limit",
     "How much do you need?",
     "This is the whole price",
     "You receive",
@@ -26,11 +28,7 @@ SCREENS: tuple[str, ...] = (
     "Interest until the due day",
     "You pay back",
     "Yearly cost with everything (APR)",
-    "Yes, I agree to this price",
-    "No, go back",
     "Shall the till pay you now?",
-    "Yes, pay me",
-    "No, cancel it",
     "Receipt: show it at the till",
     "Cancelled: nothing was paid and nothing is owed for it",
     "How large a credit line do you ask for?",
@@ -38,17 +36,18 @@ SCREENS: tuple[str, ...] = (
     "Your credit line is open",
     "A person will decide",
     "Not this time",
-    "Why",
     "What would change it",
-    "You may ask the agent for a person to look at this decision.",
     "Nothing can be asked for here now. Talk to the agent.",
     "That did not work",
     "Nothing was paid and nothing was lost. Please ask the agent.",
     "Ask for a credit line",
+    "Who is paid",
+    "What for",
     "Shall {supplier} be paid now?",
     "Shall your account be paid now?",
     "Receipt: the lender sends the money to your account",
     "Receipt for goods: show it to {supplier}",
+    "Tell {supplier} this number only when all of it has come.",
     "It is much greener than in usual years.",
     "It is greener than in usual years.",
     "It grows as in usual years.",
@@ -61,7 +60,28 @@ SCREENS: tuple[str, ...] = (
     "Please wait",
     "What is it about?",
     "What do you want to ask?",
+    CHANGES[ChangeKind.AMOUNT],
+    CHANGES[ChangeKind.CONSENT],
+    "A person at the lender reads it and answers you here. Nothing of yours changes meanwhile.",
+    "It is written down",
+    "You are answered by {day} at the latest.",
+    "Choose four pictures that only you know",
+    "Those were not your pictures. Try again.",
+    "They were wrong too often. Come with an agent and choose new ones.",
+    "The agent holds their own card to the reader",
+    "This is no agent's card here.",
+    "Who is with you?",
+    "Who may act for me",
+    "Nothing that you could change now would change this.",
+    "Interest a year, for as long as this money is out",
+    "What I agreed to",
+    "Who looked at my data",
+    "The lender has told of nobody who looked.",
 )
+# Uses of data that decide or that an offer asks for, and who looks most: of others the screen
+# says that it does not say all.
+ASKED = tuple(n for n in PURPOSES if n not in ("model_training", "research", "fairness_audit"))
+LOOKED = ("lender", "supervisor", "centre")
 # What a model's feature counts: the words of the lender's own catalogue of features.
 FEATURES: tuple[str, ...] = (
     "One thing counted against it.",
@@ -85,5 +105,7 @@ FEATURES: tuple[str, ...] = (
 def spoken_sentences() -> tuple[str, ...]:
     """Every sentence that is said, in order, each once."""
     reasons = (text for code, text in SENTENCES.items() if code is not ReasonCode.FEATURE)
-    known = (*SCREENS, *PURPOSES.values(), *STAGES.values(), *FEATURES)
-    return tuple(dict.fromkeys((*known, *reasons)))
+    by_value = (KINDS, OUTCOMES, PROBLEMS, MOVEMENTS, STAGES)
+    known = (*SCREENS, *(text for each in by_value for text in each.values()), *FEATURES)
+    told = (*(PURPOSES[name] for name in ASKED), *(ROLES[name] for name in LOOKED))
+    return tuple(dict.fromkeys((*known, *told, *reasons)))

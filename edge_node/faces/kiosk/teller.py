@@ -30,7 +30,7 @@ from edge_node.decide.draws import DrawAsk, PaidFor, Receipt
 from edge_node.decide.leaving import LeaveAsk, WayOut, leave, way_out
 from edge_node.decide.proxies import require_own_draw
 from edge_node.decide.telemetry import TelemetryOf
-from edge_node.faces.kiosk.changing import changes_told
+from edge_node.faces.kiosk.changing import Told, changes_told
 from edge_node.faces.kiosk.my_data import MyData, my_data
 from edge_node.faces.kiosk.standing import LineStanding, Standing, line_standing, standing_of
 from edge_node.faces.kiosk.words import NOT_KNOWN, Words, spoken
@@ -375,7 +375,7 @@ class Teller:
         missing = card.outcome.missing
         return {o.name: NOT_KNOWN if o.name in missing else o.words for o in kept.model.features}
 
-    def changes(self, kept: KeptCard, words: Words) -> tuple[str, ...]:
+    def changes(self, kept: KeptCard, words: Words) -> tuple[Told, ...]:
         """What together would have led to an approval; empty if nothing would."""
         with self._turn:
             return changes_told(self._db, kept, words)

@@ -15,15 +15,13 @@ from typing import Any
 
 from core.canonical import sha256_hex
 from core.errors import HarvestlineError
+from edge_node.faces.resting import Resting
 
 IDLE_MS_MAX = 45_000
 GRACE_MS = 15_000  # while the page asks "are you there?"
 VISITS_MAX = 64
 SOMEONE = "someone"  # beside the farmer, not named
 TOKEN_BYTES = 32
-FAILURES_MAX = 10  # unknown cards in a row …
-SOURCES_MAX = 256  # addresses whose unknown cards are remembered
-FAILURES_MS = 60_000  # … after which the reader rests for so long
 
 
 class VisitEndedError(HarvestlineError):
@@ -100,7 +98,7 @@ class Visits:
         self._elapsed_ms, self._entropy = elapsed_ms, entropy
         self._idle_ms_max = idle_ms_max
         self._visits: dict[str, Visit] = {}
-        self._failures: dict[str, list[int]] = {}
+        self._resting = Resting(elapsed_ms)
         self._lock = threading.Lock()
 
     def begin(
@@ -117,8 +115,8 @@ class Visits:
         """
         cookie, csrf = self._entropy(TOKEN_BYTES).hex(), self._entropy(TOKEN_BYTES).hex()
         visit = Visit(farmer_id, language, csrf, self._elapsed_ms(), waits=waits)
+        self._resting.forget(source)
         with self._lock:
-            self._failures.pop(source, None)
             while len(self._visits) >= VISITS_MAX:
                 del self._visits[next(iter(self._visits))]
             self._visits[sha256_hex(cookie.encode())] = visit
@@ -243,19 +241,8 @@ class Visits:
 
     def fail(self, source: str = "") -> None:
         """Note that a card was not known, and from which address it was tried."""
-        with self._lock:
-            before = self._failures.pop(source, [])
-            while len(self._failures) >= SOURCES_MAX:
-                del self._failures[next(iter(self._failures))]
-            self._failures[source] = [*before[-FAILURES_MAX:], self._elapsed_ms()]
+        self._resting.fail(source)
 
     def rests(self, source: str = "") -> bool:
-        """Whether too many unknown cards were tried just now from an address.
-
-        Each address rests by itself: somebody on the station's network does not close the
-        kiosk to the village.
-        """
-        since_ms = self._elapsed_ms() - FAILURES_MS
-        with self._lock:
-            found = self._failures.get(source, [])
-            return sum(at_ms > since_ms for at_ms in found) >= FAILURES_MAX
+        """Whether too many unknown cards were tried just now from an address."""
+        return self._resting.rests(source)

@@ -26,6 +26,8 @@ LOCALE_NAME = re.compile(r"[a-z]{2,3}")
 _PARAMETER = re.compile(r"{(\w+)}")
 _PERCENTAGE = re.compile(r"(\d{1,7})(?:\.(\d{1,6}))?")
 _SLUG_WORDS = 5
+# An abbreviation in brackets is for the eye: the words before it say what it means.
+_ABBREVIATION = re.compile(r"\s*[(（][A-Z]{2,5}[)）]")
 
 
 class Voice:
@@ -125,10 +127,10 @@ def pieces(locale: str, key: str) -> list[str | Parameter]:
 
 def spoken_pieces(key: str, text: str) -> list[tuple[str | Parameter, str]]:
     """Each piece of a translated sentence: its clip's name, or the parameter; and its text."""
-    parts = _PARAMETER.split(text)
+    parts = _PARAMETER.split(_ABBREVIATION.sub("", text))
     base = clip_key(key)
     if len(parts) == 1:
-        return [(base, text)]
+        return [(base, parts[0])]
     found: list[tuple[str | Parameter, str]] = []
     for index, part in enumerate(parts):
         if index % 2:

@@ -4,26 +4,79 @@
   const UNDO_MS = 4000;
 
   // --- voice: clips one after another; a consent on the screen knows whether all was heard
-  let player = null, turn = 0;
+  // Clips are put on one clock, so that the words of a number follow one another as in speech;
+  // between sentences, and after a number, there is a breath.
+  const BREATH_S = 0.08, LEAD_S = 0.03;
+  const ofNumber = (path) => path.includes("/w-");
+  const decoded = new Map();
+  let ear = null, playing = [], turn = 0;
   const hush = () => {
     turn += 1;
-    if (player) player.pause();
+    for (const each of playing) each.stop();
+    playing = [];
     for (const each of document.querySelectorAll(".playing")) each.classList.remove("playing");
   };
-  const say = (clips, button, heard) => {
+  const clip = (path) => {
+    if (!decoded.has(path)) {
+      const found = fetch(path).then((answer) => {
+        if (!answer.ok) throw new Error(`no clip at ${path}`);
+        return answer.arrayBuffer();
+      }).then((data) => ear.decodeAudioData(data));
+      found.catch(() => decoded.delete(path)); // to be tried again at the next touch
+      decoded.set(path, found);
+    }
+    return decoded.get(path);
+  };
+  // A browser may hold sound back until a touch; the button says so then.
+  const maySound = async (path) => {
+    if (navigator.userActivation?.hasBeenActive) return true;
+    const probe = new Audio(path);
+    probe.volume = 0;
+    try {
+      await probe.play();
+    } catch {
+      return false;
+    }
+    probe.pause();
+    return true;
+  };
+  const say = async (clips, button, heard) => {
     hush();
     const mine = turn;
-    const next = (at) => {
+    const held = () => { if (mine === turn) { hush(); button.classList.add("waiting"); } };
+    if (!clips.length) return;
+    if (!(await maySound(clips[0]))) { held(); return; }
+    if (mine !== turn) return;
+    ear ??= new AudioContext();
+    ear.resume().then(() => {
+      if (mine === turn) { button.classList.add("playing"); button.classList.remove("waiting"); }
+    });
+    let ends = 0, began = 0, last = null;
+    try {
+      clips.forEach(clip);
+      for (const [at, path] of clips.entries()) {
+        const sound = await clip(path);
+        if (mine !== turn) return;
+        const breath = at && !(ofNumber(path) && ofNumber(clips[at - 1])) && ends ? BREATH_S : 0;
+        const starts = Math.max(ends + breath, ear.currentTime + LEAD_S);
+        last = new AudioBufferSourceNode(ear, { buffer: sound });
+        last.connect(ear.destination);
+        last.start(starts);
+        playing.push(last);
+        began ||= starts;
+        ends = starts + sound.duration;
+      }
+    } catch {
+      held();
+      return;
+    }
+    button.dataset.lastsS = (ends - began).toFixed(3);
+    if (!last) return;
+    last.addEventListener("ended", () => {
       if (mine !== turn) return;
-      if (at >= clips.length) { button.classList.remove("playing"); heard(); return; }
-      player = new Audio(clips[at]);
-      player.addEventListener("ended", () => next(at + 1), { once: true });
-      player.play().then(
-        () => { button.classList.add("playing"); button.classList.remove("waiting"); },
-        () => { button.classList.remove("playing"); if (mine === turn) button.classList.add("waiting"); },
-      );
-    };
-    next(0);
+      button.classList.remove("playing");
+      heard();
+    }, { once: true });
   };
   window.addEventListener("pagehide", hush);
   for (const button of document.querySelectorAll(".say")) {
@@ -40,6 +93,13 @@
     };
     button.addEventListener("click", () => say(clips, button, heard));
     if (clips.length && voice.dataset.auto === "yes") say(clips, button, heard);
+  }
+
+  const question = document.getElementById("still-there");
+  if (question) {
+    question.addEventListener("asking", () => {
+      say(JSON.parse(question.dataset.clips), question.querySelector("button"), () => {});
+    });
   }
 
   // --- undo: what was touched counts only when this has run out

@@ -23,6 +23,7 @@
   };
   const ask = () => {
     question.showModal();
+    question.dispatchEvent(new Event("asking"));
     leaving = setTimeout(() => farewell.requestSubmit(), graceMs);
   };
   for (const touch of ["pointerdown", "keydown", "scroll"]) {

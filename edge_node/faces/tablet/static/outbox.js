@@ -6,7 +6,7 @@
 import { fetchMoney, inHand } from "./money.js";
 import { canonical, openDocument, sha256, signDocument } from "./signing.js";
 import { atStation } from "./cargo.js";
-import { sendPhotos } from "./photos.js";
+import { moved, sendPhotos } from "./photos.js";
 import { ask, NotReachedError, RefusedError } from "./station.js";
 import { keepArea, keepOperation, meta, setMeta, STRICT, vault, wipeReadable } from "./vault.js";
 
@@ -40,18 +40,28 @@ export function put(kind, said, { draftId = "", photos = [], label = "", fields 
 export async function sync() {
   return navigator.locks.request("harvestline-sync", { ifAvailable: true }, async (lock) => {
     if (!lock) return { reached: true, busy: true };
-    try {
-      await learnStates();
-      await fetchMoney();
-      const stopped = await sendOperations();
-      await sendPhotos();
-      await fetchArea();
-      await atStation();
-      return { reached: true, stopped };
-    } catch (error) {
-      return judged(error);
+    for (;;) {
+      const before = moved.count;
+      try {
+        return { reached: true, stopped: await round() };
+      } catch (error) {
+        // A link that breaks and brought something is asked again at once, not a round later.
+        if (!(error instanceof NotReachedError) || moved.count === before) return judged(error);
+      }
     }
   });
+}
+
+/** The urgent first: money and forms, then what the agent sees, sealed letters, photos last. */
+async function round() {
+  await learnStates();
+  await fetchMoney();
+  const stopped = await sendOperations();
+  await fetchArea();
+  const fault = await atStation().then(() => null, (error) => error); // stops no photo
+  await sendPhotos();
+  if (fault) throw fault;
+  return stopped;
 }
 
 async function judged(error) {

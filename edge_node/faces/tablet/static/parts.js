@@ -4,6 +4,7 @@ import { h } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import htm from "htm";
 
+import { FORMATS } from "./formats.js";
 import { language, t } from "./words.js";
 
 export const html = htm.bind(h);
@@ -13,16 +14,14 @@ const MONTHS = ["January", "February", "March", "April", "May", "June", "July", 
 /** What stands there until the answer is known. */
 export const waiting = () => h("main", { class: "page" });
 
-/** The order of a day, as edge_node/faces/formats.json has it. */
-export const DAYS = { zh: "y年M月d日", mn: "y ᠣᠨ MMMM ᠢᠢᠨ d" };
-export const DAY = "d MMMM y";
+const formats = () => FORMATS[language()] ?? FORMATS.en;
 
 /** A civil date as people say it. */
 export function day(on) {
   if (!on) return "–";
   const [year, month, number] = on.split("-").map(Number);
   const parts = { y: year, d: number, M: month, MMMM: t(MONTHS[month - 1]) };
-  return (DAYS[language()] ?? DAY).replace(/MMMM|M|y|d/g, (part) => parts[part]);
+  return formats().day.replace(/MMMM|M|y|d/g, (part) => parts[part]);
 }
 
 /** How many decimals a minor unit has, as core/units.py has them (ISO 4217); two for all others. */
@@ -35,13 +34,24 @@ export function decimalsOf(currency) {
   return Number(Object.keys(DECIMALS).find((n) => DECIMALS[n].split(" ").includes(currency)) ?? 2);
 }
 
-/** An amount with its currency, without empty decimals. */
+function grouped(digits) {
+  const { group, group_digits, groups_digits } = formats();
+  const found = [digits.slice(-group_digits)];
+  for (let head = digits.slice(0, -group_digits); head; head = head.slice(0, -groups_digits)) found.unshift(head.slice(-groups_digits));
+  return found.join(group);
+}
+
+/** An amount with its currency, without empty decimals, as Formats.money_of of the station writes it. */
 export function money(minor, currency) {
+  const { decimal, minus, money: pattern, symbols } = formats();
   const decimals = decimalsOf(currency);
   const whole = Math.trunc(Math.abs(minor) / 10 ** decimals);
   const rest = Math.abs(minor) % 10 ** decimals;
-  const grouped = String(whole).replace(/\B(?=(\d{3})+$)/g, ",");
-  return `${currency} ${minor < 0 ? "-" : ""}${grouped}${rest ? `.${String(rest).padStart(decimals, "0")}` : ""}`;
+  const number = grouped(String(whole)) + (rest ? decimal + String(rest).padStart(decimals, "0") : "");
+  const symbol = symbols[currency] ?? currency;
+  const joined = /\p{L}$/u.test(symbol) ? pattern.replace("}{", "} {") : pattern;
+  const text = joined.replace("{symbol}", symbol).replace("{number}", number);
+  return minor < 0 ? minus + text : text;
 }
 
 /** A product's name in the agent's language, where the lender gave one. */

@@ -6,6 +6,7 @@ import { Signature } from "./capture.js";
 import { useDraft } from "./forms.js";
 import { shownSha256 } from "./lease.js";
 import { bestOf, clock, giveBack, inHand, NotPaidError, payOut, priceNow, receiptText, roomOf, takeAlong, wordsOf } from "./money.js";
+import { Needed } from "./needs.js";
 import { day, decimalsOf, html, money, nameOf, Page, State, useAnswer, waiting } from "./parts.js";
 import { knownOf } from "./screens.js";
 import { isoDay } from "./price.js";
@@ -177,7 +178,7 @@ export function Receipt({ id, tick }) {
     <section class="card" id="receipt"><p class="row"><span>${t("Paid out")}</span><b class="figure">${money(draw.amount_minor, currency)}</b></p>
       <dl class="facts"><dt>${t("The farmer pays back")}</dt><dd><b>${money(draw.total_minor, currency)}</b></dd>
         <dt>${t("Due on")}</dt><dd>${day(draw.due_on)}</dd><dt>${t("Number")}</dt><dd class="small">${draw.draw_id}</dd></dl>
-      <${State} state=${row.state} />${row.state === "needs_you" && html`<p class="told">${row.words}</p>`}</section>
+      <${State} state=${row.state} />${row.state === "needs_you" && html`<${Needed} words=${row.words} />`}</section>
     <${Code} text=${found.text} />
     <p class="soft">${t("Any station can read whether this receipt is true. The farmer may photograph it.")}</p>
   </${Page}>`;

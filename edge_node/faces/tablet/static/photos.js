@@ -10,6 +10,8 @@ const PART_BYTES = 48 * 1024;
 const TYPE = "image/webp";
 const KEPT_MS = 30 * 86_400_000; // at the station, and here too: a box may be lost
 
+export const moved = { count: 0 }; // parts that the station took since the page was opened
+
 /** Make a picture small, keep it, and say what it is. */
 export async function keepPhoto(source, about) {
   const bitmap = await createImageBitmap(source);
@@ -58,6 +60,7 @@ async function sendPhoto(db, photo) {
     const part = new Blob([data.slice(start, start + PART_BYTES)]);
     told = await refusedIsGone(ask("PUT", `${path}?start=${start}`, part));
     if (!told) return; // its room at the station is spent: it waits here
+    moved.count += 1;
   }
   // The station has checked the hash of the whole.
   const tx = db.transaction("photos", "readwrite", STRICT);

@@ -5,6 +5,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { travelling } from "./cargo.js";
 import { Versions } from "./correcting.js";
 import { find, indexOf } from "./find.js";
+import { Needed } from "./needs.js";
 import { drop, unsafe, wipeAll } from "./outbox.js";
 import { area, day, html, money, nameOf, Page, State, useAnswer, waiting } from "./parts.js";
 import { lostPoints, score } from "./points.js";
@@ -169,21 +170,26 @@ const MONEY = ["draw", "sublease_end"];
 const Rows = ({ rows, again }) => html`<ul class="cards">${[...rows].reverse().map((row) => html`
   <li key=${row.seq} class="card"><div class="row"><span><b>${row.label || row.kind}</b><br /><span class="soft small">${t("No. {seq}", { seq: row.seq })}</span></span>
     <${State} state=${row.state} /></div>
-    ${row.state === "needs_you" && html`<p class="told">${row.words}</p>
+    ${row.state === "needs_you" && html`<${Needed} words=${row.words} />
       ${again && !MONEY.includes(row.kind) && html`<button class="button second" onClick=${() => again(row)}>${t("Write it again")}</button>`}`}</li>`)}</ul>`;
 
-const screenOf = (kind, farmerId, subjectId) =>
-  ({ application: `#/apply/${farmerId}?`, walk: `#/walk/${subjectId}`, draw: `#/pay/${farmerId}` })[kind] ?? `#/visit/${farmerId}?`;
+const screenOf = (kind, farmerId, subjectId) => ({ application: `#/apply/${farmerId}?`, walk: `#/walk/${subjectId}`,
+  draw: `#/pay/${farmerId}`, correct: `#/correct/${farmerId}` })[kind] ?? `#/visit/${farmerId}?`;
+const FORMS = { correction: "correct" }; // where a form's name is not that of what it sends
 
-/** What is to be told of an operation that needs the agent: its form again, with its words. */
+/** What is to be told of an operation that needs the agent: its form again, with its words.
+ * False, and nothing done, where that form holds a draft already: what was typed is not lost. */
 async function writeAgain(row) {
   const db = await vault();
   const body = row.document.body.body;
   const farmerId = body.farmer_id ?? body.application.farmer_id;
-  const about = row.kind === "walk" ? body.subject_id : farmerId;
-  await db.put("drafts", { draft_id: `${row.kind}/${about}`, kind: row.kind, farmer_id: farmerId, fields: row.fields ?? {} });
+  const form = FORMS[row.kind] ?? row.kind;
+  const draftId = `${form}/${row.kind === "walk" ? body.subject_id : farmerId}`;
+  if (await db.get("drafts", draftId)) return false;
+  await db.put("drafts", { draft_id: draftId, kind: form, farmer_id: farmerId, fields: row.fields ?? {} });
   await drop(row.seq);
-  location.hash = screenOf(row.kind, farmerId, body.subject_id);
+  location.hash = screenOf(form, farmerId, body.subject_id);
+  return true;
 }
 
 export function Outbox({ tick, now, busy, sync }) {
@@ -192,7 +198,11 @@ export function Outbox({ tick, now, busy, sync }) {
     const farmers = new Map((await db.getAll("farmers")).map((one) => [one.farmer_id, one.name]));
     return { rows: await db.getAll("operations"), photos: await db.getAll("photos"), drafts: await db.getAll("drafts"), farmers };
   }, [tick]);
+  const [told, setTold] = useState("");
   if (!found) return waiting();
+  const again = async (row) => {
+    if (!await writeAgain(row)) setTold(t("This form is begun already: finish it or throw it away first."));
+  };
   const photos = found.photos.filter((one) => one.seq > 0);
   const whole = photos.filter((one) => one.whole).length;
   const shown = found.rows.slice(-80);
@@ -202,7 +212,8 @@ export function Outbox({ tick, now, busy, sync }) {
     ${found.drafts.length > 0 && html`<h2>${t("Drafts")}</h2><ul class="cards">${found.drafts.map((draft) => html`
       <li key=${draft.draft_id}><a class="card row" href=${screenOf(draft.kind, draft.farmer_id, draft.draft_id.split("/")[1])}>
         <b>${found.farmers.get(draft.farmer_id) ?? draft.farmer_id}</b><span class="soft">${t("not finished")}</span></a></li>`)}</ul>`}
-    ${shown.length ? html`<${Rows} rows=${shown} again=${writeAgain} />` : html`<p class="empty">${t("Nothing was sent from this tablet yet.")}</p>`}
+    ${told && html`<p class="told" role="alert">${told}</p>`}
+    ${shown.length ? html`<${Rows} rows=${shown} again=${again} />` : html`<p class="empty">${t("Nothing was sent from this tablet yet.")}</p>`}
   </${Page}>`;
 }
 

@@ -78,11 +78,27 @@ export async function keepArea(area) {
   await tx.done;
 }
 
-/** Forget all that this tablet can read of people; what it has to hand in stays. */
+const AT_CENTRE = new Set(["centre", "accepted", "dropped"]);
+const MONEY = new Set(["draw", "sublease_end"]); // what is in hand is reckoned from these
+
+/** Forget all that this tablet can read of people, and what was handed in; what it still has to
+ * hand in stays. Of money the signed word stays, without the name beside it. */
 export async function wipeReadable() {
-  const tx = (await vault()).transaction([...READABLE, "meta"], "readwrite", STRICT);
+  const tx = (await vault()).transaction([...READABLE, "meta", "operations", "photos", "bytes"], "readwrite", STRICT);
   for (const name of READABLE) tx.objectStore(name).clear();
   for (const name of ["digest", "model", "versions"]) tx.objectStore("meta").delete(name);
+  const operations = tx.objectStore("operations");
+  const left = new Set([0]); // of drafts, too
+  for (const row of await operations.getAll()) {
+    if (!AT_CENTRE.has(row.state)) left.add(row.seq);
+    else if (MONEY.has(row.kind)) operations.put({ ...row, label: "", fields: {} });
+    else operations.delete(row.seq);
+  }
+  for (const photo of await tx.objectStore("photos").getAll()) {
+    if (!photo.whole || left.has(photo.seq)) continue;
+    tx.objectStore("photos").delete(photo.sha256);
+    tx.objectStore("bytes").delete(photo.sha256);
+  }
   await tx.done;
 }
 

@@ -8,8 +8,6 @@ import { dropDraft, saveDraft, today, vault } from "./vault.js";
 import { ACCURACY_M_MAX, corners, fixOf, isStep, measure, metres, overlaps } from "./walk.js";
 import { t } from "./words.js";
 
-const EVERY = 5; // fixes between two looks of the disk
-
 export function Walk({ id, tick, done }) {
   const known = useAnswer(async () => {
     const db = await vault();
@@ -22,7 +20,6 @@ export function Walk({ id, tick, done }) {
   const [heard, setHeard] = useState(null);
   const [pauses, setPauses] = useState(0);
   const [busy, setBusy] = useState(false);
-  const count = useRef(0);
   useEffect(() => {
     if (known?.subject && !begun.current) {
       begun.current = true;
@@ -43,10 +40,7 @@ export function Walk({ id, tick, done }) {
   }, [state]);
   useEffect(() => {
     if (!known?.subject || !fixes.length) return;
-    count.current += 1;
-    if (count.current % EVERY === 0 || state !== "walking") {
-      saveDraft({ draft_id: `walk/${id}`, kind: "walk", farmer_id: known.subject.farmer_id, fields: { fixes, pauses } });
-    }
+    saveDraft({ draft_id: `walk/${id}`, kind: "walk", farmer_id: known.subject.farmer_id, fields: { fixes, pauses } });
   }, [fixes, state]);
   if (!known?.subject) return waiting();
   const kept = corners(fixes);
