@@ -12,7 +12,8 @@ import click
 from core.shape import encode
 from core.units import format_money
 from server.commands.hands import centre_of, config_option, json_option, show
-from server.commands.people import LOGIN_ROLES, user
+from server.commands.people import LOGIN_ROLES, token, user
+from server.commands.scoped import scope_options
 from server.commands.signed import Signed, reasoned_options, signed_options
 from server.commands.words import show_told
 from server.services import account_words, officers
@@ -21,29 +22,13 @@ from server.services.centre import Centre, Work
 from server.store import authorities, people, scoping
 from server.store.authorities import EVERY_PRODUCT
 from server.store.money_words import KeptWord
-from server.store.people import Role
+from server.store.people import Actor, Role
 from server.store.scoping import Holder, Scope
 
 _ROLE = click.Choice(LOGIN_ROLES)
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _scope_options(command: F) -> F:
-    """Add ``--station``, ``--village`` and ``--product``; the command is given ``scope``."""
-
-    @functools.wraps(command)
-    def with_scope(
-        *, stations: tuple[str, ...], villages: tuple[str, ...], products: tuple[str, ...],
-        **others: Any,
-    ) -> Any:  # fmt: skip
-        scope = Scope("", frozenset(stations), frozenset(villages), frozenset(products))
-        return command(scope=scope, **others)
-
-    found = with_scope
-    for name in ("product", "village", "station"):
-        said = f"See only this {name}; give it again for more."
-        found = click.option(f"--{name}", f"{name}s", multiple=True, help=said)(found)
-    return cast("F", found)
+Telling = Callable[[Work, str, tuple[Actor, str]], KeptWord]
+TellingScope = Callable[[Work, str, Scope, tuple[Actor, str]], KeptWord]
 
 
 def _most_options(command: F) -> F:
@@ -93,7 +78,7 @@ def list_users(context: click.Context, *, config: Path, as_json: bool) -> None:
 @config_option
 @click.argument("name")
 @click.option("--role", type=_ROLE, required=True)
-@_scope_options
+@scope_options
 @reasoned_options
 @json_option
 @click.pass_context
@@ -132,54 +117,60 @@ def raise_(
     )  # fmt: skip
 
 
-@user.command("scope")
-@config_option
-@click.argument("name")
-@_scope_options
-@reasoned_options
-@json_option
-@click.pass_context
-def scope_(
-    context: click.Context, *, config: Path, name: str, scope: Scope,
-    signed: Signed, as_json: bool,
-) -> None:  # fmt: skip
-    """Tell that somebody is to see another part of the book; without bounds all of it."""
-    centre = centre_of(context, config)
-    said = (signed.officer(centre), signed.reason)
-    _tell(
-        centre, lambda work: account_words.tell_scope(work, name, scope, said),
-        as_json=as_json,
-    )  # fmt: skip
+def _word_about_scope(group: click.Group, tell: TellingScope, words: str) -> None:
+    """Add ``scope`` to ``user`` or ``token``: what somebody, or a program, is to see."""
+
+    @group.command("scope", help=words)
+    @config_option
+    @click.argument("name")
+    @scope_options
+    @reasoned_options
+    @json_option
+    @click.pass_context
+    def telling(
+        context: click.Context, *, config: Path, name: str, scope: Scope, signed: Signed,
+        as_json: bool,
+    ) -> None:  # fmt: skip
+        centre = centre_of(context, config)
+        said = (signed.officer(centre), signed.reason)
+        _tell(centre, lambda work: tell(work, name, scope, said), as_json=as_json)
 
 
-@user.command("reset")
-@config_option
-@click.argument("name")
-@reasoned_options
-@json_option
-@click.pass_context
-def reset(
-    context: click.Context, *, config: Path, name: str, signed: Signed, as_json: bool
-) -> None:
-    """Tell that somebody needs a new first password; you are shown half of it."""
-    centre = centre_of(context, config)
-    said = (signed.officer(centre), signed.reason)
-    _tell(centre, lambda work: account_words.tell_password(work, name, said), as_json=as_json)
+_word_about_scope(
+    user, account_words.tell_scope,
+    "Tell that somebody is to see another part of the book; without bounds all of it.",
+)  # fmt: skip
+_word_about_scope(
+    token, account_words.tell_token_scope,
+    "Tell that the tokens of a label are to see another part; without bounds all of it.",
+)  # fmt: skip
 
 
-@user.command("unlock")
-@config_option
-@click.argument("name")
-@reasoned_options
-@json_option
-@click.pass_context
-def unlock(
-    context: click.Context, *, config: Path, name: str, signed: Signed, as_json: bool
-) -> None:
-    """Tell that somebody who is locked out may log in again."""
-    centre = centre_of(context, config)
-    said = (signed.officer(centre), signed.reason)
-    _tell(centre, lambda work: account_words.tell_unlock(work, name, said), as_json=as_json)
+def _word_about(command: str, tell: Telling, words: str) -> None:
+    """Add a command of ``user`` that tells a word which says no more than whom it is about."""
+
+    @user.command(command, help=words)
+    @config_option
+    @click.argument("name")
+    @reasoned_options
+    @json_option
+    @click.pass_context
+    def telling(
+        context: click.Context, *, config: Path, name: str, signed: Signed, as_json: bool
+    ) -> None:
+        centre = centre_of(context, config)
+        said = (signed.officer(centre), signed.reason)
+        _tell(centre, lambda work: tell(work, name, said), as_json=as_json)
+
+
+_word_about(
+    "reset", account_words.tell_password,
+    "Tell that somebody needs a new first password; you are shown half of it.",
+)  # fmt: skip
+_word_about(
+    "unlock", account_words.tell_unlock,
+    "Tell that somebody who is locked out may log in again.",
+)  # fmt: skip
 
 
 @user.command("lower")

@@ -16,10 +16,11 @@ from server.commands.officers import officer_of, officer_options
 from server.commands.restructuring import restructure
 from server.commands.words import show_told
 from server.services.centre import Centre
-from server.services.ending import Said, abandon, close, withdraw
+from server.services.ending import Said, abandon, close
 from server.services.letting_go import tell_write_off
 from server.services.referred import decline_referred, offer_referred
 from server.services.renewing import renew
+from server.services.withdrawing import withdraw
 from server.store import agreements, lines
 from server.store.agreements import Step
 from server.store.engine import NotKnownError

@@ -19,10 +19,12 @@ from core.shape import encode
 from core.units import PPM, civil_date, civil_day, format_money
 from core.wire.personal_data import DataClass, Purpose
 from server.commands.hands import OPERATOR, centre_of, config_option, json_option, show
+from server.commands.signed import Signed, reasoned_options
+from server.commands.words import show_told
 from server.services.centre import MS_PER_MINUTE, Centre, RequestError
 from server.services.consents.looks import COMMAND, Look, note
 from server.services.explaining import TermTold, explained
-from server.services.relief import grant_relief
+from server.services.relief import tell_relief
 from server.services.standing import zone_minutes
 from server.services.statements import Statement, statement
 from server.store import line_rates, lines
@@ -219,6 +221,7 @@ def rates(context: click.Context, *, config: Path, line_id: str, as_json: bool) 
     "--seen", "seen_texts", multiple=True, required=True, metavar="SOURCE=REFERENCE=PERCENT",
     help="What saw the loss: imagery, weather_index or visit; what finds it; how much is lost.",
 )  # fmt: skip
+@reasoned_options
 @json_option
 @click.pass_context
 def relief(
@@ -228,21 +231,21 @@ def relief(
     config: Path,
     line_id: str,
     seen_texts: tuple[str, ...],
+    signed: Signed,
     as_json: bool,
 ) -> None:
-    """Put off what a line owes after a verified loss, by the bands of its product.
+    """Tell that a verified loss puts off what a line owes; another person confirms it.
 
     A visit counts by itself; else imagery and a weather index must both speak, and the lower
-    loss counts. The farmer sees the new days at the kiosk with the station's next link.
+    loss counts. What a scene, or an agent's visit that came here, is cited for it must show. The
+    product's bands say until when nothing is due; the farmer sees the new days at the kiosk with
+    the station's next link.
     """
+    centre = centre_of(context, config)
+    said = (signed.officer(centre), signed.reason)
     seen = [_seen(text) for text in seen_texts]
-    _, granted = grant_relief(centre_of(context, config), line_id, seen, OPERATOR)
-    result = {**encode(granted), "due_on": granted.due_on.isoformat()}
-    sentence = (
-        f"Line {line_id}: nothing of what was put off is due before {granted.grace_until}, "
-        f"all of it by {granted.due_on} (before: {granted.due_before})."
-    )
-    show(result, sentence, as_json=as_json)
+    told = centre.write(lambda work: tell_relief(work, line_id, seen, said))
+    show_told(told, as_json=as_json)
 
 
 def _seen(text: str) -> LossSeen:

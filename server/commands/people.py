@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,11 +18,13 @@ from server.commands.hands import (
     read_password,
     show,
 )
+from server.commands.scoped import scope_options
 from server.keys import write_secret
-from server.services import enrolment
+from server.services import enrolment, officers
 from server.services.centre import RequestError
-from server.store import people
+from server.store import people, scoping
 from server.store.people import Role
+from server.store.scoping import Holder
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _TOKEN_ROLES = [
@@ -71,25 +74,26 @@ def token() -> None:
 @click.argument("label")
 @click.option("--role", type=click.Choice(_TOKEN_ROLES), required=True)
 @click.option("--for", "party", default="", help="The supplier or buyer for whom it speaks.")
+@scope_options
 @click.option("--out", type=_FILE, required=True, help="A new file for the token (mode 0600).")
 @json_option
 @click.pass_context
 def add_token(
-    context: click.Context,
-    *,
-    config: Path,
-    label: str,
-    role: str,
-    party: str,
-    out: Path,
-    as_json: bool,
+    context: click.Context, /, *, config: Path, out: Path, as_json: bool, **given: Any
 ) -> None:
-    """Make a token; it is written to a file once, and only its hash is kept."""
+    """Make a token; it is written to a file once, and only its hash is kept.
+
+    It sees the whole book, or the part that is named here; two persons say another.
+    """
+    label, role = given["label"], Role(given["role"])
     centre = centre_of(context, config)
     if out.exists():
         raise RequestError(f"{out} exists: a token is not overwritten; name a new file")
-    write_secret(out, enrolment.add_token(centre, label, Role(role), OPERATOR, party).encode())
-    show({"label": label, "role": role, "file": str(out)}, f"Token in {out}.", as_json=as_json)
+    bound = (given["party"], given["scope"])
+    secret = enrolment.add_token(centre, label, role, OPERATOR, *bound)
+    write_secret(out, secret.encode())
+    told = {"label": label, "role": role.value, "file": str(out)}
+    show(told, f"Token in {out}.", as_json=as_json)
 
 
 @token.command("list")
@@ -97,16 +101,22 @@ def add_token(
 @json_option
 @click.pass_context
 def list_tokens(context: click.Context, *, config: Path, as_json: bool) -> None:
-    """Every token by its label: whose it is, since when, and whether it was taken back."""
+    """Every token by its label: whose it is, since when, what it sees, and if it was taken back."""
     with centre_of(context, config).store.reading() as tx:
-        found = people.all_tokens(tx)
+        found = [
+            (each, officers.told(scoping.scope_of(tx, Holder.TOKEN, each.label)))
+            for each in people.all_tokens(tx)
+        ]
     told = [
         f"{each.label}  {each.role.value}  {each.bound_to or '-'}  since "
-        f"{civil_day(each.created_at_ms)}"
+        f"{civil_day(each.created_at_ms)}  sees {seen}"
         + (f"  revoked {civil_day(each.revoked_at_ms)}" if each.revoked_at_ms is not None else "")
-        for each in found
+        for each, seen in found
     ]
-    rows = [{k: v for k, v in encode(each).items() if k != "token_sha256"} for each in found]
+    rows = [
+        {**{k: v for k, v in encode(each).items() if k != "token_sha256"}, "sees": seen}
+        for each, seen in found
+    ]
     show({"tokens": rows}, "\n".join(told) or "There is none.", as_json=as_json)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,14 @@ from core.shape import encode
 from core.units import civil_date, floor_to_unit, format_money
 from server.commands.hands import OPERATOR, centre_of, config_option, json_option, read_input, show
 from server.commands.telling import sentences
-from server.services import enrolment
+from server.services import enrolment, policies
 from server.services.offering import cannot_open
 from server.services.publishing.rollout import require_no_updates
-from server.services.rehearsal.fitting import Fit, fit
+from server.services.rehearsal.fitting import Fit, fit, misfits
 from server.services.rehearsal.playing import Played, play
 from server.services.rehearsal.scenario import Scenario, read_scenario
 from server.store import products
+from server.store.people import Actor
 
 FILE_BYTES_MAX = 1024 * 1024
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -33,26 +35,59 @@ local_option = click.option(
 )
 
 
+season_option = click.option(
+    "--season", "season_file", type=_FILE, help="A scenario to hold the product against, as in fit."
+)
+
+
 @click.group("product")
 def product() -> None:
     """Products: what is offered, as data."""
 
 
+def _brings(command: Callable[..., None]) -> Callable[..., None]:
+    """What a command takes that brings a product's file to the centre."""
+    for option in (
+        click.pass_context, json_option, season_option, local_option,
+        click.argument("file", type=_FILE), config_option,
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
 @product.command("add")
-@config_option
-@click.argument("file", type=_FILE)
-@local_option
-@json_option
-@click.pass_context
-def add(
-    context: click.Context, *, config: Path, file: Path, local_file: Path | None, as_json: bool
-) -> None:
+@_brings
+def add(context: click.Context, *, config: Path, **asked: Any) -> None:
     """Put a product's TOML file in force; a changed one needs a higher version."""
-    found, centre = read_product_file(file, local_file), centre_of(context, config)
+    centre = centre_of(context, config)
     require_no_updates(centre, "use updates add-product, stage and promote")
-    new = enrolment.add_product(centre, found, OPERATOR)
-    result = {"policy_version": found.policy_version(), "new": new}
-    show(result, f"{found.policy_version()} is in force.", as_json=as_json)
+    _bring(partial(enrolment.add_product, centre), "is in force", **asked)
+
+
+@product.command("propose")
+@_brings
+def propose(context: click.Context, *, config: Path, **asked: Any) -> None:
+    """Bring a product's TOML file as a candidate: two persons approve it at the console."""
+    centre = centre_of(context, config)
+    _bring(partial(policies.propose, centre), "is a candidate", **asked)
+
+
+def _bring(
+    take: Callable[[Product, Actor], bool], became: str, *, file: Path, local_file: Path | None,
+    season_file: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    found = read_product_file(file, local_file)
+    warnings = _warnings(found, season_file)
+    new = take(found, OPERATOR)
+    name = found.policy_version()
+    result = {"policy_version": name, "new": new, "warnings": warnings}
+    show(result, "\n".join([f"{name} {became}.", *warnings]), as_json=as_json)
+
+
+def _warnings(found: Product, season_file: Path | None) -> list[str]:
+    """What people should know of a product that does not fit what it lends on."""
+    season = None if season_file is None else read_scenario_file(season_file)
+    return [f"Warning: {found.product_id}: {each}." for each in misfits(found, season)]
 
 
 @product.command("list")

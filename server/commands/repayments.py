@@ -8,18 +8,20 @@ from typing import Any
 import click
 
 from core.shape import encode
-from server.commands.hands import centre_of, config_option, json_option, show
+from server.commands.hands import centre_of, config_option, json_option, read_input, show
 from server.commands.officers import officer_of, officer_options
+from server.commands.payouts import rails_of
 from server.commands.words import show_told
 from server.services.bouncing import BounceReason, BounceRequest
 from server.services.money_words import tell_bounce
+from server.services.payouts.credits import left_open, take_credits
 from server.store import bounces
 from server.store.people import Role
 
 
 @click.group("repayment")
 def repayment() -> None:
-    """Repayments that bounced: undone as of their own day, never edited."""
+    """Repayments: what came in by a bank, and what bounced, undone as of its own day."""
 
 
 @repayment.command("bounce")
@@ -47,6 +49,36 @@ def bounce_(context: click.Context, /, *, config: Path, as_json: bool, **given: 
     )  # fmt: skip
     told = centre.write(lambda work: tell_bounce(work, asked, actor))
     show_told(told, as_json=as_json)
+
+
+@repayment.command("import")
+@config_option
+@click.argument("rail")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@officer_options
+@json_option
+@click.pass_context
+def import_(
+    context: click.Context, /, *, config: Path, rail: str, file: Path, as_json: bool, **given: Any
+) -> None:
+    """Book what came in by a rail: a bank's camt.053 or camt.054, or CSV.
+
+    A transfer that names a line's id repays it as of its value day, once; the same file again
+    changes nothing. What names no line, several, or cannot be is listed and moves nothing.
+    CSV has the columns reference, line_id, amount, currency and day.
+    """
+    centre = centre_of(context, config)
+    roles = (Role.LENDER, Role.SUPERVISOR)
+    by = officer_of(centre, given["username"], given["password_file"], roles)
+    came = take_credits(centre, rails_of(centre), rail, read_input(file), by)
+    told = [
+        f"look at: {'/'.join(each.credit.references) or '(no reference)'} of "
+        f"{each.credit.amount_minor} {each.credit.currency} on {each.credit.day}: {each.why}"
+        for each in left_open(came)
+    ]
+    new, left = sum(each.is_new for each in came), len(told)
+    told.append(f"{len(came)} credits: {new} new repayments, {left} to look at.")
+    show({"credits": [encode(each) for each in came]}, "\n".join(told), as_json=as_json)
 
 
 @repayment.command("bounced")

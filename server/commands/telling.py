@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from core.lending.kind_terms import MachineTerms, ReceiptTerms, RevolvingTerms, VoucherTerms
+from core.lending.kinds.revolving import highest_limit, year_limits
+from core.lending.kinds.terms import M2_PER_HA
 from core.lending.offer import HerdTerms
 from core.lending.product import Product
 from core.lending.whole_price import WholePrice
@@ -89,6 +91,12 @@ def _revolving(found: Product, line: RevolvingTerms) -> Iterator[str]:
     yield (
         f"  investments: {_percent(line.term_ppm)} of their invoices, at most "
         f"{_money(found, line.term_minor_max)}"
+    )
+    first = year_limits(line, M2_PER_HA)[0]
+    last = highest_limit(line, M2_PER_HA, (), found.credit.rounding_unit_minor)
+    yield (
+        f"  a hectare may reach {_money(found, first)} in the first year, "
+        f"{_money(found, last)} in the last, investments apart"
     )
 
 

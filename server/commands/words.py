@@ -19,8 +19,8 @@ def word() -> None:
     """What two persons say about money and about who may log in: told by one, confirmed here.
 
     `payout settle|cancel|release`, `repayment bounce`, `cash settle`, `order release`,
-    `agreement write-off`, `user invite|raise|scope|reset|unlock` and `authority set` tell a
-    word. It changes nothing until another person confirms it here.
+    `agreement write-off`, `line relief`, `user invite|raise|scope|reset|unlock`, `token scope` and
+    `authority set` tell a word. It changes nothing until another person confirms it here.
     """
 
 

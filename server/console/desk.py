@@ -6,16 +6,18 @@ change asks for a role and for the page's own token with :meth:`Desk.permit`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from jinja2 import Environment
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 
 from core.units import civil_day
 from core.wire.personal_data import DataClass, Purpose
@@ -67,6 +69,22 @@ class Desk:
     seals: Seals
     throttle: Throttle
     templates: Environment
+
+    def routes(
+        self,
+        path: str,
+        page: Callable[[Request, Visitor], Response],
+        act: Callable[[Request, FormData], Response],
+    ) -> list[Route]:
+        """A page for whoever is logged in, and what its forms send, at one address."""
+
+        def shown(request: Request) -> Response:
+            return page(request, self.visitor(request))
+
+        async def sent(request: Request) -> Response:
+            return await run_in_threadpool(act, request, await request.form())
+
+        return [Route(path, shown, methods=["GET"]), Route(path, sent, methods=["POST"])]
 
     def visitor(self, request: Request) -> Visitor:
         """The user behind a request.

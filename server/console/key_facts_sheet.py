@@ -128,7 +128,7 @@ def _rights(facts: KeyFacts) -> list[str]:
         found.append(
             f"You may leave within {facts.cooling_off_days} days of the first drawdown without "
             f"giving a reason; what was drawn is then paid back within "
-            f"{facts.withdrawn_repay_days} days, with interest for the days that passed."
+            f"{facts.withdrawn_repay_days} days, with interest for the days that passed and no fee."
         )
     if facts.lenders:
         together = " and ".join(facts.lenders)

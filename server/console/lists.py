@@ -61,7 +61,7 @@ def applications_listed(work: Work, verdict: str) -> Listed:
     """Applications by their outcome."""
     shown = [
         row
-        for row in read_applications(work.tx, rows_max=None)
+        for row in read_applications(work.tx)
         if not verdict or (row.decision is not None and row.decision.verdict == verdict)
     ]
 

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import HarvestlineError
 from server.console import render, speaking
-from server.console.desk import Desk
+from server.console.desk import Desk, Visitor
 from server.console.pages import (
     appeals,
     applications,
@@ -33,6 +33,7 @@ from server.console.pages import (
     photos,
     plot,
     plot_map,
+    policies,
     portfolio,
     queue,
     statement,
@@ -157,6 +158,7 @@ def console(desk: Desk) -> ASGIApp:
             *visits.routes(desk),
             *cash.routes(desk),
             *models.routes(desk),
+            *policies.routes(desk),
             *photos.routes(desk),
             *field_inbox.routes(desk),
         ],
@@ -176,7 +178,15 @@ def _refusal(desk: Desk, request: Request, error: Exception) -> Response:
         title, code = message("There is no such page"), ""
         detail = say("Check the address, or begin at the portfolio.")
     context = {"title": title, "detail": detail, "code": code}
-    return desk.page(request, "refused.html", context, status=status)
+    return desk.page(request, "refused.html", context, _who(desk, request), status)
+
+
+def _who(desk: Desk, request: Request) -> Visitor | None:
+    """Who is at the console, so that a refusal keeps the way to the other pages."""
+    try:
+        return desk.visitor(request)
+    except HarvestlineError:
+        return None
 
 
 def _to_the_door(request: Request) -> Response:

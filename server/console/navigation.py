@@ -31,7 +31,7 @@ PLACES = (
     Place("stations", message("Stations"), "station", ("stations",)),
     Place("health", message("Reports"), "seed", ("health", "stress")),
     Place("cash", message("Cash"), "lock", ("cash",)),
-    Place("models", message("Models"), "star", ("models",), whole=True),
+    Place("models", message("Models"), "star", ("models", "policies"), whole=True),
     Place("audit", message("Audit"), "hold", ("audit",)),
     Place("users", message("Users"), "person", ("users", "authority", "tokens"), whole=True,
           roles=frozenset({Role.SUPERVISOR, Role.AUDITOR})),

@@ -13,7 +13,6 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from server.keys import hash_password
 from server.services.centre import RequestError, RoleError, Work
 from server.services.officers import (
     LOGIN_ROLES,
@@ -27,7 +26,7 @@ from server.store.accounts import Done
 from server.store.engine import NotKnownError
 from server.store.money_words import KeptWord, WordKind
 from server.store.people import Actor, Role, User
-from server.store.scoping import Scope
+from server.store.scoping import Holder, Scope, put_scope
 
 SECONDS = (Role.SUPERVISOR, Role.LENDER)  # who may confirm who may log in
 HALF_DIGITS = 12  # hexadecimal: 48 bits; whoever has the other half still guesses at this one
@@ -110,6 +109,21 @@ def tell_unlock(work: Work, username: str, said: tuple[Actor, str]) -> KeptWord:
     return tell(work, (WordKind.USER_UNLOCK, username), {}, *said)
 
 
+def tell_token_scope(work: Work, label: str, scope: Scope, said: tuple[Actor, str]) -> KeptWord:
+    """Tell that the tokens of a label are to see another part of the book.
+
+    Raises
+    ------
+    NotKnownError
+        If there is no good token of that label.
+    RequestError, RoleError, ConflictError
+        If a value is not known here, the officer cannot tell it, or another word about it waits.
+    """
+    _require_token(work, label)
+    body = {"scope": _scope(work, scope)}
+    return tell(work, (WordKind.TOKEN_SCOPE, label), body, *said)
+
+
 def rank(role: Role) -> int:
     """How much a role may do, against others."""
     return {Role.LENDER: 1, Role.SUPERVISOR: 2}.get(role, 0)
@@ -141,7 +155,7 @@ def _invite(work: Work, word: KeptWord, by: Actor) -> None:
     _require_two(work, word, by)
     role, scope = Role(word.body["role"]), accounts.scope_from(word.body["scope"], word.subject_id)
     require_known(work.tx, scope)
-    hashed = hash_password(first_password(work, word))
+    hashed = work.password_hash(first_password(work, word))
     user = User(word.subject_id, hashed, role, disabled=False)
     accounts.take(work.tx, user, _done(work, word, by, accounts.INVITED), scope)
     detail = {"role": role.value, "scope": told(scope)}
@@ -165,9 +179,20 @@ def _set_scope(work: Work, word: KeptWord, by: Actor) -> None:
     _record(work, word, by, ("user_scope_set", {"scope": told(scope)}))
 
 
+def _set_token_scope(work: Work, word: KeptWord, by: Actor) -> None:
+    _require_two(work, word, by)
+    _require_token(work, word.subject_id)
+    scope = accounts.scope_from(word.body["scope"], word.subject_id)
+    require_known(work.tx, scope)
+    put_scope(work.tx, Holder.TOKEN, scope)
+    kept = {"scope": told(scope), "told_by": word.told_by, "word_id": word.word_id}
+    subject = ("token", word.subject_id)
+    people.record(work.tx, work.at_ms, by, "token_scope_set", subject, kept)
+
+
 def _reset(work: Work, word: KeptWord, by: Actor) -> None:
     user = _subject(work, word, by)
-    renewed = replace(user, password_hash=hash_password(first_password(work, word)))
+    renewed = replace(user, password_hash=work.password_hash(first_password(work, word)))
     accounts.take(work.tx, renewed, _done(work, word, by, accounts.PASSWORD_RESET))
     visits.end_all(work.tx, user.username, (work.at_ms, by.name))
     _record(work, word, by, ("user_password_reset", {}))
@@ -215,6 +240,12 @@ def _other(work: Work, username: str, by: Actor) -> User:
     return user
 
 
+def _require_token(work: Work, label: str) -> None:
+    good = {each.label for each in people.all_tokens(work.tx) if each.revoked_at_ms is None}
+    if label not in good:
+        raise NotKnownError(f"expected the label of a good token, got {label[:64]!r}")
+
+
 def _scope(work: Work, scope: Scope) -> str:
     require_known(work.tx, scope)
     text = accounts.scope_text(scope)
@@ -242,6 +273,11 @@ def _scope_sentence(_: Work, word: KeptWord) -> str:
     return f"{word.subject_id} sees {told(accounts.scope_from(word.body['scope']))} from now on."
 
 
+def _token_sentence(_: Work, word: KeptWord) -> str:
+    seen = told(accounts.scope_from(word.body["scope"]))
+    return f"The tokens of {word.subject_id} see {seen} from now on."
+
+
 def _password_sentence(_: Work, word: KeptWord) -> str:
     return f"{word.subject_id} gets a new first password."
 
@@ -257,6 +293,7 @@ ACTS: Mapping[WordKind, Callable[[Work, KeptWord, Actor], None]] = {
     WordKind.USER_SCOPE: _set_scope,
     WordKind.USER_RENEW: _reset,
     WordKind.USER_UNLOCK: _unlock,
+    WordKind.TOKEN_SCOPE: _set_token_scope,
 }
 SENTENCES: Mapping[WordKind, Callable[[Work, KeptWord], str]] = {
     WordKind.USER_INVITE: _invite_sentence,
@@ -264,4 +301,5 @@ SENTENCES: Mapping[WordKind, Callable[[Work, KeptWord], str]] = {
     WordKind.USER_SCOPE: _scope_sentence,
     WordKind.USER_RENEW: _password_sentence,
     WordKind.USER_UNLOCK: _unlock_sentence,
+    WordKind.TOKEN_SCOPE: _token_sentence,
 }

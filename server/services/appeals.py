@@ -7,7 +7,7 @@ where it was asked and to the farmer's home, and to the audit trail.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from core.shape import decode, encode
@@ -59,13 +59,17 @@ class Reply:
 
 def waiting(work: Work) -> tuple[WaitingAppeal, ...]:
     """What nobody has answered, the first due first, at most ``appeals.SHOWN_MAX``."""
-    found = []
-    for kept in appeals.waiting(work.tx):
-        farmer = registry.find_farmer(work.tx, kept.appeal.farmer_id)
-        today = work.today(zone_minutes(work.tx, kept.appeal.farmer_id))
-        late = (today - date.fromisoformat(kept.answer_by)).days
-        found.append(WaitingAppeal(kept, farmer.name if farmer else "", late))
-    return tuple(found)
+    asked = appeals.waiting(work.tx)
+    with work.tx.remembering() as tx:
+        registry.learn_farmers(tx, sorted({kept.appeal.farmer_id for kept in asked}))
+        return tuple(_waiting(replace(work, tx=tx), kept) for kept in asked)
+
+
+def _waiting(work: Work, kept: KeptAppeal) -> WaitingAppeal:
+    farmer = registry.find_farmer(work.tx, kept.appeal.farmer_id)
+    today = work.today(zone_minutes(work.tx, kept.appeal.farmer_id))
+    late = (today - date.fromisoformat(kept.answer_by)).days
+    return WaitingAppeal(kept, farmer.name if farmer else "", late)
 
 
 def answer(centre: Centre, appeal_id: str, reply: Reply, officer: Actor) -> KeptAppeal:

@@ -156,9 +156,9 @@ def _page(work: Work, run: Run, wanted: int, page_lines: int) -> Part | None:
         return None
     with work.tx.remembering(bulk.writer(work.tx)) as tx:
         remembering = replace(work, tx=tx)
-        counts, last, lines_count = _page_of_part(remembering, part, page_lines)
+        counts, last, is_last = _page_of_part(remembering, part, page_lines)
         counts.update(part.counts)
-        after = replace(part, counts=dict(counts), is_done=lines_count < page_lines)
+        after = replace(part, counts=dict(counts), is_done=is_last)
         if last is not None:
             after = replace(after, at_station=last[0], at_line=last[1])
         book_reviews.move(tx, after)
@@ -167,17 +167,17 @@ def _page(work: Work, run: Run, wanted: int, page_lines: int) -> Part | None:
 
 def _page_of_part(
     work: Work, part: Part, page_lines: int
-) -> tuple[Counter[str], tuple[str, str] | None, int]:
-    """Review a page: what came of its lines, which was the last, and how many there were."""
+) -> tuple[Counter[str], tuple[str, str] | None, bool]:
+    """Review a page: what came of its lines, which was the last, and whether no more follow."""
     if not review_marks.are_kept(work.tx):
         found = book_pages.lock_page(work.tx, part, page_lines)
         last = (found[-1].station, found[-1].line_id) if found else None
-        return _counted(_review(work, found)), last, len(found)
+        return _counted(_review(work, found)), last, len(found) < page_lines
     surveyed = survey(work, part, page_lines)
     found = book_pages.lock_lines(work.tx, surveyed.to_judge)
     judged = _review(work, found)
     mark(work, surveyed, judged)
-    return surveyed.passed + _counted(judged), surveyed.last, surveyed.lines_count
+    return surveyed.passed + _counted(judged), surveyed.last, surveyed.is_last
 
 
 def _review(work: Work, found: Sequence[Line]) -> dict[str, Judged | None]:
@@ -191,12 +191,15 @@ def _review(work: Work, found: Sequence[Line]) -> dict[str, Judged | None]:
 
 
 def _read_logs(work: Work, judged: Sequence[Judged]) -> None:
-    """Read, before anything waits to be written, the logs that lines which freeze are told in."""
+    """Read, before anything waits to be written, what is asked where a line freezes or thaws."""
     changed = [
         each.case.line
         for each in judged
         if (each.found.movement is Movement.FROZEN) != each.case.line.frozen
     ]
+    if changed:
+        people.hold_trail(work.tx)
+    people.learn_acts(work.tx, "line", [line.line_id for line in changed])
     ready_to_send(work, sorted({p.station for ln in changed for p in places.of_line(work.tx, ln)}))
 
 

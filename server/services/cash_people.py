@@ -7,20 +7,22 @@ centre keeps the public half. What a count found short or over ends only by the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
 
 from core.canonical import sha256_hex
 from core.lending.books import agent_account, difference_account
-from core.lending.cashbox import Box
+from core.lending.cashbox import Box, box_of
 from core.lending.ledger import Entry, EntryKind, transfer
 from core.wire.cash import CashPerson, CashRole, card_seed
 from core.wire.records import Down
 from server.keys import public_key_of
 from server.services.centre import Centre, RequestError, Work
 from server.services.downlink import send
-from server.store import cash, ledger, money_words, people, registry
+from server.store import cash, cash_sums, ledger, money_words, people, registry
+from server.store.cash_sums import BoxMoves
 from server.store.engine import ConflictError, NotKnownError, Tx
 from server.store.people import Actor
 
@@ -144,20 +146,27 @@ def add_login(centre: Centre, person_id: str, username: str, actor: Actor) -> No
 
 def held(tx: Tx, on: date) -> tuple[Held, ...]:
     """What everybody holds who was ever to hold cash."""
-    return tuple(_held(tx, each, on) for each in cash.people(tx))
+    found, moved = cash.people(tx), cash_sums.by_person(tx, on)
+    accounts = [
+        account(one.person_id) for one in found for account in (agent_account, difference_account)
+    ]
+    stands = cash_sums.balances(tx, accounts)
+    return tuple(_held(one, moved.get(one.person_id, BoxMoves()), stands, on) for one in found)
 
 
-def _held(tx: Tx, person: CashPerson, on: date) -> Held:
-    moves = cash.moves_of(tx, person.person_id)
+def _held(
+    person: CashPerson, moved: BoxMoves, stands: Mapping[tuple[str, str], int], on: date
+) -> Held:
+    def balance(account: str) -> int:
+        return stands.get((account, person.currency), 0)
+
     return Held(
         person=person,
-        box=cash.box(tx, person.person_id, on),
-        ledger_minor=ledger.account_balance(tx, agent_account(person.person_id), person.currency),
-        difference_minor=ledger.account_balance(
-            tx, difference_account(person.person_id), person.currency
-        ),
-        flags_count=sum(bool(each.flag) for each in moves),
-        last_heard_on=moves[-1].effective_on if moves else "",
+        box=box_of(moved.moves, on),
+        ledger_minor=balance(agent_account(person.person_id)),
+        difference_minor=balance(difference_account(person.person_id)),
+        flags_count=moved.flags_count,
+        last_heard_on=moved.last_heard_on,
     )
 
 

@@ -5,15 +5,16 @@ The time, identifiers and secrets come in as functions that ``app.py`` makes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TypeVar
 
 from core.errors import HarvestlineError
 from core.units import civil_day
 from server.config import Settings
-from server.keys import KeyPair
+from server.keys import KeyPair, hash_password
 from server.services.bell import Bell
 from server.services.rounds import Rounds
 from server.store.engine import Store, Tx
@@ -66,10 +67,20 @@ class Work:
     keys: KeyPair
     settings: Settings
     rung: list[bool] = field(default_factory=list)
+    password_hash: Callable[[str], str] = hash_password
 
     def ring(self) -> None:
         """Once this is committed, wake who sends to others."""
         self.rung.append(True)
+
+    @contextmanager
+    def remembering(self) -> Iterator[Work]:
+        """The same work on a line that it holds: what was read of it is not asked again."""
+        if self.tx.memory is not None:
+            yield self
+            return
+        with self.tx.remembering() as tx:
+            yield replace(self, tx=tx)
 
     @property
     def myself(self) -> Actor:
@@ -86,8 +97,8 @@ class Centre:
     """A centre: its settings, store, keys, and the functions that ``app.py`` makes.
 
     ``now_ms`` gives the time [ms UTC], ``new_id`` a UUIDv7, ``new_token`` a secret of
-    256 bits in hexadecimal. ``bell`` rings when something to be sent was committed;
-    ``rounds`` tells how those fare who send.
+    256 bits in hexadecimal, ``password_hash`` what is kept of a password. ``bell`` rings
+    when something to be sent was committed; ``rounds`` tells how those fare who send.
     """
 
     settings: Settings
@@ -98,6 +109,7 @@ class Centre:
     new_token: Callable[[], str]
     bell: Bell = field(default_factory=Bell, compare=False)
     rounds: Rounds = field(default_factory=Rounds, compare=False)
+    password_hash: Callable[[str], str] = hash_password
 
     def write(self, act: Callable[[Work], T]) -> T:
         """Do a piece of work in one transaction, again from its start if it met another."""
@@ -110,4 +122,4 @@ class Centre:
     def work(self, tx: Tx, at_ms: int, rung: list[bool] | None = None) -> Work:
         """A unit of work in a transaction that is open already."""
         kept = [] if rung is None else rung
-        return Work(tx, at_ms, self.new_id, self.keys, self.settings, kept)
+        return Work(tx, at_ms, self.new_id, self.keys, self.settings, kept, self.password_hash)

@@ -13,21 +13,17 @@ from core.wire.registry import SubjectKind
 from server.services.beside import learn_beside
 from server.services.centre import Work
 from server.services.orders.fulfilment import learn_trade
+from server.services.standing import read_money
 from server.store import (
     agreements,
-    bounces,
     colending,
     evidence,
-    leases,
-    ledger,
     line_rates,
     lines,
-    payouts,
     places,
     registry,
     reports,
 )
-from server.store.engine import Tx
 from server.store.lines import Line
 
 
@@ -67,16 +63,6 @@ def read_standing(work: Work, found: Sequence[Line]) -> None:
     reports.learn_consents(tx, farmer_ids)
     learn_trade(tx, found)
     learn_beside(work, farmer_ids)
-
-
-def read_money(tx: Tx, found: Sequence[Line]) -> None:
-    """What is owed, drawn and leased on lines: leases, draws, repayments and what came back."""
-    line_ids = [line.line_id for line in found]
-    onboarding = sorted({line.onboarding_lease_id for line in found} - {""})
-    leases.learn_leases(tx, line_ids, onboarding)
-    ledger.learn_repayments(tx, line_ids)
-    payouts.learn_undone(tx, line_ids)
-    bounces.learn(tx, line_ids)
 
 
 def _wanted(work: Work, subject_ids: Sequence[str]) -> list[tuple[str, str]]:

@@ -95,6 +95,9 @@ def _drawing(work: Work, reported: Reported, draw: Drawdown, known: Drawing | No
     at_ms = reported.record.at_ms
     settled = draw.state is not DrawState.PENDING
     effective_on, wrong_day = _day_of_draw(work, draw)
+    rate_ppm = signed_rate_ppm(work, draw)
+    if rate_ppm is None and known is not None:
+        rate_ppm = known.rate_ppm
     return Drawing(
         draw_id=draw.draw_id,
         line_id=draw.line_id,
@@ -114,7 +117,7 @@ def _drawing(work: Work, reported: Reported, draw: Drawdown, known: Drawing | No
         supplier=draw.supplier or "",
         goods=json_text(list(draw.goods)) if draw.goods else "",
         paid_by=cash_boxes.payer_of(draw),
-        rate_ppm=signed_rate_ppm(work, draw),
+        rate_ppm=rate_ppm,
     )
 
 
@@ -158,13 +161,15 @@ def _fault_of_draw(work: Work, reported: Reported, draw: Drawdown) -> str:
     if signed is None:
         return f"draw {draw.draw_id}: lease {draw.lease_id} is not the centre's"
     lease, book = signed.lease, leases.book(work.tx, signed)
-    others = {key: each for key, each in book.draws.items() if key != draw.draw_id}
-    book = replace(book, draws=others)
+    if draw.draw_id in book.draws:
+        others = dict(book.draws)
+        del others[draw.draw_id]
+        book = replace(book, draws=others)
     line = lines.find(work.tx, draw.line_id)
     if line is None:
         return f"draw {draw.draw_id}: line {draw.line_id} is not known; the money is in suspense"
-    share = line.onboarding_minor - book.line_used_minor(draw.line_id)
     onboarding = lease.kind is LeaseKind.ONBOARDING
+    share = line.onboarding_minor - book.line_used_minor(draw.line_id) if onboarding else 0
     faults = (
         (lease.station != reported.writer, "the lease is another station's"),
         (book.closed, "the lease was closed before"),

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
-from core.errors import AgreementError
 from core.lending.agreement import (
     AgreementEvent,
     AgreementReason,
@@ -38,19 +37,6 @@ class Said:
     actor: Actor
     reason: AgreementReason
     party: Party | None = None
-
-
-def withdraw(centre: Centre, line_id: str, said: Said) -> Step:
-    """Leave an agreement within its cooling-off period; nothing more is drawn.
-
-    Raises
-    ------
-    NotKnownError
-        If there is no such line.
-    AgreementError
-        If the product has no such period, or it has passed.
-    """
-    return centre.write(lambda work: _withdraw(work, line_id, said))
 
 
 def abandon(centre: Centre, line_id: str, said: Said) -> Step:
@@ -132,21 +118,6 @@ def stands(work: Work, line: Line) -> Standing:
 def today_of(work: Work, line: Line) -> date:
     """The civil date where the farmer lives."""
     return work.today(zone_minutes(work.tx, line.farmer_id))
-
-
-def _withdraw(work: Work, line_id: str, said: Said) -> Step:
-    line = lines.lock(work.tx, line_id)
-    standing = replace(stands(work, line), cooling_off_until=cooling_off_until(work, line))
-    terms = priced_by(work.tx, line).agreement
-    if terms is None:
-        raise AgreementError(
-            f"withdraw: expected a product with a cooling-off period, {line.product_id} has none"
-        )
-    repay_on = standing.on + timedelta(days=terms.withdrawn_repay_days)
-    detail = {"owed_minor": standing.owed_minor, "repay_on": repay_on.isoformat()}
-    step = bring_about(work, line, event_of(AgreementEvent.WITHDRAW, said, detail), standing)
-    freeze_for_good(work, line)
-    return step
 
 
 def _end(work: Work, line_id: str, asked: tuple[AgreementEvent, Said]) -> Step:

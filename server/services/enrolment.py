@@ -20,7 +20,6 @@ from core.wire.registry import (
     SubjectKind,
     ring_sha256_input,
 )
-from server.keys import hash_password
 from server.services.centre import Centre, RequestError, Work
 from server.services.downlink import send_once, stock_station
 from server.services.erasing import is_erased
@@ -28,12 +27,19 @@ from server.services.grounds import as_chosen
 from server.services.leasing import issue_for_station
 from server.services.moving import move_home
 from server.services.offering import require_openable
-from server.services.officers import PASSWORD_CHARACTERS_MIN, require_new_name
+from server.services.officers import (
+    PASSWORD_CHARACTERS_MIN,
+    require_known,
+    require_new_name,
+    told,
+)
 from server.store import accounts, logs, partners, people, products, registry
 from server.store.accounts import Done
 from server.store.people import Actor, Role, Token, User
 from server.store.registry import Site
+from server.store.scoping import Holder, Scope, put_scope, scope_of
 
+_WHOLE = Scope()
 CARD_TOKEN_DIGITS = 20  # hexadecimal: 80 bits, short enough for a printed code
 
 
@@ -260,7 +266,7 @@ def add_user(centre: Centre, username: str, password: str, role: Role, actor: Ac
         raise RequestError(
             f"expected a name and a password of at least {PASSWORD_CHARACTERS_MIN} characters"
         )
-    hashed = hash_password(password)
+    hashed = centre.password_hash(password)
 
     def act(work: Work) -> None:
         people.lock_trail(work.tx)  # so that no two found the second supervisor together
@@ -279,18 +285,24 @@ def add_user(centre: Centre, username: str, password: str, role: Role, actor: Ac
     centre.write(act)
 
 
-def add_token(centre: Centre, label: str, role: Role, actor: Actor, party: str = "") -> str:
+def add_token(
+    centre: Centre, label: str, role: Role, actor: Actor, party: str = "",
+    scope: Scope = _WHOLE,
+) -> str:  # fmt: skip
     """A new bearer token for a program; only its hash is kept.
 
     Parameters
     ----------
     party
         The registered supplier or buyer for whom it speaks; empty for every other role.
+    scope
+        The part of the book that it sees; from then on two persons say another.
 
     Raises
     ------
     RequestError
-        If a role that speaks for a partner is given none, or another is given one.
+        If a role that speaks for a partner is given none, or another is given one; if a value
+        of the scope is not known, or tokens of that label have one already.
     NotKnownError
         If the partner is not registered.
     """
@@ -298,13 +310,25 @@ def add_token(centre: Centre, label: str, role: Role, actor: Actor, party: str =
 
     def act(work: Work) -> None:
         _require_party(work, role, party)
+        if not scope.is_whole:  # before the token is there: then the database lets it be bounded
+            _require_new_label(work, label)
+            require_known(work.tx, scope)
+            put_scope(work.tx, Holder.TOKEN, replace(scope, name=label))
         digest = sha256_hex(token.encode())
         people.put_token(work.tx, Token(digest, label, role, work.at_ms, party))
-        detail = {"role": role.value, "party": party}
+        seen = scope_of(work.tx, Holder.TOKEN, label)
+        detail = {"role": role.value, "party": party, "scope": told(seen)}
         people.record(work.tx, work.at_ms, actor, "token_added", ("token", label), detail)
 
     centre.write(act)
     return token
+
+
+def _require_new_label(work: Work, label: str) -> None:
+    if label in {each.label for each in people.all_tokens(work.tx)}:
+        raise RequestError(
+            f"{label} has tokens: what they see is said by two (`token scope`), or name a new label"
+        )
 
 
 def _require_party(work: Work, role: Role, party: str) -> None:

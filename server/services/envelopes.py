@@ -6,7 +6,6 @@ nothing more is taken from that writer until a person has looked.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from core.canonical import sha256_hex
@@ -26,33 +25,35 @@ from core.wire.envelope import (
     LogName,
     Placement,
     Receipt,
-    Record,
     fresh_records,
     peek,
     place,
-    record_hash,
     signed_head,
+    text_hash,
     unpack,
 )
-from core.wire.records import Up
 from server.keys import KeyRing
 from server.services.centre import Centre, SenderError, Work
 from server.services.dayroots import sign_day
 from server.services.downlink import send_status
+from server.services.foreseeing import foresee
 from server.services.leasing import issue_for_station
 from server.services.records import apply_run
 from server.services.reported import Reported
 from server.services.senders import require_now
-from server.store import boxes, heads, lines, logs, registry
+from server.store import boxes, heads, ledger_bulk, lines, logs, registry
 from server.store.engine import Tx
 from server.store.heads import SignedHead
 from server.store.logs import InboundLog, InboundRecord, SetAside
 from server.store.registry import Station
-from server.store.rows import holds_nul, without_nul
+from server.store.rows import json_text, without_nul
 
 QUARANTINE_BYTES_MAX = 64 * 1024  # of any one refused delivery
 DETAIL_CHARACTERS_MAX = 500
 NAME_CHARACTERS_MAX = 100  # of a writer that may not be one of ours
+# Applied in one transaction. Each ledger entry holds a lock of PostgreSQL's until its end, of
+# which a server has some 6,400 for all: a draw makes up to three entries.
+RECORDS_AT_ONCE_MAX = 1_000
 _UP_LOGS = (LogClass.MONEY, LogClass.FEATURES, LogClass.RAW)
 
 
@@ -68,8 +69,20 @@ class Answer:
     receipt: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one transaction took; ``goes_on`` if the log has more here that is next."""
+
+    placement: Placement
+    receipt: bytes
+    goes_on: bool = False
+
+
 def accept_envelope(centre: Centre, data: bytes) -> Answer:
-    """Take an envelope of an enrolled station.
+    """Take an envelope of an enrolled station, and what was held for it.
+
+    It is applied in parts of up to ``RECORDS_AT_ONCE_MAX`` records, each whole or not at all:
+    one that breaks off leaves the log's beginning applied, and the rest comes again.
 
     Raises
     ------
@@ -84,7 +97,10 @@ def accept_envelope(centre: Centre, data: bytes) -> Answer:
         name = peek(data).name
         station, linked = _sender(centre, name, peek(data).key_id)
         envelope = unpack(data, KeyRing((linked.public_key,)), centre.keys)
-        return centre.write(lambda work: _take(work, station, envelope, data))
+        first = part = centre.write(lambda work: _take(work, station, envelope, data))
+        while part.goes_on:
+            part = centre.write(lambda work: _take_more(work, station, (envelope, data)))
+        return Answer(first.placement, part.receipt)
     except WriterQuarantinedError:
         raise
     except (EnvelopeDamagedError, SignatureError, ShapeError, SenderError) as error:
@@ -110,7 +126,7 @@ def _sender(centre: Centre, name: LogName, key_id: str) -> tuple[Station, Statio
         return station, require_now(tx, station, key_id)
 
 
-def _take(work: Work, station: Station, envelope: Envelope, data: bytes) -> Answer:
+def _take(work: Work, station: Station, envelope: Envelope, data: bytes) -> _Part:
     name = envelope.header.name
     require_now(work.tx, station, envelope.header.key_id)
     state = logs.lock_inbound(work.tx, name)
@@ -121,18 +137,63 @@ def _take(work: Work, station: Station, envelope: Envelope, data: bytes) -> Answ
         )
     registry.station_seen(work.tx, station.name, work.at_ms, None)
     placement = place(envelope.header, state.high_water)
+    if placement is Placement.NEXT:
+        sign_day(work)  # what stood before this envelope; once a day
+        return _apply_in_bulk(work, station, (envelope, data), state)
     if placement is Placement.KNOWN:
         _require_same(work.tx, envelope)
-    elif placement is Placement.EARLY:
-        _hold(work, envelope, data)
     else:
-        sign_day(work)  # what stood before this envelope; once a day
-        state = _apply(work, station, envelope, state)
+        _hold(work, envelope, data)
+    return _Part(placement, _receipt(work, name, state))
+
+
+def _take_more(work: Work, station: Station, came: tuple[Envelope, bytes]) -> _Part:
+    """Take the rest of an envelope, or what was held and has become next."""
+    name = came[0].header.name
+    state = logs.lock_inbound(work.tx, name)
+    if logs.quarantine_reason(work.tx, station.name):
+        return _Part(Placement.KNOWN, _receipt(work, name, state))
+    if state.high_water < came[0].header.last:
+        return _apply_in_bulk(work, station, came, state)
+    held = logs.next_held(work.tx, name, state.high_water)
+    if held is None:
+        return _Part(Placement.KNOWN, _receipt(work, name, state))
+    linked = boxes.linked(work.tx, station)
+    envelope = unpack(held, KeyRing((linked.public_key,)), work.keys)
+    try:
+        if place(envelope.header, state.high_water) is Placement.NEXT:
+            return _apply_in_bulk(work, station, (envelope, held), state)
+    except ChainBrokenError as error:
+        logs.quarantine_writer(work.tx, station.name, str(error))
+    logs.drop_held(work.tx, name, envelope.sha256)
+    return _Part(Placement.KNOWN, _receipt(work, name, state), goes_on=True)
+
+
+def _apply_in_bulk(
+    work: Work, station: Station, came: tuple[Envelope, bytes], before: InboundLog
+) -> _Part:
+    """Apply what is next of an envelope, in a transaction that remembers."""
+    name = came[0].header.name
+
+    def act(tx: Tx) -> InboundLog:
+        return _apply_next(replace(work, tx=tx), station, came, before)
+
+    state = work.tx.in_bulk(act, ledger_bulk.writer(work.tx))
+    waits = logs.next_held(work.tx, name, state.high_water) is not None
+    goes_on = waits or state.high_water < came[0].header.last
+    return _Part(Placement.NEXT, _receipt(work, name, state), goes_on)
+
+
+def _apply_next(
+    work: Work, station: Station, came: tuple[Envelope, bytes], state: InboundLog
+) -> InboundLog:
+    envelope, data = came
+    state = _apply(work, station, envelope, state)
+    if state.high_water == envelope.header.last:
         _keep_head(work, data)
-        state = _apply_held(work, station, state)
-        if name.log is LogClass.MONEY:
-            issue_for_station(work, station.name)
-    return Answer(placement, _receipt(work, name, state))
+    if envelope.header.name.log is LogClass.MONEY:
+        issue_for_station(work, station.name)
+    return state
 
 
 def _require_same(tx: Tx, envelope: Envelope) -> None:
@@ -157,58 +218,22 @@ def _hold(work: Work, envelope: Envelope, data: bytes) -> None:
 def _apply(work: Work, station: Station, envelope: Envelope, state: InboundLog) -> InboundLog:
     name, head = envelope.header.name, state.head
     touched: set[str] = set()
-    run = fresh_records(envelope, state.high_water, state.head)
-    with work.tx.remembering() as tx:
-        remembering = replace(work, tx=tx)
-        _hold_lines(remembering, run)
-        flags = apply_run(remembering, [Reported(station, record, touched) for record in run])
+    run = fresh_records(envelope, state.high_water, state.head)[:RECORDS_AT_ONCE_MAX]
+    foresee(work, station.name, name.log, run)
+    flags = apply_run(work, [Reported(station, record, touched) for record in run])
     kept = []
     for record, flag in zip(run, flags, strict=True):
-        head = record_hash(name, head, record)
+        text = json_text(record.body)
+        head = text_hash(name, head, record, text)
         told = without_nul(flag)[:DETAIL_CHARACTERS_MAX]
-        kept.append(InboundRecord(record, head, work.at_ms, told))
+        kept.append(InboundRecord(record, head, work.at_ms, told, text))
     logs.add_inbound(work.tx, name, kept)
-    logs.move_inbound(work.tx, name, envelope.header.last, head)
+    logs.move_inbound(work.tx, name, run[-1].seq, head)
     for line_id in sorted(touched):
         line = lines.find(work.tx, line_id)
         if line is not None:
             send_status(work, line)
-    return logs.lock_inbound(work.tx, name)
-
-
-def _hold_lines(work: Work, run: Sequence[Record]) -> None:
-    """Lock the lines that an envelope draws on, in one order for everybody.
-
-    What is remembered of them while it is applied stays true: whoever else moves their money
-    waits.
-    """
-    drawn = (each.body for each in run if each.kind == Up.DRAWDOWN.value)
-    named = [body.get("line_id") for body in drawn if isinstance(body, dict)]
-    texts = {each for each in named if isinstance(each, str) and not holds_nul(each)}
-    for line_id in sorted(texts):
-        if lines.find(work.tx, line_id) is not None:
-            lines.lock(work.tx, line_id)
-
-
-def _apply_held(work: Work, station: Station, state: InboundLog) -> InboundLog:
-    """Apply what was held and has become next; each step takes one held envelope away."""
-    name = LogName(state.writer, LogClass(state.log), state.stream)
-    for _ in range(work.settings.held_envelopes_max):
-        data = logs.next_held(work.tx, name, state.high_water)
-        if data is None:
-            break
-        linked = boxes.linked(work.tx, station)
-        envelope = unpack(data, KeyRing((linked.public_key,)), work.keys)
-        logs.drop_held(work.tx, name, envelope.sha256)
-        if place(envelope.header, state.high_water) is not Placement.NEXT:
-            continue
-        try:
-            state = _apply(work, station, envelope, state)
-        except ChainBrokenError as error:
-            logs.quarantine_writer(work.tx, station.name, str(error))
-            break
-        _keep_head(work, data)
-    return state
+    return replace(state, high_water=run[-1].seq, head=head)
 
 
 def _keep_head(work: Work, data: bytes) -> None:

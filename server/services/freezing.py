@@ -80,8 +80,7 @@ def frozen_by_rule(tx: Tx, line: Line) -> bool:
 
 
 def _frozen_by_hand(tx: Tx, line_id: str) -> bool:
-    acts = [row.action for row in people.trail_of(tx, "line", line_id)]
-    hands = [action for action in acts if action in (FROZE, THAWED)]
+    hands = [act for act in people.acts_on(tx, "line", line_id) if act in (FROZE, THAWED)]
     return bool(hands) and hands[-1] == FROZE
 
 

@@ -60,6 +60,11 @@ def issue_for_station(work: Work, station: str) -> None:
 def issue_for_line(work: Work, line_id: str) -> tuple[Lease, ...]:
     """Lease a line's free headroom to the stations where it is drawn, if worth a draw."""
     line = lines.lock(work.tx, line_id)
+    with work.remembering() as held:
+        return _issue_where_drawn(held, line)
+
+
+def _issue_where_drawn(work: Work, line: Line) -> tuple[Lease, ...]:
     on = work.today(zone_minutes(work.tx, line.farmer_id))
     if not line.is_open or line.frozen or on >= terms_of(work.tx, line).drawn_before:
         return ()

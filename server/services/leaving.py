@@ -17,9 +17,10 @@ from core.units import civil_date
 from core.wire.records import AgreementLeft, Leaving
 from server.services.agreements import Event, report
 from server.services.centre import Work
-from server.services.ending import cooling_off_until, freeze_for_good, shut, stands, today_of
+from server.services.ending import cooling_off_until, shut, stands, today_of
 from server.services.reported import Reported
 from server.services.standing import priced_by
+from server.services.withdrawing import left_with, let_go
 from server.store import agreements, lines
 from server.store.engine import ConflictError
 from server.store.lines import Line
@@ -54,12 +55,16 @@ def apply_leaving(work: Work, reported: Reported) -> str:
         "owed_minor": standing.owed_minor,
     }
     if left.event is Leaving.WITHDRAW:
+        detail |= left_with(work, line, on)
         detail |= {"repay_on": _repay_on(work, line, left, on)}
     by = Actor(reported.writer, "station")
     happened = Event(event, by, AgreementReason.ASKED, Party.FARMER, detail)
     step = report(work, line.application_id, happened, standing, line.line_id)
     if not step.irregular:
-        (shut if left.event is Leaving.ABANDON else freeze_for_good)(work, line)
+        if left.event is Leaving.ABANDON:
+            shut(work, line)
+        else:
+            let_go(work, line, on)
     reported.touched.add(line.line_id)
     return f"line {line.line_id}: {step.irregular}" if step.irregular else wrong_day
 

@@ -165,6 +165,7 @@ def _lock_order(work: Work, order_id: str) -> None:
 LOCKS: Mapping[WordKind, Callable[[Work, str], None]] = {
     WordKind.ORDER_RELEASE: _lock_order,
     WordKind.WRITE_OFF: _lock_line,
+    WordKind.RELIEF: _lock_line,
 }
 ACTS: Mapping[WordKind, Callable[[Work, KeptWord, Actor], None]] = {
     WordKind.PAYOUT_CANCEL: _cancel,

@@ -14,21 +14,21 @@ import hashlib
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from core.canonical import canonical_hash
-from core.lending.facts import FactKind
-from core.lending.product import Product, ProductKind
+from core.lending.product import Product
+from core.lending.turns import cover_turns, dues_turns, principal_turns, year_turns
 from core.shape import encode
 from core.units import civil_date, day_start_ms
 from server.services.centre import MS_PER_MINUTE, Work
 from server.services.orders.fulfilment import lines_of
 from server.services.outlook import Outlook, look
-from server.services.reviews import MS_PER_HOUR, Case, Judged
+from server.services.reviews import MS_PER_HOUR, Judged
 from server.services.spreading import DayBook, day_book
 from server.services.standing import zone_minutes
 from server.store import authorities, lines, products, registry, review_marks
@@ -38,11 +38,12 @@ from server.store.lines import Line
 from server.store.review_marks import Looked, Mark
 
 HOLDS_DAYS_MAX = 31
+LOOKS_OVER_MAX = 8  # in one page: so many times half of what may be judged is looked at
 WAITING, UNCHANGED = "waiting", "unchanged"
 _ROOMS = ("core", "server")
 _BITS = 64
-PRODUCTS_KNOWN_MAX = 64
-_NAMED: dict[str, tuple[date, ...]] = {}  # by what a movement cites, which holds its hash
+CALENDARS_KNOWN_MAX = 4_096
+_AHEAD: dict[tuple[str, str, date], date] = {}  # by what a movement cites, which holds a hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,43 +57,58 @@ class Surveyed:
     to_judge: tuple[str, ...]
     around: dict[str, int]
     passed: Counter[str]
-    lines_count: int
     last: tuple[str, str] | None
+    is_last: bool
 
 
-def survey(work: Work, part: Part, rows_max: int) -> Surveyed:
-    """The next page of a part, read in one question; nothing is locked."""
+def survey(work: Work, part: Part, judged_max: int) -> Surveyed:
+    """The next page of a part; nothing is locked.
+
+    It goes on until half as many lines are to be judged as may be: what a page takes besides
+    them is then shared by enough, also where most lines are passed over.
+    """
     book = _book(day_book(work))  # asked before the page: it is what will be judged by
-    page = review_marks.look_over(work.tx, part, work.today(), rows_max)
-    around = read_around(work, page)
-    passed = {
-        each.line_id: each.mark.outcome
-        for each in page
-        if each.mark is not None and _holds(work, each, each.mark, (around[each.line_id], book))
-    }
-    return Surveyed(
-        tuple(each.line_id for each in page if each.line_id not in passed),
-        around,
-        Counter(passed.values()),
-        len(page),
-        (page[-1].station, page[-1].line_id) if page else None,
-    )
+    rows_max, is_last = max(1, judged_max // 2), False
+    around: dict[str, int] = {}
+    passed: Counter[str] = Counter()
+    last = None
+    for _ in range(LOOKS_OVER_MAX):
+        page = review_marks.look_over(work.tx, part, work.at_ms, rows_max)
+        for each, read in _read_around(work, page):
+            if _holds(work, each, (read, book)):
+                passed[each.outcome] += 1
+            else:
+                around[each.line_id] = read
+        last = (page[-1].station, page[-1].line_id) if page else last
+        is_last = len(page) < rows_max
+        if last is None or is_last or len(around) > judged_max - rows_max:
+            break
+        part = replace(part, at_station=last[0], at_line=last[1])
+    return Surveyed(tuple(around), around, passed, last, is_last)
+
+
+def _read_around(work: Work, page: Sequence[Looked]) -> Iterator[tuple[Looked, int]]:
+    """Each line with what its review reads besides the line itself."""
+    shared = {each: _shared(work, each) for each in {looked.product_id for looked in page}}
+    for each in page:
+        yield each, each.around ^ shared[each.product_id]
 
 
 def read_around(work: Work, page: Sequence[Looked]) -> dict[str, int]:
-    """What the review of each line reads besides the line itself."""
-    shared = {each: _shared(work, each) for each in {looked.product_id for looked in page}}
-    return {each.line_id: each.around ^ shared[each.product_id] for each in page}
+    """The same by line."""
+    return {each.line_id: read for each, read in _read_around(work, page)}
 
 
-def _holds(work: Work, line: Looked, mark: Mark, read: tuple[int, int]) -> bool:
+def _holds(work: Work, line: Looked, read: tuple[int, int]) -> bool:
     """Whether a line's mark speaks of it as it is now: of what is around it, and of the day's book.
 
     Only a line that would rise is bound by the book; its mark holds the book's number too.
     """
+    if line.inputs is None or not line.since_ms <= work.at_ms < line.until_ms:
+        return False
     around, book = read
-    marked = mark.inputs ^ line.own
-    return mark.since_ms <= work.at_ms < mark.until_ms and marked in (around, around ^ book)
+    differs = line.inputs ^ line.own ^ around
+    return differs in (0, book)
 
 
 def passed_over(work: Work, line_ids: Sequence[str]) -> dict[str, Mark]:
@@ -100,12 +116,11 @@ def passed_over(work: Work, line_ids: Sequence[str]) -> dict[str, Mark]:
     if not line_ids or not review_marks.are_kept(work.tx):
         return {}
     book = _book(day_book(work))
-    page = review_marks.look_at(work.tx, line_ids, work.today())
-    around = read_around(work, page)
+    page = review_marks.look_at(work.tx, line_ids, work.at_ms)
     return {
         each.line_id: each.mark
-        for each in page
-        if each.mark is not None and _holds(work, each, each.mark, (around[each.line_id], book))
+        for each, read in _read_around(work, page)
+        if _holds(work, each, (read, book))
     }
 
 
@@ -148,53 +163,56 @@ def holds_until_ms(work: Work, line_id: str, judged: Judged | None) -> int:
     if judged is None:
         return _waits_until_ms(work, lines.get(work.tx, line_id))
     case = judged.case
-    tomorrow = case.today + timedelta(days=1)
-    day = min(_turns(work, case)) if _is_dated_by_looks(judged) else tomorrow
-    return _unless_waiting(work, case.outlook, _begins_ms(work, case.line, day))
+    ahead = (day for day in _turns(work, judged) if day > case.today)
+    day = min(ahead, default=case.today + timedelta(days=HOLDS_DAYS_MAX))
+    last = case.today + timedelta(days=HOLDS_DAYS_MAX)
+    return _unless_waiting(work, case.outlook, _begins_ms(work, case.line, min(day, last)))
 
 
-def _is_dated_by_looks(judged: Judged) -> bool:
-    """Whether the day enters a review by its looks' ages, its calendar and its tables alone.
+def _turns(work: Work, judged: Judged) -> Iterator[date]:
+    """The days from which on something of a review may be another, past ones among them.
 
-    Interest that becomes principal, repayments, papers, covers, bureaus, orders and counts
-    bring other dates: with any of them a review holds for its day.
+    Rows that are dated ahead are none of them: their number changes on their day.
     """
-    case, terms = judged.case, judged.stands.terms
-    outlook = case.outlook
-    money = any(fact.kind is FactKind.REPAYMENT for fact in judged.stands.facts)
-    counted = outlook.herds or outlook.machines or outlook.stores or outlook.assets
-    beside = outlook.beside.covers or outlook.beside.dues or outlook.withheld
-    by_crop = case.product.kind in (ProductKind.CROP, ProductKind.VOUCHER)
-    bounded = judged.ceiling is not None and case.side > 0
-    return by_crop and not (money or counted or beside or bounded or terms.capitalises)
+    case, stands = judged.case, judged.stands
+    product, outlook, today = case.product, case.outlook, case.today
+    if judged.ceiling is not None and case.side > 0:
+        yield today + timedelta(days=1)  # the book that bounds it is of its day
+    yield from _age_turns(product, outlook, today)
+    sown = {registry.subject(work.tx, each).sown_on for each in case.line.subject_ids}
+    yield from (_calendar_turn(product, each, today) for each in sown or {""})
+    yield from cover_turns(outlook.beside.covers)
+    yield from dues_turns(product, outlook.beside.dues)
+    if stands.facts:
+        yield from principal_turns(stands.terms, stands.facts)
 
 
-def _turns(work: Work, case: Case) -> Iterator[date]:
-    """The days from which on something of a crop's review may be another."""
-    today, movement, age_days = case.today, case.product.movement, case.outlook.age_days
-    yield today + timedelta(days=HOLDS_DAYS_MAX)
-    for bound_days in (movement.fresh_days_max, movement.stale_days_max):
-        if age_days <= bound_days:
-            yield today + timedelta(days=bound_days - age_days + 1)
-    yield from (day for day in _dates_of(case.product) if day > today)
-    for subject_id in case.line.subject_ids:
-        sown = civil_date(registry.subject(work.tx, subject_id).sown_on)
+def _age_turns(product: Product, outlook: Outlook, today: date) -> Iterator[date]:
+    """The days on which looks are older than the product bounds, if nothing is seen again."""
+    for bound_days in (product.movement.fresh_days_max, product.movement.stale_days_max):
+        if outlook.age_days <= bound_days:
+            yield today + timedelta(days=bound_days - outlook.age_days + 1)
+
+
+def _calendar_turn(product: Product, sown_on: str, today: date) -> date:
+    """The next day that a product names, or on which it expects another stage of what was sown.
+
+    Asked for every line, and of many the same.
+    """
+    asked = (product.policy_version(), sown_on, today)
+    if asked not in _AHEAD:
+        if len(_AHEAD) >= CALENDARS_KNOWN_MAX:
+            _AHEAD.clear()
+        days = [*_named_days(product), *year_turns(product, today)]
+        sown = civil_date(sown_on)
         if sown is not None:
-            turns = (sown + timedelta(days=stage.usual_from_day) for stage in case.product.stages)
-            yield from (day for day in turns if day > today)
-
-
-def _dates_of(product: Product) -> tuple[date, ...]:
-    """Every day that a product names, and the day after it."""
-    cited = product.policy_version()
-    if cited not in _NAMED:
-        if len(_NAMED) >= PRODUCTS_KNOWN_MAX:
-            _NAMED.clear()
-        _NAMED[cited] = _named_days(product)
-    return _NAMED[cited]
+            days += [sown + timedelta(days=stage.usual_from_day) for stage in product.stages]
+        _AHEAD[asked] = min((day for day in days if day > today), default=date.max)
+    return _AHEAD[asked]
 
 
 def _named_days(product: Product) -> tuple[date, ...]:
+    """Every day that a product names, and the day after it."""
     found = {day for text in _texts(encode(product)) if (day := civil_date(text)) is not None}
     return tuple(sorted(found | {day + timedelta(days=1) for day in found if day < date.max}))
 
@@ -211,10 +229,13 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _waits_until_ms(work: Work, line: Line) -> int:
-    """A line waits so many hours for the rest of a look, and its age is another tomorrow."""
+    """A line waits so many hours for the rest of a look; unseen for too long it is frozen."""
     today = work.today(zone_minutes(work.tx, line.farmer_id))
-    outlook = look(work, line, products.newest(work.tx, line.product_id), today)
-    return _unless_waiting(work, outlook, _begins_ms(work, line, today + timedelta(days=1)))
+    product = products.newest(work.tx, line.product_id)
+    outlook = look(work, line, product, today)
+    ahead = [day for day in _age_turns(product, outlook, today) if day > today]
+    day = min([*ahead, today + timedelta(days=HOLDS_DAYS_MAX)])
+    return _unless_waiting(work, outlook, _begins_ms(work, line, day))
 
 
 def _unless_waiting(work: Work, outlook: Outlook, until_ms: int) -> int:

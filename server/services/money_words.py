@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from core.lending.payout import Outcome
 from core.shape import decode, encode
 from core.units import format_money
-from server.services import account_words, authority, erasing, letting_go
+from server.services import account_words, authority, erasing, letting_go, policies, relief
 from server.services.bouncing import BounceRequest, bounce_in, require_bounceable
 from server.services.cash_people import Ending, end_difference, require_endable
 from server.services.centre import RequestError, RoleError, Work
@@ -38,9 +38,10 @@ from server.store.money_words import KeptWord, WordAnswer, WordKind
 from server.store.people import Actor, Role, is_one_of
 
 # Who may answer a word, where it is not supervisors alone.
-SECONDS: Mapping[WordKind, tuple[Role, ...]] = dict.fromkeys(
-    account_words.ACTS, account_words.SECONDS
-)
+SECONDS: Mapping[WordKind, tuple[Role, ...]] = {
+    **dict.fromkeys(account_words.ACTS, account_words.SECONDS),
+    WordKind.RELIEF: relief.SECONDS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,12 +245,16 @@ _ACTS: Mapping[WordKind, Callable[[Work, KeptWord, Actor], None]] = {
     WordKind.CASH_DIFFERENCE: _end,
     WordKind.AUTHORITY: authority.set_by_two,
     WordKind.ERASURE: erasing.erase,
+    WordKind.RELIEF: relief.grant_by_two,
+    WordKind.POLICY: policies.approve,
     **letting_go.ACTS,
     **account_words.ACTS,
 }
 _SENTENCES: Mapping[WordKind, Callable[[Work, KeptWord], str]] = {
     WordKind.AUTHORITY: authority.sentence,
     WordKind.ERASURE: erasing.sentence,
+    WordKind.RELIEF: relief.sentence,
+    WordKind.POLICY: policies.sentence,
     **letting_go.SENTENCES,
     **account_words.SENTENCES,
 }

@@ -12,13 +12,13 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from server.keys import hash_password, password_matches
+from server.keys import password_matches
 from server.services.centre import Centre, RequestError, RoleError, Work
-from server.store import accounts, people, products, registry, scoping, visits
+from server.store import accounts, people, products, registry, visits
 from server.store.accounts import Done
 from server.store.engine import ConflictError, NotKnownError, Tx
 from server.store.people import Actor, Role, User
-from server.store.scoping import VALUES_MAX, Dimension, Holder, Scope
+from server.store.scoping import VALUES_MAX, Dimension, Scope
 
 LOGIN_ROLES = (Role.AUDITOR, Role.LENDER, Role.SUPERVISOR)  # the least first
 PASSWORD_CHARACTERS_MIN = 10
@@ -80,7 +80,7 @@ def change_own_password(centre: Centre, old: str, new: str, by: Actor) -> None:
         held = people.user(tx, by.name)
     if held is None or not password_matches(held.password_hash, old):
         raise RequestError("expected your present password")
-    hashed = hash_password(new)
+    hashed = centre.password_hash(new)
 
     def act(work: Work) -> None:
         user = people.user(work.tx, by.name)
@@ -127,27 +127,6 @@ def take_back_token(centre: Centre, label: str, by: Actor) -> None:
         _require_supervisor(by)
         people.revoke_token(work.tx, label, work.at_ms)
         people.record(work.tx, work.at_ms, by, "token_revoked", ("token", label))
-
-    centre.write(act)
-
-
-def set_token_scope(centre: Centre, label: str, scope: Scope, by: Actor) -> None:
-    """Hold the tokens of a label to a part of the book.
-
-    Raises
-    ------
-    NotKnownError, RequestError
-        If there is no such token, or a value is not known here.
-    """
-
-    def act(work: Work) -> None:
-        _require_supervisor(by)
-        if label not in {each.label for each in people.all_tokens(work.tx)}:
-            raise NotKnownError(f"expected a token's label, got {label[:64]!r}")
-        require_known(work.tx, scope)
-        scoping.put_scope(work.tx, Holder.TOKEN, replace(scope, name=label))
-        detail = {"scope": told(scope)}
-        people.record(work.tx, work.at_ms, by, "token_scope_set", ("token", label), detail)
 
     centre.write(act)
 

@@ -39,6 +39,7 @@ from server.services.centre import Centre, RequestError, Work
 from server.services.colending import share_out
 from server.services.downlink import send_status
 from server.services.ending import lapse, shut
+from server.services.giving_back import give_late_fee_back
 from server.services.leasing import issue_for_line
 from server.services.standing import (
     account_of,
@@ -96,6 +97,8 @@ def post_drawdown(work: Work, drawing: Drawing) -> int:
         fee = transfer(fee_account(drawing.line_id), "income/fee", currency, drawing.fee_minor)
         entries.append(_entry(work, EntryKind.FEE, when, fee))
     ledger_bulk.post_many(work.tx, drawing.writer, entries)
+    if drawing.fee_minor:
+        give_late_fee_back(work, lines.get(work.tx, drawing.line_id))
     repaid = ledger.repayments_of(work.tx, drawing.line_id)
     if any(each.effective_on >= drawing.effective_on for each in repaid):
         square(work, lines.get(work.tx, drawing.line_id), draw_fact(drawing.draw_id))
@@ -136,17 +139,18 @@ def post_suspense(work: Work, drawing: Drawing) -> None:
     paid = transfer(
         suspense_account(drawing.line_id), source, drawing.currency, drawing.amount_minor
     )
-    when = (drawing.effective_on, _suspense_cause(drawing))
+    when = (drawing.effective_on, suspense_cause(drawing.draw_id))
     _post(work, drawing.writer, EntryKind.DRAWDOWN, when, paid)
 
 
 def _suspended(work: Work, drawing: Drawing) -> bool:
     """Whether a draw's money was posted to suspense."""
-    return ledger.has_cause(work.tx, _suspense_cause(drawing), EntryKind.DRAWDOWN)
+    return ledger.has_cause(work.tx, suspense_cause(drawing.draw_id), EntryKind.DRAWDOWN)
 
 
-def _suspense_cause(drawing: Drawing) -> str:
-    return f"suspense/{drawing.draw_id}"
+def suspense_cause(draw_id: str) -> str:
+    """The cause of the entry by which a draw's money stands in suspense."""
+    return f"suspense/{draw_id}"
 
 
 def take_repayment(

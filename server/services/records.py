@@ -49,7 +49,7 @@ from server.services.orders.delivering import apply_order_answer
 from server.services.readings import HOLDS_NUL, apply_readings
 from server.services.reported import Reported
 from server.store import boxes, leases, lines, people, registry, reports, versions
-from server.store.engine import NotKnownError, StoreError
+from server.store.engine import NotKnownError, StoreError, UnfitValueError
 from server.store.people import Actor
 from server.store.reports import KeptApplication, KeptConsent, Replay
 from server.store.rows import holds_nul
@@ -71,7 +71,7 @@ def apply_run(work: Work, run: Sequence[Reported]) -> list[str]:
 def _readings(work: Work, run: Sequence[Reported]) -> list[str]:
     try:
         return apply_readings(work, run)
-    except StoreError:
+    except (StoreError, UnfitValueError):
         return [apply_record(work, one) for one in run]  # one of them fits no column: which
 
 

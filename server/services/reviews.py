@@ -45,7 +45,7 @@ from server.services.pricing import review_rate
 from server.services.raising import ask_person, held_for_person
 from server.services.spreading import ceiling_of
 from server.services.standing import LineStanding, standing, zone_minutes
-from server.store import lines, products, registry
+from server.store import lines, people, products, registry
 from server.store.lines import Line, LineMovement, Support
 
 SPREAD_TERM = "spread_minor"  # on a movement's record
@@ -339,10 +339,7 @@ def _ageless(views: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _write(work: Work, judged: Judged, *, tells: bool) -> LineMovement:
     case, stands, found = judged.case, judged.stands, judged.found
     line = case.line
-    amounts = found.supported_minor
-    looks = [*(support.as_of for support in judged.earlier), case.outlook.looked_on]
-    dates = looks[-len(amounts) or None :]
-    supported = tuple(Support(*pair) for pair in zip(dates, amounts, strict=False))
+    supported = _supported(judged)
     moved = LineMovement(
         line_id=line.line_id,
         seq=line.movements_count + 1,
@@ -366,6 +363,16 @@ def _write(work: Work, judged: Judged, *, tells: bool) -> LineMovement:
     _reprice(work, case)
     _apply(work, stands, moved, tells=tells)
     return moved
+
+
+def _supported(judged: Judged) -> tuple[Support, ...]:
+    """The looks that support a rise from now on: those before, as they were, or with this one."""
+    amounts = judged.found.supported_minor
+    if amounts == tuple(each.limit_minor for each in judged.earlier):
+        return judged.earlier  # nothing may rise now; this look was not counted
+    looks = [*(support.as_of for support in judged.earlier), judged.case.outlook.looked_on]
+    dates = looks[-len(amounts) or None :]
+    return tuple(Support(*pair) for pair in zip(dates, amounts, strict=False))
 
 
 def _terms_told(found: Review, ceiling: Ceiling | None) -> dict[str, int]:
@@ -398,6 +405,8 @@ def _apply(work: Work, stands: LineStanding, moved: LineMovement, *, tells: bool
     )
     lines.add_movement(work.tx, moved)
     lines.save(work.tx, after)
+    if frozen != line.frozen:
+        people.hold_trail(work.tx)
     if tells:
         send_status(work, after, replace(stands, line=after))
     if frozen != line.frozen:

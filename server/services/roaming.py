@@ -38,6 +38,7 @@ def roam(centre: Centre, line_id: str, place: Place, actor: Actor) -> tuple[Plac
 def _roam(work: Work, line_id: str, place: Place, actor: Actor) -> tuple[Place, ...]:
     line = lines.lock(work.tx, line_id)
     _require_place(work, line, place)
+    people.hold_trail(work.tx)
     if place.share_ppm == 0:
         leave(work, line, place.station)
     else:

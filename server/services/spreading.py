@@ -94,14 +94,8 @@ def _keep_day(work: Work, today: str, policy: str) -> Snapshot:
     return snapshot
 
 
-def buckets_now(work: Work) -> tuple[Bucket, ...]:
-    """The book by bucket as it stands now, with what stations may open."""
-    place_all(work.tx)
-    return buckets_at(work.tx, work.at_ms + 1)
-
-
 def buckets_at(tx: Tx, before_ms: int) -> tuple[Bucket, ...]:
-    """The same without what was opened, or given leave to open, at an instant or later.
+    """The book by bucket, with what stations may open, as it stands before an instant.
 
     A line of which it was not noted what it counts under stands in buckets without a name.
     """

@@ -14,9 +14,10 @@ from datetime import date
 from core.lending.account import Account, Amounts, Asked, account, ahead
 from core.lending.agreed import draw_fact, draw_facts, fee_fact
 from core.lending.agreement import AgreementEvent
-from core.lending.books import PAYOUT_CAUSE, bounce_fact, repayment_fact
+from core.lending.books import PAYOUT_CAUSE, bounce_fact, fee_back_cause, repayment_fact
 from core.lending.facts import Fact, FactKind, reversal_of
 from core.lending.lease import DrawState, LeaseBook, headroom_minor
+from core.lending.ledger import EntryKind
 from core.lending.product import Product
 from core.lending.relief import Relief, planned
 from core.lending.terms import RepaymentTerms, Restructured
@@ -203,7 +204,26 @@ def facts_of(tx: Tx, line: Line) -> tuple[Fact, ...]:
             drawn += draw_facts(draw.draw_id, on, draw.amount_minor, draw.fee_minor, draw.rate_ppm)
     repaid = _repaid(ledger.repayments_of(tx, line.line_id))
     bounced = _bounced(repaid, bounces.of_line(tx, line.line_id))
-    return (*drawn, *repaid, *bounced, *_undone(drawn, payouts.undone_of(tx, line.line_id)))
+    given_back = _given_back(tx, line, drawn)
+    left = {fact.reverses for fact in given_back}
+    still = [fact for fact in drawn if fact.fact_id not in left]
+    undone = _undone(still, payouts.undone_of(tx, line.line_id))
+    return (*drawn, *repaid, *bounced, *given_back, *undone)
+
+
+def _given_back(tx: Tx, line: Line, drawn: Sequence[Fact]) -> tuple[Fact, ...]:
+    """Reversals of the fees that were given back to a farmer who left while the line cooled."""
+    fees = [fact for fact in drawn if fact.kind is FactKind.FEE]
+    if not fees or priced_by(tx, line).agreement is None:
+        return ()
+    if not agreements.left_on(tx, line.application_id):
+        return ()
+    causes = ((fee, fee_back_cause(line.line_id, fee.fact_id)) for fee in fees)
+    return tuple(
+        reversal_of(fee, cause)
+        for fee, cause in causes
+        if ledger.has_cause(tx, cause, EntryKind.REVERSAL)
+    )
 
 
 def _undone(drawn: Sequence[Fact], found: Sequence[Payout]) -> tuple[Fact, ...]:
@@ -256,3 +276,15 @@ def zone_minutes(tx: Tx, farmer_id: str) -> int:
     """The offset of a farmer's zone from UTC [minutes]."""
     site = registry.farmer_site(tx, farmer_id)
     return site.utc_offset_minutes if site else 0
+
+
+def read_money(tx: Tx, found: Sequence[Line]) -> None:
+    """What is owed, drawn and leased on lines: leases, draws, repayments and what came back."""
+    line_ids = [line.line_id for line in found]
+    onboarding = sorted({line.onboarding_lease_id for line in found} - {""})
+    leases.learn_leases(tx, line_ids, onboarding)
+    ledger.learn_repayments(tx, line_ids)
+    payouts.learn_undone(tx, line_ids)
+    bounces.learn(tx, line_ids)
+    cooling = [line.application_id for line in found if priced_by(tx, line).agreement is not None]
+    agreements.learn_left(tx, cooling)

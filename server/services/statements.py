@@ -13,7 +13,13 @@ from datetime import date
 
 from core.lending.account import Amounts, Asked, account, ahead
 from core.lending.agreed import fee_fact
-from core.lending.books import PAYOUT_CAUSE, bounce_fact, line_accounts, repayment_fact
+from core.lending.books import (
+    PAYOUT_CAUSE,
+    WITHDRAWN_CAUSE,
+    bounce_fact,
+    line_accounts,
+    repayment_fact,
+)
 from core.lending.facts import Fact, FactKind, dated_facts
 from core.lending.ledger import EntryKind
 from core.lending.relief import Relief, planned
@@ -128,7 +134,7 @@ def _recorded(tx: Tx, line: Line) -> dict[str, date]:
         if posted.entry.kind is EntryKind.DRAWDOWN:
             cause, day = posted.entry.cause_id, civil_day(posted.entry.recorded_at_ms, offset_ms)
             found[cause] = found[fee_fact(cause.removeprefix("draw/"))] = day
-        elif posted.entry.cause_id.startswith(PAYOUT_CAUSE):
+        elif posted.entry.cause_id.startswith((PAYOUT_CAUSE, WITHDRAWN_CAUSE)):
             found[posted.entry.cause_id] = civil_day(posted.entry.recorded_at_ms, offset_ms)
     return found
 
@@ -141,7 +147,8 @@ def _rows(
         fact, upto = facts[number], facts[: number + 1]
         owed = account(terms, upto, fact.on, planned(terms, upto, relief)).owed
         amount_minor = amounts[fact.reverses] if fact.reverses else fact.amount_minor
-        what = RETURNED if fact.fact_id.startswith(PAYOUT_CAUSE) else _WHAT[fact.kind]
+        is_back = fact.fact_id.startswith((PAYOUT_CAUSE, WITHDRAWN_CAUSE))
+        what = RETURNED if is_back else _WHAT[fact.kind]
         rows.append(StatementRow(fact.on, recorded[fact.fact_id], what, amount_minor, owed))
     return tuple(rows)
 
@@ -152,4 +159,4 @@ _WHAT = {
     FactKind.REPAYMENT: "repaid",
     FactKind.REVERSAL: "bounced",
 }
-RETURNED = "returned"  # of a draw or its fee: the money came back, or never left
+RETURNED = "returned"  # of a draw or its fee: it came back, never left, or a fee is given back

@@ -29,6 +29,7 @@ def tell(
     """
     kind, subject_id = about
     require_role(by, ROLES)
+    people.lock_trail(work.tx)  # else two who tell at once would each see none that waits
     for each in money_words.of_subject(work.tx, kind, subject_id):
         if each.answer is not None:
             continue

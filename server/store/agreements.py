@@ -6,13 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, exists, func, literal_column, select
+from sqlalchemy.sql import ColumnElement
 
 from core.lending.agreement import AgreementEvent, AgreementReason, AgreementState, Party
 from server.store.bulk import among
+from server.store.counted import Counted, counted, read_counted
 from server.store.engine import Tx
 from server.store.rows import from_json, json_text, read_as
-from server.store.tables import agreement_steps
+from server.store.tables import agreement_steps, applications
+
+_LEFT = "left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ def add(tx: Tx, step: Step) -> None:
         irregular=step.irregular,
     )
     tx.learn(agreement_steps, step.agreement_id, step)
+    if step.event is AgreementEvent.WITHDRAW and not step.irregular:
+        tx.learn(agreement_steps, (_LEFT, step.agreement_id), step.on_day)
 
 
 def last(tx: Tx, agreement_id: str) -> Step | None:
@@ -73,16 +79,30 @@ def last(tx: Tx, agreement_id: str) -> Step | None:
 def referred(tx: Tx) -> tuple[Step, ...]:
     """The latest steps of agreements that wait for a person, the oldest first."""
     c = agreement_steps.c
-    newest = (
-        select(c.agreement_id, func.max(c.seq).label("seq"))
-        .where(c.tenant_id == tx.tenant_id)
-        .group_by(c.agreement_id)
-        .subquery()
-    )
-    last = (newest.c.agreement_id == c.agreement_id) & (newest.c.seq == c.seq)
-    where = (c.tenant_id == tx.tenant_id, c.state == AgreementState.REFERRED.value)
-    question = select(agreement_steps).join(newest, last).where(*where)
+    question = select(agreement_steps).where(*_is_referred(tx))
     return tuple(_step(row) for row in tx.rows(question.order_by(c.at_ms, c.agreement_id)))
+
+
+def referred_count(tx: Tx) -> Counted:
+    """How many applications wait for a person, and since when."""
+    c, a = agreement_steps.c, applications.c
+    known = and_(a.tenant_id == c.tenant_id, a.application_id == c.agreement_id)
+    question = select(*counted(c.at_ms)).select_from(agreement_steps.join(applications, known))
+    return read_counted(tx, question.where(*_is_referred(tx)))
+
+
+def _is_referred(tx: Tx) -> tuple[ColumnElement[bool], ...]:
+    """That a step led to a person, and that none came after it.
+
+    The state stands there by its word: only so does SQLite take the index of such steps.
+    """
+    c, later = agreement_steps.c, agreement_steps.alias("later")
+    after = exists().where(
+        later.c.tenant_id == c.tenant_id, later.c.agreement_id == c.agreement_id,
+        later.c.seq > c.seq,
+    )  # fmt: skip
+    state: ColumnElement[str] = literal_column(f"'{AgreementState.REFERRED.value}'")
+    return c.tenant_id == tx.tenant_id, c.state == state, ~after
 
 
 def learn_last(tx: Tx, agreement_ids: Sequence[str]) -> None:
@@ -110,6 +130,34 @@ def learn_last(tx: Tx, agreement_ids: Sequence[str]) -> None:
         found[row["agreement_id"]] = _step(row)
     for agreement_id, step in found.items():
         tx.learn(agreement_steps, agreement_id, step)
+
+
+def left_on(tx: Tx, agreement_id: str) -> str:
+    """The day on which the farmer left an agreement while it cooled; empty if that never was."""
+
+    def ask() -> str:
+        return _left(tx, [agreement_id]).get(agreement_id, "")
+
+    return tx.recall(agreement_steps, (_LEFT, agreement_id), ask)
+
+
+def learn_left(tx: Tx, agreement_ids: Sequence[str]) -> None:
+    """Remember which of some agreements were left while they cooled, and when."""
+    if agreement_ids:
+        found = _left(tx, agreement_ids)
+        told = {(_LEFT, each): found.get(each, "") for each in agreement_ids}
+        tx.learn_all(agreement_steps, told)
+
+
+def _left(tx: Tx, agreement_ids: Sequence[str]) -> dict[str, str]:
+    c = agreement_steps.c
+    question = select(c.agreement_id, c.on_day).where(
+        c.tenant_id == tx.tenant_id,
+        among(tx, c.agreement_id, agreement_ids),
+        c.event == AgreementEvent.WITHDRAW.value,
+        c.irregular == "",
+    )
+    return {row["agreement_id"]: row["on_day"] for row in tx.rows(question)}
 
 
 def life(tx: Tx, agreement_id: str) -> tuple[Step, ...]:

@@ -46,8 +46,7 @@ def of_line(tx: Tx, line_id: str) -> tuple[KeptBounce, ...]:
     """What bounced of a line's repayments, in the order of their ids."""
 
     def ask() -> tuple[KeptBounce, ...]:
-        where = (_B.tenant_id == tx.tenant_id, _B.line_id == line_id)
-        rows = tx.rows(select(repayment_bounces).where(*where).order_by(_B.repayment_id))
+        rows = tx.find_rows(repayment_bounces, "repayment_id", line_id=line_id)
         return tuple(read_as(KeptBounce, row) for row in rows)
 
     return tx.recall(repayment_bounces, line_id, ask)

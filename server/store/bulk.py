@@ -6,12 +6,17 @@ tables were first written to; the rows are those that would have been written on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 from psycopg import Connection as PsycopgConnection
+from psycopg import Copy
+from psycopg import Error as PsycopgError
 from psycopg.sql import SQL, Composed, Identifier
 from sqlalchemy import BigInteger, Boolean, Integer, Table, Text, any_, literal
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.types import UserDefinedType
 
@@ -19,6 +24,7 @@ from server.store.engine import StoreError, Tx
 from server.store.memory import Row
 
 _CASTS = {Text: "text[]", BigInteger: "bigint[]", Integer: "integer[]", Boolean: "boolean[]"}
+ROWS_A_BLOCK = 64  # sent at once while more are made
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
@@ -82,11 +88,15 @@ def flush(tx: Tx) -> None:
     """
     if tx.memory is None:
         return
-    rows, changes = tx.memory.take()
-    for table, kept in rows.items():
-        copy_rows(tx, table, kept)
-    for table, pairs in changes.items():
-        _change(tx, table, pairs)
+    kept = tx.memory.take()
+    for table, rows in kept.rows.items():
+        copy_rows(tx, table, rows)
+    for table, puts in kept.puts.items():
+        copy_rows(tx, table, [each.row for each in puts.values() if each.is_new])
+        if renewed := [each.row for each in puts.values() if not each.is_new]:
+            tx.put_many(table, renewed)
+    for table, changes in kept.changes.items():
+        _change(tx, table, [(dict(key), values) for key, values in changes.items()])
 
 
 def copy_rows(tx: Tx, table: Table, rows: Sequence[Row]) -> None:
@@ -94,11 +104,40 @@ def copy_rows(tx: Tx, table: Table, rows: Sequence[Row]) -> None:
     if not rows:
         return
     names = list(rows[0])
+    text = _text_of(tx.tenant_id, names, rows)
+    with _copying(tx, table, names) as copy:
+        copy.write(text)
+
+
+def copy_as_they_come(tx: Tx, table: Table, rows: Iterable[Row]) -> None:
+    """Add rows to a table as they are made, while it takes those that were made before."""
+    tx.touch(table)
+    names = [column.name for column in table.columns][1:]  # the tenant's first
+    coming = iter(rows)
+    with _copying(tx, table, names) as copy:
+        while some := list(islice(coming, ROWS_A_BLOCK)):
+            copy.write(_text_of(tx.tenant_id, names, some))
+
+
+@contextmanager
+def _copying(tx: Tx, table: Table, names: Sequence[str]) -> Iterator[Copy]:
     statement = SQL("COPY {} ({}) FROM STDIN").format(
         Identifier(table.name), _listed(["tenant_id", *names])
     )
-    with driver(tx).cursor() as cursor, cursor.copy(statement) as copy:
-        copy.write(_text_of(tx.tenant_id, names, rows))
+    with told(tx, table), driver(tx).cursor() as cursor, cursor.copy(statement) as copy:
+        yield copy
+
+
+@contextmanager
+def told(tx: Tx, table: Table) -> Iterator[None]:
+    """Let what the driver refuses be told as SQLAlchemy tells it: some of it is tried again."""
+    try:
+        yield
+    except PsycopgError as error:
+        told_as = DBAPIError.instance(
+            f"many rows of {table.name}", None, error, PsycopgError, dialect=tx.connection.dialect
+        )
+        raise told_as from error
 
 
 def _text_of(tenant_id: str, names: Sequence[str], rows: Iterable[Row]) -> str:
@@ -147,7 +186,7 @@ def _change(tx: Tx, table: Table, pairs: Sequence[tuple[Row, Row]]) -> None:
         names=_listed([name for name, _ in flat]),
         same=SQL(" AND ").join(SQL("t.{0} = v.{0}").format(Identifier(name)) for name in key),
     )
-    with driver(tx).cursor() as cursor:
+    with told(tx, table), driver(tx).cursor() as cursor:
         cursor.execute(statement, [*columns, tx.tenant_id])
         if cursor.rowcount != len(pairs):
             raise StoreError(

@@ -64,9 +64,12 @@ def put_person(tx: Tx, person: CashPerson, when: tuple[int, str]) -> None:
 
 def find_person(tx: Tx, person_id: str) -> CashPerson | None:
     """A person who holds cash, if there is one of that id."""
-    where = (_P.tenant_id == tx.tenant_id, _P.person_id == person_id)
-    row = tx.row(select(cash_people).where(*where))
-    return _person(row) if row else None
+
+    def ask() -> CashPerson | None:
+        row = tx.find_row(cash_people, person_id=person_id)
+        return _person(row) if row else None
+
+    return tx.recall(cash_people, person_id, ask)
 
 
 def person(tx: Tx, person_id: str) -> CashPerson:
@@ -93,7 +96,7 @@ def people(tx: Tx, station: str = "") -> tuple[CashPerson, ...]:
 
 def add_move(tx: Tx, move: KeptMove) -> None:
     """Add what moved a box; it can never be changed."""
-    tx.insert(
+    tx.append(
         cash_moves,
         move_id=move.move_id,
         person_id=move.person_id,

@@ -14,6 +14,7 @@ from sqlalchemy import CheckConstraint, ForeignKeyConstraint, UniqueConstraint
 from server.store.columns import count as _count
 from server.store.columns import flag as _flag
 from server.store.columns import index as _index
+from server.store.columns import index_where as _index_where
 from server.store.columns import table as _table
 from server.store.columns import text as _text
 
@@ -79,6 +80,7 @@ _index(repayment_bounces, "line_id")
 _index(cash_people, "station")
 _index(cash_people, "public_key", unique=True)
 _index(cash_moves, "person_id")
+_index_where(cash_moves, "flagged", ("recorded_at_ms",), "flag <> ''")
 _index(restructure_proposals, "line_id")
 
 CASH_APPEND_ONLY = (

@@ -54,7 +54,11 @@ class KeptRoot:
 def keep_head(tx: Tx, kept: SignedHead) -> None:
     """Keep what a writer signed; the same head again changes nothing."""
     fields = {name: getattr(kept, name) for name in SignedHead.__dataclass_fields__}
-    tx.insert_new(signed_heads, **fields)
+    key = {name: fields[name] for name in ("writer", "log", "stream", "seq")}
+    if tx.defers and tx.find_row(signed_heads, **key) is None:
+        tx.append(signed_heads, **fields)
+    else:
+        tx.insert_new(signed_heads, **fields)
 
 
 def signed(tx: Tx) -> Iterator[SignedHead]:

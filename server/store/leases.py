@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import select
@@ -154,10 +156,12 @@ def learn_leases(tx: Tx, line_ids: Sequence[str], onboarding_ids: Sequence[str])
     for signed in _leases(tx, among(tx, leases.c.line_id, line_ids)):
         found[signed.lease.line_id].append(signed)
     tx.learn_all(leases, {("line", line_id): tuple(each) for line_id, each in found.items()})
+    of_lines = [signed for each in found.values() for signed in each]
+    tx.learn_all(leases, {("lease", signed.lease.lease_id): signed for signed in of_lines})
     named = _leases(tx, among(tx, leases.c.lease_id, onboarding_ids)) if onboarding_ids else ()
     for signed in named:
         tx.learn(leases, ("lease", signed.lease.lease_id), signed)
-    every = [s.lease.lease_id for signed in found.values() for s in signed]
+    every = [signed.lease.lease_id for signed in of_lines]
     _learn_draws(tx, line_ids, [*every, *(signed.lease.lease_id for signed in named)])
 
 
@@ -168,12 +172,14 @@ def _learn_draws(tx: Tx, line_ids: Sequence[str], lease_ids: Sequence[str]) -> N
     question = select(drawdowns).where(of_tenant, either)
     by_line: dict[str, list[Drawing]] = {each: [] for each in line_ids}
     by_lease: dict[str, dict[str, Draw]] = {each: {} for each in lease_ids}
-    for row in tx.rows(question.order_by(drawdowns.c.at_ms, drawdowns.c.draw_id)):
+    for row in tx.rows(question):
         if row["line_id"] in by_line:
             by_line[row["line_id"]].append(_drawing(row))
         if row["lease_id"] in by_lease:
             by_lease[row["lease_id"]][row["draw_id"]] = _draw(row)
-    tx.learn_all(drawdowns, {("line", line_id): tuple(each) for line_id, each in by_line.items()})
+    tx.learn_all(
+        drawdowns, {("line", line_id): _in_order(each) for line_id, each in by_line.items()}
+    )
     tx.learn_all(drawdowns, {("lease", lease_id): each for lease_id, each in by_lease.items()})
 
 
@@ -198,23 +204,65 @@ def _signed(row: Mapping[str, Any]) -> SignedLease:
 
 def put_draw(tx: Tx, drawing: Drawing) -> None:
     """Add a drawdown, or renew its state."""
-    tx.upsert(drawdowns, **{**encode(drawing), "settled_at_ms": drawing.settled_at_ms})
+    draw_id = drawing.draw_id
+    row = {**_NO_DRAWING, **encode(drawing)}
+    is_new = tx.is_absent(drawdowns, ("draw", draw_id))
+    tx.put(drawdowns, {"draw_id": draw_id}, row, is_new=is_new)
+    tx.learn(drawdowns, ("draw", draw_id), drawing)
+    _renew_of_line(tx, drawing)
+    under = ("lease", drawing.lease_id)
+    if (draws := tx.known(drawdowns, under)) is not None:
+        drawn = Draw(draw_id, drawing.line_id, drawing.amount_minor, drawing.state)
+        tx.learn(drawdowns, under, {**draws, draw_id: drawn})
+
+
+_NO_DRAWING = dict.fromkeys(column.name for column in drawdowns.c if column.nullable)
+
+
+def _renew_of_line(tx: Tx, drawing: Drawing) -> None:
+    """Let what is remembered of a line's draws hold this one as it is now, in its place."""
+    known: tuple[Drawing, ...] | None = tx.known(drawdowns, ("line", drawing.line_id))
+    if known is None:
+        return
+    at = bisect_left(known, _OLDEST_FIRST(drawing), key=_OLDEST_FIRST)
+    after = at + (at < len(known) and known[at].draw_id == drawing.draw_id)
+    tx.learn(drawdowns, ("line", drawing.line_id), (*known[:at], drawing, *known[after:]))
+
+
+_OLDEST_FIRST = attrgetter("at_ms", "draw_id")
 
 
 def find_draw(tx: Tx, draw_id: str) -> Drawing | None:
     """The drawdown with that id, if there is one."""
-    row = tx.find_row(drawdowns, draw_id=draw_id)
-    return _drawing(row) if row else None
+
+    def ask() -> Drawing | None:
+        row = tx.find_row(drawdowns, draw_id=draw_id)
+        return _drawing(row) if row else None
+
+    return tx.recall(drawdowns, ("draw", draw_id), ask)
+
+
+def learn_named(tx: Tx, draw_ids: Sequence[str]) -> None:
+    """Remember draws by id, also that there are none, read in one question."""
+    found: dict[str, Drawing | None] = dict.fromkeys(draw_ids)
+    where = (drawdowns.c.tenant_id == tx.tenant_id, among(tx, drawdowns.c.draw_id, draw_ids))
+    for row in tx.rows(select(drawdowns).where(*where)):
+        found[row["draw_id"]] = _drawing(row)
+    tx.learn_all(drawdowns, {("draw", draw_id): each for draw_id, each in found.items()})
 
 
 def draws_of_line(tx: Tx, line_id: str) -> tuple[Drawing, ...]:
     """A line's drawdowns, oldest first."""
 
     def ask() -> tuple[Drawing, ...]:
-        rows = tx.find_rows(drawdowns, "at_ms", "draw_id", line_id=line_id)
-        return tuple(_drawing(row) for row in rows)
+        return _in_order(_drawing(row) for row in tx.find_rows(drawdowns, line_id=line_id))
 
     return tx.recall(drawdowns, ("line", line_id), ask)
+
+
+def _in_order(draws: Iterable[Drawing]) -> tuple[Drawing, ...]:
+    """Draws, the oldest first; here, for databases order texts by their own rules."""
+    return tuple(sorted(draws, key=_OLDEST_FIRST))
 
 
 def every_draw(tx: Tx) -> tuple[Drawing, ...]:

@@ -72,13 +72,45 @@ def post(tx: Tx, writer: str, entry: Entry) -> bool:
     """
     check_entry(entry)
     content = hashes(entry, "")[0]
-    lock_chain(tx, writer)
-    if _known(tx, entry, content):
+    end = hold_chain(tx, writer)
+    if _is_known(tx, entry, content):
         return False
-    header, rows = rows_of(entry, writer, chain_end(tx, writer), content)
-    tx.insert_many(ledger_lines, rows)
-    tx.insert(ledger_entries, **header)
+    header, rows = rows_of(entry, writer, end, content)
+    if tx.memory is None:
+        tx.insert_many(ledger_lines, rows)
+        tx.insert(ledger_entries, **header)
+    else:
+        keep_back(tx, entry, header, rows)
     return True
+
+
+def keep_back(tx: Tx, entry: Entry, header: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:
+    """Keep an entry back, lines before its header, and remember what it changes."""
+    for row in rows:
+        tx.append(ledger_lines, **row)
+    tx.append(ledger_entries, **header)
+    tx.learn(ledger_entries, ("end", header["writer"]), (header["seq"], header["hash"]))
+    tx.learn(ledger_entries, ("id", entry.entry_id), header["content_sha256"])
+    tx.learn(ledger_entries, _cause(entry), header["content_sha256"])
+    for line in entry.lines:
+        tx.forget_one(ledger_lines, ("moved", line.account))
+        balance = ("balance", line.account, line.currency)
+        if (known := tx.known(ledger_lines, balance)) is not None:
+            tx.learn(ledger_lines, balance, known + line.amount_minor)
+
+
+def _cause(entry: Entry) -> tuple[str, str, str]:
+    return "cause", entry.cause_id, entry.kind.value
+
+
+def hold_chain(tx: Tx, writer: str) -> tuple[int, str]:
+    """The end of a writer's chain, to which nobody else may add until this transaction ends."""
+
+    def ask() -> tuple[int, str]:
+        lock_chain(tx, writer)
+        return chain_end(tx, writer)
+
+    return tx.recall(ledger_entries, ("end", writer), ask)
 
 
 def chain_end(tx: Tx, writer: str) -> tuple[int, str]:
@@ -138,28 +170,79 @@ def _said(body: Mapping[str, Any]) -> str:
     return canonical_hash({name: value for name, value in body.items() if name not in left})
 
 
-def _known(tx: Tx, entry: Entry, content: str) -> bool:
-    found = tx.rows(
-        select(ledger_entries.c.entry_id, ledger_entries.c.content_sha256).where(
-            ledger_entries.c.tenant_id == tx.tenant_id,
-            (ledger_entries.c.entry_id == entry.entry_id)
-            | (
-                (ledger_entries.c.cause_id == entry.cause_id)
-                & (ledger_entries.c.kind == entry.kind.value)
-            ),
-        )
-    )
-    if any(row["content_sha256"] != content for row in found):
+def _is_known(tx: Tx, entry: Entry, content: str) -> bool:
+    """Whether an entry is there already.
+
+    Raises
+    ------
+    ConflictError
+        If its id or its cause is taken by an entry with other content.
+    """
+    found = _found(tx, entry)
+    if found - {content}:
         raise ConflictError(
             f"entry {entry.entry_id} for {entry.cause_id}: it exists with other content"
         )
     return bool(found)
 
 
+def _found(tx: Tx, entry: Entry) -> set[str]:
+    """The content of what is there under an entry's id or its cause.
+
+    Where rows are kept back the key of the table sees to its id: one that is taken makes all
+    of it be done again, one by one, and is named then.
+    """
+    if tx.memory is not None:
+        cause = content_under(tx, entry.cause_id, entry.kind)
+        same = tx.known(ledger_entries, ("id", entry.entry_id)) if tx.defers else _of_id(tx, entry)
+        return {each for each in (same, cause) if each is not None}
+    c = ledger_entries.c
+    either = (c.entry_id == entry.entry_id) | (
+        (c.cause_id == entry.cause_id) & (c.kind == entry.kind.value)
+    )
+    question = select(c.content_sha256).where(c.tenant_id == tx.tenant_id, either)
+    return {row["content_sha256"] for row in tx.rows(question)}
+
+
+def _of_id(tx: Tx, entry: Entry) -> str | None:
+    """The content of the entry of that id, if there is one."""
+
+    def ask() -> str | None:
+        found: str | None = tx.find_value(ledger_entries, "content_sha256", entry_id=entry.entry_id)
+        return found
+
+    return tx.recall(ledger_entries, ("id", entry.entry_id), ask)
+
+
+def content_under(tx: Tx, cause_id: str, kind: EntryKind) -> str | None:
+    """The content of the entry of a kind that an operation has posted, if it has."""
+
+    def ask() -> str | None:
+        found: str | None = tx.find_value(
+            ledger_entries, "content_sha256", cause_id=cause_id, kind=kind.value
+        )
+        return found
+
+    return tx.recall(ledger_entries, ("cause", cause_id, kind.value), ask)
+
+
 def has_cause(tx: Tx, cause_id: str, kind: EntryKind) -> bool:
     """Whether an operation has posted an entry of a kind."""
-    found = tx.find_value(ledger_entries, "entry_id", cause_id=cause_id, kind=kind.value)
-    return found is not None
+    return content_under(tx, cause_id, kind) is not None
+
+
+def learn_causes(tx: Tx, causes: Sequence[tuple[str, EntryKind]]) -> None:
+    """Remember what operations have posted, also that they have not, in one question."""
+    found: dict[tuple[str, str, str], str | None]
+    found = {("cause", cause, kind.value): None for cause, kind in causes}
+    c = ledger_entries.c
+    named = among(tx, c.cause_id, sorted({cause for cause, _ in causes}))
+    question = select(c.cause_id, c.kind, c.content_sha256).where(
+        c.tenant_id == tx.tenant_id, named
+    )
+    for row in tx.rows(question):
+        found["cause", row["cause_id"], row["kind"]] = row["content_sha256"]
+    tx.learn_all(ledger_entries, found)
 
 
 def causes_under(tx: Tx, prefix: str) -> tuple[tuple[str, int], ...]:
@@ -299,6 +382,14 @@ def find_repayment(tx: Tx, repayment_id: str) -> Repayment | None:
     """The repayment with that id, if it is known."""
     row = tx.find_row(repayments, repayment_id=repayment_id)
     return read_as(Repayment, row) if row else None
+
+
+def repayments_under(tx: Tx, prefix: str, rows_max: int = 2) -> tuple[Repayment, ...]:
+    """Repayments whose id begins so, up to a number of them."""
+    c = repayments.c
+    begins = (c.tenant_id == tx.tenant_id, c.repayment_id.startswith(prefix, autoescape=True))
+    found = tx.rows(select(repayments).where(*begins).order_by(c.repayment_id), rows_max)
+    return tuple(read_as(Repayment, row) for row in found)
 
 
 def repayments_of(tx: Tx, line_id: str) -> tuple[Repayment, ...]:

@@ -6,31 +6,35 @@ The same seal, the same chain, the same answer to what is known already as in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from operator import itemgetter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from psycopg import Connection as PsycopgConnection
-from psycopg.sql import SQL, Identifier
-from sqlalchemy import ARRAY, Table, Text, any_, literal, select
-from sqlalchemy.sql import ColumnElement
+from sqlalchemy import Table, select
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from core.errors import LedgerImbalanceError
 from core.lending.ledger import Entry, check_entry
-from server.store.engine import ConflictError, StoreError, Tx
-from server.store.ledger import chain_end, content_hash, lock_chain, post, rows_of
+from server.store import bulk
+from server.store.engine import ConflictError, Tx
+from server.store.ledger import chain_end, content_hash, learn_causes, lock_chain, post, rows_of
 from server.store.tables import ledger_entries, ledger_lines
 
 ENTRIES_MAX = 2_000  # in one call: each holds a lock of PostgreSQL's until the end
 COPIED_MIN = 4  # fewer are inserted: that takes fewer turns than two COPYs
 _ASK_AT_ONCE = 500
-_NEVER_LOOKED_AT = "SELECT 1 FROM pg_class WHERE oid = to_regclass('{}') AND reltuples <= 0"
+_NEVER_LOOKED_AT = (
+    "SELECT relname FROM pg_class WHERE reltuples <= 0 "
+    "AND oid IN (to_regclass('ledger_entries'), to_regclass('ledger_lines'))"
+)
 
 Row = dict[str, Any]
 
 
 def post_many(tx: Tx, writer: str, entries: Sequence[Entry]) -> int:
     """Write entries at the end of a writer's chain, in order; how many were new.
+
+    They are written as if all of them were; only where the tables refuse one, by its id or its
+    cause, is it asked which are known.
 
     Raises
     ------
@@ -41,14 +45,35 @@ def post_many(tx: Tx, writer: str, entries: Sequence[Entry]) -> int:
     """
     if len(entries) > ENTRIES_MAX:
         raise LedgerImbalanceError(f"expected at most {ENTRIES_MAX} entries, got {len(entries)}")
-    for entry in entries:
-        check_entry(entry)
-    if len(entries) < 2:
+    if tx.memory is not None and len(entries) >= COPIED_MIN:
+        learn_causes(tx, [(each.cause_id, each.kind) for each in entries])
+    if len(entries) < 2 or tx.memory is not None:
         return sum(post(tx, writer, entry) for entry in entries)
     lock_chain(tx, writer)
-    fresh = _unknown(entries, _known(tx, entries))
-    _write(tx, fresh, writer, chain_end(tx, writer))
-    return len(fresh)
+    end = chain_end(tx, writer)
+    fresh = _unknown(entries, {})
+    try:
+        with tx.connection.begin_nested():
+            return _write(tx, fresh, writer, end)
+    except OperationalError:
+        raise
+    except DBAPIError:
+        known = _known(tx, entries)
+        if not known:
+            raise
+    return _write(tx, _unknown(entries, known), writer, end)
+
+
+def writer(tx: Tx) -> Callable[[Tx], None] | None:
+    """What writes many kept-back rows at once, entries among them; as :func:`bulk.writer`."""
+    return _flush if bulk.is_postgresql(tx) else None
+
+
+def _flush(tx: Tx) -> None:
+    entries = tx.memory is not None and tx.memory.waits_for(ledger_entries)
+    bulk.flush(tx)
+    if entries:
+        _look_over(tx)
 
 
 def _cause(entry: Entry) -> tuple[str, str]:
@@ -81,8 +106,8 @@ def _known(tx: Tx, entries: Sequence[Entry]) -> dict[Any, str]:
     for first in range(0, len(entries), _ASK_AT_ONCE):
         run = entries[first : first + _ASK_AT_ONCE]
         for which in (
-            _among(tx, c.entry_id, [each.entry_id for each in run]),
-            _among(tx, c.cause_id, [each.cause_id for each in run]),
+            bulk.among(tx, c.entry_id, [each.entry_id for each in run]),
+            bulk.among(tx, c.cause_id, [each.cause_id for each in run]),
         ):
             for row in tx.rows(select(*columns).where(c.tenant_id == tx.tenant_id, which)):
                 known[row["entry_id"]] = row["content_sha256"]
@@ -90,33 +115,27 @@ def _known(tx: Tx, entries: Sequence[Entry]) -> dict[Any, str]:
     return known
 
 
-def _among(tx: Tx, column: ColumnElement[str], values: list[str]) -> ColumnElement[bool]:
-    """Whether a column is one of many values; PostgreSQL is given one array, not many values."""
-    if tx.connection.dialect.name == "postgresql":
-        return column == any_(literal(values, ARRAY(Text)))
-    return column.in_(values)
-
-
-def _write(tx: Tx, entries: Sequence[Entry], writer: str, end: tuple[int, str]) -> None:
+def _write(tx: Tx, entries: Sequence[Entry], writer: str, end: tuple[int, str]) -> int:
     """All lines, then all headers, each hashed while the database takes the lines before it."""
     if not entries:
-        return
+        return 0
     headers: list[Row] = []
 
     def lines() -> Iterator[Row]:
         last = end
         for entry in entries:
-            header, rows = rows_of(entry, writer, last)
+            header, rows = rows_of(check_entry(entry), writer, last)
             last = (header["seq"], header["hash"])
             headers.append(header)
             yield from rows
 
     few = len(entries) < COPIED_MIN
-    put = _copy if tx.connection.dialect.name == "postgresql" and not few else _insert
+    put = bulk.copy_as_they_come if bulk.is_postgresql(tx) and not few else _insert
     put(tx, ledger_lines, lines())
     put(tx, ledger_entries, headers)
     if not few:
         _look_over(tx)
+    return len(entries)
 
 
 def _look_over(tx: Tx) -> None:
@@ -125,29 +144,11 @@ def _look_over(tx: Tx) -> None:
     The plans that it made while the tables were empty read all of them, and it keeps such
     plans until it has looked, which by itself takes it a minute or more.
     """
-    if tx.connection.dialect.name != "postgresql":
+    if not bulk.is_postgresql(tx):
         return
-    for table in (ledger_entries, ledger_lines):
-        never = tx.connection.exec_driver_sql(_NEVER_LOOKED_AT.format(table.name)).scalar()
-        if never:
-            tx.connection.exec_driver_sql(f"ANALYZE {table.name}")
+    for name in tx.connection.exec_driver_sql(_NEVER_LOOKED_AT).scalars().all():
+        tx.connection.exec_driver_sql(f"ANALYZE {name}")
 
 
 def _insert(tx: Tx, table: Table, rows: Iterable[Row]) -> None:
     tx.insert_many(table, list(rows))
-
-
-def _copy(tx: Tx, table: Table, rows: Iterable[Row]) -> None:
-    """COPY rows into a table as they come, within the transaction that is open."""
-    tx.touch(table)
-    driver = tx.connection.connection.driver_connection
-    if not isinstance(driver, PsycopgConnection):
-        raise StoreError(f"expected psycopg behind PostgreSQL, got {type(driver).__name__}")
-    names = [column.name for column in table.columns]  # the tenant's first
-    said = itemgetter(*names[1:])
-    statement = SQL("COPY {} ({}) FROM STDIN").format(
-        Identifier(table.name), SQL(", ").join(Identifier(name) for name in names)
-    )
-    with driver.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row((tx.tenant_id, *said(row)))

@@ -45,6 +45,12 @@ def pages(tx: Tx, rows_each: int = PAGE_LINES, *, open_only: bool = False) -> It
         yield [build_line(row, tuple(rests.get(row["line_id"], ()))) for row in rows]
 
 
+def count_upto(tx: Tx, most: int) -> int:
+    """How many lines there are, counted no further than asked."""
+    some = select(lines.c.line_id).where(lines.c.tenant_id == tx.tenant_id).limit(most).subquery()
+    return int(tx.scalar(select(func.count()).select_from(some)))
+
+
 def named(tx: Tx, line_ids: Sequence[str]) -> list[Line]:
     """Those of some lines that may be read here, by id."""
     where = (lines.c.tenant_id == tx.tenant_id, among(tx, lines.c.line_id, line_ids))

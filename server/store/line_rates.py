@@ -67,16 +67,23 @@ def last(tx: Tx, line_id: str) -> LineRate | None:
 
 def learn_last(tx: Tx, line_ids: Sequence[str]) -> None:
     """Remember the rates of many lines in one question."""
-    found: dict[str, LineRate | None] = dict.fromkeys(line_ids)
+    found: dict[str, list[LineRate]] = {each: [] for each in line_ids}
     where = (line_rates.c.tenant_id == tx.tenant_id, among(tx, line_rates.c.line_id, line_ids))
     for row in tx.rows(select(line_rates).where(*where).order_by(line_rates.c.seq)):
-        found[row["line_id"]] = _rate(row)
-    tx.learn_all(line_rates, found)
+        found[row["line_id"]].append(_rate(row))
+    tx.learn_all(
+        line_rates, {line_id: each[-1] if each else None for line_id, each in found.items()}
+    )
+    tx.learn_all(line_rates, {("all", line_id): tuple(each) for line_id, each in found.items()})
 
 
 def of_line(tx: Tx, line_id: str) -> tuple[LineRate, ...]:
     """Every review of a line's rate, oldest first."""
-    return tuple(_rate(row) for row in tx.find_rows(line_rates, "seq", line_id=line_id))
+
+    def ask() -> tuple[LineRate, ...]:
+        return tuple(_rate(row) for row in tx.find_rows(line_rates, "seq", line_id=line_id))
+
+    return tx.recall(line_rates, ("all", line_id), ask)
 
 
 def stream(tx: Tx) -> Iterator[LineRate]:

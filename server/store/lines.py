@@ -197,6 +197,23 @@ def lock_many(tx: Tx, subject_ids: Sequence[str]) -> tuple[Line, ...]:
     return found
 
 
+def hold(tx: Tx, line_ids: Sequence[str]) -> tuple[Line, ...]:
+    """The lines of those ids that there are, locked in order and remembered."""
+    if not line_ids:
+        return ()
+    of_tenant = lines.c.tenant_id == tx.tenant_id
+    named = select(lines).where(of_tenant, among(tx, lines.c.line_id, line_ids))
+    rows = tx.rows(named.order_by(lines.c.line_id).with_for_update())
+    rests: dict[str, list[str]] = {row["line_id"]: [] for row in rows}
+    c = line_subjects.c
+    where = (c.tenant_id == tx.tenant_id, among(tx, c.line_id, list(rests)))
+    for row in tx.rows(select(line_subjects).where(*where)):
+        rests[row["line_id"]].append(row["subject_id"])
+    found = tuple(build_line(row, tuple(sorted(rests[row["line_id"]]))) for row in rows)
+    tx.learn_all(lines, {("line", line.line_id): line for line in found})
+    return found
+
+
 def every(tx: Tx, *, open_only: bool = False) -> tuple[Line, ...]:
     """All lines, by id."""
     question = select(lines).where(lines.c.tenant_id == tx.tenant_id).order_by(lines.c.line_id)
@@ -360,27 +377,37 @@ def past_views(tx: Tx, line_id: str) -> tuple[PastViews, ...]:
 
 def learn_movements(tx: Tx, line_ids: Sequence[str]) -> None:
     """Remember the first and the last movement of lines, and what was known at each."""
-    mine = (movements.c.tenant_id == tx.tenant_id, movements.c.line_id.in_(line_ids))
     seen: dict[str, list[dict[str, Any]]] = {each: [] for each in line_ids}
     for row in tx.rows(_seen(tx, movements.c.line_id.in_(line_ids))):
         seen[row["line_id"]].append(row)
-    newest = (
-        select(movements.c.line_id, func.max(movements.c.seq).label("seq"))
-        .where(*mine)
-        .group_by(movements.c.line_id)
-        .subquery()
-    )
-    last = (
-        select(movements)
-        .where(*mine)
-        .join(newest, (newest.c.line_id == movements.c.line_id) & (newest.c.seq == movements.c.seq))
-    )
     for line_id, rows in seen.items():
         tx.learn(movements, ("seen", line_id), rows)
-        tx.learn(movements, ("last", line_id), None)
         tx.learn(movements, ("policy", line_id), rows[0]["policy_version"] if rows else "")
-    for row in tx.rows(last):
-        tx.learn(movements, ("last", row["line_id"]), build_movement(row))
+    _learn_newest(tx, line_ids)
+
+
+def learn_ends(tx: Tx, line_ids: Sequence[str]) -> None:
+    """Remember the policy that lines were opened under, and their latest movements."""
+    opened = dict.fromkeys(line_ids, "")
+    c = movements.c
+    where = (c.tenant_id == tx.tenant_id, among(tx, c.line_id, line_ids), c.seq == 1)
+    for row in tx.rows(select(c.line_id, c.policy_version).where(*where)):
+        opened[row["line_id"]] = row["policy_version"]
+    tx.learn_all(movements, {("policy", line_id): policy for line_id, policy in opened.items()})
+    _learn_newest(tx, line_ids)
+
+
+def _learn_newest(tx: Tx, line_ids: Sequence[str]) -> None:
+    c = movements.c
+    mine = (c.tenant_id == tx.tenant_id, among(tx, c.line_id, line_ids))
+    newest = (
+        select(c.line_id, func.max(c.seq).label("seq")).where(*mine).group_by(c.line_id).subquery()
+    )
+    last = (newest.c.line_id == c.line_id) & (newest.c.seq == c.seq)
+    found: dict[str, LineMovement | None] = dict.fromkeys(line_ids)
+    for row in tx.rows(select(movements).where(*mine).join(newest, last)):
+        found[row["line_id"]] = build_movement(row)
+    tx.learn_all(movements, {("last", line_id): moved for line_id, moved in found.items()})
 
 
 def _seen(tx: Tx, which: ColumnElement[bool]) -> Select[Any]:

@@ -48,12 +48,16 @@ class InboundLog:
 
 @dataclass(frozen=True, slots=True)
 class InboundRecord:
-    """A record as received; ``flag`` says what was wrong with it, if anything."""
+    """A record as received; ``flag`` says what was wrong with it, if anything.
+
+    ``text`` is the canonical text of its body.
+    """
 
     record: Record
     hash: str
     received_at_ms: int
     flag: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +94,8 @@ def lock_inbound(tx: Tx, name: LogName) -> InboundLog:
 
 def move_inbound(tx: Tx, name: LogName, high_water: int, head: str) -> None:
     """Write how far a log was received."""
-    tx.run(
-        inbound_logs.update()
-        .where(*_inbound_key(tx, name))
-        .values(high_water=high_water, head=head)
-    )
+    tx.change(inbound_logs, _log(name), {"high_water": high_water, "head": head})
+    tx.learn(inbound_logs, ("high", name), high_water)
 
 
 def high_water(tx: Tx, name: LogName) -> int:
@@ -137,12 +138,17 @@ def inbound(tx: Tx) -> tuple[InboundLog, ...]:
 def add_inbound(tx: Tx, name: LogName, run: Sequence[InboundRecord]) -> None:
     """Keep records as received; they can never be changed."""
     log = _log(name)
-    tx.insert_many(inbound_records, [{**log, **_inbound_row(kept)} for kept in run])
+    rows = [{**log, **_inbound_row(kept)} for kept in run]
+    if tx.memory is None:
+        tx.insert_many(inbound_records, rows)
+        return
+    for row in rows:
+        tx.append(inbound_records, **row)
 
 
 def _inbound_row(kept: InboundRecord) -> dict[str, Any]:
     record = kept.record
-    written = {"kind": kept_text(record.kind), "body": json_text(record.body)}
+    written = {"kind": kept_text(record.kind), "body": kept.text}
     return written | {
         "seq": record.seq, "at_ms": record.at_ms, "error_ms": record.error_ms,
         "hash": kept.hash, "received_at_ms": kept.received_at_ms, "flag": kept.flag,
@@ -158,23 +164,21 @@ def inbound_run(tx: Tx, name: LogName, after: int, rows_max: int) -> tuple[Inbou
     """Received records after a number, in order."""
     where = (*_record_key(tx, name), inbound_records.c.seq > after)
     rows = tx.rows(select(inbound_records).where(*where).order_by(inbound_records.c.seq), rows_max)
-    return tuple(
-        InboundRecord(_record(row), row["hash"], row["received_at_ms"], row["flag"]) for row in rows
-    )
+    return tuple(_inbound(row) for row in rows)
 
 
 def flagged(tx: Tx, rows_max: int = 200) -> tuple[tuple[str, InboundRecord], ...]:
     """Records with which something was wrong, each with its writer, newest first."""
     where = (inbound_records.c.tenant_id == tx.tenant_id, inbound_records.c.flag != "")
     question = select(inbound_records).where(*where)
-    rows = tx.rows(question.order_by(inbound_records.c.received_at_ms.desc()), rows_max)
-    return tuple(
-        (
-            row["writer"],
-            InboundRecord(_record(row), row["hash"], row["received_at_ms"], row["flag"]),
-        )
-        for row in rows
-    )
+    c = inbound_records.c
+    newest = (c.received_at_ms.desc(), c.writer, c.log, c.seq.desc())
+    rows = tx.rows(question.order_by(*newest), rows_max)
+    return tuple((row["writer"], _inbound(row)) for row in rows)
+
+
+def _inbound(row: Mapping[str, Any]) -> InboundRecord:
+    return InboundRecord(_record(row), row["hash"], row["received_at_ms"], row["flag"], row["body"])
 
 
 def _record(row: Mapping[str, Any]) -> Record:

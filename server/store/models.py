@@ -87,14 +87,12 @@ def _insert(tx: Tx, model: RegisteredModel) -> None:
 
 def active(tx: Tx) -> RegisteredModel | None:
     """The model in use, if any."""
-    where = (models.c.tenant_id == tx.tenant_id, models.c.state == ModelUse.ACTIVE.value)
-    return _one(tx.row(select(models).where(*where)))
+    return _one(tx.find_row(models, state=ModelUse.ACTIVE.value))
 
 
 def known(tx: Tx, sha256: str) -> RegisteredModel | None:
     """The model with that hash, if it is registered."""
-    where = (models.c.tenant_id == tx.tenant_id, models.c.sha256 == sha256)
-    return _one(tx.row(select(models).where(*where)))
+    return _one(tx.find_row(models, sha256=sha256))
 
 
 def get(tx: Tx, sha256: str) -> RegisteredModel:

@@ -39,6 +39,9 @@ class WordKind(Enum):
     USER_UNLOCK = "user_unlock"
     AUTHORITY = "authority"
     ERASURE = "erasure"
+    POLICY = "policy"
+    RELIEF = "relief"
+    TOKEN_SCOPE = "token_scope"  # noqa: S105 - a kind of word, no secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,11 @@ def find(tx: Tx, word_id: str) -> KeptWord | None:
 def of_subject(tx: Tx, kind: WordKind, subject_id: str) -> tuple[KeptWord, ...]:
     """All that was said of one thing, the oldest first."""
     return tuple(_words(tx, _W.kind == kind.value, _W.subject_id == subject_id))
+
+
+def of_kind(tx: Tx, kind: WordKind) -> tuple[KeptWord, ...]:
+    """All words of a kind, the oldest first."""
+    return tuple(_words(tx, _W.kind == kind.value))
 
 
 def confirmed_subjects(tx: Tx, kind: WordKind) -> frozenset[str]:

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import and_, or_, select
 
 from core.reasons import ReasonCode
 from server.store.cash_tables import repayment_bounces
+from server.store.counted import Counted, counted, read_counted
 from server.store.engine import Tx
 from server.store.tables import lines, movements
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """How many there are, and since when the oldest stands [ms UTC]; None if there is none."""
-
-    count: int
-    oldest_ms: int | None
 
 
 def lines_told(tx: Tx, codes: Iterable[ReasonCode]) -> Counted:
@@ -33,27 +24,12 @@ def lines_told(tx: Tx, codes: Iterable[ReasonCode]) -> Counted:
         *(movements.c.reasons.contains(f'"{code.value}"', autoescape=True) for code in codes)
     )
     where = (movements.c.tenant_id == tx.tenant_id, lines.c.is_open, told)
-    columns: tuple[ColumnElement[Any], ...] = (
-        func.count().label("count"),
-        func.min(movements.c.at_ms).label("oldest_ms"),
-    )
-    joined = movements.join(lines, latest)
-    question: Select[Any] = select(*columns).select_from(joined).where(*where)
-    return _counted(tx, question)
-
-
-def _counted(tx: Tx, question: Select[Any]) -> Counted:
-    row = tx.row(question)
-    return Counted(row["count"], row["oldest_ms"]) if row else Counted(0, None)
+    question = select(*counted(movements.c.at_ms)).select_from(movements.join(lines, latest))
+    return read_counted(tx, question.where(*where))
 
 
 def bounced_since(tx: Tx, since_ms: int) -> Counted:
     """Repayments that bounced after an instant."""
     b = repayment_bounces.c
     where = (b.tenant_id == tx.tenant_id, b.at_ms > since_ms)
-    columns: tuple[ColumnElement[Any], ...] = (
-        func.count().label("count"),
-        func.min(b.at_ms).label("oldest_ms"),
-    )
-    question: Select[Any] = select(*columns).where(*where)
-    return _counted(tx, question)
+    return read_counted(tx, select(*counted(b.at_ms)).where(*where))

@@ -76,13 +76,27 @@ def add(tx: Tx, payout: Payout) -> bool:
     """Add a payout; False if its draw has one."""
     if find(tx, payout.payout_id) is not None:
         return False
-    tx.insert(payouts, **encode(payout))
+    tx.append(payouts, **encode(payout))
+    tx.learn(payouts, ("one", payout.payout_id), payout)
     return True
 
 
 def find(tx: Tx, payout_id: str) -> Payout | None:
     """The payout with that id, if there is one."""
-    return next(iter(_payouts(tx, payouts.c.payout_id == payout_id)), None)
+
+    def ask() -> Payout | None:
+        row = tx.find_row(payouts, payout_id=payout_id)
+        return _payout(row) if row else None
+
+    return tx.recall(payouts, ("one", payout_id), ask)
+
+
+def learn_named(tx: Tx, payout_ids: Sequence[str]) -> None:
+    """Remember payouts by id, also that there are none, read in one question."""
+    found: dict[str, Payout | None] = dict.fromkeys(payout_ids)
+    for each in _payouts(tx, among(tx, payouts.c.payout_id, payout_ids)):
+        found[each.payout_id] = each
+    tx.learn_all(payouts, {("one", payout_id): each for payout_id, each in found.items()})
 
 
 def lock(tx: Tx, payout_id: str) -> Payout:
@@ -181,7 +195,8 @@ def of_batch(tx: Tx, batch_id: str) -> tuple[Payout, ...]:
 
 def of_line(tx: Tx, line_id: str) -> tuple[Payout, ...]:
     """A line's payouts, oldest first."""
-    return _payouts(tx, payouts.c.line_id == line_id)
+    rows = tx.find_rows(payouts, "made_at_ms", "payout_id", line_id=line_id)
+    return tuple(_payout(row) for row in rows)
 
 
 def stream(tx: Tx) -> Iterator[Payout]:
@@ -192,11 +207,10 @@ def stream(tx: Tx) -> Iterator[Payout]:
 
 def undone_of(tx: Tx, line_id: str) -> tuple[Payout, ...]:
     """A line's payouts that came back or never left, so that their draws do not count."""
-    undone = [each.value for each in UNDONE]
     return tx.recall(
         payouts,
         ("undone", line_id),
-        lambda: _payouts(tx, payouts.c.line_id == line_id, payouts.c.state.in_(undone)),
+        lambda: tuple(each for each in of_line(tx, line_id) if each.state in UNDONE),
     )
 
 
@@ -291,7 +305,7 @@ def _payout(row: Mapping[str, Any]) -> Payout:
 
 def add_step(tx: Tx, step: Step) -> None:
     """Add a step to a payout's life."""
-    tx.insert(payout_steps, **encode(step))
+    tx.append(payout_steps, **encode(step))
 
 
 def steps_of(tx: Tx, payout_id: str) -> tuple[Step, ...]:

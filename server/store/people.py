@@ -7,7 +7,7 @@ row that was changed or taken away shows. It holds ids, never names or words.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from core.canonical import canonical_hash
+from server.store.bulk import among
 from server.store.engine import NotKnownError, Tx
 from server.store.rows import from_json, json_text, read_as
 from server.store.tables import api_tokens, audit, users
@@ -174,7 +175,7 @@ def record(
     detail
         Facts that may be kept; never personal data.
     """
-    end = tx.recall(audit, "end", lambda: _end(tx))
+    end = hold_trail(tx)
     seq, previous = end[0] + 1, end[1]
     facts = {
         "at_ms": at_ms,
@@ -188,6 +189,18 @@ def record(
     digest = audit_hash(seq, previous, facts)
     tx.append(audit, seq=seq, previous=previous, hash=digest, **facts)
     tx.learn(audit, "end", (seq, digest))
+    known = tx.known(audit, ("acts", *subject))
+    if known is not None:
+        tx.learn(audit, ("acts", *subject), (*known, action))
+
+
+def hold_trail(tx: Tx) -> tuple[int, str]:
+    """The trail's end, to which nobody else may add until this transaction ends.
+
+    Who tells a station something and then adds to the trail holds the trail first, as everybody
+    does: lines, then the trail, then stations' logs.
+    """
+    return tx.recall(audit, "end", lambda: _end(tx))
 
 
 def _end(tx: Tx) -> tuple[int, str]:
@@ -288,6 +301,28 @@ def _found(tx: Tx, wanted: Wanted) -> Select[Any]:
 
 def _line(row: Mapping[str, Any]) -> AuditRow:
     return read_as(AuditRow, {**row, "detail": from_json(row["detail"])})
+
+
+def acts_on(tx: Tx, object_kind: str, object_id: str) -> tuple[str, ...]:
+    """What was done to one thing by its names, oldest first."""
+    return tx.recall(
+        audit,
+        ("acts", object_kind, object_id),
+        lambda: tuple(row.action for row in trail_of(tx, object_kind, object_id)),
+    )
+
+
+def learn_acts(tx: Tx, object_kind: str, object_ids: Sequence[str]) -> None:
+    """Remember what was done to each of many things."""
+    found: dict[tuple[str, str, str], tuple[str, ...]] = {
+        ("acts", object_kind, each): () for each in object_ids
+    }
+    c = audit.c
+    where = (c.tenant_id == tx.tenant_id, c.object_kind == object_kind)
+    question = select(c.object_id, c.action).where(*where, among(tx, c.object_id, object_ids))
+    for row in tx.rows(question.order_by(c.seq)) if object_ids else ():
+        found["acts", object_kind, row["object_id"]] += (row["action"],)
+    tx.learn_all(audit, found)
 
 
 def trail_of(tx: Tx, object_kind: str, object_id: str) -> tuple[AuditRow, ...]:

@@ -111,6 +111,14 @@ def village_names(tx: Tx) -> dict[str, str]:
     return {row["site"]: row["name"] for row in rows}
 
 
+def farmer_names(tx: Tx, farmer_ids: Sequence[str]) -> dict[str, str]:
+    """The names of some farmers, by id."""
+    f = farmers.c
+    where = (f.tenant_id == tx.tenant_id, among(tx, f.farmer_id, farmer_ids))
+    rows = tx.rows(select(f.farmer_id, f.name).where(*where))
+    return {row["farmer_id"]: row["name"] for row in rows}
+
+
 def shapes_of(tx: Tx, subject_ids: Sequence[str]) -> dict[str, str]:
     """The polygons of those of some subjects that have one, as GeoJSON text.
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import select
 
@@ -22,7 +25,16 @@ class ProductUse(Enum):
     CANDIDATE = "candidate"
 
 
-_IN_FORCE = products.c.state == ProductUse.IN_FORCE.value
+@dataclass(frozen=True, slots=True)
+class KeptProduct:
+    """A version as it is kept: whether it is offered, and since when it is known [ms UTC]."""
+
+    product: Product
+    state: ProductUse
+    added_at_ms: int
+
+
+_IN_FORCE = {"state": ProductUse.IN_FORCE.value}
 
 
 def add(tx: Tx, product: Product, at_ms: int, state: ProductUse = ProductUse.IN_FORCE) -> bool:
@@ -64,9 +76,8 @@ def add(tx: Tx, product: Product, at_ms: int, state: ProductUse = ProductUse.IN_
 
 def in_force(tx: Tx) -> tuple[Product, ...]:
     """The newest version of every product, by id."""
-    question = select(products).where(products.c.tenant_id == tx.tenant_id, _IN_FORCE)
     newest: dict[str, Product] = {}
-    for row in tx.rows(question.order_by(products.c.product_id, products.c.version)):
+    for row in tx.find_rows(products, "product_id", "version", **_IN_FORCE):
         newest[row["product_id"]] = _parsed(row["content"])
     return tuple(newest.values())
 
@@ -81,9 +92,7 @@ def newest(tx: Tx, product_id: str) -> Product:
     """
 
     def ask() -> Product:
-        where = (products.c.tenant_id == tx.tenant_id, products.c.product_id == product_id)
-        of_force = select(products).where(*where, _IN_FORCE)
-        row = tx.row(of_force.order_by(products.c.version.desc()))
+        row = tx.find_row(products, "-version", product_id=product_id, **_IN_FORCE)
         if row is None:
             raise NotKnownError(f"expected a registered product, got {product_id!r}")
         return _parsed(row["content"])
@@ -95,9 +104,7 @@ def every_version(tx: Tx, product_id: str) -> tuple[Product, ...]:
     """All versions of a product that were ever in force, newest first."""
 
     def ask() -> tuple[Product, ...]:
-        where = (products.c.tenant_id == tx.tenant_id, products.c.product_id == product_id)
-        of_force = select(products).where(*where, _IN_FORCE)
-        rows = tx.rows(of_force.order_by(products.c.version.desc()))
+        rows = tx.find_rows(products, "-version", product_id=product_id, **_IN_FORCE)
         return tuple(_parsed(row["content"]) for row in rows)
 
     return tx.recall(products, ("versions", product_id), ask)
@@ -111,6 +118,23 @@ def by_policy(tx: Tx, policy_version: str) -> Product | None:
         return _parsed(row["content"]) if row else None
 
     return tx.recall(products, ("policy", policy_version), ask)
+
+
+def every(tx: Tx) -> tuple[KeptProduct, ...]:
+    """Every version of every product, candidates too: by product, the newest first."""
+    question = select(products).where(products.c.tenant_id == tx.tenant_id)
+    rows = tx.rows(question.order_by(products.c.product_id, products.c.version.desc()))
+    return tuple(_kept(row) for row in rows)
+
+
+def kept(tx: Tx, policy_version: str) -> KeptProduct | None:
+    """A version by what decisions cite, if it is known."""
+    row = tx.find_row(products, policy_version=policy_version)
+    return _kept(row) if row else None
+
+
+def _kept(row: Mapping[str, Any]) -> KeptProduct:
+    return KeptProduct(_parsed(row["content"]), ProductUse(row["state"]), row["added_at_ms"])
 
 
 @lru_cache(maxsize=64)

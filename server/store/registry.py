@@ -327,10 +327,11 @@ def learn_subjects(tx: Tx, subject_ids: Sequence[str]) -> None:
         tx.learn(subjects, ("subject", subject_id), known.get(subject_id))
         herds = tuple(each for each in found if each.pasture_id == subject_id)
         tx.learn(subjects, ("herds", subject_id), herds)
-    _learn_farmers(tx, sorted({each.farmer_id for each in found}))
+    learn_farmers(tx, sorted({each.farmer_id for each in found}))
 
 
-def _learn_farmers(tx: Tx, farmer_ids: Sequence[str]) -> None:
+def learn_farmers(tx: Tx, farmer_ids: Sequence[str]) -> None:
+    """Remember farmers, their sites' names, and what is known of them."""
     for farmer_id in farmer_ids:
         tx.learn(farmers, ("farmer", farmer_id), None)
         tx.learn(farmers, ("site", farmer_id), "")

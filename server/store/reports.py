@@ -128,23 +128,24 @@ def find_application(tx: Tx, application_id: str) -> KeptApplication | None:
         applications.c.application_id == application_id,
     )
     row = tx.row(select(applications).where(*where))
-    return _application(row) if row else None
+    return read_kept(row) if row else None
 
 
 def applications_of(tx: Tx, farmer_id: str) -> tuple[KeptApplication, ...]:
     """A farmer's applications, newest first."""
     rows = tx.find_rows(applications, "-at_ms", "application_id", farmer_id=farmer_id)
-    return tuple(_application(row) for row in rows)
+    return tuple(read_kept(row) for row in rows)
 
 
 def every_application(tx: Tx) -> tuple[KeptApplication, ...]:
     """All applications, newest first."""
     question = select(applications).where(applications.c.tenant_id == tx.tenant_id)
     rows = tx.rows(question.order_by(applications.c.at_ms.desc(), applications.c.application_id))
-    return tuple(_application(row) for row in rows)
+    return tuple(read_kept(row) for row in rows)
 
 
-def _application(row: Mapping[str, Any]) -> KeptApplication:
+def read_kept(row: Mapping[str, Any]) -> KeptApplication:
+    """A row of the table as an application."""
     body = {**row, "subject_ids": from_json(row["subject_ids"])}
     return KeptApplication(decode(Application, body), row["writer"], row["at_ms"])
 
@@ -158,7 +159,7 @@ def find_decision(tx: Tx, card_id: str) -> KeptDecision | None:
     """The card with that id, if it is known."""
     where = (decisions.c.tenant_id == tx.tenant_id, decisions.c.card_id == card_id)
     row = tx.row(select(decisions).where(*where))
-    return _decision(row) if row else None
+    return read_decision(row) if row else None
 
 
 def decision(tx: Tx, card_id: str) -> KeptDecision:
@@ -182,7 +183,7 @@ def decisions_of(tx: Tx, application_id: str) -> tuple[KeptDecision, ...]:
         decisions.c.application_id == application_id,
     )
     rows = tx.rows(select(decisions).where(*where).order_by(decisions.c.at_ms, decisions.c.card_id))
-    return tuple(_decision(row) for row in rows)
+    return tuple(read_decision(row) for row in rows)
 
 
 def refusals_count(tx: Tx, who: tuple[str, str, str], during_ms: tuple[int, int]) -> int:
@@ -201,17 +202,18 @@ def every_decision(tx: Tx) -> tuple[KeptDecision, ...]:
     """All cards, newest first."""
     question = select(decisions).where(decisions.c.tenant_id == tx.tenant_id)
     rows = tx.rows(question.order_by(decisions.c.at_ms.desc(), decisions.c.card_id))
-    return tuple(_decision(row) for row in rows)
+    return tuple(read_decision(row) for row in rows)
 
 
 def stream_decisions(tx: Tx) -> Iterator[KeptDecision]:
     """All cards by id, read one by one."""
     question = select(decisions).where(decisions.c.tenant_id == tx.tenant_id)
     for row in tx.stream(question.order_by(decisions.c.card_id), 200):
-        yield _decision(row)
+        yield read_decision(row)
 
 
-def _decision(row: Mapping[str, Any]) -> KeptDecision:
+def read_decision(row: Mapping[str, Any]) -> KeptDecision:
+    """A row of the table as a card."""
     return read_as(KeptDecision, {**row, "replay": Replay(row["replay"])})
 
 
@@ -253,11 +255,8 @@ def consents_of(tx: Tx, farmer_id: str) -> tuple[KeptConsent, ...]:
     """A farmer's consents, oldest first."""
 
     def ask() -> tuple[KeptConsent, ...]:
-        where = (*_mine(tx), consents.c.farmer_id == farmer_id)
-        placed = (consents.c.at_ms, consents.c.consent_id)
-        return tuple(
-            _consent(row) for row in tx.rows(select(consents).where(*where).order_by(*placed))
-        )
+        rows = tx.find_rows(consents, "at_ms", "consent_id", farmer_id=farmer_id)
+        return tuple(_consent(row) for row in rows)
 
     return tx.recall(consents, ("of", farmer_id), ask)
 

@@ -9,12 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, and_, exists, select, tuple_
 
 from core.shape import encode
 from server.store.desk_tables import review_answers, review_items
 from server.store.engine import Tx
 from server.store.rows import from_json, json_text, read_as
+from server.store.tables import lines, movements
 
 _I, _A = review_items.c, review_answers.c
 OPEN_MAX = 5_000  # shown of one kind
@@ -81,6 +82,33 @@ def waiting(tx: Tx, kind: str) -> tuple[Item, ...]:
     where = (_I.tenant_id == tx.tenant_id, _I.kind == kind, _I.item_id.not_in(answered))
     question = select(review_items).where(*where).order_by(_I.made_at_ms, _I.item_id)
     return tuple(_item(row) for row in tx.rows(question, OPEN_MAX))
+
+
+def still_wanted(tx: Tx, kind: str, waits: str) -> tuple[Item, ...]:
+    """Items of a kind that nobody answered and that their lines want still, the oldest first.
+
+    The newest of its line, which is open, not frozen, and whose last movement tells the
+    reason ``waits``.
+    """
+    n, m, newer = lines.c, movements.c, review_items.alias("newer")
+    answered = exists().where(_A.tenant_id == _I.tenant_id, _A.item_id == _I.item_id)
+    later = tuple_(newer.c.made_at_ms, newer.c.item_id) > tuple_(_I.made_at_ms, _I.item_id)
+    same = (newer.c.tenant_id == _I.tenant_id, newer.c.kind == _I.kind)
+    replaced = exists().where(*same, newer.c.subject_id == _I.subject_id, later)
+    drawn_on = and_(n.tenant_id == _I.tenant_id, n.line_id == _I.line_id)
+    moved = and_(m.tenant_id == n.tenant_id, m.line_id == n.line_id, m.seq == n.movements_count)
+    where = (
+        _I.tenant_id == tx.tenant_id, _I.kind == kind, n.is_open, ~n.frozen,
+        m.reasons.contains(f'"{waits}"', autoescape=True), ~answered, ~replaced,
+    )  # fmt: skip
+    joined = review_items.join(lines, drawn_on).join(movements, moved)
+    question = select(review_items, n.limit_minor).select_from(joined).where(*where)
+    found = ((row.pop("limit_minor"), _item(row)) for row in tx.rows(_oldest(question), OPEN_MAX))
+    return tuple(item for limit, item in found if item.facts["limit_before_minor"] == limit)
+
+
+def _oldest(question: Select[Any]) -> Select[Any]:
+    return question.order_by(_I.made_at_ms, _I.item_id)
 
 
 def answered(tx: Tx, answer: str) -> Iterator[tuple[Item, Answer]]:

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from server.store import bulk
 from server.store.book_reviews import Part
@@ -30,21 +29,38 @@ _SUBJECT = """s.subject_id, s.kind, s.farmer_id, s.season_id, s.sown_on, s.area_
        AND e.subject_id = CASE s.kind WHEN 'herd' THEN s.pasture_id ELSE s.subject_id END
        AND (s.kind = 'herd' OR s.season_id = '' OR e.season_id = s.season_id)
      ORDER BY as_of DESC, received_at_ms DESC, evidence_id DESC LIMIT 1),
-    (SELECT bit_xor(hash_record_extended(ROW(x.paper_id), 1)) FROM farm_papers x
-     WHERE x.tenant_id = s.tenant_id AND x.subject_id = s.subject_id),
-    (SELECT bit_xor(hash_record_extended(ROW(x.receipt_id), 1)) FROM store_receipts x
-     WHERE x.tenant_id = s.tenant_id AND x.subject_id = s.subject_id),
+    (SELECT bit_xor(hash_record_extended(ROW(x.paper_id, x.effective_on <= z.today), 1))
+     FROM farm_papers x WHERE x.tenant_id = s.tenant_id AND x.subject_id = s.subject_id),
     CASE WHEN s.kind = 'herd' THEN
       (SELECT bit_xor(hash_record_extended(ROW(/*daily*/), 1)) FROM (
          SELECT * FROM daily_features d
          WHERE d.tenant_id = s.tenant_id AND d.subject_id = s.subject_id
-           AND d.feature = 'heads_count' AND d.day <= %(upto)s
+           AND d.feature = 'heads_count' AND d.day <= z.today
          ORDER BY d.day DESC LIMIT 40) x)
     WHEN s.kind IN ('machine', 'store') THEN
-      (SELECT bit_xor(hash_record_extended(ROW(/*daily*/), 2)) FROM daily_features x
+      (SELECT bit_xor(hash_record_extended(ROW(/*daily*/, x.day <= z.today), 2))
+       FROM daily_features x
+       WHERE x.tenant_id = s.tenant_id AND x.subject_id = s.subject_id) END,
+    CASE s.kind WHEN 'herd' THEN
+      (SELECT bit_or(1) FROM (
+         SELECT FROM daily_features d
+         WHERE d.tenant_id = s.tenant_id AND d.subject_id = s.subject_id
+           AND d.feature = 'heads_count' LIMIT 1) x)
+    WHEN 'store' THEN
+      (SELECT bit_xor(hash_record_extended(ROW(x.receipt_id, x.effective_on <= z.today), 1))
+       FROM store_receipts x
        WHERE x.tenant_id = s.tenant_id AND x.subject_id = s.subject_id) END""".replace(
     "/*daily*/", "x.subject_id, x.feature, x.day, x.value, x.coverage_ppm, x.writer, x.seq"
 )  # the rule looks at the last fourteen days of a herd's counts
+# Where a line's farmer lives, and which day it is there: what is dated ahead changes the number
+# on its day.
+_HOME = """LEFT JOIN LATERAL (
+        SELECT x.household_size, x.site, t.utc_offset_minutes, to_char(DATE '1970-01-01' +
+          ((%(at_ms)s + 60000 * coalesce(t.utc_offset_minutes, 0)) / 86400000)::int,
+          'YYYY-MM-DD') AS today
+        FROM farmers x LEFT JOIN sites t ON t.tenant_id = x.tenant_id AND t.site = x.site
+        WHERE x.tenant_id = l.tenant_id AND x.farmer_id = l.farmer_id LIMIT 1
+    ) z ON true"""
 # What is hashed of which rows, for which line; every part has its own seed.
 _PARTS: tuple[tuple[str, str, str], ...] = (
     (
@@ -54,11 +70,6 @@ _PARTS: tuple[tuple[str, str, str], ...] = (
             " AND s.subject_id = r.subject_id"
         ),
         _LINE.format("r"),
-    ),
-    (
-        "x.household_size, x.site, t.utc_offset_minutes",
-        "farmers x LEFT JOIN sites t ON t.tenant_id = x.tenant_id AND t.site = x.site",
-        _FARMER.format("x"),
     ),
     ("x.as_of, x.features", "dossiers x", _FARMER.format("x")),
     ("x.consent_id", "consents x", _FARMER.format("x")),
@@ -72,7 +83,16 @@ _PARTS: tuple[tuple[str, str, str], ...] = (
         _FARMER.format("x") + " AND x.event = 'paid'",
     ),
     ("x.query_id", "bureau_answers x", _FARMER.format("x")),
-    ("x.lease_id, x.amount_minor, x.closed_at_ms", "leases x", _LINE.format("x")),
+    (  # and what was drawn under them on other lines
+        (
+            "x.lease_id, x.amount_minor, x.closed_at_ms, (SELECT"
+            " bit_xor(hash_record_extended(ROW(d.draw_id, d.state, d.amount_minor), 1))"
+            " FROM drawdowns d WHERE d.tenant_id = x.tenant_id AND d.lease_id = x.lease_id"
+            " AND d.line_id <> x.line_id)"
+        ),
+        "leases x",
+        _LINE.format("x"),
+    ),
     (
         "x.lease_id, x.closed_at_ms",
         "leases x",
@@ -85,11 +105,6 @@ _PARTS: tuple[tuple[str, str, str], ...] = (
         ),
         "drawdowns x",
         _LINE.format("x"),
-    ),
-    (
-        "x.draw_id, x.state, x.amount_minor",
-        "leases y JOIN drawdowns x ON x.tenant_id = y.tenant_id AND x.lease_id = y.lease_id",
-        _LINE.format("y") + " AND x.line_id <> l.line_id",
     ),
     ("x.repayment_id", "repayments x", _LINE.format("x")),
     ("x.repayment_id", "repayment_bounces x", _LINE.format("x")),
@@ -135,12 +150,11 @@ class Mark:
     until_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """An open line as it lies in the tables, with its mark if it has one.
+class Looked(NamedTuple):
+    """An open line as it lies in the tables, and what its mark says if it has one.
 
     ``around`` is the hash of all that its review reads but the line itself, ``own`` that of
-    the line.
+    the line; ``inputs`` and what follows are the mark's, None and nothing without one.
     """
 
     station: str
@@ -148,7 +162,15 @@ class Looked:
     product_id: str
     around: int
     own: int
-    mark: Mark | None
+    inputs: int | None
+    outcome: str
+    since_ms: int
+    until_ms: int
+
+    @property
+    def mark(self) -> Mark:
+        """The mark of a line that has one."""
+        return Mark(self.inputs or 0, self.outcome, self.since_ms, self.until_ms)
 
 
 def are_kept(tx: Tx) -> bool:
@@ -159,41 +181,39 @@ def are_kept(tx: Tx) -> bool:
     return tuple(found[:1]) >= VERSION_MIN
 
 
-def look_over(tx: Tx, part: Part, today: date, rows_max: int) -> list[Looked]:
+def look_over(tx: Tx, part: Part, at_ms: int, rows_max: int) -> list[Looked]:
     """The next open lines of a part in their order, hashed where they lie. Nothing is locked.
 
     Parameters
     ----------
-    today
-        The day at Greenwich: what devices counted is looked at up to the day after, as far as
-        any zone has come.
+    at_ms
+        Now [ms UTC]: what is dated ahead of a farmer's own day is hashed as such.
     """
     where = "station >= %(first)s AND (station, line_id) > (%(station)s, %(line)s) AND is_open"
     if part.until_station:
         where += " AND station < %(until)s"
     values = {
         "first": part.from_station, "until": part.until_station, "station": part.at_station,
-        "line": part.at_line, "rows": rows_max,
+        "line": part.at_line,
     }  # fmt: skip
-    return _looked(tx, where + " ORDER BY station, line_id LIMIT %(rows)s", values, today)
+    # As a figure, not as a parameter: so the plan of one page is good for all.
+    where += f" ORDER BY station, line_id LIMIT {rows_max:d}"
+    return _looked(tx, where, values, at_ms)
 
 
-def look_at(tx: Tx, line_ids: Sequence[str], today: date) -> list[Looked]:
+def look_at(tx: Tx, line_ids: Sequence[str], at_ms: int) -> list[Looked]:
     """The same of some lines, those that are closed left out."""
     where = "line_id = ANY(%(ids)s) AND is_open"
-    return _looked(tx, where, {"ids": list(line_ids)}, today)
+    return _looked(tx, where, {"ids": list(line_ids)}, at_ms)
 
 
-def _looked(tx: Tx, where: str, values: dict[str, Any], today: date) -> list[Looked]:
+def _looked(tx: Tx, where: str, values: dict[str, Any], at_ms: int) -> list[Looked]:
     tx.flush()
-    told = {**values, "tenant": tx.tenant_id, "upto": (today + timedelta(days=1)).isoformat()}
+    told = {**values, "tenant": tx.tenant_id, "at_ms": at_ms}
     with bulk.driver(tx).cursor() as cursor:
         cursor.execute("SET LOCAL jit = off")  # to compile it takes longer than to answer
         found = cursor.execute(QUESTION.replace("/*where*/", where).encode(), told).fetchall()
-    return [
-        Looked(station, line_id, product_id, around, own, Mark(*told) if told[1] else None)
-        for station, line_id, product_id, around, own, *told in found
-    ]
+    return list(map(Looked._make, found))
 
 
 def put(tx: Tx, found: Sequence[tuple[str, Mark]]) -> None:
@@ -222,13 +242,22 @@ def _part(seed: int, part: tuple[str, str, str]) -> str:
     )
 
 
-_AROUND = " # ".join(_part(seed, part) for seed, part in enumerate(_PARTS, 1))
+_AROUND = " # ".join(
+    (
+        "hash_record_extended(ROW(z.household_size, z.site, z.utc_offset_minutes), 0)",
+        *(_part(seed, part) for seed, part in enumerate(_PARTS, 1)),
+    )
+)
 # Built of this module's own texts alone.
 QUESTION = f"""
     SELECT l.station, l.line_id, l.product_id, {_AROUND}, {_OWN},
            m.inputs, m.outcome, m.since_ms, m.until_ms
     FROM (SELECT * FROM lines WHERE tenant_id = %(tenant)s AND /*where*/) l
-    LEFT JOIN review_marks m ON m.tenant_id = l.tenant_id AND m.line_id = l.line_id
+    {_HOME}
+    LEFT JOIN LATERAL (  -- each by its key: joined, all marks of the book were read for a page
+        SELECT inputs, outcome, since_ms, until_ms FROM review_marks x
+        WHERE x.tenant_id = l.tenant_id AND x.line_id = l.line_id LIMIT 1
+    ) m ON true
     ORDER BY l.station, l.line_id"""  # noqa: S608
 _PUT = f"""
     INSERT INTO review_marks (tenant_id, line_id, inputs, outcome, since_ms, until_ms)

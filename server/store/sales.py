@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
+from core.wire.evidence import Stage
 from server.store.bulk import among
 from server.store.engine import NotKnownError, Tx
 from server.store.rows import read_as
+from server.store.tables import evidence, line_subjects, lines
 from server.store.trade_tables import sales
 
 
@@ -80,6 +82,34 @@ def of_line(tx: Tx, line_id: str) -> tuple[Sale, ...]:
         return tuple(read_sale(row) for row in tx.find_rows(sales, "sale_id", line_id=line_id))
 
     return tx.recall(sales, ("line", line_id), ask)
+
+
+def in_question(tx: Tx, seasons: Mapping[str, str]) -> list[str]:
+    """The lines of some products that sold something, or rest on a harvest that was brought in.
+
+    Parameters
+    ----------
+    seasons
+        The season of each product whose lines are wanted, by its id.
+    """
+    n, r, e, s = lines.c, line_subjects.c, evidence.c, sales.c
+    # One within the other: side by side, SQLite would read every look for every line.
+    looks = exists().where(
+        e.tenant_id == r.tenant_id, e.subject_id == r.subject_id, e.stage == Stage.HARVESTED.value
+    )
+    rests = (r.tenant_id == n.tenant_id, r.line_id == n.line_id)
+    mine = (n.tenant_id == tx.tenant_id,)
+    selling = exists().where(s.tenant_id == n.tenant_id, s.line_id == n.line_id)
+    questions = [select(n.line_id).where(*mine, n.product_id.in_(sorted(seasons)), selling)]
+    questions += [
+        select(n.line_id).where(
+            *mine, n.product_id == product_id,
+            exists().where(*rests, looks.where(e.season_id == season_id)),
+        )
+        for product_id, season_id in sorted(seasons.items())
+    ]  # fmt: skip
+    # Each asked by itself: of an OR of them PostgreSQL thinks so badly that it compiles it.
+    return sorted({row["line_id"] for question in questions for row in tx.rows(question)})
 
 
 def learn_lines(tx: Tx, line_ids: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ from server.store.columns import bytes_ as _bytes
 from server.store.columns import count as _count
 from server.store.columns import flag as _flag
 from server.store.columns import index as _index
+from server.store.columns import index_where as _index_where
 from server.store.columns import metadata as _metadata
 from server.store.columns import table as _table
 from server.store.columns import text as _text
@@ -320,6 +321,7 @@ audit = _table(
 )  # fmt: skip
 
 _index(stations, "key_id", unique=True)
+_index(audit, "object_kind", "object_id")
 _index(satellites, "key_id", unique=True)
 _index(farmers, "home_station")
 _index(subjects, "farmer_id")
@@ -349,6 +351,11 @@ _index(ledger_entries, "writer", "seq", unique=True)
 _index(ledger_entries, "cause_id", "kind", unique=True)
 _index(ledger_lines, "account")
 _index(evidence, "subject_id", "as_of")
+_index(applications, "at_ms", "application_id")
+_index(audit, "action", "seq")
+_index_where(agreement_steps, "referred", ("agreement_id", "seq"), "state = 'referred'")
+_index_where(evidence, "flagged", ("evidence_id",), "document holds a flag")
+_index_where(inbound_records, "flagged", ("received_at_ms",), "flag <> ''")
 _index(models, "name", "version", unique=True)
 _index(day_roots, "day", unique=True)
 

@@ -43,7 +43,6 @@ from server.services.audit.run import audit
 from server.services.bouncing import BounceReason, BounceRequest
 from server.services.centre import RequestError
 from server.services.posting import RepaymentRequest, take_repayment
-from server.services.relief import grant_relief
 from server.services.restructuring import Proposed, approve, propose
 from server.services.standing import account_of, ahead_of, owed
 from server.services.verifying import verify
@@ -53,7 +52,7 @@ from server.store.people import Actor
 from server.store.schema import migrate
 from tests.support.centre_kit import SEASON_START, TESTER, Kit, build_kit, open_known, product_of
 from tests.support.kiosk_kit import MONEY, deliver, draw, flags, leases_at_station
-from tests.support.two_words import bounced
+from tests.support.two_words import bounced, relieved
 
 CASHIER = Actor("till", "cashier")
 SUPERVISOR, OFFICER = Actor("wanjiru", "supervisor"), Actor("otieno", "lender")
@@ -169,7 +168,7 @@ class Both:
         seen = [LossSeen(LossSource.VISIT, "visit-1", loss_ppm)]
         before = self.kit.read(account_at, self.line_id, self.today)
         try:
-            grant_relief(self.kit.centre, self.line_id, seen, OFFICER)
+            relieved(self.kit.centre, self.line_id, seen)
         except (RequestError, AgreementError):  # nothing owed, over, had before, planned today
             return
         after = self.kit.read(account_at, self.line_id, self.today)

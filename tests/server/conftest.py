@@ -8,18 +8,27 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from server.app import create_app
 from server.config import Settings
 from server.keys import write_secret
 from server.store.engine import Store
 from server.store.schema import migrate
+from tests.support.centre import Served
 from tests.support.centre_kit import BuiltVillage, Kit, take_kit
+from tests.support.chromium import chromium
+from tests.support.console_book import Book
+from tests.support.console_visits import visits
 from tests.support.one_engine import OneEngine
 from tests.support.postgres import EMPTY, Postgres, running_postgres
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 _NUMBERS = itertools.count(1)
 
@@ -102,3 +111,25 @@ def kit(store: Store, built_village: BuiltVillage, tmp_path: Path) -> Kit:
     write_secret(secret, b"5" * 64)
     settings = Settings(session_secret_file=str(secret))
     return take_kit(store, settings, built_village.ids_last)
+
+
+# The console in a browser, over the ``book`` of the file that asks.
+
+
+@pytest.fixture(scope="module")
+def url(book: Book) -> Iterator[str]:
+    served = Served(create_app(book.centre))
+    yield f"{served.url}/console"
+    served.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def visit(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
+    with visits(browser, url) as come:
+        yield come

@@ -15,7 +15,7 @@ from core.wire.records import Application, Consent, ConsentAction
 from server.services import enrolment
 from server.services.agreements import state_of_line
 from server.services.centre import RequestError
-from server.services.ending import Said, abandon, close, withdraw
+from server.services.ending import Said, abandon, close
 from server.services.freezing import FreezeReason, thaw
 from server.services.letting_go import tell_write_off
 from server.services.posting import RepaymentRequest, close_if_over, take_repayment
@@ -23,6 +23,7 @@ from server.services.referred import decline_referred, offer_referred
 from server.services.renewing import renew
 from server.services.standing import owed
 from server.services.verifying import verify
+from server.services.withdrawing import withdraw
 from server.store import agreements, ledger, lines, reports
 from server.store.engine import NotKnownError
 from server.store.people import Actor

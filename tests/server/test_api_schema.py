@@ -30,7 +30,8 @@ from server.store.schema import migrate
 from tests.support.centre_kit import TESTER, Kit, build_kit, open_known
 from tests.support.orders_kit import BUYER, SUPPLIER, open_trade
 
-EXAMPLES = 4  # of each endpoint, mode and role
+# Of each endpoint, mode and role.
+EXAMPLES, EXAMPLES_NIGHTLY = 4, 50
 OPERATIONS_MIN = 28
 # Whose token is tried besides none: one that may, and one that may not.
 ROLES = {
@@ -74,9 +75,12 @@ def tokens(api_kit: Kit) -> dict[Role, str]:
     }
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(7_200)
+@pytest.mark.parametrize(
+    "examples", [EXAMPLES, pytest.param(EXAMPLES_NIGHTLY, marks=pytest.mark.nightly)]
+)
 def test_answers_are_as_described(
-    api_kit: Kit, tokens: dict[Role, str], subtests: pytest.Subtests
+    api_kit: Kit, tokens: dict[Role, str], subtests: pytest.Subtests, examples: int
 ) -> None:
     path = "/api/v1/openapi.json"
     schema = schemathesis.openapi.from_asgi(path, create_app(api_kit.centre))
@@ -88,7 +92,7 @@ def test_answers_are_as_described(
             modes.append(GenerationMode.NEGATIVE)
         for mode in modes:
             with subtests.test(operation.label, mode=mode.value):
-                _try(operation, mode, tokens)
+                _try(operation, mode, tokens, examples)
 
 
 def _is_bytes(body: dict[str, Any]) -> bool:
@@ -97,10 +101,13 @@ def _is_bytes(body: dict[str, Any]) -> bool:
 
 
 def _try(
-    operation: schemathesis.APIOperation, mode: GenerationMode, tokens: dict[Role, str]
+    operation: schemathesis.APIOperation,
+    mode: GenerationMode,
+    tokens: dict[Role, str],
+    examples: int,
 ) -> None:
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=examples,
         deadline=None,
         derandomize=True,
         phases=[Phase.explicit, Phase.generate],

@@ -24,6 +24,7 @@ from core.wire.modelfile import MODEL
 from server.app import main, new_id, open_centre
 from tests.support.centre_kit import PRODUCTS, keys_of, model, polygons, village
 from tests.support.model_desk import put_in_force
+from tests.support.packs import PACKS, SEASONS
 
 READY_S_MAX = 60
 SEASON_MS = day_start_ms(date(2026, 3, 20))
@@ -158,6 +159,16 @@ def test_changed_product_needs_a_higher_version(stocked: Shell):
     assert stocked.on("product add", changed)["new"]
 
 
+def test_a_product_that_ends_before_its_harvest_is_added_with_a_warning(stocked: Shell):
+    text = (PACKS / "crop-season.toml").read_text(encoding="utf-8")
+    short = stocked.folder / "short.toml"
+    short.write_text(text.replace("term_days = 200", "term_days = 90"), encoding="utf-8")
+    season = SEASONS / "crop-season.toml"
+    assert stocked.on("product propose", short, "--season", season)["warnings"] == []
+    [warned] = stocked.on("product add", short)["warnings"]
+    assert "a term of 90 days ends before its cycle of 165 days" in warned
+
+
 def test_older_and_foreign_models_are_refused(stocked: Shell):
     path = stocked.folder / "model.json"
     centre = open_centre(stocked.config)
@@ -235,6 +246,10 @@ def test_database_of_another_schema_is_refused(shell: Shell):
 def test_product_is_explained_in_words():
     found = CliRunner().invoke(main, ["product", "explain", str(PRODUCTS / "crop-season.toml")])
     assert "KES 8,750.00 a hectare" in found.stdout
+    kisan = str(PACKS / "kisan-revolving.toml")
+    told = CliRunner().invoke(main, ["product", "explain", kisan]).stdout
+    # Half of the land at 27,200, half at 54,400, 30 % on top; a tenth more in each later year.
+    assert "may reach INR 53,000.00 in the first year, INR 77,600.00 in the last" in told
 
 
 def test_identifiers_are_uuid_version_7_in_order():

@@ -6,9 +6,11 @@ import html
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from core.lending.limit import Movement
 from core.units import civil_day
@@ -29,7 +31,7 @@ from tests.support.console_book import PASSWORD, Book, build_book, crop_evidence
 
 PAGES = (
     "/", "/portfolio", "/queue", "/map", "/map?by=risk", "/map/plots.json",
-    "/applications", "/stations", "/models", "/users", "/authority", "/audit",
+    "/applications", "/stations", "/models", "/policies", "/users", "/authority", "/audit",
     "/portfolio/export.csv",
 )  # fmt: skip
 
@@ -193,13 +195,32 @@ def test_log_out_ends_the_session(visit):
     assert client.get("/console/").status_code == 303
 
 
-def test_every_answer_carries_the_security_headers(visit):
+def routes_of(app: FastAPI) -> Iterator[str]:
+    """Every path of the console, with ``x`` where it names one record."""
+    found: Any = next(each.app for each in app.routes if getattr(each, "path", "") == "/console")
+    while not hasattr(found, "routes"):
+        found = found._app
+    for route in found.routes:
+        yield "/console" + re.sub(r"{[^}]+}", "x", route.path)
+
+
+def test_every_answer_carries_the_security_headers(visit, book: Book):
     client = visit("auditor")
-    for path in ("/console/", "/console/nothing", "/console/static/console.css", "/console/login"):
-        headers = client.get(path).headers
-        assert "default-src 'none'" in headers["content-security-policy"]
-        assert "unsafe" not in headers["content-security-policy"]
-        assert headers["x-content-type-options"] == "nosniff"
+    paths = {*routes_of(create_app(book.centre))}
+    paths |= {"/console/nothing", "/console/static/console.css", "/console/static/nothing"}
+    paths |= {f"/console/audit/export.{form}" for form in ("csv", "xlsx", "pdf")}
+    assert len(paths) > 40
+    seen = set()
+    for path in sorted(paths - {"/console/logout"}):
+        for method in ("GET", "POST"):
+            answer = client.request(method, path)
+            headers = answer.headers
+            policy = headers["content-security-policy"]
+            assert policy.startswith("default-src 'none'"), path
+            assert not re.search(r"unsafe|\*|https?:", policy), (path, policy)
+            assert headers["x-content-type-options"] == "nosniff", path
+            seen.add(answer.status_code)
+    assert {200, 303, 404, 405} <= seen
     assert client.get("/console/").headers["cache-control"] == "no-store"
 
 
@@ -361,11 +382,13 @@ def test_cash_page_tells_who_holds_what_and_what_to_look_at(visit, book: Book):
     assert "Cash in hand" in said(visit("auditor"), "/stations")
 
 
-def test_unknown_things_are_named(visit):
+def test_unknown_things_are_named(visit, door):
     for page in ("/lines/none", "/plots/none", "/applications/none", "/nothing"):
         answer = visit("lender").get(f"/console{page}")
         assert answer.status_code == 404
         assert "<h1>" in answer.text
+        assert 'href="/console/queue"' in answer.text, "the way to the other pages stays"
+    assert 'href="/console/queue"' not in door().get("/console/nothing").text
 
 
 # Cards and acts.

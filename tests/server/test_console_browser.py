@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date
 
 import pytest
@@ -13,15 +13,13 @@ from playwright.sync_api import Browser, Page, expect
 
 from core.canonical import sha256_hex
 from core.wire.evidence import Flag
-from server.app import create_app
 from server.services.blobs import keep_blob
 from server.services.evidence import accept_evidence
 from server.store import lines, reports
 from tests.support.cash_book import seed_cash
-from tests.support.centre import Served
-from tests.support.chromium import chromium, narrowest_daily
+from tests.support.chromium import narrowest_daily
 from tests.support.console_book import Book, build_book, flagged_evidence
-from tests.support.console_visits import WIDTHS, visits
+from tests.support.console_visits import WIDTHS
 from tests.support.drawn_map import middle_of_a_shape
 from tests.support.pictures import claim_of
 
@@ -48,25 +46,6 @@ def show_a_flag(book: Book) -> None:
     assert keep_blob(book.centre, claim_of(shown, "image/png"), "satellite", shown)
 
 
-@pytest.fixture(scope="module")
-def url(book: Book) -> Iterator[str]:
-    served = Served(create_app(book.centre))
-    yield f"{served.url}/console"
-    served.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture
-def visit(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
-    with visits(browser, url) as come:
-        yield come
-
-
 def addresses(book: Book) -> dict[str, str]:
     with book.centre.store.reading() as tx:
         crop = next(line for line in lines.every(tx) if line.product_id == "crop-season")
@@ -86,6 +65,7 @@ def addresses(book: Book) -> dict[str, str]:
         "visits": "/visits",
         "cash": "/cash",
         "models": "/models",
+        "policies": "/policies",
     }
 
 

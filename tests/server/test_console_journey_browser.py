@@ -7,17 +7,15 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from server.app import create_app
 from server.services.enrolment import add_user
 from server.store import people
 from server.store.people import Actor, Role
 from server.store.scoping import Scope
-from tests.support.centre import Served
-from tests.support.chromium import chromium, narrowest_daily
+from tests.support.chromium import narrowest_daily
 from tests.support.console_book import PASSWORD, Book, build_book
-from tests.support.console_visits import WIDTHS, visits
+from tests.support.console_visits import WIDTHS
 from tests.support.officers import authority_set, invited, known
 
 pytestmark = pytest.mark.browser
@@ -41,27 +39,8 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Book]:
     found.centre.store.close()
 
 
-@pytest.fixture(scope="module")
-def url(book: Book) -> Iterator[str]:
-    served = Served(create_app(book.centre))
-    yield f"{served.url}/console"
-    served.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture
-def enter(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
-    with visits(browser, url) as come:
-        yield come
-
-
-def test_a_lender_s_day(enter: Callable[..., Page], url: str, book: Book, tmp_path: Path):
-    page = enter("wanjiru")
+def test_a_lender_s_day(visit: Callable[..., Page], url: str, book: Book, tmp_path: Path):
+    page = visit("wanjiru")
     page.click("#need-applications")
     expect(page.locator("h1")).to_have_text("Queue")
     page.wait_for_load_state()  # the keys are there once its script has run
@@ -80,7 +59,7 @@ def test_a_lender_s_day(enter: Callable[..., Page], url: str, book: Book, tmp_pa
     expect(mine).to_contain_text("You made this: another person answers it.")
     expect(mine.locator("input[name=pick]")).to_have_count(0)
 
-    other = enter("supervisor")
+    other = visit("supervisor")
     other.goto(f"{url}/queue?kind=application")
     waits = other.locator(".waits li", has_text=farmer)
     expect(waits).to_contain_text("wanjiru proposes")
@@ -111,8 +90,8 @@ def test_a_lender_s_day(enter: Callable[..., Page], url: str, book: Book, tmp_pa
 
 
 @pytest.mark.parametrize("size", WIDTHS)
-def test_pages_of_decisions_fit(enter: Callable[..., Page], url: str, size: str):
-    page = enter("supervisor", size)
+def test_pages_of_decisions_fit(visit: Callable[..., Page], url: str, size: str):
+    page = visit("supervisor", size)
     wide = {}
     for path in PAGES:
         page.goto(url + path)
@@ -121,8 +100,8 @@ def test_pages_of_decisions_fit(enter: Callable[..., Page], url: str, size: str)
 
 
 @pytest.mark.parametrize("size", narrowest_daily(WIDTHS))
-def test_pages_of_decisions_are_accessible(enter: Callable[..., Page], url: str, size: str):
-    page = enter("supervisor", size)
+def test_pages_of_decisions_are_accessible(visit: Callable[..., Page], url: str, size: str):
+    page = visit("supervisor", size)
     found = {}
     for path in PAGES:
         page.goto(url + path)

@@ -66,7 +66,7 @@ def addresses(book: Book) -> list[str]:
         card = next(iter(reports.every_decision(tx)))
     return [
         "/", "/portfolio", "/queue", "/applications", "/map", "/visits", "/stations", "/health",
-        "/stress", "/cash", "/models", "/users", "/authority", "/me", "/appeals",
+        "/stress", "/cash", "/models", "/policies", "/users", "/authority", "/me", "/appeals",
         "/plots/plot-002", "/plots/pasture-1", f"/lines/{line.line_id}",
         f"/lines/{line.line_id}/statement", f"/applications/{card.application_id}", "/nowhere",
     ]  # fmt: skip

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
-from server.app import create_app
 from server.console.speaking import LANGUAGE_COOKIE
 from server.store import lines, reports
 from server.words import LANGUAGES, TAGS
 from tests.support.cash_book import seed_cash
-from tests.support.centre import Served
-from tests.support.chromium import chromium
 from tests.support.console_book import Book, build_book
-from tests.support.console_visits import visits
 
 pytestmark = pytest.mark.browser
 
@@ -37,32 +33,13 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Book]:
     found.centre.store.close()
 
 
-@pytest.fixture(scope="module")
-def url(book: Book) -> Iterator[str]:
-    served = Served(create_app(book.centre))
-    yield f"{served.url}/console"
-    served.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture
-def visit(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
-    with visits(browser, url) as come:
-        yield come
-
-
 def addresses(book: Book) -> list[str]:
     with book.centre.store.reading() as tx:
         line = next(iter(lines.every(tx)))
         card = next(iter(reports.every_decision(tx)))
     return [
         "/", "/portfolio", "/queue", "/applications", "/map", "/visits", "/stations", "/health",
-        "/stress", "/cash", "/models", "/users", "/audit", "/plots/plot-002",
+        "/stress", "/cash", "/models", "/policies", "/users", "/audit", "/plots/plot-002",
         f"/lines/{line.line_id}", f"/applications/{card.application_id}",
     ]  # fmt: skip
 

@@ -25,6 +25,7 @@ from core.wire.subleases import (
     SubLeaseEnd,
     SubLeaseEvent,
 )
+from server.console.views.station import read_stations
 from server.services.audit.run import audit
 from server.store import leases, lines, people
 from tests.support.centre_kit import STATION, Kit, keys_of, open_known
@@ -143,6 +144,25 @@ def test_a_draw_of_a_tablet_is_in_the_ledger_once_and_every_check_holds(tablet: 
         if row.action == "field_paid_out"
     ]  # fmt: skip
     assert (paid.actor, paid.detail["amount_minor"]) == ("agent-1", 150_000)
+
+
+def test_the_stations_page_tells_what_tablets_hold_and_till_when(tablet: Field):
+    kit, part = tablet.kit, tablet.grant(tablet.part(400_000))
+    deliver(kit)
+    [row] = [one for one in kit.read(read_stations, kit.clock.at_ms).rows if one.held]
+    [held] = row.held
+    assert (held.tablet_id, held.line_id, held.amount_minor) == ("tab-1", part.line_id, 400_000)
+    assert (held.expires_at_ms, held.is_over) == (part.expires_at_ms, False)
+    over = kit.read(read_stations, part.expires_at_ms).rows
+    assert [one.is_over for each in over for one in each.held] == [True], (
+        "a date gives nothing back"
+    )
+    first = len(kit.station.records[MONEY]) + 1
+    tablet.write("sub_lease", SubLeaseEvent(part.sublease_id, SubLeaseAct.ENDED, 0, ""))
+    deliver(kit, first)
+    assert [
+        one for each in kit.read(read_stations, kit.clock.at_ms).rows for one in each.held
+    ] == []
 
 
 def test_a_draw_without_its_tablets_word_is_named(tablet: Field):

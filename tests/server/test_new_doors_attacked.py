@@ -31,7 +31,8 @@ from core.wire.fieldwork import (
 from core.wire.records import Application
 from core.wire.registry import Farmer, Registry, Subject, SubjectKind
 from server.app import create_app
-from server.services import enrolment, officers
+from server.services import enrolment
+from server.services.account_words import tell_token_scope
 from server.services.appeals import Reply, answer, waiting
 from server.services.bouncing import BounceReason, BounceRequest
 from server.services.centre import RoleError
@@ -48,7 +49,7 @@ from tests.support.centre import Served
 from tests.support.centre_kit import SEASON_START, TESTER, Kit, keys_of, open_known, ring_of
 from tests.support.desk import ANNA, BEN
 from tests.support.kiosk_kit import MONEY, deliver, drawn_by_farmer_b, flags
-from tests.support.officers import invited, known
+from tests.support.officers import confirmed, invited, known
 from tests.support.orders_kit import BUYER, open_trade
 from tests.support.orders_kit import SUPPLIER as ORDERED
 from tests.support.payout_kit import AGROVET, SUPPLIER
@@ -259,10 +260,14 @@ def test_nobody_has_a_second_login_by_writing_their_name_otherwise(kit: Kit, nam
 
 def test_a_token_of_another_part_of_the_book_moves_nothing_of_an_order(kit: Kit, stranger: str):
     trade = open_trade(kit)
+    known(kit.centre, ANNA, BEN)
     order_id = trade.place().json()["order_id"]
     elsewhere = Scope(villages=frozenset({"village-two"}))
     for label in (ORDERED, BUYER):
-        officers.set_token_scope(kit.centre, label, elsewhere, ANNA)
+        told = kit.centre.write(
+            lambda work, label=label: tell_token_scope(work, label, elsewhere, (ANNA, "narrower"))
+        )
+        confirmed(kit.centre, told, BEN)
     for answer_ in (
         trade.call(ORDERED, "POST", f"/orders/{order_id}/withdrawal"),
         trade.report(order_id),

@@ -11,7 +11,8 @@ from core.wire.evidence import Stage
 from core.wire.orders import Answer
 from server.console.views.trade import read_trade_flags
 from server.services.evidence import accept_evidence
-from server.services.orders.fulfilment import SELL_DAYS, fulfilment_of, trade_flags
+from server.services.orders.fulfilment import SELL_DAYS, fulfilment_of
+from server.services.sales_questions import trade_flags
 from tests.support.centre_kit import Kit
 from tests.support.orders_kit import Trade, open_trade
 

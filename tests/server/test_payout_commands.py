@@ -26,7 +26,8 @@ from server.services.hooks.delivering import CLAIM_MS
 from server.services.hooks.signature import signed_headers
 from server.services.payouts.payees import set_payee
 from server.store import ledger, payouts
-from tests.support.centre_kit import Kit
+from tests.support.centre_kit import SEASON_START, Kit
+from tests.support.kiosk_kit import drawn_by_farmer_b
 from tests.support.packs import pack
 from tests.support.payout_kit import (
     AGROVET,
@@ -147,6 +148,28 @@ def test_a_morning_of_a_lender_by_commands(kit: Kit, shell: Shell, tmp_path: Pat
     shell.read("audit")
     assert shell.run("payout show", "nothing").exit_code == 3
     assert shell.run("payout reconcile", "nowhere", answer).exit_code == 5
+
+
+def test_a_morning_of_money_that_came_in(kit: Kit, shell: Shell, tmp_path: Path):
+    line_id = drawn_by_farmer_b(kit, SEASON_START)
+    set_up_rails(tmp_path)
+    rows = ("reference,line_id,amount,currency,day", f"MP-1,{line_id},30.00,KES,{SEASON_START}",
+            f"MP-2,my loan,5.00,KES,{SEASON_START}")  # fmt: skip
+    listed = tmp_path / "came.csv"
+    listed.write_text("\n".join(rows))
+    given = ("files", listed, *shell.by("grace"))
+    told = shell.run("repayment import", *given)
+    assert told.exit_code == 0, told.output
+    assert told.stdout.splitlines() == [
+        f"look at: MP-2 of 500 KES on {SEASON_START}: it names no line of ours",
+        "2 credits: 1 new repayments, 1 to look at.",
+    ]
+    again = shell.read("repayment import", *given)["credits"]
+    assert [(each["line_id"], each["is_new"]) for each in again] == [(line_id, False), ("", False)]
+    refused = shell.run("repayment import", "files", listed, "--officer", "nobody",
+                        "--password-file", str(tmp_path / "password"))  # fmt: skip
+    assert refused.exit_code != 0
+    assert len(kit.read(ledger.repayments_of, line_id)) == 1
 
 
 def test_hooks_by_commands(kit: Kit, shell: Shell, tmp_path: Path):

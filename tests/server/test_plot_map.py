@@ -39,7 +39,7 @@ from server.services.centre import Centre
 from server.store import evidence, lines, plot_rows
 from server.store.engine import Store, Tx
 from server.store.scoping import Scope
-from server.store.tables import accesses, line_subjects, newest_looks
+from server.store.tables import accesses, line_subjects, newest_looks, sites, subjects
 from server.store.tables import evidence as looks
 from server.store.tables import lines as lines_table
 from tests.support.centre import Served
@@ -52,14 +52,23 @@ from tests.support.limit_book import NOW_MS, TODAY
 from tests.support.wide_book import fill_wide, wide_centre
 
 PLOTS = 1_100  # of two villages, but for what is no plot
+HOSTILE = "<img src=x onerror=\"document.title='hit'\">&amp; \u202ebeans"
 
 
 @pytest.fixture(scope="module")
 def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Centre]:
     folder = tmp_path_factory.mktemp("wide")
     found = wide_centre(folder, f"sqlite:///{folder / 'centre.sqlite'}", PLOTS)
+    found.store.write(_name_badly)
     yield found
     found.store.close()
+
+
+def _name_badly(tx: Tx) -> None:
+    """One plot and its crop, and its village, hold markup and marks that turn writing around."""
+    plot = subjects.c.subject_id == "plot-00000001"
+    tx.run(subjects.update().where(plot).values(name=HOSTILE, crop=HOSTILE))
+    tx.run(sites.update().where(sites.c.site == "site-00000").values(name="<b>Bondeni</b>"))
 
 
 @pytest.fixture(scope="module")
@@ -266,6 +275,13 @@ def test_the_map_s_numbers_are_the_plots_shapes(centre: Centre):
             assert abs(north * 1e7 - corner_e7[1]) <= GRID_E7 / 2 + 1
 
 
+def test_a_map_that_holds_not_all_says_so(centre: Centre, plots: list[PlotRow]):
+    with centre.store.reading() as tx:
+        part, every = (compact(tx, Rings(), plots, count) for count in (40, len(plots)))
+    assert (part["capped"], part["asked"], len(part["id"])) == (True, len(plots), 40)
+    assert (every["capped"], every["asked"], len(every["id"])) == (False, len(plots), len(plots))
+
+
 def test_what_is_no_polygon_is_not_drawn():
     assert ring_of('{"type": "Point", "coordinates": [1, 2]}') == ()
     assert ring_of('{"type": "Feature", "geometry": null}') == ()
@@ -417,7 +433,7 @@ def test_hexagons_far_plots_near_and_one_filter_for_map_and_list(
     # A press on a hexagon leads nearer, until the plots themselves are seen.
     while page.get_attribute("#map", "data-shape") == "hexagons":
         at = page.evaluate("location.hash")
-        page.mouse.click(*middle_of_a_shape(page, 12))
+        page.mouse.click(*middle_of_a_shape(page, 20))
         page.wait_for_function("at => location.hash !== at", arg=at)
     looking = page.evaluate("location.hash")
     page.reload()
@@ -428,6 +444,29 @@ def test_hexagons_far_plots_near_and_one_filter_for_map_and_list(
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowLeft")
     expect(said).to_contain_text("Press a plot to open its page", timeout=WAIT_MS_MAX)
+    # Where none lies, it is said, and a button leads back to all.
+    page.goto(f"{served}/console/map#15/0.5/30.0")
+    expect(said).to_have_text("No plot lies in this view.", timeout=WAIT_MS_MAX)
+    page.get_by_role("button", name="Show all plots").click()
+    expect(said).to_contain_text(f"{len(plots):,} plots in ", timeout=WAIT_MS_MAX)
+
+
+@pytest.mark.browser
+def test_what_a_name_holds_is_text_in_the_filter_the_list_and_the_map(
+    visit: Callable[..., Page], served: str
+):
+    page = visit()
+    page.set_default_timeout(WAIT_MS_MAX)
+    page.goto(f"{served}/console/map")
+    page.select_option("#crop", HOSTILE)
+    page.wait_for_selector("#map[data-drawn='1'][data-shape='plots']")
+    expect(page.locator("#crop option:checked")).to_have_text(f"{HOSTILE} · 1")
+    expect(page.locator("#plots tbody th")).to_have_text(HOSTILE)
+    page.locator("#map").hover()  # its middle, where the one plot lies
+    hint = page.locator("#map .leaflet-tooltip strong")
+    expect(hint).to_have_text(f"{HOSTILE} · <b>Bondeni</b>", timeout=WAIT_MS_MAX)
+    assert page.locator("#main img, #main b").count() == 0
+    assert page.title() != "hit"
 
 
 def faults_of(page: Page) -> list[str]:

@@ -26,7 +26,6 @@ from core.wire.envelope import PULL, MachineState, Pull
 from core.wire.evidence import EVIDENCE
 from core.wire.registry import Device, Subject, SubjectKind
 from core.wire.telemetry import DeviceKind
-from server.app import create_app
 from server.console.pages.plot import read_page
 from server.services.access import reading
 from server.services.evidence import accept_evidence
@@ -36,7 +35,6 @@ from server.store.engine import NotKnownError
 from server.store.people import Actor
 from server.store.photos import StoredPhoto, VisitPhoto
 from server.store.scoping import Scope
-from tests.support.centre import Served
 from tests.support.chromium import chromium
 from tests.support.console_book import PASSWORD, STATION, Book, build_book
 from tests.support.console_evidence import Looks, seen_of_plot
@@ -100,13 +98,6 @@ def tell_all(tx) -> None:
 def tell(tx, subject_id: str, name: str, day: str, value: int) -> None:
     told = DailyFeature(subject_id, name, day, value, PPM, 24, "a" * 64)
     reports.put_feature(tx, told, STATION, 1)
-
-
-@pytest.fixture(scope="module")
-def url(book: Book) -> Iterator[str]:
-    served = Served(create_app(book.centre))
-    yield f"{served.url}/console"
-    served.close()
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from core.errors import ProductError, ShapeError
-from server.services.rehearsal.fitting import fit
+from server.services.rehearsal.fitting import fit, misfits
 from server.services.rehearsal.playing import Played, play
 from server.services.rehearsal.scenario import Scenario, read_scenario
 from tests.support.packs import NAMES, SEASONS, pack, table
@@ -219,6 +219,23 @@ def test_a_view_with_a_mistyped_name_is_refused() -> None:
     wrong = {**STEP, "plots": [{"plot_id": "p", "area_m2": 1, "stage": "sowing", "yield": 1}]}
     with pytest.raises(ShapeError, match="expected names of a PlotView on 2026-03-20, got yield"):
         play(pack("crop-season"), read_scenario({"name": "x", "step": [wrong]}))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_pack_is_warned_of(name: str) -> None:
+    assert misfits(pack(name), season(name)) == ()
+    assert misfits(pack(name), None) == ()
+
+
+def test_what_ends_before_its_harvest_or_leaves_most_cash_open_is_warned_of() -> None:
+    crop = pack("crop-season")
+    early = replace(crop, credit=replace(crop.credit, term_days=90))
+    [term] = misfits(early, None)
+    assert term.startswith("a term of 90 days ends before its cycle of 165 days")
+    small = replace(crop, credit=replace(crop.credit, limit_max_minor=1_000_000))
+    [cash] = misfits(small, season("crop-season"))
+    assert cash.startswith("the line meets 27.8 % of the cash")  # 10,000 of 36,000
+    assert misfits(replace(early, cycle=None), None) == ()
 
 
 def test_a_product_without_a_cash_calendar_has_no_fit() -> None:

@@ -191,7 +191,7 @@ def test_referred_application_is_answered_in_every_language(kit: Kit):
         [row] = read_queue(work, Kind.APPLICATION, LENA).rows
         assert row.made_by == "kadi ya st-one"
         [outcome] = say(kit, LENA, row.waits)
-    assert "is open" in outcome.done, outcome
+    assert "umefunguliwa" in outcome.done, outcome
     item = kit.read(review_items.newest_of, "application", application_id)
     assert kit.read(review_items.answer_of, item.item_id).made_by == "the card of st-one"
 

@@ -11,7 +11,7 @@ import pytest
 
 from core.wire.registry import Farmer, Registry, Subject, SubjectKind
 from server.app import create_app
-from server.services import enrolment, officers
+from server.services import enrolment
 from server.services.access import reading
 from server.services.account_words import tell_scope
 from server.services.origination import open_lines
@@ -134,8 +134,7 @@ def test_token_of_one_village_reads_and_books_nothing_of_another(two: Kit):
     client, line_id = AppClient(create_app(two.centre)), line_there(two)
     headers = {}
     for role in (Role.INTEGRATOR, Role.CASHIER, Role.AUDITOR):
-        secret = enrolment.add_token(two.centre, role.value, role, TESTER)
-        officers.set_token_scope(two.centre, role.value, MINE, ANNA)
+        secret = enrolment.add_token(two.centre, role.value, role, TESTER, scope=MINE)
         headers[role] = {"Authorization": f"Bearer {secret}"}
     reads = headers[Role.INTEGRATOR]
     for name in ("lines", "draws", "repayments", "applications", "stations", "payouts", "orders",

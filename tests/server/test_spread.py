@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.lending.concentration import Cap, ConcentrationRules, Dimension
+from core.lending.concentration import Bucket, Cap, ConcentrationRules, Dimension
 from core.lending.limit import Movement
 from core.reasons import ReasonCode
 from core.units import civil_day
@@ -17,13 +17,13 @@ from core.wire.evidence import Stage
 from server.console.views.spread import spread_section
 from server.services import enrolment
 from server.services.audit.run import audit
-from server.services.centre import RequestError
+from server.services.centre import RequestError, Work
 from server.services.evidence import accept_evidence
 from server.services.explaining import explained
 from server.services.leasing import issue_for_station
 from server.services.origination import NO_ROOM, open_for, open_lines
 from server.services.reports.spread import concentration
-from server.services.spreading import buckets_now, cell_of, day_book, place_all
+from server.services.spreading import buckets_at, cell_of, day_book, place_all
 from server.store import leases, lines, rulebooks, spread
 from server.store.books import AsOf
 from server.store.rulebooks import RuleKind
@@ -64,8 +64,13 @@ def line_of(kit: Kit, farmer_id: str) -> lines.Line:
     return found
 
 
+def buckets_of(work: Work) -> tuple[Bucket, ...]:
+    place_all(work.tx)
+    return buckets_at(work.tx, work.at_ms + 1)
+
+
 def exposed(kit: Kit, dimension: Dimension, bucket: str) -> int:
-    found = kit.centre.write(buckets_now)
+    found = kit.centre.write(buckets_of)
     return sum(
         each.exposure_minor for each in found
         if (each.dimension, each.bucket) == (dimension, bucket)
@@ -92,7 +97,7 @@ def test_without_caps_nothing_is_kept_and_nothing_bound(kit: Kit):
 def test_a_line_counts_under_crop_village_and_the_cell_of_its_plot(kit: Kit):
     open_known(kit)
     put_caps(kit, MAIZE)
-    found = {(b.dimension, b.bucket): b for b in kit.centre.write(buckets_now)}
+    found = {(b.dimension, b.bucket): b for b in kit.centre.write(buckets_of)}
     # 2,620,000 and 1,400,000 of lines, and leave of 12 × 800,000 for each of two products.
     assert found[Dimension.CROP, "maize"].limits_minor == 4_020_000
     assert found[Dimension.CROP, "maize"].exposure_minor == 4_020_000 + 9_600_000

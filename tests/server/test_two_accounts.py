@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from sqlalchemy.exc import DatabaseError
@@ -17,6 +18,7 @@ from server.services.account_words import (
     tell_password,
     tell_role,
     tell_scope,
+    tell_token_scope,
     tell_unlock,
 )
 from server.services.audit.run import audit, audit_in
@@ -33,10 +35,12 @@ from server.services.writing_off import write_off_in
 from server.store import accounts, authorities, lines, money_words, payouts, people
 from server.store.accounts import Done, UserStep
 from server.store.authorities import Authority
-from server.store.engine import ConflictError
+from server.store.desk_tables import scopes
+from server.store.engine import ConflictError, NotKnownError
 from server.store.money_words import KeptWord, WordAnswer
 from server.store.people import Actor, Role, User
 from server.store.scoping import Holder, Scope, put_scope, scope_of
+from tests.support import at_once as together
 from tests.support.centre_kit import SEASON_START, Kit
 from tests.support.desk import ANNA, BEN, LENA, queue, raise_wanted, say
 from tests.support.kiosk_kit import drawn_by_farmer_b
@@ -183,6 +187,60 @@ def test_the_last_two_who_may_answer_are_not_locked_out(kit: Kit):
     officers.lock(kit.centre, "ben", ANNA)
     confirmed(kit.centre, do(kit, tell_unlock, "ben", (ANNA, "back again")), LENA)
     assert not user(kit, "ben").disabled
+
+
+@pytest.mark.both_engines
+def test_what_a_token_sees_is_widened_by_two_and_held_by_the_database(lender: Kit):
+    mine = Scope("", villages=frozenset({"village-one"}))
+    enrolment.add_token(lender.centre, "books", Role.INTEGRATOR, ROOT, scope=mine)
+    with pytest.raises(RequestError, match="books has tokens"):
+        enrolment.add_token(lender.centre, "books", Role.AUDITOR, ROOT, scope=mine)
+    enrolment.add_token(lender.centre, "books", Role.AUDITOR, ROOT)  # it is held to the same
+    here = replace(mine, name="books")
+
+    def put(scope: Scope) -> Callable[[Work], None]:
+        return lambda work: put_scope(work.tx, Holder.TOKEN, replace(scope, name="books"))
+
+    station = Scope("", stations=frozenset({"st-one"}))
+    for other in (Scope(), station, replace(mine, stations=station.stations)):
+        with pytest.raises(REFUSED):
+            lender.centre.write(put(other))
+    with pytest.raises(REFUSED):  # nor by rewriting a bound, nor a label's first ones late
+        lender.centre.write(lambda work: work.tx.run(scopes.update().values(value="village-two")))
+    word = do(lender, tell_token_scope, "books", Scope(), (ANNA, "the whole book"))
+    with pytest.raises(RoleError):
+        do(lender, confirm, word.word_id, ANNA)
+    assert lender.read(scope_of, Holder.TOKEN, "books") == here
+    confirmed(lender.centre, word, LENA)
+    assert lender.read(scope_of, Holder.TOKEN, "books").is_whole
+    confirmed(lender.centre, do(lender, tell_token_scope, "books", station, (BEN, "less")), ANNA)
+    assert lender.read(scope_of, Holder.TOKEN, "books").stations == {"st-one"}
+    with pytest.raises(REFUSED):  # the word before does not count again
+        lender.centre.write(put(Scope()))
+    told = [row.detail.get("scope") for row in lender.read(people.trail_of, "token", "books")]
+    assert told == ["village village-one", "village village-one", "the whole book",
+                    "station st-one"]  # fmt: skip
+    officers.take_back_token(lender.centre, "books", ANNA)
+    with pytest.raises(NotKnownError, match="a good token"):
+        do(lender, tell_token_scope, "books", Scope(), (ANNA, "again"))
+    assert audit(lender.centre, ["users", "words", "trail"]).holds
+    with changed(lender, "DELETE FROM scopes WHERE holder_kind = 'token'", "scopes") as tx:
+        [found] = audit_in(lender.centre, tx, ("users",)).checks
+        assert found.first is not None
+        assert (found.first.table, found.first.record_id) == ("scopes", "books")
+
+
+@pytest.mark.both_engines
+def test_two_who_tell_the_same_at_once_leave_one_word_that_waits(lender: Kit):
+    together.guarded(lender)
+    said = [(by, "forgot it") for by in (ANNA, BEN)]
+    told = together.at_once(
+        [lambda each=each: do(lender, tell_password, "lena", each) for each in said]
+    )
+    [refused] = [each for each in told if not isinstance(each, KeptWord)]
+    assert isinstance(refused, ConflictError)
+    with lender.centre.store.reading() as tx:
+        assert len(money_words.waiting(tx)) == 1
 
 
 # Past the service.

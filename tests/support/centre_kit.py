@@ -53,6 +53,7 @@ from server.store.engine import Store, open_store
 from server.store.people import Actor
 from server.store.schema import migrate
 from tests.support.model_desk import put_in_force
+from tests.support.passwords import cheap_hash
 
 TESTER = Actor("tester", "operator")
 # What the forms cover that farmers sign at enrolment.
@@ -202,7 +203,7 @@ class Kit:
             software="test",
             last_clear_on=changes.pop("last_clear_on", as_of.isoformat()),
             stage_observed_on=None if stage is Stage.SOWING else as_of.isoformat(),
-            anomaly_ppm=0,
+            anomaly_ppm=changes.pop("anomaly_ppm", 0),
             yield_estimate=estimate if p10 is not None else None,
             findings=changes.pop("findings", None),
         )
@@ -324,7 +325,10 @@ def take_kit(store: Store, settings: Settings, ids_last: int = 0) -> Kit:
     """
     clock, ids = Clock(), Counter(ids_last)
     keys = keys_of(settings.name, 1)
-    centre = Centre(settings, store, keys, clock.now_ms, ids.next_id, ids.next_token)
+    centre = Centre(
+        settings, store, keys, clock.now_ms, ids.next_id, ids.next_token,
+        password_hash=cheap_hash,
+    )  # fmt: skip
     station = StationKit(
         keys=keys_of(STATION, 2),
         centre_seal_key=keys.identity().seal_key,

@@ -54,6 +54,7 @@ from server.training.catalogue import read_catalogue
 from server.training.command import CATALOGUE
 from tests.support.console_evidence import SEASON, SOWN, Looks, seen_of_pasture, seen_of_plot
 from tests.support.model_desk import put_in_force
+from tests.support.passwords import cheap_hash
 
 PRODUCTS = Path(__file__).resolve().parent / "terms"
 ROOT = Actor("test", "supervisor")
@@ -147,6 +148,7 @@ def new_book(folder: Path) -> Book:
             now_ms=lambda: at_ms[0],
             new_id=lambda: id_of(next(ids)),
             new_token=lambda: hashlib.sha256(f"token {next(tokens)}".encode()).hexdigest(),
+            password_hash=cheap_hash,
         ),
         station=key_pair(STATION, b"s" * 32, b"t" * 32),
         satellite=key_pair("satellite", b"p" * 32, b"q" * 32),

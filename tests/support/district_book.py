@@ -41,6 +41,7 @@ from tests.support.centre_kit import (
     product_of,
 )
 from tests.support.model_desk import put_in_force
+from tests.support.passwords import cheap_hash
 
 FARMERS_A_VILLAGE = 200
 TWO_PLOTS_EVERY = 10
@@ -57,7 +58,8 @@ def build_district(
     """
     clock, ids = Clock(), Counter()
     keys = keys_of(settings.name, 1)
-    centre = Centre(settings, store, keys, clock.now_ms, ids.next_id, ids.next_token)
+    centre = Centre(settings, store, keys, clock.now_ms, ids.next_id, ids.next_token,
+                    password_hash=cheap_hash)  # fmt: skip
     maker = keys_of("sat-one", 3)
     enrolment.add_product(centre, product_of("crop-season"), TESTER)
     put_in_force(centre, json.dumps(encode(model())).encode())

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from core.lending.agreement import AgreementReason
 from core.lending.payout import Outcome
+from core.lending.relief import LossSeen, Relief
+from core.shape import decode
 from server.services.bouncing import BounceRequest
 from server.services.cash_people import Ending
 from server.services.centre import Centre
@@ -16,6 +20,7 @@ from server.services.letting_go import (
     tell_write_off,
 )
 from server.services.money_words import confirm, tell_bounce, tell_difference, tell_outcome
+from server.services.relief import tell_relief
 from server.store import agreements, bounces, lines, payouts
 from server.store.agreements import Step
 from server.store.bounces import KeptBounce
@@ -91,6 +96,17 @@ def written_off(
     centre.write(lambda work: confirm(work, told.word_id, SECOND))
     with centre.store.reading() as tx:
         return agreements.life(tx, lines.get(tx, line_id).application_id)[-1]
+
+
+def relieved(
+    centre: Centre, line_id: str, seen: Sequence[LossSeen], second: Actor = SECOND
+) -> tuple[Step, Relief]:
+    """What a line owes put off for a verified loss, by the word of two; its step, and by what."""
+    told = centre.write(lambda work: tell_relief(work, line_id, seen, (FIRST, "looked at")))
+    centre.write(lambda work: confirm(work, told.word_id, second))
+    with centre.store.reading() as tx:
+        step = agreements.life(tx, lines.get(tx, line_id).application_id)[-1]
+    return step, decode(Relief, dict(step.detail["relief"]))
 
 
 def _payout(centre: Centre, payout_id: str) -> Payout:

@@ -10,15 +10,18 @@ import json
 import math
 import random
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+from core.wire.evidence import Stage
 from server.config import Settings
 from server.services.centre import Centre
 from server.services.enrolment import add_user
 from server.store import bulk
 from server.store.engine import Store, Tx, open_store
 from server.store.people import Actor, Role
+from server.store.rows import json_text
 from server.store.schema import migrate
 from server.store.tables import decisions, evidence, farmers, lines, movements, sites, subjects
 from tests.support.centre_kit import Counter, keys_of
@@ -26,6 +29,8 @@ from tests.support.console_book import PASSWORD
 from tests.support.limit_book import CHUNK, NOW_MS, Rows, add_products, rows_of
 
 SECRET = "session.secret"
+HARVESTED_ON = date(2026, 4, 2)  # of what was brought in: long enough ago to have been sold
+RAISE_EVERY = 89  # lines, of which one waits with a raise above the rule's authority
 PLOTS_OF_A_VILLAGE = 1_000  # as limit_book has lines of a site
 EARTH_M_PER_DEGREE = 111_320
 CENTRE = (34.6, 0.35)  # [deg east, deg north]
@@ -93,8 +98,11 @@ def _dress(rows: Rows, seed: int) -> None:
             _plot(row, seed)
     for row in rows[evidence]:
         row["anomaly_ppm"] = _anomaly(_number(row["evidence_id"].rpartition("-")[0]), seed)
+        if row["stage"] == Stage.HARVESTED.value:
+            row["stage_observed_on"] = HARVESTED_ON.isoformat()
     for row in rows[movements]:
         row["movement"] = _moved(row, seed)
+        row["reasons"] = _told(row)
     for row in rows[lines]:
         row["frozen"] = _number(row["line_id"]) % 131 == 0
         row["watch"] = _number(row["line_id"]) % 57 == 0
@@ -152,6 +160,20 @@ def _moved(row: dict[str, Any], seed: int) -> str:
         return "opened"
     anomaly = _anomaly(_number(row["line_id"]), seed)
     return "cut" if anomaly < -150_000 else "raised" if anomaly > 20_000 else "held"
+
+
+def _told(row: dict[str, Any]) -> str:
+    """Why a line stands where it does: stale, not seen, waiting for a person, or as it was."""
+    number, told = _number(row["line_id"]), "limit_unchanged"
+    if row["seq"] == 1:
+        told = "limit_opened"
+    elif number % 131 == 0:
+        told = "limit_stale_frozen"
+    elif number % RAISE_EVERY == 0:
+        told = "limit_waits_person"
+    elif number % 23 == 0:
+        told = "limit_not_seen"
+    return json_text([{"code": told, "params": {"days": "32"} if "stale" in told else {}}])
 
 
 def _decisions(found: list[dict[str, Any]], seed: int) -> Iterator[dict[str, Any]]:

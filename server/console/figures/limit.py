@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,7 +14,9 @@ from server.console.figures import canvas
 from server.console.figures.canvas import Frame
 from server.console.words import code, money, say, short_day
 
-WIDTH, HEIGHT = 960, 340
+HEIGHT = 340
+WIDE, PHONE = canvas.Size(960, 84, 18), canvas.Size(340, 60, 12)
+MARKER_PX = 10  # a marker's radius
 BAR_WIDTH, BAR_HEIGHT = 200, 12
 
 
@@ -48,7 +51,11 @@ class LimitStory:
 
 
 def limit_picture(story: LimitStory, title: str) -> Markup:
-    """The limit as steps; drawn and leased as areas below it; movements as numbers."""
+    """The limit in steps, drawn and leased below it, movements as numbers; wide and for a phone."""
+    return canvas.wide_or_phone(_drawn(story, title, WIDE), _drawn(story, title, PHONE))
+
+
+def _drawn(story: LimitStory, title: str, size: canvas.Size) -> Markup:
     until = date.fromisoformat(story.until)
     first = date.fromisoformat(story.limits[0].on)
     last = max(until, first + timedelta(days=21))
@@ -59,8 +66,9 @@ def limit_picture(story: LimitStory, title: str) -> Markup:
     )
     steps = canvas.nice_steps(top / scale * 1.1)
     frame = Frame(
-        first - timedelta(days=2), last, 0.0, steps[-1] * scale, 84, WIDTH - 18, 30, HEIGHT - 32
-    )
+        first - timedelta(days=2), last, 0.0, steps[-1] * scale,
+        size.left, size.width - size.right, 30, HEIGHT - 32,
+    )  # fmt: skip
     days = sorted({s.on for s in (*story.drawn, *story.leased)})
     stacked = tuple(Step(day, _at(story.drawn, day) + _at(story.leased, day)) for day in days)
     body = [
@@ -73,7 +81,7 @@ def limit_picture(story: LimitStory, title: str) -> Markup:
         *_markers(frame, story),
         *canvas.month_marks(frame),
     ]
-    return canvas.picture(WIDTH, HEIGHT, title, body)
+    return canvas.picture(size.width, HEIGHT, title, body)
 
 
 def _at(steps: Sequence[Step], day: str) -> int:
@@ -99,9 +107,14 @@ def _area(frame: Frame, steps: Sequence[Step], until: date) -> list[tuple[float,
 
 
 def _markers(frame: Frame, story: LimitStory) -> list[Markup]:
+    """Each movement's number; one that would hide another's is left to the list below."""
     drawn: list[Markup] = []
+    before = (-math.inf, -math.inf)
     for marker in story.markers:
         x, y = frame.x(date.fromisoformat(marker.on)), frame.y(marker.amount_minor)
+        if math.dist(before, (x, y)) < MARKER_PX:
+            continue
+        before = (x, y)
         words = say(
             "{number}: {movement} {day}, {amount}",
             number=f"{marker.number}",
@@ -109,7 +122,7 @@ def _markers(frame: Frame, story: LimitStory) -> list[Markup]:
             day=short_day(marker.on),
             amount=money(marker.amount_minor, story.currency),
         )
-        drawn.append(canvas.dot(x, y, 10, f"dot-{marker.movement}", words))
+        drawn.append(canvas.dot(x, y, MARKER_PX, f"dot-{marker.movement}", words))
         drawn.append(canvas.text(x, y + 4, str(marker.number), "dot-text", "middle"))
     return drawn
 

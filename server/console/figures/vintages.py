@@ -29,7 +29,7 @@ class Vintage:
 def vintages_picture(vintages: Sequence[Vintage], title: str) -> Markup:
     """A curve for each of the newest vintages, named at its end; wide, and for a phone."""
     return canvas.wide_or_phone(
-        _drawn(vintages, title, _Size(960, 300, 150)), _drawn(vintages, title, _Size(340, 300, 92))
+        _drawn(vintages, title, _Size(960, 300, 150)), _drawn(vintages, title, _Size(340, 300, 112))
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from starlette.concurrency import run_in_threadpool
+from functools import partial
+
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -10,7 +11,7 @@ from starlette.routing import Route
 
 from core.wire.appeals import WORDS_CHARACTERS_MAX, AppealOutcome
 from core.wire.personal_data import DataClass
-from server.console.desk import DECIDERS, Desk
+from server.console.desk import DECIDERS, Desk, Visitor
 from server.console.render import PREFIX
 from server.console.words import message
 from server.services import appeals
@@ -31,8 +32,7 @@ OUTCOMES = {
 def routes(desk: Desk) -> list[Route]:
     """The addresses of appeals."""
 
-    def page(request: Request) -> Response:
-        visitor = desk.visitor(request)
+    def page(request: Request, visitor: Visitor) -> Response:
         with desk.reading(visitor) as tx:
             rows = appeals.waiting(desk.centre.work(tx, desk.centre.now_ms()))
         seen = [row.kept.appeal.farmer_id for row in rows]
@@ -43,13 +43,7 @@ def routes(desk: Desk) -> list[Route]:
         }  # fmt: skip
         return desk.page(request, "appeals.html", context, visitor)
 
-    async def answered(request: Request) -> Response:
-        return await run_in_threadpool(_answer, desk, request, await request.form())
-
-    return [
-        Route("/appeals", page, methods=["GET"]),
-        Route("/appeals", answered, methods=["POST"]),
-    ]
+    return desk.routes("/appeals", page, partial(_answer, desk))
 
 
 def _answer(desk: Desk, request: Request, form: FormData) -> Response:

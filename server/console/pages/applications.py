@@ -15,7 +15,7 @@ from server.console.figures.limit import points_bar
 from server.console.views.application import (
     ApplicationPage,
     read_application,
-    read_applications,
+    read_application_page,
     replay_now,
 )
 from server.console.words import message, say
@@ -47,21 +47,17 @@ def routes(desk: Desk) -> list[Route]:
         visitor = desk.visitor(request)
         wanted = request.query_params.get("verdict", "")
         with desk.reading(visitor) as tx:
-            every = read_applications(tx)
-        counts = {
-            verdict: sum(
-                row.decision is not None and row.decision.verdict == verdict for row in every
+            found = read_application_page(
+                tx, wanted if wanted in VERDICTS else "", request.query_params.get("before", "")
             )
-            for verdict in VERDICTS
-        }
-        shown = [
-            row
-            for row in every
-            if wanted not in VERDICTS or (row.decision and row.decision.verdict == wanted)
-        ]
-        seen = [row.kept.application.farmer_id for row in shown]
+        seen = [row.kept.application.farmer_id for row in found.rows]
         desk.saw(visitor, "applications", (DataClass.IDENTITY, DataClass.DECISIONS), *seen, "")
-        context = {"rows": shown, "counts": counts, "wanted": wanted if wanted in VERDICTS else ""}
+        context = {
+            "rows": found.rows,
+            "counts": {verdict: found.counts.get(verdict, 0) for verdict in VERDICTS},
+            "wanted": wanted if wanted in VERDICTS else "",
+            "older": found.older,
+        }
         return desk.page(request, "applications.html", context, visitor)
 
     def application(request: Request) -> Response:

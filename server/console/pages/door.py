@@ -18,7 +18,7 @@ from server.console.session import (
 )
 from server.console.speaking import inside
 from server.console.words import message, say
-from server.keys import hash_password, password_matches
+from server.keys import password_matches
 from server.services.centre import Work
 from server.store import people, visits
 from server.store.people import Actor, User
@@ -34,7 +34,7 @@ def routes(desk: Desk) -> list[Route]:
     """The door's addresses."""
     # Against this a password is checked when the name is not known, so that an
     # answer takes as long as for a name that is.
-    nobody = hash_password(desk.centre.new_token())
+    nobody = desk.centre.password_hash(desk.centre.new_token())
 
     def form(request: Request) -> Response:
         return _form(desk, request, inside(request.query_params.get("next", "")))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from starlette.concurrency import run_in_threadpool
+from functools import partial
+
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from core.wire.personal_data import DataClass
-from server.console.desk import DECIDERS, Desk
+from server.console.desk import DECIDERS, Desk, Visitor
 from server.console.render import PREFIX
 from server.console.views.field_inbox import shown
 from server.services.field_inbox import (
@@ -26,8 +27,7 @@ STANDS = "registered"
 def routes(desk: Desk) -> list[Route]:
     """The addresses of the inbox."""
 
-    def page(request: Request) -> Response:
-        visitor = desk.visitor(request)
+    def page(request: Request, visitor: Visitor) -> Response:
         with desk.reading(visitor) as tx:
             matters = inbox(tx)
         desk.saw(visitor, "field_inbox", _SHOWN, *(one.farmer.farmer_id for one in matters), "")
@@ -37,13 +37,7 @@ def routes(desk: Desk) -> list[Route]:
         }  # fmt: skip
         return desk.page(request, "field_inbox.html", context, visitor)
 
-    async def chosen(request: Request) -> Response:
-        return await run_in_threadpool(_choose, desk, request, await request.form())
-
-    return [
-        Route("/versions", page, methods=["GET"]),
-        Route("/versions", chosen, methods=["POST"]),
-    ]
+    return desk.routes("/versions", page, partial(_choose, desk))
 
 
 def _choose(desk: Desk, request: Request, form: FormData) -> Response:

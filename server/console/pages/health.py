@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from server.console.desk import Desk
+from server.console.desk import Desk, Visitor
 from server.console.exporting import Listed, export
-from server.console.views.health import read_health
+from server.console.health_kept import SMALL_LINES_MAX, HealthKeeper
+from server.console.views.health import told_health
 from server.services.centre import Work
 from server.services.reports.catalogue import Asked, ReportName, report
 from server.services.reports.loans import as_of
 from server.services.reports.portfolio import Group
+from server.services.reports.together import HealthRecords, read_health_records
+from server.store import line_pages
 from server.store.engine import NotKnownError
 
+REFRESH_S = 2  # of a page whose figures are still reckoned
 # By the sections of the page.
 REPORTS = {
     "par": ReportName.PAR,
@@ -28,12 +34,26 @@ GROUPS = {ReportName.PAR: Group.VILLAGE}
 
 def routes(desk: Desk) -> list[Route]:
     """The page's address."""
+    keeper = HealthKeeper()
 
     def health(request: Request) -> Response:
         visitor = desk.visitor(request)
         with desk.reading(visitor) as tx:
-            shown = read_health(tx, desk.today(tx), desk.centre.now_ms())
-        return desk.page(request, "health.html", {"shown": shown}, visitor)
+            on, now_ms = desk.today(tx), desk.centre.now_ms()
+            is_small = line_pages.count_upto(tx, SMALL_LINES_MAX + 1) <= SMALL_LINES_MAX
+            found = read_health_records(tx, on, now_ms) if is_small else None
+        if found is None:
+            found = keeper.look(visitor.scope, on, now_ms, lambda: reckoned(visitor, on, now_ms))
+        shown = None if found is None else told_health(found, on)
+        context = {"shown": shown, "known_at_ms": found.known_at_ms if found else 0}
+        answer = desk.page(request, "health.html", {**context, "is_small": is_small}, visitor)
+        if found is None:
+            answer.headers["refresh"] = f"{REFRESH_S}"
+        return answer
+
+    def reckoned(visitor: Visitor, on: date, now_ms: int) -> HealthRecords:
+        with desk.reading(visitor) as tx:
+            return read_health_records(tx, on, now_ms)
 
     def file(request: Request) -> Response:
         visitor = desk.visitor(request)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import BoundedSemaphore
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -33,6 +34,7 @@ from server.console.words import message, say
 from server.services.maps import DistrictMap, map_path, maps_in
 
 SHOWN = (DataClass.IDENTITY, DataClass.REGISTERED, DataClass.MONEY, DataClass.IMAGERY)
+READ_AT_ONCE = 2  # who look at all plots; more would only hold more of them in memory
 GZIP_LEVEL = 4  # a tenth larger than level 6, in a fifth of its time
 MAP_WORDS = {
     "true_color": message("as the eye sees it"),
@@ -47,6 +49,8 @@ SCRIPT_WORDS = {
     "unknown": message("Not known: {count}"),
     "far": message("{plots} plots in {hexagons} hexagons. Press a hexagon to go nearer."),
     "near": message("{plots} plots in this view. Press a plot to open its page."),
+    "none": message("No plot lies in this view."),
+    "all": message("Show all plots"),
     "empty": message("No plot that fits has a shape to draw."),
     "capped": message("The map holds the first {drawn} of {asked} plots: choose a village."),
     "failed": message("The map cannot be drawn: {why}. The list below holds the same."),
@@ -57,12 +61,12 @@ SCRIPT_WORDS = {
 
 def routes(desk: Desk) -> list[Route]:
     """The addresses of the map, its list and its data."""
-    rings = plot_shapes.Rings()
+    rings, turn = plot_shapes.Rings(), BoundedSemaphore(READ_AT_ONCE)
 
     def plots(request: Request) -> Response:
         visitor = desk.visitor(request)
         query = read_plot_query(request.query_params)
-        with desk.reading(visitor) as tx:
+        with turn, desk.reading(visitor) as tx:
             found = read_plot_list(tx, query)
         seen = [row.farmer_id for row in found.rows if row.farmer_id]
         desk.saw(visitor, "plots", SHOWN, *seen, "")
@@ -93,7 +97,8 @@ def routes(desk: Desk) -> list[Route]:
 
     def shapes(request: Request) -> Response:
         visitor = desk.visitor(request)
-        data = _data(desk, rings, visitor, read_plot_query(request.query_params))
+        with turn:
+            data = _data(desk, rings, visitor, read_plot_query(request.query_params))
         return _answer(request, data)
 
     def tiles(request: Request) -> Response:

@@ -6,7 +6,8 @@ password that was given a short while ago; without one the same form comes back 
 
 from __future__ import annotations
 
-from starlette.concurrency import run_in_threadpool
+from functools import partial
+
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,17 +26,7 @@ _SEEN = (DataClass.IDENTITY, DataClass.MONEY, DataClass.DECISIONS)
 
 def routes(desk: Desk) -> list[Route]:
     """The queue's addresses."""
-
-    def queue(request: Request) -> Response:
-        return _page(desk, request, desk.visitor(request))
-
-    async def answered(request: Request) -> Response:
-        return await run_in_threadpool(_answer, desk, request, await request.form())
-
-    return [
-        Route("/queue", queue, methods=["GET"]),
-        Route("/queue", answered, methods=["POST"]),
-    ]
+    return desk.routes("/queue", partial(_page, desk), partial(_answer, desk))
 
 
 def _page(desk: Desk, request: Request, visitor: Visitor) -> Response:

@@ -20,6 +20,7 @@ from server.console.pages.stepping import passed
 from server.console.render import PREFIX
 from server.console.session import SESSION_S_MAX
 from server.console.views.users import read_authority, read_users
+from server.console.words import code, say
 from server.services import account_words, officers
 from server.services.access import require_whole
 from server.services.account_words import tell_invite
@@ -166,8 +167,13 @@ def _tell(desk: Desk, act: Callable[[Work], KeptWord]) -> str:
         return word.word_id, account_words.told_half(work, word)
 
     word_id, half = desk.centre.write(told)
-    waits = f"Word {word_id} waits in the queue for a second person; nothing has changed yet."
-    return waits + (f" Your half of the first password, shown only now: {half}" if half else "")
+    waits = say(
+        "Word {word} waits in the queue for a second person; nothing has changed yet.",
+        word=word_id,
+    )  # fmt: skip
+    if not half:
+        return waits
+    return waits + " " + say("Your half of the first password, shown only now: {half}", half=half)
 
 
 def _invite(desk: Desk, form: FormData, by: Visitor) -> str:
@@ -182,7 +188,8 @@ def _set_role(desk: Desk, form: FormData, by: Visitor) -> str:
     if user is None or account_words.rank(role) > account_words.rank(user.role):
         return _tell(desk, lambda work: account_words.tell_role(work, name, role, _said(form, by)))
     officers.lower_role(desk.centre, name, role, by.actor)
-    return f"{name} is {role.value} from now on, and logs in anew."
+    told = code(role.value)
+    return say("{name} is {role} from now on, and logs in anew.", name=name, role=told)
 
 
 def _set_scope(desk: Desk, form: FormData, by: Visitor) -> str:
@@ -192,7 +199,7 @@ def _set_scope(desk: Desk, form: FormData, by: Visitor) -> str:
 
 def _lock(desk: Desk, form: FormData, by: Visitor) -> str:
     officers.lock(desk.centre, _name(form), by.actor)
-    return f"{_name(form)} is locked out, and every visit is ended."
+    return say("{name} is locked out, and every visit is ended.", name=_name(form))
 
 
 def _unlock(desk: Desk, form: FormData, by: Visitor) -> str:
@@ -206,18 +213,18 @@ def _reset(desk: Desk, form: FormData, by: Visitor) -> str:
 
 
 def _end_visit(desk: Desk, form: FormData, by: Visitor) -> str:
-    return f"A visit of {officers.end_visit(desk.centre, _name(form, 'visit'), by.actor)} is ended."
+    ended = officers.end_visit(desk.centre, _name(form, "visit"), by.actor)
+    return say("A visit of {name} is ended.", name=ended)
 
 
 def _revoke(desk: Desk, form: FormData, by: Visitor) -> str:
     officers.take_back_token(desk.centre, _name(form, "label"), by.actor)
-    return f"The tokens of {_name(form, 'label')} are taken back."
+    return say("The tokens of {name} are taken back.", name=_name(form, "label"))
 
 
 def _token_scope(desk: Desk, form: FormData, by: Visitor) -> str:
-    scope = _scope(form)
-    officers.set_token_scope(desk.centre, _name(form, "label"), scope, by.actor)
-    return f"The tokens of {_name(form, 'label')} see {officers.told(scope)} from now on."
+    label, scope, said = _name(form, "label"), _scope(form), _said(form, by)
+    return _tell(desk, lambda work: account_words.tell_token_scope(work, label, scope, said))
 
 
 _ACTS: dict[str, Act] = {

@@ -6,9 +6,12 @@
   const tools = window.HarvestlinePlots;
   if (!place || !window.L || !tools) return;
   const RADIUS_PX = 30; // of a hexagon
+  const EDGE_PX = 48; // kept free beside what is looked at: a hexagon is larger than its plots
   const NEAR_PX = 7; // a plot of the middle size is drawn as itself from this width on
   const FEW = 40; // so many are always drawn as themselves
   const KEPT_MAX = 4; // answers, to go back to
+  const SLICE_MS = 16; // of drawing, until the page may do something else
+  const LOOK_EVERY = 64; // plots, until the clock is looked at
   const NEAREST_ZOOM = 18;
   const said = document.getElementById("map-said");
   const { words, measures } = JSON.parse(place.dataset.words);
@@ -20,9 +23,21 @@
   const map = L.map(place, { attributionControl: false, zoomAnimation: !calm, fadeAnimation: !calm,
     zoomSnap: 0.5, minZoom: 3, maxZoom: NEAREST_ZOOM });
   L.control.scale({ imperial: false }).addTo(map);
+  const whole = L.control({ position: "topleft" });
+  whole.onAdd = () => {
+    const bar = L.DomUtil.create("div", "leaflet-bar");
+    const button = Object.assign(node("", "a"), { href: "#", title: words.all, role: "button" });
+    button.append(document.getElementById("map-whole").content.cloneNode(true));
+    button.setAttribute("aria-label", words.all);
+    L.DomEvent.disableClickPropagation(bar);
+    L.DomEvent.on(button, "click", (event) => { L.DomEvent.stop(event); if (plots) fit(); });
+    bar.append(button);
+    return bar;
+  };
+  whole.addTo(map);
   const under = Boolean(place.dataset.tiles && window.pmtiles);
   let plots = null; // as they were read
-  let shown = []; // hexagons in view, or plots
+  let shown = []; // hexagons in view, or plots, as they were laid
   let asked = { by: "", source: "" };
   let far = false;
 
@@ -45,48 +60,98 @@
     return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.2 ? "#17190f" : "#ffffff";
   };
 
-  // Drawing
+  // Drawing: in slices, on a sheet behind, which is laid down whole. What lies is moved and scaled
+  // with the map until then.
   const canvas = L.DomUtil.create("canvas", "leaflet-zoom-animated", map.getPanes().overlayPane);
-  const pen = canvas.getContext("2d");
+  const sheet = document.createElement("canvas");
+  const pen = sheet.getContext("2d", { willReadFrequently: true });
   let waits = 0;
-  let cells = { key: "", found: [] };
-  const soon = () => { waits ||= requestAnimationFrame(draw); };
+  let changed = false; // since the drawing was begun
+  let drawing = null;
+  let laid = null;
+  let cells = { of: null, zoom: 0, found: [] };
+  const soon = () => {
+    changed = true;
+    place.dataset.drawing = "";
+    waits ||= requestAnimationFrame(draw);
+  };
   const draw = () => {
     waits = 0;
-    if (!plots || !map._loaded) return;
+    if (!plots || !map._loaded || map._animatingZoom) { drawing = null; return; }
+    if (drawing && (drawing.of !== plots || drawing.by !== asked.by || drawing.zoom !== map.getZoom())) drawing = null;
+    if (!drawing) {
+      changed = false;
+      drawing = begun();
+    }
+    const until = performance.now() + SLICE_MS;
+    let isDone = false;
+    while (!isDone && performance.now() < until) {
+      isDone = drawing.steps.next().done;
+      pen.getImageData(0, 0, 1, 1); // paints what was only noted, so that its time is in the slice
+    }
+    if (isDone) put();
+    if (drawing || changed) waits = requestAnimationFrame(draw);
+    else delete place.dataset.drawing;
+  };
+  const begun = () => {
     const size = map.getSize();
     const [dpr, zoom] = [window.devicePixelRatio || 1, map.getZoom()];
-    [canvas.width, canvas.height] = [size.x * dpr, size.y * dpr];
-    [canvas.style.width, canvas.style.height] = [`${size.x}px`, `${size.y}px`];
-    L.DomUtil.setPosition(canvas, map.containerPointToLayerPoint([0, 0]));
+    const at = map.containerPointToLatLng([0, 0]);
+    const { x, y } = map.project(at, zoom);
+    [sheet.width, sheet.height] = [size.x * dpr, size.y * dpr];
     pen.setTransform(dpr, 0, 0, dpr, 0, 0);
-    const corner = map.project(map.containerPointToLatLng([0, 0]), zoom);
-    const view = { size, zoom, scale: 2 ** zoom, x: corner.x, y: corner.y };
-    far = plots.count > FEW && plots.size * view.scale < NEAR_PX;
-    if (far) drawHexagons(view);
-    else drawPlots(view);
+    const scale = 2 ** zoom;
+    const view = { size, zoom, scale, x, y, at, shown: [], of: plots, by: asked.by,
+      far: plots.count > FEW && plots.size * scale < NEAR_PX };
+    view.steps = steps(view);
+    return view;
+  };
+  const steps = function* (view) {
+    if (view.far) yield* drawHexagons(view);
+    else yield* drawPlots(view);
     drawVillages(view);
     drawCross(view);
+  };
+  const put = () => {
+    [laid, drawing] = [drawing, null];
+    ({ far, shown } = laid);
+    if (canvas.width !== sheet.width || canvas.height !== sheet.height) {
+      [canvas.width, canvas.height] = [sheet.width, sheet.height];
+      [canvas.style.width, canvas.style.height] = [`${laid.size.x}px`, `${laid.size.y}px`];
+    }
+    const front = canvas.getContext("2d");
+    front.clearRect(0, 0, canvas.width, canvas.height);
+    front.drawImage(sheet, 0, 0);
+    hold();
     if (!place.dataset.drawn) performance.mark("map-drawn");
     place.dataset.drawn = String(plots.count);
     place.dataset.shape = far ? "hexagons" : "plots";
     place.dataset.shown = String(shown.length);
     summarise();
   };
-  const drawHexagons = (view) => {
-    const key = `${asked.source} ${view.zoom}`;
-    if (cells.key !== key) cells = { key, found: tools.hexagons(plots, view.zoom, RADIUS_PX) };
-    const measure = measures[asked.by];
-    const values = plots[asked.by];
-    shown = cells.found.filter((cell) => {
+  const hold = (to = null) => { // where the map is, or where it is going
+    if (!laid) return;
+    const at = to ? map._latLngToNewLayerPoint(laid.at, to.zoom, to.center) : map.latLngToLayerPoint(laid.at);
+    L.DomUtil.setTransform(canvas, at, map.getZoomScale(to ? to.zoom : map.getZoom(), laid.zoom));
+  };
+  const drawHexagons = function* (view) {
+    if (cells.of !== plots || cells.zoom !== view.zoom) {
+      cells = { of: plots, zoom: view.zoom, found: tools.hexagons(plots, view.zoom, RADIUS_PX) };
+    }
+    yield;
+    const measure = measures[view.by];
+    const values = plots[view.by];
+    view.shown = cells.found.filter((cell) => {
       [cell.px, cell.py] = [cell.x - view.x, cell.y - view.y];
       return cell.px > -RADIUS_PX && cell.px < view.size.x + RADIUS_PX
         && cell.py > -RADIUS_PX && cell.py < view.size.y + RADIUS_PX;
     });
     pen.textAlign = "center";
     pen.textBaseline = "middle";
-    for (const cell of shown) {
-      if (cell.by !== asked.by) [cell.by, cell.told] = [asked.by, tools.tell(measure, values, cell.members)];
+    let n = 0;
+    for (const cell of view.shown) {
+      if (++n % LOOK_EVERY === 0) yield;
+      if (cell.by !== view.by) [cell.by, cell.told] = [view.by, tools.tell(measure, values, cell.members)];
       const tone = toneOf(cell.told.tone);
       pen.beginPath();
       for (let k = 0; k < 6; k++) {
@@ -106,17 +171,19 @@
       pen.fillText(figures.format(cell.told.count), cell.px, cell.py + 1);
     }
   };
-  const drawPlots = (view) => {
-    const measure = measures[asked.by];
-    const values = plots[asked.by];
-    shown = plots.order.filter((i) => {
+  const drawPlots = function* (view) {
+    const measure = measures[view.by];
+    const values = plots[view.by];
+    view.shown = plots.order.filter((i) => {
       const b = 4 * i;
       return plots.box[b + 2] * view.scale >= view.x && plots.box[b] * view.scale <= view.x + view.size.x
         && plots.box[b + 3] * view.scale >= view.y && plots.box[b + 1] * view.scale <= view.y + view.size.y;
     });
     pen.lineJoin = "round";
     const wide = plots.size * view.scale;
-    for (const i of shown) {
+    let n = 0;
+    for (const i of view.shown) {
+      if (++n % LOOK_EVERY === 0) yield;
       const tone = toneOf(tools.classOf(measure, values[i]));
       pen.beginPath();
       for (let at = plots.starts[i]; at < plots.starts[i + 1]; at++) {
@@ -141,7 +208,7 @@
   };
   // Names stand beside their plots; one that would lie over another, or over a count, is left out.
   const drawVillages = (view) => {
-    const taken = far ? shown.map((cell) => ({ x: cell.px, y: cell.py, wide: 16, tall: 9 })) : [];
+    const taken = view.far ? view.shown.map((cell) => ({ x: cell.px, y: cell.py, wide: 16, tall: 9 })) : [];
     const isFree = (x, y, wide) => x > wide && x < view.size.x - wide && y > 12 && y < view.size.y - 12
       && !taken.some((t) => Math.abs(t.x - x) < t.wide + wide && Math.abs(t.y - y) < t.tall + 10);
     pen.textAlign = "center";
@@ -151,7 +218,7 @@
     for (const village of plots.named) {
       const wide = pen.measureText(village.name).width / 2 + 4;
       const [left, top, right, low] = village.box.map((n, k) => n * view.scale - (k % 2 ? view.y : view.x));
-      const [x, y, gap] = [(left + right) / 2, (top + low) / 2, far ? RADIUS_PX * 0.85 : 14];
+      const [x, y, gap] = [(left + right) / 2, (top + low) / 2, view.far ? RADIUS_PX * 0.85 : 14];
       const spots = [[x, top - gap], [x, low + gap], [right + gap + wide, y], [left - gap - wide, y]];
       const spot = spots.find(([sx, sy]) => isFree(sx, sy, wide));
       if (!spot) continue;
@@ -224,14 +291,15 @@
     if (!plots.count) { said.textContent = words.empty; return; }
     const inView = far ? shown.reduce((sum, cell) => sum + cell.members.length, 0) : shown.length;
     const told = { plots: figures.format(inView), hexagons: figures.format(shown.length) };
-    const parts = [fill(far ? words.far : words.near, told)];
-    if (plots.asked > plots.id.length && plots.capped) {
+    const parts = [inView ? fill(far ? words.far : words.near, told) : words.none];
+    if (plots.capped) {
       parts.push(fill(words.capped, { drawn: figures.format(plots.id.length), asked: figures.format(plots.asked) }));
     }
     const size = map.getSize();
     const here = byKeys() && at(L.point(size.x / 2, size.y / 2));
     if (here) parts.unshift(`${fill(words.here, { what: rowsOf(here).join(", ") })}.`);
-    said.textContent = parts.join(" ");
+    const text = parts.join(" ");
+    if (said.textContent !== text) said.textContent = text;
   };
   const hint = L.tooltip({ direction: "top", offset: [0, -10], opacity: 1 });
   const point = (event) => {
@@ -250,7 +318,7 @@
     const box = tools.around(plots, members);
     if (!box) { if (!map._loaded) map.setView([0, 0], 3); return; }
     map.fitBounds(L.latLngBounds(latLng(box[0], box[1]), latLng(box[2], box[3])),
-      { padding: [28, 28], maxZoom: NEAREST_ZOOM - 1, animate: !calm && Boolean(members) });
+      { padding: [EDGE_PX, EDGE_PX], maxZoom: NEAREST_ZOOM - 1, animate: !calm && Boolean(members) });
   };
   const fromAddress = () => {
     const found = /^#(\d+(?:\.\d+)?)\/(-?\d+(?:\.\d+)?)\/(-?\d+(?:\.\d+)?)$/.exec(location.hash);
@@ -263,12 +331,13 @@
     history.replaceState(history.state, "", location.pathname + location.search + hash);
   };
 
+  map.on("move zoom", () => hold());
   map.on("move resize", soon);
   map.on("moveend", () => { soon(); if (plots?.settled) toAddress(); });
   map.on("zoomstart movestart", () => hint.remove());
   map.on("zoomanim", (event) => {
-    const scale = map.getZoomScale(event.zoom);
-    L.DomUtil.setTransform(canvas, map._latLngBoundsToNewLayerBounds(map.getBounds(), event.zoom, event.center).min, scale);
+    drawing = null;
+    hold(event);
   });
   map.on("mousemove", point);
   map.on("mouseout", () => hint.remove());
@@ -289,15 +358,23 @@
   // Reading: the list says what was asked for; what was read lately is only asked after
   const kept = new Map();
   let reading = null;
+  const breath = async (signal) => { // lets the page do something else
+    await new Promise((done) => { setTimeout(done); });
+    signal.throwIfAborted();
+  };
   const read = async (source) => {
     reading?.abort();
     reading = new AbortController();
+    const { signal } = reading;
     const known = kept.get(source);
     const headers = known ? { "if-none-match": known.etag } : {};
-    const answer = await fetch(source, { credentials: "same-origin", headers, signal: reading.signal });
+    const answer = await fetch(source, { credentials: "same-origin", headers, signal });
     if (answer.status === 304) return known.plots;
     if (!answer.ok) throw new Error(String(answer.status));
-    const found = tools.read(await answer.json());
+    const told = await answer.json();
+    await breath(signal);
+    const found = tools.read(told);
+    await breath(signal);
     found.named = tools.villages(found);
     kept.delete(source);
     kept.set(source, { etag: answer.headers.get("etag"), plots: found });
@@ -318,7 +395,6 @@
       const found = await read(source);
       const first = !plots;
       plots = found;
-      cells = { key: "", found: [] };
       if (!(first && fromAddress())) fit();
       plots.settled = true;
       soon();

@@ -3,6 +3,7 @@
 window.HarvestlinePlots = (() => {
   "use strict";
   const WORLD = 256; // the whole earth's side at zoom 0 [px]
+  const HALF = 2 ** 24; // more hexagons than the earth has beside each other at the nearest zoom
 
   const east = (e7) => (e7 / 1e7 + 180) / 360 * WORLD;
   const north = (e7) => {
@@ -62,11 +63,10 @@ window.HarvestlinePlots = (() => {
 
   // What is said of many plots: the median with its quartiles, or the class that most are in.
   const tell = (measure, values, members) => {
-    const known = [];
-    for (const i of members) if (values[i] !== null) known.push(values[i]);
+    const known = Float64Array.from(members.map((i) => values[i]).filter((value) => value !== null));
     const found = { count: members.length, unknown: members.length - known.length, tone: -1 };
     if (!known.length) return found;
-    known.sort((a, b) => a - b);
+    known.sort();
     if (measure.median) {
       found.median = quantile(known, 0.5);
       [found.low, found.high] = [quantile(known, 0.25), quantile(known, 0.75)];
@@ -88,7 +88,7 @@ window.HarvestlinePlots = (() => {
       const x = plots.middle[2 * i] * scale / radius;
       const y = plots.middle[2 * i + 1] * scale / radius;
       const [q, r] = rounded(Math.sqrt(3) / 3 * x - y / 3, 2 / 3 * y);
-      const key = `${q},${r}`;
+      const key = (q + HALF) * 2 * HALF + r + HALF;
       const cell = cells.get(key);
       if (cell) cell.members.push(i);
       else {

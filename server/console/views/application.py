@@ -18,12 +18,12 @@ from core.wire.registry import Farmer, Subject
 from server.console.words import message, say
 from server.keys import KeyPair
 from server.services.cards import judge_card, model_of, reason_words
-from server.store import lines, products, registry, reports
+from server.store import application_pages, lines, plot_rows, products, registry, reports
 from server.store.engine import NotKnownError, Tx
 from server.store.lines import Line
 from server.store.reports import KeptApplication, KeptConsent, KeptDecision, Replay
 
-APPLICATIONS_SHOWN_MAX = 500
+ROWS_A_PAGE = 100
 SOURCE_WORDS = {
     Source.FARMER: message("the farmer"),
     Source.HISTORY: message("the lender’s books"),
@@ -40,7 +40,6 @@ class ApplicationRow:
     farmer_name: str
     product_name: str
     decision: KeptDecision | None
-    line_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,26 +79,58 @@ class ApplicationPage:
     line: Line | None
 
 
-def read_applications(
-    tx: Tx, rows_max: int | None = APPLICATIONS_SHOWN_MAX
-) -> tuple[ApplicationRow, ...]:
-    """Applications, newest first; all of them if no number is given."""
+@dataclass(frozen=True, slots=True)
+class ApplicationList:
+    """A page of applications, how many stand at each verdict, and where the older ones begin."""
+
+    rows: tuple[ApplicationRow, ...]
+    counts: Mapping[str, int]
+    older: str
+
+
+def read_application_page(tx: Tx, verdict: str, before: str) -> ApplicationList:
+    """A page of applications, the newest first.
+
+    Parameters
+    ----------
+    before
+        The id of the application after which the page begins; the newest page without one.
+    """
+    last = reports.find_application(tx, before) if before else None
+    since = None if last is None else (last.at_ms, before)
+    kept = application_pages.newest_applications(tx, ROWS_A_PAGE, verdict, since)
+    older = kept[-1].application.application_id if len(kept) == ROWS_A_PAGE else ""
+    ids = [one.application.application_id for one in kept]
+    names = plot_rows.farmer_names(tx, sorted({one.application.farmer_id for one in kept}))
+    rows = _rows(tx, kept, names, application_pages.last_decisions(tx, ids))
+    return ApplicationList(rows, application_pages.verdict_counts(tx), older)
+
+
+def read_applications(tx: Tx) -> tuple[ApplicationRow, ...]:
+    """Every application, newest first."""
     names = {farmer.farmer_id: farmer.name for farmer in registry.all_farmers(tx)}
-    sold = {product.product_id: product.name for product in products.in_force(tx)}
-    opened = {line.application_id: line.line_id for line in lines.every(tx)}
     # Newest first: the first card that is met for an application is its latest.
     latest: dict[str, KeptDecision] = {}
     for each in reports.every_decision(tx):
         latest.setdefault(each.application_id, each)
+    return _rows(tx, reports.every_application(tx), names, latest)
+
+
+def _rows(
+    tx: Tx,
+    found: Sequence[KeptApplication],
+    names: Mapping[str, str],
+    latest: Mapping[str, KeptDecision],
+) -> tuple[ApplicationRow, ...]:
+    sold = {product.product_id: product.name for product in products.in_force(tx)}
     return tuple(
         ApplicationRow(
             kept=kept,
             farmer_name=names.get(kept.application.farmer_id, kept.application.farmer_id),
             product_name=sold.get(kept.application.product_id, kept.application.product_id),
             decision=latest.get(kept.application.application_id),
-            line_id=opened.get(kept.application.application_id, ""),
         )
-        for kept in reports.every_application(tx)[:rows_max]
+        for kept in found
     )
 
 

@@ -17,8 +17,7 @@ from core.lending.limit import Movement
 from core.wire.evidence import Stage
 from server.console.views.book_heads import Head, read_heads
 from server.console.words import reason
-from server.services.chunks import read_money
-from server.services.standing import LineStanding, standing
+from server.services.standing import LineStanding, read_money, standing
 from server.store import line_pages, lines
 from server.store.engine import Tx
 from server.store.lines import LineMovement

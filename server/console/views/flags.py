@@ -77,6 +77,11 @@ def read_every_flag(tx: Tx) -> tuple[FlagRow, ...]:
     return _rows(tx, evidence.flagged(tx, FLAGS_SHOWN_MAX))
 
 
+def flag_days(tx: Tx) -> list[str]:
+    """The days on which those flags were raised."""
+    return [flag.raised_on for flag in evidence.flags(tx, FLAGS_SHOWN_MAX)]
+
+
 def _rows(tx: Tx, wanted: Sequence[tuple[str, str]]) -> tuple[FlagRow, ...]:
     found: list[tuple[str, str, Flag]] = []
     for subject_id, evidence_id in wanted:

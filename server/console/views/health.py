@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -11,13 +12,11 @@ from server.console.figures.vintages import Vintage, vintages_picture
 from server.console.views.section import Section, Table
 from server.console.views.spread import spread_section
 from server.console.words import known, money, percent, say, say_count
-from server.services.reports.catalogue import Asked, ReportName, report
-from server.services.reports.loans import as_of
-from server.services.reports.portfolio import ALL, Group
+from server.services.reports.portfolio import ALL
 from server.services.reports.table import Cell
-from server.store.engine import Tx
+from server.services.reports.together import HealthRecords
 
-Record = dict[str, Cell]
+Record = Mapping[str, Cell]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +37,22 @@ class Health:
     sections: tuple[Section, ...]
 
 
-def read_health(tx: Tx, on: date, now_ms: int) -> Health:
-    """The portfolio's health at the end of a day, as far as it is known now."""
-
-    def records(name: ReportName, by: Group = Group.PRODUCT) -> list[Record]:
-        return list(report(tx, name, Asked(as_of(on, now_ms), by)).records())
-
-    par, ageing = records(ReportName.PAR, Group.VILLAGE), records(ReportName.AGEING)
-    staged, vintages = records(ReportName.PROVISIONING), records(ReportName.VINTAGE)
+def told_health(found: HealthRecords, on: date) -> Health:
+    """The portfolio's health at the end of a day, as far as it was known."""
     return Health(
         on=on.isoformat(),
-        tiles=tuple(_tiles(par, staged)),
+        tiles=tuple(_tiles(found.par, found.provisioning)),
         sections=(
-            _par(par),
-            _ageing(ageing),
-            _vintages(vintages),
-            _staged(staged),
-            spread_section(records(ReportName.CONCENTRATION)),
+            _par(found.par),
+            _ageing(found.ageing),
+            _vintages(found.vintages),
+            _staged(found.provisioning),
+            spread_section(found.spread),
         ),
     )
 
 
-def _tiles(par: list[Record], staged: list[Record]) -> list[Tile]:
+def _tiles(par: Sequence[Record], staged: Sequence[Record]) -> list[Tile]:
     tiles = []
     for row in par:
         if row["village"] == ALL:
@@ -92,7 +85,7 @@ def _tiles(par: list[Record], staged: list[Record]) -> list[Tile]:
     return tiles
 
 
-def _par(found: list[Record]) -> Section:
+def _par(found: Sequence[Record]) -> Section:
     rows, told = [], []
     for row in found:
         at = [int(row[f"par{days}_minor"]) for days in PAR_DAYS]
@@ -126,7 +119,7 @@ def _par(found: list[Record]) -> Section:
     )
 
 
-def _ageing(found: list[Record]) -> Section:
+def _ageing(found: Sequence[Record]) -> Section:
     words = bucket_words()
     by_product: dict[tuple[str, str], list[Record]] = {}
     for row in found:
@@ -165,7 +158,7 @@ def _ageing(found: list[Record]) -> Section:
     )
 
 
-def _vintages(found: list[Record]) -> Section:
+def _vintages(found: Sequence[Record]) -> Section:
     by_month: dict[str, list[tuple[int, int]]] = {}
     for row in found:
         name = f"{row['opened_in']} {row['currency']}"
@@ -205,7 +198,7 @@ def _vintages(found: list[Record]) -> Section:
     )
 
 
-def _staged(found: list[Record]) -> Section:
+def _staged(found: Sequence[Record]) -> Section:
     rows, told = [], []
     for row in found:
         name = say("All products")

@@ -60,15 +60,18 @@ class Rings:
         self._known[sha256] = ring
 
 
-def compact(tx: Tx, rings: Rings, rows: Sequence[PlotRow]) -> dict[str, Any]:
-    """The plots that have a shape, column by column, and how many were asked for."""
-    shaped = rings.of(tx, rows[:PLOTS_MAX])
-    plots = [row for row in rows[:PLOTS_MAX] if row.subject_id in shaped]
+def compact(
+    tx: Tx, rings: Rings, rows: Sequence[PlotRow], plots_max: int = PLOTS_MAX
+) -> dict[str, Any]:
+    """The plots that have a shape, column by column, how many were asked for, and if all are in."""
+    shaped = rings.of(tx, rows[:plots_max])
+    plots = [row for row in rows[:plots_max] if row.subject_id in shaped]
     villages = {name: n for n, name in enumerate(dict.fromkeys(row.village_name for row in plots))}
     crops = {name: n for n, name in enumerate(dict.fromkeys(row.crop for row in plots))}
     return {
         "format": FORMAT,
         "asked": len(rows),
+        "capped": len(rows) > plots_max,
         "grid_e7": GRID_E7,
         "villages": list(villages),
         "crops": [known(name) for name in crops],

@@ -9,7 +9,7 @@ from server.console.words import message, money, say
 from server.services import money_words
 from server.services.authority import authority_of
 from server.services.centre import Work
-from server.services.review_queue.waiting import CARD_OF, Kind, Waiting, waiting
+from server.services.review_queue.waiting import CARD_OF, Kind, Waiting, count_waiting, waiting
 from server.store import products, registry
 from server.store.people import Actor, Role, is_one_of
 
@@ -47,12 +47,12 @@ class QueuePage:
 
 def read_queue(work: Work, kind: Kind | None, by: Actor) -> QueuePage:
     """What waits of a kind; of the first kind of which anything does, where none is named."""
-    found = {each: waiting(work, each) for each in Kind}
-    shown = kind or next((each for each in Kind if found[each]), Kind.RAISE)
+    counts = {each: count_waiting(work, each).count for each in Kind}
+    shown = kind or next((each for each in Kind if counts[each]), Kind.RAISE)
     sold = {one.product_id: one.name for one in products.in_force(work.tx)}
-    rows = tuple(_row(work, each, by, sold) for each in found[shown][:SHOWN_MAX])
-    counts = {each: len(found[each]) for each in Kind}
-    return QueuePage(shown, rows, max(0, len(found[shown]) - SHOWN_MAX), counts)
+    found = waiting(work, shown, SHOWN_MAX)
+    rows = tuple(_row(work, each, by, sold) for each in found)
+    return QueuePage(shown, rows, max(0, counts[shown] - SHOWN_MAX), counts)
 
 
 def _row(work: Work, waits: Waiting, by: Actor, sold: Mapping[str, str]) -> QueueRow:

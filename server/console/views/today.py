@@ -9,16 +9,15 @@ from datetime import date
 from core.lending.payout import PayoutState
 from core.reasons import ReasonCode
 from core.units import MS_PER_DAY, day_start_ms
-from server.console.views.flags import read_every_flag
+from server.console.views.flags import flag_days
 from server.console.views.station import SILENT_DAYS, StationRow, read_stations
-from server.console.views.trade import read_trade_flags
 from server.console.words import message, say
-from server.services import appeals, money_words
+from server.services import appeals
 from server.services.cash_people import held
 from server.services.centre import Work
-from server.services.review_queue.waiting import Kind, waiting
+from server.services.review_queue.waiting import Kind, count_waiting
+from server.services.sales_questions import trade_flags
 from server.store import (
-    agreements,
     box_requests,
     destroyed,
     field_versions,
@@ -27,7 +26,7 @@ from server.store import (
     needs,
     payouts,
 )
-from server.store.needs import Counted
+from server.store.counted import Counted
 
 BOUNCED_DAYS = 14
 _STALE = (
@@ -88,54 +87,23 @@ def read_today(work: Work, *, whole: bool) -> Today:
     return Today(tuple(open_ones), tuple(need.name for need in found if not need.count))
 
 
-def _oldest(found: Iterable[int]) -> int | None:
-    return min(found, default=None)
+def _since(found: Iterable[int]) -> Counted:
+    """As many as there are, since the earliest."""
+    days = list(found)
+    return Counted(len(days), min(days, default=None))
 
 
 def _queue(work: Work) -> Iterator[Need]:
-    raises, referred = waiting(work, Kind.RAISE), agreements.referred(work.tx)
-    plans = waiting(work, Kind.PLAN)
-    yield Need(
-        "raises",
-        say("Raises over authority"),
-        say("The rule would raise these limits and may not alone."),
-        len(raises),
-        _oldest(each.at_ms for each in raises),
-        "queue?kind=raise",
-        "up",
-    )
-    yield Need(
-        "applications",
-        say("Referred applications"),
-        say("A card left these to a person."),
-        len(referred),
-        _oldest(each.at_ms for each in referred),
-        "queue?kind=application",
-        "person",
-    )
-    yield Need(
-        "plans",
-        say("New plans"),
-        say("Proposed by one, waiting for another."),
-        len(plans),
-        _oldest(each.at_ms for each in plans),
-        "queue?kind=plan",
-        "hold",
-    )
+    for kind, key, name, words, icon in _QUEUED:
+        found = count_waiting(work, kind)
+        path = f"queue?kind={kind.value}"
+        yield _need(key, (say(name), say(words)), found, (path, icon))
 
 
 def _words(work: Work) -> Iterator[Need]:
-    found = money_words.waiting(work)
-    yield Need(
-        "words",
-        say("Words about money"),
-        say("Told by one, waiting for another."),
-        len(found),
-        _oldest(each.word.at_ms for each in found),
-        "queue?kind=word",
-        "lock",
-        urgent=True,
-    )
+    told = (say("Words about money"), say("Told by one, waiting for another."))
+    found = count_waiting(work, Kind.WORD)
+    yield _need("words", told, found, ("queue?kind=word", "lock"), urgent=True)
 
 
 def _appeals(work: Work) -> Iterator[Need]:
@@ -144,29 +112,18 @@ def _appeals(work: Work) -> Iterator[Need]:
     words = say("Farmers ask a person.")
     if late:
         words += " " + say("{count} past the promised day.", count=late)
-    yield Need(
-        "appeals",
-        say("Appeals and complaints"),
-        words,
-        len(found),
-        _oldest(_day_ms(each.kept.appeal.opened_on) for each in found),
-        "appeals",
-        "person",
-        urgent=late > 0,
-    )
+    since = _since(_day_ms(each.kept.appeal.opened_on) for each in found)
+    told = (say("Appeals and complaints"), words)
+    yield _need("appeals", told, since, ("appeals", "person"), urgent=late > 0)
 
 
 def _versions(work: Work) -> Iterator[Need]:
-    found = field_versions.waiting(work.tx)
-    yield Need(
-        "versions",
+    told = (
         say("What agents say is otherwise"),
         say("Walks and corrections, to be laid beside the register."),
-        len(found),
-        _oldest(each.at_ms for each in found),
-        "versions",
-        "map",
     )
+    since = _since(each.at_ms for each in field_versions.waiting(work.tx))
+    yield _need("versions", told, since, ("versions", "map"))
 
 
 def _day_ms(text: str) -> int:
@@ -174,70 +131,58 @@ def _day_ms(text: str) -> int:
 
 
 def _limits(work: Work) -> Iterator[Need]:
-    yield _counted(
+    yield _need(
         "stale",
-        say("Stale evidence"),
-        say("New draws wait: nothing was seen or heard for too long."),
+        (say("Stale evidence"), say("New draws wait: nothing was seen or heard for too long.")),
         needs.lines_told(work.tx, _STALE),
-        "portfolio?movement=frozen",
-        "lock",
+        ("portfolio?movement=frozen", "lock"),
     )
-    yield _counted(
+    yield _need(
         "held",
-        say("Limits held"),
-        say("Unseen, thin, not agreed to, or no room under a cap."),
+        (say("Limits held"), say("Unseen, thin, not agreed to, or no room under a cap.")),
         needs.lines_told(work.tx, _HELD),
-        "portfolio?movement=held",
-        "hold",
+        ("portfolio?movement=held", "hold"),
     )
 
 
-def _counted(key: str, name: str, words: str, found: Counted, path: str, icon: str) -> Need:
-    return Need(key, name, words, found.count, found.oldest_ms, path, icon)
+def _need(
+    key: str, told: tuple[str, str], found: Counted, way: tuple[str, str], *, urgent: bool = False
+) -> Need:
+    """A need by its name and words, its count, and its path and icon."""
+    return Need(key, *told, found.count, found.oldest_ms, *way, urgent=urgent)
 
 
 def _stations(work: Work) -> Iterator[Need]:
     page = read_stations(work.tx, work.at_ms)
     silent = [row for row in page.rows if _is_dark(row, work.at_ms)]
-    stopped = [row for row in page.rows if row.quarantine_reason]
-    seen = [row.station.seen_at_ms or row.station.enrolled_at_ms for row in silent]
-    yield Need(
+    stopped = sum(bool(row.quarantine_reason) for row in page.rows)
+    yield _need(
         "leases",
-        say("Leases at silent stations"),
-        say("May be spent there, and nobody hears of it."),
-        len(silent),
-        _oldest(seen),
-        "stations",
-        "station",
+        (say("Leases at silent stations"), say("May be spent there, and nobody hears of it.")),
+        _since(row.station.seen_at_ms or row.station.enrolled_at_ms for row in silent),
+        _STATIONS,
     )
-    yield Need(
+    yield _need(
         "stopped",
-        say("Stations in quarantine"),
-        say("Nothing is taken from them until a person looks."),
-        len(stopped),
-        None,
-        "stations",
-        "station",
+        (
+            say("Stations in quarantine"),
+            say("Nothing is taken from them until a person looks."),
+        ),
+        Counted(stopped, None),
+        _STATIONS,
         urgent=True,
     )
-    yield Need(
+    yield _need(
         "set_aside",
-        say("Deliveries set aside"),
-        say("Refused by name, and kept."),
-        len(page.set_aside),
-        _oldest(each.at_ms for each in page.set_aside),
-        "stations",
-        "warning",
+        (say("Deliveries set aside"), say("Refused by name, and kept.")),
+        _since(each.at_ms for each in page.set_aside),
+        ("stations", "warning"),
     )
-    boxes = box_requests.every(work.tx)
-    yield Need(
+    yield _need(
         "boxes",
-        say("Boxes that wait"),
-        say("A restored station asks to go on."),
-        len(boxes),
-        _oldest(each.came_at_ms for each in boxes),
-        "stations",
-        "station",
+        (say("Boxes that wait"), say("A restored station asks to go on.")),
+        _since(each.came_at_ms for each in box_requests.every(work.tx)),
+        _STATIONS,
     )
 
 
@@ -249,102 +194,105 @@ def _is_dark(row: StationRow, at_ms: int) -> bool:
 
 def _money(work: Work) -> Iterator[Need]:
     found = payouts.listed(work.tx, (PayoutState.STUCK, PayoutState.FAILED))
-    yield Need(
+    yield _need(
         "payouts",
-        say("Payouts in doubt"),
-        say("Stuck or failed: ask the rail, then tell how it went."),
-        len(found),
-        _oldest(each.made_at_ms for each in found),
-        "cash",
-        "warning",
+        (
+            say("Payouts in doubt"),
+            say("Stuck or failed: ask the rail, then tell how it went."),
+        ),
+        _since(each.made_at_ms for each in found),
+        ("cash", "warning"),
         urgent=True,
     )
-    bounced = needs.bounced_since(work.tx, work.at_ms - BOUNCED_DAYS * MS_PER_DAY)
-    yield _counted(
+    yield _need(
         "bounced",
-        say("Bounced repayments"),
-        say("In the last {days} days.", days=BOUNCED_DAYS),
-        bounced,
-        "audit?action=repayment_bounced",
-        "down",
+        (say("Bounced repayments"), say("In the last {days} days.", days=BOUNCED_DAYS)),
+        needs.bounced_since(work.tx, work.at_ms - BOUNCED_DAYS * MS_PER_DAY),
+        ("audit?action=repayment_bounced", "down"),
     )
 
 
 def _cash(work: Work) -> Iterator[Need]:
-    people = [
-        each
+    wrong = sum(
+        bool(each.box.is_uncounted or each.flags_count or each.difference_minor)
         for each in held(work.tx, work.today())
-        if each.box.is_uncounted or each.flags_count or each.difference_minor
-    ]
-    yield Need(
-        "cash",
-        say("Cash to look at"),
-        say("Uncounted, short, over, or moved wrongly."),
-        len(people),
-        None,
-        "cash",
-        "lock",
     )
+    told = (say("Cash to look at"), say("Uncounted, short, over, or moved wrongly."))
+    yield _need("cash", told, Counted(wrong, None), ("cash", "lock"))
 
 
 def _flags(work: Work) -> Iterator[Need]:
-    seen, traded = read_every_flag(work.tx), read_trade_flags(work.tx, work.at_ms)
-    days = [_day_ms(each.raised_on) for each in seen]
-    days += [_day_ms(each.raised_on) for each in traded]
-    yield Need(
+    days = flag_days(work.tx)
+    days += [each.raised_on for each in trade_flags(work.tx, work.at_ms)]
+    yield _need(
         "flags",
-        say("Flags"),
-        say("Diverted sales, boundaries and crops that do not fit."),
-        len(seen) + len(traded),
-        _oldest(days),
-        "visits",
-        "warning",
+        (say("Flags"), say("Diverted sales, boundaries and crops that do not fit.")),
+        _since(_day_ms(each) for each in days),
+        ("visits", "warning"),
     )
-    odd = [each for _, each in logs.flagged(work.tx)]
-    yield Need(
+    yield _need(
         "records",
-        say("Odd reports of stations"),
-        say("Spoofed probes, repeated asking, what did not fit."),
-        len(odd),
-        _oldest(each.received_at_ms for each in odd),
-        "stations",
-        "warning",
+        (
+            say("Odd reports of stations"),
+            say("Spoofed probes, repeated asking, what did not fit."),
+        ),
+        _since(each.received_at_ms for _, each in logs.flagged(work.tx)),
+        ("stations", "warning"),
     )
 
 
 def _models(work: Work) -> Iterator[Need]:
     last = model_life.last_of_all(work.tx).values()
-    for state, name, words in (
-        (
-            "halted",
-            message("Drifting models"),
-            message("A roll-out was halted by its alarm, or by a person."),
-        ),
-        (
-            "proposed",
-            message("Models to approve"),
-            message("Proposed by one, waiting for another."),
-        ),
-    ):
-        found = [step.at_ms for step in last if step.state == state]
-        yield Need(
-            f"models_{state}", say(name), say(words), len(found), _oldest(found), "models", "ear"
-        )
+    for state, name, words in _MODELS:
+        since = _since(step.at_ms for step in last if step.state == state)
+        yield _need(f"models_{state}", (say(name), say(words)), since, ("models", "ear"))
 
 
 def _gone(work: Work) -> Iterator[Need]:
-    found = destroyed.unconfirmed(work.tx)
-    yield Need(
-        "gone",
+    told = (
         say("Stations declared destroyed"),
         say("By one officer; a second has to say so too."),
-        len(found),
-        _oldest(each.declared_at_ms for each in found),
-        "stations",
-        "cross",
     )
+    since = _since(each.declared_at_ms for each in destroyed.unconfirmed(work.tx))
+    yield _need("gone", told, since, ("stations", "cross"))
 
 
+_STATIONS = ("stations", "station")
+_QUEUED = (
+    (
+        Kind.RAISE,
+        "raises",
+        message("Raises over authority"),
+        message("The rule would raise these limits and may not alone."),
+        "up",
+    ),
+    (
+        Kind.APPLICATION,
+        "applications",
+        message("Referred applications"),
+        message("A card left these to a person."),
+        "person",
+    ),
+    (
+        Kind.PLAN,
+        "plans",
+        message("New plans"),
+        message("Proposed by one, waiting for another."),
+        "hold",
+    ),
+)
+_MODELS = (
+    (
+        "halted",
+        message("Drifting models"),
+        message("A roll-out was halted by its alarm, or by a person."),
+    ),
+    (
+        "proposed",
+        message("Models to approve"),
+        message("Proposed by one, waiting for another."),
+    ),
+)
 _Ask = Callable[[Work], Iterator[Need]]
 _EVERYBODY: tuple[_Ask, ...] = (_queue, _appeals, _versions, _limits, _stations, _money, _flags)
 _WHOLE: tuple[_Ask, ...] = (_words, _cash, _models, _gone)

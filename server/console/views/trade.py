@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from server.console.words import message, money, say
-from server.services.orders.fulfilment import TradeFlag, trade_flags
-from server.store import lines, registry
+from server.services.orders.fulfilment import TradeFlag
+from server.services.sales_questions import trade_flags
+from server.store import line_pages, plot_rows
 from server.store.engine import Tx
 
 WORDS = {
@@ -44,15 +46,17 @@ class TradeRow:
 
 def read_trade_flags(tx: Tx, at_ms: int) -> tuple[TradeRow, ...]:
     """Every open question about sales, by line."""
-    return tuple(_row(tx, each) for each in trade_flags(tx, at_ms))
+    found = trade_flags(tx, at_ms)
+    farmers = plot_rows.farmer_names(tx, sorted({each.farmer_id for each in found}))
+    named = line_pages.named(tx, sorted({each.line_id for each in found}))
+    currencies = {line.line_id: line.currency for line in named}
+    return tuple(_row(each, farmers, currencies[each.line_id]) for each in found)
 
 
-def _row(tx: Tx, flag: TradeFlag) -> TradeRow:
-    farmer = registry.find_farmer(tx, flag.farmer_id)
-    currency = lines.get(tx, flag.line_id).currency
+def _row(flag: TradeFlag, farmers: Mapping[str, str], currency: str) -> TradeRow:
     facts = tuple(
         (say(FACTS[name]), money(int(value), currency) if name.endswith(MINOR) else value)
         for name, value in flag.facts
     )
-    told = farmer.name if farmer else flag.farmer_id
+    told = farmers.get(flag.farmer_id, flag.farmer_id)
     return TradeRow(flag.line_id, told, flag.raised_on, say(WORDS[flag.code]), facts)

@@ -7,8 +7,8 @@ from collections.abc import Set as AbstractSet
 from itertools import groupby
 
 from core.errors import HarvestlineError
-from core.lending.books import principal_account
-from core.lending.facts import FactKind
+from core.lending.books import fee_account, principal_account, slot_of
+from core.lending.facts import FactKind, standing_facts
 from core.lending.lease import LEASE, Lease, LeaseKind
 from core.lending.limit import Movement, Terms, limit_terms
 from core.lending.product import Product
@@ -18,11 +18,12 @@ from server.keys import KeyRing
 from server.services.audit.finding import Look, Looks, first_fault, well
 from server.services.centre import Centre
 from server.services.chunks import read_lines
+from server.services.giving_back import FEES_BACK
 from server.services.outlook import read_seen
 from server.services.posting import unsquared
 from server.services.reviews import SPREAD_TERM, household
-from server.services.standing import facts_of, suspense_account, zone_minutes
-from server.store import cash, leases, ledger, line_pages, products, registry, suspense
+from server.services.standing import facts_of, priced_by, suspense_account, zone_minutes
+from server.store import agreements, cash, leases, ledger, line_pages, products, registry, suspense
 from server.store.engine import Tx
 from server.store.leases import SignedLease
 from server.store.lines import Line, LineMovement
@@ -51,13 +52,36 @@ def _squared(tx: Tx, line: Line, till: str) -> Look:
     facts = {fact.fact_id: fact for fact in facts_of(tx, line)}.values()
     drawn = sum(fact.amount_minor for fact in facts if fact.kind is FactKind.DRAWDOWN)
     booked = ledger.drawn_minor(tx, principal_account(line.line_id))
+    kept = _kept_fees_minor(tx, line)
     wrong = ", ".join(each.cause_id for each in unsquared(tx, line, till, "audit"))
     return first_fault(
         "lines",
         line.line_id,
         (booked != drawn, f"{drawn} drawn in the ledger, as its draws say", f"{booked}"),
+        (bool(kept), "no fee of a draw before its farmer left in time", f"{kept} kept"),
         (bool(wrong), "entries that its draws and repayments come to", f"differing {wrong}"),
     )
+
+
+def _kept_fees_minor(tx: Tx, line: Line) -> int:
+    """What a line that was left while it cooled still bears of fees, or has back too much of."""
+    steps = agreements.life(tx, line.application_id) if priced_by(tx, line).agreement else ()
+    left = next((each for each in steps if FEES_BACK in each.detail and not each.irregular), None)
+    if left is None:
+        return 0
+    entries = ledger.entries_for(tx, [fee_account(line.line_id)])
+    moved = [
+        (each.entry.cause_id, part.amount_minor)
+        for each in entries
+        for part in each.entry.lines
+        if part.account == fee_account(line.line_id) and not slot_of(each.entry)
+    ]
+    told = [
+        fact.amount_minor
+        for fact in standing_facts(facts_of(tx, line))
+        if fact.kind is FactKind.FEE and fact.on.isoformat() > left.on_day
+    ]
+    return sum(amount for _, amount in moved) - sum(told)
 
 
 def suspense_matches_draws(_: Centre, tx: Tx) -> Looks:

@@ -25,6 +25,7 @@ from server.store import (
     people,
     registry,
     review_items,
+    scoping,
 )
 from server.store.accounts import UserStep
 from server.store.authorities import RULE, Authority
@@ -37,6 +38,10 @@ _STEPS = {
     accounts.INVITED: WordKind.USER_INVITE, accounts.ROLE_RAISED: WordKind.USER_ROLE,
     accounts.SCOPE_SET: WordKind.USER_SCOPE, accounts.PASSWORD_RESET: WordKind.USER_RENEW,
     accounts.UNLOCKED: WordKind.USER_UNLOCK,
+}  # fmt: skip
+
+_GIVEN_UP = {
+    AgreementEvent.WRITE_OFF: WordKind.WRITE_OFF, AgreementEvent.GRANT_RELIEF: WordKind.RELIEF,
 }  # fmt: skip
 
 
@@ -87,6 +92,7 @@ def rights(_: Centre, tx: Tx) -> Looks:
         yield first_fault("users", user.username, (wrong, "what the last step says", "another"))
     for each in authorities.history(tx):
         yield _authority(said, each)
+    yield from _tokens(tx, said)
 
 
 def _step(said: _Said, step: UserStep, founders: Mapping[str, int]) -> Look:
@@ -99,6 +105,20 @@ def _step(said: _Said, step: UserStep, founders: Mapping[str, int]) -> Look:
     return first_fault("user_steps", name, (late, "an invitation by two", f"{step.actor} alone"))
 
 
+def _tokens(tx: Tx, said: _Said) -> Looks:
+    """What a token sees is what two said last, if they did."""
+    words = [each for each in said.words.values() if each.kind is WordKind.TOKEN_SCOPE]
+    newest = {each.subject_id: each for each in sorted(words, key=_answered_ms)}
+    for label, word in sorted(newest.items()):
+        held = accounts.scope_text(scoping.scope_of(tx, scoping.Holder.TOKEN, label))
+        wanted = str(word.body["scope"])
+        yield first_fault("scopes", label, (held != wanted, wanted, held))
+
+
+def _answered_ms(word: KeptWord) -> tuple[int, str]:
+    return (word.answer.at_ms if word.answer is not None else 0, word.word_id)
+
+
 def _authority(said: _Said, each: Authority) -> Look:
     name = f"{each.holder}|{each.product_id}|{each.currency}|{each.version}"
     if (WordKind.AUTHORITY.value, name) in said.before:
@@ -109,7 +129,7 @@ def _authority(said: _Said, each: Authority) -> Look:
 
 
 def let_go(_: Centre, tx: Tx) -> Looks:
-    """Every write-off, cancelled payout and release rests on a word of two about it."""
+    """Every relief, write-off, cancelled payout and release rests on a word of two about it."""
     said = _said(tx)
     for table, name, word_id, about, actor in _given(tx):
         if (about[0].value, name) not in said.before:
@@ -121,9 +141,10 @@ _Given = tuple[str, str, str, tuple[WordKind, str], str]
 
 def _given(tx: Tx) -> Iterator[_Given]:
     for lost in agreements.stream(tx):
-        if lost.event is AgreementEvent.WRITE_OFF:
+        if lost.event in _GIVEN_UP:
             name, word_id = f"{lost.agreement_id}/{lost.seq}", str(lost.detail.get("word_id", ""))
-            yield "agreement_steps", name, word_id, (WordKind.WRITE_OFF, lost.line_id), lost.actor
+            about = (_GIVEN_UP[lost.event], lost.line_id)
+            yield "agreement_steps", name, word_id, about, lost.actor
     for step in payouts.stream_steps(tx):
         if step.event is PayoutEvent.CANCEL:
             about = (WordKind.PAYOUT_CANCEL, step.payout_id)

@@ -47,6 +47,7 @@ def take_consent(work: Work, kept: KeptConsent, by: Actor) -> None:
     registry.farmer(work.tx, consent.farmer_id)
     if not reports.add_consent(work.tx, kept) or consent.purposes == (PRICE_ALONE,):
         return
+    people.hold_trail(work.tx)
     tell_stations(work, consent.farmer_id)
     if consent.action is ConsentAction.WITHDRAW:
         _tell_of_withdrawal(work, kept, by)

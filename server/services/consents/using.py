@@ -25,6 +25,7 @@ REVIEWED = {
 _DECIDING = tuple(
     (each, Cell(Purpose.DECISION.value, each.value, Recipient.LENDER.value)) for each in REVIEWED
 )
+_DECIDED = frozenset(cell for _, cell in _DECIDING)
 
 
 def may(tx: Tx, farmer_id: str, use: Use, at_ms: int | None = None) -> Answer:
@@ -34,7 +35,7 @@ def may(tx: Tx, farmer_id: str, use: Use, at_ms: int | None = None) -> Answer:
 
 def consents_to_decide(tx: Tx, farmer_id: str) -> dict[DataClass, str]:
     """The classes that the lender may look at to decide on a limit, each with its consent."""
-    given = standing(reports.facts_of(tx, farmer_id), farmer_id)
+    given = standing(reports.facts_of(tx, farmer_id), farmer_id, wanted=_DECIDED)
     found = ((data_class, given.get(cell, "")) for data_class, cell in _DECIDING)
     return {data_class: consent_id for data_class, consent_id in found if consent_id}
 

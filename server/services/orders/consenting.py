@@ -155,7 +155,9 @@ def draw_meets(work: Work, draw: Drawdown, drawing: Drawing, fault: str) -> None
         return
     if fault:
         paying.hold(work, draw.draw_id)
-    order = orders.find(work.tx, draw.order_id or "")
+    if draw.order_id is None:
+        return
+    order = orders.find(work.tx, draw.order_id)
     if order is None or order.line_id != draw.line_id:
         return
     last = orders.last(work.tx, order.order_id)

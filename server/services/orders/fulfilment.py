@@ -16,7 +16,7 @@ from core.lending.ordering import BOUGHT, OrderEvent, OrderStatus
 from core.lending.views import TradeView
 from core.scoring.features import FeatureValue
 from core.scoring.fulfilment import TRADE_CONSENT, HarvestSold, OrderKept, fulfilment_features
-from core.units import PPM, civil_day
+from core.units import PPM
 from core.wire.evidence import Stage
 from core.wire.orders import received_minor
 from server.services.orders.life import received
@@ -153,18 +153,11 @@ def harvest_sold(tx: Tx, line: Line, today: date) -> HarvestSold | None:
 
 def _relied_on(tx: Tx, plot_id: str, season_id: str) -> int | None:
     """The lower quantile of a plot's harvest when it was estimated last [kg/ha]."""
+    newest = evidence.latest(tx, plot_id, season_id)
+    if newest is not None and newest.yield_p10 is not None:
+        return newest.yield_p10
     looks = evidence.of_subject(tx, plot_id, season_id)
     return next((each.yield_p10 for each in looks if each.yield_p10 is not None), None)
-
-
-def trade_flags(tx: Tx, at_ms: int) -> tuple[TradeFlag, ...]:
-    """What a person should look at of all lines that sell to registered buyers."""
-    today = civil_day(at_ms)
-    found: list[TradeFlag] = []
-    for line in lines.every(tx):
-        if products.newest(tx, line.product_id).voucher is not None:
-            found += flags_of_line(tx, line, today)
-    return tuple(found)
 
 
 def flags_of_line(tx: Tx, line: Line, today: date) -> tuple[TradeFlag, ...]:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from core.lending.agreed import draw_fact
-from core.lending.books import PAYOUT_CAUSE, fee_account, principal_account
+from core.lending.agreed import draw_fact, fee_fact
+from core.lending.books import PAYOUT_CAUSE, fee_account, fee_back_cause, principal_account
 from core.lending.ledger import Entry, EntryKind, transfer
 from core.lending.payout import PayoutEvent, PayoutState
 from server.services.centre import Work
@@ -107,7 +107,8 @@ def _undo_draw(work: Work, payout: Payout) -> None:
     cause = undone_cause(payout.payout_id, payout.draw_id)
     accounts = (_owed(payout), principal_account(line.line_id))
     _post(work, payout, _Move(cause, EntryKind.REVERSAL, on, accounts, drawing.amount_minor))
-    if drawing.fee_minor:
+    given_back = fee_back_cause(line.line_id, fee_fact(payout.draw_id))
+    if drawing.fee_minor and not ledger.has_cause(work.tx, given_back, EntryKind.REVERSAL):
         accounts = ("income/fee", fee_account(line.line_id))
         undone = _Move(f"{cause}/fee", EntryKind.REVERSAL, on, accounts, drawing.fee_minor)
         _post(work, payout, undone)

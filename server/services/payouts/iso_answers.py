@@ -19,6 +19,7 @@ from server.services.payouts.safe_xml import each_at, text_at
 _PAID = frozenset({"ACSC", "ACCC"})
 _REJECTED = frozenset({"RJCT", "CANC"})
 _ACCEPTED = frozenset({"ACCP", "ACSP", "ACTC", "ACWC", "ACFC", "PDNG", "RCVD", "PATC"})
+AMOUNTS = ("AmtDtls/TxAmt/Amt", "Amt")  # of a transfer, the first that is told
 _MAIN = {
     "pain.002": "CstmrPmtStsRpt",
     "camt.053": "BkToCstmrStmt",
@@ -75,12 +76,32 @@ def _outcome(status: str) -> Outcome:
 
 
 def _entries(main: ET.Element) -> Iterator[Answer]:
+    for entry in _booked_in(main):
+        yield from _entry(entry)
+
+
+def booked_entries(root: ET.Element) -> tuple[ET.Element, ...]:
+    """The entries that a bank's statement or notice has booked.
+
+    Raises
+    ------
+    RequestError
+        If it is neither.
+    """
+    for kind in ("camt.053", "camt.054"):
+        main = root.find(_MAIN[kind])
+        if main is not None and root.tag == "Document":
+            return tuple(_booked_in(main))
+    raise RequestError(f"expected camt.053 or camt.054, got <{root.tag[:40]}>")
+
+
+def _booked_in(main: ET.Element) -> Iterator[ET.Element]:
     """Entries that are booked; of those to come the bank will speak again."""
     for parent in ("Stmt", "Ntfctn"):
         for entry in each_at(main, f"{parent}/Ntry"):
             status = text_at(entry, "Sts/Cd") or text_at(entry, "Sts")
             if status == "BOOK":
-                yield from _entry(entry)
+                yield entry
 
 
 def _entry(entry: ET.Element) -> Iterator[Answer]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from core.lending.payout import Answer, Finding, Outcome, PayoutState, instruction_id
 from server.services.centre import Centre, RequestError, Work
@@ -20,6 +21,7 @@ from server.services.payouts.webhook_rail import WebhookRail, read_said
 from server.store import payouts, people, rail_books
 from server.store.people import Actor
 
+T = TypeVar("T")
 CSV_BYTES_MAX = 32 * 1024 * 1024
 CSV_ROWS_MAX = 100_000
 CSV_COLUMNS = ("instruction_id", "outcome", "amount", "currency", "reference", "reason")
@@ -111,14 +113,28 @@ def read_csv(data: bytes) -> tuple[Answer, ...]:
     RequestError
         If it is too large, or a row cannot be; the message says which.
     """
+    return read_rows(data, CSV_COLUMNS, CSV_COLUMNS[:4], _row)
+
+
+def read_rows(
+    data: bytes, columns: Sequence[str], needed: Sequence[str],
+    read: Callable[[int, Mapping[str, str | None]], T],
+) -> tuple[T, ...]:  # fmt: skip
+    """The rows of a CSV file, each read with its number, all or none.
+
+    Raises
+    ------
+    RequestError
+        If it is too large, or a row cannot be; the message says which.
+    """
     if len(data) > CSV_BYTES_MAX:
         raise RequestError(f"expected at most {CSV_BYTES_MAX} bytes, got {len(data)}")
     try:
         rows = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
-        missing = set(CSV_COLUMNS[:4]) - set(rows.fieldnames or ())
+        missing = set(needed) - set(rows.fieldnames or ())
         if missing:
-            raise RequestError(f"expected columns {', '.join(CSV_COLUMNS)}, without {missing}")
-        found = [_row(number, row) for number, row in enumerate(rows, 2)]
+            raise RequestError(f"expected columns {', '.join(columns)}, without {missing}")
+        found = [read(number, row) for number, row in enumerate(rows, 2)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise RequestError(f"expected CSV in UTF-8: {error}") from error
     if len(found) > CSV_ROWS_MAX:

@@ -37,9 +37,14 @@ class Back:
     why: str = ""
 
 
+def repayment_id(rail: str, *references: str) -> str:
+    """The repayment that a rail's credit becomes: no payer can take another's id."""
+    return "/".join((rail, *references))
+
+
 def judge_back(work: Work, rail: str, answer: Answer, by: Actor) -> Back | None:
     """How a bank's word, brought by somebody, fits a repayment; None if there is none."""
-    repaid = ledger.find_repayment(work.tx, answer.instruction_id)
+    repaid = _repaid(work, rail, answer.instruction_id)
     if repaid is None:
         return None
     taken = (repaid.amount_minor, repaid.currency)
@@ -60,6 +65,16 @@ def judge_back(work: Work, rail: str, answer: Answer, by: Actor) -> Back | None:
     )
     why = next((words for is_so, words in doubts if is_so), "")
     return Back(Finding.CONTRADICTS if why else Finding.MATCHED, repaid, why)
+
+
+def _repaid(work: Work, rail: str, reference: str) -> Repayment | None:
+    """The one repayment of that id, or that this rail's credit of that reference became."""
+    if not reference:
+        return None
+    own = repayment_id(rail, reference)
+    known = ledger.find_repayment(work.tx, own) or ledger.find_repayment(work.tx, reference)
+    under = () if known is not None else ledger.repayments_under(work.tx, f"{own}/")
+    return known or (under[0] if len(under) == 1 else None)
 
 
 def take_back(work: Work, rail: str, answer: Answer, back: Back) -> None:

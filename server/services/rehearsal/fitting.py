@@ -88,6 +88,29 @@ def fit(product: Product, scenario: Scenario) -> Fit:
     return Fit((due_on - opened_on).days, product.cycle.days, tuple(needs))
 
 
+def misfits(product: Product, scenario: Scenario | None) -> tuple[str, ...]:
+    """What people should know of a product before it lends, in words; it is refused for none.
+
+    Held against a season as :func:`fit` does; without one only its usual term against the cycle.
+    """
+    if product.cycle is None:
+        return ()
+    if scenario is None or not product.cash:
+        term_days, met_ppm = product.credit.term_days, PPM
+    else:
+        found = fit(product, scenario)
+        term_days, met_ppm = found.term_days, found.met_ppm + found.met_late_ppm
+    told, cycle_days = [], product.cycle.days
+    if term_days < cycle_days:
+        told.append(
+            f"a term of {term_days} days ends before its cycle of {cycle_days} days has brought "
+            "the money back"
+        )
+    if met_ppm * 2 < PPM:
+        told.append(f"the line meets {met_ppm / 10_000:.1f} % of the cash that the season needs")
+    return tuple(told)
+
+
 def _only_seen(step: Step) -> Step:
     return replace(step, orders=(), draw_minor=0, sold_minor=0, repay_minor=0)
 

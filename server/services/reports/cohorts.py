@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from server.services.reports.loans import Loan, loans, month_ends
+from server.services.reports.portfolio import Aged, rows_of
 from server.services.reports.table import Cell, Report, count, minor, ppm, share, text
 from server.store import line_pages
 from server.store.books import AsOf
@@ -15,34 +16,47 @@ LATE_DAYS = 30
 _RUN_LOANS = 500
 
 
-def vintage(tx: Tx, then: AsOf) -> Report:
-    """Loans by the month in which they were opened, as they stood at each month's end since."""
+class VintageSums:
+    """Loans by the month in which they were opened, at each month's end since."""
 
-    def rows() -> Iterator[tuple[Cell, ...]]:
-        upto = date.fromisoformat(then.on)
-        sums: dict[tuple[str, str, int, str], list[int]] = {}
-        for loan in loans(tx, then):
-            for age, end in enumerate(month_ends(loan.line.opened_on, upto)):
-                key = (loan.line.opened_on[:7], loan.line.currency, age, end.isoformat())
-                found = sums.setdefault(key, [0, 0, 0, 0])
-                found[:] = [a + b for a, b in zip(found, _then(loan, end), strict=True)]
-        for (month, currency, age, at), (many, drawn, owed, late) in sorted(sums.items()):
+    def __init__(self) -> None:
+        self._sums: dict[tuple[str, str, int, str], list[int]] = {}
+
+    def add(self, aged: Aged) -> None:
+        """Add a loan as it stood at each month's end."""
+        line = aged.loan.line
+        for age, end in enumerate(month_ends(line.opened_on, aged.on)):
+            key = (line.opened_on[:7], line.currency, age, end.isoformat())
+            found = self._sums.setdefault(key, [0, 0, 0, 0])
+            found[:] = [a + b for a, b in zip(found, _then(aged, end), strict=True)]
+
+    def rows(self) -> Iterator[tuple[Cell, ...]]:
+        """A row a month of opening and month's end."""
+        for (month, currency, age, at), (many, drawn, owed, late) in sorted(self._sums.items()):
             yield month, currency, age, at, many, drawn, owed, late, share(late, drawn)
 
+
+def vintage(tx: Tx, then: AsOf) -> Report:
+    """Loans by the month in which they were opened, as they stood at each month's end since."""
+    return vintage_report(then, rows_of(tx, then, VintageSums()))
+
+
+def vintage_report(then: AsOf, rows: Iterator[tuple[Cell, ...]]) -> Report:
+    """That report, from its rows."""
     return Report(
         "vintage",
         f"Vintages: principal late by more than {LATE_DAYS} days, of all that was drawn",
         then.on,
         (*text("opened_in", "currency"), *count("months"), *text("at"), *count("loans"),
          *minor("drawn_minor", "outstanding_minor", "late_minor"), *ppm("late_ppm")),
-        rows(),
+        rows,
     )  # fmt: skip
 
 
-def _then(loan: Loan, on: date) -> tuple[int, int, int, int]:
-    found = loan.account(on)
+def _then(aged: Aged, on: date) -> tuple[int, int, int, int]:
+    found = aged.account(on)
     owed = found.owed.principal_minor
-    return 1, loan.drawn_minor(on), owed, owed if found.late_days > LATE_DAYS else 0
+    return 1, aged.loan.drawn_minor(on), owed, owed if found.late_days > LATE_DAYS else 0
 
 
 def cohort(tx: Tx, then: AsOf) -> Report:

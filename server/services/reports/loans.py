@@ -14,6 +14,7 @@ from core.lending.account import Account, account
 from core.lending.agreed import draw_fact
 from core.lending.books import (
     PAYOUT_CAUSE,
+    WITHDRAWN_CAUSE,
     fee_account,
     principal_account,
     repayment_fact,
@@ -63,10 +64,15 @@ class Loan:
     def account(self, on: date) -> Account:
         """What is owed at the end of a day, and how late it is."""
         facts = [fact for fact in self.facts if fact.on <= on]
+        terms, relief = self._agreed_by(on)
+        return account(terms, facts, on, planned(terms, facts, relief))
+
+    def _agreed_by(self, on: date) -> tuple[RepaymentTerms, Relief | None]:
+        """The terms and the relief that held on a day."""
         terms, relief = self.terms.until(on), self.relief
         if relief is not None and relief.granted_on > on.isoformat():
-            terms, relief = relief.undone(terms), None
-        return account(terms, facts, on, planned(terms, facts, relief))
+            return relief.undone(terms), None
+        return terms, relief
 
     def drawn_minor(self, on: date) -> int:
         """All that was drawn by a day [minor units]."""
@@ -90,6 +96,7 @@ class Loan:
             undrawn_minor=max(0, undrawn),
             pd_ppm=self.pd_ppm,
             forborne_months=forborne_months(self.terms.restructured, found.on),
+            remaining_days=max(0, (self._agreed_by(found.on)[0].due_on - found.on).days),
         )
 
 
@@ -152,7 +159,7 @@ def facts_of(tx: Tx, line_ids: Sequence[str], then: AsOf) -> Mapping[str, tuple[
     undone: set[str] = set()
     for posting in books.postings_on(tx, then, sorted(owners)):
         kind = _KINDS.get(posting.kind)
-        if posting.cause_id.startswith(PAYOUT_CAUSE):
+        if posting.cause_id.startswith((PAYOUT_CAUSE, WITHDRAWN_CAUSE)):
             what = posting.cause_id.partition("/undoes/")[2]
             undone |= {what} if what.startswith(draw_fact("")) else set()
         if kind is None or posting.amount_minor <= 0:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import date
 from enum import Enum
+from typing import Protocol
 
 from core.lending.account import Account
 from core.lending.provisioning import (
     PAR_DAYS,
     Provision,
+    ProvisioningRules,
     bucket_of,
     bucket_words,
     provision,
@@ -62,29 +64,132 @@ class _Sums:
         yield from sorted(self._found.items(), key=lambda item: (item[0][0] == ALL, item[0]))
 
 
-def _live(tx: Tx, then: AsOf) -> Iterator[tuple[Loan, Account]]:
-    """Loans on which anything is owed, with their account; what is written off is none."""
+class Aged:
+    """A loan on the day of a report; its account is reckoned once, whoever asks."""
+
+    def __init__(self, loan: Loan, on: date) -> None:
+        self.loan, self.on = loan, on
+        self._known: dict[date, Account] = {}
+
+    def account(self, on: date | None = None) -> Account:
+        """The account at the end of a day; of the report's own, if none is named."""
+        day = self.on if on is None else on
+        if day not in self._known:
+            self._known[day] = self.loan.account(day)
+        return self._known[day]
+
+    @property
+    def is_live(self) -> bool:
+        """Whether anything is owed; what is written off is none."""
+        return not self.loan.is_written_off and self.account().owed.total_minor > 0
+
+
+class Adding(Protocol):
+    """What adds loans up, one after the other, and tells the rows in the end."""
+
+    def add(self, aged: Aged) -> None:
+        """Add a loan."""
+
+    def rows(self) -> Iterator[tuple[Cell, ...]]:
+        """The rows of the report."""
+
+
+def add_up(tx: Tx, then: AsOf, *adding: Adding) -> None:
+    """Read every loan once, and add it to each."""
     on = date.fromisoformat(then.on)
     for loan in loans(tx, then):
-        if loan.is_written_off:
-            continue
-        found = loan.account(on)
-        if found.owed.total_minor > 0:
-            yield loan, found
+        aged = Aged(loan, on)
+        for each in adding:
+            each.add(aged)
+
+
+def rows_of(tx: Tx, then: AsOf, adding: Adding) -> Iterator[tuple[Cell, ...]]:
+    """The rows of one report; nothing is read until they are asked for."""
+    add_up(tx, then, adding)
+    yield from adding.rows()
+
+
+class ParSums:
+    """Loans and principal at risk by group and currency."""
+
+    def __init__(self, by: Group) -> None:
+        self._by, self._sums = by, _Sums(2 + len(PAR_DAYS))
+
+    def add(self, aged: Aged) -> None:
+        """Add a loan, if anything is owed."""
+        if aged.is_live:
+            found, loan = aged.account(), aged.loan
+            owed = found.owed.principal_minor
+            risk = tuple(owed if found.late_days > days else 0 for days in PAR_DAYS)
+            self._sums.add((group_of(loan, self._by), loan.line.currency), (1, owed, *risk))
+
+    def rows(self) -> Iterator[tuple[Cell, ...]]:
+        """A row a group, and one for all."""
+        for (group, currency), (many, owed, *late) in self._sums.rows():
+            yield group, currency, many, owed, *late, *(share(each, owed) for each in late)
+
+
+class AgeingSums:
+    """Loans by how late the oldest unpaid due date is."""
+
+    def __init__(self, by: Group) -> None:
+        self._by, self._sums = by, _Sums(4)
+
+    def add(self, aged: Aged) -> None:
+        """Add a loan, if anything is owed."""
+        if not aged.is_live:
+            return
+        found, loan = aged.account(), aged.loan
+        place = bucket_of(found.late_days)
+        key = (group_of(loan, self._by), f"{place}", loan.line.currency)
+        owed = found.owed
+        late = found.late_minor if found.late_days else 0  # on its own day a due is not late yet
+        self._sums.add(key, (1, owed.principal_minor, owed.total_minor, late))
+
+    def rows(self) -> Iterator[tuple[Cell, ...]]:
+        """A row a group and age, and one for all."""
+        words = bucket_words()
+        for (group, at, currency), amounts in self._sums.rows():
+            yield group, words[int(at)] if at else ALL, currency, *amounts
+
+
+class ProvisionSums:
+    """Exposure and expected loss by group and stage."""
+
+    def __init__(self, rules: ProvisioningRules, by: Group) -> None:
+        self._rules, self._by, self._sums = rules, by, _Sums(6)
+
+    def add(self, aged: Aged) -> None:
+        """Add a loan, if there is any exposure."""
+        made = _provision(self._rules, aged)
+        if made is None:
+            return
+        key = (group_of(aged.loan, self._by), f"{made.stage}", aged.loan.line.currency)
+        weighted = (made.pd_ppm * made.ead_minor, made.lgd_ppm * made.ead_minor)
+        owed = aged.account().owed.total_minor
+        self._sums.add(key, (1, owed, made.ead_minor, made.expected_loss_minor, *weighted))
+
+    def rows(self) -> Iterator[tuple[Cell, ...]]:
+        """A row a group and stage, and one for all."""
+        for (group, stage, currency), (many, owed, ead, loss, pds, lgds) in self._sums.rows():
+            mean = (pds // ead if ead else 0, lgds // ead if ead else 0)
+            yield group, stage or ALL, currency, many, owed, ead, *mean, loss, share(loss, ead)
+
+
+def _provision(rules: ProvisioningRules, aged: Aged) -> Provision | None:
+    if aged.loan.is_written_off:
+        return None
+    made = provision(rules, aged.loan.risk(aged.account()))
+    return made if made.ead_minor > 0 else None
 
 
 def par(tx: Tx, then: AsOf, by: Group = Group.PRODUCT) -> Report:
     """Portfolio at risk: the whole principal of loans late by more than 30, 60 and 90 days."""
+    return par_report(then, by, rows_of(tx, then, ParSums(by)))
 
-    def rows() -> Iterator[tuple[Cell, ...]]:
-        sums = _Sums(2 + len(PAR_DAYS))
-        for loan, found in _live(tx, then):
-            owed = found.owed.principal_minor
-            risk = tuple(owed if found.late_days > days else 0 for days in PAR_DAYS)
-            sums.add((group_of(loan, by), loan.line.currency), (1, owed, *risk))
-        for (group, currency), (many, owed, *late) in sums.rows():
-            yield group, currency, many, owed, *late, *(share(each, owed) for each in late)
 
+def par_report(then: AsOf, by: Group, rows: Iterator[tuple[Cell, ...]]) -> Report:
+    """That report, from its rows."""
     at_risk = [f"par{days}" for days in PAR_DAYS]
     return Report(
         "par",
@@ -93,34 +198,24 @@ def par(tx: Tx, then: AsOf, by: Group = Group.PRODUCT) -> Report:
         (*text(by.value, "currency"), *count("loans"), *minor("outstanding_minor"),
          *minor(*(f"{name}_minor" for name in at_risk)),
          *ppm(*(f"{name}_ppm" for name in at_risk))),
-        rows(),
+        rows,
     )  # fmt: skip
 
 
 def ageing(tx: Tx, then: AsOf, by: Group = Group.PRODUCT) -> Report:
     """Loans by how late the oldest unpaid due date is, with what is owed and what is late."""
+    return ageing_report(then, by, rows_of(tx, then, AgeingSums(by)))
 
-    def rows() -> Iterator[tuple[Cell, ...]]:
-        sums = _Sums(4)
-        words = bucket_words()
-        for loan, found in _live(tx, then):
-            place = bucket_of(found.late_days)
-            key = (group_of(loan, by), f"{place}", loan.line.currency)
-            owed = found.owed
-            late = (
-                found.late_minor if found.late_days else 0
-            )  # on its own day a due is not late yet
-            sums.add(key, (1, owed.principal_minor, owed.total_minor, late))
-        for (group, at, currency), amounts in sums.rows():
-            yield group, words[int(at)] if at else ALL, currency, *amounts
 
+def ageing_report(then: AsOf, by: Group, rows: Iterator[tuple[Cell, ...]]) -> Report:
+    """That report, from its rows."""
     return Report(
         "ageing",
         f"Ageing by {by.value}",
         then.on,
         (*text(by.value, "late", "currency"), *count("loans"),
          *minor("outstanding_minor", "owed_minor", "late_minor")),
-        rows(),
+        rows,
     )  # fmt: skip
 
 
@@ -129,34 +224,27 @@ def provisions(tx: Tx, then: AsOf) -> Iterator[tuple[Loan, Account, Provision]]:
     rules = rulebooks.provisioning_on(tx, then.on)
     on = date.fromisoformat(then.on)
     for loan in loans(tx, then):
-        if loan.is_written_off:
-            continue
-        found = loan.account(on)
-        made = provision(rules, loan.risk(found))
-        if made.ead_minor > 0:
-            yield loan, found, made
+        aged = Aged(loan, on)
+        made = _provision(rules, aged)
+        if made is not None:
+            yield loan, aged.account(), made
 
 
 def provisioning(tx: Tx, then: AsOf, by: Group = Group.PRODUCT) -> Report:
     """Exposure and expected loss by stage: PD × LGD × EAD, loan by loan."""
+    rules = rulebooks.provisioning_on(tx, then.on)
+    return provisioning_report(then, by, rules, rows_of(tx, then, ProvisionSums(rules, by)))
 
-    def rows() -> Iterator[tuple[Cell, ...]]:
-        sums = _Sums(6)
-        for loan, found, made in provisions(tx, then):
-            key = (group_of(loan, by), f"{made.stage}", loan.line.currency)
-            weighted = (made.pd_ppm * made.ead_minor, made.lgd_ppm * made.ead_minor)
-            amounts = (found.owed.total_minor, made.ead_minor, made.expected_loss_minor)
-            sums.add(key, (1, *amounts, *weighted))
-        for (group, stage, currency), (many, owed, ead, loss, pds, lgds) in sums.rows():
-            mean = (pds // ead if ead else 0, lgds // ead if ead else 0)
-            yield group, stage or ALL, currency, many, owed, ead, *mean, loss, share(loss, ead)
 
-    version = rulebooks.provisioning_on(tx, then.on).version
+def provisioning_report(
+    then: AsOf, by: Group, rules: ProvisioningRules, rows: Iterator[tuple[Cell, ...]]
+) -> Report:
+    """That report, from its rows."""
     return Report(
         "provisioning",
-        f"Provisioning by {by.value}, rules version {version}",
+        f"Provisioning by {by.value}, rules version {rules.version}",
         then.on,
         (*text(by.value, "stage", "currency"), *count("loans"), *minor("owed_minor", "ead_minor"),
          *ppm("pd_ppm", "lgd_ppm"), *minor("expected_loss_minor"), *ppm("coverage_ppm")),
-        rows(),
+        rows,
     )  # fmt: skip

@@ -23,6 +23,7 @@ from server.store import lines, people, review_items
 from server.store.people import Actor, Role
 from server.store.review_items import Answer, Item
 from server.store.scoping import Scope
+from server.words import say
 
 REASON_CHARS_MAX = 200
 PICKS_MAX = 500  # answered at once
@@ -134,7 +135,7 @@ def _raise(work: Work, found: Waiting, said: Said) -> str:
         raise ReviewChangedError(f"raise {found.item_id} is not known")
     if not said.approve:
         _keep(work, item, said, REFUSED)
-        return "refused; the limit stays"
+        return say("refused; the limit stays")
     if _is_above(work, found, said.by):
         return _pass_on(work, item, said)
     _keep(work, item, said, APPROVED)
@@ -146,7 +147,7 @@ def _raise(work: Work, found: Waiting, said: Said) -> str:
             f"line {found.line_id}: a review on what is known now does not raise it to "
             f"{found.amount_minor}: look again"
         )
-    return "raised"
+    return say("raised")
 
 
 def _application(work: Work, found: Waiting, said: Said) -> str:
@@ -164,28 +165,28 @@ def _application(work: Work, found: Waiting, said: Said) -> str:
     _keep(work, made, said, APPROVED if said.approve else REFUSED)
     if not said.approve:
         decline_in(work, found.application_id, said.by)
-        return "declined"
+        return say("declined")
     line = offer_in(work, found.application_id, found.amount_minor, said.by)
-    return f"line {line.line_id} is open"
+    return say("line {line} is open", line=line.line_id)
 
 
 def _plan(work: Work, found: Waiting, said: Said) -> str:
     _require_supervisor(said.by)
     if said.approve:
         restructuring.approve_in(work, found.item_id, said.by)
-        return "the new plan counts"
+        return say("the new plan counts")
     restructuring.decline_in(work, found.item_id, said.by)
-    return "the plan is off the table"
+    return say("the plan is off the table")
 
 
 def _word(work: Work, found: Waiting, said: Said) -> str:
     if said.approve:
         confirmed = money_words.confirm(work, found.item_id, said.by)
         half = account_words.confirmed_half(work, confirmed)
-        shown = f"; your half of the first password, shown only now: {half}" if half else ""
-        return f"confirmed{shown}"
+        told = say("Your half of the first password, shown only now: {half}", half=half)
+        return f"{say('confirmed')}; {told}" if half else say("confirmed")
     money_words.refuse(work, found.item_id, said.by, said.reason)
-    return "refused"
+    return say("refused")
 
 
 def _is_above(work: Work, found: Waiting, by: Actor) -> bool:
@@ -211,7 +212,7 @@ def _pass_on(work: Work, item: Item, said: Said) -> str:
         work.tx,
         replace(item, item_id=work.new_id(), made_by=said.by.name, made_at_ms=work.at_ms),
     )
-    return f"above the authority of {said.by.name}: it waits for another person"
+    return say("above the authority of {name}: it waits for another person", name=said.by.name)
 
 
 def _keep(work: Work, item: Item, said: Said, what: str) -> None:

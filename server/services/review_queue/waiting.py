@@ -20,7 +20,18 @@ from server.services.origination import opening_terms
 from server.services.raising import BY_RULE, RAISE
 from server.services.restructuring import consent_to
 from server.services.standing import zone_minutes
-from server.store import agreements, lines, newplans, products, registry, reports, review_items
+from server.store import (
+    agreements,
+    line_pages,
+    lines,
+    newplans,
+    products,
+    registry,
+    reports,
+    review_items,
+)
+from server.store import money_words as kept_words
+from server.store.counted import Counted
 from server.store.lines import Line
 from server.store.newplans import Proposal
 from server.store.reports import KeptApplication
@@ -29,6 +40,7 @@ from server.words import code, long_day, money, reason, say, say_count
 
 APPLICATION = "application"  # kind of item
 FACTS_SHOWN_MAX = 6
+ALL = 1_000_000  # rows; no queue is as long
 CARD_OF = "the card of "  # a station; kept, so in no officer's language
 
 
@@ -64,9 +76,23 @@ class Waiting:
     seen: str = ""
 
 
-def waiting(work: Work, kind: Kind) -> tuple[Waiting, ...]:
-    """What waits of a kind, the oldest first."""
-    return tuple(_sealed(each) for each in _LISTS[kind](work))
+def waiting(work: Work, kind: Kind, rows_max: int = ALL) -> tuple[Waiting, ...]:
+    """What waits of a kind, the oldest first; the first ``rows_max`` of it."""
+    return tuple(_sealed(each) for each in _LISTS[kind](work, rows_max))
+
+
+def count_waiting(work: Work, kind: Kind) -> Counted:
+    """How much of a kind waits, and since when: as :func:`waiting` has it, without its words."""
+    if kind is Kind.APPLICATION:
+        return agreements.referred_count(work.tx)
+    since: list[int] = []
+    if kind is Kind.RAISE:
+        since = [item.made_at_ms for item in _raises_wanted(work)]
+    elif kind is Kind.PLAN:
+        since = [each.at_ms for each in _plans_open(work)]
+    elif kind is Kind.WORD:
+        since = [word.at_ms for word in kept_words.waiting(work.tx)]
+    return Counted(len(since), min(since, default=None))
 
 
 def find_waiting(work: Work, kind: Kind, item_id: str) -> Waiting | None:
@@ -79,13 +105,15 @@ def _sealed(found: Waiting) -> Waiting:
     return replace(found, seen=canonical_hash(encode(found)))
 
 
-def _raises(work: Work) -> list[Waiting]:
-    found = []
-    for item in review_items.waiting(work.tx, RAISE):
-        line = lines.find(work.tx, item.line_id)
-        if line is not None and _still(work, item, line):
-            found.append(_raise(item, line))
-    return found
+def _raises_wanted(work: Work) -> tuple[Item, ...]:
+    return review_items.still_wanted(work.tx, RAISE, ReasonCode.LIMIT_WAITS_PERSON.value)
+
+
+def _raises(work: Work, rows_max: int) -> list[Waiting]:
+    found = _raises_wanted(work)[:rows_max]
+    named = line_pages.named(work.tx, [item.line_id for item in found])
+    drawn_on = {line.line_id: line for line in named}
+    return [_raise(item, drawn_on[item.line_id]) for item in found]
 
 
 def _find_raise(work: Work, item_id: str) -> Waiting | None:
@@ -123,12 +151,14 @@ def _raise(item: Item, line: Line) -> Waiting:
     )  # fmt: skip
 
 
-def _applications(work: Work) -> list[Waiting]:
+def _applications(work: Work, rows_max: int) -> list[Waiting]:
     found = []
-    for step in agreements.referred(work.tx):
-        kept = reports.find_application(work.tx, step.agreement_id)
-        if kept is not None:
-            found.append(_application(work, kept, step.at_ms))
+    with work.tx.remembering() as tx:
+        remembering = replace(work, tx=tx)
+        for step in agreements.referred(tx)[:rows_max]:
+            kept = reports.find_application(tx, step.agreement_id)
+            if kept is not None:
+                found.append(_application(remembering, kept, step.at_ms))
     return found
 
 
@@ -198,13 +228,17 @@ def _referred_for(work: Work, application_id: str) -> str:
     return " ".join(reason_words(reason, model) for reason in card.outcome.reasons)
 
 
-def _plans(work: Work) -> list[Waiting]:
+def _plans_open(work: Work) -> list[Proposal]:
     today = work.today().isoformat()
     return [
-        _plan(work, each)
+        each
         for each in newplans.every(work.tx)
         if each.answer is None and each.offer.until_on >= today
     ]
+
+
+def _plans(work: Work, rows_max: int) -> list[Waiting]:
+    return [_plan(work, each) for each in _plans_open(work)[:rows_max]]
 
 
 def _find_plan(work: Work, item_id: str) -> Waiting | None:
@@ -233,7 +267,7 @@ def _plan(work: Work, proposal: Proposal) -> Waiting:
     )  # fmt: skip
 
 
-def _words(work: Work) -> list[Waiting]:
+def _words(work: Work, rows_max: int) -> list[Waiting]:
     return [
         Waiting(
             kind=Kind.WORD,
@@ -249,15 +283,15 @@ def _words(work: Work) -> list[Waiting]:
             made_by=each.word.told_by,
             at_ms=each.word.at_ms,
         )
-        for each in money_words.waiting(work)
+        for each in money_words.waiting(work)[:rows_max]
     ]
 
 
 def _find_word(work: Work, item_id: str) -> Waiting | None:
-    return next((each for each in _words(work) if each.item_id == item_id), None)
+    return next((each for each in _words(work, ALL) if each.item_id == item_id), None)
 
 
-_LISTS: Mapping[Kind, Callable[[Work], list[Waiting]]] = {
+_LISTS: Mapping[Kind, Callable[[Work, int], list[Waiting]]] = {
     Kind.RAISE: _raises,
     Kind.APPLICATION: _applications,
     Kind.PLAN: _plans,

@@ -1,0 +1,64 @@
+"""The figures of a large book's health, kept for a while and reckoned anew beside the pages.
+
+Every loan is read for them, some seconds of a processor for 20,000. Of a small book they are
+reckoned at once. Of a large one the page shows what was reckoned last and when that was, and
+what is older than :data:`FRESH_MS` is reckoned anew meanwhile: nobody waits, and ten who look
+make one reckoning. Kept by the day and by the part of the book that somebody may see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from threading import Event, Lock, Thread
+
+from server.services.reports.together import HealthRecords
+from server.store.scoping import Scope
+
+SMALL_LINES_MAX = 2_000  # of which all is reckoned while somebody waits
+FRESH_MS = 10 * 60_000
+PATIENCE_S = 1.0  # for what is nearly done
+KEPT_MAX = 32  # parts of the book
+
+Reckon = Callable[[], HealthRecords]
+Key = tuple[str, frozenset[str], frozenset[str], frozenset[str]]
+
+
+@dataclass
+class _Kept:
+    found: HealthRecords | None = None
+    at_work: Event | None = None
+
+
+@dataclass
+class HealthKeeper:
+    """What was reckoned, by day and part of the book."""
+
+    _kept: dict[Key, _Kept] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def look(self, scope: Scope, on: date, now_ms: int, reckon: Reckon) -> HealthRecords | None:
+        """What was reckoned last of a day; None while it is reckoned for the first time."""
+        key = (on.isoformat(), scope.stations, scope.villages, scope.products)
+        with self._lock:
+            if key not in self._kept and len(self._kept) >= KEPT_MAX:
+                del self._kept[next(iter(self._kept))]
+            kept = self._kept.setdefault(key, _Kept())
+            is_fresh = kept.found is not None and now_ms - kept.found.known_at_ms < FRESH_MS
+            if not is_fresh and kept.at_work is None:
+                kept.at_work = Event()
+                Thread(target=self._work, args=(kept, kept.at_work, reckon), daemon=True).start()
+            done = kept.at_work
+        if kept.found is None and done is not None:
+            done.wait(PATIENCE_S)
+        return kept.found
+
+    def _work(self, kept: _Kept, done: Event, reckon: Reckon) -> None:
+        found: HealthRecords | None = None
+        try:
+            found = reckon()
+        finally:
+            with self._lock:  # both at once: who looks sees what is new, or that it is at work
+                kept.found, kept.at_work = kept.found if found is None else found, None
+            done.set()

@@ -1,0 +1,161 @@
+"""The page of policies: versions of products, compared, approved by two, rolled out.
+
+Every act asks for a reason and the password again, and counts only while the version stands
+as it was shown; an approval waits in the queue for a second person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from core.units import PPM
+from core.wire.update import Rollout
+from server.console.desk import Desk, Visitor
+from server.console.pages.shares import percent_of
+from server.console.pages.stepping import passed
+from server.console.render import PREFIX
+from server.console.words import message
+from server.services import policies
+from server.services.access import require_whole
+from server.services.centre import RequestError
+from server.services.policies import Difference, Policy
+from server.services.publishing.rollout import Desk as Publishing
+from server.services.review_queue.answering import ReviewChangedError
+from server.services.words_kept import REASON_CHARS_MAX
+from server.store import registry
+from server.store.people import Role
+
+TELL, STAGE, PROMOTE, WITHDRAW = "tell", "stage", "promote", "withdraw"
+WORDS = {
+    TELL: message("Ask a second person to approve it"),
+    STAGE: message("Let these stations have it"),
+    PROMOTE: message("Put it in force everywhere"),
+    WITHDRAW: message("Withdraw it"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRow:
+    """A version: where it stands, its share, what may be done, and what it changes."""
+
+    policy: Policy
+    acts: tuple[str, ...]
+    share_ppm: int
+    stations: tuple[str, ...]
+    against: str
+    changes: tuple[Difference, ...]
+
+    @property
+    def name(self) -> str:
+        """What decisions cite."""
+        return self.policy.kept.product.policy_version()
+
+
+def routes(desk: Desk) -> list[Route]:
+    """The page's addresses."""
+    return desk.routes("/policies", partial(_page, desk), partial(_act, desk))
+
+
+def _page(desk: Desk, request: Request, visitor: Visitor) -> Response:
+    require_whole(visitor.scope)
+    with desk.reading(visitor) as tx:
+        found = policies.read_policies(desk.centre, tx)
+        stations = tuple(station.name for station in registry.all_stations(tx))
+    publishes = Publishing(desk.centre, visitor.actor).folder.exists
+    newest = _newest(found)
+    rows = [
+        _row(one, newest.get(one.kept.product.product_id), visitor, publishes=publishes)
+        for one in found
+    ]
+    context = {
+        "rows": rows, "stations": stations, "act_words": WORDS, "reason_max": REASON_CHARS_MAX,
+        "publishes": publishes, "all": PPM,
+    }  # fmt: skip
+    return desk.page(request, "policies.html", context, visitor)
+
+
+def _newest(found: tuple[Policy, ...]) -> Mapping[str, Policy]:
+    """The version of each product by which new lines are opened."""
+    told: dict[str, Policy] = {}
+    for one in found:  # of each product the newest first
+        if one.in_force:
+            told.setdefault(one.kept.product.product_id, one)
+    return told
+
+
+def _row(one: Policy, newest: Policy | None, by: Visitor, *, publishes: bool) -> PolicyRow:
+    product = one.kept.product
+    other = newest.kept.product if newest and newest != one else None
+    last = newest.kept.product.version if newest else 0
+    acts = _acts(one, last, publishes=publishes) if by.role is Role.SUPERVISOR else ()
+    share_ppm, stations = policies.share_of(one.note)
+    changes = policies.differences(other, product) if other else ()
+    against = other.policy_version() if other else ""
+    return PolicyRow(one, acts, share_ppm, stations, against, changes)
+
+
+def _acts(one: Policy, newest: int, *, publishes: bool) -> tuple[str, ...]:
+    if one.in_force or one.kept.product.version <= newest or (one.note and one.note.withdrawn):
+        return ()
+    if not one.approved_by:
+        return () if one.told_by else (TELL,)
+    if not publishes:
+        return (PROMOTE,)
+    return (STAGE, PROMOTE, WITHDRAW)
+
+
+def _act(desk: Desk, request: Request, form: FormData) -> Response:
+    visitor = desk.permit(request, form, Role.SUPERVISOR)
+    require_whole(visitor.scope)
+    act, version = _ACTS.get(str(form.get("act", ""))), str(form.get("policy", ""))
+    if act is None:
+        raise RequestError(f"expected one of {', '.join(_ACTS)}")
+    if not 0 < len(str(form.get("reason", "")).strip()) <= REASON_CHARS_MAX:
+        raise RequestError(f"expected a reason of 1 to {REASON_CHARS_MAX} characters")
+
+    def done() -> Response:
+        with desk.reading(visitor) as tx:
+            found = policies.find_policy(desk.centre, tx, version)
+        if found.seen != str(form.get("seen", "")):
+            raise ReviewChangedError(f"{version} has moved on since it was shown: look again")
+        return RedirectResponse(f"{PREFIX}/{act(desk, version, form, visitor)}", 303)
+
+    return passed(desk, request, form, visitor, done)
+
+
+def _tell(desk: Desk, version: str, form: FormData, by: Visitor) -> str:
+    said = (by.actor, str(form.get("reason", "")).strip())
+    desk.centre.write(lambda work: policies.tell_policy(work, version, said))
+    return "queue?kind=word"
+
+
+def _stage(desk: Desk, version: str, form: FormData, by: Visitor) -> str:
+    with desk.reading(by) as tx:
+        running, _ = policies.share_of(policies.find_policy(desk.centre, tx, version).note)
+    names = tuple(str(each) for each in form.getlist("station"))
+    share = percent_of(form, "share")
+    to = Rollout(names, running if share is None else share)
+    policies.stage(desk.centre, version, to, by.actor)
+    return "policies"
+
+
+def _promote(desk: Desk, version: str, _: FormData, by: Visitor) -> str:
+    policies.put_in_force(desk.centre, version, by.actor)
+    return "policies"
+
+
+def _withdraw(desk: Desk, version: str, _: FormData, by: Visitor) -> str:
+    policies.withdraw(desk.centre, version, by.actor)
+    return "policies"
+
+
+_ACTS: Mapping[str, Callable[[Desk, str, FormData, Visitor], str]] = {
+    TELL: _tell, STAGE: _stage, PROMOTE: _promote, WITHDRAW: _withdraw,
+}  # fmt: skip
