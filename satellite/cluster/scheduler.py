@@ -213,12 +213,30 @@ class Cluster:
 _END: Any = object()
 
 
+class _OwnedClient(Client):  # type: ignore[misc]  # Dask has no types
+    """A client that is closed by its owner alone.
+
+    Dask's is closed by the garbage collector too, which may come while its thread holds the
+    lock that closing takes: then both wait for ever.
+    """
+
+    def __init__(self, address: str, connect_s: float) -> None:
+        try:
+            super().__init__(address, timeout=connect_s, set_as_default=False)
+        except (*LOST, ValueError, TypeError):
+            self.close(timeout=connect_s)
+            raise
+
+    def __del__(self) -> None:
+        """Leave it: who owned it has closed it."""
+
+
 def _connected(address: str, connect_s: float) -> Client:
     try:
         with warnings.catch_warnings():
             # Versions are compared below, and by more than Dask's own.
             warnings.filterwarnings("ignore", message="(?s).*Mismatched versions")
-            return Client(address, timeout=connect_s, set_as_default=False)
+            return _OwnedClient(address, connect_s)
     except (*LOST, ValueError, TypeError) as error:
         raise ClusterError(
             f"expected a Dask scheduler at {address}, got: {str(error)[:300]}; start one with: "

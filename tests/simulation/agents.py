@@ -1,7 +1,9 @@
 """Agents in the field: money taken along, paid out, handed in once or twice, given back, lost.
 
-A tablet does not die and has no link of its own to break: it speaks with its station, whose
-process may die at any statement of what it hands in. What it signed it keeps, and hands in again.
+A tablet has no link of its own to break: it speaks with its station, whose process may die at
+any statement of what it hands in. A tablet's own program writes three things that matter: a part
+that it was given, an operation that it signed, and that the station has one. It may die before
+any of them; what it signed it keeps, and hands in again.
 """
 
 from __future__ import annotations
@@ -37,6 +39,8 @@ from tests.simulation.world import STEP_MINOR, World
 from tests.support.centre import entropy
 from tests.support.tablet import FieldTablet
 
+WRITES = ("it keeps its part", "it signs", "it marks what was taken")
+DIES = 0.15  # the chance that a tablet dies before one of its writes
 _OUT_MS = TERM_DAYS_MAX * MS_PER_DAY + GRACE_MS  # a tablet pays out no longer, whatever its clock
 
 
@@ -93,6 +97,8 @@ def take_along(world: World) -> str:
     agent.asked_ms[ask.sublease_id] = world.now_ms
     agent.ahead_ms[ask.sublease_id] = clock.at_ms - world.now_ms
     kept = grant(station.db, station.ends.desk, who, ask, clock)
+    if _dies(world, "it keeps its part"):
+        return f"{station.name} {line_id} {amount} granted, the tablet died"
     agent.parts[kept.lease.sublease_id] = kept.lease
     return f"{station.name} {line_id} {amount}"
 
@@ -120,6 +126,8 @@ def pay_in_the_field(world: World) -> str:
     found = judge(part, agent.drawn(part.sublease_id), ask, Clock(at_ms, 1_000))
     if isinstance(found, ReasonCode):
         return f"{part.line_id} {amount} {found.value}"
+    if _dies(world, "it signs"):
+        return f"{station.name} {part.line_id} {amount} the tablet died, nothing was paid"
     _sign(agent, OperationKind.DRAW, _told(world.mint(), part, found, (at_ms, ask.agreed_sha256)))
     return f"{station.name} {part.line_id} {amount} paid"
 
@@ -161,7 +169,9 @@ def lose_a_tablet(world: World) -> str:
 
 def in_lost_hands(world: World, station: SimulatedStation) -> list[tuple[SubLease, int]]:
     """Parts that whoever found a lost tablet may still pay out, and how much of each."""
-    found = []
+    found: list[tuple[SubLease, int]] = []
+    if station.name == world.destroyed and not heard_of_tablets(world, station.name):
+        return found  # whoever kept the station is asked: docs/leases.md
     for agent in (one for name, one in world.lost_tablets if name == station.name):
         waits = {draw_id for _, draw_id in agent.waiting}
         for part in agent.held():
@@ -200,8 +210,7 @@ def release(world: World) -> str:
 def serve_the_lost(world: World) -> None:
     """Agents of a station that is lost, and of whose tablets the centre heard, still pay out."""
     agent = world.agents.get(world.lost)
-    with world.looked_at(), world.centre.store.reading() as tx:
-        heard = find_in_trail(tx, Wanted(actor=world.lost, action="tablet_enrolled"), 1)
+    heard = agent is not None and heard_of_tablets(world, world.lost)
     for part in agent.held() if agent is not None and heard else ():
         at_ms = part.signed_at_ms + 1
         price = field_quote(part.terms, STEP_MINOR, civil_day(at_ms, part.utc_offset_ms))
@@ -211,6 +220,12 @@ def serve_the_lost(world: World) -> None:
         if on_time and isinstance(found, Quote):
             told = _told(world.mint(), part, found, (at_ms, ask.agreed_sha256))
             _sign(agent, OperationKind.DRAW, told)
+
+
+def heard_of_tablets(world: World, station: str) -> bool:
+    """Whether the centre has ever heard that a station lets tablets in."""
+    with world.looked_at(), world.centre.store.reading() as tx:
+        return bool(find_in_trail(tx, Wanted(actor=station, action="tablet_enrolled"), 1))
 
 
 def come_home(world: World) -> bool:
@@ -225,7 +240,7 @@ def come_home(world: World) -> bool:
         if who is not None:
             for part in agent.held():
                 _end(agent, part)
-            _bring(world, station, agent, who, [])
+            _bring(world, station, agent, who, [], may_die=False)
     return bool(home)
 
 
@@ -250,6 +265,13 @@ def _agent(world: World, station: SimulatedStation) -> tuple[Agent, Tablet | Non
         world.agents[station.name] = agent
     found = tablets.tablet(station.db, agent.tablet.tablet_id)
     return agent, found if found is not None and not found.revoked else None
+
+
+def _dies(world: World, before: str) -> bool:
+    """Whether a tablet's battery is empty just now; it is charged again until its next work."""
+    dies = world.chance.random() < DIES
+    world.befell[f"death of a tablet before {before}"] += dies
+    return dies
 
 
 def _door(station: SimulatedStation, clock: Clock) -> TabletDoor:
@@ -279,7 +301,13 @@ def _end(agent: Agent, part: SubLease) -> None:
 
 
 def _bring(
-    world: World, station: SimulatedStation, agent: Agent, who: Tablet, again: list[Any]
+    world: World,
+    station: SimulatedStation,
+    agent: Agent,
+    who: Tablet,
+    again: list[Any],
+    *,
+    may_die: bool = True,
 ) -> int:
     """Hand in what waits, then some of it once more; how many were taken."""
     desk = FieldDesk(
@@ -289,10 +317,12 @@ def _bring(
     while agent.waiting:
         document, draw_id = agent.waiting[0]
         kept = take(station.db, desk, who, document, station.clock(world.now_ms))
-        agent.waiting.pop(0)
-        taken += 1
         # What an honest tablet paid out by the rule is booked, whatever befell since.
         assert not draw_id or not kept.code, f"{draw_id}: {kept.code} {kept.detail}"
+        taken += 1
+        if may_die and _dies(world, "it marks what was taken"):
+            return taken
+        agent.waiting.pop(0)
         if draw_id:
             station.promises.shown[draw_id] = agent.draws[draw_id].amount_minor
     for document, _ in again:

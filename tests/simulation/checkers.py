@@ -103,6 +103,7 @@ def at_the_end(world: World) -> None:
     with world.looked_at(), world.centre.store.reading() as tx:
         faults = [
             *_books_agree(world, tx), *_ledger_holds(tx), *_one_figure(world, tx), *_seals_hold(tx),
+            *_forgotten(world),
         ]  # fmt: skip
     assert not faults, faults
 
@@ -244,18 +245,33 @@ def _ledger_holds(tx: Tx) -> Iterator[str]:
 def _undone_was_done(tx: Tx) -> Iterator[str]:
     """Invariant 4: each reversal undoes just what stood; recoveries are undone in part."""
     held: dict[tuple[str, str], list[Entry]] = defaultdict(list)
-    entries = (each.entry for each in ledger.entries(tx))
+    entries = [each.entry for each in ledger.entries(tx)]
     slots = [each for each in entries if not each.cause_id.endswith("/undoes/recovery")]
     for entry in sorted(slots, key=_written):
         owner = next((x.account.rpartition("/")[2] for x in entry.lines if _of_line(x)), "")
-        before = posted_slots(held[owner, slot_of(entry)]).get(slot_of(entry))
+        slot = slot_of(entry) or _of_draw(entry)
+        before = posted_slots(held[owner, slot]).get(slot) or _standing(held[owner, slot])
         undone = {(x.account, -x.amount_minor) for x in entry.lines}
         was = {(x.account, x.amount_minor) for x in before.lines} if before else set()
-        if slot_of(entry) and (entry.kind is EntryKind.REVERSAL) != bool(before):
+        if slot and (entry.kind is EntryKind.REVERSAL) != bool(before):
             yield f"4: {entry.cause_id} {entry.kind.value} of what held {was}"
         if entry.kind is EntryKind.REVERSAL and undone != was:
             yield f"4: {entry.cause_id} undoes {undone}, there stood {was}"
-        held[owner, slot_of(entry)].append(entry)
+        held[owner, slot].append(entry)
+
+
+def _of_draw(entry: Entry) -> str:
+    """The fact of a draw, or of its fee, that an entry posts or undoes; they have no slots."""
+    if entry.kind not in (EntryKind.DRAWDOWN, EntryKind.FEE, EntryKind.REVERSAL):
+        return ""
+    undone = entry.cause_id.rpartition("/undoes/")[2]
+    return f"{undone}/fee" if entry.kind is EntryKind.FEE else undone
+
+
+def _standing(entries: list[Entry]) -> Entry | None:
+    """What was posted and not undone since of what has no slot; it is posted once."""
+    last = entries[-1] if entries and not slot_of(entries[-1]) else None
+    return last if last and last.kind is not EntryKind.REVERSAL else None
 
 
 def _by_currency(tx: Tx) -> dict[str, list[int]]:
@@ -289,6 +305,14 @@ def _one_figure(world: World, tx: Tx) -> Iterator[str]:
                 here, there = debt(kept, uncounted, offered, on).owed, owed(tx, line, on)
                 if here != there:
                     yield f"5: {line.line_id} owes {here} at {station.name}, {there} at the centre"
+
+
+def _forgotten(world: World) -> Iterator[str]:
+    """Invariant 8: no station names who was erased, once it has heard of it."""
+    for station in world.alive:
+        for farmer_id in sorted(world.erased):
+            if station.knows(farmer_id) and (name := village.farmer(station.db, farmer_id).name):
+                yield f"8: {farmer_id} was erased, {station.name} names them {name!r}"
 
 
 def _booked_once(tx: Tx) -> Iterator[str]:

@@ -11,15 +11,15 @@ from tests.simulation.faults import ProcessDiedError, Weather
 from tests.simulation.world import World
 
 EVENTS: dict[str, tuple[float, Callable[[World], str]]] = {
-    "wait": (8, World.wait),
-    "apply": (8, World.apply),
-    "draw": (24, World.draw),
-    "settle": (3, World.settle),
+    "wait": (10, World.wait),
+    "apply": (8, farmers.apply),
+    "draw": (24, farmers.draw),
+    "settle": (3, farmers.settle),
     "sync": (24, World.sync),
     "arrive late": (4, World.arrive_late),
     "carry a stick": (3, World.carry_stick),
     "look down": (10, World.look_down),
-    "repay": (7, World.repay),
+    "repay": (10, farmers.repay),
     "hold a line": (2, officers.hold_line),
     "move home": (1, World.move_home),
     "roam": (3, officers.roam_line),
@@ -41,6 +41,9 @@ EVENTS: dict[str, tuple[float, Callable[[World], str]]] = {
     "relieve": (4, officers.relieve),
     "bounce": (2, officers.bounce_repayment),
     "change the product": (1.5, officers.change_product),
+    "plan anew": (5, officers.plan_anew),
+    "agree to a plan": (5, farmers.agree_to_plan),
+    "erase": (1, officers.erase),
     "restate": (0.5, officers.restate),
     "take money along": (5, agents.take_along),
     "pay in the field": (7, agents.pay_in_the_field),
@@ -57,6 +60,8 @@ KINDS = frozenset(
         *(f"officers: {act}" for act in officers.ACTS),
         *(f"death of {whose} {when} a statement" for whose in ("a station", "the centre")
           for when in ("before", "after")),
+        *(f"death of a tablet before {what}" for what in agents.WRITES),
+        "farmers: agreed to a plan",
     ]
 )  # fmt: skip
 

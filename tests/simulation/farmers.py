@@ -1,9 +1,75 @@
-"""What farmers undo at a kiosk: an agreement that they leave, a consent that they take back."""
+"""What farmers do at a kiosk and at the till: apply, draw, repay, leave, take consent back."""
 
 from __future__ import annotations
 
-from tests.simulation.village import FARMERS
-from tests.simulation.world import World
+from datetime import date, timedelta
+
+from server.services.posting import RepaymentRequest, take_repayment
+from server.services.standing import owed
+from server.store import lines
+from server.store.lines import Line
+from tests.simulation.village import FARMERS, PLOT_OF
+from tests.simulation.world import STEP_MINOR, World
+from tests.support.centre_kit import TESTER
+
+_PLANNED = (
+    "SELECT l.line_id, l.farmer_id FROM lines l JOIN new_plans p ON p.line_id = l.line_id"
+    " WHERE p.open = 1 ORDER BY p.proposal_id"
+)
+
+
+def apply(world: World) -> str:
+    """Somebody asks for a first line at a kiosk."""
+    station, farmer = world.station(), world.chance.choice(FARMERS)
+    asked = STEP_MINOR * world.chance.randrange(1, 120)
+    if not station.knows(farmer):
+        return f"{farmer} is not known at {station.name}"
+    return f"{farmer} {asked} " + station.apply(farmer, PLOT_OF[farmer], asked, world.now_ms)
+
+
+def draw(world: World) -> str:
+    """Somebody draws on a line, and mostly stays until the payout."""
+    known = [(station, *line) for station in world.alive for line in station.open_lines()]
+    if not known:
+        return "no line anywhere"
+    station, line_id, farmer = world.chance.choice(known)
+    amount = STEP_MINOR * world.chance.choice((1, 1, 5, 20, 60, 200))
+    begun = station.draw(line_id, farmer, amount, world.now_ms)
+    if isinstance(begun, str):
+        return f"{station.name} {line_id} {amount} {begun}"
+    if world.chance.random() < 0.8:
+        station.confirm(begun.drawdown.draw_id, world.now_ms)
+    return f"{station.name} {line_id} {amount} drawn"
+
+
+def settle(world: World) -> str:
+    """A draw that waits for its payout gets it, or is given up."""
+    pending = [(each, draw) for each in world.alive for draw in each.pending()]
+    if not pending:
+        return "nothing pending"
+    station, draw_id = world.chance.choice(pending)
+    if world.chance.random() < 0.5:
+        station.void(draw_id, world.now_ms)
+        return f"{draw_id} voided"
+    station.confirm(draw_id, world.now_ms)
+    return f"{draw_id} posted"
+
+
+def repay(world: World) -> str:
+    """Somebody who owes pays a part, all, or more, as of a day; it is told twice."""
+    day = world.civil_day()
+    debts = [(line, debt) for line, debt in _debts(world, day) if debt > 0]
+    if not debts:
+        return "nobody owes"
+    line, debt = world.chance.choice(debts)
+    amount = max(1, round(debt * world.chance.choice((0.1, 0.5, 1.0, 1.0, 1.1))))
+    sooner = timedelta(days=world.chance.choice((0, 0, 0, 2, 20)))
+    on = max(day - sooner, date.fromisoformat(line.opened_on))
+    asked = RepaymentRequest(world.mint(), line.line_id, amount, line.currency, on.isoformat())
+    take_repayment(world.centre, asked, TESTER)
+    _, new = take_repayment(world.centre, asked, TESTER)
+    assert not new, "the same repayment counted twice"
+    return f"{line.line_id} {amount} of {on}"
 
 
 def leave(world: World) -> str:
@@ -21,3 +87,25 @@ def take_consent_back(world: World) -> str:
     if not station.knows(farmer):
         return f"{farmer} is not known at {station.name}"
     return f"{farmer} {station.name} " + station.take_consent_back(farmer, world.now_ms)
+
+
+def agree_to_plan(world: World) -> str:
+    """Somebody whose line has a new plan proposed says yes to it where it is shown."""
+    shown = [
+        (station, *row)
+        for station in world.alive
+        for row in station.db.execute(_PLANNED).fetchall()
+    ]
+    if not shown:
+        return "no plan anywhere"
+    station, line_id, farmer = world.chance.choice(shown)
+    said = station.agree_to_plan(farmer, line_id, world.now_ms)
+    if said == "agreed":
+        world.befell["farmers: agreed to a plan"] += 1
+        world.speak(station)
+    return f"{station.name} {line_id} {said}"
+
+
+def _debts(world: World, day: date) -> list[tuple[Line, int]]:
+    with world.looked_at(), world.centre.store.reading() as tx:
+        return [(line, owed(tx, line, day).total_minor) for line in lines.every(tx)]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from random import Random
 from typing import Any
 
@@ -18,6 +20,11 @@ from edge_node.sync.wires import (
     CentreUnreachableError,
 )
 
+_WRITE = re.compile(
+    r"\s*(?:(INSERT)\b.*?\bINTO (\w+)|(UPDATE) (\w+)|(DELETE) FROM (\w+)|(COMMIT|RELEASE)\b)",
+    re.DOTALL,
+)
+
 
 class ProcessDiedError(BaseException):
     """The power went. No handler of the product may catch it, so it is no Exception."""
@@ -27,33 +34,50 @@ class ProcessDiedError(BaseException):
 class Fuse:
     """Blows at a statement: before it, or after it was carried out.
 
-    ``left`` counts statements down; the fuse is out while it is negative, and waits
+    ``left`` counts statements down, or those alone that write: only they and commits divide
+    one state of the disk from the next. The fuse is out while it is negative, and waits
     while it is ``held``, for those who only look. ``rows_changed`` counts what the
-    centre's connections committed, for those who look only where something moved.
+    centre's connections committed, for those who look only where something moved;
+    ``cut`` says where the last one blew, ``wrote`` what was written or committed how often.
     """
 
     left: int = -1
     after: bool = False
+    writes: bool = False
+    cut: str = ""
+    wrote: Counter[str] = field(default_factory=Counter)
     blown: int = 0
     held: bool = False
     rows_changed: int = 0
 
-    def arm(self, statements: int, *, after: bool) -> None:
-        self.left, self.after = statements, after
+    def arm(self, statements: int, *, after: bool, writes: bool = False) -> None:
+        self.left, self.after, self.writes = statements, after, writes
 
     def disarm(self) -> None:
         self.left = -1
 
-    def run(self, act: Callable[[], Any]) -> Any:
-        if self.left < 0 or self.held:
+    def run(self, sql: str, act: Callable[[], Any]) -> Any:
+        if self.held:
+            return act()
+        written = write_of(sql)
+        self.wrote[written] += 1
+        if self.left < 0 or (self.writes and not written):
             return act()
         self.left -= 1
         if self.left >= 0:
             return act()
         self.blown += 1
+        self.cut = f"{'after' if self.after else 'before'} {written or 'a question'}"
         if self.after:
             act()
         raise ProcessDiedError
+
+
+@lru_cache(4_096)
+def write_of(sql: str) -> str:
+    """What a statement writes and where, as in INSERT draws; nothing if it only asks."""
+    found = _WRITE.match(sql)
+    return " ".join(filter(None, found.groups())) if found else ""
 
 
 class FusedConnection:
@@ -71,10 +95,10 @@ class FusedConnection:
 
     def execute(self, sql: str, *parameters: Any) -> Any:
         act = lambda: self._connection.execute(sql, *parameters)  # noqa: E731
-        return act() if sql.startswith("ROLLBACK") else self._fuse.run(act)
+        return act() if sql.startswith("ROLLBACK") else self._fuse.run(sql, act)
 
     def executemany(self, sql: str, *parameters: Any) -> Any:
-        return self._fuse.run(lambda: self._connection.executemany(sql, *parameters))
+        return self._fuse.run(sql, lambda: self._connection.executemany(sql, *parameters))
 
 
 def drop(connection: sqlite3.Connection) -> None:
@@ -96,10 +120,10 @@ def fused_sqlite(fuse: Fuse, opened: list[sqlite3.Connection]) -> type[sqlite3.C
 
     class Cursor(sqlite3.Cursor):
         def execute(self, sql: str, *parameters: Any) -> Any:
-            return fuse.run(lambda: super(Cursor, self).execute(sql, *parameters))
+            return fuse.run(sql, lambda: super(Cursor, self).execute(sql, *parameters))
 
         def executemany(self, sql: str, *parameters: Any) -> Any:
-            return fuse.run(lambda: super(Cursor, self).executemany(sql, *parameters))
+            return fuse.run(sql, lambda: super(Cursor, self).executemany(sql, *parameters))
 
     class Connection(sqlite3.Connection):
         def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -111,7 +135,8 @@ def fused_sqlite(fuse: Fuse, opened: list[sqlite3.Connection]) -> type[sqlite3.C
             return super().cursor(factory)
 
         def commit(self) -> None:
-            fuse.run(lambda: super(Connection, self).commit())
+            wrote = "COMMIT" if self.total_changes != self._counted else ""
+            fuse.run(wrote, lambda: super(Connection, self).commit())
             fuse.rows_changed += self.total_changes - self._counted
             self._counted = self.total_changes
 
@@ -171,6 +196,7 @@ class Link:
         self.received_bytes = 0
         self.window_bytes = WINDOW_BYTES_MIN
         self.befell: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
 
     def close(self) -> None:
         """Nothing to close."""
@@ -205,6 +231,7 @@ class Link:
         try:
             body = self._centre(path, content)
         except HarvestlineError as error:
+            self.refused[error.code] += 1
             return Answer(error.entry.http_status, str(error).encode())
         return Answer(204, b"") if body is None else Answer(200, body)
 

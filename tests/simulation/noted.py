@@ -6,6 +6,11 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.lending.relief import Relief
+from core.lending.terms import RepaymentTerms
+
+Plan = tuple[RepaymentTerms, Relief | None]  # what a line's dues follow from, beside its facts
+
 
 @dataclass
 class Noted:
@@ -17,5 +22,6 @@ class Noted:
     causes: set[tuple[str, str]] = field(default_factory=set)
     states: dict[str, str] = field(default_factory=dict)
     due_on: dict[str, str] = field(default_factory=dict)
+    plans: dict[str, Plan] = field(default_factory=dict)  # that are no longer the product's
     homes: set[tuple[str, str]] = field(default_factory=set)
     sealed: tuple[Any, ...] = (0, 0.0, 0.0)

@@ -9,36 +9,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from core.decision.policy import Verdict
 from core.errors import HarvestlineError, PriceError
 from core.lending.agreement import AgreementReason
 from core.lending.relief import LossSeen, LossSource
+from core.lending.restructuring import Wish
+from core.lending.terms import ScheduleKind, ScheduleTerms
 from core.units import civil_day
-from server.services import ending
+from server.services import ending, restructuring, withdrawing
 from server.services.bouncing import BounceReason, BounceRequest
 from server.services.ending import Said
 from server.services.enrolment import add_product
+from server.services.erasing import tell_erasure
 from server.services.freezing import FreezeReason, freeze, thaw
+from server.services.money_words import confirm
 from server.services.origination import Opened
 from server.services.referred import decline_referred, offer_referred
-from server.services.relief import grant_relief
 from server.services.renewing import renew
 from server.services.restating import restate_once
+from server.services.restructuring import Proposed
 from server.services.roaming import roam
 from server.store import products
+from server.store.money_words import KeptWord
 from server.store.people import Actor
 from server.store.places import Place
-from tests.simulation.village import PRODUCT, STATIONS
+from tests.simulation.farmers import agree_to_plan
+from tests.simulation.village import FARMERS, PRODUCT, STATIONS
 from tests.simulation.world import STEP_MINOR, World
-from tests.support.centre_kit import TESTER
-from tests.support.two_words import bounced, written_off
+from tests.support.centre_kit import TESTER, product_of
+from tests.support.two_words import bounced, relieved, written_off
 
 Row = tuple[Any, ...]
 OFFICER = Actor("officer-a", "lender")
-SUPERVISOR = Actor("officer-b", "supervisor")
+SUPERVISOR, SECOND = Actor("officer-b", "supervisor"), Actor("officer-c", "supervisor")
 # Who had how much of what written down: an order that comes twice leaves all of it alone.
 _WRITTEN = (
     "SELECT (SELECT count(*) FROM ledger_entries), (SELECT count(*) FROM agreement_steps),"
@@ -56,8 +62,27 @@ _REPAID_UP = (
     " (SELECT sum(amount_minor) FROM ledger_lines WHERE account = 'loan/principal/' || l.line_id)"
     " ORDER BY 1"
 )
+_OWING = (
+    "SELECT line_id FROM lines l WHERE is_open AND 0 < (SELECT sum(amount_minor)"
+    " FROM ledger_lines WHERE account = 'loan/principal/' || l.line_id) ORDER BY 1"
+)
+# Nothing was drawn yet, so that an offer may be given back.
+_WAITS = (
+    "SELECT line_id FROM lines l WHERE (SELECT state FROM agreement_steps s"
+    " WHERE s.agreement_id = l.application_id ORDER BY seq DESC LIMIT 1) IN ('offered', 'held')"
+    " ORDER BY 1"
+)
+_FREE = (
+    "SELECT farmer_id FROM farmers f WHERE name != '' AND NOT EXISTS (SELECT 1 FROM lines l"
+    " WHERE l.farmer_id = f.farmer_id AND is_open) ORDER BY 1"
+)
+_PROPOSED = (
+    "SELECT proposal_id FROM restructure_proposals p WHERE NOT EXISTS (SELECT 1"
+    " FROM restructure_answers a WHERE a.proposal_id = p.proposal_id) ORDER BY 1"
+)
 # What they did, for the tally: an act that is refused every time is no test of anything.
 ACTS = (
+    "plan proposed", "plan declined", "restructured", "erased",
     "offered", "declined", "withdrawn", "abandoned", "closed", "renewed", "written off",
     "relieved", "bounced", "new version", "restated",
 )  # fmt: skip
@@ -83,12 +108,15 @@ def decide_referred(world: World) -> str:
 
 def withdraw(world: World) -> str:
     """A farmer leaves in the cooling-off period, at the office."""
-    return _on_a_line(world, "withdrawn", lambda at: ending.withdraw(world.centre, at, _ASKED))
+    return _on_a_line(world, "withdrawn", lambda at: withdrawing.withdraw(world.centre, at, _ASKED))
 
 
 def abandon(world: World) -> str:
     """An offer is given back."""
-    return _on_a_line(world, "abandoned", lambda at: ending.abandon(world.centre, at, _ASKED))
+    waits = _asked(world, _WAITS)
+    return _on_a_line(
+        world, "abandoned", lambda at: ending.abandon(world.centre, at, _ASKED), waits
+    )
 
 
 def close(world: World) -> str:
@@ -139,7 +167,7 @@ def relieve(world: World) -> str:
 
     def grant(line_id: str) -> object:
         try:
-            return grant_relief(world.centre, line_id, seen, OFFICER)
+            return relieved(world.centre, line_id, seen)
         except PriceError as error:  # a person may be refused by a rule, never by arithmetic
             raise AssertionError(f"7: relief of {line_id} leads to no plan: {error}") from error
 
@@ -156,6 +184,71 @@ def bounce_repayment(world: World) -> str:
     since = today - timedelta(days=world.chance.choice((0, 0, 1, 10)))
     asked = BounceRequest(repayment_id, BounceReason.CHEQUE_UNPAID, "bank-1", max(str(since), on))
     return _twice(world, "bounced", lambda: bounced(world.centre, asked))
+
+
+def plan_anew(world: World) -> str:
+    """An officer proposes another plan; one that waits is approved by another, or declined.
+
+    Some farmers are asked to come at once, and the second officer waits for their word.
+    """
+    waiting = _asked(world, _PROPOSED)
+    if waiting and world.chance.random() < LIKELY:
+        return _answer(world, *world.chance.choice(waiting))
+    wish, reason = _wish(world), AgreementReason.HARDSHIP
+    said = _on_a_line(
+        world, "plan proposed",
+        lambda at: restructuring.propose(world.centre, Proposed(at, wish, reason), OFFICER),
+        _asked(world, _OWING),
+    )  # fmt: skip
+    if "plan proposed" not in said:
+        return said
+    for station in world.alive:
+        world.speak(station)
+    if world.chance.random() < 0.8:
+        said += "; " + agree_to_plan(world)
+    if said.endswith(" agreed") and world.chance.random() < 0.8:
+        said += "; " + _answer(world, *_asked(world, _PROPOSED)[-1])
+    return said
+
+
+def _answer(world: World, proposal_id: str) -> str:
+    for station in world.alive:  # the farmer's word is waited for
+        world.speak(station)
+    if world.chance.random() < 0.1:
+        return _twice(
+            world, "plan declined",
+            lambda: restructuring.decline(world.centre, proposal_id, SUPERVISOR),
+        )  # fmt: skip
+    return _twice(
+        world, "restructured", lambda: restructuring.approve(world.centre, proposal_id, SUPERVISOR)
+    )
+
+
+def _wish(world: World) -> Wish:
+    later = timedelta(days=world.chance.choice((30, 90, 200)))
+    schedule = world.chance.choice(
+        (ScheduleTerms(ScheduleKind.BULLET),
+         ScheduleTerms(ScheduleKind.EQUAL_INSTALMENTS, every_months=1))
+    )  # fmt: skip
+    first = date.fromisoformat(product_of(PRODUCT).due_on)
+    due_on = max(first, civil_day(world.now_ms)) + later
+    return Wish(due_on, world.chance.choice((60_000, 120_000, 330_000)), schedule, False)
+
+
+def erase(world: World) -> str:
+    """Somebody wants to be forgotten; two say so, and it is refused while a loan stands."""
+    free = [farmer for (farmer,) in _asked(world, _FREE)]
+    likely = free if free and world.chance.random() < LIKELY else FARMERS
+    farmer = world.chance.choice(likely)
+
+    def by_two() -> KeptWord:
+        told = world.centre.write(lambda work: tell_erasure(work, farmer, (SUPERVISOR, "asked")))
+        return world.centre.write(lambda work: confirm(work, told.word_id, SECOND))
+
+    said = _twice(world, "erased", by_two)
+    if said.startswith("erased"):
+        world.erased.add(farmer)
+    return f"{farmer} {said}"
 
 
 def change_product(world: World) -> str:

@@ -14,6 +14,7 @@ from core.lending.lease import Clock, DrawState
 from core.reasons import Reason
 from core.shape import encode
 from core.wire.envelope import LogClass
+from core.wire.newplans import offer_sha256
 from core.wire.records import Application, Consent, ConsentAction
 from core.wire.registry import Identity
 from edge_node.config import Settings
@@ -32,6 +33,7 @@ from edge_node.decide.draws import (
 )
 from edge_node.decide.leaving import LeaveAsk, leave, way_out, way_out_sha256
 from edge_node.decide.telemetry import telemetry_of
+from edge_node.faces.kiosk.teller import Agreement, Sources, Teller
 from edge_node.keys import KeyRing, PeerSealer, load_key_file
 from edge_node.store import clocks, leases, lines, logs, outbox, village
 from edge_node.store.database import StationDatabase, open_database
@@ -46,7 +48,11 @@ from tests.simulation.faults import Fuse, FusedConnection, Link, drop
 from tests.simulation.village import PRODUCT, PURPOSES, station_settings
 from tests.support.centre import entropy
 
+DISK_FREE_BYTES = 8 * 1024**3
 UP_LOGS = (LogClass.MONEY, LogClass.FEATURES, LogClass.RAW)
+
+
+_SHOWN = "SELECT draw_id, amount_minor FROM draws WHERE state = 'posted'"
 
 
 @dataclass
@@ -86,11 +92,13 @@ class SimulatedStation:
         told, link_path = peers.Centre(centre, verifier, sealer), self._settings.link_key_path
         if link_path.exists():  # a box that was put back from a backup
             link = load_key_file(link_path, name)
-            self.ends = peers.Ends(self._desk, link.opener, told, link.signer)
+            ends = peers.Ends(self._desk, link.opener, told, link.signer)
         else:
-            self.ends = peers.Ends(self._desk, keys.opener, told)
+            ends = peers.Ends(self._desk, keys.opener, told)
+        self.ends = replace(ends, room=lambda _: DISK_FREE_BYTES)  # this machine's is no seed's
         self._telemetry_of = telemetry_of(self._settings)
         self.db = self._open()
+        self.promises.shown |= dict(self.db.execute(_SHOWN).fetchall())
         self.note_receipts()
 
     def _open(self) -> StationDatabase:
@@ -202,6 +210,17 @@ class SimulatedStation:
         )
         left = give_consent(self.db, self._desk, back, self.clock(now_ms))
         return "consents to " + " ".join(left)
+
+    def agree_to_plan(self, farmer_id: str, line_id: str, now_ms: int) -> str:
+        """A farmer reads the plan that is proposed anew for a line, and consents to it."""
+        clock = self.clock(now_ms)
+        now = Sources(lambda: (clock.at_ms, clock.error_ms), self.mint)
+        teller = Teller(self.db, self._desk, now, self._telemetry_of)
+        found = teller.new_plan(farmer_id, line_id)
+        if found is None:
+            return "no plan"
+        done = teller.agree_to_plan(farmer_id, line_id, Agreement(offer_sha256(found.offer)))
+        return "agreed" if done else "another plan by now"
 
     def pending(self) -> list[str]:
         """Draws that are neither posted nor voided."""

@@ -1,98 +1,32 @@
-"""Seeds of the simulator: each a lender, its stations, and whatever befalls them.
+"""The simulator itself: it tells the same story again, and its checkers are not blind.
 
-A seed that fails is told again by ``python -m tests.simulation SEED``. Every change runs
-200 of them, in which every kind of event, mishap and death befalls somebody (held by the
-tally below); ten thousand others run in ``make nightly``. What they cost, and what keeps
-them cheap without weakening them, is in docs/leases.md.
+A seed that fails is told again by ``python -m tests.simulation SEED``. The seeds stand in
+``test_seeds_1.py`` and its siblings; what they cost is in docs/leases.md.
 """
 
 from __future__ import annotations
 
-import gc
-import logging
 import os
-import shutil
+import sqlite3
+import subprocess
+import sys
 import tempfile
-from collections import Counter
-from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from server.services.standing import facts_of, terms_of
+from server.store import lines
+from tests.simulation.__main__ import main
 from tests.simulation.checkers import after_each_step
-from tests.simulation.events import KINDS, step
+from tests.simulation.events import step
+from tests.simulation.faults import Fuse, FusedConnection, ProcessDiedError
 from tests.simulation.run import STEPS, run_seed
+from tests.simulation.ticks import made_late
 from tests.simulation.world import World
-
-QUICK_SEEDS, SEEDS_A_TEST = 100, 5
-NIGHTLY_SEEDS, NIGHTLY_SEEDS_A_TEST = 10_000, 100
-NIGHTLY_FIRST = 1_000
-TIMES_MIN = 3  # of each kind in the quick seeds, so that none is there by luck alone
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    """Lost links are the point here, and said thousands of times."""
-    logging.disable(logging.WARNING)
-    yield
-    logging.disable(logging.NOTSET)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _settled() -> Iterator[None]:
-    """What lives since the imports is not looked through again: a fifth of the time."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-@pytest.fixture(scope="module")
-def tally() -> Counter[str]:
-    """What befell anybody in the quick seeds, and how many of those ran."""
-    return Counter()
-
-
-@pytest.fixture
-def memory(tmp_path: Path) -> Iterator[Path]:
-    """A folder in memory, where there is one: power cuts are simulated, not real."""
-    shared = Path("/dev/shm")  # noqa: S108  # memory is the point
-    place = shared if os.access(shared, os.W_OK) else tmp_path
-    with tempfile.TemporaryDirectory(prefix="harvestline-", dir=place) as folder:
-        yield Path(folder)
-
-
-def run_all(first: int, count: int, folder: Path) -> Counter[str]:
-    """Run seeds, each in a folder that is removed after it; what befell whom how often."""
-    befell: Counter[str] = Counter()
-    for seed in range(first, first + count):
-        place = folder / str(seed)
-        try:
-            befell += run_seed(seed, place).befell
-        finally:
-            shutil.rmtree(place, ignore_errors=True)
-    return befell + Counter(seeds=count)
-
-
-@pytest.mark.parametrize("first", range(0, QUICK_SEEDS, SEEDS_A_TEST))
-def test_nothing_breaks_a_promise(first: int, memory: Path, tally: Counter[str]) -> None:
-    tally += run_all(first, SEEDS_A_TEST, memory)
-
-
-def test_everything_that_can_happen_has_happened(tally: Counter[str]) -> None:
-    if tally["seeds"] < QUICK_SEEDS:
-        pytest.skip(f"only {tally['seeds']} of {QUICK_SEEDS} seeds ran here: nothing to count")
-    assert {kind: tally[kind] for kind in KINDS if tally[kind] < TIMES_MIN} == {}
-    assert set(tally) - {"seeds"} <= KINDS, "a new kind of event: name it in KINDS"
-
-
-@pytest.mark.nightly
-@pytest.mark.parametrize(
-    "first", range(NIGHTLY_FIRST, NIGHTLY_FIRST + NIGHTLY_SEEDS, NIGHTLY_SEEDS_A_TEST)
-)
-def test_nothing_breaks_a_promise_in_a_long_night(first: int, memory: Path) -> None:
-    befell = run_all(first, NIGHTLY_SEEDS_A_TEST, memory)
-    assert any(kind.startswith("death") for kind in befell), "nobody died: the fuses are out"
+from tests.support.memory import MEMORY
 
 
 def test_the_same_seed_tells_the_same_story(tmp_path: Path) -> None:
@@ -101,6 +35,59 @@ def test_the_same_seed_tells_the_same_story(tmp_path: Path) -> None:
     assert len(once.told) == STEPS
     other = run_seed(8, tmp_path / "other")
     assert other.fingerprint != once.fingerprint
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("seed", range(30, 36))
+def test_a_seed_tells_the_same_story_in_another_process(seed: int) -> None:
+    told = {_told_by_a_process(seed, hashing) for hashing in ("1", "2")}
+    assert len(told) == 1
+
+
+def _told_by_a_process(seed: int, hashing: str) -> str:
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.simulation", str(seed)], check=True, capture_output=True,
+        text=True, env={**os.environ, "PYTHONHASHSEED": hashing},
+    )  # fmt: skip
+    return ran.stdout
+
+
+def test_who_was_erased_and_has_a_name_again_is_seen(tmp_path: Path) -> None:
+    world = World(7, tmp_path / "world")
+    try:
+        world.erased.add("farmer-a")
+        with pytest.raises(AssertionError, match="8: farmer-a was erased, the centre names them"):
+            after_each_step(world)
+    finally:
+        world.close()
+
+
+def test_a_fuse_that_counts_writes_blows_at_none_but_a_write(tmp_path: Path) -> None:
+    connection = FusedConnection(sqlite3.connect(":memory:"), fuse := Fuse())
+    connection.execute("CREATE TABLE draws (draw_id TEXT)")
+    fuse.arm(1, after=True, writes=True)
+    connection.execute("INSERT INTO draws VALUES ('first')")
+    connection.execute("SELECT * FROM draws")
+    with pytest.raises(ProcessDiedError):
+        connection.execute("INSERT OR IGNORE INTO draws VALUES ('second')")
+    assert fuse.cut == "after INSERT draws"
+    assert connection.execute("SELECT count(*) FROM draws").fetchone() == (2,)
+    connection.close()
+
+
+def test_a_run_leaves_no_folder_behind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = _left_behind()
+    assert main(["3", "2"]) == 0
+    assert main(["3", "2", "--keep", str(tmp_path / "kept")]) == 0
+    assert _left_behind() <= before
+    assert (tmp_path / "kept" / "centre.sqlite").exists()
+    assert "fingerprint" in capsys.readouterr().out
+
+
+def _left_behind() -> set[Path]:
+    mine = f"harvestline-world-{os.getpid()}-"
+    places = (Path(tempfile.gettempdir()), MEMORY)
+    return {found for place in places for found in place.glob(f"{mine}*")}
 
 
 def test_a_station_that_writes_itself_more_than_it_was_leased_is_seen(tmp_path: Path) -> None:
@@ -126,6 +113,23 @@ def test_a_receipt_that_was_shown_and_is_gone_is_seen(tmp_path: Path) -> None:
         station.promises.shown["a-draw-that-was-lost"] = 10_000
         with pytest.raises(AssertionError, match="2: the receipt of draw a-draw-that-was-lost"):
             after_each_step(world)
+    finally:
+        world.close()
+
+
+def test_a_plan_that_asks_sooner_is_seen_whatever_plan_was_before(tmp_path: Path) -> None:
+    world = _with_a_draw(tmp_path)
+    try:
+        with world.looked_at(), world.centre.store.reading() as tx:
+            line = next(line for line in lines.every(tx) if facts_of(tx, line))
+            terms = terms_of(tx, line)
+            season = terms.due_on + timedelta(days=1)
+            assert list(made_late(tx, world.noted, line, season)) == []  # as it was agreed
+            world.noted.plans[line.line_id] = replace(terms, due_on=season + timedelta(90)), None
+            found = list(made_late(tx, world.noted, line, season - timedelta(days=30)))
+        assert len(found) == 1  # in 60 days, not today
+        assert "7: " in found[0]
+        assert "late on" in found[0]
     finally:
         world.close()
 

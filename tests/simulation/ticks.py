@@ -8,22 +8,26 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import Any
 
 from core.errors import LedgerImbalanceError
+from core.lending.account import account
+from core.lending.agreed import agreed
 from core.lending.agreement import TRANSITIONS, AgreementEvent, AgreementState
+from core.lending.facts import Fact
 from core.lending.ledger import Entry, EntryKind, EntryLine, check_entry, entry_hash
 from core.lending.limit import Movement
+from core.lending.relief import planned
 from core.units import civil_day
 from server.services.audit.run import audit_in
-from server.services.standing import account_of
-from server.store import lines, products
+from server.services.standing import facts_of, priced_by, relief_of, terms_of
+from server.store import lines, newplans, products
 from server.store.engine import Tx
 from server.store.ledger import GENESIS, content_hash
-from tests.simulation.noted import Noted
+from server.store.lines import Line
+from tests.simulation.noted import Noted, Plan
 from tests.simulation.station import SimulatedStation
 from tests.simulation.village import PRODUCT
 from tests.simulation.world import World
@@ -40,12 +44,15 @@ _LATER = (AgreementEvent.GRANT_RELIEF.value, AgreementEvent.RESTRUCTURE.value)
 
 def faults_of_news(world: World, tx: Tx, noted: Noted) -> Iterator[str]:
     """Every promise that a new record breaks."""
-    yield from _entries(tx, noted)
+    yield from _entries(world, tx, noted)
     yield from _leases(tx, noted)
     yield from _decisions(world, tx, noted)
-    granted = yield from _steps(tx, noted)
+    granted = yield from _steps(world, tx, noted)
     yield from _due_dates(world, tx, noted, granted)
-    yield from _told(tx, noted)
+    yield from _told(world, tx, noted)
+    yield from _forgotten(world, tx)
+    for row in _new(tx, noted, "inbound_records"):
+        world.reached["up", row["kind"]] += 1
     for station in world.stations.values():
         yield from _draws(tx, station, noted)
 
@@ -61,7 +68,7 @@ def _new(tx: Tx, noted: Noted, table: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _entries(tx: Tx, noted: Noted) -> Iterator[str]:
+def _entries(world: World, tx: Tx, noted: Noted) -> Iterator[str]:
     """Invariants 3 and 4: each new entry balances, is sealed in its chain, and is the only one."""
     news = _new(tx, noted, "ledger_entries")
     before = _new(tx, noted, "ledger_lines")
@@ -80,6 +87,7 @@ def _entries(tx: Tx, noted: Noted) -> Iterator[str]:
             EntryLine(row["account"], row["currency"], row["amount_minor"])
         )
     for row in news:
+        world.reached["entry", row["kind"]] += 1
         yield from _entry(row, tuple(owned.pop(row["entry_id"], ())), noted)
     for entry_id in owned:
         yield f"4: lines of {entry_id} have no header that seals them"
@@ -166,12 +174,14 @@ def _consents(world: World, tx: Tx, writer: str, ids: list[str]) -> list[dict[st
     return [json.loads(body) for (body,) in kept]
 
 
-def _steps(tx: Tx, noted: Noted) -> Iterator[str]:
+def _steps(world: World, tx: Tx, noted: Noted) -> Iterator[str]:
     """An agreement's new steps are the table's, or marked; gives the lines that were put off."""
     granted: set[str] = set()
     for row in _new(tx, noted, "agreement_steps"):
         before = noted.states.get(row["agreement_id"])
         noted.states[row["agreement_id"]] = row["state"]
+        step = f"{before or 'nothing'} {row['event']} {row['state']}"
+        world.reached["irregular step" if row["irregular"] else "step", step] += 1
         if row["event"] in _LATER:
             granted.add(row["line_id"])
         moved = (
@@ -192,27 +202,63 @@ def _due_dates(world: World, tx: Tx, noted: Noted, granted: set[str]) -> Iterato
         if row["movement"] == Movement.CUT.value
     }  # fmt: skip
     known = tx.connection.exec_driver_sql("SELECT line_id, due_on FROM lines").all()
-    today = civil_day(world.now_ms)
     for line_id, due_on in known:
         before = noted.due_on.setdefault(line_id, due_on)
         if due_on != before and (line_id not in granted or due_on < before):
             yield f"7: {line_id} was due on {before}, is due on {due_on} now"
         if line_id in granted | fallen:
-            line = lines.get(tx, line_id)
-            for on in (today, today + timedelta(days=60)):
-                late = account_of(tx, line, on).late_minor
-                was = account_of(tx, replace(line, due_on=before), on).late_minor
-                if late > was:
-                    yield f"7: {late} of {line_id} are late on {on}, {was} before its limit fell"
+            yield from made_late(tx, noted, lines.get(tx, line_id), civil_day(world.now_ms))
         noted.due_on[line_id] = due_on
 
 
-def _told(tx: Tx, noted: Noted) -> Iterator[str]:
+def made_late(tx: Tx, noted: Noted, line: Line, today: date) -> Iterator[str]:
+    """Invariant 7: today and in 60 days no more is late than by the plan of a tick ago.
+
+    A plan that was made anew in this tick may ask sooner for parts of it, though never today:
+    what is shown in its offer and agreed to by the farmer is let pass, on its days, and no more.
+    """
+    was = noted.plans.get(line.line_id) or (priced_by(tx, line).repayment(), None)
+    now = noted.plans[line.line_id] = terms_of(tx, line), relief_of(tx, line)
+    if now == was:
+        return
+    facts = facts_of(tx, line)
+    for on in (today, today + timedelta(days=60)):
+        found, before = _late_minor(now, facts, on), _late_minor(was, facts, on)
+        if now[0].restructured != was[0].restructured:
+            before = max(before, _agreed_minor(tx, line, (today, on)))
+        if found > before:
+            yield f"7: {found} of {line.line_id} are late on {on}, {before} by the plan before"
+
+
+def _late_minor(plan: Plan, facts: Sequence[Fact], on: date) -> int:
+    terms, relief = plan
+    return account(terms, facts, on, planned(terms, facts, relief)).late_minor
+
+
+def _agreed_minor(tx: Tx, line: Line, days: tuple[date, date]) -> int:
+    """What the newest plan asks from one day to another: as was shown, and of what was drawn since.
+
+    The first of the days is not asked for: nothing becomes late on the day of a plan.
+    """
+    after, until = days
+    terms = terms_of(tx, line)
+    shown = next(
+        each.offer for each in reversed(newplans.of_line(tx, line.line_id))
+        if each.offer.restructured == terms.restructured[-1]
+    )  # fmt: skip
+    since = [fact for fact in facts_of(tx, line) if fact.on.isoformat() > shown.restructured.on]
+    asked = [(each.on, each.amount_minor) for each in shown.payments]
+    asked += [(due.on.isoformat(), due.total_minor) for due in agreed(terms, since)]
+    return sum(minor for on, minor in asked if str(after) < on <= str(until))
+
+
+def _told(world: World, tx: Tx, noted: Noted) -> Iterator[str]:
     """Invariant 8: a station is told of those who live or draw there, and of nobody else."""
     noted.homes |= {tuple(row) for row in tx.connection.exec_driver_sql(_HOMES)}
     news = _new(tx, noted, "outbound_records")
     owners = _owners(tx) if news else {}
     for row in news:
+        world.reached["down", row["kind"]] += 1
         body = json.loads(row["body"])
         body = body["body"] if isinstance(body.get("body"), dict) else body
         about = body.get("consent", body)
@@ -221,6 +267,15 @@ def _told(tx: Tx, noted: Noted) -> Iterator[str]:
         )
         if farmer and (farmer, row["station"]) not in noted.homes:
             yield f"8: {row['station']} was told ({row['kind']}) of {farmer}, who is not there"
+
+
+def _forgotten(world: World, tx: Tx) -> Iterator[str]:
+    """Invariant 8: who was erased stays so, whatever is registered again or comes late."""
+    for farmer_id in sorted(world.erased):
+        asked = "SELECT name FROM farmers WHERE farmer_id = ?"
+        for (name,) in tx.connection.exec_driver_sql(asked, (farmer_id,)):
+            if name:
+                yield f"8: {farmer_id} was erased, the centre names them {name!r}"
 
 
 def _owners(tx: Tx) -> dict[str, str]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import atexit
 import json
-import shutil
 import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy import event
@@ -31,7 +30,7 @@ from core.shape import encode
 from core.units import day_start_ms
 from core.wire.registry import Dossier, Farmer, Registry, Subject, SubjectKind
 from edge_node.config import Settings as EdgeSettings
-from edge_node.keys import StationKeys, create_key_file
+from edge_node.keys import create_key_file, load_key_file
 from edge_node.store.database import open_database
 from edge_node.store.schema import migrate as migrate_station
 from server.config import Settings
@@ -42,7 +41,10 @@ from server.services.origination import open_lines
 from server.store.engine import Store, open_store
 from server.store.schema import migrate
 from tests.support.centre_kit import ENROLLED, TESTER, Counter, keys_of, model, polygons, product_of
+from tests.support.memory import memory_folder
 from tests.support.model_desk import put_in_force
+
+Files = dict[str, bytes]  # what a folder holds, by the path within it
 
 STATIONS = ("st-one", "st-two")
 FARMERS = ("farmer-a", "farmer-b", "farmer-c", "farmer-d")
@@ -138,32 +140,61 @@ def product(repaid: str) -> Product:
 
 
 @cache
-def template(repaid: str = "bullet") -> Path:
-    """A folder with a stocked centre and two new stations; half the farmers have a line."""
-    folder = scratch()
+def template(repaid: str = "bullet") -> Files:
+    """A stocked centre and two new stations; half the farmers have a line."""
+    return built(lambda folder: _stock(folder, repaid))
+
+
+@cache
+def _empty() -> Files:
+    """A centre and two stations with their keys and schemas, which take the longest, alone."""
+    return built(_found)
+
+
+def _found(folder: Path) -> None:
     settings = centre_settings(folder)
     write_secret(folder / "session.secret", b"5" * 64)
     store = open_store(settings.database_url, settings.tenant_id)
     migrate(store)
+    store.close()
+    for name in STATIONS:
+        _new_station(folder, name)
+
+
+def _stock(folder: Path, repaid: str) -> None:
+    laid_out(_empty(), folder)
+    settings = centre_settings(folder)
+    store = open_store(settings.database_url, settings.tenant_id)
     ids = Counter()
-    keys = centre_keys(settings)
-    centre = Centre(settings, store, keys, lambda: START_MS, ids.next_id, ids.next_token)
+    centre = Centre(
+        settings, store, centre_keys(settings), lambda: START_MS, ids.next_id, ids.next_token
+    )
     enrolment.add_product(centre, product(repaid), TESTER)
     put_in_force(centre, json.dumps(encode(model())).encode())
     for name in STATIONS:
-        enrolment.enroll_station(centre, _new_station(folder, name).identity, TESTER)
+        keys = load_key_file(station_settings(folder, name).key_path, name)
+        enrolment.enroll_station(centre, keys.identity, TESTER)
     enrolment.enroll_satellite(centre, keys_of("sat-one", 3).identity(), TESTER)
     homes = {each: home_of(each) for each in FARMERS}
     enrolment.import_village(centre, village(homes), _polygons(), TESTER)
     store.close()
-    return folder
 
 
-def scratch() -> Path:
-    """A new folder that is removed when the process ends."""
-    folder = Path(mkdtemp(prefix="harvestline-simulation-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+def built(build: Callable[[Path], None]) -> Files:
+    """What somebody builds in a folder; it is held in memory, the folder is gone afterwards."""
+    with TemporaryDirectory(prefix="harvestline-simulation-", dir=memory_folder()) as folder:
+        build(Path(folder))
+        found = (path for path in sorted(Path(folder).rglob("*")) if path.is_file())
+        return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
+def laid_out(files: Files, folder: Path) -> None:
+    """The same files in another folder, for their owner alone."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_bytes(content)
 
 
 @cache
@@ -173,8 +204,10 @@ def _engine() -> tuple[Store, dict[str, Any]]:
     SQLAlchemy keeps the SQL of the statements that it has seen in the engine: one for each
     world, and for each start after a death, would compile all of them anew.
     """
-    settings = centre_settings(template())
-    store, place = open_store(settings.database_url, settings.tenant_id), {}
+    place: dict[str, Any] = {}
+    with TemporaryDirectory(dir=memory_folder()) as folder:  # it needs a file to be made with
+        settings = centre_settings(Path(folder))
+        store = open_store(settings.database_url, settings.tenant_id)
 
     @event.listens_for(store.engine, "do_connect")
     def _here(_dialect, _record, arguments, parameters) -> None:
@@ -206,15 +239,14 @@ def open_first_lines(centre: Centre) -> None:
     open_lines(centre, PRODUCT, 1_000_000, ENROLLED, TESTER)
 
 
-def _new_station(folder: Path, name: str) -> StationKeys:
+def _new_station(folder: Path, name: str) -> None:
     settings = station_settings(folder, name)
     settings.folder.mkdir(parents=True)
     number = 10 + STATIONS.index(name)
-    keys = create_key_file(settings.key_path, name, bytes([number]) * 32, bytes([number + 50]) * 32)
+    create_key_file(settings.key_path, name, bytes([number]) * 32, bytes([number + 50]) * 32)
     db = open_database(settings.database_path)
     migrate_station(db, START_MS)
     db.close()
-    return keys
 
 
 def _polygons() -> dict[str, dict[str, object]]:

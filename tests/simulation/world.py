@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
+import re
 import sqlite3
 from collections import Counter as Tally
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from core.reasons import ReasonCode
 from core.shape import encode
 from core.units import MS_PER_DAY
 from core.wire.evidence import Stage
@@ -30,9 +31,7 @@ from server.services.centre import Centre, RequestError
 from server.services.destruction import Declared, Proof, declare_destroyed
 from server.services.envelopes import accept_envelope
 from server.services.evidence import accept_evidence
-from server.services.posting import RepaymentRequest, take_repayment
 from server.services.pulls import answer_pull
-from server.services.standing import owed
 from server.services.timing import answer_time
 from server.store import lines
 from server.store.lines import Line
@@ -42,15 +41,19 @@ from tests.simulation.faults import Fuse, Limbo, Link, ProcessDiedError, Weather
 from tests.simulation.noted import Noted
 from tests.simulation.station import SimulatedStation
 from tests.simulation.village import FARMERS, PLOT_OF, START_MS, STATIONS
-from tests.support.centre_kit import TESTER, Clock, Counter, Kit, keys_of, product_of
+from tests.support.centre_kit import Clock, Counter, Kit, keys_of, product_of
 from tests.support.centre_kit import StationKit as _NoStation
 
 MS_PER_MINUTE = 60_000
 STEP_MINOR = 10_000
+FIRST_DRAW_MINOR = 5 * STEP_MINOR
 _TABLETS_MS = SUBLEASE_DAYS_MAX * MS_PER_DAY + SUBLEASE_GRACE_MS
 QUIET_ROUNDS_MAX = 12
+SPEAKS = 0.7
 DARKNESS = 0.9  # of a dark station's rounds, how many nobody hears
 STAGES = tuple(Stage)
+_CODES = re.compile(r"HL-[A-Z]+-\d{3}")
+_REASONS = frozenset(each.value for each in ReasonCode)
 
 
 class World:
@@ -60,6 +63,8 @@ class World:
         self.chance = Random(seed)
         self.told: list[str] = []
         self.befell: Tally[str] = Tally()
+        self.reached: Tally[tuple[str, str]] = Tally()  # by kind: what of the product was met
+        self.refused: Tally[str] = Tally()  # by the centre, of what came over links
         self.limbo = Limbo()
         self.centre_fuse = Fuse()
         self._connections: list[sqlite3.Connection] = []
@@ -67,7 +72,7 @@ class World:
         self.noted = Noted()
         self.deaths = 0
         begun = start or _drawn_start(self.chance)
-        shutil.copytree(begun.folder, folder, dirs_exist_ok=True)
+        village.laid_out(begun.files, folder)
         self._folder = folder
         self._ids = Counter(last=begun.ids_last)
         self._time = Clock(START_MS)
@@ -77,10 +82,12 @@ class World:
             name: SimulatedStation(folder, name, identity, self._ids.next_id) for name in STATIONS
         }
         self.lost = self.destroyed = ""
+        self.erased: set[str] = set()  # who asked to be forgotten, and was
         self.agents: dict[str, Any] = {}  # by station: who has a tablet in the field
         self.lost_tablets: list[tuple[str, Any]] = []  # and their stations
         self._declared_with = b""
         self.dark = self.chance.choice(("", "", *STATIONS))  # hardly ever reached
+        self.pace = self.chance.choice((1, 1, 1, 5))  # some stories go on past their season
         self.homes = {each: village.home_of(each) for each in FARMERS}
         self._stage = dict.fromkeys(PLOT_OF.values(), 0)
         self._kit = self._satellite()
@@ -98,7 +105,15 @@ class World:
     def close(self) -> None:
         for station in self.stations.values():
             station.close()
+            self._note_writes("a station", station.fuse)
+        self._note_writes("the centre", self.centre_fuse)
+        self.reached.update({("code", code): times for code, times in self.refused.items()})
         self.centre.store.close()
+
+    def _note_writes(self, whose: str, fuse: Fuse) -> None:
+        for written, times in fuse.wrote.items():
+            if written:
+                self.reached["write", f"{whose} {written}"] += times
 
     def heal(self, meanwhile: Callable[[], object] = lambda: None) -> None:
         """All links fair, all clocks right, all processes up: sync until nothing moves."""
@@ -173,40 +188,14 @@ class World:
     # What can happen; each returns what came of it.
 
     def wait(self) -> str:
-        days = self.chance.choice((0, 0, 0, 1, 1, 3, 10, 35))
+        days = self.chance.choice((0, 0, 0, 1, 1, 3, 10, 35)) * self.pace
         self.pass_time(days * MS_PER_DAY + self.chance.randrange(30) * MS_PER_MINUTE)
         return f"{days} d"
 
-    def apply(self) -> str:
-        station, farmer = self.station(), self.chance.choice(FARMERS)
-        asked = STEP_MINOR * self.chance.randrange(1, 120)
-        if not station.knows(farmer):
-            return f"{farmer} is not known at {station.name}"
-        return f"{farmer} {asked} " + station.apply(farmer, PLOT_OF[farmer], asked, self.now_ms)
-
-    def draw(self) -> str:
-        known = [(station, *line) for station in self.alive for line in station.open_lines()]
-        if not known:
-            return "no line anywhere"
-        station, line_id, farmer = self.chance.choice(known)
-        amount = STEP_MINOR * self.chance.choice((1, 1, 5, 20, 60, 200))
-        begun = station.draw(line_id, farmer, amount, self.now_ms)
-        if isinstance(begun, str):
-            return f"{station.name} {line_id} {amount} {begun}"
-        if self.chance.random() < 0.8:
-            station.confirm(begun.drawdown.draw_id, self.now_ms)
-        return f"{station.name} {line_id} {amount} drawn"
-
-    def settle(self) -> str:
-        pending = [(each, draw) for each in self.alive for draw in each.pending()]
-        if not pending:
-            return "nothing pending"
-        station, draw_id = self.chance.choice(pending)
-        if self.chance.random() < 0.5:
-            station.void(draw_id, self.now_ms)
-            return f"{draw_id} voided"
-        station.confirm(draw_id, self.now_ms)
-        return f"{draw_id} posted"
+    def speak(self, station: SimulatedStation) -> None:
+        """Mostly a round at once, in whatever weather: somebody waits for what it brings."""
+        if station.name != self.dark and self.chance.random() < SPEAKS:
+            station.sync(self.link(station, Weather.drawn(self.chance)), self.now_ms)
 
     def sync(self) -> str:
         station = self.station()
@@ -239,7 +228,7 @@ class World:
         plot = self.chance.choice(list(PLOT_OF.values()))
         self._stage[plot] += self.chance.choice((0, 0, 1)) if self._stage[plot] < 4 else 0
         p10 = self.chance.choice((None, 0, 300, 900, 1_500, 2_400))
-        day = self._civil_day()
+        day = self.civil_day()
         seen = day.isoformat() if self.chance.random() < 0.8 else None
         if seen is None:
             return "cloud"
@@ -248,23 +237,6 @@ class World:
         if self.chance.random() < 0.2:
             accept_evidence(self.centre, data)
         return f"{plot} {STAGES[self._stage[plot]].value} {p10}"
-
-    def repay(self) -> str:
-        day = self._civil_day()
-        debts = [(line, debt) for line, debt in self._debts(day) if debt > 0]
-        if not debts:
-            return "nobody owes"
-        line, debt = self.chance.choice(debts)
-        amount = max(1, round(debt * self.chance.choice((0.1, 0.5, 1.0, 1.0, 1.1))))
-        sooner = timedelta(days=self.chance.choice((0, 0, 0, 2, 20)))
-        on = max(day - sooner, date.fromisoformat(line.opened_on))
-        asked = RepaymentRequest(
-            self._ids.next_id(), line.line_id, amount, line.currency, on.isoformat()
-        )
-        take_repayment(self.centre, asked, TESTER)
-        _, new = take_repayment(self.centre, asked, TESTER)
-        assert not new, "the same repayment counted twice"
-        return f"{line.line_id} {amount} of {on}"
 
     def move_home(self) -> str:
         farmer = self.chance.choice(FARMERS)
@@ -334,37 +306,52 @@ class World:
         fuse.arm(
             self.chance.choice((3, 12, 40, 150)) * self.chance.randrange(1, 5),
             after=self.chance.random() < 0.5,
+            writes=self.chance.random() < 0.5,
         )
         return "laid"
 
     # The parts that the events are made of.
 
-    def begin_well(self, *, with_lines: bool) -> int:
-        """Stock the stations over a good link; the number of the last identifier."""
-        if with_lines:
-            village.open_first_lines(self.centre)
+    def begin_well(self) -> None:
+        """Stock the stations over a good link."""
         for station in self.stations.values():
             station.sync(self._link(station, Weather()), self.now_ms)
+
+    def lend_well(self) -> None:
+        """Lines for those who repaid before, leased to their stations."""
+        village.open_first_lines(self.centre)
+        self.begin_well()
+
+    def draw_well(self) -> None:
+        """A first draw on each line, and the centre hears of it."""
+        for station in self.stations.values():
+            for line_id, farmer in station.open_lines():
+                begun = station.draw(line_id, farmer, FIRST_DRAW_MINOR, self.now_ms)
+                if not isinstance(begun, str):
+                    station.confirm(begun.drawdown.draw_id, self.now_ms)
+        self.begin_well()
+
+    @property
+    def last_id(self) -> int:
+        """The number of the last identifier."""
         return self._ids.last
 
     def say(self, name: str, outcome: str) -> None:
         """Tell what happened."""
         self.told.append(f"{self.now_ms} {name}: {outcome}")
+        self.reached.update(("code", code) for code in set(_CODES.findall(outcome)))
+        self.reached.update(("reason", word) for word in set(outcome.split()) & _REASONS)
 
     def station(self) -> SimulatedStation:
         """Any station that is not lost."""
         return self.chance.choice(self.alive)
 
-    def _debts(self, day: date) -> list[tuple[Line, int]]:
-        with self.looked_at(), self.centre.store.reading() as tx:
-            return [(line, owed(tx, line, day).total_minor) for line in lines.every(tx)]
-
-    def _civil_day(self) -> date:
+    def civil_day(self) -> date:
         return self.centre.write(lambda work: work.today(180))
 
     def _link(self, station: SimulatedStation, weather: Weather) -> Link:
         link = Link(station.name, self._answer, weather, self.chance, self.limbo)
-        link.befell = self.befell
+        link.befell, link.refused = self.befell, self.refused
         return link
 
     def _answer(self, path: str, content: bytes) -> bytes | None:
@@ -387,13 +374,13 @@ class World:
         for station in self.stations.values():
             if station.fuse.blown:
                 self.deaths += station.fuse.blown
-                self.befell[_death("a station", station.fuse)] += 1
+                self._died("a station", station.fuse)
                 station.fuse.blown = 0
                 station.restart(self.now_ms)
 
     def _revive_centre(self) -> None:
         self.deaths += self.centre_fuse.blown
-        self.befell[_death("the centre", self.centre_fuse)] += 1
+        self._died("the centre", self.centre_fuse)
         self.centre_fuse.blown = 0
         self.centre_fuse.disarm()
         self.centre.store.close()
@@ -402,6 +389,11 @@ class World:
         self._connections.clear()
         self.centre = self._open_centre()
         self._kit.centre = self.centre
+
+    def _died(self, whose: str, fuse: Fuse) -> None:
+        when = "after" if fuse.after else "before"
+        self.befell[f"death of {whose} {when} a statement"] += 1
+        self.reached["cut", f"{whose} {fuse.cut}"] += 1
 
     def _disarm(self) -> None:
         self.centre_fuse.disarm()
@@ -428,33 +420,51 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What a world begins with: a folder to copy, and the last identifier that is used."""
+    """What a world begins with: its files, and the last identifier that is used."""
 
-    folder: Path
+    files: village.Files
     ids_last: int = 1_000_000
 
 
 def _drawn_start(chance: Random) -> Start:
-    """Most stations are stocked over a good link before they are left alone."""
-    repaid = chance.choice(tuple(village.REPAID))
-    if chance.random() >= 0.8:
+    """Most stations are stocked over a good link before they are left alone; many owe."""
+    repaid, luck = chance.choice(tuple(village.REPAID)), chance.random()
+    if luck >= 0.8:
         return Start(village.template(repaid))
-    return _stocked(repaid, with_lines=chance.random() < 0.8)
+    return _stocked(repaid) if luck < 0.15 else _lent(repaid) if luck < 0.4 else _indebted(repaid)
+
+
+# Worlds that began well, each built once upon the one before: nothing of them is by chance.
 
 
 @cache
-def _stocked(repaid: str, *, with_lines: bool) -> Start:
-    """A world that began well, built once: nothing of it is by chance."""
-    folder = village.scratch()
-    world = World(0, folder, Start(village.template(repaid)))
-    try:
-        return Start(folder, world.begin_well(with_lines=with_lines))
-    finally:
-        world.close()
+def _stocked(repaid: str) -> Start:
+    return _begun(Start(village.template(repaid)), World.begin_well)
 
 
-def _death(whose: str, fuse: Fuse) -> str:
-    return f"death of {whose} {'after' if fuse.after else 'before'} a statement"
+@cache
+def _lent(repaid: str) -> Start:
+    return _begun(_stocked(repaid), World.lend_well)
+
+
+@cache
+def _indebted(repaid: str) -> Start:
+    return _begun(_lent(repaid), World.draw_well)
+
+
+def _begun(upon: Start, how: Callable[[World], None]) -> Start:
+    last = 0
+
+    def begin(folder: Path) -> None:
+        nonlocal last
+        world = World(0, folder, upon)
+        try:
+            how(world)
+            last = world.last_id
+        finally:
+            world.close()
+
+    return Start(village.built(begin), last)
 
 
 def _gone() -> CentreUnreachableError:
