@@ -17,25 +17,23 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import event
 from sqlalchemy.orm import Session, registry
 
+from bench.imported import Imported, imported
 from bench.report import Effort, Figure, Report
 from core.lending.ledger import Entry, EntryKind, transfer
 from server.config import Settings
 from server.services.audit.run import audit
-from server.store import ledger, ledger_bulk, lines
+from server.store import ledger, ledger_bulk
 from server.store.engine import Store, Tx, open_store
 from server.store.ledger import GENESIS, content_hash, rows_of
 from server.store.schema import migrate
 from server.store.tables import ledger_entries, ledger_lines
-from tests.support.centre_kit import SEASON_START, Kit, build_kit, open_known
-from tests.support.kiosk_kit import deliver, draw, leases_at_station
+from tests.support.centre_kit import build_kit
 from tests.support.postgres import Postgres, running_postgres
 
 TENANT = "lender"
@@ -46,7 +44,7 @@ BATCHED = 4_000  # entries of a run that commits 500 at a time
 CLIENTS = (1, 2, 4, 8)
 OF_A_CLIENT = 150
 BOOK = 100_000
-DRAWS = 200  # of the envelope
+ENVELOPES = (200, 1_000)  # draws of a station's envelope
 WARM = 2_000  # entries that stand in the book before anything is measured
 LEDGER_CHECKS = ("sums", "seals", "chains", "causes", "accounts")
 
@@ -102,10 +100,10 @@ def measure(effort: Effort) -> Report:
             for way in ways:
                 found[way.name].append(_rate(way, turn))
         clients = {count: _clients(server, count) for count in CLIENTS}
-        imported = _imported(server)
+        envelopes = [imported(server, draws, effort.repeats) for draws in ENVELOPES]
         postgres.close()
         sqlite.close()
-    return _report(found, clients, (*_audited(effort.scratch), *imported))
+    return _report(found, clients, _audited(effort.scratch), envelopes)
 
 
 def _rate(way: Way, turn: int) -> float:
@@ -259,42 +257,6 @@ def _client(work: tuple[str, str, int, int]) -> None:
         store.close()
 
 
-def _imported(server: Postgres) -> tuple[float, float]:
-    """Entries per second of a station's envelope, from its bytes to the commit; and questions.
-
-    Each draw has its fee; its lease, price, consent, share and limits are looked at besides.
-    """
-    store = open_store(server.create("imported"), TENANT)
-    migrate(store)
-    kit = build_kit(store, Settings())
-    line_id, asked = _drawn(kit), [0]
-
-    def count(*_: object) -> None:
-        asked[0] += 1
-
-    event.listen(store.engine, "before_cursor_execute", count)
-    start = time.perf_counter()
-    deliver(kit)
-    seconds = time.perf_counter() - start
-    entries = len(kit.read(ledger.entries_for, [f"loan/principal/{line_id}"])) * 2
-    assert entries == 2 * DRAWS
-    store.close()
-    return entries / seconds, asked[0] / DRAWS
-
-
-def _drawn(kit: Kit) -> str:
-    """Draws that a station wrote down and has not sent yet; their line."""
-    open_known(kit)
-    kit.station.pull(kit.centre)
-    [line] = kit.read(lines.of_farmer, "farmer-b")
-    [lease] = [each for each in leases_at_station(kit) if each.line_id == line.line_id]
-    kit.clock.set_day(SEASON_START + timedelta(days=1))
-    for number in range(DRAWS):
-        draw(kit, f"draw-{number}", line.line_id, lease.lease_id, 1_000)
-    line_id: str = line.line_id
-    return line_id
-
-
 def _audited(scratch: Path) -> tuple[float, float]:
     """Seconds and additional memory [MB] of the ledger's checks on a book of ``BOOK`` entries."""
     store = _sqlite(scratch / "audit.sqlite")
@@ -311,22 +273,35 @@ def _audited(scratch: Path) -> tuple[float, float]:
     return seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
 
 
+def _in_turns(found: dict[str, list[float]], one: str, other: str) -> float:
+    """How many times another's rate one has: the median of the turns."""
+    return statistics.median(a / b for a, b in zip(found[one], found[other], strict=True))
+
+
+def _numbers(envelopes: Sequence[Imported]) -> dict[str, float]:
+    return {
+        f"{name}, {each.draws} draws [{unit}]": value
+        for each in envelopes
+        for name, unit, value in (
+            ("envelope import", "entries/s", each.entries_s),
+            ("envelope to copy of all its rows", "ratio of time", each.to_all),
+            ("envelope to copy of the ledger's rows", "ratio of time", each.to_ledger),
+            ("envelope", "statements", float(each.questions)),
+        )
+    }
+
+
 def _report(
     found: dict[str, list[float]],
     clients: dict[int, tuple[float, float]],
-    audited: tuple[float, float, float, float],
+    audited: tuple[float, float],
+    envelopes: Sequence[Imported],
 ) -> Report:
     rate = {name: statistics.median(values) for name, values in found.items()}
     naive, copied = rate["naive ORM, commit each"], rate["COPY, sealed tables"]
     ours = rate["ours, 500 a commit"]
-    to_naive = statistics.median(
-        a / b for a, b in zip(found["ours, 500 a commit"], found["naive ORM, commit each"],
-                              strict=True)
-    )  # fmt: skip
-    to_copy = statistics.median(
-        b / a for a, b in zip(found["ours, 500 a commit"], found["COPY, sealed tables"],
-                              strict=True)
-    )  # fmt: skip
+    to_naive = _in_turns(found, "ours, 500 a commit", "naive ORM, commit each")
+    to_copy = _in_turns(found, "COPY, sealed tables", "ours, 500 a commit")
     rows = [(name, f"{value:,.0f}", f"{value / naive:.1f} ×") for name, value in rate.items()]
     one = clients[1]
     rows += [
@@ -336,8 +311,12 @@ def _report(
     ]  # fmt: skip
     rows.append((f"audit of {BOOK:,} entries, five checks", f"{BOOK / audited[0]:,.0f}",
                  f"{audited[0]:.1f} s, {audited[1]:.0f} MB more"))  # fmt: skip
-    rows.append((f"a station's envelope of {DRAWS} draws, from bytes to commit",
-                 f"{audited[2]:,.0f}", f"{audited[3]:.0f} questions a draw"))  # fmt: skip
+    rows += [
+        (f"a station's envelope of {each.draws:,} draws, from bytes to commit",
+         f"{each.entries_s:,.0f}",
+         f"{each.to_all:.2f} × COPY of its {each.rows:,} rows; {each.questions} statements")
+        for each in envelopes
+    ]  # fmt: skip
     return Report(
         title="Ledger entries per second",
         headings=("what", "entries a second", "to the naive ORM"),
@@ -360,7 +339,6 @@ def _report(
             "ours to naive [ratio]": to_naive,
             "ours to copy [ratio of time]": to_copy,
             "audit [s]": audited[0],
-            "envelope import [entries/s]": audited[2],
-            "envelope import [questions a draw]": audited[3],
+            **_numbers(envelopes),
         },
     )  # fmt: skip

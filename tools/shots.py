@@ -24,7 +24,7 @@ from core.timeline import CLOCK_SETTING, DEMO_SETTING
 from edge_node.faces.kiosk.words import LANGUAGES
 from server.console.speaking import LANGUAGE_COOKIE
 from tests.support.chromium import chromium
-from tests.support.tablet_page import as_held, go, sync, until
+from tests.support.tablet_page import as_held, go, held_so, sync, until
 from tools.catalogues import REPOSITORY
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ TARGET = REPOSITORY / ".harvestline" / "shots"
 STATION, CLOCK = Path("station") / "station.toml", "clock"
 _KIOSK_LINKS = re.compile(r"^/(?!leave$|static|voice|language)")
 _PAGES_MAX = 40
+_STOP_S_MAX = 60.0  # for the demonstration to end in order
 _FACES = ("console", "kiosk", "tablet")
 # What the console shows first and most often: looked at in every language and theme.
 _KEY_KINDS = frozenset(
@@ -166,7 +167,9 @@ def tablet(
         "money": "#/money", "pay": f"#/pay/{farmer}",
     }  # fmt: skip
     for size, theme, language in every:
-        _hold(page, size, theme, language)
+        width, height = SIZES[size]
+        page.set_viewport_size({"width": width, "height": height})
+        held_so(page, theme, language)
         for name, path in screens.items():
             go(page, path)
             page.wait_for_selector("main h1")
@@ -192,18 +195,6 @@ def _edge(demo: Demonstration, *words: str) -> str:
     around = {**os.environ, CLOCK_SETTING: str(demo.folder / CLOCK), DEMO_SETTING: "1"}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=around)
     return done.stdout
-
-
-def _hold(page: Page, size: str, theme: str, language: str) -> None:
-    """Turn the tablet to a look, by what it keeps of its agent's choices."""
-    width, height = SIZES[size]
-    page.set_viewport_size({"width": width, "height": height})
-    page.evaluate("theme => localStorage.setItem('harvestline-theme', theme)", theme)
-    page.evaluate(
-        "async name => (await import('/tablet/vault.js')).setMeta('language', name)", language
-    )
-    page.reload()
-    page.wait_for_selector("nav.bar")
 
 
 def _stretch(page: Page, size: str) -> None:
@@ -251,7 +242,11 @@ def kiosk(
         page.click(".tongues button[value=en]")
         page.wait_for_load_state()
     seen: set[str] = set()
-    waiting = [page.url, f"{demo.kiosk}/station?lang={language}", f"{demo.kiosk}/cash"]
+    waiting = [
+        page.url,
+        f"{demo.kiosk}/station?lang={language}",
+        f"{demo.kiosk}/cash?lang={language}",
+    ]
     while waiting and len(seen) < _PAGES_MAX:
         url = waiting.pop(0)
         if _kind(url) in seen or "." in urlsplit(url).path:
@@ -303,6 +298,10 @@ def demonstration(output: Path | None, folder: Path) -> Iterator[Demonstration]:
             yield Demonstration(told, folder)
         finally:
             process.terminate()
+            try:
+                process.wait(_STOP_S_MAX)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def _until_ready(lines: IO[str] | None) -> str:
