@@ -1,6 +1,10 @@
 # Harvestline's commands. A fresh machine needs Python 3.11 or newer, make and a
 # way to PyPI; every target that runs something sets up .venv first, once.
 
+# Where a machine forbids Python to keep what it compiled, each of hundreds of processes would
+# compile all that it imports anew: half the processor time of tests that start programs.
+unexport PYTHONDONTWRITEBYTECODE
+
 ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,8 +17,11 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 SHARED_OUT := -n 4 --dist loadfile --no-loadscope-reorder
 # Whole ways through real processes, at their own pace: `make story` tells them.
 STORIES := tests/e2e tests/satellite/test_tutorial.py tests/satellite/test_sat_villages.py \
-	tests/satellite/test_sat_integrity_village.py tests/edge_node/test_kiosk_journey_browser.py \
-	tests/edge_node/test_lending_station_process.py tests/edge_node/test_lending_crash.py
+	tests/satellite/test_sat_integrity_village.py tests/satellite/test_sat_hazards.py \
+	tests/satellite/test_sat_cluster.py tests/edge_node/test_kiosk_journey_browser.py \
+	tests/edge_node/test_lending_station_process.py tests/edge_node/test_lending_crash.py \
+	tests/edge_node/test_edge_watchdog.py tests/edge_node/test_tablet_soak.py \
+	tests/loop/test_sync_bad_links.py tests/server/test_payout_commands.py
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -36,7 +43,7 @@ engines: setup ## run the centre's tests on the other database of each (make tes
 	@exec $(BIN)/pytest $(SHARED_OUT) -m "not soak and not nightly" --engines other tests/server $(ARGS)
 
 story: setup ## tell a season in real processes and check it in the books; go whole ways as users do
-	@exec $(BIN)/pytest -m "not soak and not nightly" --timeout 1800 $(STORIES) $(ARGS)
+	@exec $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not soak and not nightly" --timeout 1800 $(STORIES) $(ARGS)
 
 lint: setup ## check format, style, types and import rules
 	$(BIN)/ruff format --check .

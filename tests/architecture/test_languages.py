@@ -82,6 +82,7 @@ def test_latin_letters_become_the_traditional_script():
 
 def test_the_formats_are_what_babel_exports():
     assert formats.TARGET.read_text(encoding="utf-8") == formats.text()
+    assert formats.TABLET.read_text(encoding="utf-8") == formats.script()
 
 
 def _spaced(text: str) -> str:

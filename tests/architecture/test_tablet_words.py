@@ -29,3 +29,16 @@ def test_what_a_browser_reads_is_what_the_catalogues_say():
 def test_the_tablet_scores_with_the_points_of_core():
     copied = (FACE / "static" / "points.js").read_bytes()
     assert copied == (REPOSITORY / "core" / "scoring" / "points.js").read_bytes()
+
+
+def test_what_the_centre_says_of_operations_is_what_the_tablet_knows():
+    """The station's own words are held in a browser; the centre is no part of a station."""
+    needs = (FACE / "static" / "needs.js").read_text(encoding="utf-8")
+    for file, words in (
+        ("field_inbox.py", "another version counts: "),
+        ("field_inbox.py", "this person was erased "),
+        ("fieldwork.py", " is not registered for "),
+    ):  # fmt: skip
+        source = (REPOSITORY / "server" / "services" / file).read_text(encoding="utf-8")
+        assert words in source, words
+        assert words in needs, words

@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import json
 import re
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from firmware_sim.story.plan import StoryPlan
 from firmware_sim.story.season import Season
 from firmware_sim.story.stage import Chance, Places, Stage, set_stage
 from tests.support.chromium import chromium, complaints_to
+from tests.support.edge_station import eventually
 from tests.support.season_books import Books
 from tests.support.tablet_page import as_held, go, sync, until, until_kept
 
@@ -82,10 +82,14 @@ def dead_centre(stage: Stage) -> Iterator[None]:
 
 def arrived(stage: Stage, query: str, *values: object) -> list[dict[str, Any]]:
     """What the centre's books answer, once they answer anything."""
-    books, until_s = Books(stage.places.root, {}), time.monotonic() + ARRIVED_S_MAX
-    while not (found := books.centre(query, *values)):
-        assert time.monotonic() < until_s, f"nothing came: {query}"
-        time.sleep(0.2)
+    books = Books(stage.places.root, {})
+    found: list[dict[str, Any]] = []
+
+    def came() -> bool:
+        found[:] = books.centre(query, *values)
+        return bool(found)
+
+    eventually(came, timeout_s=ARRIVED_S_MAX)
     return found
 
 
