@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from server.services.standing import facts_of, terms_of
-from server.store import lines
+from server.store import leases, lines
 from tests.simulation.__main__ import main
 from tests.simulation.checkers import after_each_step
 from tests.simulation.events import step
@@ -73,6 +73,19 @@ def test_a_fuse_that_counts_writes_blows_at_none_but_a_write(tmp_path: Path) -> 
     assert fuse.cut == "after INSERT draws"
     assert connection.execute("SELECT count(*) FROM draws").fetchone() == (2,)
     connection.close()
+
+
+def test_nobody_dies_while_somebody_looks_who_looks_up_more(tmp_path: Path) -> None:
+    world = World(3, tmp_path)
+    try:
+        world.centre_fuse.arm(0, after=False)
+        with world.looked_at(), world.centre.store.reading() as tx:
+            world.lines()
+            assert leases.every(tx) is not None
+        with pytest.raises(ProcessDiedError), world.centre.store.reading() as tx:
+            leases.every(tx)
+    finally:
+        world.close()
 
 
 def test_a_run_leaves_no_folder_behind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -170,15 +170,16 @@ class World:
 
     @contextmanager
     def looked_at(self) -> Iterator[None]:
-        """While somebody looks, nobody dies."""
+        """While somebody looks, nobody dies; not even after he looked up something meanwhile."""
         fuses = [self.centre_fuse, *(station.fuse for station in self.stations.values())]
+        held = [fuse.held for fuse in fuses]
         for fuse in fuses:
             fuse.held = True
         try:
             yield
         finally:
-            for fuse in fuses:
-                fuse.held = False
+            for fuse, before in zip(fuses, held, strict=True):
+                fuse.held = before
 
     def lines(self) -> tuple[Line, ...]:
         """The centre's lines."""
