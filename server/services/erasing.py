@@ -136,7 +136,12 @@ def _stations(work: Work, farmer: Farmer) -> tuple[str, ...]:
     for line in lines.of_farmer(work.tx, farmer.farmer_id):
         found |= {place.station for place in places.of_line(work.tx, line)}
         trail = people.trail_of(work.tx, "line", line.line_id)
-        found |= {str(row.detail["station"]) for row in trail if row.action == LINE_ROAMS}
+        # A share of nothing tells a station nothing: without one before it, it knows nobody.
+        found |= {
+            str(row.detail["station"])
+            for row in trail
+            if row.action == LINE_ROAMS and row.detail["share_ppm"]
+        }
     return tuple(sorted(found - {""}))
 
 

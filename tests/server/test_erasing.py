@@ -9,6 +9,7 @@ from sqlalchemy.exc import DatabaseError
 
 from core.canonical import sha256_hex
 from core.errors import HarvestlineError
+from core.lending.agreement import AgreementReason
 from core.shape import decode, encode
 from core.signing import sign_document
 from core.wire.photos import PHOTO_PART, PhotoPart, packed
@@ -21,14 +22,17 @@ from server.services.audit.run import audit, audit_in
 from server.services.centre import RequestError, RoleError
 from server.services.consents.taking import write_consent
 from server.services.consents.using import who_allows
+from server.services.ending import Said, abandon
 from server.services.erasing import ERASED, tell_erasure
 from server.services.money_words import confirm
 from server.services.photos import take_part
+from server.services.roaming import roam
 from server.store import lines, people, photos, registry
 from server.store.engine import NotKnownError, Tx
 from server.store.money_words import KeptWord
 from server.store.people import Actor
 from server.store.photos import StoredPhoto, VisitPhoto
+from server.store.places import Place
 from tests.support.centre_kit import TESTER, Kit, keys_of, open_known, polygons, village
 from tests.support.desk import ANNA, BEN, LENA
 from tests.support.kiosk_kit import MONEY, deliver, flags, open_at_kiosk
@@ -148,6 +152,23 @@ def test_stations_that_a_person_left_forget_them_too(lender: Kit):
     assert who(lender).home_station == "st-two"
     news = [one.body for one in lender.station.pull(lender.centre)]
     assert [body["name"] for body in news if body.get("farmer_id") == WHO] == ["", ""]
+
+
+def test_a_station_where_a_line_was_never_drawn_is_not_told_of_its_farmer(lender: Kit):
+    line_id = next(each.line_id for each in open_known(lender) if each.line_id)
+    farmer_id = lender.read(lines.get, line_id).farmer_id
+    for name, seed in (("st-two", 60), ("st-three", 80)):
+        enrolment.enroll_station(lender.centre, keys_of(name, seed).identity(), TESTER)
+    for name, share_ppm in (("st-two", 0), ("st-three", 200_000), ("st-three", 0)):
+        roam(lender.centre, line_id, Place(name, share_ppm), TESTER)
+    abandon(lender.centre, line_id, Said(LENA, AgreementReason.ASKED))
+    answer(lender, told(lender, farmer_id), BEN)
+    (erased,) = [
+        row.detail
+        for row in lender.read(people.trail_of, "farmer", farmer_id)
+        if row.action == ERASED
+    ]
+    assert erased["stations"] == ["st-one", "st-three"]
 
 
 def test_nobody_is_erased_while_a_loan_is_open(lender: Kit):

@@ -19,7 +19,7 @@ from core.wire.records import Application, Consent, ConsentAction
 from core.wire.registry import Identity
 from edge_node.config import Settings
 from edge_node.decide.applications import LineAsk, apply_for_line
-from edge_node.decide.consents import give_consent
+from edge_node.decide.consents import following, give_consent
 from edge_node.decide.desk import ClockUnknownError, Desk, RequestError
 from edge_node.decide.draws import (
     DrawAsk,
@@ -35,7 +35,7 @@ from edge_node.decide.leaving import LeaveAsk, leave, way_out, way_out_sha256
 from edge_node.decide.telemetry import telemetry_of
 from edge_node.faces.kiosk.teller import Agreement, Sources, Teller
 from edge_node.keys import KeyRing, PeerSealer, load_key_file
-from edge_node.store import clocks, leases, lines, logs, outbox, village
+from edge_node.store import clocks, consents, leases, lines, logs, outbox, village
 from edge_node.store.database import StationDatabase, open_database
 from edge_node.store.models import NoModelError
 from edge_node.store.village import UnknownRecordError
@@ -263,7 +263,9 @@ class SimulatedStation:
         return apply_envelope(self.db, self.ends, data, "stick", self.clock(now_ms)).fate.value
 
     def _consent(self, farmer_id: str, purposes: tuple[str, ...], shown: str) -> Consent:
-        return Consent(
+        given = Consent(
             self.mint(), farmer_id, ConsentAction.GRANT, purposes, "lender", shown,
             spoken=False, helped=False,
         )  # fmt: skip
+        known = consents.facts_of(self.db, self.name, farmer_id)
+        return following(given, known, self.name)  # as the kiosk says it
