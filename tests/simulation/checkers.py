@@ -113,12 +113,16 @@ def _live(world: World, station: SimulatedStation) -> Iterator[tuple[str, str, i
     rows = station.db.execute(
         "SELECT lease_id, line_id, amount_minor, draw_id FROM draws WHERE state != 'voided'"
     )
+    counted = set()
     for lease_id, line_id, amount, draw_id in rows.fetchall():
         if station.name != world.destroyed or draw_id in station.promises.shown:
+            counted.add(draw_id)
             yield lease_id, line_id, amount
     for told in not_handed_in(world, station):
-        lease_id = world.agents[station.name].parts[told.sublease_id].lease_id
-        yield lease_id, told.line_id, told.amount_minor
+        # A tablet that died before it marked what was taken hands it in once more.
+        if told.draw_id not in counted:
+            lease_id = world.agents[station.name].parts[told.sublease_id].lease_id
+            yield lease_id, told.line_id, told.amount_minor
     for part, left in in_lost_hands(world, station):
         yield part.lease_id, part.line_id, left
 
