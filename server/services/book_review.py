@@ -10,16 +10,15 @@ written is another. Leases follow with each station's next pull, as after any re
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
 from core.lending.limit import Movement
 from server.services.centre import Centre, Work
 from server.services.chunks import read_standing
+from server.services.collected import collected_after
 from server.services.downlink import ready_to_send
 from server.services.marking import UNCHANGED, WAITING, mark, survey
 from server.services.outlook import learn_counts
@@ -106,7 +105,7 @@ def work_through(
     wanted = -1
     while True:
         page = partial(_page_of, centre, run, wanted, page_lines)
-        with _collected_between():
+        with collected_after():
             done = centre.store.write(page)
         if done is None:
             break
@@ -116,22 +115,6 @@ def work_through(
     if found.is_done:
         centre.write(lambda work: book_reviews.end(work.tx, run.run_id, work.at_ms))
     return found
-
-
-@contextmanager
-def _collected_between() -> Iterator[None]:
-    """Look for unreachable cycles between pages alone.
-
-    None is made within one, and each search goes through all that a page remembers: a fifth
-    of its time.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def progress(centre: Centre, run: Run) -> Progress:

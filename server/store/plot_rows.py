@@ -1,16 +1,19 @@
 """Every plot and pasture with its newest look, and the lines that rest on them: a few questions.
 
 The pages of the whole book read through this; each question is one pass over indexed rows,
-and none reads the looks that are older than the newest (:data:`newest_looks`).
+and none reads the looks that are older than the newest (:data:`newest_looks`). What has a row
+for every plot comes as the database's own rows, whose columns are told in the question's order:
+a dictionary for each would be a quarter of the time of reading them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
+from sqlalchemy import Row as DatabaseRow
 from sqlalchemy import and_, case, select
-from sqlalchemy.sql import ColumnElement
+from sqlalchemy.sql import ColumnElement, Select
 
 from core.wire.registry import SubjectKind
 from server.store.bulk import among
@@ -27,6 +30,7 @@ from server.store.tables import (
     subjects,
 )
 
+Record: TypeAlias = DatabaseRow[*tuple[Any, ...]]  # a tuple whose columns have names too
 KINDS = (SubjectKind.PLOT.value, SubjectKind.PASTURE.value)
 
 
@@ -34,9 +38,18 @@ def _same(left: Any, right: Any, *names: str) -> ColumnElement[bool]:
     return and_(*(left.c[name] == right.c[name] for name in ("tenant_id", *names)))
 
 
-def every_plot(tx: Tx) -> list[Row]:
+def _records(tx: Tx, question: Select[Any]) -> Sequence[Record]:
+    """The rows of a question as the database tells them; of a part of the book, that part's."""
+    tx.flush()
+    narrowed = question if tx.narrow is None else tx.narrow(question)
+    return tx.connection.execute(narrowed).all()
+
+
+def every_plot(tx: Tx) -> Sequence[Record]:
     """Plots and pastures with their farmer, village and newest look; without their shapes.
 
+    Told are, in this order: the subject, its kind, name, crop and area, the farmer and the hash
+    of the shape, the farmer's name and village; and of the look its kind, stage and anomaly.
     The hash of a shape is empty where there is none any more: the rows of who was erased keep
     it, and what was drawn before is remembered by it.
     """
@@ -49,10 +62,10 @@ def every_plot(tx: Tx) -> list[Row]:
         drawn.label("polygon_sha256"), f.c.name.label("farmer_name"), f.c.site,
         k.c.kind.label("look_kind"), k.c.stage, k.c.anomaly_ppm,
     )  # fmt: skip
-    return tx.rows(question.select_from(joined).where(*where))
+    return _records(tx, question.select_from(joined).where(*where))
 
 
-def resting_lines(tx: Tx) -> list[Row]:
+def resting_lines(tx: Tx) -> Sequence[Record]:
     """Every line with each subject that it rests on, its last movement and its card's score."""
     r, n, m, d = line_subjects, lines, movements, decisions
     moved = and_(_same(n, m, "line_id"), n.c.movements_count == m.c.seq)
@@ -63,7 +76,7 @@ def resting_lines(tx: Tx) -> list[Row]:
         r.c.subject_id, n.c.line_id, n.c.currency, n.c.limit_minor, n.c.frozen, n.c.watch,
         n.c.is_open, n.c.opened_at_ms, m.c.movement, d.c.pd_ppm,
     )  # fmt: skip
-    return tx.rows(question.select_from(joined).where(r.c.tenant_id == tx.tenant_id))
+    return _records(tx, question.select_from(joined).where(r.c.tenant_id == tx.tenant_id))
 
 
 def every_line(tx: Tx) -> list[Row]:

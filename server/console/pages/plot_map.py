@@ -1,7 +1,8 @@
 """The map of all plots, the list that says the same, and the maps from space under them.
 
 Both ask with one filter, which stands in the address: the page reads the list, and its script
-asks for the compact answer that the map draws.
+asks for the compact answer that the map draws. The list hands its plots over, so that both are
+of one reading (:mod:`server.console.plots_handed`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from starlette.routing import Route
 
 from core.canonical import canonical_bytes, sha256_hex
 from core.wire.personal_data import DataClass
-from server.console.desk import Desk, Visitor
+from server.console.desk import Desk
+from server.console.plots_handed import HandedPlots
 from server.console.render import PREFIX
 from server.console.views import plot_shapes
 from server.console.views.plot_list import (
@@ -26,11 +28,12 @@ from server.console.views.plot_list import (
     STAGES,
     PlotQuery,
     find_plots,
-    read_plot_list,
+    read_list_and_plots,
     read_plot_query,
 )
 from server.console.views.plot_measures import MEASURES, RISK_TONES, STAGE_WORDS, Measure
 from server.console.words import message, say
+from server.services.collected import collected_after
 from server.services.maps import DistrictMap, map_path, maps_in
 
 SHOWN = (DataClass.IDENTITY, DataClass.REGISTERED, DataClass.MONEY, DataClass.IMAGERY)
@@ -62,18 +65,20 @@ SCRIPT_WORDS = {
 def routes(desk: Desk) -> list[Route]:
     """The addresses of the map, its list and its data."""
     rings, turn = plot_shapes.Rings(), BoundedSemaphore(READ_AT_ONCE)
+    handed = HandedPlots(desk.centre.new_token, desk.centre.now_ms)
 
     def plots(request: Request) -> Response:
         visitor = desk.visitor(request)
         query = read_plot_query(request.query_params)
-        with turn, desk.reading(visitor) as tx:
-            found = read_plot_list(tx, query)
+        with turn, collected_after(), desk.reading(visitor) as tx:
+            found, rows = read_list_and_plots(tx, query)
         seen = [row.farmer_id for row in found.rows if row.farmer_id]
         desk.saw(visitor, "plots", SHOWN, *seen, "")
         query = found.query
         context: dict[str, object] = {
             "plots": found,
             "filter": urlencode(query.filter_link()),
+            "reading": handed.give(visitor, query, rows),
             "query": urlencode(query.link()),
             "link": lambda **changes: _link(query, **changes),
             "measures": MEASURES,
@@ -97,8 +102,11 @@ def routes(desk: Desk) -> list[Route]:
 
     def shapes(request: Request) -> Response:
         visitor = desk.visitor(request)
-        with turn:
-            data = _data(desk, rings, visitor, read_plot_query(request.query_params))
+        query = read_plot_query(request.query_params)
+        with turn, collected_after(), desk.reading(visitor) as tx:
+            rows = handed.take(visitor, query, request.query_params.get("reading", ""))
+            found = plot_shapes.compact(tx, rings, find_plots(tx, query) if rows is None else rows)
+            data = plot_shapes.encoded(found)
         return _answer(request, data)
 
     def tiles(request: Request) -> Response:
@@ -112,11 +120,6 @@ def routes(desk: Desk) -> list[Route]:
         Route("/map/plots.json", shapes, methods=["GET"]),
         Route("/map/tiles/{name}", tiles, methods=["GET"]),
     ]
-
-
-def _data(desk: Desk, rings: plot_shapes.Rings, visitor: Visitor, query: PlotQuery) -> bytes:
-    with desk.reading(visitor) as tx:
-        return plot_shapes.encoded(plot_shapes.compact(tx, rings, find_plots(tx, query)))
 
 
 def _answer(request: Request, data: bytes) -> Response:

@@ -14,6 +14,7 @@ from server.console.desk import Desk
 from server.console.figures.limit import split_bar
 from server.console.render import PREFIX
 from server.console.views.book import Query, read_book, read_query
+from server.services.collected import collected_after
 
 
 def routes(desk: Desk) -> list[Route]:
@@ -22,7 +23,7 @@ def routes(desk: Desk) -> list[Route]:
     def portfolio(request: Request) -> Response:
         visitor = desk.visitor(request)
         query = read_query(request.query_params)
-        with desk.reading(visitor) as tx:
+        with collected_after(), desk.reading(visitor) as tx:
             book = read_book(tx, query, desk.today(tx))
         seen = [row.farmer_id for row in book.rows]
         desk.saw(visitor, "portfolio", (DataClass.IDENTITY, DataClass.MONEY), *seen, "")

@@ -362,13 +362,15 @@
     await new Promise((done) => { setTimeout(done); });
     signal.throwIfAborted();
   };
-  const read = async (source) => {
+  // The list's own reading is asked for by its key: what it counted is what is drawn.
+  const withKey = (source, key) => `${source}${source.includes("?") ? "&" : "?"}reading=${encodeURIComponent(key)}`;
+  const read = async (source, key) => {
     reading?.abort();
     reading = new AbortController();
     const { signal } = reading;
     const known = kept.get(source);
     const headers = known ? { "if-none-match": known.etag } : {};
-    const answer = await fetch(source, { credentials: "same-origin", headers, signal });
+    const answer = await fetch(withKey(source, key), { credentials: "same-origin", headers, signal });
     if (answer.status === 304) return known.plots;
     if (!answer.ok) throw new Error(String(answer.status));
     const told = await answer.json();
@@ -384,7 +386,7 @@
   const follow = async () => {
     const list = document.getElementById("plots");
     if (!list) return;
-    const { by, source } = list.dataset;
+    const { by, source, reading: key } = list.dataset;
     if (by !== asked.by) {
       for (const legend of document.querySelectorAll(".legend[data-by]")) legend.hidden = legend.dataset.by !== by;
     }
@@ -392,7 +394,7 @@
     asked = { by, source };
     if (!isNew) { soon(); return; }
     try {
-      const found = await read(source);
+      const found = await read(source, key);
       const first = !plots;
       plots = found;
       if (!(first && fromAddress())) fit();

@@ -6,14 +6,21 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from core.lending.limit import Movement
 from core.wire.evidence import EvidenceKind, Stage
-from server.console.views.plot_measures import MEASURES, NONE, RISKS, risk_of
+from server.console.views.plot_measures import (
+    MEASURES,
+    NONE,
+    PPM_PER_MILLE,
+    RISKS,
+    risk_of,
+)
 from server.store import plot_rows
 from server.store.engine import Tx
-from server.store.memory import Row
+from server.store.plot_rows import Record
 
 PLOTS_A_PAGE = 25
 SEARCH_CHARACTERS_MAX = 80
@@ -26,13 +33,14 @@ GRAVITY = (
     Movement.OPENED.value, Movement.RAISED.value, Movement.HELD.value, Movement.CUT.value,
     Movement.FROZEN.value,
 )  # fmt: skip
+_OPENED, _FROZEN, _CROP_LOOK = Movement.OPENED.value, Movement.FROZEN.value, EvidenceKind.CROP.value
 
 
-@dataclass(frozen=True, slots=True)
-class PlotRow:
+class PlotRow(NamedTuple):
     """A plot or pasture, and the gravest of the open lines that rest on it.
 
     Without an open line the newest closed one stands here; ``line_id`` is empty without any.
+    A tuple with names: of all rows that a page reads, most are only counted.
     """
 
     subject_id: str
@@ -165,12 +173,17 @@ class PlotList:
 
 def read_plot_list(tx: Tx, query: PlotQuery) -> PlotList:
     """The page of the plots that was asked for."""
+    return read_list_and_plots(tx, query)[0]
+
+
+def read_list_and_plots(tx: Tx, query: PlotQuery) -> tuple[PlotList, list[PlotRow]]:
+    """The page of the plots that was asked for, and all as asked for, of one reading."""
     every = read_plots(tx)
-    found = sorted_plots([row for row in every if is_wanted(row, query)], query)
+    found = sorted_plots(_wanted(every, query), query)
     pages = max(1, -(-len(found) // PLOTS_A_PAGE))
     page = min(query.page, pages)
     start = (page - 1) * PLOTS_A_PAGE
-    return PlotList(
+    shown = PlotList(
         rows=tuple(found[start : start + PLOTS_A_PAGE]),
         found_count=len(found),
         every_count=len(every),
@@ -179,11 +192,16 @@ def read_plot_list(tx: Tx, query: PlotQuery) -> PlotList:
         query=replace(query, page=page),
         first=start + 1,
     )
+    return shown, found
 
 
 def find_plots(tx: Tx, query: PlotQuery) -> list[PlotRow]:
     """Every plot as asked for, in order, without pages."""
-    return sorted_plots([row for row in read_plots(tx) if is_wanted(row, query)], query)
+    return sorted_plots(_wanted(read_plots(tx), query), query)
+
+
+def _wanted(every: Sequence[PlotRow], query: PlotQuery) -> Sequence[PlotRow]:
+    return [row for row in every if is_wanted(row, query)] if query.is_narrowed else every
 
 
 def is_wanted(row: PlotRow, query: PlotQuery) -> bool:
@@ -208,23 +226,38 @@ def _words(row: PlotRow) -> str:
 def sorted_plots(rows: Sequence[PlotRow], query: PlotQuery) -> list[PlotRow]:
     """In the order that was asked for; what is not known stands last either way."""
     key = _SORTS[query.key]
-    known = [(found, row.subject_id, row) for row in rows if (found := key(row)) is not None]
-    known.sort(key=lambda each: each[:2], reverse=query.falling)
-    last = sorted((row for row in rows if key(row) is None), key=lambda row: row.subject_id)
+    keyed = [(key(row), row.subject_id, row) for row in rows]
+    known = [each for each in keyed if each[0] is not None]
+    known.sort(reverse=query.falling)  # no two have one subject: the rows are not compared
+    last = [row for found, _, row in keyed if found is None]
+    last.sort(key=attrgetter("subject_id"))
     return [row for _, _, row in known] + last
 
 
+_TOLD = attrgetter("village", "village_name", "crop", "stage", "movement")
+
+
 def _choices(every: Sequence[PlotRow]) -> Choices:
-    named = {row.village: row.village_name for row in every if row.village}
-    villages = Counter(row.village for row in every)
-    crops = Counter(row.crop for row in every if row.crop)
-    order = sorted(named, key=lambda site: (named[site].casefold(), site))
+    """Counted in two passes: of many plots most are alike in all that is told here."""
+    villages, crops, stages = Counter[str](), Counter[str](), Counter[str]()
+    movements, risks = Counter[str](), Counter[str]()
+    named = {}
+    for (village, name, crop, stage, movement), count in Counter(map(_TOLD, every)).items():
+        named[village] = name
+        villages[village] += count
+        crops[crop] += count
+        stages[stage or NONE] += count
+        movements[movement or NONE] += count
+    bands = Counter(None if row.pd_ppm is None else row.pd_ppm // PPM_PER_MILLE for row in every)
+    for mille, count in bands.items():
+        risks[risk_of(None if mille is None else mille * PPM_PER_MILLE)] += count
+    order = sorted(filter(None, named), key=lambda site: (named[site].casefold(), site))
     return Choices(
         villages=tuple((site, named[site], villages[site]) for site in order),
-        crops=tuple(sorted(crops.items())),
-        stages=Counter(row.stage or NONE for row in every),
-        risks=Counter(risk_of(row.pd_ppm) for row in every),
-        movements=Counter(row.movement or NONE for row in every),
+        crops=tuple(sorted((crop, count) for crop, count in crops.items() if crop)),
+        stages=stages,
+        risks=risks,
+        movements=movements,
     )
 
 
@@ -234,50 +267,44 @@ def read_plots(tx: Tx) -> list[PlotRow]:
     line = _gravest(plot_rows.resting_lines(tx), grazing)
     villages = plot_rows.village_names(tx)
     grazed = {pasture: site for pasture, site in grazing.values() if site}
-    return [
-        _row(each, line.get(each["subject_id"]), villages, grazed)
-        for each in plot_rows.every_plot(tx)
-    ]
+    return [_row(each, line.get(each[0]), villages, grazed) for each in plot_rows.every_plot(tx)]
 
 
-def _gravest(rows: Iterable[Row], grazing: Mapping[str, tuple[str, str]]) -> dict[str, Row]:
+def _gravest(rows: Iterable[Record], grazing: Mapping[str, tuple[str, str]]) -> dict[str, Record]:
     """By plot or pasture, the line that rests on it: open before closed, then the gravest."""
-    found: dict[str, Row] = {}
+    found: dict[str, Record] = {}
     for row in rows:
-        herd = grazing.get(row["subject_id"])
-        subject_id = herd[0] if herd else row["subject_id"]
+        subject_id: str = row[0]
+        if herd := grazing.get(subject_id):
+            subject_id = herd[0]
         other = found.get(subject_id)
         if other is None or _weight(row) > _weight(other):
             found[subject_id] = row
     return found
 
 
-def _weight(row: Row) -> tuple[Any, ...]:
-    gravity = GRAVITY.index(_movement(row)) if row["is_open"] else -1
-    return bool(row["is_open"]), gravity, row["opened_at_ms"], row["line_id"]
-
-
-def _movement(row: Row) -> str:
-    if row["frozen"]:
-        return Movement.FROZEN.value
-    return str(row["movement"] or Movement.OPENED.value)
-
-
-_NO_LINE: Row = {
-    "line_id": "", "currency": "", "limit_minor": None, "watch": False, "pd_ppm": None,
-}  # fmt: skip
+def _weight(row: Record) -> tuple[Any, ...]:
+    movement = _FROZEN if row.frozen else row.movement or _OPENED
+    gravity = GRAVITY.index(movement) if row.is_open else -1
+    return bool(row.is_open), gravity, row.opened_at_ms, row.line_id
 
 
 def _row(
-    each: Row, line: Row | None, villages: Mapping[str, str], grazed: Mapping[str, str]
+    each: Record,
+    line: Record | None,
+    villages: Mapping[str, str],
+    grazed: Mapping[str, str],
 ) -> PlotRow:
-    village = each["site"] or grazed.get(each["subject_id"], "")
-    is_crop = each["look_kind"] == EvidenceKind.CROP.value
-    told = line or _NO_LINE
+    (subject_id, kind, name, crop, area_m2, farmer_id, sha256, owner, site,
+     look_kind, stage, anomaly_ppm) = each  # fmt: skip
+    village = site or grazed.get(subject_id, "")
+    told: tuple[Any, ...] = ()
+    if line is not None:
+        _, line_id, currency, limit_minor, frozen, watch, _, _, moved, pd_ppm = line
+        moved = _FROZEN if frozen else moved or _OPENED
+        told = line_id, moved, currency, limit_minor, watch, pd_ppm
     return PlotRow(
-        each["subject_id"], each["kind"], each["name"], each["crop"], each["area_m2"],
-        each["farmer_id"], each["farmer_name"] or "", village, villages.get(village, village),
-        each["stage"] if is_crop else "", each["anomaly_ppm"], each["polygon_sha256"],
-        told["line_id"], _movement(line) if line else "", told["currency"], told["limit_minor"],
-        bool(told["watch"]), told["pd_ppm"],
+        subject_id, kind, name, crop, area_m2, farmer_id, owner or "", village,
+        villages.get(village, village), stage if look_kind == _CROP_LOOK else "", anomaly_ppm,
+        sha256, *told,
     )  # fmt: skip
