@@ -12,10 +12,10 @@ import pytest
 from core.units import MS_PER_DAY
 from core.wire.envelope import LogClass
 from core.wire.records import Up
-from edge_node.decide.draws import PENDING_MS_MAX, give_up_abandoned
 from edge_node.decide.pictures import FAILURES_MAX
 from edge_node.store import logs
 from tests.support.forms import Forms
+from tests.support.kiosk import visiting
 from tests.support.lending_station import CARDS, Station, lent_station
 
 LINE = "line-1"
@@ -141,13 +141,43 @@ def test_back_after_a_yes_and_yes_again_pays_once(station, client):
         }
     assert len(pays) == 1
     assert states(station) == ["pending"]
-    again = price_form(client)  # the back button: the price anew, and a draw of its own
-    second = client.post(f"/draw/{LINE}", data=again).url.path
-    client.post(second, data={"csrf": again["csrf"], "confirmed": "yes"})
-    assert states(station) == ["pending", "pending", "posted"]
-    station.at_ms += PENDING_MS_MAX + 1
-    give_up_abandoned(station.db, station.desk, station.clock)
-    assert states(station) == ["pending", "pending", "posted", "voided"]
+    for back in (f"/draw/{LINE}/price?amount=100000", f"/draw/{LINE}?amount=200000"):
+        page = client.get(back)  # the back button: the draw that waits, to confirm or to cancel
+        assert {page.url.path} == pays, back
+        assert "Yes, pay me" in page.text
+    client.post(*pays, data={"csrf": form["csrf"], "confirmed": "yes"})
+    assert states(station) == ["pending", "posted"]
+
+
+def test_a_second_pages_yes_begins_no_second_draw(station, client):
+    hold_card(client)
+    first, second, third = (price_form(client) for _ in range(3))  # three pages, side by side
+    third["amount"] = "200000"
+    with ThreadPoolExecutor(3) as hands:
+        answers = list(
+            hands.map(lambda f: client.post(f"/draw/{LINE}", data=f), [first, second] * 2)
+        )
+    answers.append(client.post(f"/draw/{LINE}", data=third))
+    assert len({each.url.path for each in answers}) == 1
+    assert states(station) == ["pending"]
+    pays = answers[0].url.path
+    client.post(pays, data={"csrf": first["csrf"], "confirmed": "no"})
+    assert client.get(f"/draw/{LINE}").url.path == f"/draw/{LINE}", "nothing waits any more"
+    assert price_form(client)["amount"] == "100000"
+    assert states(station) == ["pending", "voided"]
+
+
+def test_a_draw_that_waits_is_asked_about_at_another_kiosk_too(station, client, elapsed):
+    hold_card(client)
+    pays = client.post(f"/draw/{LINE}", data=price_form(client)).url.path
+    with visiting(station, elapsed) as other:
+        hold_card(other)
+        page = other.get(f"/draw/{LINE}")
+        assert page.url.path == pays
+        csrf = Forms(page.text).fields[pays]["csrf"]
+        other.post(pays, data={"csrf": csrf, "confirmed": "no"})
+    assert "Cancelled" in client.get(pays).text
+    assert states(station) == ["pending", "voided"]
 
 
 def test_a_clock_that_is_set_back_pays_no_draw_twice_and_lifts_no_lock(station, client, elapsed):

@@ -18,7 +18,8 @@ from core.lending.limit import Movement
 from core.reasons import Reason, ReasonCode
 from core.wire.consents import Access, Accesses, KnownConsent
 from core.wire.records import Down, EvidenceDigest, GrowthPoint
-from edge_node.faces.kiosk.voice import spoken_pieces
+from edge_node.faces.kiosk.said import clips_of, of_lenders, of_purpose, says, unspoken
+from edge_node.faces.kiosk.voice import Voice, spoken_pieces
 from edge_node.faces.kiosk.words import LANGUAGES, needed, words_in
 from tests.support.kiosk import Elapsed, visiting
 from tests.support.lending_station import CARDS, Station, consent, lease, status
@@ -122,6 +123,41 @@ def test_the_way_to_a_line_and_to_money_is_spoken_in_full(station, language):
         assert 'data-complete="yes"' in decided
         for path in ("/ask?kind=appeal&topic=decision&about=x", "/ask"):
             assert 'data-complete="yes"' in client.get(path).text, path
+
+
+def test_what_follows_without_a_use_of_data_is_said_with_it():
+    known = pieces_of("en")
+    said = [
+        name
+        for path in clips_of(Voice(), "en", of_purpose("satellite_images")).paths
+        for name in [path.rsplit("/", 1)[1].removesuffix(".ogg")]
+    ]
+    assert " ".join(known[name] for name in said) == (
+        "Satellite pictures of my plots may be used to decide. Without this your plot counts as "
+        "not seen: your limit stays, later new draws wait. Nothing is due earlier."
+    )
+
+
+@pytest.mark.parametrize("language", ["en", "hi", "sw", "zh"])
+def test_that_several_lend_is_said(language):
+    assert clips_of(Voice(), language, of_lenders(("The Bank", "The Cooperative"))).complete
+    assert of_lenders(()) == ()
+
+
+def test_what_only_the_screen_says_leaves_no_screen_complete():
+    of_goods = (says("This is the whole price"), unspoken())
+    clips = clips_of(Voice(), "en", of_goods)
+    assert clips.paths
+    assert not clips.complete
+    assert not clips_of(Voice(), "en", of_purpose("a-use-of-later-days")).complete
+
+
+def test_a_page_of_which_a_part_is_only_shown_says_so(station):
+    with visiting(station, Elapsed()) as client:
+        client.post("/identify", data={"card": CARDS["f-1"], "language": "en"})
+        page = client.get("/agreements").text  # what is used without asking is to be read
+        assert 'data-complete="no"' in page
+        assert UNSAID in page
 
 
 def decide(client: httpx.Client, page: str, purposes: tuple[str, ...]) -> str:

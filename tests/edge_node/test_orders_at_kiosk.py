@@ -94,11 +94,16 @@ def said(station: Station, kind: Up) -> list[dict[str, Any]]:
 
 
 def test_the_page_tells_goods_supplier_and_whole_price(client: httpx.Client) -> None:
+    unsaid = "Not all of this is spoken in this language yet."
     home = client.get("/home").text
     assert "Goods from Agrovet of Kijani" in home
+    assert unsaid in home[: home.index("<main>")]
     page = client.get("/order/o-1").text
     for told in ("Agrovet of Kijani", "DAP, 50 kg", "1 bag", "You pay back", "(APR)", "1,234.50"):
         assert told in page
+    # Their names are not spoken: the page says so, and no consent to it is marked as heard whole.
+    assert unsaid in page
+    assert 'data-complete="no"' in page
 
 
 def test_a_yes_is_a_draw_that_names_the_order_and_counts_once(

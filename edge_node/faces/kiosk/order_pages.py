@@ -15,7 +15,7 @@ from edge_node.decide.desk import RequestError
 from edge_node.faces.kiosk.front import COOKIE, Front
 from edge_node.faces.kiosk.order_teller import OrderTeller
 from edge_node.faces.kiosk.rendering import Rendering
-from edge_node.faces.kiosk.said import of_price, says
+from edge_node.faces.kiosk.said import of_price, says, unspoken
 from edge_node.faces.kiosk.visited import Visited, go
 
 Text = Annotated[str, Form()]
@@ -60,7 +60,8 @@ class _OrderPages(Visited):
             offer=offer,
             price=told.price,
             shown=shown,
-            said=of_price(told.price, self._teller.today()),
+            # Goods, how many and from whom are names: they stand on the screen alone.
+            said=(*of_price(told.price, self._teller.today()), unspoken()),
         )
 
     def _coming(self, request: Request, offer: OrderOffer, number: int) -> Response:
@@ -70,7 +71,9 @@ class _OrderPages(Visited):
             return self._refused(visit, Reason(ReasonCode.ORDER_OVER), "/home")
         code = delivery_code(shared(CODE_CONTEXT), offer.order_id, number)
         only = says("Tell {supplier} this number only when all of it has come.", supplier="")
-        return self._page("coming.html", visit, offer=offer, code=grouped(code), said=(only,))
+        return self._page(
+            "coming.html", visit, offer=offer, code=grouped(code), said=(only, unspoken())
+        )
 
     def agree(
         self,

@@ -10,11 +10,11 @@ from fastapi.responses import Response
 from core.reasons import Reason, ReasonCode
 from core.wire.newplans import offer_sha256
 from edge_node.decide.leaving import way_out_sha256
-from edge_node.faces.kiosk.data_words import OTHER_ROLE, PURPOSES, ROLES
+from edge_node.faces.kiosk.data_words import OTHER_ROLE, ROLES
 from edge_node.faces.kiosk.front import COOKIE, Front
 from edge_node.faces.kiosk.my_data import LOOKS_SHOWN, MyData
 from edge_node.faces.kiosk.rendering import Rendering
-from edge_node.faces.kiosk.said import Said, says
+from edge_node.faces.kiosk.said import Said, of_purpose, says, unspoken
 from edge_node.faces.kiosk.teller import LeaveForm
 from edge_node.faces.kiosk.visited import Visited, go
 
@@ -118,13 +118,14 @@ class _OwnPages(Visited):
 
 
 def _of_data(data: MyData) -> tuple[Said, ...]:
-    """What of a farmer's data may be used, and who looked at it last."""
-    agreed = [PURPOSES[each.name] for each in data.agreed if each.name in PURPOSES]
+    """What of a farmer's data may be used, and who looked at it last; the rest is to be read."""
+    agreed = [said for each in data.agreed for said in of_purpose(each.name)]
     looks = data.accesses.looks[:LOOKS_SHOWN] if data.accesses else ()
     who = dict.fromkeys(ROLES.get(each.role, OTHER_ROLE) for each in looks)
     return (
         says("What I agreed to"),
-        *(says(each) for each in agreed or ["You have agreed to nothing at present."]),
+        *(agreed or [says("You have agreed to nothing at present.")]),
         says("Who looked at my data"),
         *(says(each) for each in who or ["The lender has told of nobody who looked."]),
+        unspoken(),
     )

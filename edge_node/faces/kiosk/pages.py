@@ -20,20 +20,23 @@ from edge_node.decide.desk import Desk, RequestError
 from edge_node.decide.draws import PaidFor, Receipt, shown_draw_sha256
 from edge_node.decide.receipts import code_of, slip_of
 from edge_node.faces.kiosk.changing import Told, said_of_changes
-from edge_node.faces.kiosk.data_words import PURPOSES
 from edge_node.faces.kiosk.drawings import note_steps, notes_of
 from edge_node.faces.kiosk.front import COOKIE, Front, source_of
 from edge_node.faces.kiosk.knowing import Knowing
+from edge_node.faces.kiosk.open_draws import begin_one, open_draw
 from edge_node.faces.kiosk.order_teller import OrderTeller
 from edge_node.faces.kiosk.rendering import Rendering
 from edge_node.faces.kiosk.said import (
     Said,
+    of_lenders,
     of_line,
     of_price,
+    of_purpose,
     of_read_back,
     of_reason,
     of_why,
     says,
+    unspoken,
 )
 from edge_node.faces.kiosk.said import amount as amount_said
 from edge_node.faces.kiosk.season import Growth, growth_of
@@ -163,17 +166,20 @@ class _Pages(Visited):
         ways_out = self._teller.ways_out(visit.farmer_id)
         words = self._teller.words(visit.language)
         changes = self._teller.changes(card, words) if card and not card.line_id else ()
+        orders, coming = OrderTeller(self._teller).waiting(visit.farmer_id), self._coming(visit)
+        answers = self._answers(visit)
+        by_eye = (*standing.notices, *answers, *orders.values(), *coming.values())
+        said = self._said_at_home(standing, features, changes)
         return self._page(
             "home.html", visit, standing=standing, features=features, ways_out=ways_out,
-            changes=changes,
-            orders=OrderTeller(self._teller).waiting(visit.farmer_id), coming=self._coming(visit),
+            changes=changes, orders=orders, coming=coming, answers=answers,
             helper_name=self._knowing.helper_name(visit.farmer_id, visit.helper_id),
             has_pictures=self._knowing.standing(visit.farmer_id).chosen, chosen=bool(chosen),
             why={
                 line.line_id: self._rendering.clips(visit.language, of_why(line))
                 for line in standing.lines
             },
-            answers=self._answers(visit), said=self._said_at_home(standing, features, changes),
+            said=[*said, unspoken()] if any(by_eye) else said,
         )  # fmt: skip
 
     def _coming(self, visit: Visit) -> Mapping[str, tuple[OrderOffer, ...]]:
@@ -218,6 +224,8 @@ class _Pages(Visited):
 
     def amount(self, request: Request, line_id: str, amount: int = 0, add: int = 0) -> Response:
         visit = self._visit(request)
+        if waiting := open_draw(self._teller, visit.farmer_id, line_id, visit.helper_id):
+            return go(f"/payout/{waiting}")
         line = self._teller.line(visit.farmer_id, line_id)
         built = _built(amount + add, line.drawable_minor, line.draw_step_minor, line.currency)
         notes = notes_of(built.amount_minor, line.currency)
@@ -231,6 +239,8 @@ class _Pages(Visited):
         self, request: Request, line_id: str, amount: int, supplier: str = "", goods: str = ""
     ) -> Response:
         visit = self._visit(request)
+        if waiting := open_draw(self._teller, visit.farmer_id, line_id, visit.helper_id):
+            return go(f"/payout/{waiting}")
         line = self._teller.line(visit.farmer_id, line_id)
         supplier, goods = supplier or _only(line.suppliers), goods or _only(line.goods)
         for question, chosen, choices in (
@@ -253,7 +263,7 @@ class _Pages(Visited):
         return self._page(
             "price.html", visit, line=line, price=price, shown=shown, notes=notes, lenders=lenders,
             supplier=supplier if line.suppliers else "", goods=goods if line.suppliers else "",
-            said=of_price(price, self._teller.today()),
+            said=(*of_price(price, self._teller.today()), *of_lenders(lenders)),
         )  # fmt: skip
 
     def agree(
@@ -264,7 +274,7 @@ class _Pages(Visited):
         form = DrawForm(
             line_id, told.amount, told.draw_id, told.supplier, told.goods, visit.helper_id
         )
-        begun = self._teller.begin_draw(visit.farmer_id, form, agreed)
+        begun = begin_one(self._teller, visit.farmer_id, form, agreed)
         if isinstance(begun, Reason):
             return self._refused(visit, begun, f"/draw/{line_id}")
         return go(f"/payout/{begun.drawdown.draw_id}")
@@ -335,7 +345,7 @@ class _Pages(Visited):
             "consent.html", visit, possible=possible, amount_minor=amount, shown=shown,
             purposes=purposes, said=[
                 says("What may we look at to decide?"),
-                *(says(PURPOSES.get(each, each)) for each in purposes),
+                *(said for each in purposes for said in of_purpose(each)),
             ],
         )  # fmt: skip
 

@@ -8,13 +8,14 @@ screen says so, and a consent on it is not marked as spoken.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from core.decision.quote import Quote
 from core.reasons import SENTENCES, Reason, ReasonCode
 from core.units import Money, civil_date, minor_digits
+from edge_node.faces.kiosk.data_words import PURPOSES, WITHOUT
 from edge_node.faces.kiosk.number_words import NextDay, Rate, Spoken
 from edge_node.faces.kiosk.standing import LineStanding
 from edge_node.faces.kiosk.voice import Voice
@@ -58,6 +59,11 @@ def value(spoken: Spoken) -> Said:
     return Said(VALUE, {"value": spoken})
 
 
+def unspoken() -> Said:
+    """What only the screen says, such as the names of goods: with it, not all is spoken."""
+    return value("")
+
+
 def amount(amount_minor: int, currency: str) -> Said:
     """An amount by itself."""
     return value(Money(amount_minor=amount_minor, currency=currency))
@@ -92,6 +98,20 @@ def _while_out(price: Quote) -> tuple[Said, ...]:
     return (says(message), value(Rate(price.rate_ppm))) if price.rate_ppm else ()
 
 
+def of_lenders(lenders: Sequence[str]) -> tuple[Said, ...]:
+    """That several lend it together, if they do; who they are stands on the screen."""
+    message = "{lenders} lend this money together. You deal with {first} alone and pay one price."
+    return (says(message, lenders="", first=""),) if lenders else ()
+
+
+def of_purpose(name: str) -> tuple[Said, ...]:
+    """A use of the farmer's data, and what follows without it."""
+    known, without = PURPOSES.get(name), WITHOUT.get(name)
+    if known is None:
+        return (unspoken(),)
+    return (says(known), *((says(without),) if without else ()))
+
+
 def of_read_back(price: Quote, question: str, **params: Spoken) -> tuple[Said, ...]:
     """The read-back before money moves: the question, the amount, what is paid back for it."""
     return (
@@ -102,7 +122,10 @@ def of_read_back(price: Quote, question: str, **params: Spoken) -> tuple[Said, .
 
 
 def of_line(line: LineStanding, today: date) -> tuple[Said, ...]:
-    """A line on the first page: what can be drawn, and what is owed and when, if anything is."""
+    """A line on the first page: what can be drawn or why not, what is owed and when.
+
+    A debt that was put off, and a plan that is proposed anew, stand on the screen alone.
+    """
     due = line.ahead[0].on.isoformat() if line.ahead else line.due_on
     owed_minor = line.owed.total_minor
     owes = (
@@ -111,7 +134,9 @@ def of_line(line: LineStanding, today: date) -> tuple[Said, ...]:
     )
     return (
         *(says("You can draw here now"), amount(line.drawable_minor, line.currency)),
+        *((of_reason(line.refusal),) if line.refusal else ()),
         *(owes if owed_minor else ()),
+        *((unspoken(),) if line.relief or line.new_plan else ()),
     )
 
 

@@ -1,7 +1,7 @@
 """The sentences that the kiosk says aloud: each has a clip where the language has a voice.
 
 A screen's question, the price, the receipt, every reason and what would change a decision are
-spoken; the cash desk and the station's page are not. The clips together may take 1.5 MB, so a
+spoken; the cash desk and the station's page are not. The clips together may take 1.62 MB, so a
 prompt is short.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from core.decision.changing import ChangeKind
 from core.reasons import SENTENCES, ReasonCode
 from edge_node.faces.kiosk.changing import SENTENCES as CHANGES
-from edge_node.faces.kiosk.data_words import PURPOSES, ROLES
+from edge_node.faces.kiosk.data_words import PURPOSES, ROLES, WITHOUT
 from edge_node.faces.kiosk.kiosk_words import KINDS, OUTCOMES, PROBLEMS
 from edge_node.faces.kiosk.words import MOVEMENTS, STAGES
 
@@ -77,6 +77,8 @@ SCREENS: tuple[str, ...] = (
     "What I agreed to",
     "Who looked at my data",
     "The lender has told of nobody who looked.",
+    "You have agreed to nothing at present.",
+    "{lenders} lend this money together. You deal with {first} alone and pay one price.",
 )
 # Uses of data that decide or that an offer asks for, and who looks most: of others the screen
 # says that it does not say all.
@@ -107,5 +109,6 @@ def spoken_sentences() -> tuple[str, ...]:
     reasons = (text for code, text in SENTENCES.items() if code is not ReasonCode.FEATURE)
     by_value = (KINDS, OUTCOMES, PROBLEMS, MOVEMENTS, STAGES)
     known = (*SCREENS, *(text for each in by_value for text in each.values()), *FEATURES)
-    told = (*(PURPOSES[name] for name in ASKED), *(ROLES[name] for name in LOOKED))
+    asked = (text for name in ASKED for text in (PURPOSES[name], WITHOUT[name]))
+    told = (*asked, *(ROLES[name] for name in LOOKED))
     return tuple(dict.fromkeys((*known, *told, *reasons)))
