@@ -17,7 +17,8 @@ class PlotView:
 
     ``yield_p10_kg_per_ha`` and ``yield_p50_kg_per_ha`` are absent while nothing can
     be said; ``stage`` is the latest that was seen; ``usual_stage`` what the calendar
-    expects today; ``age_days`` the age of the last clear look [days].
+    expects today; ``age_days`` the age of the last clear look [days]. ``visit_id`` is the
+    agent's visit that is the second of its ``sources``.
     """
 
     plot_id: str
@@ -29,6 +30,7 @@ class PlotView:
     yield_p50_kg_per_ha: int | None = None
     evidence_id: str = ""
     sources: tuple[str, ...] | None = None
+    visit_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

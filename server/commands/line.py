@@ -23,7 +23,7 @@ from server.commands.signed import Signed, reasoned_options
 from server.commands.words import show_told
 from server.services.centre import MS_PER_MINUTE, Centre, RequestError
 from server.services.consents.looks import COMMAND, Look, note
-from server.services.explaining import TermTold, explained
+from server.services.explaining import TermTold, explained, sources_told
 from server.services.relief import tell_relief
 from server.services.standing import zone_minutes
 from server.services.statements import Statement, statement
@@ -172,7 +172,7 @@ def review_(
         "line_id": line_id, "number": moved.seq, "movement": moved.movement.value,
         "as_of": moved.as_of, "limit_before_minor": moved.limit_before_minor,
         "limit_minor": moved.limit_minor, "terms": [encode(each) for each in told],
-        "reasons": [encode(each) for each in moved.reasons],
+        "reasons": [encode(each) for each in moved.reasons], "sources": sources_told(moved),
     }  # fmt: skip
     show(result, _review_words(kept, moved, told), as_json=as_json)
 
@@ -185,6 +185,8 @@ def _review_words(kept: Line, moved: LineMovement, told: Sequence[TermTold]) -> 
     head = f"Review {moved.seq} of {kept.line_id}, as of {moved.as_of}"
     words = [f"{head}: {moved.movement.value}, {before} to {after}"]
     words += [f"  {each.sentence()}" for each in moved.reasons]
+    words += [f"  {name} is known by {' and '.join(by)}." for name, by in
+              sources_told(moved).items()]  # fmt: skip
     words += [
         f"{'>' if each.binds else ' '} {each.sign:<6} {money(each.amount_minor):>20}  {each.on}"
         f"  {each.words} ({each.source})"

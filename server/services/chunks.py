@@ -13,6 +13,7 @@ from core.wire.registry import SubjectKind
 from server.services.beside import learn_beside
 from server.services.centre import Work
 from server.services.orders.fulfilment import learn_trade
+from server.services.second_source import learn_visited
 from server.services.standing import read_money
 from server.store import (
     agreements,
@@ -62,6 +63,7 @@ def read_standing(work: Work, found: Sequence[Line]) -> None:
     farmer_ids = sorted({line.farmer_id for line in found})
     reports.learn_consents(tx, farmer_ids)
     learn_trade(tx, found)
+    learn_visited(work, found)
     learn_beside(work, farmer_ids)
 
 

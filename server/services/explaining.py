@@ -134,7 +134,7 @@ def _words(product: Product, name: str) -> str:
 
 def _source(tx: Tx, line: Line, moved: LineMovement, of: tuple[Product, str]) -> str:
     product, name = of
-    seen, price = ", ".join(moved.evidence_ids) or "what was declared", product.price
+    seen, price = _seen_by(moved) or "what was declared", product.price
     stages = sorted({str(view["stage"]) for view in moved.views if "stage" in view})
     if name == "capacity_minor":
         return _household(tx, line)
@@ -147,6 +147,21 @@ def _source(tx: Tx, line: Line, moved: LineMovement, of: tuple[Product, str]) ->
         seen_at = ", ".join(code(stage) for stage in stages)
         return say("{policy}, seen at {stages}", policy=moved.policy_version, stages=seen_at)
     return moved.policy_version
+
+
+def _seen_by(moved: LineMovement) -> str:
+    """The evidence that a review rests on, and the agents' visits that were a second source."""
+    visits = sorted({str(view["visit_id"]) for view in moved.views if "visit_id" in view})
+    return ", ".join([*moved.evidence_ids, *(f"{say('Visit')} {each}" for each in visits)])
+
+
+def sources_told(moved: LineMovement) -> dict[str, tuple[str, ...]]:
+    """By which sources each plot or store was known at a review, where its view names them."""
+    return {
+        str(view.get("plot_id", view.get("store_id", ""))): tuple(view["sources"])
+        for view in moved.views
+        if view.get("sources")
+    }
 
 
 def _household(tx: Tx, line: Line) -> str:

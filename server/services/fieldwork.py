@@ -35,6 +35,8 @@ from server.services.downlink import send
 from server.services.field_inbox import propose
 from server.services.photos import SIGNATURE
 from server.services.reported import Reported
+from server.services.reviews import review_for_evidence
+from server.services.second_source import lines_asking
 from server.services.serving import fault_of_telling
 from server.store import people, photos, registry, reports
 from server.store.people import Actor
@@ -75,8 +77,11 @@ def apply_operation(work: Work, reported: Reported) -> str:
     body: Any = decode(_BODIES[operation.kind], operation.body)
     flag = _fault(work, reported.writer, operation.kind, body)
     if not flag:  # whose ground it is not, in whose trail it has no place
+        asking = lines_asking(work, body.subject_id) if isinstance(body, FieldVisit) else ()
         _trail(work, taken, operation, body)
         _name_photos(work, reported.writer, operation, body)
+        for line_id in asking:
+            review_for_evidence(work, line_id)
     verdict: OperationVerdict | None = OperationVerdict(operation.operation_id, not flag, flag)
     if not flag and operation.kind in (OperationKind.WALK, OperationKind.CORRECTION):
         verdict = propose(work, reported, taken, operation, body)
@@ -138,7 +143,8 @@ def _trail(work: Work, taken: TakenOperation, operation: Operation, body: Any) -
     if isinstance(body, FieldVisit):
         detail |= {"visit_id": body.visit_id, "on": body.visited_on, "stage": body.stage,
                    "purpose": body.purpose.value, "photos_count": len(body.photos),
-                   "damage_percent": body.damage_percent or 0}  # fmt: skip
+                   "damage_percent": body.damage_percent or 0,
+                   "damage_told": body.damage_percent is not None}  # fmt: skip
         subject = ("subject", body.subject_id) if body.subject_id else ("farmer", body.farmer_id)
         people.record(work.tx, work.at_ms, by, "field_visited", subject, detail)
     elif isinstance(body, FieldCorrection):

@@ -23,6 +23,7 @@ from typing import Any
 from core.canonical import canonical_hash
 from core.lending.product import Product
 from core.lending.turns import cover_turns, dues_turns, principal_turns, year_turns
+from core.lending.visited import visit_turns
 from core.shape import encode
 from core.units import civil_date, day_start_ms
 from server.services.centre import MS_PER_MINUTE, Work
@@ -179,6 +180,7 @@ def _turns(work: Work, judged: Judged) -> Iterator[date]:
     if judged.ceiling is not None and case.side > 0:
         yield today + timedelta(days=1)  # the book that bounds it is of its day
     yield from _age_turns(product, outlook, today)
+    yield from visit_turns(product, outlook.visits)
     sown = {registry.subject(work.tx, each).sown_on for each in case.line.subject_ids}
     yield from (_calendar_turn(product, each, today) for each in sown or {""})
     yield from cover_turns(outlook.beside.covers)

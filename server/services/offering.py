@@ -9,7 +9,11 @@ from __future__ import annotations
 from core.errors import ProductError
 from core.lending.product import Product, ProductKind
 
-_SOURCES = {ProductKind.RECEIPT: 2}  # the silo's level and the weighbridge's tickets
+_BY_VISIT = (ProductKind.CROP, ProductKind.VOUCHER, ProductKind.REVOLVING)
+_SOURCES = {
+    ProductKind.RECEIPT: 2,  # the silo's level and the weighbridge's tickets
+    **dict.fromkeys(_BY_VISIT, 2),  # imagery and an agent on the plot
+}
 
 
 def cannot_open(product: Product) -> list[str]:

@@ -19,6 +19,7 @@ from core.lending.limit import (
 )
 from core.lending.product import Product
 from core.lending.views import AssetView, MachineView, OrderView, StoreView, TradeView
+from core.lending.visited import VisitSeen, asks_visits
 from core.scoring.features import DailyFeature
 from core.shape import decode, encode
 from core.wire.evidence import Stage
@@ -39,6 +40,7 @@ from server.services.counted import (
 )
 from server.services.orders.fulfilment import trade_of
 from server.services.orders.views import order_views
+from server.services.second_source import visited
 from server.store import evidence, registry, reports
 from server.store.evidence import KeptEvidence
 from server.store.lines import Line
@@ -63,6 +65,7 @@ class Outlook:
     when it moves on has everything been looked at again. ``complete`` says that there is
     evidence of all of it up to ``as_of``. ``consent_ids`` admitted what was looked at;
     ``withheld`` says that some of it was not, for want of one: it counts as not seen.
+    ``visits`` is what agents told of its plots, where the product asks for that.
     """
 
     plots: tuple[PlotView, ...]
@@ -81,6 +84,7 @@ class Outlook:
     trade: tuple[TradeView, ...] = ()
     consent_ids: tuple[str, ...] = ()
     withheld: bool = False
+    visits: tuple[VisitSeen, ...] = ()
 
     @property
     def seen(self) -> Seen:
@@ -105,12 +109,21 @@ class Outlook:
 
 def look(work: Work, line: Line, product: Product, today: date) -> Outlook:
     """What is known of a line today, and what stands beside it."""
-    found = _looked(work, line, product, today)
+    found = _with_visits(work, line, product, _looked(work, line, product, today), today)
     stands = beside(work, line.farmer_id, product, today)
     if stands != NOTHING_BESIDE:
         under = tuple(sorted({*found.consent_ids, *stands.consent_ids}))
         found = replace(found, beside=stands, consent_ids=under)
     return found if product.voucher is None else _with_trade(work, line, found, today)
+
+
+def _with_visits(work: Work, line: Line, product: Product, found: Outlook, today: date) -> Outlook:
+    """The same with what agents saw on the plots, where a rise asks for that too."""
+    if not asks_visits(product):
+        return found
+    seen = visited(work, line, product, found.plots, today)
+    under = tuple(sorted({*found.consent_ids, *seen.consent_ids}))
+    return replace(found, plots=seen.plots, visits=seen.visits, consent_ids=under)
 
 
 def _with_trade(work: Work, line: Line, found: Outlook, today: date) -> Outlook:

@@ -21,8 +21,9 @@ from server.services.audit.run import audit
 from server.services.centre import Centre, Work
 from server.services.marking import passed_over, read_around
 from server.services.reviews import review_again
-from server.store import line_pages, products, review_marks, rulebooks
+from server.store import line_pages, people, products, review_marks, rulebooks
 from server.store.engine import Store, Tx, open_store
+from server.store.field_visits import VISITED
 from server.store.lines import Line
 from server.store.people import Actor
 from server.store.review_marks import Mark
@@ -116,6 +117,12 @@ def bounce(tx: Tx, line: Line) -> None:
     )
     bounced = f"paid-{line.line_id}-x"
     add(tx, "repayment_bounces", actor="bank", repayment_id=bounced, line_id=line.line_id)
+
+
+def visit(tx: Tx, line: Line, on: date = TODAY) -> None:
+    told = {"visit_id": f"{line.line_id}/{on}", "on": on.isoformat(), "stage": "heading"}
+    subject = ("subject", line.subject_ids[0])
+    people.record(tx, NOW_MS, Actor("moses", "agent"), VISITED, subject, told)
 
 
 def order(tx: Tx, line: Line) -> None:
@@ -221,6 +228,28 @@ def test_a_line_with_nothing_new_is_passed_over_until_anything_that_it_reads_cha
             known = now
 
 
+def test_a_visit_is_a_new_look_at_lines_whose_rises_ask_for_two_sources(
+    postgres: Postgres,
+) -> None:
+    store = open_store(postgres.create("visited"), "lender")
+    migrate(store)
+    add_products(store)
+    fill(store, 60, 5)
+    crop = product_of("crop-season")
+    two = replace(crop, version=crop.version + 1,
+                  movement=replace(crop.movement, raise_sources_min=2))  # fmt: skip
+    store.write(lambda tx: products.add(tx, two, NOW_MS))
+    review_book(store)
+    known = passed(store)
+    with store.reading() as tx:
+        asks, asks_not = (victim(tx, "visit", name, known) for name in
+                          ("crop-season", "kisan-revolving"))  # fmt: skip
+    store.write(lambda tx: [visit(tx, each) for each in (asks, asks_not)])
+    assert known - passed(store) == {asks.line_id}
+    store.close()
+    postgres.drop("visited")
+
+
 def test_every_table_that_a_review_reads_is_hashed_or_named(postgres: Postgres) -> None:
     """The judge's own questions, line by line: a new one that nobody hashes shows here."""
     store = open_store(postgres.create("asked"), "lender")
@@ -260,6 +289,7 @@ def add_what_is_dated(tx: Tx) -> None:
     """Counts, papers, tickets, covers and bureaus' answers of past days and of days to come."""
     crop = product_of("crop-season")
     beside = replace(crop, version=crop.version + 1, bureau=BureauTerms(("crb",), 9, required=True),
+                     movement=replace(crop.movement, raise_sources_min=2),
                      cover=CoverTerms(("agri-re",), "sum", 10**10, 900_000, 10**12))  # fmt: skip
     products.add(tx, beside, NOW_MS)
     for line in [line for page in line_pages.pages(tx, open_only=True) for line in page]:
@@ -267,6 +297,12 @@ def add_what_is_dated(tx: Tx) -> None:
         ahead = 1 + number % 14
         for days in (-9, -2, 0, ahead):
             _add_counts(tx, (line, subject_id), (TODAY + timedelta(days=days)).isoformat(), days)
+        if line.product_id == "crop-season" and number % 3:
+            for days in (-number % 19, -ahead):
+                visit(tx, line, TODAY - timedelta(days=days))
+            add(tx, "consents", consent_id=f"v-{line.line_id}", farmer_id=line.farmer_id,
+                action="grant", purposes='["visit_photos"]', recipient="lender",
+                at_ms=NOW_MS - 1)  # fmt: skip
         if line.product_id == "crop-season" and number % 2:
             _add_beside(tx, line, TODAY + timedelta(days=ahead - 9), ahead)
 

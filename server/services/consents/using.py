@@ -22,8 +22,11 @@ REVIEWED = {
     DataClass.MACHINERY: "device_readings",
     DataClass.LIVESTOCK: "device_readings",
 }
+# Nobody is refused for want of it: only a rise that needs what agents saw waits.
+_ALSO_SEEN = (DataClass.VISITS,)
 _DECIDING = tuple(
-    (each, Cell(Purpose.DECISION.value, each.value, Recipient.LENDER.value)) for each in REVIEWED
+    (each, Cell(Purpose.DECISION.value, each.value, Recipient.LENDER.value))
+    for each in (*REVIEWED, *_ALSO_SEEN)
 )
 _DECIDED = frozenset(cell for _, cell in _DECIDING)
 
