@@ -148,6 +148,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "HL-SRV-026": CatalogueEntry("a model's life does not permit this", 409, EXIT_REFUSED),
     "HL-SRV-027": CatalogueEntry("room for a station's photos is spent", 429, EXIT_UNAVAILABLE),
     "HL-SRV-028": CatalogueEntry("versions that were shown have changed", 409, EXIT_REFUSED),
+    "HL-SRV-029": CatalogueEntry("second factor is needed first", 403, EXIT_REFUSED),
     # sim: devices in a box
     "HL-SIM-001": CatalogueEntry("setting is not valid", 422, EXIT_BAD_INPUT),
     "HL-SIM-002": CatalogueEntry("replay file cannot be used", 422, EXIT_BAD_INPUT),

@@ -117,13 +117,18 @@ def new_id(at_ms: int) -> str:
     return str(UUID(int=value))
 
 
+def machine_ms() -> int:
+    """The machine's own time [ms UTC], also in a demonstration."""
+    return time.time_ns() // NS_PER_MS
+
+
 def clock_ms() -> int:
     """The time [ms UTC]: the machine's, or in a demonstration the clock file's."""
     path = os.environ.get(CLOCK_SETTING)
     require_demo_mode(path, os.environ.get(DEMO_SETTING))
     if path:
         return parse_clock_text(Path(path).read_text(encoding="utf-8"))
-    return time.time_ns() // NS_PER_MS
+    return machine_ms()
 
 
 def steady_ms() -> int:
@@ -153,6 +158,7 @@ def centre_of(settings: Settings) -> Centre:
         now_ms=clock_ms,
         new_id=lambda: new_id(clock_ms()),
         new_token=new_token,
+        machine_ms=machine_ms,
     )
 
 

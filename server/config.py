@@ -69,6 +69,9 @@ class Settings:
         An onboarding lease is renewed when it has so many days left [days].
     evidence_wait_h
         How long a review waits for the evidence of a line's other plots [h].
+    second_factor
+        ``asked``: who approves is asked to hold a second factor; ``needed``: before they do,
+        they may do nothing else.
     transaction_tries_max
         Attempts at one transaction that met another.
     """
@@ -83,6 +86,7 @@ class Settings:
     updates_folder: str = "updates"
     updates_key_file: str = "updates.key"
     rails_file: str = "rails.toml"
+    second_factor: str = "asked"
     host: str = "127.0.0.1"
     port: int = 0
     envelope_bytes_max: int = 9 * 1024 * 1024
@@ -102,6 +106,7 @@ class Settings:
     transaction_tries_max: int = 8
 
 
+_CHOICES: Mapping[str, tuple[str, ...]] = {"second_factor": ("asked", "needed")}
 _BOUNDS: Mapping[str, tuple[int, int]] = {
     "port": (0, 65_535),
     "envelope_bytes_max": (4096, 64 * 1024 * 1024),
@@ -190,6 +195,9 @@ def _read_toml(path: Path) -> dict[str, object]:
 
 def _typed(name: str, value: object, kind: type) -> object:
     if kind is str:
+        if name in _CHOICES and value not in _CHOICES[name]:
+            allowed = " or ".join(_CHOICES[name])
+            raise SettingError(f"expected {allowed} for {name}, got {value!r}")
         if isinstance(value, str) and value:
             return value
         raise SettingError(f"expected text for {name}, got {value!r}")

@@ -59,6 +59,7 @@ ROOMS = {
         "vendor/leaflet-1.9.4",
         "vendor/noto-sans-devanagari-5.3.0",
         "vendor/pmtiles-4.5.0",
+        "vendor/qrcode-generator-2.0.4",
     ),
     "edge_node/faces/tablet/static/shared": (
         "tokens.css",

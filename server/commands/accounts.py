@@ -19,7 +19,7 @@ from server.commands.words import show_told
 from server.services import account_words, officers
 from server.services.authority import tell_authority
 from server.services.centre import Centre, Work
-from server.store import authorities, people, scoping
+from server.store import authorities, people, scoping, second_factors
 from server.store.authorities import EVERY_PRODUCT
 from server.store.money_words import KeptWord
 from server.store.people import Actor, Role
@@ -62,13 +62,16 @@ def list_users(context: click.Context, *, config: Path, as_json: bool) -> None:
             (each, officers.told(scoping.scope_of(tx, Holder.USER, each.username)))
             for each in people.all_users(tx)
         ]
+        held = second_factors.holders(tx)
     rows = [
         {"username": each.username, "role": each.role.value, "is_locked": each.disabled,
-         "sees": seen}
+         "sees": seen, "has_second_factor": each.username in held}
         for each, seen in found
     ]  # fmt: skip
     told = [
-        f"{each.username}  {each.role.value}  sees {seen}" + ("  locked out" * each.disabled)
+        f"{each.username}  {each.role.value}  sees {seen}"
+        + ("  locked out" * each.disabled)
+        + ("  second factor" * (each.username in held))
         for each, seen in found
     ]
     show({"users": rows}, "\n".join(told) or "There is nobody.", as_json=as_json)
@@ -170,6 +173,12 @@ _word_about(
 _word_about(
     "unlock", account_words.tell_unlock,
     "Tell that somebody who is locked out may log in again.",
+)  # fmt: skip
+
+
+_word_about(
+    "end-factor", account_words.tell_factor_end,
+    "Tell that somebody lost their phone: their second factor ends, the password stays.",
 )  # fmt: skip
 
 

@@ -27,16 +27,18 @@ from server.console.session import (
     SESSION_COOKIE,
     STEP_UP_COOKIE,
     Seals,
+    SecondFactorNeededError,
     Session,
     StepUpError,
     Throttle,
     fingerprint,
     visit_hash,
 )
+from server.services import second_factor
 from server.services.access import reading
 from server.services.centre import MS_PER_MINUTE, Centre, LoginRequiredError, RoleError
 from server.services.consents.looks import CONSOLE, Look, note, note_list
-from server.store import people, registry, scoping, visits
+from server.store import people, registry, scoping, second_factors, visits
 from server.store.engine import Tx
 from server.store.people import Actor, Role
 from server.store.scoping import Holder, Scope
@@ -95,14 +97,23 @@ class Desk:
             If nobody is logged in, or the account has changed since.
         RoleError
             If the user's role has no place at the console.
+        SecondFactorNeededError
+            If they must enrol a second factor first.
         """
+        return self._at(request, enrolling=False)
+
+    def enrolling(self, request: Request) -> Visitor:
+        """The same, where a second factor is enrolled: nobody needs to have one there."""
+        return self._at(request, enrolling=True)
+
+    def _at(self, request: Request, *, enrolling: bool) -> Visitor:
         session = self.seals.read(request.cookies.get(SESSION_COOKIE))
         if session is None:
             raise LoginRequiredError("expected a log-in, got none or one that has ended")
         with self.centre.store.reading() as tx:
-            return self._known(tx, session)
+            return self._known(tx, session, enrolling=enrolling)
 
-    def _known(self, tx: Tx, session: Session) -> Visitor:
+    def _known(self, tx: Tx, session: Session, *, enrolling: bool) -> Visitor:
         user = people.user(tx, session.username)
         if user is None or user.disabled or fingerprint(user) != session.fingerprint:
             raise LoginRequiredError("the account has changed since the log-in: log in again")
@@ -110,6 +121,11 @@ class Desk:
             raise RoleError(f"the role {user.role.value} has no place at the console")
         if not visits.is_open(tx, visit_hash(session.visit)):
             raise LoginRequiredError("this visit was ended: log in again")
+        setting = self.centre.settings.second_factor
+        if not enrolling and second_factor.is_needed(tx, setting, user):
+            raise SecondFactorNeededError(
+                f"expected a second factor of {user.username}: set one up on its page first"
+            )
         token = self.seals.token(session.visit)
         scope = scoping.scope_of(tx, Holder.USER, user.username)
         return Visitor(user.username, user.role, session.visit, token, scope)
@@ -117,6 +133,11 @@ class Desk:
     def reading(self, visitor: Visitor) -> AbstractContextManager[Tx]:
         """A transaction that reads what a visitor may see, and nothing else."""
         return reading(self.centre, visitor.scope)
+
+    def holds_second_factor(self, visitor: Visitor) -> bool:
+        """Whether a visitor has a second factor beside their password."""
+        with self.centre.store.reading() as tx:
+            return second_factors.in_force(tx, visitor.username) is not None
 
     def require_step_up(self, request: Request, visitor: Visitor) -> None:
         """Return if the visitor has given their password again a short while ago.
@@ -140,11 +161,20 @@ class Desk:
             If the form did not come from a page of this visit.
         """
         visitor = self.visitor(request)
+        self._require_form(form, visitor, roles)
+        return visitor
+
+    def permit_enrolling(self, request: Request, form: FormData, *roles: Role) -> Visitor:
+        """The same for who enrols a second factor, or leaves."""
+        visitor = self.enrolling(request)
+        self._require_form(form, visitor, roles)
+        return visitor
+
+    def _require_form(self, form: FormData, visitor: Visitor, roles: tuple[Role, ...]) -> None:
         self.seals.require_token(str(form.get("token", "")), visitor.visit)
         if visitor.role not in roles:
             allowed = " or ".join(role.value for role in roles)
             raise RoleError(f"expected the role {allowed} for this, got {visitor.role.value}")
-        return visitor
 
     def saw(
         self, visitor: Visitor, shown: str, classes: tuple[DataClass, ...], *farmer_ids: str

@@ -36,6 +36,7 @@ from server.console.pages import (
     policies,
     portfolio,
     queue,
+    second_factor,
     statement,
     stations,
     stress,
@@ -43,7 +44,7 @@ from server.console.pages import (
     users,
     visits,
 )
-from server.console.session import Seals, Throttle, load_secret
+from server.console.session import Seals, SecondFactorNeededError, Throttle, load_secret
 from server.console.words import message, say
 from server.services.centre import BodyTooLargeError, Centre, LoginRequiredError
 
@@ -147,6 +148,7 @@ def console(desk: Desk) -> ASGIApp:
             *portfolio.routes(desk),
             *queue.routes(desk),
             *users.routes(desk),
+            *second_factor.routes(desk),
             *health.routes(desk),
             *stress.routes(desk),
             *fields.routes(desk),
@@ -170,6 +172,8 @@ def console(desk: Desk) -> ASGIApp:
 def _refusal(desk: Desk, request: Request, error: Exception) -> Response:
     if isinstance(error, LoginRequiredError):
         return _to_the_door(request)
+    if isinstance(error, SecondFactorNeededError) and request.method == "GET":
+        return RedirectResponse(f"{render.PREFIX}/me/second-factor", 303)
     if isinstance(error, HarvestlineError):
         status, title, detail = error.entry.http_status, error.entry.title, str(error)
         code = error.code

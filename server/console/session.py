@@ -24,6 +24,8 @@ from server.store.people import User
 SESSION_COOKIE = "harvestline_session"
 VISIT_COOKIE = "harvestline_visit"
 STEP_UP_COOKIE = "harvestline_step_up"
+DOOR_COOKIE = "harvestline_door"
+DOOR_S_MAX = 5 * 60  # how long a right password waits for its second factor
 STEP_UP_S_MAX = 10 * 60  # how long a password that was given again counts
 SESSION_S_MAX = 8 * 3600
 TRIES_MAX = 5
@@ -43,6 +45,12 @@ class StepUpError(HarvestlineError):
     """The password was not given again lately, and what is asked for moves money or rights."""
 
     code = "HL-SRV-024"
+
+
+class SecondFactorNeededError(HarvestlineError):
+    """Whoever approves must enrol a second factor here before they do anything else."""
+
+    code = "HL-SRV-029"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,18 @@ class Seals:
             return None
         try:
             username, mark, visit = self._timed().loads(cookie, max_age=SESSION_S_MAX)
+        except (BadSignature, ValueError, TypeError):
+            return None
+        return Session(str(username), str(mark), str(visit))
+
+    def at_door(self, user: User, visit: str) -> str:
+        """The cookie of somebody whose password was right and whose second factor is awaited."""
+        return str(self._door().dumps([user.username, fingerprint(user), visit]))
+
+    def read_door(self, cookie: str | None) -> Session | None:
+        """Who waits at the door; None if the cookie is absent, altered or too old."""
+        try:
+            username, mark, visit = self._door().loads(cookie or "", max_age=DOOR_S_MAX)
         except (BadSignature, ValueError, TypeError):
             return None
         return Session(str(username), str(mark), str(visit))
@@ -109,6 +129,9 @@ class Seals:
 
     def _timed(self) -> URLSafeTimedSerializer:
         return URLSafeTimedSerializer(self.secret, salt="harvestline/session/v1")
+
+    def _door(self) -> URLSafeTimedSerializer:
+        return URLSafeTimedSerializer(self.secret, salt="harvestline/door/v1")
 
     def _stepped(self) -> URLSafeTimedSerializer:
         return URLSafeTimedSerializer(self.secret, salt="harvestline/step-up/v1")

@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from server.services import second_factor
 from server.services.centre import RequestError, RoleError, Work
 from server.services.officers import (
     LOGIN_ROLES,
@@ -107,6 +108,19 @@ def tell_unlock(work: Work, username: str, said: tuple[Actor, str]) -> KeptWord:
     if not _other(work, username, said[0]).disabled:
         raise RequestError(f"expected somebody who is locked out, {username} is not")
     return tell(work, (WordKind.USER_UNLOCK, username), {}, *said)
+
+
+def tell_factor_end(work: Work, username: str, said: tuple[Actor, str]) -> KeptWord:
+    """Tell that somebody's second factor ends, because their phone is lost.
+
+    Raises
+    ------
+    NotKnownError, RequestError, RoleError, ConflictError
+        As for :func:`tell_role`, or if they hold none.
+    """
+    _other(work, username, said[0])
+    second_factor.require_held(work.tx, username)
+    return tell(work, (WordKind.USER_FACTOR, username), {}, *said)
 
 
 def tell_token_scope(work: Work, label: str, scope: Scope, said: tuple[Actor, str]) -> KeptWord:
@@ -205,6 +219,12 @@ def _unlock(work: Work, word: KeptWord, by: Actor) -> None:
     _record(work, word, by, ("user_unlocked", {}))
 
 
+def _end_factor(work: Work, word: KeptWord, by: Actor) -> None:
+    user = _subject(work, word, by)
+    second_factor.forget(work, user.username, by, word.word_id)
+    _record(work, word, by, ("second_factor_ended", {}))
+
+
 def _done(work: Work, word: KeptWord, by: Actor, event: str) -> Done:
     return Done(event, by.name, work.at_ms, word.word_id)
 
@@ -286,6 +306,10 @@ def _unlock_sentence(_: Work, word: KeptWord) -> str:
     return f"{word.subject_id}, who is locked out, may log in again."
 
 
+def _factor_sentence(_: Work, word: KeptWord) -> str:
+    return f"The second factor of {word.subject_id} ends, and every visit of theirs."
+
+
 _WITH_PASSWORD = (WordKind.USER_INVITE, WordKind.USER_RENEW)
 ACTS: Mapping[WordKind, Callable[[Work, KeptWord, Actor], None]] = {
     WordKind.USER_INVITE: _invite,
@@ -293,6 +317,7 @@ ACTS: Mapping[WordKind, Callable[[Work, KeptWord, Actor], None]] = {
     WordKind.USER_SCOPE: _set_scope,
     WordKind.USER_RENEW: _reset,
     WordKind.USER_UNLOCK: _unlock,
+    WordKind.USER_FACTOR: _end_factor,
     WordKind.TOKEN_SCOPE: _set_token_scope,
 }
 SENTENCES: Mapping[WordKind, Callable[[Work, KeptWord], str]] = {
@@ -301,5 +326,6 @@ SENTENCES: Mapping[WordKind, Callable[[Work, KeptWord], str]] = {
     WordKind.USER_SCOPE: _scope_sentence,
     WordKind.USER_RENEW: _password_sentence,
     WordKind.USER_UNLOCK: _unlock_sentence,
+    WordKind.USER_FACTOR: _factor_sentence,
     WordKind.TOKEN_SCOPE: _token_sentence,
 }

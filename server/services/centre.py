@@ -99,6 +99,8 @@ class Centre:
     ``now_ms`` gives the time [ms UTC], ``new_id`` a UUIDv7, ``new_token`` a secret of
     256 bits in hexadecimal, ``password_hash`` what is kept of a password. ``bell`` rings
     when something to be sent was committed; ``rounds`` tells how those fare who send.
+    ``machine_ms`` is the machine's own time where ``now_ms`` is a demonstration's: a phone's codes
+    follow it.
     """
 
     settings: Settings
@@ -110,6 +112,11 @@ class Centre:
     bell: Bell = field(default_factory=Bell, compare=False)
     rounds: Rounds = field(default_factory=Rounds, compare=False)
     password_hash: Callable[[str], str] = hash_password
+    machine_ms: Callable[[], int] | None = None
+
+    def wall_ms(self) -> int:
+        """The time that people's own watches show [ms UTC]."""
+        return self.now_ms() if self.machine_ms is None else self.machine_ms()
 
     def write(self, act: Callable[[Work], T]) -> T:
         """Do a piece of work in one transaction, again from its start if it met another."""

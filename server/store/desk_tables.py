@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, UniqueConstraint
 
+from server.store.columns import bytes_ as _bytes
 from server.store.columns import count as _count
 from server.store.columns import flag as _flag
 from server.store.columns import index as _index
@@ -43,6 +44,16 @@ console_visits = _table(
     "console_visits", ("visit_sha256",), _text("visit_sha256"), _text("username"),
     _text("browser"), _count("began_at_ms"), _count("ended_at_ms", optional=True),
     _text("ended_by"),
+)  # fmt: skip
+second_factors = _table(
+    "second_factors", ("username", "factor_id"), _text("username"), _text("factor_id"),
+    _bytes("sealed"), _count("offered_at_ms"), _count("confirmed_at_ms", optional=True),
+    _count("last_step"), _count("wrong_count"), _count("ended_at_ms", optional=True),
+    _text("word_id"),
+)  # fmt: skip
+recovery_codes = _table(
+    "recovery_codes", ("username", "factor_id", "code_sha256"), _text("username"),
+    _text("factor_id"), _text("code_sha256"), _count("used_at_ms", optional=True),
 )  # fmt: skip
 scopes = _table(
     "scopes", ("holder_kind", "holder", "dimension", "value"), _text("holder_kind"),

@@ -37,6 +37,7 @@ class WordKind(Enum):
     USER_SCOPE = "user_scope"
     USER_RENEW = "user_password"
     USER_UNLOCK = "user_unlock"
+    USER_FACTOR = "user_factor"
     AUTHORITY = "authority"
     ERASURE = "erasure"
     POLICY = "policy"

@@ -56,9 +56,14 @@ def end(tx: Tx, visit_sha256: str, when: tuple[int, str]) -> str:
     return str(row["username"])
 
 
-def end_all(tx: Tx, username: str, when: tuple[int, str]) -> int:
-    """End every visit of a user; how many went on."""
+def end_all(tx: Tx, username: str, when: tuple[int, str], but: str = "") -> int:
+    """End every visit of a user, perhaps but one; how many went on."""
     c = console_visits.c
-    where = (c.tenant_id == tx.tenant_id, c.username == username, c.ended_at_ms.is_(None))
+    where = (
+        c.tenant_id == tx.tenant_id,
+        c.username == username,
+        c.ended_at_ms.is_(None),
+        c.visit_sha256 != but,
+    )
     values = {"ended_at_ms": when[0], "ended_by": when[1]}
     return tx.run(console_visits.update().where(*where).values(**values))

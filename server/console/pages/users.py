@@ -212,6 +212,11 @@ def _reset(desk: Desk, form: FormData, by: Visitor) -> str:
     return _tell(desk, lambda work: account_words.tell_password(work, name, _said(form, by)))
 
 
+def _factor(desk: Desk, form: FormData, by: Visitor) -> str:
+    name = _name(form)
+    return _tell(desk, lambda work: account_words.tell_factor_end(work, name, _said(form, by)))
+
+
 def _end_visit(desk: Desk, form: FormData, by: Visitor) -> str:
     ended = officers.end_visit(desk.centre, _name(form, "visit"), by.actor)
     return say("A visit of {name} is ended.", name=ended)
@@ -230,4 +235,5 @@ def _token_scope(desk: Desk, form: FormData, by: Visitor) -> str:
 _ACTS: dict[str, Act] = {
     "invite": _invite, "role": _set_role, "scope": _set_scope, "lock": _lock, "unlock": _unlock,
     "reset": _reset, "end_visit": _end_visit, "revoke": _revoke, "token_scope": _token_scope,
+    "factor": _factor,
 }  # fmt: skip

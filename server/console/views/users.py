@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from server.console.words import code, known
 from server.services.officers import known_values
-from server.store import authorities, people, products, scoping, visits
+from server.store import authorities, people, products, scoping, second_factors, visits
 from server.store.authorities import Authority
 from server.store.engine import Tx
 from server.store.people import Token, User
@@ -23,6 +23,7 @@ class UserRow:
     scope: Scope
     scope_words: str
     visits: tuple[Visit, ...]
+    has_second_factor: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,10 @@ class AuthorityPage:
 
 def read_users(tx: Tx, since_ms: int) -> UsersPage:
     """Users and tokens; visits that began after an instant and go on."""
-    users = tuple(_user(tx, each, since_ms) for each in people.all_users(tx))
+    held = second_factors.holders(tx)
+    users = tuple(
+        _user(tx, each, since_ms, holds=each.username in held) for each in people.all_users(tx)
+    )
     tokens = []
     for each in people.all_tokens(tx):
         scope = scoping.scope_of(tx, Holder.TOKEN, each.label)
@@ -63,9 +67,10 @@ def read_users(tx: Tx, since_ms: int) -> UsersPage:
     return UsersPage(users, tuple(tokens), known_values(tx))
 
 
-def _user(tx: Tx, user: User, since_ms: int) -> UserRow:
+def _user(tx: Tx, user: User, since_ms: int, *, holds: bool) -> UserRow:
     scope = scoping.scope_of(tx, Holder.USER, user.username)
-    return UserRow(user, scope, _seen(scope), visits.of_user(tx, user.username, since_ms))
+    open_visits = visits.of_user(tx, user.username, since_ms)
+    return UserRow(user, scope, _seen(scope), open_visits, holds)
 
 
 def _seen(scope: Scope) -> str:
