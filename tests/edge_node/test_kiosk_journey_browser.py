@@ -64,6 +64,7 @@ class Walk:
     page: Any
     touches: int = 0
     spoken_s: float = 0.0
+    heard_s: float = 0.0  # of what was spoken, while the machine still fetched the rest
     began: float = field(default_factory=time.monotonic)
 
     def touch(self, what: str, n: int = 0, *, hears: bool = True) -> None:
@@ -86,6 +87,7 @@ class Walk:
             api.expect(self.page.locator(".dot-place.full").first).to_be_attached()
         elif voice.get_attribute("data-complete") == "yes":
             self.spoken_s += lasts_s(self.page)
+            self.heard_s += float(voice.locator("button").get_attribute("data-heard-s"))
         else:
             api.expect(voice.locator("p")).to_be_visible()  # it says that it does not speak
 
@@ -96,7 +98,7 @@ class Walk:
 
     def told(self, what: str) -> str:
         """The walk in one line."""
-        machine_s = time.monotonic() - self.began
+        machine_s = time.monotonic() - self.began - self.heard_s
         return (
             f"{what}: {self.touches} touches, {self.spoken_s:.0f} s spoken, machine "
             f"{machine_s:.1f} s; {machine_s + self.people_s:.0f} s in all"

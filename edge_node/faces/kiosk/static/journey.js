@@ -71,6 +71,8 @@
       return;
     }
     button.dataset.lastsS = (ends - began).toFixed(3);
+    // By now, some of it was heard: what comes later is fetched while the first is said.
+    if (last) button.dataset.heardS = Math.max(0, Math.min(ear.currentTime, ends) - began).toFixed(3);
     if (!last) return;
     last.addEventListener("ended", () => {
       if (mine !== turn) return;
