@@ -152,7 +152,7 @@ def standing(
     found: dict[Cell, str] = {}
     for grant in sorted(grants, key=_place):
         granted = cells_of_consent(grant.consent)
-        granted = granted if wanted is None else granted & wanted
+        granted = granted if wanted is None else _among(granted, wanted)
         if not ended:
             found |= dict.fromkeys(granted, grant.consent.consent_id)
             continue
@@ -160,6 +160,12 @@ def standing(
             if all(cell not in cells or _is_before(end, grant) for end, cells in ended):
                 found[cell] = grant.consent.consent_id
     return found
+
+
+@lru_cache(maxsize=CACHED_MAX)
+def _among(granted: frozenset[Cell], wanted: frozenset[Cell]) -> frozenset[Cell]:
+    """Those of the wanted cells that are granted; asked of many farmers who gave the same."""
+    return frozenset(cell for cell in wanted if cell in granted)
 
 
 def may_use(

@@ -134,6 +134,7 @@ def _page_of(centre: Centre, run: Run, wanted: int, page_lines: int, tx: Tx) -> 
 
 def _page(work: Work, run: Run, wanted: int, page_lines: int) -> Part | None:
     """Review one page, all in one transaction; None if nothing is left to take."""
+    bulk.keep_to_itself(work.tx)
     part = book_reviews.take_part(work.tx, run.run_id, wanted)
     if part is None:
         return None

@@ -101,20 +101,25 @@ def learn_past(tx: Tx, line_ids: Sequence[str]) -> None:
 def _learn_movements(tx: Tx, line_ids: Sequence[str]) -> None:
     """The latest movement of each line, and the policy under which it was opened."""
     m = movements.c
-    mine = (m.tenant_id == tx.tenant_id, among(tx, m.line_id, line_ids))
     newest = and_(
         lines.c.tenant_id == m.tenant_id,
         lines.c.line_id == m.line_id,
         lines.c.movements_count == m.seq,
     )
+    # Named as lines, each of which leads to one movement: by theirs all were read and most left.
+    mine = (lines.c.tenant_id == tx.tenant_id, among(tx, lines.c.line_id, line_ids))
     known: dict[tuple[str, str], Any] = {("last", line_id): None for line_id in line_ids}
     known |= {("policy", line_id): "" for line_id in line_ids}
     for row in tx.rows(select(movements).where(*mine).join(lines, newest)):
         known["last", row["line_id"]] = build_movement(row)
-    opened = tx.rows(select(m.line_id, m.policy_version).where(*mine, m.seq == 1))
+        if row["seq"] == 1:
+            known["policy", row["line_id"]] = row["policy_version"]
+    moved = [line_id for line_id in line_ids if not known["policy", line_id]]
+    asked = (m.tenant_id == tx.tenant_id, among(tx, m.line_id, moved), m.seq == 1)
+    opened = tx.rows(select(m.line_id, m.policy_version).where(*asked)) if moved else ()
     known |= {("policy", row["line_id"]): row["policy_version"] for row in opened}
     tx.learn_all(movements, known)
-    for policy in sorted({row["policy_version"] for row in opened}):
+    for policy in sorted({known["policy", line_id] for line_id in line_ids} - {""}):
         by_policy(tx, policy)  # asked before anything waits to be written
 
 

@@ -13,6 +13,8 @@ from core.canonical import canonical_bytes
 from core.shape import encode
 
 T = TypeVar("T")
+_DECODER = json.JSONDecoder()
+_OPENS = ("{", "[")  # what is written here begins with one of them, and ends with the other
 _QUOTED = "\\json:"  # before a text that is kept as JSON
 
 
@@ -58,7 +60,13 @@ def _plain_texts(values: tuple[Any, ...]) -> str | None:
 
 def from_json(text: str) -> Any:
     """What stands in a text column, read back."""
-    return [] if text == "[]" else json.loads(text)
+    if text == "[]":
+        return []
+    if text[:1] in _OPENS:
+        value, end = _DECODER.raw_decode(text)  # looks for no space before and after
+        if end == len(text):
+            return value
+    return json.loads(text)
 
 
 def holds_nul(value: object) -> bool:
