@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from server.console.desk import Desk, Visitor
 from server.console.exporting import Listed, export
-from server.console.health_kept import SMALL_LINES_MAX, HealthKeeper
+from server.console.health_kept import RETRY_MS, SMALL_LINES_MAX, HealthKeeper, Looked
 from server.console.views.health import told_health
 from server.services.centre import Work
 from server.services.reports.catalogue import Asked, ReportName, report
@@ -42,13 +42,13 @@ def routes(desk: Desk) -> list[Route]:
             on, now_ms = desk.today(tx), desk.centre.now_ms()
             is_small = line_pages.count_upto(tx, SMALL_LINES_MAX + 1) <= SMALL_LINES_MAX
             found = read_health_records(tx, on, now_ms) if is_small else None
+        looked = Looked(found)
         if found is None:
-            found = keeper.look(visitor.scope, on, now_ms, lambda: reckoned(visitor, on, now_ms))
-        shown = None if found is None else told_health(found, on)
-        context = {"shown": shown, "known_at_ms": found.known_at_ms if found else 0}
-        answer = desk.page(request, "health.html", {**context, "is_small": is_small}, visitor)
-        if found is None:
-            answer.headers["refresh"] = f"{REFRESH_S}"
+            looked = keeper.look(visitor.scope, on, now_ms, lambda: reckoned(visitor, on, now_ms))
+        answer = desk.page(request, "health.html", _told(looked, on, is_small=is_small), visitor)
+        if looked.found is None:
+            waits_s = REFRESH_S if looked.failed_at_ms is None else RETRY_MS // 1000
+            answer.headers["refresh"] = f"{waits_s}"
         return answer
 
     def reckoned(visitor: Visitor, on: date, now_ms: int) -> HealthRecords:
@@ -66,6 +66,17 @@ def routes(desk: Desk) -> list[Route]:
         Route("/health", health, methods=["GET"]),
         Route("/health/{key}/export.{form}", file, methods=["GET"]),
     ]
+
+
+def _told(looked: Looked, on: date, *, is_small: bool) -> dict[str, object]:
+    """What the page fills in: the figures, of when they are, and whether newer ones failed."""
+    found = looked.found
+    return {
+        "shown": None if found is None else told_health(found, on),
+        "known_at_ms": found.known_at_ms if found else 0,
+        "failed_at_ms": looked.failed_at_ms,
+        "is_small": is_small,
+    }
 
 
 def _listed(work: Work, name: ReportName) -> Listed:
