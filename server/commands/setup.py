@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import socket
@@ -137,6 +138,9 @@ def run(context: click.Context, *, config: Path, port: int | None) -> None:
             # uvicorn raises the signal again once it has stopped; that is the clean end.
             signal.signal(number, _stopped)
         with carrying(centre, rails):
+            # What stands now stands to the end: no search for cycles need go through it again.
+            gc.collect()
+            gc.freeze()
             _Announcing(options, {"name": settings.name, "url": url}).run(sockets=[listener])
 
 
