@@ -54,7 +54,7 @@ def encode(value: object) -> Any:
                 fields[name] = inner if kind is int or kind is str else encode(inner)
         return fields
     if kind is dict or isinstance(value, Mapping):
-        return {key: encode(inner) for key, inner in value.items()}  # type: ignore[attr-defined]
+        return {key: encode(inner) for key, inner in value.items()}  # type: ignore[attr-defined]  # a dict or a Mapping, by the line above
     if isinstance(value, list | tuple):
         return [encode(inner) for inner in value]
     return value.value if isinstance(value, Enum) else value

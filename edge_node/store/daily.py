@@ -117,7 +117,7 @@ def first_instant_after(
         " WHERE s.device_id = ? AND p.at_ms >= ? AND p.at_ms < ?",
         (device_id, *span_ms),
     ).fetchone()
-    return row[0]  # type: ignore[no-any-return]
+    return row[0]  # type: ignore[no-any-return]  # a minimum of a column of integers
 
 
 def set_quality(db: StationDatabase, codes: Iterable[tuple[int, RawReading]]) -> None:

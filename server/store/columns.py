@@ -73,7 +73,7 @@ def index_where(on: Table, name: str, columns: tuple[str, ...], condition: str) 
     """
     kept = {f"{dialect}_where": literal_text(condition) for dialect in ("sqlite", "postgresql")}
     names = ("tenant_id", *columns)
-    Index(f"ix_{on.name}_{name}", *(on.c[each] for each in names), **kept)  # type: ignore[arg-type]
+    Index(f"ix_{on.name}_{name}", *(on.c[each] for each in names), **kept)  # type: ignore[arg-type]  # names made at run time
 
 
 def index(on: Table, *columns: str, unique: bool = False) -> None:

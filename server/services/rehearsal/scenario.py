@@ -186,7 +186,7 @@ def _view(cls: type[View], row: Mapping[str, Any], on: str) -> View:
 
 def _id_of(view: object) -> str:
     """The first field of every view is its id."""
-    return str(getattr(view, next(iter(view.__dataclass_fields__))))  # type: ignore[attr-defined]
+    return str(getattr(view, next(iter(view.__dataclass_fields__))))  # type: ignore[attr-defined]  # each is a dataclass
 
 
 def units_e3(seen: Seen) -> int:
