@@ -32,11 +32,15 @@ class Package:
 
 PACKAGES = (
     Package("droid-sans-fallback-6.0.1r16", "fonts-droid-fallback", "6.0.1r16", "Apache-2.0"),
+    Package("droid-sans-fallback-6.0.1r16-print", "fonts-droid-fallback", "6.0.1r16", "Apache-2.0"),
     Package("htm-3.1.1", "htm", "3.1.1", "Apache-2.0"),
     Package("htmx-4.0.1", "htmx.org", "4.0.1", "0BSD"),
     Package("idb-8.0.4", "idb", "8.0.4", "ISC"),
     Package("leaflet-1.9.4", "leaflet", "1.9.4", "BSD-2-Clause"),
     Package("noto-sans-devanagari-5.3.0", "@fontsource/noto-sans-devanagari", "5.3.0", "OFL-1.1"),
+    Package(
+        "noto-sans-devanagari-5.3.0-print", "@fontsource/noto-sans-devanagari", "5.3.0", "OFL-1.1"
+    ),
     Package("noto-sans-mongolian-5.3.0", "@fontsource/noto-sans-mongolian", "5.3.0", "OFL-1.1"),
     Package("pmtiles-4.5.0", "pmtiles", "4.5.0", "BSD-3-Clause"),
     Package("preact-11.2.0", "preact", "11.2.0", "MIT"),
@@ -60,6 +64,11 @@ ROOMS = {
         "vendor/noto-sans-devanagari-5.3.0",
         "vendor/pmtiles-4.5.0",
         "vendor/qrcode-generator-2.0.4",
+    ),
+    # What the centre prints with; a browser is not given these.
+    "server/console/print": (
+        "vendor/droid-sans-fallback-6.0.1r16-print",
+        "vendor/noto-sans-devanagari-5.3.0-print",
     ),
     "edge_node/faces/tablet/static/shared": (
         "tokens.css",

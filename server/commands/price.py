@@ -27,6 +27,7 @@ from server.commands.hands import json_option, read_input, show
 from server.commands.products import read_product_file
 from server.console.key_facts_sheet import Lender, as_html, as_pdf
 from server.services.centre import RequestError
+from server.words import LANGUAGES
 
 CASE_BYTES_MAX = 4 * 1024 * 1024
 _DECIMALS = 8  # of the rate as a share: six of the percentage
@@ -108,6 +109,8 @@ def price(file: Path, *, amount_minor: int, drawn_on: str, as_json: bool) -> Non
 @click.option("--pd-ppm", type=click.IntRange(0), help="Risk, where the price moves with it.")
 @click.option("--lender", required=True, help="Who lends, as the sheet names it.")
 @click.option("--contact", default="", help="Where a farmer can complain, in words.")
+@click.option("--language", type=click.Choice(list(LANGUAGES)), default="en", show_default=True,
+              help="The farmer's language.")  # fmt: skip
 @click.option("--out", type=_FILE, required=True, help="Write the sheet: FILE.html or FILE.pdf.")
 @json_option
 def key_facts_sheet(file: Path, *, out: Path, as_json: bool, **asked: Any) -> None:
@@ -120,7 +123,8 @@ def key_facts_sheet(file: Path, *, out: Path, as_json: bool, **asked: Any) -> No
     priced = product if asked["pd_ppm"] is None else product.at_risk(asked["pd_ppm"], drawn_on)
     facts = key_facts(priced, asked["amount_minor"], drawn_on)
     facts = replace(facts, policy_version=product.policy_version())
-    page = _sheet(facts, Lender(asked["lender"], asked["contact"]), out.suffix.lower())
+    lender = Lender(asked["lender"], asked["contact"])
+    page = _sheet(facts, lender, out.suffix.lower(), asked["language"])
     try:
         out.write_bytes(page)
     except OSError as error:
@@ -129,11 +133,11 @@ def key_facts_sheet(file: Path, *, out: Path, as_json: bool, **asked: Any) -> No
     show({**encode(facts), "sha256": facts.sha256()}, sentence, as_json=as_json)
 
 
-def _sheet(facts: KeyFacts, lender: Lender, suffix: str) -> bytes:
+def _sheet(facts: KeyFacts, lender: Lender, suffix: str, language: str) -> bytes:
     if suffix == ".pdf":
-        return as_pdf(facts, lender)
+        return as_pdf(facts, lender, language)
     if suffix == ".html":
-        return as_html(facts, lender).encode()
+        return as_html(facts, lender, language).encode()
     raise RequestError(f"expected --out with a name in .html or .pdf, got {suffix or 'neither'}")
 
 

@@ -6,26 +6,28 @@ back, what being late costs, what the farmer may do, and what nobody may do to t
 
 from __future__ import annotations
 
-import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import typst
-
-from core.lending.keyfacts import KeyFacts, percent
+from core.lending.keyfacts import KeyFacts
 from core.lending.terms import InterestKind, Part
-from core.units import format_money
-from server.console.render import FOLDER, environment, fill
-from server.console.words import long_day
-from server.services.centre import RequestError
+from server.console.printing import typeset
+from server.console.render import environment, fill
+from server.console.words import long_day, message, money, percent, say, say_count, speaking
 
-_TEMPLATE = "key_facts.typ"
+_HUNDREDTH_PPM = 100  # of a percent
 _DAY_COUNTS = {
-    "act/365f": "the days that pass, of 365 a year",
-    "act/360": "the days that pass, of 360 a year",
-    "30e/360": "months of 30 days, of 360 a year",
+    "act/365f": message("Counted by the days that pass, of 365 a year."),
+    "act/360": message("Counted by the days that pass, of 360 a year."),
+    "30e/360": message("Counted by months of 30 days, of 360 a year."),
+}
+_PARTS = {
+    Part.PENALTY: message("penalty"),
+    Part.FEE: message("fee"),
+    Part.INTEREST: message("interest"),
+    Part.PRINCIPAL: message("principal"),
 }
 
 
@@ -37,119 +39,183 @@ class Lender:
     contact: str
 
 
-def as_html(facts: KeyFacts, lender: Lender) -> str:
-    """The sheet as one page that needs nothing else."""
-    return fill(environment(), "key_facts.html", _told(facts, lender))
+def as_html(facts: KeyFacts, lender: Lender, language: str = "en") -> str:
+    """The sheet as one page that needs nothing else, in a language of the console."""
+    with speaking(language):
+        return fill(environment(), "key_facts.html", _told(facts, lender))
 
 
-def as_pdf(facts: KeyFacts, lender: Lender) -> bytes:
-    """The sheet as a PDF.
+def as_pdf(facts: KeyFacts, lender: Lender, language: str = "en") -> bytes:
+    """The sheet as a PDF, in a language of the console.
 
     Raises
     ------
     RequestError
         If it cannot be set.
     """
-    with tempfile.TemporaryDirectory(prefix="harvestline-sheet-") as scratch:
-        folder = Path(scratch)
-        words = (FOLDER / "templates" / _TEMPLATE).read_text(encoding="utf-8")
-        (folder / _TEMPLATE).write_text(words, encoding="utf-8")
-        told = json.dumps(_told(facts, lender), ensure_ascii=False)
-        (folder / "told.json").write_text(told, encoding="utf-8")
-        try:
-            return bytes(typst.compile(folder / _TEMPLATE, root=folder))
-        except RuntimeError as error:
-            raise RequestError(f"expected to set the sheet: {error}") from error
+    with (
+        speaking(language),
+        tempfile.TemporaryDirectory(prefix="harvestline-sheet-") as scratch,
+    ):
+        return typeset("key_facts.typ", _told(facts, lender), Path(scratch))
 
 
 def _told(facts: KeyFacts, lender: Lender) -> dict[str, Any]:
-    def money(minor: int) -> str:
-        return format_money(minor, facts.currency)
+    def much(minor: int) -> str:
+        return money(minor, facts.currency)
 
+    drawn_on = long_day(facts.drawn_on)
     return {
         "lender": lender.name,
         "contact": lender.contact,
         "product": facts.product_name,
-        "policy": facts.policy_version,
-        "sha256": facts.sha256(),
-        "drawn_on": _day(facts.drawn_on),
-        "amount": money(facts.amount_minor),
-        "apr": percent(facts.apr_ppm),
-        "total": money(facts.total_minor),
-        "cost": money(facts.cost_minor),
-        "last_on": _day(facts.payments[-1].on),
-        "cap": f"{percent(facts.cap_ppm)}: {facts.cap_source}",
+        "drawn": say("If you draw on {day}", day=drawn_on),
+        "amount": much(facts.amount_minor),
+        "apr": _rate(facts.apr_ppm),
+        "total": much(facts.total_minor),
+        "cost": much(facts.cost_minor),
+        "cap": say(
+            "The highest annual percentage rate that may be charged on that day is {rate}: "
+            "{source}.",
+            rate=_rate(facts.cap_ppm), source=facts.cap_source,
+        ),
         "prices": [
-            ["Interest", f"{percent(facts.nominal_rate_ppm)} a year, {_interest(facts)}",
-             money(facts.interest_minor)],
-            ["Fee", "once, with the drawdown", money(facts.fee_minor)],
+            [say("Interest"), _interest(facts), much(facts.interest_minor)],
+            [say("Fee"), say("Once, with the drawdown."), much(facts.fee_minor)],
         ],
         "payments": [
-            [_day(each.on), money(each.principal_minor), money(each.interest_minor),
-             money(each.fee_minor), money(each.total_minor)]
+            [long_day(each.on), much(each.principal_minor), much(each.interest_minor),
+             much(each.fee_minor), much(each.total_minor)]
             for each in facts.payments
         ],
         "late": _late(facts),
         "rights": _rights(facts),
+        "made": say(
+            "Made by {policy}. These facts’ fingerprint: {hash}",
+            policy=facts.policy_version, hash=facts.sha256(),
+        ),
+        "words": _words(lender),
     }  # fmt: skip
 
 
+def _words(lender: Lender) -> dict[str, str]:
+    return {
+        "title": say("Key facts before you agree"),
+        "receive": say("You receive"),
+        "pay_back": say("You pay back in all"),
+        "it_costs": say("It costs you"),
+        "rate": say("Annual percentage rate, with every fee"),
+        "costs": say("What it costs"),
+        "in_all": say("In all"),
+        "when": say("When you pay"),
+        "day": say("Day"),
+        "principal": say("Principal"),
+        "interest": say("Interest"),
+        "fee": say("Fee"),
+        "pay": say("You pay"),
+        "late": say("If you are late"),
+        "rights": say("What you may do"),
+        "wrong": say("If something is wrong"),
+        "sign_farmer": say("Day and signature of the farmer"),
+        "sign_lender": say("Day and signature for {lender}", lender=lender.name),
+    }
+
+
+def _rate(ppm: int) -> str:
+    """A rate to two decimals, rounded half up as core's own."""
+    half = _HUNDREDTH_PPM // 2
+    return percent((ppm + half) // _HUNDREDTH_PPM * _HUNDREDTH_PPM, 2)
+
+
 def _interest(facts: KeyFacts) -> str:
-    kind = (
-        "on the principal only" if facts.interest is InterestKind.SIMPLE else "with interest on it"
+    told = (
+        message("{rate} a year, on the principal only.")
+        if facts.interest is InterestKind.SIMPLE
+        else message("{rate} a year, with interest on interest.")
     )
-    return f"{kind}; {_DAY_COUNTS[facts.day_count]}"
+    return f"{say(told, rate=_rate(facts.nominal_rate_ppm))} {say(_DAY_COUNTS[facts.day_count])}"
 
 
 def _late(facts: KeyFacts) -> list[str]:
     found = []
     if facts.penalty_rate_ppm:
-        grace = f"after {facts.grace_days} days" if facts.grace_days else "from the next day on"
         found.append(
-            f"What is not paid on its day costs {percent(facts.penalty_rate_ppm)} a year on top, "
-            f"{grace}, on the overdue principal; never a penalty on a penalty."
+            say(
+                "What is not paid on its day costs {rate} a year on top, on the overdue principal; "
+                "never a penalty on a penalty.",
+                rate=_rate(facts.penalty_rate_ppm),
+            )
+        )
+        found.append(
+            say_count(
+                "This begins after {count} day.",
+                "This begins after {count} days.",
+                facts.grace_days,
+            )
+            if facts.grace_days
+            else say("This begins on the next day.")
         )
     else:
-        found.append("Being late costs the interest of the days that pass, and nothing on top.")
+        found.append(
+            say("Being late costs the interest of the days that pass, and nothing on top.")
+        )
     charged = [
         part for part in facts.waterfall if facts.penalty_rate_ppm or part is not Part.PENALTY
     ]
-    order = ", then ".join(part.value for part in charged)
-    found.append(f"A payment goes to {order}.")
+    order = " → ".join(say(_PARTS[part]) for part in charged)
+    found.append(say("A payment goes to these, one after the other: {order}.", order=order))
     return found
 
 
 def _rights(facts: KeyFacts) -> list[str]:
-    found = ["You may repay earlier, in parts, at no cost: interest ends with the day of payment."]
+    found = [
+        say("You may repay earlier, in parts, at no cost: interest ends with the day of payment.")
+    ]
     if facts.rebate_minor:
-        told = format_money(facts.rebate_minor, facts.currency)
-        found.append(f"If nothing is paid late, {told} comes back to you.")
+        much = money(facts.rebate_minor, facts.currency)
+        found.append(say("If nothing is paid late, {amount} comes back to you.", amount=much))
     if facts.cooling_off_days:
-        found.append(
-            f"You may leave within {facts.cooling_off_days} days of the first drawdown without "
-            f"giving a reason; what was drawn is then paid back within "
-            f"{facts.withdrawn_repay_days} days, with interest for the days that passed and no fee."
-        )
+        found += [_leave(facts.cooling_off_days), _pay_back(facts.withdrawn_repay_days)]
     if facts.lenders:
-        together = " and ".join(facts.lenders)
+        together = ", ".join(facts.lenders)
         found.append(
-            f"{together} lend this money together. You deal with {facts.lenders[0]} alone and pay "
-            "one price."
-        )
+            say(
+                "Together they lend this money: {lenders}. You deal with {lender} alone and pay "
+                "one price.",
+                lenders=together, lender=facts.lenders[0],
+            )
+        )  # fmt: skip
     if facts.rate_min_ppm is not None and facts.rate_max_ppm is not None:
         found.append(
-            f"What you draw keeps its rate. New money is priced by its risk, from "
-            f"{percent(facts.rate_min_ppm)} to {percent(facts.rate_max_ppm)} a year."
-        )
+            say(
+                "What you draw keeps its rate. New money is priced by its risk, from {least} to "
+                "{most} a year.",
+                least=_rate(facts.rate_min_ppm), most=_rate(facts.rate_max_ppm),
+            )
+        )  # fmt: skip
     found += [
-        (
+        say(
             "Your limit may fall with the crop. It then takes only what you have not drawn: a "
             "lower limit never makes anything due earlier."
         ),
-        "You may ask a person to look at any decision, and take back any consent.",
+        say("You may ask a person to look at any decision, and take back any consent."),
     ]
     return found
 
 
-def _day(text: str) -> str:
-    return long_day(text)
+def _leave(days: int) -> str:
+    return say_count(
+        "You may leave within {count} day of the first drawdown without giving a reason.",
+        "You may leave within {count} days of the first drawdown without giving a reason.",
+        days,
+    )
+
+
+def _pay_back(days: int) -> str:
+    return say_count(
+        "If you leave, what was drawn is paid back within {count} day, with interest for the days "
+        "that passed and no fee.",
+        "If you leave, what was drawn is paid back within {count} days, with interest for the days "
+        "that passed and no fee.",
+        days,
+    )

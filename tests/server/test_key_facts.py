@@ -7,6 +7,7 @@ import re
 import tomllib
 from dataclasses import replace
 from datetime import date
+from html import unescape
 from io import BytesIO
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from core.lending.product import Product, parse_product
 from core.lending.terms import ArrearsTerms
 from server.app import main
 from server.console.key_facts_sheet import Lender, as_html, as_pdf
+from server.words import LANGUAGES, PSEUDO
 
 PACKS = Path(__file__).resolve().parents[2] / "server" / "products"
 LENDER = Lender("Kijani <Bank> & Co", "Ring 0800 123 456")
@@ -65,6 +67,66 @@ def test_both_forms_tell_the_same(name: str):
 
 def _plain(text: str) -> str:
     return re.sub(r"\s", "", text)
+
+
+def rich() -> Product:
+    """A product whose sheet says every sentence but those of several lenders."""
+    product = replace(
+        pack("crop-season"), agreement=AgreementTerms(14, 30), arrears=ArrearsTerms(7, 60_000)
+    )
+    return replace(product, name="5")
+
+
+def _shown(html: str) -> str:
+    body = html[html.index("<body>") :]
+    return unescape(re.sub(r"<[^>]+>", " ", body))
+
+
+def test_no_word_stands_outside_the_catalogues():
+    facts = key_facts(rich(), 3_000_000, APRIL)
+    facts = replace(facts, policy_version="5", cap_source="5", lenders=("5", "6"))
+    shown = _shown(as_html(facts, Lender("5", "5"), PSEUDO))
+    assert "⟦" in shown
+    bare = re.sub(r"⟦[^⟧]*⟧", " ", shown)
+    # Sentences hold others' words as parameters, so that brackets may lie in brackets.
+    while bare != (again := re.sub(r"⟦[^⟦⟧]*⟧", " ", bare)):
+        bare = again
+    data = {"KES", "Apr", "Sep", facts.sha256()}
+    assert set(re.findall(r"[A-Za-z]{3,}", bare)) - data == set()
+
+
+@pytest.mark.parametrize(
+    ("language", "told", "font"),
+    [
+        ("en", "Key facts before you agree", "Libertinus"),
+        ("sw", "Mambo muhimu kabla ya kukubali", "Libertinus"),
+        ("hi", "सहमति", "NotoSansDevanagari"),
+        ("zh", "同意之前须知的要点", "DroidSansFallback"),
+        ("mn", "Зөвшөөрөхөөс өмнөх гол мэдээлэл", "Libertinus"),
+    ],
+)
+def test_the_sheet_is_in_the_farmer_s_language_and_carries_its_letters(
+    language: str, told: str, font: str
+):
+    facts = key_facts(rich(), 3_000_000, APRIL)
+    lender = Lender("翟龘", "0800 123 456")
+    html = as_html(facts, lender, language)
+    assert told in html
+    assert re.search(r'<html lang="([a-z]{2})', html)[1] == language
+    assert ("32,268.08" in html, facts.sha256() in html) == (True, True)
+    pages = PdfReader(BytesIO(as_pdf(facts, lender, language))).pages
+    text = _plain(" ".join(page.extract_text() for page in pages))
+    assert _plain(told) in text
+    assert "翟龘" in text, "a name in Chinese is drawn in every language"
+    fonts = [each.get_object() for p in pages for each in p["/Resources"]["/Font"].values()]
+    assert any(font in str(each["/BaseFont"]) for each in fonts)
+    if language != "en":
+        english = _shown(as_html(facts, lender))
+        assert not set(_sentences(english)) & set(_sentences(_shown(html)))
+
+
+def _sentences(shown: str) -> list[str]:
+    return re.findall(r"[A-Z][a-z]+(?: [a-z]+){2,}", shown)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +174,19 @@ def test_the_command_writes_a_sheet(tmp_path: Path, suffix: str):
     told = json.loads(found.output)
     assert told["sha256"] == key_facts(pack("crop-season"), 3_000_000, APRIL).sha256()
     assert out.read_bytes().startswith(b"%PDF" if suffix == "pdf" else b"<!doctype html>")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_command_takes_the_language(tmp_path: Path, language: str):
+    out = tmp_path / "sheet.html"
+    words = ["key-facts", str(PACKS / "crop-season.toml"), "--amount-minor", "3000000"]
+    asked = ["--on", "2026-04-10", "--lender", "Kijani", "--out", str(out)]
+    found = CliRunner().invoke(main, [*words, *asked, "--language", language])
+    assert found.exit_code == 0, found.output
+    wanted = as_html(
+        key_facts(pack("crop-season"), 3_000_000, APRIL), Lender("Kijani", ""), language
+    )
+    assert _shown(out.read_text(encoding="utf-8"))[:200] == _shown(wanted)[:200]
 
 
 @pytest.mark.parametrize(
