@@ -40,7 +40,7 @@ class Lender:
 
 
 def as_html(facts: KeyFacts, lender: Lender, language: str = "en") -> str:
-    """The sheet as one page that needs nothing else, in a language of the console."""
+    """The sheet as one page, in a language of the console; its fonts are the reader's own."""
     with speaking(language):
         return fill(environment(), "key_facts.html", _told(facts, lender))
 
