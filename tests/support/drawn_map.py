@@ -33,3 +33,15 @@ def middle_of_a_shape(page: Page, around_px: int) -> tuple[float, float]:
     )
     assert found, "nothing is painted"
     return found[0], found[1]
+
+
+def middle_of_a_name(page: Page) -> tuple[float, float]:
+    """Where a village's name is written on the map."""
+    area = page.locator("#map")
+    area.evaluate("map => map.scrollIntoView({block: 'center'})")
+    names = (area.get_attribute("data-names") or "").split()
+    assert names, "no village is named"
+    x, y = map(float, names[0].split(","))
+    box = area.bounding_box()
+    assert box is not None
+    return box["x"] + x, box["y"] + y

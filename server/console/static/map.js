@@ -11,6 +11,7 @@
   const FEW = 40; // so many are always drawn as themselves
   const KEPT_MAX = 4; // answers, to go back to
   const SLICE_MS = 16; // of drawing, until the page may do something else
+  const NAME_PX = 12; // above and below the middle of a village's name
   const LOOK_EVERY = 64; // plots, until the clock is looked at
   const NEAREST_ZOOM = 18;
   const said = document.getElementById("map-said");
@@ -40,6 +41,7 @@
   let shown = []; // hexagons in view, or plots, as they were laid
   let asked = { by: "", source: "" };
   let far = false;
+  let names = []; // of villages, where they were written
 
   // The legend's own colours, so that the stylesheet stays the one source of them.
   let paints = {};
@@ -101,7 +103,7 @@
     [sheet.width, sheet.height] = [size.x * dpr, size.y * dpr];
     pen.setTransform(dpr, 0, 0, dpr, 0, 0);
     const scale = 2 ** zoom;
-    const view = { size, zoom, scale, x, y, at, shown: [], of: plots, by: asked.by,
+    const view = { size, zoom, scale, x, y, at, shown: [], names: [], of: plots, by: asked.by,
       far: plots.count > FEW && plots.size * scale < NEAR_PX };
     view.steps = steps(view);
     return view;
@@ -114,7 +116,7 @@
   };
   const put = () => {
     [laid, drawing] = [drawing, null];
-    ({ far, shown } = laid);
+    ({ far, shown, names } = laid);
     if (canvas.width !== sheet.width || canvas.height !== sheet.height) {
       [canvas.width, canvas.height] = [sheet.width, sheet.height];
       [canvas.style.width, canvas.style.height] = [`${laid.size.x}px`, `${laid.size.y}px`];
@@ -127,6 +129,7 @@
     place.dataset.drawn = String(plots.count);
     place.dataset.shape = far ? "hexagons" : "plots";
     place.dataset.shown = String(shown.length);
+    place.dataset.names = names.map(({ x, y }) => `${Math.round(x)},${Math.round(y)}`).join(" ");
     summarise();
   };
   const hold = (to = null) => { // where the map is, or where it is going
@@ -223,6 +226,7 @@
       const spot = spots.find(([sx, sy]) => isFree(sx, sy, wide));
       if (!spot) continue;
       taken.push({ x: spot[0], y: spot[1], wide, tall: 10 });
+      view.names.push({ village, x: spot[0], y: spot[1], wide });
       pen.strokeStyle = paints.card;
       pen.lineWidth = 5;
       pen.strokeText(village.name, ...spot);
@@ -250,6 +254,8 @@
   const at = (point) => {
     if (!plots || !map._loaded) return null;
     if (far) {
+      const named = names.find((n) => Math.abs(n.x - point.x) < n.wide && Math.abs(n.y - point.y) < NAME_PX);
+      if (named) return { village: named.village };
       const near = shown.map((cell) => [Math.hypot(cell.px - point.x, cell.py - point.y), cell]);
       const found = near.reduce((a, b) => (b[0] < a[0] ? b : a), [RADIUS_PX, null])[1];
       return found && { cell: found };
@@ -281,11 +287,14 @@
     if (told.unknown) rows.push(fill(words.unknown, { count: count(told.unknown) }));
     return rows;
   };
-  const rowsOf = (found) => (found.cell ? ofCell(found.cell) : ofPlot(found.plot));
+  const rowsOf = (found) => {
+    if (found.village) return [found.village.name];
+    return found.cell ? ofCell(found.cell) : ofPlot(found.plot);
+  };
   const open = (found) => {
     if (!found) return;
     if (found.plot !== undefined) location.assign(place.dataset.plots + encodeURIComponent(plots.id[found.plot]));
-    else fit(found.cell.members);
+    else fit(found.village ? found.village.members : found.cell.members);
   };
   const summarise = () => {
     if (!plots.count) { said.textContent = words.empty; return; }

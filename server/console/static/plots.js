@@ -146,7 +146,7 @@ window.HarvestlinePlots = (() => {
     const members = plots.villages.map(() => []);
     plots.village.forEach((v, i) => members[v].push(i));
     return members.map((of, v) => ({ name: plots.villages[v], box: around(plots, of),
-      count: of.length })).filter((one) => one.name).sort((a, b) => b.count - a.count);
+      members: of, count: of.length })).filter((one) => one.name).sort((a, b) => b.count - a.count);
   };
 
   return { read, classOf, tell, hexagons, plotAt, around, villages };
