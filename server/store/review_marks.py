@@ -51,12 +51,13 @@ _SUBJECT = """s.subject_id, s.kind, s.farmer_id, s.season_id, s.sown_on, s.area_
        FROM store_receipts x
        WHERE x.tenant_id = s.tenant_id AND x.subject_id = s.subject_id)
     WHEN 'plot' THEN  -- what agents saw there, of products whose rises ask for it
-      (SELECT bit_xor(hash_record_extended(ROW(x.seq), 1))
-       FROM audit x WHERE l.product_id = ANY(ARRAY(
+      CASE WHEN l.product_id = ANY(ARRAY(
            SELECT p.product_id FROM products p WHERE p.tenant_id = %(tenant)s
-           AND position('raise_sources_min' IN p.content) > 0))
-         AND x.tenant_id = s.tenant_id AND x.object_kind = 'subject'
-         AND x.object_id = s.subject_id AND x.action = 'field_visited') END""".replace(
+           AND position('raise_sources_min' IN p.content) > 0)) THEN
+      (SELECT bit_xor(hash_record_extended(ROW(x.seq), 1))
+       FROM audit x
+       WHERE x.tenant_id = s.tenant_id AND x.object_kind = 'subject'
+         AND x.object_id = s.subject_id AND x.action = 'field_visited') END END""".replace(
     "/*daily*/", "x.subject_id, x.feature, x.day, x.value, x.coverage_ppm, x.writer, x.seq"
 )  # the rule looks at the last fourteen days of a herd's counts
 # Where a line's farmer lives, and which day it is there: what is dated ahead changes the number
