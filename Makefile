@@ -43,7 +43,7 @@ engines: setup ## run the centre's tests on the other database of each (make tes
 	@exec $(BIN)/pytest $(SHARED_OUT) -m "not soak and not nightly" --engines other tests/server $(ARGS)
 
 story: setup ## tell a season in real processes and check it in the books; go whole ways as users do
-	@exec $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not soak and not nightly" --timeout 1800 $(STORIES) $(ARGS)
+	@exec $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not soak and not nightly" --timeout 1800 $(STORIES) $(ARGS)
 
 lint: setup ## check format, style, types and import rules
 	$(BIN)/ruff format --check .

@@ -47,7 +47,7 @@ from tests.support.centre_kit import Counter, keys_of
 from tests.support.chromium import chromium
 from tests.support.console_book import PASSWORD
 from tests.support.console_visits import visits
-from tests.support.drawn_map import middle_of_a_name, middle_of_a_shape
+from tests.support.drawn_map import looks_elsewhere, middle_of_a_name, middle_of_a_shape
 from tests.support.limit_book import NOW_MS, TODAY
 from tests.support.wide_book import fill_wide, wide_centre
 
@@ -431,18 +431,12 @@ def test_hexagons_far_plots_near_and_one_filter_for_map_and_list(
         "data-by", "risk", timeout=WAIT_MS_MAX
     )
     # A press on a village's name shows the village.
-    at = page.evaluate("location.hash")
-    page.mouse.click(*middle_of_a_name(page))
-    page.wait_for_function("at => location.hash !== at", arg=at)
-    at = page.evaluate("location.hash")
-    page.get_by_role("button", name="Show all plots").click()
-    page.wait_for_function("at => location.hash !== at", arg=at)
+    looks_elsewhere(page, lambda: page.mouse.click(*middle_of_a_name(page)))
+    looks_elsewhere(page, page.get_by_role("button", name="Show all plots").click)
     page.wait_for_selector(DRAWN.format("hexagons"))
     # A press on a hexagon leads nearer, until the plots themselves are seen.
     while page.get_attribute("#map", "data-shape") == "hexagons":
-        at = page.evaluate("location.hash")
-        page.mouse.click(*middle_of_a_shape(page, 20))
-        page.wait_for_function("at => location.hash !== at", arg=at)
+        looks_elsewhere(page, lambda: page.mouse.click(*middle_of_a_shape(page, 20)))
     looking = page.evaluate("location.hash")
     page.reload()
     page.wait_for_selector(DRAWN.format("plots"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -45,3 +46,10 @@ def middle_of_a_name(page: Page) -> tuple[float, float]:
     box = area.bounding_box()
     assert box is not None
     return box["x"] + x, box["y"] + y
+
+
+def looks_elsewhere(page: Page, press: Callable[[], None]) -> None:
+    """Press something, and wait until the map looks elsewhere."""
+    at = page.evaluate("location.hash")
+    press()
+    page.wait_for_function("at => location.hash !== at", arg=at)
