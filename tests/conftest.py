@@ -75,6 +75,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: rank.get(item.nodeid.partition("::")[0], len(rank)))
 
 
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Say how the run ended, for `.ci/once_more`: one that broke off has not shown the rest."""
+    cache = session.config.cache
+    if cache is not None and not hasattr(session.config, "workerinput"):
+        cache.set("harvestline/ended", int(exitstatus))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Hold a test marked ``browser`` to the policy on missing components."""
     if item.get_closest_marker("browser"):
