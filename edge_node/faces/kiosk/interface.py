@@ -22,6 +22,7 @@ from edge_node.decide.draws import Receipt, quote_sha256
 from edge_node.decide.leaving import way_out_sha256
 from edge_node.faces.kiosk.front import COOKIE, Front, source_of
 from edge_node.faces.kiosk.knowing import Knowing
+from edge_node.faces.kiosk.open_draws import give_up_own
 from edge_node.faces.kiosk.standing import LineStanding, Possible
 from edge_node.faces.kiosk.teller import Agreement, ApplicationForm, DrawForm, LeaveForm
 from edge_node.faces.kiosk.visits import Visit, VisitEndedError
@@ -131,7 +132,9 @@ class _Acts:
         return response
 
     def leave(self, request: Request) -> Response:
-        self._visits.end(request.cookies.get(COOKIE))
+        cookie = request.cookies.get(COOKIE)
+        give_up_own(self._teller, self._visits.last(cookie))
+        self._visits.end(cookie)
         response = Response(status_code=204)
         response.delete_cookie(COOKIE, path="/")
         return response
@@ -162,6 +165,7 @@ class _Acts:
         begun = self._teller.begin_draw(visit.farmer_id, form, agreed)
         if isinstance(begun, Reason):
             return JSONResponse(_refused(begun, self._words(visit)))
+        self._visits.keep_draw(request.cookies.get(COOKIE, ""), begun.drawdown.draw_id)
         return JSONResponse(_receipt(begun), 201)
 
     def payout(self, request: Request, draw_id: str, body: Json) -> dict[str, Any]:

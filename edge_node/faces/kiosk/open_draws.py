@@ -2,6 +2,7 @@
 
 Whoever goes back after a yes, or opens a second page, is led to the draw that waits: they
 confirm it or cancel it there, and it holds back no part of their limit that they do not see.
+Whoever finishes gives up what they began and left unanswered.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from core.reasons import Reason
 from edge_node.decide.desk import Desk
 from edge_node.decide.draws import Receipt
 from edge_node.faces.kiosk.teller import Agreement, DrawForm, Teller
+from edge_node.faces.kiosk.visits import Visit
 from edge_node.store import leases
 from edge_node.store.database import StationDatabase
 
@@ -45,3 +47,20 @@ def begin_one(
         return teller.begin_draw(farmer_id, form, agreed)
 
     return teller.act(act)
+
+
+def give_up_own(teller: Teller, visit: Visit | None) -> None:
+    """Void what a visit began and nobody confirmed; again, or after a crash, nothing changes.
+
+    A draw whose payout was confirmed stays, and so does one that was begun elsewhere.
+    """
+    if visit is None or not visit.draw_ids:
+        return
+
+    def act(db: StationDatabase, _desk: Desk, _clock: Clock) -> None:
+        for draw_id in visit.draw_ids:
+            kept = leases.draw(db, draw_id)
+            if kept and kept.drawdown.state is DrawState.PENDING and not kept.paid_out_at_ms:
+                teller.settle_draw(visit.farmer_id, draw_id, paid_out=False)
+
+    teller.act(act)

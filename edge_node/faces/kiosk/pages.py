@@ -23,7 +23,7 @@ from edge_node.faces.kiosk.changing import Told, said_of_changes
 from edge_node.faces.kiosk.drawings import note_steps, notes_of
 from edge_node.faces.kiosk.front import COOKIE, Front, source_of
 from edge_node.faces.kiosk.knowing import Knowing
-from edge_node.faces.kiosk.open_draws import begin_one, open_draw
+from edge_node.faces.kiosk.open_draws import begin_one, give_up_own, open_draw
 from edge_node.faces.kiosk.order_teller import OrderTeller
 from edge_node.faces.kiosk.rendering import Rendering
 from edge_node.faces.kiosk.said import (
@@ -144,7 +144,9 @@ class _Pages(Visited):
         return response
 
     def leave(self, request: Request) -> Response:
-        self._visits.end(request.cookies.get(COOKIE))
+        cookie = request.cookies.get(COOKIE)
+        give_up_own(self._teller, self._visits.last(cookie))
+        self._visits.end(cookie)
         response = go("/")
         response.delete_cookie(COOKIE, path="/")
         return response
@@ -277,6 +279,8 @@ class _Pages(Visited):
         begun = begin_one(self._teller, visit.farmer_id, form, agreed)
         if isinstance(begun, Reason):
             return self._refused(visit, begun, f"/draw/{line_id}")
+        if begun.drawdown.draw_id == told.draw_id:
+            self._visits.keep_draw(request.cookies.get(COOKIE, ""), told.draw_id)
         return go(f"/payout/{begun.drawdown.draw_id}")
 
     def payout(self, request: Request, draw_id: str) -> Response:

@@ -20,6 +20,7 @@ from edge_node.faces.resting import Resting
 IDLE_MS_MAX = 45_000
 GRACE_MS = 15_000  # while the page asks "are you there?"
 VISITS_MAX = 64
+DRAWS_MAX = 16  # of a visit that are freed when it ends; any other waits for its time
 SOMEONE = "someone"  # beside the farmer, not named
 TOKEN_BYTES = 32
 
@@ -52,6 +53,7 @@ class Visit:
     is the helper who acts in the farmer's place; ``with_whom`` who stands beside the farmer: a
     helper's id, an agent's, ``someone``, or empty. ``asked_for`` is the page for which pictures
     that were known before are asked once more, and ``may`` the page that they opened then.
+    ``draw_ids`` are the draws that were begun in it.
     """
 
     farmer_id: str
@@ -64,6 +66,7 @@ class Visit:
     with_whom: str = ""
     asked_for: str = ""
     may: str = ""
+    draw_ids: tuple[str, ...] = ()
 
     @property
     def helped(self) -> bool:
@@ -214,6 +217,16 @@ class Visits:
         """Say who stands beside the farmer; an agent who said who they are goes on standing."""
         if self.waiting(cookie).proof is not Proof.AGENT:
             self._change(cookie, with_whom=with_whom)
+
+    def keep_draw(self, cookie: str, draw_id: str) -> None:
+        """Note a draw that was begun in a visit; the oldest beyond a bound is forgotten."""
+        kept = (*self.waiting(cookie).draw_ids, draw_id)
+        self._change(cookie, draw_ids=kept[-DRAWS_MAX:])
+
+    def last(self, cookie: str | None) -> Visit | None:
+        """The visit of a cookie as it stands, however long ago it was touched; None if none."""
+        with self._lock:
+            return self._visits.get(sha256_hex((cookie or "").encode()))
 
     def fresh(self, bytes_count: int) -> bytes:
         """So many unpredictable bytes."""
