@@ -8,7 +8,7 @@ reversed in the ledger, and what replaces it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -17,7 +17,7 @@ from core.errors import LedgerImbalanceError
 from core.lending.accrual import Meter, PrincipalChange
 from core.lending.facts import Fact, FactKind, standing_facts
 from core.lending.ledger import EntryKind
-from core.lending.schedule import Due, capitalising_days
+from core.lending.schedule import Due, capitalising_of
 from core.lending.terms import Part, RepaymentTerms, Restructured
 from core.lending.tranches import Tranches
 
@@ -144,7 +144,23 @@ def account(
     LedgerImbalanceError
         If two facts have one id and different content.
     """
-    return _replayed(terms, facts, on, dues, looks).seen(on)
+    return accounts(terms, facts, (on,), dues, looks)[on]
+
+
+def accounts(
+    terms: RepaymentTerms,
+    facts: Iterable[Fact],
+    days: Iterable[date],
+    dues: Sequence[Due] = (),
+    looks: AbstractSet[date] = frozenset(),
+) -> dict[date, Account]:
+    """What :func:`account` says of each of some days, by one replay.
+
+    ``dues`` is the plan on all: from the first to the last nothing was drawn or undone.
+    """
+    wanted = frozenset(days)
+    told = _replaying(terms, facts, wanted, dues, looks)
+    return {day: replay.seen(day) for day, replay in told if day in wanted}
 
 
 def ahead(
@@ -155,7 +171,7 @@ def ahead(
     What is late is asked at once; what was paid ahead is asked no more; the last day takes
     all that is then owed, so a line that was repaid early asks for less interest.
     """
-    replay = _replayed(terms, facts, on, dues, frozenset())
+    [*_, (_, replay)] = _replaying(terms, facts, frozenset({on}), dues, frozenset())
     asking = {due.on for due in dues if due.on > on}
     found = [replay.ask(on, is_last=not asking)] if replay.late(on)[0] or not asking else []
     for day in sorted(asking | {each for each in replay.capitalising if each > on}):
@@ -166,13 +182,15 @@ def ahead(
     return tuple(each for each in found if each.parts.total_minor)
 
 
-def _replayed(
+def _replaying(
     terms: RepaymentTerms,
     facts: Iterable[Fact],
-    on: date,
+    wanted: AbstractSet[date],
     dues: Sequence[Due],
     looks: AbstractSet[date],
-) -> _Replay:
+) -> Iterator[tuple[date, _Replay]]:
+    """The replay at the end of each day with an event, and of each wanted, up to the last."""
+    on = max(wanted)
     counted = [fact for fact in standing_facts(facts) if fact.on <= on]
     replay = _Replay(terms, dues, capitalising_of(terms, counted))
     by_day: dict[date, list[Fact]] = {}
@@ -180,15 +198,15 @@ def _replayed(
         by_day.setdefault(fact.on, []).append(fact)
     events = {*by_day, *replay.penalised, *replay.capitalising, *(due.on for due in dues), *looks}
     events |= set(replay.anew)
-    for day in sorted(each for each in events if each <= on):
+    for day in sorted(each for each in events | wanted if each <= on):
         replay.run_to(day)
-        if day in looks:
-            replay.step(day)
-        for fact in by_day.get(day, ()):
-            replay.take(fact)
-        replay.close(day)
-    replay.run_to(on)
-    return replay
+        if day in events:
+            if day in looks:
+                replay.step(day)
+            for fact in by_day.get(day, ()):
+                replay.take(fact)
+            replay.close(day)
+        yield day, replay
 
 
 def principal_changes(facts: Iterable[Fact], found: Account) -> tuple[PrincipalChange, ...]:
@@ -210,18 +228,6 @@ def split_by(waterfall: Sequence[Part], owed: Amounts, paid_minor: int) -> tuple
         taken[part] = min(left, max(0, owed.of(part)))
         left -= taken[part]
     return Amounts(*(taken[part] for part in Part)), left
-
-
-def capitalising_of(terms: RepaymentTerms, facts: Sequence[Fact]) -> frozenset[date]:
-    """The days at whose end a line's unpaid interest becomes principal, by all of its plans."""
-    drawn = [fact.on for fact in facts if fact.kind is FactKind.DRAWDOWN]
-    if not drawn:
-        return frozenset()
-    if not terms.restructured:
-        return capitalising_days(terms, min(drawn))
-    anew = date.fromisoformat(terms.restructured[-1].on)
-    before = capitalising_of(terms.before_last(), facts)
-    return frozenset(day for day in before if day <= anew) | capitalising_days(terms, anew)
 
 
 class _Replay:

@@ -15,6 +15,7 @@ from datetime import date
 
 from core.errors import PriceError
 from core.lending.accrual import Meter
+from core.lending.facts import Fact, FactKind
 from core.lending.terms import (
     InterestKind,
     MoratoriumInterest,
@@ -117,6 +118,18 @@ def capitalising_days(terms: RepaymentTerms, drawn_on: date) -> frozenset[date]:
         free = [day for day in due_days(terms, drawn_on) if is_free(terms, drawn_on, day)]
         found.update(free[-1:])
     return frozenset(found - {terms.due_on})
+
+
+def capitalising_of(terms: RepaymentTerms, facts: Sequence[Fact]) -> frozenset[date]:
+    """The days at whose end a line's unpaid interest becomes principal, by all of its plans."""
+    drawn = [fact.on for fact in facts if fact.kind is FactKind.DRAWDOWN]
+    if not drawn:
+        return frozenset()
+    if not terms.restructured:
+        return capitalising_days(terms, min(drawn))
+    anew = date.fromisoformat(terms.restructured[-1].on)
+    before = capitalising_of(terms.before_last(), facts)
+    return frozenset(day for day in before if day <= anew) | capitalising_days(terms, anew)
 
 
 def is_free(terms: RepaymentTerms, drawn_on: date, on: date) -> bool:

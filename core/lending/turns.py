@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
-from core.lending.account import capitalising_of
 from core.lending.facts import Fact, standing_facts
 from core.lending.product import Product
+from core.lending.schedule import capitalising_of
 from core.lending.terms import RepaymentTerms
 from core.lending.views import CoverView, DuesView
 

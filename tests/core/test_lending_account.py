@@ -21,15 +21,14 @@ from core.lending.ledger import Entry, EntryKind, check_entry
 from core.lending.schedule import Due, plan
 from core.lending.terms import (
     WATERFALL,
-    ArrearsTerms,
     InterestKind,
     Part,
-    RebateTerms,
     RepaymentTerms,
     ScheduleKind,
     ScheduleTerms,
 )
 from core.lending.turns import principal_turns
+from tests.support.lives import ORDERS, lives
 from tests.support.repayment import DRAWN_ON as DRAWN
 from tests.support.repayment import DUE_ON as DUE
 from tests.support.repayment import LATE, PLAIN, RBI, STORIES
@@ -175,7 +174,6 @@ def test_a_fact_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
 
 
 AMOUNT = st.integers(0, 10**7)
-ORDERS = st.permutations(list(Part)).map(tuple)
 
 
 @given(st.builds(Amounts, AMOUNT, AMOUNT, AMOUNT, AMOUNT), st.integers(0, 10**8), ORDERS)
@@ -188,39 +186,6 @@ def test_the_waterfall_conserves_money_in_any_order(
     assert all(0 <= parts.of(part) <= owed.of(part) for part in Part)
     for earlier, later in itertools.pairwise(order):
         assert parts.of(later) == 0 or parts.of(earlier) == owed.of(earlier)
-
-
-@st.composite
-def lives(draw: st.DrawFn) -> tuple[RepaymentTerms, list[Fact], tuple[Due, ...]]:
-    """A line's terms, some facts of its life, and the plan of its first drawdown."""
-    capitalise = draw(st.integers(0, 3))
-    schedule = ScheduleTerms(
-        draw(st.sampled_from([ScheduleKind.BULLET, ScheduleKind.EQUAL_INSTALMENTS])),
-        every_months=2,
-        interest=InterestKind.CAPITALISING if capitalise else InterestKind.SIMPLE,
-        capitalise_months=capitalise,
-    )
-    terms = RepaymentTerms(
-        rate_ppm=draw(st.integers(0, 400_000)),
-        day_count=draw(st.sampled_from(DayCount)),
-        due_on=DUE,
-        schedule=schedule,
-        arrears=ArrearsTerms(draw(st.integers(0, 40)), draw(st.integers(0, 200_000))),
-        rebate=RebateTerms(draw(st.integers(0, 30_000))),
-        waterfall=draw(ORDERS),
-    )
-    kinds = st.sampled_from([FactKind.DRAWDOWN, FactKind.FEE, *[FactKind.REPAYMENT] * 3])
-    events = draw(
-        st.lists(st.tuples(st.integers(0, 300), kinds, st.integers(1, 10**6)), max_size=7)
-    )
-    facts = [Fact("f0", FactKind.DRAWDOWN, DRAWN, draw(st.integers(1, 10**7)))]
-    facts += [
-        Fact(f"f{n}", kind, DRAWN + timedelta(days=day), amount)
-        for n, (day, kind, amount) in enumerate(events, 1)
-    ]
-    if draw(st.booleans()):
-        facts.append(reversal_of(facts[-1], "undo"))
-    return terms, facts, plan(terms, facts[0].amount_minor, DRAWN)
 
 
 @settings(max_examples=60, deadline=None)

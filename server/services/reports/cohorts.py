@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
+from core.lending.account import Account
 from server.services.reports.loans import Loan, loans, month_ends
 from server.services.reports.portfolio import Aged, rows_of
 from server.services.reports.table import Cell, Report, count, minor, ppm, share, text
@@ -20,20 +21,24 @@ class VintageSums:
     """Loans by the month in which they were opened, at each month's end since."""
 
     def __init__(self) -> None:
-        self._sums: dict[tuple[str, str, int, str], list[int]] = {}
+        self._sums: dict[tuple[str, str, int, date], list[int]] = {}
 
     def add(self, aged: Aged) -> None:
         """Add a loan as it stood at each month's end."""
         line = aged.loan.line
-        for age, end in enumerate(month_ends(line.opened_on, aged.on)):
-            key = (line.opened_on[:7], line.currency, age, end.isoformat())
-            found = self._sums.setdefault(key, [0, 0, 0, 0])
-            found[:] = [a + b for a, b in zip(found, _then(aged, end), strict=True)]
+        ends = month_ends(line.opened_on, aged.on)
+        stood = aged.accounts(ends)  # by one replay, as far as one plan held
+        for age, end in enumerate(ends):
+            found = self._sums.setdefault((line.opened_on[:7], line.currency, age, end), [0] * 4)
+            found[0] += 1
+            if aged.loan.facts:
+                _add_money(found, aged.loan, stood[end])
 
     def rows(self) -> Iterator[tuple[Cell, ...]]:
         """A row a month of opening and month's end."""
         for (month, currency, age, at), (many, drawn, owed, late) in sorted(self._sums.items()):
-            yield month, currency, age, at, many, drawn, owed, late, share(late, drawn)
+            yield (month, currency, age, at.isoformat(), many, drawn, owed, late,
+                   share(late, drawn))  # fmt: skip
 
 
 def vintage(tx: Tx, then: AsOf) -> Report:
@@ -53,10 +58,12 @@ def vintage_report(then: AsOf, rows: Iterator[tuple[Cell, ...]]) -> Report:
     )  # fmt: skip
 
 
-def _then(aged: Aged, on: date) -> tuple[int, int, int, int]:
-    found = aged.account(on)
-    owed = found.owed.principal_minor
-    return 1, aged.loan.drawn_minor(on), owed, owed if found.late_days > LATE_DAYS else 0
+def _add_money(found: list[int], loan: Loan, stood: Account) -> None:
+    """Add what was drawn by a day, what was then owed of it, and what of that was late."""
+    owed = stood.owed.principal_minor
+    found[1] += loan.drawn_minor(stood.on)
+    found[2] += owed
+    found[3] += owed if stood.late_days > LATE_DAYS else 0
 
 
 def cohort(tx: Tx, then: AsOf) -> Report:

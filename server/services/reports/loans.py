@@ -6,11 +6,13 @@ on the plan that the line's drawdowns agreed to: the same that the kiosk shows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
-from core.lending.account import Account, account
+from core.lending.account import Account, Amounts, accounts
 from core.lending.agreed import draw_fact
 from core.lending.books import (
     PAYOUT_CAUSE,
@@ -34,6 +36,7 @@ from server.store.engine import Tx
 from server.store.line_pages import LimitThen
 from server.store.lines import Line
 
+DAYS_KEPT_MAX = 1_024
 _KINDS = {EntryKind.DRAWDOWN.value: FactKind.DRAWDOWN, EntryKind.FEE.value: FactKind.FEE}
 
 
@@ -63,9 +66,31 @@ class Loan:
 
     def account(self, on: date) -> Account:
         """What is owed at the end of a day, and how late it is."""
-        facts = [fact for fact in self.facts if fact.on <= on]
-        terms, relief = self._agreed_by(on)
-        return account(terms, facts, on, planned(terms, facts, relief))
+        return self.accounts((on,))[on]
+
+    def accounts(self, days: Iterable[date]) -> dict[date, Account]:
+        """The same of some days; those of one plan are told by one replay."""
+        found: dict[date, Account] = {}
+        for some in self._planned_alike(days):
+            facts = [fact for fact in self.facts if fact.on <= some[-1]]
+            if not facts:  # of lines that are open, many were not drawn yet
+                found |= {day: nothing_on(day) for day in some}
+                continue
+            terms, relief = self._agreed_by(some[-1])
+            found |= accounts(terms, facts, some, planned(terms, facts, relief))
+        return found
+
+    def _planned_alike(self, days: Iterable[date]) -> Iterable[list[date]]:
+        """Days in order, by what was drawn, or undone, until then: that makes their plan.
+
+        Relief and a plan that was made anew rest on what was repaid too: each day is by itself.
+        """
+        is_plain = self.relief is None and not self.terms.restructured
+        drawn = sorted(fact.on for fact in self.facts if fact.kind is not FactKind.REPAYMENT)
+        alike: dict[object, list[date]] = {}
+        for day in sorted(days):
+            alike.setdefault(bisect_right(drawn, day) if is_plain else day, []).append(day)
+        return alike.values()
 
     def _agreed_by(self, on: date) -> tuple[RepaymentTerms, Relief | None]:
         """The terms and the relief that held on a day."""
@@ -192,10 +217,18 @@ def facts_of(tx: Tx, line_ids: Sequence[str], then: AsOf) -> Mapping[str, tuple[
     }
 
 
-def month_ends(opened_on: str, upto: date) -> Iterator[date]:
+@lru_cache(DAYS_KEPT_MAX)
+def nothing_on(day: date) -> Account:
+    """What is owed on a day of a line to which nothing has happened."""
+    return Account(day, Amounts(), 0, 0, 0, 0, 0, None, 0, ())
+
+
+@lru_cache(DAYS_KEPT_MAX)
+def month_ends(opened_on: str, upto: date) -> tuple[date, ...]:
     """The last days of the months from one on, the last of them no later than a day."""
-    day = date.fromisoformat(opened_on)
+    day, found = date.fromisoformat(opened_on), list[date]()
     while day <= upto:
         following = (day.replace(day=28) + timedelta(days=4)).replace(day=1)
-        yield min(following - timedelta(days=1), upto)
+        found.append(min(following - timedelta(days=1), upto))
         day = following
+    return tuple(found)

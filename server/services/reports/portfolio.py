@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from enum import Enum
 from typing import Protocol
@@ -74,9 +74,13 @@ class Aged:
     def account(self, on: date | None = None) -> Account:
         """The account at the end of a day; of the report's own, if none is named."""
         day = self.on if on is None else on
-        if day not in self._known:
-            self._known[day] = self.loan.account(day)
-        return self._known[day]
+        return self.accounts((day,))[day]
+
+    def accounts(self, days: Sequence[date]) -> Mapping[date, Account]:
+        """The accounts at the ends of some days, among others that were asked for before."""
+        if unknown := [day for day in days if day not in self._known]:
+            self._known |= self.loan.accounts(unknown)
+        return self._known
 
     @property
     def is_live(self) -> bool:

@@ -43,7 +43,7 @@ def read_health_records(tx: Tx, on: date, now_ms: int) -> HealthRecords:
     then, rules = as_of(on, now_ms), rulebooks.provisioning_on(tx, on.isoformat())
     at_risk, aged = ParSums(Group.VILLAGE), AgeingSums(Group.PRODUCT)
     set_aside, opened = ProvisionSums(rules, Group.PRODUCT), VintageSums()
-    add_up(tx, then, at_risk, aged, set_aside, opened)
+    add_up(tx, then, opened, at_risk, aged, set_aside)  # vintages first: theirs are most days
     staged = provisioning_report(then, Group.PRODUCT, rules, set_aside.rows())
     return HealthRecords(
         par=_records(par_report(then, Group.VILLAGE, at_risk.rows())),
