@@ -222,7 +222,7 @@ def _unlock(work: Work, word: KeptWord, by: Actor) -> None:
 def _end_factor(work: Work, word: KeptWord, by: Actor) -> None:
     user = _subject(work, word, by)
     second_factor.forget(work, user.username, by, word.word_id)
-    _record(work, word, by, ("second_factor_ended", {}))
+    _record(work, word, by, (second_factor.ENDED, {}))
 
 
 def _done(work: Work, word: KeptWord, by: Actor, event: str) -> Done:

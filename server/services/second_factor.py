@@ -7,7 +7,8 @@ codes until a spare code is given or two persons end the factor. Nothing secret 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -24,6 +25,10 @@ ENROLLING = (Role.LENDER, Role.SUPERVISOR)  # who approves
 SPARE_CODES = 10
 OFFER_MS_MAX = 10 * 60 * 1000
 WRONG_IN_A_ROW_MAX = 30  # 90 of a million codes: from then on the phone's codes are shut
+OFFERED, CONFIRMED, ENDED = (  # what the trail tells
+    "second_factor_offered", "second_factor_confirmed", "second_factor_ended",
+)  # fmt: skip
+USED, SPARE_USED, WRONG = "second_factor_used", "recovery_code_used", "second_factor_wrong"
 _CONTEXT = "harvestline/second-factor/v1"
 
 
@@ -58,7 +63,7 @@ def offer(work: Work, by: Actor, chance: Callable[[], str]) -> Offer:
     seals = Seals((work.keys.identity().seal_key,))
     sealed = seals.seal(work.keys.seal_key_id, secret, _context(work, by.name, factor_id))
     second_factors.offer(work.tx, SecondFactor(by.name, factor_id, sealed, work.at_ms))
-    _record(work, by, "second_factor_offered")
+    _record(work, by, OFFERED)
     shown = one_time.address(secret, by.name, work.settings.name)
     return Offer(factor_id, shown, one_time.secret_text(secret))
 
@@ -86,13 +91,14 @@ def confirm(
     step = one_time.matching_step(_secret(work, found), _plain(code), now_step, 0)
     if step is None:
         second_factors.count_wrong(work.tx, found)
-        _record(work, by, "second_factor_wrong", {"for": "enrolment"})
+        _record(work, by, WRONG, {"for": "enrolment"})
         return ()
     second_factors.confirm(work.tx, found, work.at_ms, step)
     spare = tuple(one_time.spare_text(bytes.fromhex(chance())) for _ in range(SPARE_CODES))
     hashes = tuple(one_time.spare_hash(by.name, each) for each in spare)
     second_factors.add_codes(work.tx, found, hashes)
-    _record(work, by, "second_factor_confirmed")
+    told = {"factor_id": factor_id, "sealed_sha256": found.sealed_sha256}
+    _record(work, by, CONFIRMED, {**told, "codes_sha256": codes_mark(hashes)})
     return spare
 
 
@@ -109,7 +115,7 @@ def pass_by(work: Work, by: Actor, given: str, now_step: int) -> Passed | None:
     spare = one_time.spare_hash(by.name, given)
     if spare and second_factors.spend_code(work.tx, found, spare, work.at_ms):
         left = second_factors.codes_left(work.tx, found)
-        _record(work, by, "recovery_code_used", {"left": str(left)})
+        _record(work, by, SPARE_USED, {"left": str(left)})
         return Passed.SPARE
     step = None
     if found.wrong_count < WRONG_IN_A_ROW_MAX:
@@ -117,10 +123,16 @@ def pass_by(work: Work, by: Actor, given: str, now_step: int) -> Passed | None:
         step = one_time.matching_step(secret, _plain(given), now_step, found.last_step)
     if step is None:
         second_factors.count_wrong(work.tx, found)
-        _record(work, by, "second_factor_wrong", {"in_a_row": str(found.wrong_count + 1)})
+        _record(work, by, WRONG, {"in_a_row": str(found.wrong_count + 1)})
         return None
     second_factors.use(work.tx, found, step)
+    _record(work, by, USED, {"factor_id": found.factor_id, "step": str(step)})
     return Passed.CODE
+
+
+def codes_mark(hashes: Iterable[str]) -> str:
+    """By what the trail knows the spare codes of a factor, which it does not tell."""
+    return hashlib.sha256("\n".join(sorted(hashes)).encode()).hexdigest()
 
 
 def forget(work: Work, username: str, by: Actor, word_id: str) -> None:

@@ -6,6 +6,8 @@ what was confirmed ends by the person's own next one or by a confirmed word of t
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, func, select
@@ -30,6 +32,21 @@ class SecondFactor:
     wrong_count: int = 0
     ended_at_ms: int | None = None
     word_id: str = ""
+
+    @property
+    def sealed_sha256(self) -> str:
+        """By what the trail knows the secret, which it does not tell."""
+        return hashlib.sha256(self.sealed).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class SpareCode:
+    """A spare code by its hash, and when it was used."""
+
+    username: str
+    factor_id: str
+    code_sha256: str
+    used_at_ms: int | None
 
 
 def in_force(tx: Tx, username: str) -> SecondFactor | None:
@@ -112,6 +129,29 @@ def codes_left(tx: Tx, factor: SecondFactor) -> int:
     """How many spare codes were not used yet."""
     where = (*_codes_of(tx, factor), recovery_codes.c.used_at_ms.is_(None))
     return int(tx.scalar(select(func.count()).select_from(recovery_codes).where(*where)))
+
+
+def stream(tx: Tx) -> Iterator[SecondFactor]:
+    """Every second factor that was ever offered and not replaced, person by person."""
+    question = select(second_factors).where(_C.tenant_id == tx.tenant_id)
+    ordered = question.order_by(_C.username, _C.offered_at_ms, _C.factor_id)
+    return (read_as(SecondFactor, row) for row in tx.stream(ordered))
+
+
+def stream_codes(tx: Tx) -> Iterator[SpareCode]:
+    """Every spare code by its hash, person by person."""
+    c = recovery_codes.c
+    question = select(recovery_codes).where(c.tenant_id == tx.tenant_id)
+    ordered = question.order_by(c.username, c.factor_id, c.code_sha256)
+    return (read_as(SpareCode, row) for row in tx.stream(ordered))
+
+
+def used_at(tx: Tx, username: str) -> tuple[int, ...]:
+    """When somebody's spare codes were used [ms UTC], of every factor that they held."""
+    c = recovery_codes.c
+    where = (c.tenant_id == tx.tenant_id, c.username == username, c.used_at_ms.is_not(None))
+    rows = tx.rows(select(c.used_at_ms).where(*where))
+    return tuple(int(row["used_at_ms"]) for row in rows)
 
 
 def _codes_of(tx: Tx, factor: SecondFactor) -> tuple[ColumnElement[bool], ...]:

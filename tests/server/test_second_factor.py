@@ -223,8 +223,9 @@ def test_no_secret_stands_open_in_the_store_or_the_trail(lender: Kit, enrolled):
         assert secret not in trail
     assert phone.secret not in repr(held).encode("latin-1", "replace")
     actions = [row.action for row in lender.read(people.trail, 0, 1000)]
-    assert actions[-3:] == [
-        "second_factor_offered", "second_factor_confirmed", "second_factor_wrong",
+    assert actions[-4:] == [
+        "second_factor_offered", "second_factor_confirmed", "second_factor_used",
+        "second_factor_wrong",
     ]  # fmt: skip
 
     def moved(work: Work) -> None:  # sealed for anna, it opens for nobody else

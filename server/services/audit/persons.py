@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from core.lending.agreement import AgreementEvent
 from core.lending.limit import Movement
 from core.lending.ordering import OrderEvent
 from core.lending.payout import PayoutEvent
+from server.services.audit import factors
 from server.services.audit.finding import Look, Looks, first_fault
+from server.services.audit.said import Said, said_by_two
 from server.services.centre import Centre
 from server.services.erasing import is_erased
 from server.services.payouts.acts import RELEASED
@@ -45,40 +46,9 @@ _GIVEN_UP = {
 }  # fmt: skip
 
 
-@dataclass(slots=True)
-class _Said:
-    """The words that were confirmed, and which of them something rests on already."""
-
-    words: Mapping[str, KeptWord]
-    before: frozenset[tuple[str, str]]
-    used: set[str]
-
-    def fault(self, word_id: str, about: tuple[WordKind, str], actor: str) -> tuple[bool, str, str]:
-        """Whether something rests on no word of two about it, or on one that was used."""
-        word = self.words.get(word_id)
-        is_said = (
-            word is not None
-            and word.answer is not None
-            and (word.kind, word.subject_id, word.answer.answered_by) == (*about, actor)
-            and not people.is_one_of(actor, (word.told_by,))
-            and word_id not in self.used
-        )
-        self.used.add(word_id)
-        return not is_said, "the word of two about it, once", f"{actor} alone"
-
-
-def _said(tx: Tx) -> _Said:
-    confirmed = {
-        each.word_id: each
-        for each in money_words.stream(tx)
-        if each.answer is not None and each.answer.is_confirmed
-    }
-    return _Said(confirmed, money_words.said_before(tx), set())
-
-
 def rights(_: Centre, tx: Tx) -> Looks:
-    """Every user is as their last step says, and every step that gives rights was said by two."""
-    said, last, founders = _said(tx), dict[str, UserStep](), dict[str, int]()
+    """Every user is as their last step says; rights and the end of second factors rest on two."""
+    said, last, founders = said_by_two(tx), dict[str, UserStep](), dict[str, int]()
     for step in sorted(accounts.stream(tx), key=lambda each: (each.at_ms, each.seq)):
         yield _step(said, step, founders)
         last[step.username] = step
@@ -93,9 +63,10 @@ def rights(_: Centre, tx: Tx) -> Looks:
     for each in authorities.history(tx):
         yield _authority(said, each)
     yield from _tokens(tx, said)
+    yield from factors.held(tx, said)
 
 
-def _step(said: _Said, step: UserStep, founders: Mapping[str, int]) -> Look:
+def _step(said: Said, step: UserStep, founders: Mapping[str, int]) -> Look:
     name = f"{step.username}/{step.seq}"
     if step.event in _STEPS:
         about = (_STEPS[step.event], step.username)
@@ -105,7 +76,7 @@ def _step(said: _Said, step: UserStep, founders: Mapping[str, int]) -> Look:
     return first_fault("user_steps", name, (late, "an invitation by two", f"{step.actor} alone"))
 
 
-def _tokens(tx: Tx, said: _Said) -> Looks:
+def _tokens(tx: Tx, said: Said) -> Looks:
     """What a token sees is what two said last, if they did."""
     words = [each for each in said.words.values() if each.kind is WordKind.TOKEN_SCOPE]
     newest = {each.subject_id: each for each in sorted(words, key=_answered_ms)}
@@ -119,7 +90,7 @@ def _answered_ms(word: KeptWord) -> tuple[int, str]:
     return (word.answer.at_ms if word.answer is not None else 0, word.word_id)
 
 
-def _authority(said: _Said, each: Authority) -> Look:
+def _authority(said: Said, each: Authority) -> Look:
     name = f"{each.holder}|{each.product_id}|{each.currency}|{each.version}"
     if (WordKind.AUTHORITY.value, name) in said.before:
         return Look("authorities", name)
@@ -130,7 +101,7 @@ def _authority(said: _Said, each: Authority) -> Look:
 
 def let_go(_: Centre, tx: Tx) -> Looks:
     """Every relief, write-off, cancelled payout and release rests on a word of two about it."""
-    said = _said(tx)
+    said = said_by_two(tx)
     for table, name, word_id, about, actor in _given(tx):
         if (about[0].value, name) not in said.before:
             yield first_fault(table, name, said.fault(word_id, about, actor))
