@@ -27,16 +27,16 @@ from core.lending.visited import visit_turns
 from core.shape import encode
 from core.units import civil_date, day_start_ms
 from server.services.centre import MS_PER_MINUTE, Work
-from server.services.orders.fulfilment import lines_of
+from server.services.orders.fulfilment import lines_of, sold_from
 from server.services.outlook import Outlook, look
-from server.services.reviews import MS_PER_HOUR, Judged
+from server.services.reviews import MS_PER_HOUR, Case, Judged
 from server.services.spreading import DayBook, day_book
 from server.services.standing import zone_minutes
 from server.store import authorities, lines, products, registry, review_marks
 from server.store.authorities import RULE
 from server.store.book_reviews import Part
 from server.store.lines import Line
-from server.store.review_marks import Looked, Mark
+from server.store.review_marks import Around, Looked, Mark
 
 HOLDS_DAYS_MAX = 31
 LOOKS_OVER_MAX = 8  # in one page: so many times half of what may be judged is looked at
@@ -69,19 +69,20 @@ def survey(work: Work, part: Part, judged_max: int) -> Surveyed:
     them is then shared by enough, also where most lines are passed over.
     """
     book = _book(day_book(work))  # asked before the page: it is what will be judged by
+    shared = {
+        each.product_id: _shared(work, each.product_id) for each in products.in_force(work.tx)
+    }
     rows_max, is_last = max(1, judged_max // 2), False
     around: dict[str, int] = {}
     passed: Counter[str] = Counter()
     last = None
     for _ in range(LOOKS_OVER_MAX):
-        page = review_marks.look_over(work.tx, part, work.at_ms, rows_max)
-        for each, read in _read_around(work, page):
-            if _holds(work, each, (read, book)):
-                passed[each.outcome] += 1
-            else:
-                around[each.line_id] = read
-        last = (page[-1].station, page[-1].line_id) if page else last
-        is_last = len(page) < rows_max
+        page = review_marks.sift(work.tx, part, work.at_ms, rows_max, Around(shared, book))
+        passed += page.passed
+        around |= {line_id: number ^ _shared(work, product_id)
+                   for line_id, product_id, number in page.new}  # fmt: skip
+        last = page.last or last
+        is_last = page.lines_count < rows_max
         if last is None or is_last or len(around) > judged_max - rows_max:
             break
         part = replace(part, at_station=last[0], at_line=last[1])
@@ -142,15 +143,33 @@ def mark(work: Work, found: Surveyed, judged: Mapping[str, Judged | None]) -> No
 def _trades(work: Work, judged: Judged) -> bool:
     """Whether a review reads what became of orders and sales, of its farmer's other lines too.
 
-    That is not in the number: such a line is never marked, and always judged.
+    That is not in the number: such a line is never marked, and always judged. A harvest that
+    was brought in is held against its sales only when there was time to sell it; until then
+    its line is as any other.
     """
     case = judged.case
     if case.product.voucher is None:
         return False
-    last = case.product.stages[-1].stage if case.product.stages else ""
-    brought_in = any(plot.stage == last for plot in case.outlook.plots)
     alone = len(lines_of(work.tx, case.line.farmer_id)) == 1
-    return bool(case.outlook.orders or case.outlook.trade) or brought_in or not alone
+    if case.outlook.orders or case.outlook.trade or not alone:
+        return True
+    last = case.product.stages[-1].stage if case.product.stages else ""
+    if not any(plot.stage == last for plot in case.outlook.plots):
+        return False
+    sold = _sold_from(work, case)
+    return sold is None or sold <= case.today
+
+
+def _sold_from(work: Work, case: Case) -> date | None:
+    """From when on a harvest is held against its sales; None where what is hashed does not say.
+
+    The hash is of the looks of the land's own season, the sales of the product's.
+    """
+    season_id = case.product.season_id
+    if any(registry.subject(work.tx, each).season_id != season_id
+           for each in case.line.subject_ids):  # fmt: skip
+        return None
+    return sold_from(work.tx, case.line, case.product)
 
 
 def holds_until_ms(work: Work, line_id: str, judged: Judged | None) -> int:
@@ -181,6 +200,8 @@ def _turns(work: Work, judged: Judged) -> Iterator[date]:
         yield today + timedelta(days=1)  # the book that bounds it is of its day
     yield from _age_turns(product, outlook, today)
     yield from visit_turns(product, outlook.visits)
+    if product.voucher is not None and (sold := _sold_from(work, case)) is not None:
+        yield sold
     sown = {registry.subject(work.tx, each).sown_on for each in case.line.subject_ids}
     yield from (_calendar_turn(product, each, today) for each in sown or {""})
     yield from cover_turns(outlook.beside.covers)

@@ -9,7 +9,8 @@ never changes, or by the columns that may. SQLite keeps no marks: there every li
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -181,6 +182,26 @@ class Looked(NamedTuple):
         return Mark(self.inputs or 0, self.outcome, self.since_ms, self.until_ms)
 
 
+class Around(NamedTuple):
+    """What reviews read besides rows: the number of each product, and that of the day's book."""
+
+    products: Mapping[str, int]
+    book: int
+
+
+class Sifted(NamedTuple):
+    """A page of open lines: which are new, and how many marks hold, by their outcomes.
+
+    ``new`` are lines of which no mark speaks as they are now, each with its product and the
+    hash of all that its review reads but the line itself and its product.
+    """
+
+    new: tuple[tuple[str, str, int], ...]
+    passed: Counter[str]
+    last: tuple[str, str] | None
+    lines_count: int
+
+
 def are_kept(tx: Tx) -> bool:
     """Whether this database hashes rows, so that lines are marked."""
     if not bulk.is_postgresql(tx):
@@ -189,8 +210,12 @@ def are_kept(tx: Tx) -> bool:
     return tuple(found[:1]) >= VERSION_MIN
 
 
-def look_over(tx: Tx, part: Part, at_ms: int, rows_max: int) -> list[Looked]:
-    """The next open lines of a part in their order, hashed where they lie. Nothing is locked.
+def sift(tx: Tx, part: Part, at_ms: int, rows_max: int, around: Around) -> Sifted:
+    """The next open lines of a part in their order, sifted where they lie. Nothing is locked.
+
+    A line is passed over here by the same comparison of numbers as in
+    :func:`server.services.marking.passed_over`, so that only those are handed over that are to
+    be judged: most of what it took to pass over a line was to hand over its mark.
 
     Parameters
     ----------
@@ -200,28 +225,35 @@ def look_over(tx: Tx, part: Part, at_ms: int, rows_max: int) -> list[Looked]:
     where = "station >= %(first)s AND (station, line_id) > (%(station)s, %(line)s) AND is_open"
     if part.until_station:
         where += " AND station < %(until)s"
-    values = {
-        "first": part.from_station, "until": part.until_station, "station": part.at_station,
-        "line": part.at_line,
-    }  # fmt: skip
     # As a figure, not as a parameter: so the plan of one page is good for all.
     where += f" ORDER BY station, line_id LIMIT {rows_max:d}"
-    return _looked(tx, where, values, at_ms)
+    values = {
+        "first": part.from_station, "until": part.until_station, "station": part.at_station,
+        "line": part.at_line, "book": around.book,
+        "products": bulk.array_text(list(around.products)),
+        "numbers": bulk.array_text(list(around.products.values())),
+    }  # fmt: skip
+    rows = _answered(tx, _SIFTED.replace("/*where*/", where), values, at_ms)
+    new = tuple((line_id, product_id, number)
+                for kind, _, line_id, product_id, number in rows if kind == _NEW)  # fmt: skip
+    passed = Counter({outcome: number for kind, outcome, *_, number in rows if kind == _HELD})
+    last = next(((row[1], row[2]) for row in rows if row[0] == _LAST), None)
+    return Sifted(new, passed, last, len(new) + passed.total())
 
 
 def look_at(tx: Tx, line_ids: Sequence[str], at_ms: int) -> list[Looked]:
     """The same of some lines, those that are closed left out."""
     where = "line_id = ANY(%(ids)s) AND is_open"
-    return _looked(tx, where, {"ids": list(line_ids)}, at_ms)
+    found = _answered(tx, QUESTION.replace("/*where*/", where), {"ids": list(line_ids)}, at_ms)
+    return list(map(Looked._make, found))
 
 
-def _looked(tx: Tx, where: str, values: dict[str, Any], at_ms: int) -> list[Looked]:
+def _answered(tx: Tx, question: str, values: dict[str, Any], at_ms: int) -> list[tuple[Any, ...]]:
     tx.flush()
     told = {**values, "tenant": tx.tenant_id, "at_ms": at_ms}
     with bulk.driver(tx).cursor() as cursor:
         cursor.execute("SET LOCAL jit = off")  # to compile it takes longer than to answer
-        found = cursor.execute(QUESTION.replace("/*where*/", where).encode(), told).fetchall()
-    return list(map(Looked._make, found))
+        return cursor.execute(question.encode(), told).fetchall()
 
 
 def put(tx: Tx, found: Sequence[tuple[str, Mark]]) -> None:
@@ -243,11 +275,14 @@ def put(tx: Tx, found: Sequence[tuple[str, Mark]]) -> None:
 
 def _part(seed: int, part: tuple[str, str, str]) -> str:
     hashed, rows, where = part
-    return (
+    asked = (
         "coalesce((SELECT bit_xor("  # noqa: S608  # texts of this module alone
         f"hash_record_extended(ROW({hashed}), {seed}))"
         f" FROM {rows} WHERE {where}), 0)"
     )
+    # Asked only where the tenant has any such rows, which is looked at once for a page.
+    some = f"(SELECT true FROM {rows.split()[0]} g WHERE g.tenant_id = %(tenant)s LIMIT 1)"  # noqa: S608
+    return f"CASE WHEN {some} THEN {asked} ELSE 0 END"
 
 
 _AROUND = " # ".join(
@@ -258,7 +293,7 @@ _AROUND = " # ".join(
 )
 # Built of this module's own texts alone.
 QUESTION = f"""
-    SELECT l.station, l.line_id, l.product_id, {_AROUND}, {_OWN},
+    SELECT l.station, l.line_id, l.product_id, {_AROUND} AS around, {_OWN} AS own,
            m.inputs, m.outcome, m.since_ms, m.until_ms
     FROM (SELECT * FROM lines WHERE tenant_id = %(tenant)s AND /*where*/) l
     {_HOME}
@@ -267,6 +302,24 @@ QUESTION = f"""
         WHERE x.tenant_id = l.tenant_id AND x.line_id = l.line_id LIMIT 1
     ) m ON true
     ORDER BY l.station, l.line_id"""  # noqa: S608
+# What a row of a sifted page is: a line that is to be judged, how many are passed over by an
+# outcome, or the last of all.
+_NEW, _HELD, _LAST = 0, 1, 2
+_SIFTED = f"""
+    WITH looked AS MATERIALIZED (
+      SELECT q.station, q.line_id, q.product_id, q.around, q.outcome,
+        q.since_ms <= %(at_ms)s AND %(at_ms)s < q.until_ms
+        AND (q.inputs # q.own # q.around # p.number) IN (0, %(book)s) AS holds
+      FROM ({QUESTION}) q
+      LEFT JOIN unnest(%(products)s::text[], %(numbers)s::bigint[]) AS p(product_id, number)
+        ON p.product_id = q.product_id
+    )
+    SELECT {_NEW}, '', line_id, product_id, around FROM looked WHERE holds IS NOT TRUE
+    UNION ALL
+    SELECT {_HELD}, outcome, '', '', count(*) FROM looked WHERE holds GROUP BY outcome
+    UNION ALL
+    (SELECT {_LAST}, station, line_id, '', 0 FROM looked
+     ORDER BY station DESC, line_id DESC LIMIT 1)"""  # noqa: S608
 _PUT = f"""
     INSERT INTO review_marks (tenant_id, line_id, inputs, outcome, since_ms, until_ms)
     SELECT l.tenant_id, l.line_id, v.inputs # {_OWN}, v.outcome, v.since_ms, v.until_ms

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from core.lending.ordering import BOUGHT, OrderEvent, OrderStatus
+from core.lending.product import Product
 from core.lending.views import TradeView
 from core.scoring.features import FeatureValue
 from core.scoring.fulfilment import TRADE_CONSENT, HarvestSold, OrderKept, fulfilment_features
@@ -131,15 +132,10 @@ def _orders_kept(tx: Tx, line: Line) -> Iterator[OrderKept]:
 def harvest_sold(tx: Tx, line: Line, today: date) -> HarvestSold | None:
     """What was sold of a line's harvest; None while it stands, is fresh, or sells to nobody."""
     product = products.newest(tx, line.product_id)
+    first = sold_from(tx, line, product)
+    if first is None or today < first:
+        return None
     plots = [registry.subject(tx, each) for each in line.subject_ids]
-    seen = [(plot, evidence.latest(tx, plot.subject_id, product.season_id)) for plot in plots]
-    if product.voucher is None or not seen:
-        return None
-    if not all(kept is not None and kept.stage is Stage.HARVESTED for _, kept in seen):
-        return None
-    brought_in = max((kept.stage_observed_on or kept.as_of) for _, kept in seen if kept)
-    if today - date.fromisoformat(brought_in) < timedelta(days=SELL_DAYS):
-        return None
     known = [(plot.area_m2, _relied_on(tx, plot.subject_id, product.season_id)) for plot in plots]
     expected = sum(area * p10 // 10_000 for area, p10 in known if p10 is not None)
     return HarvestSold(
@@ -149,6 +145,20 @@ def harvest_sold(tx: Tx, line: Line, today: date) -> HarvestSold | None:
         area_m2=sum(area for area, _ in known),
         seen_area_m2=sum(area for area, p10 in known if p10 is not None),
     )
+
+
+def sold_from(tx: Tx, line: Line, product: Product) -> date | None:
+    """From when on a line's harvest is held against its sales: there was time to sell it.
+
+    None while it stands, and of a line that sells to nobody.
+    """
+    plots = [registry.subject(tx, each) for each in line.subject_ids]
+    seen = [evidence.latest(tx, plot.subject_id, product.season_id) for plot in plots]
+    harvested = [kept for kept in seen if kept is not None and kept.stage is Stage.HARVESTED]
+    if product.voucher is None or not seen or len(harvested) < len(seen):
+        return None
+    brought_in = max(kept.stage_observed_on or kept.as_of for kept in harvested)
+    return date.fromisoformat(brought_in) + timedelta(days=SELL_DAYS)
 
 
 def _relied_on(tx: Tx, plot_id: str, season_id: str) -> int | None:
