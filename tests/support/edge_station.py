@@ -20,9 +20,9 @@ from edge_node.intake import Intake, make_broker
 from edge_node.intake.adapters import Adapters
 from edge_node.intake.broker.access import Broker, BrokerAccess
 from edge_node.keys import StationSigner
-from edge_node.store.database import StationDatabase, open_database
+from edge_node.store.database import StationDatabase
 from edge_node.store.devices import DeviceRegistry, put_device
-from edge_node.store.schema import migrate
+from tests.support.station_store import migrated
 
 NOW_MS = 1_780_000_000_000  # 2026-05-28
 SITE = "kijani"
@@ -101,8 +101,7 @@ def secrets_file(folder: Path, *names: str) -> Path:
 
 def database(folder: Path, *names: str) -> StationDatabase:
     """A fresh database with registered devices."""
-    db = open_database(folder / "station.db")
-    migrate(db, NOW_MS)
+    db = migrated(folder / "station.db", NOW_MS)
     for name in names:
         put_device(db, device(name))
     return db

@@ -34,16 +34,16 @@ from edge_node.decide.desk import Desk
 from edge_node.decide.draws import DrawAsk, Receipt, begin, confirm_payout, quote_draw, quote_sha256
 from edge_node.decide.telemetry import telemetry_of
 from edge_node.keys import KeyRing, PeerSealer, StationKeys, create_key_file
-from edge_node.store.database import StationDatabase, open_database
+from edge_node.store.database import StationDatabase
 from edge_node.store.decisions import KeptCard
 from edge_node.store.outbox import trust_clock
-from edge_node.store.schema import migrate
 from edge_node.sync import peers
 from edge_node.sync.applying import Applied, apply_envelope
 from edge_node.sync.pulling import pull_document
 from tests.support.centre import Centre, entropy
 from tests.support.models import small_model
 from tests.support.products import CROP
+from tests.support.station_store import migrated
 
 APRIL_1 = day_start_ms(date(2026, 4, 1))
 CARDS = {f"f-{n}": f"card-token-of-farmer-{n}" for n in range(1, 8)}
@@ -147,8 +147,7 @@ class Station:
             self.settings.key_path, name, b"\x01" * 32, b"\x02" * 32
         )
         self.centre = Centre(self.keys.identity)
-        self.db: StationDatabase = open_database(self.settings.database_path, any_thread=True)
-        migrate(self.db, APRIL_1)
+        self.db: StationDatabase = migrated(self.settings.database_path, APRIL_1, any_thread=True)
         self.at_ms = APRIL_1 + MS_PER_DAY
         self.error_ms = 1_000
         self.desk = Desk(name, self.keys.signer, self.settings.utc_offset_ms)

@@ -19,9 +19,8 @@ from edge_node.decide.desk import Desk
 from edge_node.decide.draws import DrawAsk, Receipt, begin, confirm_payout, quote_draw, quote_sha256
 from edge_node.keys import KeyRing, PeerSealer, create_key_file
 from edge_node.store import logs, outbox
-from edge_node.store.database import StationDatabase, open_database
+from edge_node.store.database import StationDatabase
 from edge_node.store.outbox import trust_clock
-from edge_node.store.schema import migrate
 from edge_node.sync import peers
 from edge_node.sync.metering import UNMETERED, Allowance
 from edge_node.sync.rounds import Round, sync_once
@@ -37,6 +36,7 @@ from tests.support.centre import Served, elapsed_ms, entropy
 from tests.support.centre_kit import STATION, Kit, build_kit
 from tests.support.edge_station import sample, signed_batch
 from tests.support.lending_station import consent
+from tests.support.station_store import migrated
 from tests.support.tls import Certificate
 
 UP_LOGS = (LogClass.MONEY, LogClass.FEATURES, LogClass.RAW)
@@ -51,9 +51,8 @@ class RealStation:
         identity = kit.centre.keys.identity()
         assert keys.identity.public_key == kit.station.keys.identity().public_key
         self.path = folder / "station.db"
-        self.db: StationDatabase = open_database(self.path, any_thread=True)
         self.at_ms = kit.clock.at_ms
-        migrate(self.db, self.at_ms)
+        self.db: StationDatabase = migrated(self.path, self.at_ms, any_thread=True)
         sealer = PeerSealer([bytes.fromhex(identity.seal_key)], entropy("real"))
         verifier = KeyRing.of_hex(identity.public_key)
         self.desk = Desk(STATION, keys.signer, 180 * 60_000)
