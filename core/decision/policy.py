@@ -13,6 +13,7 @@ from datetime import date
 from enum import Enum
 
 from core.decision.quote import Quote, quote
+from core.lending.own_cash import with_own_cash
 from core.lending.product import Product
 from core.reasons import Reason, ReasonCode
 from core.scoring.features import UNSIGNED_PPM_MAX, FeatureValue, admissible
@@ -153,7 +154,8 @@ def _set_amount(base: Outcome, inputs: DecisionInputs, product: Product) -> Outc
         reasons = (Reason(ReasonCode.DECISION_CAPACITY),)
         return replace(base, verdict=Verdict.DECLINE, reasons=reasons)
     decided_on = date.fromisoformat(inputs.decided_on)
-    price = quote(product.at_risk(base.pd_ppm, decided_on), amount, decided_on)
+    repaid = with_own_cash(product, inputs.application.cash)
+    price = quote(repaid.at_risk(base.pd_ppm, decided_on), amount, decided_on)
     if price.apr_ppm > product.apr_cap_ppm_on(decided_on):
         reasons = (Reason(ReasonCode.DECISION_PRICE_CAP),)
         return replace(base, verdict=Verdict.DECLINE, reasons=reasons)

@@ -58,6 +58,7 @@ from core.lending.terms import (
     ArrearsTerms,
     InterestKind,
     MoratoriumInterest,
+    OwnCashTerms,
     Part,
     RebateTerms,
     RepaymentTerms,
@@ -124,6 +125,7 @@ class Product:
     risk_prices: tuple[RiskPrice, ...] | None = None
     lenders: tuple[str, ...] | None = None
     to_account: bool | None = None
+    own_cash: OwnCashTerms | None = None
 
     def on(self, day: date) -> Product:
         """The product with the price and the cap that hold on a day.
@@ -409,6 +411,8 @@ def _repayment_faults(product: Product) -> list[str]:
         faults.append("to_account: a voucher pays its supplier: remove one of the two")
     if product.schedule is not None:
         faults += product.schedule.faults(due_on)
+    if product.own_cash is not None:
+        faults += product.own_cash.faults(product.schedule)
     if product.arrears is not None:
         faults += product.arrears.faults()
     if product.rebate is not None and not 0 <= product.rebate.rate_ppm <= product.credit.rate_ppm:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
 
+from core.errors import ShapeError
 from core.lending.accrual import DayCount
 from core.lending.workdays import CalendarTerms, rolled
 from core.units import PPM
@@ -19,6 +20,8 @@ from core.units import PPM
 GRACE_DAYS_MAX = 180
 EVERY_MONTHS_MAX = 24
 MORATORIUM_MONTHS_MAX = 60
+MONTHS_A_YEAR = 12
+CASH_WEIGHT_MAX = 1_000
 
 
 class ScheduleKind(Enum):
@@ -121,6 +124,55 @@ def _cash_fits(cash: Sequence[CashMonth], due_on: date | None) -> bool:
     fits = len(set(months)) == len(months) and all(1 <= m <= 12 for m in months)
     positive = all(each.weight > 0 for each in cash)
     return fits and positive and (due_on is None or due_on.month in months)
+
+
+def require_cash_months(cash: Sequence[CashMonth] | None) -> None:
+    """Refuse a farmer's cash months that no product could take.
+
+    Raises
+    ------
+    ShapeError
+        If they are not months of the year in order, each once, with weights of 1 to
+        ``CASH_WEIGHT_MAX``.
+    """
+    if cash is None:
+        return
+    months = [each.month for each in cash]
+    in_order = bool(months) and months == sorted(set(months))
+    if not in_order or not 1 <= months[0] <= months[-1] <= MONTHS_A_YEAR:
+        raise ShapeError(f"expected cash months of 1 to 12 in order, each once, got {months[:13]}")
+    wrong = [each.weight for each in cash if not 1 <= each.weight <= CASH_WEIGHT_MAX]
+    if wrong:
+        raise ShapeError(
+            f"expected weights of 1 to {CASH_WEIGHT_MAX:,} of cash months, got {wrong[0]}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCashTerms:
+    """Within what a farmer may bring cash months of their own; see core.lending.own_cash.
+
+    At most ``months_max`` of them; in each at least ``share_ppm_min`` of what is repaid; the
+    last at most ``early_months_max`` before the product's due date [months].
+    """
+
+    months_max: int
+    share_ppm_min: int
+    early_months_max: int = 0
+
+    def faults(self, schedule: ScheduleTerms | None) -> list[str]:
+        """What cannot be, in words."""
+        at_will = schedule is not None and schedule.kind is ScheduleKind.AT_WILL
+        rules = (
+            (1 <= self.months_max <= MONTHS_A_YEAR, "months_max must be 1 to 12"),
+            (
+                0 < self.share_ppm_min * self.months_max <= PPM,
+                "share_ppm_min must be above 0, and months_max times it at most 1,000,000 ppm",
+            ),
+            (0 <= self.early_months_max < MONTHS_A_YEAR, "early_months_max must be 0 to 11"),
+            (not at_will, "a product that is repaid at will has no months: remove one of the two"),
+        )
+        return [f"own_cash: {words}" for holds, words in rules if not holds]
 
 
 @dataclass(frozen=True, slots=True)

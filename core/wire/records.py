@@ -16,6 +16,7 @@ from typing import Any
 
 from core.lending.lease import DrawState
 from core.lending.limit import Movement
+from core.lending.terms import CashMonth, require_cash_months
 from core.reasons import Reason
 from core.units import require_date
 from core.wire.evidence import PictureRef
@@ -119,7 +120,10 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """A farmer asks for a line; ``helped_by`` names who helped, if one was named."""
+    """A farmer asks for a line; ``helped_by`` names who helped, if one was named.
+
+    ``cash`` are the farmer's own months with money, where they brought any (C16).
+    """
 
     application_id: str
     farmer_id: str
@@ -128,6 +132,10 @@ class Application:
     asked_minor: int
     currency: str
     helped_by: str | None = None
+    cash: tuple[CashMonth, ...] | None = None
+
+    def __post_init__(self) -> None:
+        require_cash_months(self.cash)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +148,7 @@ class DecisionRecord:
 
 @dataclass(frozen=True, slots=True)
 class LineOpened:
-    """A new line under an onboarding lease."""
+    """A new line under an onboarding lease; ``cash`` as in its application (C16)."""
 
     line_id: str
     application_id: str
@@ -150,6 +158,10 @@ class LineOpened:
     subject_ids: tuple[str, ...]
     limit_minor: int
     currency: str
+    cash: tuple[CashMonth, ...] | None = None
+
+    def __post_init__(self) -> None:
+        require_cash_months(self.cash)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from core.shape import encode
 from core.units import format_money
 from server.commands.hands import centre_of, config_option, json_option, show
 from server.commands.officers import officer_of, officer_options
+from server.commands.own_months import cash_option
 from server.commands.restructuring import restructure
 from server.commands.words import show_told
 from server.services.centre import Centre
@@ -137,6 +138,7 @@ def write_off_(
 @config_option
 @click.argument("line_id")
 @click.option("--product", "product_id", required=True, help="What the next one is made by.")
+@cash_option
 @officer_options
 @json_option
 @click.pass_context
@@ -145,7 +147,8 @@ def renew_(
 ) -> None:
     """End a repaid agreement, and decide on the next for the same farmer."""
     centre = centre_of(context, config)
-    found = renew(centre, given["line_id"], product_id, _said(centre, given, AgreementReason.ASKED))
+    said = _said(centre, given, AgreementReason.ASKED)
+    found = renew(centre, given["line_id"], product_id, said, given["months"])
     sentence = (
         f"{given['line_id']} is renewed by line {found.line_id}."
         if found.line_id

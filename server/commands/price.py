@@ -20,10 +20,12 @@ from core.lending.price import effective_rate
 from core.lending.regz import Transfer, UnitKind, UnitPeriod, apr
 from core.lending.roots import rounded
 from core.lending.schedule import Due
+from core.lending.terms import CashMonth
 from core.lending.whole_price import WholePrice, whole_price
 from core.shape import encode
 from core.units import civil_date, format_money
 from server.commands.hands import json_option, read_input, show
+from server.commands.own_months import cash_option, in_months
 from server.commands.products import read_product_file
 from server.console.key_facts_sheet import Lender, as_html, as_pdf
 from server.services.centre import RequestError
@@ -95,10 +97,20 @@ def apr_regz(file: Path, *, as_json: bool) -> None:
 @click.argument("file", metavar="PRODUCT.toml", type=_FILE)
 @click.option("--amount-minor", type=click.IntRange(1), required=True, help="What is drawn.")
 @click.option("--on", "drawn_on", required=True, help="The day of the drawdown, YYYY-MM-DD.")
+@cash_option
 @json_option
-def price(file: Path, *, amount_minor: int, drawn_on: str, as_json: bool) -> None:
+def price(
+    file: Path,
+    *,
+    amount_minor: int,
+    drawn_on: str,
+    months: tuple[CashMonth, ...] | None,
+    as_json: bool,
+) -> None:
     """The whole price of a drawdown: rates, cost in money, every payment with its day."""
-    told = whole_price(read_product_file(file), amount_minor, _day(drawn_on, "--on"))
+    on = _day(drawn_on, "--on")
+    product = in_months(read_product_file(file), months, on)
+    told = whole_price(product, amount_minor, on)
     show(_told(told), "\n".join(_sentences(told)), as_json=as_json)
 
 
@@ -112,6 +124,7 @@ def price(file: Path, *, amount_minor: int, drawn_on: str, as_json: bool) -> Non
 @click.option("--language", type=click.Choice(list(LANGUAGES)), default="en", show_default=True,
               help="The farmer's language.")  # fmt: skip
 @click.option("--out", type=_FILE, required=True, help="Write the sheet: FILE.html or FILE.pdf.")
+@cash_option
 @json_option
 def key_facts_sheet(file: Path, *, out: Path, as_json: bool, **asked: Any) -> None:
     """Write the sheet of key facts that a farmer is given before consent.
@@ -120,7 +133,8 @@ def key_facts_sheet(file: Path, *, out: Path, as_json: bool, **asked: Any) -> No
     much.
     """
     product, drawn_on = read_product_file(file), _day(asked["drawn_on"], "--on")
-    priced = product if asked["pd_ppm"] is None else product.at_risk(asked["pd_ppm"], drawn_on)
+    repaid = in_months(product, asked["months"], drawn_on)
+    priced = repaid if asked["pd_ppm"] is None else repaid.at_risk(asked["pd_ppm"], drawn_on)
     facts = key_facts(priced, asked["amount_minor"], drawn_on)
     facts = replace(facts, policy_version=product.policy_version())
     lender = Lender(asked["lender"], asked["contact"])

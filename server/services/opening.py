@@ -9,7 +9,9 @@ from core.canonical import parse_canonical
 from core.decision.card import DecisionCard
 from core.lending.agreement import AgreementReason
 from core.lending.limit import Movement
+from core.lending.own_cash import with_own_cash
 from core.lending.product import Product
+from core.lending.terms import CashMonth
 from core.reasons import Reason, ReasonCode
 from core.shape import decode, encode
 from core.signing import DOCUMENT_BYTES_MAX
@@ -30,7 +32,10 @@ from server.store.reports import Replay
 
 @dataclass(frozen=True, slots=True)
 class NewLine:
-    """A line to open; ``onboarding_lease_id`` is empty for one that the centre opens."""
+    """A line to open; ``onboarding_lease_id`` is empty for one that the centre opens.
+
+    ``cash`` are the farmer's own months, as the application brought them.
+    """
 
     line_id: str
     application_id: str
@@ -43,6 +48,7 @@ class NewLine:
     currency: str
     onboarding_lease_id: str = ""
     terms: tuple[tuple[str, int], ...] = ()
+    cash: tuple[CashMonth, ...] = ()
 
 
 def open_line(work: Work, new: NewLine, *, frozen: bool = False) -> Line:
@@ -91,7 +97,7 @@ def _new_line(work: Work, new: NewLine, under: tuple[Product, date], *, frozen: 
         station=new.station,
         currency=new.currency,
         limit_minor=new.limit_minor,
-        due_on=product.due_on,
+        due_on=with_own_cash(product, new.cash).due_on,
         opened_on=today.isoformat(),
         opened_at_ms=work.at_ms,
         frozen=frozen,
@@ -104,6 +110,7 @@ def _new_line(work: Work, new: NewLine, under: tuple[Product, date], *, frozen: 
         onboarding_lease_id=new.onboarding_lease_id,
         onboarding_minor=new.limit_minor if new.onboarding_lease_id else 0,
         subject_ids=tuple(sorted(new.subject_ids)),
+        cash=new.cash,
     )
 
 

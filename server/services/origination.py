@@ -6,7 +6,7 @@ its outcome; a line is opened where it approves. The others apply at the kiosk.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 
@@ -15,7 +15,9 @@ from core.decision.card import CARD, DecisionCard
 from core.decision.policy import DecisionInputs, Verdict, decide, unsigned_ppm_max
 from core.lending.agreement import AgreementReason
 from core.lending.limit import HerdView, Household, PlotView, Seen, Terms, limit_terms
+from core.lending.own_cash import own_cash_faults
 from core.lending.product import Product
+from core.lending.terms import CashMonth
 from core.scoring.features import FeatureValue, admissible
 from core.scoring.points import pd_ppm, score
 from core.shape import encode
@@ -71,6 +73,7 @@ class _Case:
     registered: RegisteredModel
     today: date
     traded: tuple[FeatureValue, ...] = ()
+    cash: tuple[CashMonth, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +114,25 @@ def asked_for(product: Product) -> tuple[str, ...]:
 
 
 def open_for(
-    work: Work, farmer_id: str, product_id: str, actor: Actor, *, instead_of: str = ""
+    work: Work,
+    farmer_id: str,
+    product_id: str,
+    actor: Actor,
+    *,
+    instead_of: str = "",
+    cash: tuple[CashMonth, ...] | None = None,
 ) -> Opened:
     """Decide for one farmer on what they have consented to before, and open if approved.
 
-    ``instead_of`` is a line that is about to end, and does not stand in the way.
+    ``instead_of`` is a line that is about to end, and does not stand in the way; ``cash``
+    are the farmer's own months with money, if they told any.
 
     Raises
     ------
     RequestError
-        If there is no model in use, no dossier, nothing to lend against, or an open line, or
-        if the caps on the book's spread leave no room today.
+        If there is no model in use, no dossier, nothing to lend against, or an open line, if
+        the product does not take the cash months, or if the caps on the book's spread leave
+        no room today.
     """
     product = products.newest(work.tx, product_id)
     farmer = registry.farmer(work.tx, farmer_id)
@@ -137,7 +148,10 @@ def open_for(
     given = reports.granted_purposes(work.tx, farmer_id)
     wanted = {each: given[each] for each in product.decision.purposes if each in given}
     consented = _Consented(tuple(sorted(set(wanted.values()))), tuple(sorted(wanted)))
-    case = _case(work, farmer_id, product_id)
+    case = replace(_case(work, farmer_id, product_id), cash=cash)
+    faults = own_cash_faults(product, cash, case.today)
+    if faults:
+        raise RequestError("; ".join(faults))
     ending = lines.find(work.tx, instead_of) if instead_of else None
     room = _room(work, case, ending.limit_minor if ending else 0)
     if room == 0:
@@ -226,6 +240,7 @@ def _open(work: Work, case: _Case, given: tuple[_Consented, int | None], actor: 
             limit_minor=outcome.amount_minor,
             currency=case.product.currency,
             terms=terms_for_record(terms),
+            cash=case.cash or (),
         )
         line = open_line(work, new)
         line_id = line.line_id
@@ -321,6 +336,7 @@ def _apply(work: Work, case: _Case, asked_minor: int, by: Actor) -> Application:
         subject_ids=tuple(sorted(subject.subject_id for subject in case.subjects)),
         asked_minor=asked_minor,
         currency=case.product.currency,
+        cash=case.cash,
     )
     reports.add_application(work.tx, KeptApplication(application, work.settings.name, work.at_ms))
     applied(work, application, by, AgreementReason.KNOWN_FARMER)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 
 from core.canonical import canonical_bytes
 from core.errors import HarvestlineError, LeaseError, ShapeError
 from core.lending.agreement import AgreementReason
 from core.lending.lease import LeaseKind, close
+from core.lending.own_cash import own_cash_faults
 from core.scoring.features import DailyFeature
 from core.shape import decode
 from core.wire.boxes import BoxRetired
@@ -48,7 +50,7 @@ from server.services.opening import NewLine, open_line
 from server.services.orders.delivering import apply_order_answer
 from server.services.readings import HOLDS_NUL, apply_readings
 from server.services.reported import Reported
-from server.store import boxes, leases, lines, people, registry, reports, versions
+from server.store import boxes, leases, lines, people, products, registry, reports, versions
 from server.store.engine import NotKnownError, StoreError, UnfitValueError
 from server.store.people import Actor
 from server.store.reports import KeptApplication, KeptConsent, Replay
@@ -137,6 +139,7 @@ def _line_opened(work: Work, reported: Reported) -> str:
         limit_minor=max(0, opened.limit_minor),
         currency=opened.currency,
         onboarding_lease_id=opened.lease_id,
+        cash=opened.cash or (),
     )
     # A line that broke a rule is on the books, but nothing more is drawn on it.
     open_line(work, new, frozen=bool(flag))
@@ -168,7 +171,7 @@ def _fault_of_opening(work: Work, reported: Reported, opened: LineOpened) -> str
         ),
     )
     told = next((words for broken, words in faults if broken), "")
-    told = told or _fault_of_pledge(work, opened)
+    told = told or _fault_of_pledge(work, opened) or _fault_of_cash(work, opened)
     return f"line {opened.line_id}: {told}" if told else ""
 
 
@@ -178,6 +181,21 @@ def _fault_of_pledge(work: Work, opened: LineOpened) -> str:
         if line_id != opened.line_id and lines.get(work.tx, line_id).is_open:
             return f"line {line_id} rests on the same subjects"
     return ""
+
+
+def _fault_of_cash(work: Work, opened: LineOpened) -> str:
+    """What is wrong with the farmer's own months; the line is repaid in them all the same.
+
+    They are what the farmer was told at the station. They may fit any version of the product
+    that is known, for the station may have been told of the newest later.
+    """
+    asked = reports.find_application(work.tx, opened.application_id)
+    if asked is not None and asked.application.cash != opened.cash:
+        return "its cash months are not those of its application"
+    known = products.every_version(work.tx, opened.product_id)
+    # Which day it was at the station does not matter here: what has passed asks for nothing.
+    found = [own_cash_faults(each, opened.cash, date.min) for each in known]
+    return "" if not found or [] in found else found[0][0]
 
 
 def _lease_closed(work: Work, reported: Reported) -> str:

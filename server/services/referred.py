@@ -90,6 +90,7 @@ def offer_in(work: Work, application_id: str, limit_minor: int, by: Actor) -> Li
         limit_minor=limit_minor,
         currency=asked.currency,
         terms=terms_for_record(terms),
+        cash=asked.cash or (),
     )
     detail = {"limit_minor": limit_minor, "card_id": new.card_id}
     event = Event(AgreementEvent.OFFER, by, AgreementReason.REVIEWED, None, detail)

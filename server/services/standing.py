@@ -18,6 +18,7 @@ from core.lending.books import PAYOUT_CAUSE, bounce_fact, fee_back_cause, repaym
 from core.lending.facts import Fact, FactKind, reversal_of
 from core.lending.lease import DrawState, LeaseBook, headroom_minor
 from core.lending.ledger import EntryKind
+from core.lending.own_cash import with_own_cash
 from core.lending.product import Product
 from core.lending.relief import Relief, planned
 from core.lending.terms import RepaymentTerms, Restructured
@@ -257,10 +258,13 @@ def _bounced(repaid: Sequence[Fact], found: Sequence[KeptBounce]) -> tuple[Fact,
 
 
 def priced_by(tx: Tx, line: Line) -> Product:
-    """The product as it stood when the line was opened: its price holds for the line."""
+    """The product as it stood when the line was opened: its price holds for the line.
+
+    It is repaid in the farmer's own cash months, where the application brought any.
+    """
     policy = lines.opening_policy(tx, line.line_id)
     found = products.by_policy(tx, policy) if policy else None
-    return found or products.newest(tx, line.product_id)
+    return with_own_cash(found or products.newest(tx, line.product_id), line.cash)
 
 
 def onboarding_unspent(tx: Tx, line: Line) -> int:

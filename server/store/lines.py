@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.sql import ColumnElement, Select
 
 from core.lending.limit import Movement
+from core.lending.terms import CashMonth
 from core.reasons import Reason, ReasonCode
 from server.store.bulk import among
 from server.store.engine import NotKnownError, Tx
@@ -35,7 +36,8 @@ class Line:
 
     ``onboarding_minor`` is its share of the onboarding lease that it was opened under
     at a station [minor units]; a line that the centre opened has none. ``status_due`` says
-    that its stations are to be told how it stands with their next pull.
+    that its stations are to be told how it stands with their next pull. ``cash`` are the
+    farmer's own months, if they brought any: the line is repaid in them.
     """
 
     line_id: str
@@ -60,6 +62,7 @@ class Line:
     onboarding_minor: int
     subject_ids: tuple[str, ...]
     status_due: bool = False
+    cash: tuple[CashMonth, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ def add(tx: Tx, line: Line) -> bool:
         opened_at_ms=line.opened_at_ms,
         onboarding_lease_id=line.onboarding_lease_id,
         onboarding_minor=line.onboarding_minor,
+        cash=json_text(line.cash) if line.cash else "",
         **_standing(line),
     )
     if added:
@@ -306,8 +310,14 @@ def _line(tx: Tx, row: Mapping[str, Any]) -> Line:
 
 def build_line(row: Mapping[str, Any], subject_ids: tuple[str, ...]) -> Line:
     """A row as a line."""
-    supported = _supports(row["supported"])
-    return read_as(Line, {**row, "supported": supported, "subject_ids": subject_ids})
+    rests: dict[str, Any] = {"supported": _supports(row["supported"]), "subject_ids": subject_ids}
+    return read_as(Line, {**row, **rests, "cash": _months(row["cash"])})
+
+
+def _months(text: str) -> tuple[CashMonth, ...]:
+    if not text:
+        return ()
+    return tuple(CashMonth(each["month"], each["weight"]) for each in from_json(text))
 
 
 def _supports(text: str) -> tuple[Support, ...]:

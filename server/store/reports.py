@@ -118,6 +118,7 @@ def add_application(tx: Tx, kept: KeptApplication) -> bool:
     """Add an application; False if its id is known."""
     body = encode(kept.application)
     body["subject_ids"] = json_text(kept.application.subject_ids)
+    body["cash"] = json_text(kept.application.cash) if kept.application.cash else ""
     return tx.insert_new(applications, **body, writer=kept.writer, at_ms=kept.at_ms)
 
 
@@ -147,6 +148,9 @@ def every_application(tx: Tx) -> tuple[KeptApplication, ...]:
 def read_kept(row: Mapping[str, Any]) -> KeptApplication:
     """A row of the table as an application."""
     body = {**row, "subject_ids": from_json(row["subject_ids"])}
+    cash = body.pop("cash")
+    if cash:
+        body["cash"] = from_json(cash)
     return KeptApplication(decode(Application, body), row["writer"], row["at_ms"])
 
 

@@ -76,6 +76,7 @@ lines = _table(
     _flag("frozen"), _flag("watch"), _flag("is_open"), _count("closed_at_ms", optional=True),
     _text("reviewed_as_of"), _text("supported"), _count("movements_count"),
     _text("onboarding_lease_id"), _count("onboarding_minor"), _flag("status_due"),
+    _text("cash"),
 )  # fmt: skip
 line_subjects = _table(
     "line_subjects", ("line_id", "subject_id"), _text("line_id"), _text("subject_id"),
@@ -140,7 +141,7 @@ station_versions = _table(
 applications = _table(
     "applications", ("application_id",), _text("application_id"), _text("farmer_id"),
     _text("product_id"), _text("subject_ids"), _count("asked_minor"), _text("currency"),
-    _text("writer"), _count("at_ms"),
+    _text("writer"), _count("at_ms"), _text("cash"),
 )  # fmt: skip
 decisions = _table(
     "decisions", ("card_id",), _text("card_id"), _text("application_id"), _text("farmer_id"),

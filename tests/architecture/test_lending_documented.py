@@ -13,14 +13,17 @@ from pathlib import Path
 import pytest
 
 from core.lending.accrual import DayCount, PrincipalChange, simple_interest
+from core.lending.own_cash import own_cash_faults, with_own_cash
 from core.lending.price import effective_rate
 from core.lending.product import parse_product
 from core.lending.regz import Transfer, UnitKind, UnitPeriod, apr
 from core.lending.roots import rounded
-from core.lending.schedule import months_from
+from core.lending.schedule import months_from, plan
+from core.lending.terms import CashMonth
 from core.lending.whole_price import whole_price
 from core.lending.workdays import CalendarTerms, Roll, rolled
 from core.units import format_money
+from tests.support.products import CROP
 from tests.support.repayment import AMOUNT_MINOR, DRAWN_ON, DUE_ON, EXAMPLES, STORIES, example
 from tests.support.tree import REPOSITORY
 
@@ -54,6 +57,21 @@ def test_each_kind_is_printed_as_it_is_planned(name: str) -> None:
     assert found == rows
     total = money(sum(due.total_minor for due in dues))
     assert re.search(rf"^\| \*\*sum\*\* \|.* {re.escape(total)} \|$", said, re.MULTILINE)
+
+
+def test_a_farmers_own_months_are_printed_as_they_are_planned() -> None:
+    said = SCHEDULES.split("## A farmer's own months", 1)[1].split("\n## ", 1)[0]
+    bounds = re.search(r"```toml\n(.*?)```", said, re.DOTALL)
+    assert bounds
+    credit = {**CROP["credit"], "rate_ppm": 140_000}
+    product = parse_product({**CROP, "credit": credit, **tomllib.loads(bounds[1])})
+    cash = (CashMonth(6, 1), CashMonth(8, 2))
+    assert own_cash_faults(product, cash, DRAWN_ON) == []
+    dues = plan(with_own_cash(product, cash).repayment(), AMOUNT_MINOR, DRAWN_ON)
+    for due in dues:
+        amounts = (due.principal_minor, due.interest_minor, due.total_minor)
+        assert f"| {due.on} | {' | '.join(map(money, amounts))} |" in said
+    assert f"| {money(sum(due.total_minor for due in dues))} |" in said
 
 
 @pytest.mark.parametrize("name", STORIES)

@@ -11,6 +11,7 @@ from core.decision.card import CARD, DecisionCard
 from core.decision.policy import DecisionInputs, decide
 from core.decision.quote import quote
 from core.lending.lease import DrawState, Lease
+from core.lending.terms import CashMonth
 from core.scoring.features import FeatureValue
 from core.shape import decode, encode
 from core.signing import DOCUMENT_BYTES_MAX, Signer, sign_document
@@ -99,7 +100,12 @@ def write_card(kit: Kit, card: DecisionCard, signer: Signer | None = None) -> No
 
 
 def open_at_kiosk(
-    kit: Kit, number: int = 1, asked_minor: int = 500_000, *, tampered: bool = False
+    kit: Kit,
+    number: int = 1,
+    asked_minor: int = 500_000,
+    *,
+    tampered: bool = False,
+    cash: tuple[CashMonth, ...] | None = None,
 ) -> Opening:
     """Farmer C consents and applies; the station decides and opens the line, offline."""
     lease = next(
@@ -108,8 +114,9 @@ def open_at_kiosk(
         if each.product_id == kit.product.product_id
     )
     application = Application(
-        f"app-{number}", "farmer-c", kit.product.product_id, ("plot-c1",), asked_minor, "KES"
-    )
+        f"app-{number}", "farmer-c", kit.product.product_id, ("plot-c1",), asked_minor, "KES",
+        cash=cash,
+    )  # fmt: skip
     grant(kit, "farmer-c", f"consent-{number}")
     kit.station.write(MONEY, "application", application, kit.clock.at_ms)
     card = card_of(kit, application, lease.per_line_minor)
@@ -118,7 +125,7 @@ def open_at_kiosk(
     write_card(kit, card)
     opened = LineOpened(
         f"line-{number}", application.application_id, "farmer-c", kit.product.product_id,
-        lease.lease_id, application.subject_ids, card.outcome.amount_minor, "KES",
+        lease.lease_id, application.subject_ids, card.outcome.amount_minor, "KES", cash,
     )  # fmt: skip
     kit.station.write(MONEY, "line_opened", opened, kit.clock.at_ms)
     return Opening(

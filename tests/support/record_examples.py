@@ -11,6 +11,7 @@ from core.canonical import canonical_hash, parse_canonical
 from core.decision.card import CARD, DecisionCard
 from core.lending.lease import LEASE, DrawState, Lease
 from core.lending.ordering import OrderStatus
+from core.lending.terms import CashMonth
 from core.shape import encode
 from core.signing import DOCUMENT_BYTES_MAX, DocumentType, Signer, sign_document
 from core.wire import appeals, boxes, consents, orders, proxies, records, weather
@@ -55,9 +56,21 @@ def kiosk_records() -> dict[str, tuple[Up | Down, Any]]:
     }  # fmt: skip
 
 
+def own_cash_records() -> dict[str, tuple[Up | Down, Any]]:
+    """Records of a farmer's own cash months."""
+    months = (CashMonth(6, 1), CashMonth(9, 3))
+    return {
+        "application-cash": (Up.APPLICATION, records.Application(
+            "ap-2", "f-1", "wheat", ("plot-1",), 800_000, "CNY", cash=months)),
+        "line_opened-cash": (Up.LINE_OPENED, records.LineOpened(
+            "line-2", "ap-2", "f-1", "wheat", "lease-1", ("plot-1",), 800_000, "CNY",
+            cash=months)),
+    }  # fmt: skip
+
+
 def plain_records() -> dict[str, tuple[Up | Down, Any]]:
     """Records whose body is a value: name of the golden file to kind and body."""
-    return kiosk_records() | {
+    return kiosk_records() | own_cash_records() | {
         "application": (Up.APPLICATION, records.Application(
             "ap-1", "f-1", "wheat", ("plot-1",), 800_000, "CNY")),
         "farmer_left": (Up.FARMER_LEFT, records.FarmerLeft("f-1", 17)),
