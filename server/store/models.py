@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, func, select
 
 from server.store.engine import ConflictError, NotKnownError, Tx
 from server.store.rows import read_as
-from server.store.tables import models
+from server.store.tables import decisions, models
 
 POINTS, TREES = "points", "trees"  # what may go to stations, and what stays at the centre
 
@@ -118,3 +118,22 @@ def every(tx: Tx) -> tuple[RegisteredModel, ...]:
 
 def _one(row: Mapping[str, Any] | None) -> RegisteredModel | None:
     return read_as(RegisteredModel, row) if row else None
+
+
+def deciding(tx: Tx) -> dict[str, tuple[str, int]]:
+    """By station, the model of its newest decision card, by hash, and its time [ms UTC]."""
+    c = decisions.c
+    last = (
+        select(c.writer, func.max(c.at_ms).label("at_ms"))
+        .where(c.tenant_id == tx.tenant_id)
+        .group_by(c.writer)
+        .subquery()
+    )
+    newest = and_(c.writer == last.c.writer, c.at_ms == last.c.at_ms)
+    question = (
+        select(c.writer, c.model_sha256, c.at_ms)
+        .select_from(decisions.join(last, newest))
+        .where(c.tenant_id == tx.tenant_id)
+        .order_by(c.card_id)
+    )
+    return {row["writer"]: (row["model_sha256"], row["at_ms"]) for row in tx.rows(question)}

@@ -19,8 +19,9 @@ from server.services.model_life import rollout
 from server.services.model_life.standing import life_of_models
 from server.services.modelling import register_model
 from server.services.status import status
-from server.store import model_life, models
+from server.store import model_life, models, reports
 from server.store.people import Role
+from server.store.reports import KeptDecision
 from tests.support.centre import Served
 from tests.support.centre_kit import TESTER, Kit, model
 from tests.support.console_book import PASSWORD
@@ -185,3 +186,18 @@ def test_an_empty_registry_is_a_page_too(kit: Kit):
     found = read(kit)
     assert (len(found.rows), found.on_the_way, found.drift_words) == (1, None, "Too few counted")
     assert {one.told for one in found.stations} == {"1"}
+
+
+def test_a_station_without_published_updates_is_known_by_its_newest_decision(kit: Kit):
+    seed_models(kit)
+    cards = kit.read(reports.every_decision)
+    assert {each.model_sha256 for each in cards} > {max(cards, key=_at).model_sha256}
+    last = max((each for each in cards if each.writer == "st-one"), key=_at)
+    versions = {one.sha256: f"{one.version}" for one in kit.read(models.every)}
+    found = {one.station: (one.says, one.decided, one.decided_at_ms) for one in read(kit).stations}
+    assert found["st-one"] == ("", versions[last.model_sha256], last.at_ms)
+    assert found["st-two"] == ("", "", 0), "who has decided nothing is not said to run anything"
+
+
+def _at(card: KeptDecision) -> int:
+    return card.at_ms

@@ -16,6 +16,7 @@ NARROW_PX = 500
 LABEL_PX = 15  # what a line of words takes
 LETTER_PX = 6.4  # and a letter of it across
 FORTNIGHTS_DAYS_MAX = 75  # a shorter span is marked every fourteen days
+MARK_PX_HALF = 18  # of a month's name, the longest of all languages
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,8 @@ def month_marks(frame: Frame) -> list[Markup]:
         x = frame.x(day)
         drawn.append(line(x, frame.bottom, x, frame.bottom + 5, "axis"))
         words = short_day(day.isoformat()) if day.day != 1 else short_month(day.month)
-        drawn.append(text(x, frame.bottom + 19, words, anchor="middle"))
+        at_end = frame.right - x < MARK_PX_HALF  # where a word about its middle would be cut
+        drawn.append(text(x, frame.bottom + 19, words, anchor="end" if at_end else "middle"))
     return drawn
 
 

@@ -21,7 +21,7 @@ from server.console.desk import Desk, Visitor
 from server.console.pages.shares import percent_of
 from server.console.pages.stepping import passed
 from server.console.render import PREFIX
-from server.console.words import message
+from server.console.words import message, money, percent
 from server.services import policies
 from server.services.access import require_whole
 from server.services.centre import RequestError
@@ -32,6 +32,7 @@ from server.services.words_kept import REASON_CHARS_MAX
 from server.store import registry
 from server.store.people import Role
 
+PPM_OF_A_DECIMAL, PPM_DECIMALS = 1_000, 4  # of percent: one shows tenths, four show each ppm
 TELL, STAGE, PROMOTE, WITHDRAW = "tell", "stage", "promote", "withdraw"
 WORDS = {
     TELL: message("Ask a second person to approve it"),
@@ -76,9 +77,21 @@ def _page(desk: Desk, request: Request, visitor: Visitor) -> Response:
     ]
     context = {
         "rows": rows, "stations": stations, "act_words": WORDS, "reason_max": REASON_CHARS_MAX,
-        "publishes": publishes, "all": PPM,
+        "publishes": publishes, "all": PPM, "told": _told,
     }  # fmt: skip
     return desk.page(request, "policies.html", context, visitor)
+
+
+def _told(path: str, value: str, currency: str) -> str:
+    """A product's value as people read it: money with its currency, shares and rates in percent."""
+    name = path.rpartition(".")[2]
+    if not value.removeprefix("-").isdecimal():
+        return value
+    if "_minor" in name:
+        return money(int(value), currency)
+    if "_ppm" in name:
+        return percent(int(value), 1 if int(value) % PPM_OF_A_DECIMAL == 0 else PPM_DECIMALS)
+    return value
 
 
 def _newest(found: tuple[Policy, ...]) -> Mapping[str, Policy]:

@@ -64,11 +64,17 @@ class ModelRow:
 
 @dataclass(frozen=True, slots=True)
 class StationModel:
-    """Which model a station was told to decide by, and which it said that it runs."""
+    """Which model a station was told to decide by, and which it runs.
+
+    ``says`` is its own word, which only a station with published updates gives; ``decided`` is
+    the version of its newest card, and ``decided_at_ms`` the time on it [ms UTC].
+    """
 
     station: str
     told: str
     says: str
+    decided: str
+    decided_at_ms: int
     is_new: bool
 
 
@@ -83,6 +89,7 @@ class ModelsPage:
     stations: tuple[StationModel, ...]
     drifts: tuple[Drift, ...]
     drift_alarm: str
+    drift_told: bool
     drift_words: str
     moved: Markup
     parted: Markup
@@ -106,6 +113,7 @@ def read_models(tx: Tx, at_ms: int) -> ModelsPage:
         stations=_stations(tx, on_the_way),
         drifts=drifts,
         drift_alarm=_ALARMS[worst],
+        drift_told=told,
         drift_words=_words(worst, told=told),
         moved=_moved(drifts),
         parted=_parted_picture(parted),
@@ -135,9 +143,10 @@ def _row(life: ModelLife, cards_count: int, at_ms: int) -> ModelRow:
 def _stations(tx: Tx, on_the_way: RollOut | None) -> tuple[StationModel, ...]:
     named = {one.sha256: f"{one.version}" for one in models.every(tx)}
     said = {one.station: one.in_use_version for one in versions.every(tx) if one.slot == "model"}
-    current = models.active(tx)
+    current, newest = models.active(tx), models.deciding(tx)
     rows = []
     for station in registry.all_stations(tx):
+        decided, decided_at_ms = newest.get(station.name, ("", 0))
         told = last_order(tx, station.name) or (current.sha256 if current is not None else "")
         version = said.get(station.name)
         rows.append(
@@ -145,6 +154,8 @@ def _stations(tx: Tx, on_the_way: RollOut | None) -> tuple[StationModel, ...]:
                 station=station.name,
                 told=named.get(told, ""),
                 says=f"{version}" if version else "",
+                decided=named.get(decided, ""),
+                decided_at_ms=decided_at_ms,
                 is_new=on_the_way is not None and told == on_the_way.model.sha256,
             )
         )
