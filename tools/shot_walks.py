@@ -14,6 +14,7 @@ from playwright.sync_api import Error as BrowserError
 
 from server.console.speaking import LANGUAGE_COOKIE
 from tests.support.tablet_page import as_held, go, held_so, sync, until
+from tools.shot_acts import CANDIDATE, Made, ask_for, at_the_kiosk, logged_in
 from tools.shot_demo import Demonstration
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ THEMES = ("light", "dark", "sun")
 _PAGES_MAX = 60
 _FAULT = 400  # an answer's status from which on it is no page
 # What a supervisor sees otherwise than a lender.
-_SUPERVISED = {"home": "", "models": "models", "policies": "policies", "users": "users"}
+_SUPERVISED = {
+    "home": "", "models": "models", "policies": "policies", "users": "users",
+    "authority": "authority", "queue-words": "queue?kind=word",
+}  # fmt: skip
 # A farmer with an open line if there is one, their ground, and how many lines there are.
 _WHOM = """async () => {
   const { vault } = await import("/tablet/vault.js");
@@ -35,6 +39,11 @@ _WHOM = """async () => {
   return [farmer, all.find((one) => one.kind === "plot")?.subject_id ?? "", lines.length];
 }"""
 _NOTES = 4  # touched to take money along
+# What an order's page has, by how far the order is.
+ORDER_SIGNS = {
+    "offered": "form:has([name=draw_id]) button.primary", "coming": "#came-code",
+    "brought": "form button[value=received]",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, order=True)
@@ -53,7 +62,8 @@ class Gallery:
     """The folder that pictures go to, and what could not be taken."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.count = folder, 0
+        self.folder = folder
+        self.taken: list[str] = []  # several walks add to it at once
         self.screens: set[str] = set()
         self.wide: list[str] = []
         self.missed: dict[str, str] = {}
@@ -64,7 +74,7 @@ class Gallery:
         name = f"{screen}-{look}"
         page.evaluate("document.fonts.ready")
         page.screenshot(path=self.folder / f"{name}.png", full_page=True)
-        self.count += 1
+        self.taken.append(name)
         self.screens.add(screen)
         across = "document.documentElement.scrollWidth - innerWidth"
         upright = page.evaluate("getComputedStyle(document.documentElement).writingMode")
@@ -83,7 +93,7 @@ class Gallery:
         """What is wide, what is missing, and last how many pictures there are."""
         lines = [*self.wide, *(f"no picture of {name}: {why}" for name, why in self.missed.items())]
         missed = f"; {len(self.missed)} could not be taken" if self.missed else ""
-        last = f"{self.count} pictures of {len(self.screens)} screens in {self.folder}{missed}"
+        last = f"{len(self.taken)} pictures of {len(self.screens)} screens in {self.folder}{missed}"
         return "\n".join([*lines, last, ""])
 
 
@@ -109,15 +119,22 @@ def console(browser: Browser, demo: Demonstration, gallery: Gallery, look: Look)
             _visited(
                 page, gallery, look, f"console-supervisor-{name}", f"{demo.console}/console/{path}"
             )
+    _acted(page, gallery, look, f"{demo.console}/console")
     page.context.close()
 
 
-def logged_in(page: Page, demo: Demonstration, username: str) -> None:
-    """An officer, at the console's door."""
-    page.fill("form input:not([type=hidden], [type=password])", username)
-    page.fill("input[type=password]", demo.passwords[username])
-    page.click("button[type=submit]")
-    page.wait_for_load_state()
+def _acted(page: Page, gallery: Gallery, look: Look, console: str) -> None:
+    """What stands there after a press: two models compared, and the password asked once more."""
+    with gallery.missing(f"console-supervisor-models-compared-{look}"):
+        page.goto(f"{console}/models")
+        page.locator("button[value=compare]").first.click()
+        page.wait_for_selector("#beside")
+        gallery.take(page, "console-supervisor-models-compared", look)
+    with gallery.missing(f"console-step-up-{look}"):
+        page.goto(f"{console}/policies")
+        ask_for(page, CANDIDATE)  # without the password nothing is done
+        page.wait_for_selector("#step-up")
+        gallery.take(page, "console-step-up", look)
 
 
 def _follow(
@@ -157,8 +174,8 @@ def _visited(page: Page, gallery: Gallery, look: Look, screen: str, url: str) ->
     return [link for link in links if not link.endswith("/leave")]
 
 
-def kiosk(browser: Browser, demo: Demonstration, gallery: Gallery, look: Look) -> None:
-    """The kiosk in a language and theme, from the idle screen along its links."""
+def kiosk(browser: Browser, demo: Demonstration, gallery: Gallery, look: Look, shown: Made) -> None:
+    """The kiosk in a language and theme, from the idle screen along its links; and orders."""
     page = _page(browser, look)
     page.goto(f"{demo.kiosk}/?lang={look.language}")
     gallery.take(page, "kiosk-idle", look)
@@ -171,6 +188,19 @@ def kiosk(browser: Browser, demo: Demonstration, gallery: Gallery, look: Look) -
         page.wait_for_load_state()
     starts = [f"{demo.kiosk}/{name}?lang={look.language}" for name in ("station", "cash")]
     _follow(page, gallery, look, "kiosk", [page.url, *starts], f"{demo.kiosk}/")
+    page.context.close()
+    _ordered(_page(browser, look), demo, gallery, look, shown)
+
+
+def _ordered(page: Page, demo: Demonstration, gallery: Gallery, look: Look, shown: Made) -> None:
+    """A supplier's order as it is offered, with the code for its delivery, and once it came."""
+    at_the_kiosk(page, demo, shown.card)
+    for name, order_id in shown.orders.items():
+        screen = f"kiosk-order-{name}"
+        with gallery.missing(f"{screen}-{look}"):
+            page.goto(f"{demo.kiosk}/order/{order_id}?lang={look.language}")
+            page.wait_for_selector(ORDER_SIGNS[name])
+            gallery.take(page, screen, look)
     page.context.close()
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from io import StringIO
 
 import pytest
 
+from core.lending.product import parse_product
 from edge_node.faces.kiosk.words import LANGUAGES
+from server.words import PSEUDO
 from tools import shots
-from tools.shot_demo import READY, Demonstration, ended, told_until_ready
+from tools.shot_acts import PRODUCTS, revised
+from tools.shot_demo import READY, ended, reopened, told_by, told_until_ready
 from tools.shot_walks import SIZES, THEMES, Gallery, Look, kind_of
 
 TOLD = """\
@@ -57,10 +61,37 @@ def test_a_fault_of_the_program_itself_is_not_kept_for_later(tmp_path):
 
 
 def test_addresses_and_log_ins_are_read_from_what_the_demonstration_tells(tmp_path):
-    demo = Demonstration(TOLD, tmp_path)
+    demo = told_by(TOLD, tmp_path)
     assert (demo.console, demo.kiosk) == ("http://127.0.0.1:40979", "http://127.0.0.1:34903")
     assert demo.passwords == {"lender": "659446b0389a", "supervisor": "652a0c654b7c"}
-    assert demo.cards == ["f09c63adc368511bec6a"]
+    assert demo.cards == ("f09c63adc368511bec6a",)
+
+
+def test_only_a_season_that_was_played_to_its_end_is_looked_at_again(tmp_path):
+    with pytest.raises(SystemExit, match="leave --again out once"), reopened(tmp_path):
+        raise AssertionError("expected no demonstration")
+
+
+def test_the_language_that_nobody_speaks_is_the_consoles_alone():
+    asked = shots.asked_for(["--language", PSEUDO, "--language", "hi"])
+    assert [look.language for look in shots.looks("console", asked)] == [PSEUDO, "hi"]
+    assert [look.language for look in shots.looks("kiosk", asked)] == ["hi"]
+
+
+def test_a_tablet_is_let_in_once_for_all_its_looks_and_other_faces_walk_apart():
+    every = shots.looks("tablet", shots.asked_for(["--size", "phone", "--size", "tablet"]))
+    assert shots.walks("tablet", every) == [every]
+    assert shots.walks("kiosk", every) == [[each] for each in every]
+
+
+def test_what_a_candidate_changes_is_a_version_that_the_product_reads():
+    newer = revised(PRODUCTS / "livestock.toml", (("limit_max_minor", "18_000_000"),))
+    before = parse_product(tomllib.loads((PRODUCTS / "livestock.toml").read_text()))
+    product = parse_product(tomllib.loads(newer))
+    assert product.version == before.version + 1
+    assert (before.credit.limit_max_minor, product.credit.limit_max_minor) == (
+        20_000_000, 18_000_000,
+    )  # fmt: skip
 
 
 def test_a_demonstration_that_ends_early_is_told_with_its_last_words():
