@@ -10,10 +10,10 @@ import click
 from core.lending.payout import Outcome, PayoutState
 from core.shape import encode
 from core.units import format_money
-from server.commands.hands import OPERATOR, centre_of, config_option, json_option, read_input, show
+from server.commands.hands import centre_of, config_option, json_option, read_input, show
 from server.commands.payees import payee
-from server.commands.signed import Signed, reasoned_options
-from server.commands.words import show_told
+from server.commands.signed import Signed, reasoned_options, signed_options
+from server.commands.words import show_file_told, show_told
 from server.services.centre import Centre
 from server.services.letting_go import tell_cancel, tell_release
 from server.services.money_words import tell_outcome
@@ -157,18 +157,27 @@ def export(context: click.Context, *, config: Path, rail: str, as_json: bool) ->
 @config_option
 @click.argument("rail")
 @click.argument("file", type=_FILE)
+@signed_options
 @json_option
 @click.pass_context
 def reconcile_file(
-    context: click.Context, *, config: Path, rail: str, file: Path, as_json: bool
+    context: click.Context, *, config: Path, rail: str, file: Path, signed: Signed, as_json: bool
 ) -> None:
     """Read what a rail sent back: CSV, or a bank's pain.002, camt.053 or camt.054.
+
+    A file that settles or undoes more than the rail's `alone_minor_max` within a day, that does not
+    fit what was asked, or whose bringer prepared what was paid, waits until another officer
+    brings it too.
 
     The same file again changes nothing. What does not fit moves no money and is listed:
     an instruction that nobody gave, another amount, a payment after a refusal.
     """
     centre = centre_of(context, config)
-    found = reconcile(centre, rails_of(centre), rail, read_input(file), OPERATOR)
+    by = signed.officer(centre, _MONEY_ROLES)
+    found = reconcile(centre, rails_of(centre), rail, read_input(file), by)
+    if found.waits is not None:
+        show_file_told(found.waits, as_json=as_json)
+        return
     words = ", ".join(f"{count} {name}" for name, count in found.findings.items()) or "nothing"
     told = [
         f"{found.kind}: {found.answers_count} answers ({found.known_count} read before): {words}."

@@ -11,7 +11,7 @@ from core.shape import encode
 from server.commands.hands import centre_of, config_option, json_option, read_input, show
 from server.commands.officers import officer_of, officer_options
 from server.commands.payouts import rails_of
-from server.commands.words import show_told
+from server.commands.words import show_file_told, show_told
 from server.services.bouncing import BounceReason, BounceRequest
 from server.services.money_words import tell_bounce
 from server.services.payouts.credits import left_open, take_credits
@@ -64,13 +64,19 @@ def import_(
     """Book what came in by a rail: a bank's camt.053 or camt.054, or CSV.
 
     A transfer that names a line's id repays it as of its value day, once; the same file again
-    changes nothing. What names no line, several, or cannot be is listed and moves nothing.
+    changes nothing. A file that repays more than the rail's `alone_minor_max` within a day waits
+    until another officer brings it too. What names no line, several, or cannot be is listed
+    and moves nothing.
     CSV has the columns reference, line_id, amount, currency and day.
     """
     centre = centre_of(context, config)
     roles = (Role.LENDER, Role.SUPERVISOR)
     by = officer_of(centre, given["username"], given["password_file"], roles)
-    came = take_credits(centre, rails_of(centre), rail, read_input(file), by)
+    brought = take_credits(centre, rails_of(centre), rail, read_input(file), by)
+    if brought.waits is not None:
+        show_file_told(brought.waits, as_json=as_json)
+        return
+    came = brought.came
     told = [
         f"look at: {'/'.join(each.credit.references) or '(no reference)'} of "
         f"{each.credit.amount_minor} {each.credit.currency} on {each.credit.day}: {each.why}"

@@ -20,7 +20,8 @@ def word() -> None:
 
     `payout settle|cancel|release`, `repayment bounce`, `cash settle`, `order release`,
     `agreement write-off`, `line relief`, `user invite|raise|scope|reset|unlock`, `token scope` and
-    `authority set` tell a word. It changes nothing until another person confirms it here.
+    `authority set` tell a word, and `payout reconcile` and `repayment import` do so of a file that
+    one may not bring alone. It changes nothing until another person confirms it here.
     """
 
 
@@ -35,6 +36,16 @@ def show_told(told: KeptWord, *, as_json: bool, half: str = "") -> None:
         shown["half"] = half
         sentence += f"\nYour half of the first password, shown only now: {half}"
     show(shown, sentence, as_json=as_json)
+
+
+def show_file_told(told: KeptWord, *, as_json: bool) -> None:
+    """Show that a rail's file waits for another person."""
+    sentence = (
+        f"Word {told.word_id} waits: {told.reason}. Nothing has changed yet: another officer gives "
+        f"this command with the same file, or `harvestline-server word confirm {told.word_id}`, "
+        "after which this command takes it."
+    )
+    show({"waits": encode(told)}, sentence, as_json=as_json)
 
 
 @word.command("list")

@@ -12,7 +12,7 @@ module refuses (:mod:`server.store.cash_tables`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from core.lending.payout import Outcome
 from core.shape import decode, encode
@@ -22,19 +22,12 @@ from server.services.bouncing import BounceRequest, bounce_in, require_bounceabl
 from server.services.cash_people import Ending, end_difference, require_endable
 from server.services.centre import RequestError, RoleError, Work
 from server.services.paying import Said
+from server.services.payouts import admitting
 from server.services.payouts.acts import apply_outcome, require_outcome
-from server.services.words_kept import (
-    CONFIRMED,
-    REFUSED,
-    ROLES,
-    reason_of,
-    record,
-    require_role,
-    tell,
-)
+from server.services.words_kept import ROLES, answered, reason_of, tell
 from server.store import cash, ledger, lines, money_words, payouts, people
 from server.store.engine import ConflictError, NotKnownError
-from server.store.money_words import KeptWord, WordAnswer, WordKind
+from server.store.money_words import KeptWord, WordKind
 from server.store.people import Actor, Role, is_one_of
 
 # Who may answer a word, where it is not supervisors alone.
@@ -143,7 +136,7 @@ def confirm(work: Work, word_id: str, by: Actor) -> KeptWord:
     word = _open(work, word_id)
     if is_one_of(by.name, (word.told_by,)):
         raise RoleError(f"word {word_id}: expected another person than {by.name}, who told it")
-    kept = _answer(work, word, by, "", is_confirmed=True)
+    kept = answered(work, word, (by, ""), SECONDS.get(word.kind, ROLES), is_confirmed=True)
     _ACTS[word.kind](work, word, by)
     return kept
 
@@ -156,7 +149,8 @@ def refuse(work: Work, word_id: str, by: Actor, reason: str) -> KeptWord:
     NotKnownError, RoleError, ConflictError
         As for :func:`confirm`, but who told it may take it back.
     """
-    return _answer(work, _open(work, word_id), by, reason_of(reason), is_confirmed=False)
+    word, said = _open(work, word_id), (by, reason_of(reason))
+    return answered(work, word, said, SECONDS.get(word.kind, ROLES), is_confirmed=False)
 
 
 def _open(work: Work, word_id: str) -> KeptWord:
@@ -175,14 +169,6 @@ def _known(work: Work, word_id: str) -> KeptWord:
     if found is None:
         raise NotKnownError(f"expected a word that waits, got {word_id[:64]!r}: word list")
     return found
-
-
-def _answer(work: Work, word: KeptWord, by: Actor, reason: str, *, is_confirmed: bool) -> KeptWord:
-    require_role(by, SECONDS.get(word.kind, ROLES))
-    said = WordAnswer(word.word_id, word.told_by, by.name, is_confirmed, reason, work.at_ms)
-    money_words.answer(work.tx, said)
-    record(work, word, by, CONFIRMED if is_confirmed else REFUSED)
-    return replace(word, answer=said)
 
 
 def _require_not_own(work: Work, person_id: str, by: Actor) -> None:
@@ -247,6 +233,7 @@ _ACTS: Mapping[WordKind, Callable[[Work, KeptWord, Actor], None]] = {
     WordKind.ERASURE: erasing.erase,
     WordKind.RELIEF: relief.grant_by_two,
     WordKind.POLICY: policies.approve,
+    WordKind.RAIL_FILE: admitting.admit_by_two,
     **letting_go.ACTS,
     **account_words.ACTS,
 }
@@ -255,6 +242,7 @@ _SENTENCES: Mapping[WordKind, Callable[[Work, KeptWord], str]] = {
     WordKind.ERASURE: erasing.sentence,
     WordKind.RELIEF: relief.sentence,
     WordKind.POLICY: policies.sentence,
+    WordKind.RAIL_FILE: admitting.sentence,
     **letting_go.SENTENCES,
     **account_words.SENTENCES,
 }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from core.canonical import canonical_hash
 from server.services.centre import RequestError, RoleError, Work
 from server.store import money_words, people
 from server.store.engine import ConflictError
-from server.store.money_words import KeptWord, WordKind
+from server.store.money_words import KeptWord, WordAnswer, WordKind
 from server.store.people import Actor, Role
 
 REASON_CHARS_MAX = 200
@@ -76,6 +77,25 @@ def keep_told(work: Work, word: KeptWord, by: Actor) -> None:
     """Keep a word that waits from now on, and write it in the trail."""
     money_words.add(work.tx, word)
     record(work, word, by, TOLD)
+
+
+def answered(
+    work: Work, word: KeptWord, said: tuple[Actor, str], roles: tuple[Role, ...], *,
+    is_confirmed: bool,
+) -> KeptWord:  # fmt: skip
+    """Keep what somebody of some roles answers to a word, and why; the database keeps it once.
+
+    Raises
+    ------
+    RoleError
+        If they have none of the roles.
+    """
+    by, reason = said
+    require_role(by, roles)
+    answer = WordAnswer(word.word_id, word.told_by, by.name, is_confirmed, reason, work.at_ms)
+    money_words.answer(work.tx, answer)
+    record(work, word, by, CONFIRMED if is_confirmed else REFUSED)
+    return replace(word, answer=answer)
 
 
 def told_of(word: KeptWord) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class WordKind(Enum):
     ERASURE = "erasure"
     POLICY = "policy"
     RELIEF = "relief"
+    RAIL_FILE = "rail_file"
     TOKEN_SCOPE = "token_scope"  # noqa: S105 - a kind of word, no secret
 
 

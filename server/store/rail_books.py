@@ -121,6 +121,16 @@ def returns_of(tx: Tx, repayment_id: str) -> tuple[KeptAnswer, ...]:
     return _answers(tx, c.repayment_id == repayment_id, *where)
 
 
+def files(tx: Tx, without: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """The rail and the hash of each message whose answers are kept, but those of some kinds."""
+    c = rail_answers.c
+    where = (c.tenant_id == tx.tenant_id, c.kind.not_in(tuple(without)))
+    rows = tx.rows(
+        select(c.rail, c.source_sha256).where(*where).distinct().order_by(c.rail, c.source_sha256)
+    )
+    return tuple((row["rail"], row["source_sha256"]) for row in rows)
+
+
 def _answers(tx: Tx, *where: ColumnElement[bool]) -> tuple[KeptAnswer, ...]:
     question = select(rail_answers).where(rail_answers.c.tenant_id == tx.tenant_id, *where)
     rows = tx.rows(

@@ -14,13 +14,13 @@ from server.services.centre import RequestError
 from server.services.money_words import waiting
 from server.services.payouts.credits import Came, take_credits
 from server.services.payouts.rails import RailError
-from server.services.payouts.reading import reconcile
 from server.services.standing import owed
 from server.store import bounces, ledger, lines, people
 from server.store.people import Actor
 from tests.support.centre_kit import SEASON_START, Kit
 from tests.support.kiosk_kit import drawn_by_farmer_b
-from tests.support.payout_kit import GRACE, set_up_rails
+from tests.support.payout_kit import set_up_rails
+from tests.support.rail_files import brought
 
 LENA = Actor("lena", "lender")
 D1, D40, D41 = (SEASON_START + timedelta(days=days) for days in (1, 40, 41))
@@ -47,7 +47,7 @@ def statement(*entries: dict[str, str]) -> bytes:
 
 
 def bring(kit: Kit, folder: Path, data: bytes, rail: str = "bank") -> Sequence[Came]:
-    return take_credits(kit.centre, set_up_rails(folder), rail, data, LENA)
+    return take_credits(kit.centre, set_up_rails(folder), rail, data, LENA).came
 
 
 def owes(kit: Kit, line_id: str) -> int:
@@ -74,6 +74,10 @@ def test_a_transfer_that_names_a_line_repays_it_once_as_of_its_value_day(
     assert [each.is_new for each in bring(kit, tmp_path, data)] == [False] * 3
     assert (owes(kit, drawn), len(kit.read(ledger.entries))) == (after, count)
     told = kit.read(people.trail_of, "rail", "bank")
+    admitted, *told = told
+    assert dict(admitted.detail) == {
+        "purpose": "credits", "sha256": sha256_hex(data), "moved_minor": 900_000, "word_id": "",
+    }  # fmt: skip
     assert [dict(row.detail) for row in told] == [
         {"sha256": sha256_hex(data), "credits": {"new": 3}},
         {"sha256": sha256_hex(data), "credits": {"known": 3}},
@@ -141,14 +145,12 @@ def test_a_transfer_that_came_and_was_returned_bounces_by_the_banks_file(
     bring(kit, tmp_path, statement({"words": drawn, "own": "LOAN-7"}))
     back = {"words": drawn, "own": "LOAN-7", "direction": "DBIT",
             "back": "<RtrInf><Rsn><Cd>AM04</Cd></Rsn></RtrInf>"}  # fmt: skip
-    found = reconcile(kit.centre, set_up_rails(tmp_path), "bank", statement(back), GRACE)
+    found = brought(kit, set_up_rails(tmp_path), "bank", statement(back))
     assert found.findings == {"matched": 1}
     assert kit.read(bounces.find, "bank/LOAN-7/B-1").actor == "bank"
     assert owes(kit, drawn) == never
     # Which of two under one reference came back, the bank does not say: people look.
-    found = reconcile(
-        kit.centre, set_up_rails(tmp_path), "bank", statement({**back, "own": "LOAN"}), GRACE
-    )
+    found = brought(kit, set_up_rails(tmp_path), "bank", statement({**back, "own": "LOAN"}))
     assert found.findings == {"unmatched": 1}
     assert owes(kit, drawn) == never
     assert kit.centre.write(waiting) == ()

@@ -20,7 +20,7 @@ from server.services.hooks.backoff import TRIES_MAX, WAIT_MS_MAX
 from server.services.hooks.signature import signed_headers
 from server.services.payouts.acts import retry
 from server.services.payouts.rails import RailError, amount_text, read_amount
-from server.services.payouts.reading import open_findings, reconcile, take_call
+from server.services.payouts.reading import open_findings, take_call
 from server.services.payouts.sending import Round, send_due
 from server.services.payouts.webhook_rail import ASK_AGAIN_MS
 from server.services.posting import RepaymentRequest, take_repayment
@@ -52,6 +52,7 @@ from tests.support.payout_kit import (
     told,
     with_account,
 )
+from tests.support.rail_files import brought
 from tests.support.two_words import cancelled, settled
 from tests.support.web_receiver import Answer, receiving
 
@@ -281,14 +282,14 @@ def test_csv_answers_are_matched_and_a_file_counts_once(kit: Kit, drawn: Payout,
         f"{'e' * 32}-1,paid,5000.00,KES,S-2,",
         f"{told(drawn)},paid,5000.01,KES,S-3,",
     )
-    found = reconcile(kit.centre, rails, "files", data, GRACE)
+    found = brought(kit, rails, "files", data)
     assert found.findings == {"duplicate": 1, "matched": 1, "unmatched": 1, "wrong_amount": 1}
-    again = reconcile(kit.centre, rails, "files", data, GRACE)
+    again = brought(kit, rails, "files", data)
     assert (again.known_count, again.answers_count) == (4, 4)
     assert balance(kit, "cash/rail/files") == -AMOUNT
     assert len(open_findings(kit.centre)) == 2
     # Another rail cannot speak of what it was never asked.
-    other = reconcile(kit.centre, rails, "mobile", data, GRACE)
+    other = brought(kit, rails, "mobile", data)
     assert other.findings == {"unmatched": 4}
     holds(kit)
 
@@ -302,7 +303,7 @@ def test_csv_answers_are_matched_and_a_file_counts_once(kit: Kit, drawn: Payout,
 )  # fmt: skip
 def test_csv_that_cannot_be_read_is_refused_as_a_whole(kit: Kit, tmp_path: Path, data: bytes):
     with pytest.raises(RequestError):
-        reconcile(kit.centre, set_up_rails(tmp_path), "files", data, GRACE)
+        brought(kit, set_up_rails(tmp_path), "files", data)
 
 
 TAMPERED = (

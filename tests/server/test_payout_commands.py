@@ -127,8 +127,16 @@ def test_a_morning_of_a_lender_by_commands(kit: Kit, shell: Shell, tmp_path: Pat
         f"<OrgnlInstrId>{named}</OrgnlInstrId><TxSts>ACSC</TxSts>"
         "</TxInfAndSts></OrgnlPmtInfAndSts></CstmrPmtStsRpt></Document>"
     )
-    assert shell.read("payout reconcile", "bank", answer)["findings"] == {"matched": 1}
-    assert shell.read("payout reconcile", "bank", answer)["known_count"] == 1
+    given = ("bank", answer)
+    waits = shell.read("payout reconcile", *given, *shell.by("grace"))["waits"]
+    assert "prepared what was paid" in waits["reason"]  # grace set the account
+    told = shell.run("payout reconcile", *given, *shell.by("grace")).output
+    assert f"word confirm {waits['word_id']}" in told
+    assert "settles or undoes KES 5,000.00" in shell.run("word list").output
+    assert [each["state"] for each in shell.read("payout list")["payouts"]] == ["sent"]
+    found = shell.read("payout reconcile", *given, *shell.by("henry"))
+    assert found["findings"] == {"matched": 1}
+    assert shell.read("payout reconcile", *given, *shell.by("grace"))["known_count"] == 1
     found = shell.read("payout show", payout.payout_id)
     assert [each["event"] for each in found["steps"]] == ["make", "send", "confirm"]
     assert [each["state"] for each in shell.read("payout list")["payouts"]] == ["paid"]
@@ -147,7 +155,7 @@ def test_a_morning_of_a_lender_by_commands(kit: Kit, shell: Shell, tmp_path: Pat
     assert "No word waits" in shell.run("word list").output
     shell.read("audit")
     assert shell.run("payout show", "nothing").exit_code == 3
-    assert shell.run("payout reconcile", "nowhere", answer).exit_code == 5
+    assert shell.run("payout reconcile", "nowhere", answer, *shell.by("grace")).exit_code == 5
 
 
 def test_a_morning_of_money_that_came_in(kit: Kit, shell: Shell, tmp_path: Path):

@@ -38,6 +38,7 @@ from tests.support.payout_kit import (
     set_up_rails,
     with_account,
 )
+from tests.support.rail_files import brought
 
 DEBTOR = Debtor("Lender Ltd", Scheme.ACCOUNT, "9900112233", "KCBLKENX")
 WAIT_S_MAX = 60
@@ -262,7 +263,7 @@ def sent(kit: Kit, tmp_path: Path):
     named = instruction_id(payout.payout_id, 1)
 
     def read(data: bytes) -> tuple[dict[str, int], str]:
-        found = reconcile(kit.centre, rails, "bank", data, GRACE)
+        found = brought(kit, rails, "bank", data)
         return dict(found.findings), current(kit, payout).state.value
 
     return payout, named, read

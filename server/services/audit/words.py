@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from core.lending.payout import Outcome, PayoutEvent
+from server.services.audit import brought
 from server.services.audit.finding import Look, Looks, first_fault
+from server.services.audit.said import said_by_two
 from server.services.cash_people import ENDED_CAUSE
 from server.services.centre import Centre
 from server.services.words_kept import CONFIRMED, REFUSED, TOLD, told_of
@@ -33,6 +35,7 @@ def by_two(_: Centre, tx: Tx) -> Looks:
     yield from _outcomes(tx, known, before)
     yield from _bounces(tx, known, before)
     yield from _endings(tx, known, before)
+    yield from brought.files(tx, said_by_two(tx))
 
 
 def _as_told(tx: Tx, known: dict[str, KeptWord]) -> Iterator[Look]:

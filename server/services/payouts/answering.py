@@ -25,6 +25,7 @@ from server.services.paying import Said, take_step
 from server.services.payouts.booking import NEVER_MS, confirm, give_back, reject
 from server.services.payouts.taken_back import judge_back, take_back
 from server.store import ledger, lines, payouts, rail_books
+from server.store.engine import Tx
 from server.store.ledger import Repayment
 from server.store.payouts import Payout
 from server.store.people import Actor
@@ -121,9 +122,15 @@ def _asked(work: Work, rail: str, answer: Answer) -> Payout | None:
     if known is None:
         return None
     payout = payouts.lock(work.tx, payout_id)
-    sent = {step.attempt for step in payouts.steps_of(work.tx, payout_id)
-            if step.event is PayoutEvent.SEND and step.rail == rail}  # fmt: skip
-    return payout if attempt in sent else None
+    return payout if was_sent(work.tx, payout, rail, attempt) else None
+
+
+def was_sent(tx: Tx, payout: Payout, rail: str, attempt: int) -> bool:
+    """Whether a rail was asked for an attempt of a payout."""
+    return any(
+        (step.event, step.rail, step.attempt) == (PayoutEvent.SEND, rail, attempt)
+        for step in payouts.steps_of(tx, payout.payout_id)
+    )
 
 
 def _follow(work: Work, payout: Payout, event: PayoutEvent, answer: Answer, said: Said) -> None:

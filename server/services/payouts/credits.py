@@ -16,14 +16,17 @@ from xml.etree import ElementTree as ET
 from core.canonical import sha256_hex
 from core.lending.payout import read_instruction_id
 from server.services.centre import Centre, RequestError, Work
+from server.services.payouts.admitting import CREDITS, Effect, RailFile
+from server.services.payouts.bringing import let_in
 from server.services.payouts.iso_answers import AMOUNTS, booked_entries
 from server.services.payouts.rails import RailKind, Rails, read_amount
 from server.services.payouts.reading import named_rail, read_rows
 from server.services.payouts.safe_xml import each_at, read_xml, text_at
 from server.services.payouts.taken_back import repayment_id
 from server.services.posting import RepaymentRequest, take_repayment_in
-from server.store import lines, people
-from server.store.engine import ConflictError
+from server.store import ledger, lines, people
+from server.store.engine import ConflictError, Tx
+from server.store.money_words import KeptWord
 from server.store.people import Actor
 
 CSV_COLUMNS = ("reference", "line_id", "amount", "currency", "day")
@@ -58,10 +61,19 @@ class Came:
     why: str = ""
 
 
-def take_credits(
-    centre: Centre, rails: Rails, rail: str, data: bytes, by: Actor
-) -> tuple[Came, ...]:
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What became of a file of credits; ``waits`` is the word that waits, if it was not taken."""
+
+    came: tuple[Came, ...]
+    waits: KeptWord | None = None
+
+
+def take_credits(centre: Centre, rails: Rails, rail: str, data: bytes, by: Actor) -> Brought:
     """Book what came in by a rail's file as repayments; the same file again changes nothing.
+
+    What one person may not bring alone changes nothing before another brings it too
+    (:mod:`server.services.payouts.admitting`).
 
     Raises
     ------
@@ -69,9 +81,17 @@ def take_credits(
         If the rail is not set up.
     RequestError
         If the file cannot be read; nothing of it is taken then.
+    RoleError
+        If who brings it may not.
     """
-    is_bank = named_rail(rails, rail).terms.kind is RailKind.ISO20022
+    terms = named_rail(rails, rail).terms
+    is_bank = terms.kind is RailKind.ISO20022
     found = tuple(_of_bank(read_xml(data))) if is_bank else _of_list(data)
+    with centre.store.reading() as tx:
+        effect = Effect(sum(_moved_minor(tx, rail, each) for each in found))
+    waits = let_in(centre, RailFile(terms, CREDITS, sha256_hex(data)), effect, by)
+    if waits is not None:
+        return Brought((), waits)
     came = tuple(_take(centre, rail, each, by) for each in found)
     counts = Counter("refused" if each.why else "new" if each.is_new else "known" for each in came)
     detail = {"sha256": sha256_hex(data), "credits": dict(counts)}
@@ -80,7 +100,21 @@ def take_credits(
             work.tx, work.at_ms, by, "rail_credits_taken", ("rail", rail), detail
         )
     )
-    return came
+    return Brought(came)
+
+
+def _moved_minor(tx: Tx, rail: str, credit: Credit) -> int:
+    """What a credit would repay that is not booked yet [minor units]."""
+    is_known = ledger.find_repayment(tx, repayment_id(rail, *credit.references)) is not None
+    if is_known or len(_named(tx, credit)) != 1 or credit.amount_minor is None:
+        return 0
+    return credit.amount_minor if 0 < credit.amount_minor <= CREDIT_MINOR_MAX else 0
+
+
+def _named(tx: Tx, credit: Credit) -> list[str]:
+    """The lines of ours that a credit names."""
+    named = {each for words in credit.words for each in _ids(words)}
+    return sorted(each for each in named if lines.find(tx, each) is not None)
 
 
 def _take(centre: Centre, rail: str, credit: Credit, by: Actor) -> Came:
@@ -92,8 +126,7 @@ def _take(centre: Centre, rail: str, credit: Credit, by: Actor) -> Came:
 
 
 def _taken(work: Work, rail: str, credit: Credit, by: Actor) -> Came:
-    named = {each for words in credit.words for each in _ids(words)}
-    known = sorted(each for each in named if lines.find(work.tx, each) is not None)
+    known = _named(work.tx, credit)
     if len(known) != 1:
         return Came(credit, why="it names no line of ours" if not known else "it names several")
     if not credit.references or max(map(len, credit.references)) > REFERENCE_CHARACTERS_MAX:

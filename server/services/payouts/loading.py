@@ -69,6 +69,7 @@ def _require_bounds(terms: RailTerms) -> None:
     name = terms.name
     bounds = (
         ("amount_minor_max", terms.amount_minor_max, 1, AMOUNT_MINOR_MAX),
+        ("alone_minor_max", terms.alone_minor_max, 0, AMOUNT_MINOR_MAX),
         ("wait_s", terms.wait_s, 0, WAIT_S_MAX),
         ("batch_max", terms.batch_max, 1, BATCH_MAX),
         ("timeout_s", terms.timeout_s, 1, TIMEOUT_S_MAX),

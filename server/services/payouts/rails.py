@@ -45,6 +45,9 @@ class RailTerms:
     ----------
     amount_minor_max
         The most that one instruction may pay [minor units]; what is above waits for people.
+    alone_minor_max
+        The most that one person's files of answers and of credits may move within a day [minor
+        units]; what is above waits for another person. As ``amount_minor_max`` if it is not told.
     wait_s
         How long a batch may wait for more to come [s].
     batch_max
@@ -61,6 +64,7 @@ class RailTerms:
     kind: RailKind
     currency: str
     amount_minor_max: int
+    alone_minor_max: int | None = None
     wait_s: int | None = None
     batch_max: int | None = None
     folder: str | None = None

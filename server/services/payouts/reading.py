@@ -13,12 +13,16 @@ from typing import TypeVar
 from core.lending.payout import Answer, Finding, Outcome, PayoutState, instruction_id
 from server.services.centre import Centre, RequestError, Work
 from server.services.hooks.signature import ID_HEADER, require_signed
+from server.services.payouts.admitting import ANSWERS, RailFile
 from server.services.payouts.answering import Source, Taken, take_answers
+from server.services.payouts.bringing import let_in
+from server.services.payouts.foreseeing import effect_of
 from server.services.payouts.iso_answers import read_bank
 from server.services.payouts.rails import Rail, RailError, RailKind, Rails, read_amount
 from server.services.payouts.safe_xml import read_xml
 from server.services.payouts.webhook_rail import WebhookRail, read_said
 from server.store import payouts, people, rail_books
+from server.store.money_words import KeptWord
 from server.store.people import Actor
 
 T = TypeVar("T")
@@ -39,10 +43,14 @@ class Reconciled:
     known_count: int
     findings: Mapping[str, int]
     open: tuple[Taken, ...]
+    waits: KeptWord | None = None
 
 
 def reconcile(centre: Centre, rails: Rails, rail: str, data: bytes, by: Actor) -> Reconciled:
     """Read a rail's file and take what it says; the same file again changes nothing.
+
+    What one person may not bring alone changes nothing before another brings it too
+    (:mod:`server.services.payouts.admitting`): then ``waits`` is the word that waits.
 
     Raises
     ------
@@ -50,6 +58,8 @@ def reconcile(centre: Centre, rails: Rails, rail: str, data: bytes, by: Actor) -
         If the rail is not set up.
     RequestError
         If the file cannot be read; nothing of it is taken then.
+    RoleError
+        If who brings it may not.
     """
     found = named_rail(rails, rail)
     if found.terms.kind is RailKind.ISO20022:
@@ -58,6 +68,11 @@ def reconcile(centre: Centre, rails: Rails, rail: str, data: bytes, by: Actor) -
     else:
         kind, answers = "csv", read_csv(data)
     source, taken = Source.of(rail, kind, data), list[Taken]()
+    with centre.store.reading() as tx:
+        effect = effect_of(centre.work(tx, centre.now_ms()), source, answers, by)
+    waits = let_in(centre, RailFile(found.terms, ANSWERS, source.sha256), effect, by)
+    if waits is not None:
+        return Reconciled(rail, kind, len(answers), 0, {}, (), waits)
     for first in range(0, len(answers), CHUNK_ANSWERS):
         chunk = answers[first : first + CHUNK_ANSWERS]
         taken += centre.write(partial(_take, source=source, chunk=(first, chunk), by=by))
@@ -187,7 +202,9 @@ def _take(
 
 def _record(work: Work, source: Source, taken: Sequence[Taken], by: Actor) -> None:
     counts = Counter(each.answer.finding.value for each in taken if each.is_new)
-    detail = {"kind": source.kind, "sha256": source.sha256, "findings": dict(counts)}
+    detail = {
+        "kind": source.kind, "sha256": source.sha256, "findings": dict(counts), "let_in": True,
+    }  # fmt: skip
     subject = ("rail", source.rail)
     people.record(work.tx, work.at_ms, by, "rail_reconciled", subject, detail)
 
