@@ -30,7 +30,7 @@ from server.config import Settings
 from server.services.audit.run import audit
 from server.store import ledger, ledger_bulk
 from server.store.engine import Store, Tx, open_store
-from server.store.ledger import GENESIS, content_hash, rows_of
+from server.store.ledger import GENESIS, rows_of
 from server.store.schema import migrate
 from server.store.tables import ledger_entries, ledger_lines
 from tests.support.centre_kit import build_kit
@@ -170,7 +170,7 @@ def _naive(store: Store, run: Sequence[Entry], writer: str) -> None:
                 .first()
             )
             end = (last.seq, last.hash) if last else (0, GENESIS)  # type: ignore[attr-defined]
-            header, lines = rows_of(entry, writer, end, content_hash(entry))
+            header, lines = rows_of(entry, writer, end)
             session.add_all(_filled(NaiveLine(), line) for line in lines)
             session.flush()
             session.add(_filled(NaiveEntry(), header))
@@ -222,7 +222,7 @@ def _ready(run: Sequence[Entry], writer: str) -> list[tuple[Rows, Rows]]:
         headers: Rows = []
         lines: Rows = []
         for entry in run[first : first + BATCH]:
-            header, rows = rows_of(entry, writer, end, content_hash(entry))
+            header, rows = rows_of(entry, writer, end)
             end = (header["seq"], header["hash"])
             headers.append(header)
             lines += rows

@@ -14,10 +14,8 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
-from typing import Any
 
-from core.canonical import canonical_bytes, canonical_hash, parse_canonical, sha256_hex
+from core.canonical import canonical_bytes, parse_canonical, sha256_hex
 from core.errors import CanonicalError, ChainBrokenError, EnvelopeDamagedError, ShapeError
 from core.shape import decode, encode
 from core.signing import (
@@ -29,51 +27,61 @@ from core.signing import (
     Verifier,
     bytes_to_sign,
 )
+from core.wire.chain import (
+    GENESIS,
+    Link,
+    LogClass,
+    LogName,
+    Record,
+    chain_head,
+    read_link,
+    record_hash,
+    text_hash,
+)
 from core.wire.payload import inflate, join, records_in
+
+__all__ = (
+    "ENVELOPE",
+    "GENESIS",
+    "HEADER_BYTES_MAX",
+    "MAGIC",
+    "PAYLOAD_BYTES_MAX",
+    "PULL",
+    "RECEIPT",
+    "RECORDS_MAX",
+    "SOFTWARE_CHARACTERS_MAX",
+    "Envelope",
+    "Header",
+    "Link",
+    "LogClass",
+    "LogName",
+    "MachineState",
+    "Placement",
+    "Pull",
+    "Receipt",
+    "Record",
+    "chain_head",
+    "fresh_from",
+    "fresh_records",
+    "pack",
+    "peek",
+    "place",
+    "record_hash",
+    "signed_head",
+    "text_hash",
+    "unpack",
+    "verify_head",
+)
 
 ENVELOPE = DocumentType("envelope", 1)
 RECEIPT = DocumentType("receipt", 1)
 PULL = DocumentType("pull", 1)
 MAGIC = b"HLE1"
-GENESIS = "0" * 64  # what the first record of a log follows
 HEADER_BYTES_MAX = 4096
 PAYLOAD_BYTES_MAX = 8 * 1024 * 1024
 RECORDS_MAX = 5000
 SOFTWARE_CHARACTERS_MAX = 64
-TEXTS_MAX = 4096  # names of logs whose spelling is remembered
 _PREFIX_BYTES = len(MAGIC) + 4
-
-
-class LogClass(Enum):
-    """The logs of a writer, most urgent first."""
-
-    MONEY = "money"  # money, consent, applications, decisions
-    FEATURES = "features"  # daily features
-    RAW = "raw"  # signed readings
-    DOWN = "down"  # the centre's log for one station
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One entry of a log. ``at_ms`` may be off by ``error_ms`` [ms UTC, ms]."""
-
-    seq: int
-    kind: str
-    at_ms: int
-    error_ms: int
-    body: Any
-
-
-@dataclass(frozen=True, slots=True)
-class LogName:
-    """Whose log: the writer's name (station, tablet or centre) and the class.
-
-    ``stream`` separates the centre's logs for its stations; it is empty elsewhere.
-    """
-
-    writer: str
-    log: LogClass
-    stream: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +108,23 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A verified run of records, whose chain holds from ``previous`` to ``head``."""
+    """A verified run of records, whose chain holds from ``previous`` to ``head``.
+
+    ``links`` holds the link of each; ``raw`` is the payload that they came in.
+    """
 
     header: Header
     records: tuple[Record, ...]
+    links: tuple[Link, ...]
+    raw: bytes
     sha256: str
+
+    def body_text(self, number: int) -> str:
+        """The canonical text of a record's body; ``number`` counts from 0."""
+        link = self.links[number]
+        if link.end:
+            return self.raw[link.start : link.end].decode()
+        return canonical_bytes(self.records[number].body).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,39 +186,6 @@ class Pull:
     at_ms: int
     bytes_max: int | None = None
     machine: MachineState | None = None
-
-
-def record_hash(name: LogName, previous: str, record: Record) -> str:
-    """A record's link in its log's chain."""
-    return canonical_hash({"log": encode(name), "previous": previous, "record": encode(record)})
-
-
-def text_hash(name: LogName, previous: str, record: Record, body: str) -> str:
-    """The same link, where the canonical text of the record's body is at hand already."""
-    text = (
-        f'{{"log":{_log_text(name)},"previous":"{previous}","record":{{"at_ms":{record.at_ms},'
-        f'"body":{body},"error_ms":{record.error_ms},"kind":{_text(record.kind)},'
-        f'"seq":{record.seq}}}}}'
-    )
-    return sha256_hex(text.encode())
-
-
-@lru_cache(TEXTS_MAX)
-def _log_text(name: LogName) -> str:
-    return canonical_bytes(encode(name)).decode()
-
-
-@lru_cache(TEXTS_MAX)
-def _text(kind: str) -> str:
-    return canonical_bytes([kind]).decode()[1:-1]
-
-
-def chain_head(name: LogName, previous: str, records: Sequence[Record]) -> str:
-    """The hash of the last record when a run follows ``previous``."""
-    head = previous
-    for record in records:
-        head = record_hash(name, head, record)
-    return head
 
 
 def pack(
@@ -305,16 +292,16 @@ def unpack(data: bytes, verifier: Verifier, opener: Opener | None = None) -> Env
         if opener is None:
             raise EnvelopeDamagedError(f"sealed for {header.recipient}; this reader has no key")
         payload = opener.open(payload, _seal_context(header.name, header.first, header.last))
-    records = _read_records(inflate(payload, header.raw_bytes))
+    raw = inflate(payload, header.raw_bytes)
+    records, links = _read_records(header, raw)
     _require_run(records)
-    found = chain_head(header.name, header.previous, records)
     numbers = (records[0].seq, records[-1].seq)
-    if found != header.head or numbers != (header.first, header.last):
+    if links[-1].hash != header.head or numbers != (header.first, header.last):
         raise ChainBrokenError(
             f"{header.writer}/{header.log.value} {header.first}–{header.last}: records do not "
             "lead to the signed head"
         )
-    return Envelope(header, records, sha256_hex(data))
+    return Envelope(header, records, links, raw, sha256_hex(data))
 
 
 class Placement(Enum):
@@ -340,17 +327,28 @@ def fresh_records(envelope: Envelope, high_water: int, head: str) -> tuple[Recor
     ChainBrokenError
         If the writer's chain forked from what was received before, or a hole is left.
     """
+    return envelope.records[fresh_from(envelope, high_water, head) :]
+
+
+def fresh_from(envelope: Envelope, high_water: int, head: str) -> int:
+    """How many of an envelope's records are at most ``high_water``; the rest follow ``head``.
+
+    Raises
+    ------
+    ChainBrokenError
+        If the writer's chain forked from what was received before, or a hole is left.
+    """
     header = envelope.header
     if place(header, high_water) is Placement.EARLY:
         raise ChainBrokenError(f"expected record {high_water + 1}, got {header.first} first")
-    known = [record for record in envelope.records if record.seq <= high_water]
-    before = chain_head(header.name, header.previous, known)
+    known = min(high_water + 1 - header.first, len(envelope.records))
+    before = envelope.links[known - 1].hash if known else header.previous
     if before != head and header.last >= high_water:
         raise ChainBrokenError(
             f"{header.writer}/{header.log.value}: record {high_water} differs from the one "
             "received before; the writer's log has forked"
         )
-    return tuple(record for record in envelope.records if record.seq > high_water)
+    return known
 
 
 def _require_run(records: Sequence[Record]) -> None:
@@ -382,8 +380,15 @@ def _split(data: bytes) -> tuple[Header, bytes, bytes, bytes]:
     return header, text, data[start - SIGNATURE_BYTES : start], data[start:]
 
 
-def _read_records(raw: bytes) -> tuple[Record, ...]:
+def _read_records(header: Header, raw: bytes) -> tuple[tuple[Record, ...], tuple[Link, ...]]:
+    """Each record with its link, hashed as it is spelt."""
+    records, links, head, name = [], [], header.previous, header.name
     try:
-        return tuple(decode(Record, body) for body in records_in(raw, RECORDS_MAX))
+        for document, start, written in records_in(raw, RECORDS_MAX):
+            record, link = read_link(name, head, document, written, start)
+            records.append(record)
+            links.append(link)
+            head = link.hash
     except ShapeError as error:
         raise EnvelopeDamagedError(f"records cannot be read: {error}") from error
+    return tuple(records), tuple(links)

@@ -69,8 +69,10 @@ def inflate(payload: bytes, raw_bytes: int) -> bytes:
     return raw
 
 
-def records_in(raw: bytes, records_max: int) -> Iterator[dict[str, Any]]:
+def records_in(raw: bytes, records_max: int) -> Iterator[tuple[dict[str, Any], int, bytes]]:
     """The records as they were written, each parsed when it is asked for.
+
+    Of each what it says, the byte at which it begins, and its bytes.
 
     Raises
     ------
@@ -83,8 +85,9 @@ def records_in(raw: bytes, records_max: int) -> Iterator[dict[str, Any]]:
     for count, (start, end) in enumerate(_places(raw), start=1):
         if count > records_max:
             raise EnvelopeDamagedError(f"expected at most {records_max} records, got more")
+        written = raw[start:end]
         try:
-            yield parse_canonical(raw[start:end], RECORD_BYTES_MAX)
+            yield parse_canonical(written, RECORD_BYTES_MAX), start, written
         except CanonicalError as error:
             raise EnvelopeDamagedError(f"record {count} cannot be read: {error}") from error
 

@@ -74,7 +74,7 @@ def _require_money(draw: Drawdown, currency: str) -> None:
 
 
 def _require_sum(work: Work, draw: Drawdown) -> None:
-    before = leases.posted_minor(leases.draws_of_line(work.tx, draw.line_id))
+    before = leases.posted_of_line_minor(work.tx, draw.line_id)
     if before + draw.amount_minor > LINE_MINOR_MAX:
         raise ShapeError(
             f"draw {draw.draw_id}: expected at most {LINE_MINOR_MAX} under a line, "
@@ -112,7 +112,9 @@ def _drawing(work: Work, reported: Reported, draw: Drawdown, known: Drawing | No
         writer=reported.writer,
         at_ms=known.at_ms if known else at_ms,
         settled_at_ms=at_ms if settled else None,
-        flag=_fault_of_draw(work, reported, draw) or wrong_day or _fault_of_price(work, draw),
+        flag=_fault_of_draw(work, reported, draw, known)
+        or wrong_day
+        or _fault_of_price(work, draw),
         order_id=draw.order_id or "",
         supplier=draw.supplier or "",
         goods=json_text(list(draw.goods)) if draw.goods else "",
@@ -153,32 +155,33 @@ def _is_repeat(known: Drawing, draw: Drawdown) -> bool:
     return False
 
 
-def _fault_of_draw(work: Work, reported: Reported, draw: Drawdown) -> str:
+def _fault_of_draw(work: Work, reported: Reported, draw: Drawdown, known: Drawing | None) -> str:
     """What lease rule a draw breaks; it is booked all the same, for money was paid."""
     if draw.state is DrawState.VOIDED:
         return ""
     signed = leases.find(work.tx, draw.lease_id)
     if signed is None:
         return f"draw {draw.draw_id}: lease {draw.lease_id} is not the centre's"
-    lease, book = signed.lease, leases.book(work.tx, signed)
-    if draw.draw_id in book.draws:
-        others = dict(book.draws)
-        del others[draw.draw_id]
-        book = replace(book, draws=others)
-    line = lines.find(work.tx, draw.line_id)
+    lease, line = signed.lease, lines.find(work.tx, draw.line_id)
     if line is None:
         return f"draw {draw.draw_id}: line {draw.line_id} is not known; the money is in suspense"
     onboarding = lease.kind is LeaseKind.ONBOARDING
-    share = line.onboarding_minor - book.line_used_minor(draw.line_id) if onboarding else 0
+    # What is left to the draw: it counts against its lease already where it was pending.
+    counted = known.amount_minor if known is not None else 0
+    unspent = lease.amount_minor - leases.used_minor(work.tx, signed) + counted
+    share = 0
+    if onboarding:
+        used = leases.line_used_minor(work.tx, signed, draw.line_id)
+        share = line.onboarding_minor - used + counted
     faults = (
         (lease.station != reported.writer, "the lease is another station's"),
-        (book.closed, "the lease was closed before"),
+        (signed.closed_at_ms is not None, "the lease was closed before"),
         (not onboarding and lease.line_id != draw.line_id, "the lease is another line's"),
         (
             onboarding and line.onboarding_lease_id != lease.lease_id,
             "the line was not opened under this lease",
         ),
-        (draw.amount_minor > book.unspent_minor, "more is drawn than the lease carries"),
+        (draw.amount_minor > unspent, "more is drawn than the lease carries"),
         (onboarding and draw.amount_minor > share, "more is drawn than the line's share"),
     )
     return next((f"draw {draw.draw_id}: {words}" for broken, words in faults if broken), "")

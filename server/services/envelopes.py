@@ -25,11 +25,10 @@ from core.wire.envelope import (
     LogName,
     Placement,
     Receipt,
-    fresh_records,
+    fresh_from,
     peek,
     place,
     signed_head,
-    text_hash,
     unpack,
 )
 from server.keys import KeyRing
@@ -42,11 +41,11 @@ from server.services.records import apply_run
 from server.services.reported import Reported
 from server.services.senders import require_now
 from server.store import boxes, heads, ledger_bulk, lines, logs, registry
-from server.store.engine import Tx
+from server.store.engine import StoreError, Tx
 from server.store.heads import SignedHead
 from server.store.logs import InboundLog, InboundRecord, SetAside
 from server.store.registry import Station
-from server.store.rows import json_text, without_nul
+from server.store.rows import without_nul
 
 QUARANTINE_BYTES_MAX = 64 * 1024  # of any one refused delivery
 DETAIL_CHARACTERS_MAX = 500
@@ -198,7 +197,14 @@ def _apply_next(
 
 def _require_same(tx: Tx, envelope: Envelope) -> None:
     header = envelope.header
-    if logs.inbound_hash(tx, header.name, header.last) != header.head:
+    kept = logs.inbound_hash(tx, header.name, header.last)
+    if kept is None:
+        raise StoreError(
+            f"{header.writer}/{header.log.value}: record {header.last} was received before and is "
+            "not kept here any more, which is no fault of its writer: run the audit, and restore "
+            "the database from a backup"
+        )
+    if kept != header.head:
         raise ChainBrokenError(
             f"{header.writer}/{header.log.value}: record {header.last} differs from the one "
             "received before; the writer's log has forked"
@@ -216,24 +222,25 @@ def _hold(work: Work, envelope: Envelope, data: bytes) -> None:
 
 
 def _apply(work: Work, station: Station, envelope: Envelope, state: InboundLog) -> InboundLog:
-    name, head = envelope.header.name, state.head
+    name = envelope.header.name
     touched: set[str] = set()
-    run = fresh_records(envelope, state.high_water, state.head)[:RECORDS_AT_ONCE_MAX]
+    known = fresh_from(envelope, state.high_water, state.head)
+    run = envelope.records[known : known + RECORDS_AT_ONCE_MAX]
     foresee(work, station.name, name.log, run)
     flags = apply_run(work, [Reported(station, record, touched) for record in run])
     kept = []
-    for record, flag in zip(run, flags, strict=True):
-        text = json_text(record.body)
-        head = text_hash(name, head, record, text)
-        told = without_nul(flag)[:DETAIL_CHARACTERS_MAX]
-        kept.append(InboundRecord(record, head, work.at_ms, told, text))
+    for number, (record, flag) in enumerate(zip(run, flags, strict=True), known):
+        told, link = without_nul(flag)[:DETAIL_CHARACTERS_MAX], envelope.links[number]
+        text = envelope.body_text(number)
+        kept.append(InboundRecord(record, link.hash, work.at_ms, told, text))
     logs.add_inbound(work.tx, name, kept)
-    logs.move_inbound(work.tx, name, run[-1].seq, head)
+    last, head = run[-1].seq, kept[-1].hash
+    logs.move_inbound(work.tx, name, last, head)
     for line_id in sorted(touched):
         line = lines.find(work.tx, line_id)
         if line is not None:
             send_status(work, line)
-    return replace(state, high_water=run[-1].seq, head=head)
+    return replace(state, high_water=last, head=head)
 
 
 def _keep_head(work: Work, data: bytes) -> None:

@@ -72,7 +72,9 @@ def _read_lines(work: Work, found: Sequence[Line]) -> None:
     """What lines that are locked stand on, and what is told of them to their stations."""
     tx, line_ids = work.tx, [line.line_id for line in found]
     lines.learn_ends(tx, line_ids)
-    agreements.learn_last(tx, [line.application_id for line in found])
+    agreed = [line.application_id for line in found]
+    agreements.learn_last(tx, agreed)
+    agreements.learn_left(tx, agreed)
     places.learn_guests(tx, line_ids)
     read_money(tx, found)
     line_rates.learn_last(tx, line_ids)

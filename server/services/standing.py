@@ -272,7 +272,7 @@ def onboarding_unspent(tx: Tx, line: Line) -> int:
     signed = leases.find(tx, line.onboarding_lease_id) if line.onboarding_lease_id else None
     if signed is None or signed.closed_at_ms is not None:
         return 0
-    used = leases.book(tx, signed).line_used_minor(line.line_id)
+    used = leases.line_used_minor(tx, signed, line.line_id)
     return max(0, line.onboarding_minor - used)
 
 

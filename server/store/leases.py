@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -207,13 +208,49 @@ def put_draw(tx: Tx, drawing: Drawing) -> None:
     draw_id = drawing.draw_id
     row = {**_NO_DRAWING, **encode(drawing)}
     is_new = tx.is_absent(drawdowns, ("draw", draw_id))
+    before: Drawing | None = tx.known(drawdowns, ("draw", draw_id))
     tx.put(drawdowns, {"draw_id": draw_id}, row, is_new=is_new)
     tx.learn(drawdowns, ("draw", draw_id), drawing)
     _renew_of_line(tx, drawing)
-    under = ("lease", drawing.lease_id)
-    if (draws := tx.known(drawdowns, under)) is not None:
-        drawn = Draw(draw_id, drawing.line_id, drawing.amount_minor, drawing.state)
-        tx.learn(drawdowns, under, {**draws, draw_id: drawn})
+    drawn = Draw(draw_id, drawing.line_id, drawing.amount_minor, drawing.state)
+    tx.learn_within(drawdowns, ("lease", drawing.lease_id), draw_id, drawn)
+    _renew_sums(tx, drawing, before, is_known=is_new or before is not None)
+
+
+def _renew_sums(tx: Tx, drawing: Drawing, before: Drawing | None, *, is_known: bool) -> None:
+    """Let what is remembered of sums hold a draw as it is now; else they are summed anew."""
+    moved: dict[tuple[str, ...], int] = defaultdict(int)
+    for each, sign in ((drawing, 1), (before, -1)):
+        if each is None:
+            continue
+        live = each.amount_minor if each.state is not DrawState.VOIDED else 0
+        posted = each.amount_minor if each.state is DrawState.POSTED else 0
+        moved["used", each.lease_id] += sign * live
+        moved["used", each.lease_id, each.line_id] += sign * live
+        moved["posted", each.line_id] += sign * posted
+    for key, minor in moved.items():
+        if not is_known:
+            tx.forget_one(drawdowns, key)
+        elif minor and (known := tx.known(drawdowns, key)) is not None:
+            tx.learn(drawdowns, key, known + minor)
+
+
+def used_minor(tx: Tx, signed: SignedLease) -> int:
+    """Posted and pending draws under a lease [minor units]; summed once, then kept up."""
+    key = ("used", signed.lease.lease_id)
+    return tx.recall(drawdowns, key, lambda: book(tx, signed).used_minor)
+
+
+def line_used_minor(tx: Tx, signed: SignedLease, line_id: str) -> int:
+    """The same of one line under a lease [minor units]."""
+    key = ("used", signed.lease.lease_id, line_id)
+    return tx.recall(drawdowns, key, lambda: book(tx, signed).line_used_minor(line_id))
+
+
+def posted_of_line_minor(tx: Tx, line_id: str) -> int:
+    """A line's posted draws [minor units]; summed once, then kept up."""
+    key = ("posted", line_id)
+    return tx.recall(drawdowns, key, lambda: posted_minor(draws_of_line(tx, line_id)))
 
 
 _NO_DRAWING = dict.fromkeys(column.name for column in drawdowns.c if column.nullable)

@@ -71,11 +71,10 @@ def post(tx: Tx, writer: str, entry: Entry) -> bool:
         If the id or the cause is taken by an entry with other content.
     """
     check_entry(entry)
-    content = hashes(entry, "")[0]
     end = hold_chain(tx, writer)
-    if _is_known(tx, entry, content):
+    header, rows = rows_of(entry, writer, end)
+    if _is_known(tx, entry, header["content_sha256"]):
         return False
-    header, rows = rows_of(entry, writer, end, content)
     if tx.memory is None:
         tx.insert_many(ledger_lines, rows)
         tx.insert(ledger_entries, **header)
@@ -120,12 +119,9 @@ def chain_end(tx: Tx, writer: str) -> tuple[int, str]:
 
 
 def rows_of(
-    entry: Entry, writer: str, end: tuple[int, str], content: str = ""
+    entry: Entry, writer: str, end: tuple[int, str]
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """An entry's header and lines as rows, at the end of its writer's chain.
-
-    ``content`` is its :func:`content_hash`, if that is known already.
-    """
+    """An entry's header and lines as rows, at the end of its writer's chain."""
     said, linked = hashes(entry, end[1])
     header = {
         "entry_id": entry.entry_id,
@@ -135,7 +131,7 @@ def rows_of(
         "effective_on": entry.effective_on,
         "recorded_at_ms": entry.recorded_at_ms,
         "cause_id": entry.cause_id,
-        "content_sha256": content or said,
+        "content_sha256": said,
         "previous": end[1],
         "hash": linked,
     }

@@ -155,9 +155,12 @@ def _inbound_row(kept: InboundRecord) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def inbound_hash(tx: Tx, name: LogName, seq: int) -> str:
-    """The hash of a received record; ``GENESIS`` for 0."""
-    return str(tx.find_value(inbound_records, "hash", **_log(name), seq=seq) or GENESIS)
+def inbound_hash(tx: Tx, name: LogName, seq: int) -> str | None:
+    """The hash of a received record; ``GENESIS`` for 0, None if there is none."""
+    if seq == 0:
+        return GENESIS
+    found: str | None = tx.find_value(inbound_records, "hash", **_log(name), seq=seq)
+    return found
 
 
 def inbound_run(tx: Tx, name: LogName, after: int, rows_max: int) -> tuple[InboundRecord, ...]:

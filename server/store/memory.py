@@ -87,7 +87,8 @@ class Memory:
         self._answers: defaultdict[Table, dict[Hashable, Any]] = defaultdict(dict)
         self._kept = Kept()
         self._before: Kept | None = None  # what waited when the part that is under way began
-        self._journal: list[tuple[Table, Any, Any]] = []
+        # Where the part under way wrote what it has learned, and what stood there before.
+        self._journal: list[tuple[dict[Any, Any], Any, Any]] = []
 
     def answers(self, table: Table) -> Mapping[Hashable, Any]:
         """What is remembered of a table, by key."""
@@ -97,8 +98,16 @@ class Memory:
         """Remember an answer."""
         answers = self._answers[table]
         if self._before is not None:
-            self._journal.append((table, key, answers.get(key, _ABSENT)))
+            self._journal.append((answers, key, answers.get(key, _ABSENT)))
         answers[key] = answer
+
+    def learn_within(self, table: Table, key: Hashable, place: Hashable, answer: object) -> None:
+        """Remember one place anew in a map that is remembered under a key."""
+        found = self._answers[table].get(key)
+        if isinstance(found, dict):
+            if self._before is not None:
+                self._journal.append((found, place, found.get(place, _ABSENT)))
+            found[place] = answer
 
     def learn_all(self, table: Table, found: Mapping[Any, object]) -> None:
         """Remember many answers."""
@@ -111,14 +120,15 @@ class Memory:
     def forget(self, table: Table) -> None:
         """Know nothing of a table any more."""
         known = self._answers.pop(table, None)
-        if known and self._before is not None:
-            self._journal.append((table, _ABSENT, known))
+        if known is not None and self._before is not None:
+            self._journal.append((self._answers, table, known))
 
     def forget_one(self, table: Table, key: Hashable) -> None:
         """Know one answer no more."""
-        found = self._answers[table].pop(key, _ABSENT)
+        answers = self._answers[table]
+        found = answers.pop(key, _ABSENT)
         if found is not _ABSENT and self._before is not None:
-            self._journal.append((table, key, found))
+            self._journal.append((answers, key, found))
 
     def clear(self) -> None:
         """Know nothing of any table, and drop what waits: it was undone."""
@@ -145,13 +155,11 @@ class Memory:
 
     def undo(self) -> None:
         """The part was refused: it has learned nothing, and writes nothing."""
-        for table, key, known in reversed(self._journal):
-            if key is _ABSENT:
-                self._answers[table] = known
-            elif known is _ABSENT:
-                self._answers[table].pop(key, None)
+        for place, key, known in reversed(self._journal):
+            if known is _ABSENT:
+                place.pop(key, None)
             else:
-                self._answers[table][key] = known
+                place[key] = known
         before, self._before = self._before, None
         self._kept = Kept() if before is None else before
 

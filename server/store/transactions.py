@@ -140,6 +140,11 @@ class Tx:
         if self.memory is not None:
             self.memory.learn_all(table, found)
 
+    def learn_within(self, table: Table, key: Hashable, place: Hashable, answer: object) -> None:
+        """Remember one place anew in a map that is remembered under a key, if one is."""
+        if self.memory is not None:
+            self.memory.learn_within(table, key, place, answer)
+
     def known(self, table: Table, key: Hashable) -> Any:
         """What is remembered under a key; None if nothing is."""
         return None if self.memory is None else self.memory.answers(table).get(key)

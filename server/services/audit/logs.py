@@ -110,7 +110,7 @@ def _signed(tx: Tx, kept: SignedHead, ring: KeyRing) -> Look:
         (named != (kept.writer, kept.log, kept.stream, kept.seq, kept.head),
          "the head that the signed header names", kept.head[:16]),
         (found != kept.head, f"record {kept.seq} with the signed hash {kept.head[:16]}…",
-         f"{found[:16]}…"),
+         f"{found[:16]}…" if found else "no such record"),
     )  # fmt: skip
 
 
