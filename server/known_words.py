@@ -8,18 +8,23 @@ from __future__ import annotations
 
 from enum import Enum
 
+from core.lending.agreement import AgreementEvent, AgreementReason, AgreementState
 from core.lending.cashbox import MoveKind
 from core.lending.lease import DrawState
-from core.lending.payout import PayeeKind
+from core.lending.ordering import OrderEvent, OrderParty, OrderReason, OrderStatus
+from core.lending.payout import Finding, Outcome, PayeeKind, PayoutEvent, PayoutState
 from core.lending.provisioning import bucket_words
 from core.reasons import SENTENCES
 from core.scoring.drift import Alarm
 from core.wire.appeals import AppealKind, AppealTopic
 from core.wire.evidence import Stage
 from core.wire.personal_data import Purpose
+from server.trail_words import ACTS, FACTS, KINDS
 
 _CODES: tuple[type[Enum], ...] = (
     Alarm, AppealKind, AppealTopic, DrawState, MoveKind, PayeeKind, Purpose, Stage,
+    AgreementEvent, AgreementReason, AgreementState, OrderEvent, OrderParty, OrderReason,
+    OrderStatus, Finding, Outcome, PayoutEvent, PayoutState,
 )  # fmt: skip
 # Roles, replays, stands of a model, what a statement tells, crops and animals.
 _OTHERS = (
@@ -48,6 +53,21 @@ _TERMS = (
     "bureau’s answer on record", "orders on record", "evidence of that day", "what was declared",
     "Cap", "Step", "Spread", "Look", "in C", "in S", "in R",
 )  # fmt: skip
+# What the cells of lists say besides.
+_LISTS = (
+    *("all", "yes", "no", "no line", "cell", "above", "below", "approve", "refer", "decline"),
+    *("raise", "plan", "word", "livestock", "the rule", "the lender's own"),
+    # What the satellite's flags say of a plot.
+    *("not said", "fell alone", "nothing lost", "greenest too late", "water", "bare land"),
+    *("bush or trees", "the same land", "a shifted copy of its ring", "lies inside it"),
+    *("overlaps it", "together with others covers it"),
+)
+# The products that come with the program, by the names that their files give them.
+PRODUCT_NAMES = (
+    "Maize, long rains 2026", "Maize inputs by voucher, long rains 2026",
+    "Kisan line, paddy and sugarcane, 2026 to 2031", "Grazing cattle, 2026",
+    "Tractor hire, long and short rains 2026", "Stored maize, harvest 2026",
+)  # fmt: skip
 # Features of the released model, with the units of their values.
 _MEASURES = (
     "Area", "Cash need ratio", "Herd heads", "Herd steps per day", "Household size",
@@ -74,6 +94,11 @@ KNOWN: frozenset[str] = frozenset(
     | set(_TERMS)
     | set(_MEASURES)
     | set(_FEATURES)
+    | set(ACTS)
+    | set(FACTS)
+    | set(KINDS)
+    | set(_LISTS)
+    | set(PRODUCT_NAMES)
     | set(bucket_words())
     | {text for text in SENTENCES.values() if "{" not in text}
 )

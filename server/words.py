@@ -9,6 +9,7 @@ Numbers, money and days are Babel's; English keeps the console's own ways.
 from __future__ import annotations
 
 import gettext
+import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -104,6 +105,19 @@ def known(text: str) -> str:
 def code(name: str) -> str:
     """A code of the records, such as ``model_training``, in words."""
     return known(name.replace("_", " "))
+
+
+def known_code(text: str) -> str:
+    """A code, or a sentence of ours, in words; all else as it is, underscores too."""
+    spaced = text.replace("_", " ")
+    return say(spaced) if spaced in KNOWN else text
+
+
+def fact(value: object) -> str:
+    """A fact of the records: yes or no, a code in words, and all else as JSON has it."""
+    if isinstance(value, bool):
+        return say("yes") if value else say("no")
+    return known_code(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def reason(why: Reason) -> str:

@@ -20,6 +20,7 @@ LONGEST = (
     "tests/simulation/test_seeds_3.py",
     "tests/simulation/test_seeds_4.py",
     "tests/server/test_console_browser.py",
+    "tests/server/test_exports_in_languages.py",
     "tests/edge_node/test_tablet_browser.py",
     "tests/edge_node/test_kiosk_people.py",
     "tests/loop/test_one_account.py",

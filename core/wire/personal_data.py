@@ -161,7 +161,8 @@ USES: tuple[Use, ...] = (
     ),
     Use(
         "visit_photos", _P.DECISION, (_D.VISITS,), _HERE, Basis.CONSENT,
-        "nobody looks at the photos to decide",
+        "nobody looks at visits and photos to decide; where a product asks for two sources, a "
+        "rise waits",
     ),
     Use(
         "trade_records", _P.DECISION, (_D.TRADE,), _HERE, Basis.CONSENT,

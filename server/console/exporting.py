@@ -1,5 +1,8 @@
 """A list as a file: CSV, XLSX, PDF or GeoJSON, with the filter that was in force told in it.
 
+CSV and GeoJSON are for programs, with the records' own names and codes whoever asks; XLSX and
+PDF are for readers, in their language (:mod:`server.console.reader_lists`).
+
 The file is written row by row beside the answer and sent from there, so that it is whole or
 not at all and no list has to fit into memory. Texts that a spreadsheet would run are made
 harmless (:mod:`server.services.reports.export`). Every export stands in the trail.
@@ -8,26 +11,28 @@ harmless (:mod:`server.services.reports.export`). Every export stands in the tra
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-import typst
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from core.units import PPM, format_money
 from core.wire.personal_data import DataClass
 from server.console.desk import Desk, Visitor
-from server.console.render import FOLDER, civil, instant
+from server.console.printing import typeset
+from server.console.reader_lists import Listed, ReaderList, reader_list, word
+from server.console.render import civil, instant
+from server.console.sheet import write_sheet
+from server.console.words import language, say, speaking
 from server.services.centre import RequestError, Work
 from server.services.reports.export import Format, write
-from server.services.reports.table import Cell, CellKind, Report
+from server.services.reports.table import CellKind
 from server.store import people
 from server.store.engine import NotKnownError
 
@@ -38,21 +43,10 @@ MEDIA = {
     "pdf": "application/pdf",
     "geojson": "application/geo+json",
 }
+FOR_PROGRAMS = ("csv", "geojson")  # in English, whoever asks
 _TEMPLATE = "list.typ"
-Features = Iterable[Mapping[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A list that may be exported: its rows as a report, and as shapes where it has any.
-
-    ``filter`` says in words what was asked for; the farmers on it are told of the look.
-    """
-
-    report: Report
-    filter: str
-    features: Features | None = None
-    farmer_ids: tuple[str, ...] = ()
+_LONG = re.compile(r"[\w-]{12}(?=[\w-])", re.ASCII)
+_MAY_BREAK = "\u200b"
 
 
 def export(
@@ -84,27 +78,30 @@ def _written(
     desk: Desk, visitor: Visitor, make: Callable[[Work], Listed], where: tuple[str, Path]
 ) -> str:
     """Write the file; what it is called."""
-    form, path = where
+    form = where[0]
     now_ms = desk.centre.now_ms()
-    with desk.reading(visitor) as tx:
-        found = make(desk.centre.work(tx, now_ms))
-        told = f"filter: {found.filter}; by {visitor.username}; {instant(now_ms)}"
-        listed = replace(found, report=replace(found.report, about=told))
-        rows = _write(listed, form, path)
-    shown = f"{found.report.name} {form}"
-    desk.saw(visitor, shown, (DataClass.IDENTITY, DataClass.MONEY), *found.farmer_ids, "")
-    desk.centre.write(lambda work: _record(work, visitor, found, (form, rows)))
-    return f"{found.report.name}-{civil(now_ms)}.{form}"
+    with desk.reading(visitor) as tx, speaking("en" if form in FOR_PROGRAMS else language()):
+        listed = make(desk.centre.work(tx, now_ms))
+        rows = _write(listed, where, visitor.username, instant(now_ms))
+    shown = f"{listed.report.name} {form}"
+    desk.saw(visitor, shown, (DataClass.IDENTITY, DataClass.MONEY), *listed.farmer_ids, "")
+    desk.centre.write(lambda work: _record(work, visitor, listed, (form, rows)))
+    return f"{listed.report.name}-{civil(now_ms)}.{form}"
 
 
-def _write(listed: Listed, form: str, path: Path) -> int:
-    if form in ("csv", "xlsx"):
-        return write(listed.report, Format(form), path)
+def _write(listed: Listed, where: tuple[str, Path], by: str, when: str) -> int:
+    form, path = where
+    if form == "xlsx":
+        return write_sheet(reader_list(listed, by, when), path)
     if form == "pdf":
-        return _pdf(listed.report, path)
+        return _pdf(reader_list(listed, by, when), path)
+    about = f"filter: {listed.filter}; by {by}; {when}"
+    told = replace(listed, report=replace(listed.report, about=about))
+    if form == "csv":
+        return write(told.report, Format.CSV, path)
     if listed.features is None:
         raise NotKnownError(f"expected csv, xlsx or pdf: {listed.report.name} has no shapes")
-    return _geojson(listed, path)
+    return _geojson(told, path)
 
 
 def _record(work: Work, visitor: Visitor, listed: Listed, what: tuple[str, int]) -> None:
@@ -126,39 +123,22 @@ def _geojson(listed: Listed, path: Path) -> int:
     return rows
 
 
-def _pdf(report: Report, path: Path) -> int:
-    rows = list(islice(iter(report.rows), PDF_ROWS_MAX + 1))
+def _pdf(shown: ReaderList, path: Path) -> int:
+    rows = list(islice(shown.rows, PDF_ROWS_MAX + 1))
     if len(rows) > PDF_ROWS_MAX:
         raise RequestError(f"expected at most {PDF_ROWS_MAX} rows in a PDF: take CSV or XLSX")
-    at = next((i for i, c in enumerate(report.columns) if c.name == "currency"), None)
     told = {
-        "title": report.title, "about": report.about, "as_of": report.as_of,
-        "columns": [_heading(column.name) for column in report.columns],
-        "numbers": [column.kind not in (CellKind.TEXT, CellKind.DAY) for column in report.columns],
-        "rows": [
-            [_word(cell, report.columns[i].kind, row, at) for i, cell in enumerate(row)]
-            for row in rows
-        ],
-    }  # fmt: skip
-    folder = path.parent
-    words = (FOLDER / "templates" / _TEMPLATE).read_text(encoding="utf-8")
-    (folder / _TEMPLATE).write_text(words, encoding="utf-8")
-    (folder / "told.json").write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
-    try:
-        path.write_bytes(bytes(typst.compile(folder / _TEMPLATE, root=folder)))
-    except RuntimeError as error:
-        raise RequestError(f"expected to set the list: {error}") from error
+        "title": shown.title,
+        "about": " ".join(shown.about),
+        "columns": shown.headings,
+        "numbers": [kind not in (CellKind.TEXT, CellKind.DAY) for kind in shown.kinds],
+        "rows": [[_breaking(word(shown, row, place)) for place in range(len(row))] for row in rows],
+        "nothing": say("Nothing is in the list."),
+    }
+    path.write_bytes(typeset(_TEMPLATE, told, path.parent))
     return len(rows)
 
 
-def _heading(name: str) -> str:
-    return name.removesuffix("_minor").removesuffix("_ppm").replace("_", " ").capitalize()
-
-
-def _word(cell: Cell, kind: CellKind, row: tuple[Cell, ...], currency_at: int | None) -> str:
-    if kind is CellKind.PPM and isinstance(cell, int):
-        return f"{100 * cell / PPM:.1f} %"
-    if kind is CellKind.MINOR and isinstance(cell, int) and currency_at is not None:
-        currency = str(row[currency_at])
-        return format_money(cell, currency).removeprefix(f"{currency} ") if currency else f"{cell}"
-    return f"{cell}"
+def _breaking(text: str) -> str:
+    """A text whose ids and hashes may go on in the next line of their cell."""
+    return _LONG.sub(lambda found: found[0] + _MAY_BREAK, text)

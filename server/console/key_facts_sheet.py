@@ -6,17 +6,24 @@ back, what being late costs, what the farmer may do, and what nobody may do to t
 
 from __future__ import annotations
 
+import re
 import tempfile
+from base64 import b64encode
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from markupsafe import Markup
 
 from core.lending.keyfacts import KeyFacts
 from core.lending.terms import InterestKind, Part
 from server.console.printing import typeset
-from server.console.render import environment, fill
-from server.console.words import long_day, message, money, percent, say, say_count, speaking
+from server.console.render import STATIC, environment, fill
+from server.console.words import known, long_day, message, money, percent, say, say_count, speaking
 
+_FONTS = STATIC / "shared" / "vendor" / "noto-sans-devanagari-5.3.0"
+_DEVANAGARI = re.compile("[\u0900-\u097f]")
 _HUNDREDTH_PPM = 100  # of a percent
 _DAY_COUNTS = {
     "act/365f": message("Counted by the days that pass, of 365 a year."),
@@ -40,9 +47,28 @@ class Lender:
 
 
 def as_html(facts: KeyFacts, lender: Lender, language: str = "en") -> str:
-    """The sheet as one page, in a language of the console; its fonts are the reader's own."""
+    """The sheet as one page, in a language of the console.
+
+    It carries Devanagari where it has any; other letters are of the reader's own fonts.
+    """
     with speaking(language):
-        return fill(environment(), "key_facts.html", _told(facts, lender))
+        told = _told(facts, lender)
+        fonts = _devanagari() if _DEVANAGARI.search(f"{told}") else Markup()
+        return fill(environment(), "key_facts.html", {**told, "fonts": fonts})
+
+
+@cache
+def _devanagari() -> Markup:
+    """The style that brings the letters into the page itself: it asks nobody for anything."""
+    faces = []
+    for weight in (400, 700):
+        file = _FONTS / f"noto-sans-devanagari-devanagari-{weight}-normal.woff2"
+        data = b64encode(file.read_bytes()).decode()
+        faces.append(
+            f'@font-face {{ font-family: "Sheet Devanagari"; font-weight: {weight}; '
+            f'src: url("data:font/woff2;base64,{data}") format("woff2"); }}'
+        )
+    return Markup("\n".join(faces))  # noqa: S704 - our own files
 
 
 def as_pdf(facts: KeyFacts, lender: Lender, language: str = "en") -> bytes:
@@ -68,7 +94,7 @@ def _told(facts: KeyFacts, lender: Lender) -> dict[str, Any]:
     return {
         "lender": lender.name,
         "contact": lender.contact,
-        "product": facts.product_name,
+        "product": known(facts.product_name),
         "drawn": say("If you draw on {day}", day=drawn_on),
         "amount": much(facts.amount_minor),
         "apr": _rate(facts.apr_ppm),
@@ -77,7 +103,7 @@ def _told(facts: KeyFacts, lender: Lender) -> dict[str, Any]:
         "cap": say(
             "The highest annual percentage rate that may be charged on that day is {rate}: "
             "{source}.",
-            rate=_rate(facts.cap_ppm), source=facts.cap_source,
+            rate=_rate(facts.cap_ppm), source=known(facts.cap_source),
         ),
         "prices": [
             [say("Interest"), _interest(facts), much(facts.interest_minor)],

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from core.canonical import canonical_bytes
-from server.console.exporting import Listed
+from server.console.list_words import TITLES
+from server.console.reader_lists import Listed
 from server.console.render import civil, instant, signed_percent
 from server.console.views.application import read_applications
 from server.console.views.book import Query, find_rows
 from server.console.views.flags import read_every_flag
 from server.console.views.plot_list import PlotQuery, find_plots
 from server.console.views.plot_shapes import plot_features
-from server.console.views.queue import KIND_NAMES, read_queue
+from server.console.views.queue import read_queue
 from server.console.views.station import StationRow, read_stations
 from server.console.views.trade import read_trade_flags
 from server.console.views.users import read_users
@@ -53,8 +55,8 @@ def lines_listed(work: Work, query: Query) -> Listed:
         *columns(("due_on", CellKind.DAY)), *text("stage", "movement"),
         *columns(("moved_on", CellKind.DAY)), *minor("change_minor"), *text("reason"),
     )  # fmt: skip
-    found = _listed(work, ("lines", "Lines"), named, told, _words(query.link()))
-    return replace(found, farmer_ids=tuple(row.farmer_id for row in rows))
+    found = _listed(work, "lines", named, told, query.link())
+    return replace(found, whole="open lines", farmer_ids=tuple(row.farmer_id for row in rows))
 
 
 def applications_listed(work: Work, verdict: str) -> Listed:
@@ -78,8 +80,8 @@ def applications_listed(work: Work, verdict: str) -> Listed:
         *text("application", "farmer", "product", "currency"), *minor("asked_minor"),
         *text("outcome"), *minor("amount_minor"), *count("score"), *text("station", "at"),
     )  # fmt: skip
-    told = f"outcome {verdict}" if verdict else "all"
-    found = _listed(work, ("applications", "Applications"), named, rows(), told)
+    asked = {"outcome": verdict} if verdict else {}
+    found = _listed(work, "applications", named, rows(), asked)
     return replace(found, farmer_ids=tuple(row.kept.application.farmer_id for row in shown))
 
 
@@ -95,7 +97,7 @@ def trail_listed(work: Work, asked: Search) -> Listed:
     named = (
         *count("seq"), *text("at", "actor", "role", "act", "kind", "subject", "detail", "hash"),
     )  # fmt: skip
-    return _listed(work, ("trail", "Audit trail"), named, told, asked.words())
+    return _listed(work, "trail", named, told, asked.named())
 
 
 def stations_listed(work: Work) -> Listed:
@@ -118,7 +120,7 @@ def stations_listed(work: Work) -> Listed:
         *count("disk_free_bytes", "database_bytes", "backlog_records", "backlog_bytes",
                "backlog_age_ms", "clock_error_ms"),
     )  # fmt: skip
-    return _listed(work, ("stations", "Stations"), named, rows(), "all")
+    return _listed(work, "stations", named, rows())
 
 
 def _machine(row: StationRow) -> Row:
@@ -152,7 +154,7 @@ def cash_listed(work: Work) -> Listed:
                "open_difference_minor"),
         *text("active"),
     )  # fmt: skip
-    return _listed(work, ("cash", "Cash in hand"), named, told, "all")
+    return _listed(work, "cash", named, told)
 
 
 def queue_listed(work: Work, kind: Kind | None, by: Actor) -> Listed:
@@ -170,7 +172,7 @@ def queue_listed(work: Work, kind: Kind | None, by: Actor) -> Listed:
         *text("item", "farmer", "product", "currency"), *minor("amount_minor"),
         *text("what", "made_by", "since"),
     )  # fmt: skip
-    return _listed(work, ("queue", "Review queue"), named, told, KIND_NAMES[shown.kind])
+    return _listed(work, "queue", named, told, {"kind": shown.kind.value})
 
 
 def users_listed(work: Work, since_ms: int) -> Listed:
@@ -181,7 +183,7 @@ def users_listed(work: Work, since_ms: int) -> Listed:
         for row in read_users(work.tx, since_ms).users
     )  # fmt: skip
     named = (*text("user", "role", "locked_out", "sees"), *count("open_visits"))
-    return _listed(work, ("users", "Users"), named, told, "all")
+    return _listed(work, "users", named, told)
 
 
 def plots_listed(work: Work, query: PlotQuery) -> Listed:
@@ -199,9 +201,8 @@ def plots_listed(work: Work, query: PlotQuery) -> Listed:
         *text("plot", "name", "owner", "village", "kind", "crop"), *count("area_m2"),
         *text("stage", "against_normal", "line", "movement", "currency"), *minor("limit_minor"),
     )  # fmt: skip
-    words = ", ".join(f"{name} {value}" for name, value in query.filter_link().items())
     return replace(
-        _listed(work, ("plots", "Plots"), named, told, words or "all"),
+        _listed(work, "plots", named, told, query.filter_link()),
         features=plot_features(work.tx, found),
         farmer_ids=tuple(one.farmer_id for one in found if one.farmer_id),
     )
@@ -219,14 +220,14 @@ def flags_listed(work: Work) -> Listed:
             yield trade.line_id, trade.farmer, trade.raised_on, trade.words, facts
 
     named = text("plot_or_line", "name", "raised_on", "what", "facts")
-    return _listed(work, ("flags", "Flags"), named, rows(), "open")
+    return replace(_listed(work, "flags", named, rows()), whole="open")
 
 
 def _listed(
-    work: Work, named: tuple[str, str], shown: tuple[Column, ...], rows: Iterator[Row], told: str
+    work: Work,
+    name: str,
+    shown: tuple[Column, ...],
+    rows: Iterator[Row],
+    asked: Mapping[str, str] = MappingProxyType({}),
 ) -> Listed:
-    return Listed(Report(named[0], named[1], civil(work.at_ms), shown, rows), told)
-
-
-def _words(given: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in given.items()) or "open lines"
+    return Listed(Report(name, TITLES[name], civil(work.at_ms), shown, rows), asked)

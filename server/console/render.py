@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from core.units import PPM
+from core.units import PPM, minor_digits
 from server.console import words
 from server.console.words import (
     fraction,
@@ -74,8 +75,8 @@ def environment() -> Environment:
         money=money, amount=words.figure, day=long_day, short_day=short_day, instant=instant,
         percent=percent, signed_percent=signed_percent, points=points, hash=short_hash,
         hectares=hectares, number=number, feature=feature_name, civil=civil, code=words.code,
-        bytes=size, span=span,
-        known=words.known, reason=words.reason,
+        bytes=size, span=span, units=units,
+        known=words.known, known_code=words.known_code, fact=words.fact, reason=words.reason,
     )  # fmt: skip
     found.globals.update(
         icon=icon, measure=measure, prefix=PREFIX, stage_icon=STAGE_ICONS,
@@ -134,6 +135,11 @@ def span(ms: int) -> str:
         if ms >= unit_ms:
             return say(told, count=ms // unit_ms)
     return say("{count} ms", count=ms)
+
+
+def units(amount_minor: int, currency: str) -> str:
+    """An amount in its currency's unit without separators, as a form takes it."""
+    return f"{Decimal(amount_minor).scaleb(-minor_digits(currency))}"
 
 
 def size(count_bytes: int) -> str:

@@ -7,9 +7,11 @@ from server.words import (
     PSEUDO,
     TAGS,
     code,
+    fact,
     figure,
     fraction,
     known,
+    known_code,
     language,
     long_day,
     message,
@@ -28,7 +30,7 @@ from server.words import (
 )
 
 __all__ = [
-    "LANGUAGES", "PSEUDO", "TAGS", "code", "figure", "fraction", "known", "language", "long_day",
-    "message", "money", "number", "percent", "pseudo", "reason", "say", "say_count", "short_day",
-    "short_month", "shown", "shown_count", "speaking",
+    "LANGUAGES", "PSEUDO", "TAGS", "code", "fact", "figure", "fraction", "known", "known_code",
+    "language", "long_day", "message", "money", "number", "percent", "pseudo", "reason", "say",
+    "say_count", "short_day", "short_month", "shown", "shown_count", "speaking",
 ]  # fmt: skip

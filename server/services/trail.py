@@ -48,11 +48,11 @@ class Search:
             self.actor, self.action, self.kind, self.subject, from_ms, until_ms, self.before
         )
 
-    def words(self) -> str:
-        """The search in words, as it stands in a file."""
+    def named(self) -> dict[str, str]:
+        """What is looked for by name, as it stands in a file."""
         named = {"actor": self.actor, "act": self.action, "kind": self.kind,
                  "subject": self.subject, "from": self.from_on, "to": self.to_on}  # fmt: skip
-        return ", ".join(f"{name} {value}" for name, value in named.items() if value) or "all"
+        return {name: value for name, value in named.items() if value}
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,30 @@ def test_stage_2_expects_the_loss_of_the_whole_life_and_stage_1_of_twelve_months
     assert provision(rules, replace(late, late_days=91)).pd_ppm == 1_000_000
 
 
+@pytest.mark.parametrize(
+    ("late", "days", "pd_ppm", "loss_minor"),
+    [
+        (0, 730, 200_000, 1_300_000),
+        (31, 200, 200_000, 1_300_000),
+        (31, 365, 200_000, 1_300_000),
+        (31, 548, 284_677, 1_850_400),
+        (31, 730, 360_000, 2_340_000),
+        (31, 1_825, 672_320, 4_370_080),
+        (91, 200, 1_000_000, 6_500_000),
+        (91, 1_825, 1_000_000, 6_500_000),
+    ],
+)
+def test_the_loss_of_a_whole_life_as_the_page_on_the_ledger_tells_it(
+    late: int, days: int, pd_ppm: int, loss_minor: int
+):
+    known = parse_provisioning(table("provisioning"))
+    rules = replace(known, pd_ppm_min=0, stage2_pd_ppm_min=0, lgd_ppm=650_000, lgd=())
+    risk = Risk("crop-season", late, watch=False, owed_minor=10_000_000, undrawn_minor=0,
+                pd_ppm=200_000, remaining_days=days)  # fmt: skip
+    found = provision(rules, risk)
+    assert (found.pd_ppm, found.expected_loss_minor) == (pd_ppm, loss_minor)
+
+
 def test_expected_loss_is_rounded_once_half_to_even():
     assert expected_loss_minor(500_000, 1_000_000, 5) == 2  # 2.5
     assert expected_loss_minor(500_000, 1_000_000, 7) == 4  # 3.5

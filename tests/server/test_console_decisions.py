@@ -345,10 +345,10 @@ def test_file_tells_its_filter_and_runs_nothing(enter, kit: Kit):
     assert "by anna" in rows[0][0]
     assert f"'{evil}" in [row[1] for row in rows[2:]]
     book = openpyxl.load_workbook(io.BytesIO(client.get("/portfolio/export.xlsx").content))
-    cells = [cell for row in book["lines"].iter_rows() for cell in row]
-    assert {cell.data_type for cell in cells} <= {"s", "n"}
+    cells = [cell for row in book["Lines"].iter_rows() for cell in row]
+    assert {cell.data_type for cell in cells} <= {"s", "n", "d"}
     assert evil in [cell.value for cell in cells]
-    assert "by anna" in book["about"]["A2"].value
+    assert "Made for anna" in book["About this list"]["A4"].value
     assert client.get("/portfolio/export.pdf").content.startswith(b"%PDF")
     shapes = json.loads(client.get("/map/export.geojson").text)
     assert len(shapes["features"]) == 5

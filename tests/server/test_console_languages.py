@@ -19,8 +19,8 @@ from tests.support.console_pseudo import unsaid
 
 # Names, ids, units and the like: what is the same in every language.
 DATA = re.compile(
-    r"Harvestline|KES|UTC|NDVI|EVI|XLSX|CSV|PDF|GeoJSON|kg/ha|kijani|Kijani|root|supervisor|"
-    r"lender|auditor|centre|[a-z]+(-[a-z0-9]+)+|[0-9a-f]{8,}…?|Farmer \w+|HL-[A-Z]+-\d+|ACT|SHA|"
+    r"Harvestline|KES|UTC|NDVI|EVI|XLSX|CSV|PDF|HTML|GeoJSON|kg/ha|kijani|Kijani|root|supervisor|"
+    r"lender|auditor|centre|satellite|\btest\b|[a-z]+(-[a-z0-9]+)+|[0-9a-f]{8,}…?|Farmer \w+|HL-[A-Z]+-\d+|ACT|SHA|"
     # Languages by their own names, months of the days of English, names of the demonstration.
     r"English|Kiswahili|\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b|\w+ (Otieno|Wanjiru)|"
     r"\w+’s field|Maize|Grazing cattle|long rains|Lower pasture|Akinyi|akinyi|Juma|juma|chen|maria|"
@@ -69,6 +69,7 @@ def addresses(book: Book) -> list[str]:
         "/stress", "/cash", "/models", "/policies", "/users", "/authority", "/me", "/appeals",
         "/plots/plot-002", "/plots/pasture-1", f"/lines/{line.line_id}",
         f"/lines/{line.line_id}/statement", f"/applications/{card.application_id}", "/nowhere",
+        "/stress?harvest=33&forage=20&price=20&rate=3&herd=10", "/audit",
     ]  # fmt: skip
 
 

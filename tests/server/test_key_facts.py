@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from base64 import b64decode
 from dataclasses import replace
 from datetime import date
 from html import unescape
@@ -123,6 +124,19 @@ def test_the_sheet_is_in_the_farmer_s_language_and_carries_its_letters(
     if language != "en":
         english = _shown(as_html(facts, lender))
         assert not set(_sentences(english)) & set(_sentences(_shown(html)))
+
+
+@pytest.mark.parametrize(("language", "carries"), [("en", False), ("hi", True), ("zh", False)])
+def test_the_page_carries_devanagari_where_it_has_any_and_asks_nobody(language: str, carries: bool):
+    html = as_html(key_facts(rich(), 3_000_000, APRIL), LENDER, language)
+    faces = re.findall(
+        r"font-weight: (400|700); src: url\(\"(data:font/woff2;base64,\S+?)\"\)", html
+    )
+    assert [weight for weight, _ in faces] == (["400", "700"] if carries else [])
+    for _, face in faces:
+        assert b64decode(face.partition(",")[2]).startswith(b"wOF2")
+    assert "default-src 'none'; style-src 'unsafe-inline'; font-src data:" in html
+    assert not re.search(r'(src|href)="|url\((?!"data:)', html), "it loads from nowhere else"
 
 
 def _sentences(shown: str) -> list[str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from unicodedata import east_asian_width
 
 from markupsafe import Markup
 
 from server.console.figures import canvas
 
 BAR_HEIGHT = 15
-LETTER_PX = 8.2  # what a letter of a legend takes across
+LETTER_PX, WIDE_LETTER_PX = 8.2, 15  # what a letter of a legend takes across, and one of Chinese
 LEGEND_ROW_PX = 24
 
 
@@ -93,12 +94,16 @@ def _style(text: str) -> Markup:
     return Markup("<style>{}</style>").format(Markup(text)) if text else Markup("")  # noqa: S704 - our own constant
 
 
+def _letter_px(letter: str) -> float:
+    return WIDE_LETTER_PX if east_asian_width(letter) in "WF" else LETTER_PX
+
+
 def _legend(layout: _Layout, legend: Sequence[tuple[str, str]]) -> tuple[list[Markup], float]:
     """Keys and words, on as many rows as they need; and where the bars begin."""
     drawn: list[Markup] = []
     x, y = float(layout.left), 8.0
     for css, words in legend:
-        across = 34 + LETTER_PX * len(words)
+        across = 34 + sum(map(_letter_px, words))
         if x > layout.left and x + across > layout.width:
             x, y = float(layout.left), y + LEGEND_ROW_PX
         drawn.append(canvas.box(x, y, 14, 14, css))

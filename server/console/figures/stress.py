@@ -6,15 +6,16 @@ from collections.abc import Callable, Sequence
 
 from markupsafe import Markup
 
-from core.units import PPM, format_money
+from core.units import PPM
 from server.console.figures.bars import Bar, BarRow, bars_picture
-from server.console.words import known, say
+from server.console.words import known, money, percent, say
 from server.services.stress.run import Cell, Outcome, Side
 
 ROWS_MAX = 14
 # A picture that stands alone cannot ask the console's tokens: the same colours, spelled out.
 STYLE = (
-    "text{font-family:'Noto Sans','Liberation Sans','DejaVu Sans',sans-serif;font-size:14px;"
+    "text{font-family:'Noto Sans','Liberation Sans','Libertinus Serif','Noto Sans Devanagari',"
+    "'Droid Sans Fallback',sans-serif;font-size:14px;"
     "fill:#1d2119}.axis-text{font-size:13px;fill:#474a3c}.label-text{font-size:14px}"
     ".bar-before{fill:#8d8163}.bar-after{fill:#b3301d}"
 )
@@ -22,13 +23,13 @@ STYLE = (
 
 def risk_picture(outcome: Outcome, *, alone: bool = False) -> Markup:
     """Principal that is late by 90 days, or may be expected to fail, before and after."""
-    title = f"{outcome.scenario.title}: principal at risk by crop and village"
+    title = say("{title}: principal at risk by crop and village", title=outcome.scenario.title)
     return _picture(outcome, title, lambda side: side.at_risk_minor, alone=alone)
 
 
 def limit_picture(outcome: Outcome, *, alone: bool = False) -> Markup:
     """Limits before and after."""
-    title = f"{outcome.scenario.title}: limits by crop and village"
+    title = say("{title}: limits by crop and village", title=outcome.scenario.title)
     return _picture(outcome, title, lambda side: side.limit_minor, alone=alone)
 
 
@@ -81,9 +82,9 @@ def _row(cell: Cell, amount: Callable[[Side], int]) -> BarRow:
 
 
 def _words(value: int, currency: str) -> str:
-    return format_money(value, currency).removesuffix(".00")
+    return money(value, currency).removesuffix(".00")
 
 
-def percent(part: int, whole: int) -> str:
-    """A share of a whole as people read it."""
-    return f"{100 * (part * PPM // whole) / PPM:.1f} %" if whole else "–"
+def share(part: int, whole: int) -> str:
+    """A share of a whole as people read it, rounded down to whole ppm; a dash of nothing."""
+    return percent(part * PPM // whole) if whole else "–"

@@ -10,10 +10,11 @@ from starlette.routing import Route
 
 from server.console import lists
 from server.console.desk import Desk, Visitor
-from server.console.exporting import Listed, export
+from server.console.exporting import export
 from server.console.pages.audit import read_search
 from server.console.pages.queue import kind_of
 from server.console.pages.users import LOOKERS
+from server.console.reader_lists import Listed
 from server.console.session import SESSION_S_MAX
 from server.console.views.book import read_query
 from server.console.views.plot_list import read_plot_query

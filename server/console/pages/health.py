@@ -9,15 +9,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from server.console.desk import Desk, Visitor
-from server.console.exporting import Listed, export
+from server.console.exporting import export
 from server.console.health_kept import RETRY_MS, SMALL_LINES_MAX, HealthKeeper, Looked
+from server.console.reader_lists import Listed
 from server.console.views.health import told_health
 from server.services.centre import Work
 from server.services.reports.catalogue import Asked, ReportName, report
 from server.services.reports.loans import as_of
 from server.services.reports.portfolio import Group
 from server.services.reports.together import HealthRecords, read_health_records
-from server.store import line_pages
+from server.store import line_pages, rulebooks
 from server.store.engine import NotKnownError
 
 REFRESH_S = 2  # of a page whose figures are still reckoned
@@ -81,4 +82,8 @@ def _told(looked: Looked, on: date, *, is_small: bool) -> dict[str, object]:
 
 def _listed(work: Work, name: ReportName) -> Listed:
     asked = Asked(as_of(work.today(), work.at_ms), GROUPS.get(name, Group.PRODUCT))
-    return Listed(report(work.tx, name, asked), "all")
+    told = {}
+    if name is ReportName.PROVISIONING:
+        rules = rulebooks.provisioning_on(work.tx, asked.then.on)
+        told["rules version"] = f"{rules.version}"
+    return Listed(report(work.tx, name, asked), told)

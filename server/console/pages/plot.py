@@ -13,10 +13,11 @@ from starlette.routing import Route
 from core.wire.personal_data import DataClass
 from core.wire.registry import Farmer
 from server.console.desk import Desk
-from server.console.exporting import Listed, export
+from server.console.exporting import export
 from server.console.figures.curve import STAGE_WORDS, Around, curve_picture, season_span
 from server.console.figures.narrowing import narrowing_picture, narrowing_words
 from server.console.figures.terms import terms_picture
+from server.console.reader_lists import Listed
 from server.console.views.around import Compared, read_compared
 from server.console.views.measured import Measured, read_sensors, read_weather
 from server.console.views.pictures import PictureDay, read_pictures
@@ -195,7 +196,10 @@ def plot_listed(work: Work, subject_id: str) -> Listed:
     title = f"Evidence of {story.subject.name}"
     report = Report("plot", title, work.today().isoformat(), named, rows())
     farmers = (story.farmer.farmer_id,) if story.farmer else ()
-    return Listed(report, f"plot {subject_id}", _features(work.tx, story), farmers)
+    return Listed(
+        report, {"plot": subject_id}, title={"name": story.subject.name},
+        features=_features(work.tx, story), farmer_ids=farmers,
+    )  # fmt: skip
 
 
 def _features(tx: Tx, story: PlotStory) -> Sequence[Mapping[str, object]]:

@@ -12,7 +12,8 @@ from starlette.routing import Route
 from core.units import civil_date, civil_day
 from core.wire.personal_data import DataClass
 from server.console.desk import Desk
-from server.console.exporting import Listed, export
+from server.console.exporting import export
+from server.console.reader_lists import Listed
 from server.services.centre import MS_PER_MINUTE, RequestError, Work
 from server.services.reports.table import Cell, CellKind, Report, columns, minor, text
 from server.services.standing import zone_minutes
@@ -81,5 +82,6 @@ def _listed(desk: Desk, work: Work, request: Request) -> Listed:
     )  # fmt: skip
     title = f"Statement of line {line.line_id}"
     report = Report("statement", title, told.on.isoformat(), named, rows())
-    asked = f"facts up to {told.on}, as known on {told.known_on}"
-    return Listed(report, asked, farmer_ids=(line.farmer_id,))
+    asked = {"facts up to": f"{told.on}", "as known on": f"{told.known_on}"}
+    titled = {"line": line.line_id}
+    return Listed(report, asked, title=titled, farmer_ids=(line.farmer_id,))

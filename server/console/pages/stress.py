@@ -7,7 +7,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from server.console.desk import Desk
-from server.console.exporting import Listed, export
+from server.console.exporting import export
+from server.console.reader_lists import Listed
 from server.console.stress_report import as_pdf
 from server.console.views.stressed import (
     PRESETS,
@@ -16,8 +17,9 @@ from server.console.views.stressed import (
     scenario_of,
     sections_of,
 )
+from server.console.words import say, speaking
 from server.services.access import require_whole
-from server.services.centre import RequestError
+from server.services.centre import RequestError, Work
 from server.services.stress.run import stress
 from server.services.stress.table import table
 from server.store import lines
@@ -58,9 +60,15 @@ def routes(desk: Desk) -> list[Route]:
     def file(request: Request) -> Response:
         visitor = desk.visitor(request)
         require_whole(visitor.scope)
-        outcome = stress(desk.centre, scenario_of(_asked(desk, request)))
-        about = " ".join(f"{key}={value}" for key, value in request.query_params.items())
-        return export(desk, request, visitor, lambda _: Listed(table(outcome), about[:200]))
+        wanted = _asked(desk, request)
+        with speaking("en"):  # a program reads the scenario's title as it is, a person in words
+            outcome = stress(desk.centre, scenario_of(wanted))
+
+        def listed(_: Work) -> Listed:
+            titled = {"title": say(outcome.scenario.title)}
+            return Listed(table(outcome), wanted.shocks, title=titled)
+
+        return export(desk, request, visitor, listed)
 
     return [
         Route("/stress", page, methods=["GET"]),

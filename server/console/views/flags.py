@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from core.units import PPM
 from core.wire.evidence import Flag
-from server.console.words import message, say
+from server.console.words import known, message, say
 from server.store import blobs, evidence, registry
 from server.store.engine import Tx
 
@@ -103,7 +103,7 @@ def _row(tx: Tx, subject_id: str, evidence_id: str, flag: Flag, come: frozenset[
         raised_on=flag.raised_on,
         words=say(WORDS[flag.code]) if flag.code in WORDS else say(UNKNOWN, code=flag.code),
         true_of_100=_of_100(flag.precision_ppm),
-        facts=tuple((_fact(name), value) for name, value in flag.facts.items()),
+        facts=tuple((_fact(name), known(value)) for name, value in flag.facts.items()),
         picture_sha256=picture if picture in come else "",
     )
 

@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 
 from core.units import PPM
 from server.console.figures.stress import limit_picture, risk_picture, whole_picture
-from server.console.stress_report import shock_words, told
+from server.console.stress_report import told
 from server.console.views.section import Section, Table
-from server.console.words import known, message, say
+from server.console.words import message, say
 from server.services.stress.run import Outcome
 from server.services.stress.scenario import Scenario, parse_scenario
 
@@ -35,6 +35,12 @@ class Wanted:
         """Whether there is any shock, and nothing wrong with it."""
         shocks = (self.harvest, self.forage, self.price, self.rate, self.herd)
         return any(shocks) and not self.faults
+
+    @property
+    def shocks(self) -> Mapping[str, str]:
+        """What is not nought [percent]."""
+        given = {name: getattr(self, name) for name in (*LOSSES, "rate")}
+        return {name: f"{value:g}" for name, value in given.items() if value}
 
     @property
     def query(self) -> str:
@@ -110,23 +116,20 @@ def _ppm(percent: float) -> int:
 def sections_of(outcome: Outcome) -> tuple[Section, ...]:
     """The outcome as pictures, each with its numbers."""
     rows = told(outcome)
-    names = (say("What"), say("As it stands"), say("After the shock"), say("Change"))
+    words = rows["words"]
+    names = tuple(words[name] for name in ("what", "before", "after", "change"))
     totals = tuple(
         (row["name"], row["before"], row["after"], row["change"]) for row in rows["totals"]
     )
-    cells = tuple((known(row[0]), *row[1:]) for row in rows["cells"])
-    columns = (
-        say("Crop"), say("Village"), say("Lines"), say("Cut"), say("Outstanding"), say("Limit"),
-        say("after"), say("At risk"), say("after"), say("Expected loss"), say("after"),
-    )  # fmt: skip
-    by_cell = Table(say("By crop and village"), columns, cells)
+    cells = tuple(tuple(row) for row in rows["cells"])
+    by_cell = Table(say("By crop and village"), tuple(rows["headings"]), cells)
     return (
-        Section("whole", say("The whole book"), " ".join(shock_words(outcome.scenario)),
-                whole_picture(outcome), Table(say("The whole book"), names, totals)),
-        Section("risk", say("Principal at risk by crop and village"),
+        Section("whole", words["whole"], " ".join(rows["shocks"]),
+                whole_picture(outcome), Table(words["whole"], names, totals)),
+        Section("risk", words["risk"],
                 say("Late by 90 days, or to be expected to fail."),
                 risk_picture(outcome), by_cell),
-        Section("limits", say("Limits by crop and village"),
+        Section("limits", words["limits"],
                 say("What is undrawn is cut at once; what stations hold in leases stays."),
                 limit_picture(outcome), by_cell),
     )  # fmt: skip
