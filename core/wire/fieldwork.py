@@ -14,8 +14,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from core.canonical import canonical_hash
 from core.errors import ShapeError
+from core.lending.terms import CashMonth
 from core.lending.walk import measure
+from core.shape import encode
 from core.signing import DocumentType
 from core.units import require_date
 from core.wire.blob import MEDIA_TYPES, require_sha256
@@ -194,7 +197,8 @@ class PlotWalk:
 class FieldApplication:
     """An application that a farmer made with an agent, and what the farmer agreed to.
 
-    ``shown_sha256`` is the hash of the words that stood on the tablet in ``language``.
+    ``shown_sha256`` is the hash of the words that stood on the tablet in ``language``, with
+    the farmer's own cash months where they brought any (:func:`shown_with_cash`).
     """
 
     application: Application
@@ -209,6 +213,13 @@ class FieldApplication:
         require_id(self.application.application_id, "application_id")
         require_id(self.consent_id, "consent_id")
         require_sha256(self.shown_sha256)
+
+
+def shown_with_cash(shown_sha256: str, cash: tuple[CashMonth, ...] | None) -> str:
+    """The hash of what was shown: the words alone, or with the farmer's own cash months."""
+    if cash is None:
+        return shown_sha256
+    return canonical_hash({"cash": encode(cash), "words": shown_sha256})
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from core.canonical import parse_canonical
 from core.decision.card import CARD, DecisionCard
 from core.decision.policy import ASKED_DAYS, DecisionInputs, Verdict, decide
 from core.lending.lease import Clock, LeaseBook, refuse_draw
+from core.lending.own_cash import own_cash_faults
 from core.lending.product import Product
 from core.reasons import Reason, ReasonCode
 from core.shape import encode
@@ -66,7 +67,8 @@ def apply_for_line(
     ClockUnknownError
         If the station does not know the date.
     RequestError
-        If the application contradicts what is registered.
+        If the application contradicts what is registered, or brings cash months that the
+        product does not take.
     ChangedRequestError
         If the id was used for another application.
     NoModelError
@@ -79,6 +81,9 @@ def apply_for_line(
             return known
         require_known(clock)
         farmer, product = _parties(db, ask)
+        faults = own_cash_faults(product, ask.application.cash, desk.today(clock))
+        if faults:
+            raise RequestError("; ".join(faults))
         subjects = pledged(db, farmer, product, ask.application.subject_ids)
         offer = offer_for_new_line(db, product, clock)
         if isinstance(offer, Reason):
@@ -251,6 +256,7 @@ def _open_line(
         subject_ids=application.subject_ids,
         limit_minor=card.outcome.amount_minor,
         currency=application.currency,
+        cash=application.cash,
     )
     lines.keep_opened(db, opened, card.inputs.decided_on, clock.at_ms)
     logs.append(db, desk.station, Up.LINE_OPENED, opened, clock)

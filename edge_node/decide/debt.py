@@ -14,6 +14,7 @@ from core.lending.account import Account, Amounts, Asked, account, ahead
 from core.lending.agreed import draw_facts
 from core.lending.facts import Fact, FactKind
 from core.lending.lease import DrawState
+from core.lending.own_cash import with_own_cash
 from core.lending.product import Product
 from core.lending.relief import planned
 from core.lending.terms import RepaymentTerms
@@ -32,10 +33,13 @@ class Debt:
 
 
 def priced(line: KeptLine, product: Product) -> Product:
-    """The product with the terms of the line: what it is charged, and its draws are told."""
+    """The product with the terms of the line: what it is charged, and its draws are told.
+
+    Until the centre has said them, they are the product's in the farmer's own cash months.
+    """
     status = line.status
     if status is None:
-        return product
+        return with_own_cash(product, line.opened.cash if line.opened is not None else None)
     if status.facts is not None:
         return status.facts.priced(product, status.rate_ppm, status.due_on)
     credit = replace(product.credit, rate_ppm=status.rate_ppm)

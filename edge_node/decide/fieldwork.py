@@ -34,6 +34,7 @@ from core.wire.fieldwork import (
     Photo,
     PlotWalk,
     TakenOperation,
+    shown_with_cash,
 )
 from core.wire.records import Consent, ConsentAction, Up
 from core.wire.registry import SubjectKind
@@ -214,7 +215,9 @@ def _application(
     _require_area(db, field, who, application.farmer_id)
     if application.helped_by is not None:
         raise RequestError("expected no helper of the farmer's: the agent stood by, and is named")
-    shown = field.shown_sha256(application.product_id, asked.language)
+    shown = shown_with_cash(
+        field.shown_sha256(application.product_id, asked.language), application.cash
+    )
     if asked.shown_sha256 != shown:
         raise RequestError(
             "expected consent to the words that are used now, got older ones: let the tablet "

@@ -202,6 +202,7 @@ class Station:
             changes.pop("subject_ids", (f"plot-{farmer_number}",)),
             asked_minor,
             "KES",
+            cash=changes.pop("cash", None),
         )
         consents = changes.pop("consents", (consent(self.mint(), farmer_id, "terms"),))
         ask = LineAsk(application, consents, self.mint(), self.mint())
