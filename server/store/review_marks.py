@@ -280,8 +280,12 @@ def _part(seed: int, part: tuple[str, str, str]) -> str:
         f"hash_record_extended(ROW({hashed}), {seed}))"
         f" FROM {rows} WHERE {where}), 0)"
     )
-    # Asked only where the tenant has any such rows, which is looked at once for a page.
-    some = f"(SELECT true FROM {rows.split()[0]} g WHERE g.tenant_id = %(tenant)s LIMIT 1)"  # noqa: S608
+    # Asked only where the tenant has any such rows, which is looked at once for a page. In the
+    # order of the keys: of a tenant that has none, else all rows of the others were read.
+    some = (
+        f"(SELECT g.tenant_id FROM {rows.split()[0]} g WHERE g.tenant_id >= %(tenant)s"  # noqa: S608
+        " ORDER BY g.tenant_id LIMIT 1) = %(tenant)s"
+    )
     return f"CASE WHEN {some} THEN {asked} ELSE 0 END"
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 
 import pytest
+from sqlalchemy import BigInteger
 
 from core.units import MS_PER_DAY, MS_PER_HOUR, day_start_ms
 from server.config import Settings
@@ -16,7 +18,7 @@ from server.services import book_review
 from server.services.audit.run import audit
 from server.services.centre import Centre
 from server.services.marking import Surveyed, passed_over, survey
-from server.store import line_pages, products
+from server.store import line_pages, products, review_marks
 from server.store.book_reviews import Part
 from server.store.engine import Store, Tx, open_store
 from server.store.lines import Line
@@ -115,6 +117,25 @@ def test_pages_are_sifted_as_lines_are_compared_one_by_one(book: Store) -> None:
     judged = [line_id for page in surveyed(book, NOW_MS, 500) for line_id in page.to_judge]
     assert {line.line_id for line in every if line.product_id == "crop-season"} <= set(judged)
     assert set(judged) == {line.line_id for line in every} - set(passed(book, NOW_MS))
+
+
+def test_other_lenders_rows_are_not_read_through_to_see_that_there_are_none(book: Store) -> None:
+    """Whether a lender has any covers is asked of the index, though another has thousands."""
+    are_whole = [isinstance(each.type, BigInteger) for each in T["covers"].columns][2:]
+    filled = ["'another'", "'c' || n", *("0" if whole else "''" for whole in are_whole)]
+    asked = review_marks.QUESTION.replace("/*where*/", "line_id = 'line-00000001'")
+    asked = asked.replace("%(tenant)s", "$1").replace("%(at_ms)s", "$2")
+    with book.engine.begin() as connection:
+        for statement in (
+            f"INSERT INTO covers SELECT {', '.join(filled)} FROM generate_series(1, 20000) n",  # noqa: S608
+            "ANALYZE covers",
+            "SET LOCAL plan_cache_mode = force_generic_plan",
+            f"PREPARE asked (text, bigint) AS {asked}",
+        ):
+            connection.exec_driver_sql(statement)
+        plan = connection.exec_driver_sql("EXPLAIN EXECUTE asked ('lender', 0)").scalars().all()
+    assert any(re.search(r"Index.* on covers g(_\d+)? ", line) for line in plan)
+    assert not any(re.search(r"Seq Scan on covers g", line) for line in plan)
 
 
 def test_a_harvest_is_passed_over_until_it_is_held_against_its_sales(book: Store) -> None:
