@@ -16,7 +16,7 @@ from core.decision.quote import Quote
 from core.lending.lease import Clock, Draw, DrawState
 from core.reasons import ReasonCode
 from core.units import MS_PER_DAY, civil_day
-from core.wire.fieldwork import OperationKind
+from core.wire.fieldwork import FieldVisit, OperationKind
 from core.wire.records import Drawdown
 from core.wire.subleases import FieldDraw, SubLease, SubLeaseEnd
 from edge_node.decide.desk import ClockUnknownError
@@ -89,7 +89,7 @@ def take_along(world: World) -> str:
         return "no line anywhere"
     station, line_id, _ = world.chance.choice(known)
     amount = STEP_MINOR * world.chance.choice((5, 5, 20, 60))
-    agent, who = _agent(world, station)
+    agent, who = agent_of(world, station)
     if who is None:
         return "the tablet is out"
     ask = TakeAlong(world.mint(), line_id, amount)
@@ -128,14 +128,18 @@ def pay_in_the_field(world: World) -> str:
         return f"{part.line_id} {amount} {found.value}"
     if _dies(world, "it signs"):
         return f"{station.name} {part.line_id} {amount} the tablet died, nothing was paid"
-    _sign(agent, OperationKind.DRAW, _told(world.mint(), part, found, (at_ms, ask.agreed_sha256)))
+    sign(agent, OperationKind.DRAW, _told(world.mint(), part, found, (at_ms, ask.agreed_sha256)))
     return f"{station.name} {part.line_id} {amount} paid"
 
 
 def hand_in(world: World) -> str:
     """An agent comes back: gives back or not, hands in, and sometimes all of it twice."""
-    station = world.station()
-    agent, who = _agent(world, station)
+    return hand_in_at(world, world.station())
+
+
+def hand_in_at(world: World, station: SimulatedStation) -> str:
+    """The agent of a station comes back to it."""
+    agent, who = agent_of(world, station)
     if who is None:
         return "the tablet is out"
     with station.db.atomic():
@@ -154,7 +158,7 @@ def hand_in(world: World) -> str:
 def lose_a_tablet(world: World) -> str:
     """A tablet is lost: turned out, what it held used again once that may be."""
     station = world.station()
-    agent, who = _agent(world, station)
+    agent, who = agent_of(world, station)
     if who is None:
         return "it is out already"
     if not agent.held():
@@ -219,7 +223,7 @@ def serve_the_lost(world: World) -> None:
         on_time = world.now_ms < agent.asked_ms[part.sublease_id] + _OUT_MS
         if on_time and isinstance(found, Quote):
             told = _told(world.mint(), part, found, (at_ms, ask.agreed_sha256))
-            _sign(agent, OperationKind.DRAW, told)
+            sign(agent, OperationKind.DRAW, told)
 
 
 def heard_of_tablets(world: World, station: str) -> bool:
@@ -229,19 +233,20 @@ def heard_of_tablets(world: World, station: str) -> bool:
 
 
 def come_home(world: World) -> bool:
-    """Every agent hands in all that they have, and gives back; whether anybody did."""
+    """Every agent hands in all that they have, and gives back; whether anybody had anything."""
+    brought = 0
     home = [
         station
         for station in world.alive
         if station.name in world.agents and station.clock(world.now_ms).known
     ]
     for station in home:
-        agent, who = _agent(world, station)
+        agent, who = agent_of(world, station)
         if who is not None:
             for part in agent.held():
                 _end(agent, part)
-            _bring(world, station, agent, who, [], may_die=False)
-    return bool(home)
+            brought += _bring(world, station, agent, who, [], may_die=False)
+    return brought > 0
 
 
 def not_handed_in(world: World, station: SimulatedStation) -> list[FieldDraw]:
@@ -250,7 +255,7 @@ def not_handed_in(world: World, station: SimulatedStation) -> list[FieldDraw]:
     return [] if agent is None else agent.not_handed_in()
 
 
-def _agent(world: World, station: SimulatedStation) -> tuple[Agent, Tablet | None]:
+def agent_of(world: World, station: SimulatedStation) -> tuple[Agent, Tablet | None]:
     """The station's agent, with a tablet that is in; a new one where there was none."""
     agent = world.agents.get(station.name)
     if agent is None:
@@ -287,7 +292,8 @@ def _told(draw_id: str, part: SubLease, price: Quote, said: tuple[int, str]) -> 
     )  # fmt: skip
 
 
-def _sign(agent: Agent, kind: OperationKind, body: FieldDraw | SubLeaseEnd) -> None:
+def sign(agent: Agent, kind: OperationKind, body: FieldDraw | SubLeaseEnd | FieldVisit) -> None:
+    """A tablet signs what its agent did; it waits there until it is handed in."""
     draw_id = body.draw_id if isinstance(body, FieldDraw) else ""
     if isinstance(body, FieldDraw):
         agent.draws[draw_id] = body
@@ -297,7 +303,7 @@ def _sign(agent: Agent, kind: OperationKind, body: FieldDraw | SubLeaseEnd) -> N
 def _end(agent: Agent, part: SubLease) -> None:
     agent.ended.add(part.sublease_id)
     drawn = sum(draw.amount_minor for draw in agent.drawn(part.sublease_id))
-    _sign(agent, OperationKind.SUBLEASE_END, SubLeaseEnd(part.sublease_id, drawn))
+    sign(agent, OperationKind.SUBLEASE_END, SubLeaseEnd(part.sublease_id, drawn))
 
 
 def _bring(

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from core.errors import CATALOGUE
 from core.lending.agreement import TRANSITIONS
 from core.lending.ledger import EntryKind
+from core.lending.limit import Movement
 from core.reasons import ReasonCode
 from core.wire.records import Down, Up
 from tests.simulation.events import KINDS
@@ -22,6 +23,7 @@ TITLES = {
     "event": "What befell somebody",
     "step": "Steps of agreements",
     "irregular step": "Steps that came late and are marked",
+    "movement": "Movements of limits",
     "entry": "Entries of the ledger",
     "up": "Records of stations",
     "down": "Records of the centre",
@@ -37,6 +39,7 @@ EXPECTED: dict[str, set[str]] = {
         f"{each.state.value if each.state else 'nothing'} {each.event.value} {each.after.value}"
         for each in TRANSITIONS
     },
+    "movement": {each.value for each in Movement},
     "entry": {each.value for each in EntryKind},
     "up": {each.value for each in Up},
     "down": {each.value for each in Down},

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
+from functools import cache
+from itertools import accumulate
 
 from core.errors import HarvestlineError
-from tests.simulation import agents, farmers, officers
+from tests.simulation import agents, endings, farmers, officers, visits
 from tests.simulation.faults import ProcessDiedError, Weather
 from tests.simulation.world import World
 
@@ -50,7 +52,19 @@ EVENTS: dict[str, tuple[float, Callable[[World], str]]] = {
     "hand in": (4, agents.hand_in),
     "lose a tablet": (0.7, agents.lose_a_tablet),
     "ask for a lost tablet's money": (1, agents.release),
+    "see to an end": (5, endings.see_to_an_end),
+    "settle with a partner": (0.3, endings.settle_with_partner),
+    "visit a plot": (1, visits.visit),
+    "let visits count": (1, visits.allow),
+    "do well": (1, visits.do_well),
 }
+# Where a product asks for more than imagery, there is more to see.
+OFTEN = {
+    "two sources": {
+        "visit a plot": 8, "let visits count": 5, "do well": 12, "take consent back": 4,
+    },
+    "lent together": {"settle with a partner": 3},
+}  # fmt: skip
 
 MISHAPS = tuple(field.name for field in fields(Weather))
 KINDS = frozenset(
@@ -66,10 +80,17 @@ KINDS = frozenset(
 )  # fmt: skip
 
 
+@cache
+def _weights(repaid: str) -> tuple[float, ...]:
+    """How likely each event is, added up to it."""
+    often = OFTEN.get(repaid, {})
+    return tuple(accumulate(often.get(name, likely) for name, (likely, _) in EVENTS.items()))
+
+
 def step(world: World) -> None:
     """Let one thing happen; whoever dies of it is started again."""
     names = list(EVENTS)
-    name = world.chance.choices(names, [EVENTS[each][0] for each in names])[0]
+    name = world.chance.choices(names, cum_weights=_weights(world.repaid))[0]
     try:
         outcome = EVENTS[name][1](world)
     except ProcessDiedError:

@@ -8,7 +8,8 @@ from server.services.posting import RepaymentRequest, take_repayment
 from server.services.standing import owed
 from server.store import lines
 from server.store.lines import Line
-from tests.simulation.village import FARMERS, PLOT_OF
+from tests.simulation.village import FARMERS, PLOT_OF, PURPOSES
+from tests.simulation.visits import ALLOWS
 from tests.simulation.world import STEP_MINOR, World
 from tests.support.centre_kit import TESTER
 
@@ -62,9 +63,23 @@ def repay(world: World) -> str:
     if not debts:
         return "nobody owes"
     line, debt = world.chance.choice(debts)
-    amount = max(1, round(debt * world.chance.choice((0.1, 0.5, 1.0, 1.0, 1.1))))
+    amount = round(debt * world.chance.choice((0.1, 0.5, 1.0, 1.0, 1.1)))
     sooner = timedelta(days=world.chance.choice((0, 0, 0, 2, 20)))
-    on = max(day - sooner, date.fromisoformat(line.opened_on))
+    return _pay(world, line, amount, day - sooner)
+
+
+def repay_line(world: World, line_id: str) -> str:
+    """A half or all of what is owed on one line is paid today."""
+    day = world.civil_day()
+    found = [(line, debt) for line, debt in _debts(world, day) if line.line_id == line_id]
+    line, debt = found[0]
+    if debt <= 0:
+        return "nothing is owed"
+    return _pay(world, line, debt // world.chance.choice((1, 1, 2)), day)
+
+
+def _pay(world: World, line: Line, minor: int, day: date) -> str:
+    amount, on = max(1, minor), max(day, date.fromisoformat(line.opened_on))
     asked = RepaymentRequest(world.mint(), line.line_id, amount, line.currency, on.isoformat())
     take_repayment(world.centre, asked, TESTER)
     _, new = take_repayment(world.centre, asked, TESTER)
@@ -86,7 +101,9 @@ def take_consent_back(world: World) -> str:
     station, farmer = world.station(), world.chance.choice(FARMERS)
     if not station.knows(farmer):
         return f"{farmer} is not known at {station.name}"
-    return f"{farmer} {station.name} " + station.take_consent_back(farmer, world.now_ms)
+    purpose = world.chance.choice((PURPOSES[-1], ALLOWS))
+    said = station.take_consent_back(farmer, purpose, world.now_ms)
+    return f"{farmer} {station.name} {said}"
 
 
 def agree_to_plan(world: World) -> str:

@@ -84,7 +84,7 @@ _PROPOSED = (
 ACTS = (
     "plan proposed", "plan declined", "restructured", "erased",
     "offered", "declined", "withdrawn", "abandoned", "closed", "renewed", "written off",
-    "relieved", "bounced", "new version", "restated",
+    "relieved", "bounced", "new version", "restated", "settled",
 )  # fmt: skip
 LIKELY = 0.8  # the chance that an officer knows whom an act is for
 _REPAID = "SELECT repayment_id, effective_on FROM repayments ORDER BY repayment_id"
@@ -92,43 +92,41 @@ _REPAID = "SELECT repayment_id, effective_on FROM repayments ORDER BY repayment_
 
 def decide_referred(world: World) -> str:
     """A person offers on what a card referred, or declines it."""
-    waiting = _asked(world, _REFERRED)
+    waiting = asked(world, _REFERRED)
     if not waiting:
         return f"nothing is {Verdict.REFER.value}red"
     application_id, asked_minor = world.chance.choice(waiting)
     amount = asked_minor * world.chance.choice((1, 2, 4)) // 2 // STEP_MINOR * STEP_MINOR
     if world.chance.random() < 0.3:
-        return _twice(
+        return twice(
             world, "declined", lambda: decline_referred(world.centre, application_id, OFFICER)
         )
-    return _twice(
+    return twice(
         world, "offered", lambda: offer_referred(world.centre, application_id, amount, OFFICER)
     )
 
 
 def withdraw(world: World) -> str:
     """A farmer leaves in the cooling-off period, at the office."""
-    return _on_a_line(world, "withdrawn", lambda at: withdrawing.withdraw(world.centre, at, _ASKED))
+    return _on_a_line(world, "withdrawn", lambda at: withdrawing.withdraw(world.centre, at, ASKED))
 
 
 def abandon(world: World) -> str:
     """An offer is given back."""
-    waits = _asked(world, _WAITS)
-    return _on_a_line(
-        world, "abandoned", lambda at: ending.abandon(world.centre, at, _ASKED), waits
-    )
+    waits = asked(world, _WAITS)
+    return _on_a_line(world, "abandoned", lambda at: ending.abandon(world.centre, at, ASKED), waits)
 
 
 def close(world: World) -> str:
     """What is repaid is closed."""
-    repaid = _asked(world, _REPAID_UP)
-    return _on_a_line(world, "closed", lambda at: ending.close(world.centre, at, _ASKED), repaid)
+    repaid = asked(world, _REPAID_UP)
+    return _on_a_line(world, "closed", lambda at: ending.close(world.centre, at, ASKED), repaid)
 
 
 def renew_line(world: World) -> str:
     """A farmer who has repaid is decided on again."""
-    repaid = _asked(world, _REPAID_UP)
-    return _on_a_line(world, "renewed", lambda at: renew(world.centre, at, PRODUCT, _ASKED), repaid)
+    repaid = asked(world, _REPAID_UP)
+    return _on_a_line(world, "renewed", lambda at: renew(world.centre, at, PRODUCT, ASKED), repaid)
 
 
 def hold_line(world: World) -> str:
@@ -176,14 +174,14 @@ def relieve(world: World) -> str:
 
 def bounce_repayment(world: World) -> str:
     """A repayment that was taken came to nothing, long after or at once."""
-    taken = _asked(world, _REPAID)
+    taken = asked(world, _REPAID)
     if not taken:
         return "nothing was repaid"
     repayment_id, on = world.chance.choice(taken)
     today = civil_day(world.now_ms)
     since = today - timedelta(days=world.chance.choice((0, 0, 1, 10)))
-    asked = BounceRequest(repayment_id, BounceReason.CHEQUE_UNPAID, "bank-1", max(str(since), on))
-    return _twice(world, "bounced", lambda: bounced(world.centre, asked))
+    bounce = BounceRequest(repayment_id, BounceReason.CHEQUE_UNPAID, "bank-1", max(str(since), on))
+    return twice(world, "bounced", lambda: bounced(world.centre, bounce))
 
 
 def plan_anew(world: World) -> str:
@@ -191,15 +189,31 @@ def plan_anew(world: World) -> str:
 
     Some farmers are asked to come at once, and the second officer waits for their word.
     """
-    waiting = _asked(world, _PROPOSED)
+    waiting = asked(world, _PROPOSED)
     if waiting and world.chance.random() < LIKELY:
         return _answer(world, *world.chance.choice(waiting))
-    wish, reason = _wish(world), AgreementReason.HARDSHIP
-    said = _on_a_line(
-        world, "plan proposed",
-        lambda at: restructuring.propose(world.centre, Proposed(at, wish, reason), OFFICER),
-        _asked(world, _OWING),
-    )  # fmt: skip
+    wish = _wish(world)
+    return _carried(
+        world,
+        _on_a_line(
+            world, "plan proposed", lambda at: _propose(world, at, wish), asked(world, _OWING)
+        ),
+    )
+
+
+def plan_for(world: World, line_id: str) -> str:
+    """The same for one line."""
+    wish = _wish(world)
+    return _carried(world, twice(world, "plan proposed", lambda: _propose(world, line_id, wish)))
+
+
+def _propose(world: World, line_id: str, wish: Wish) -> object:
+    asked_for = Proposed(line_id, wish, AgreementReason.HARDSHIP)
+    return restructuring.propose(world.centre, asked_for, OFFICER)
+
+
+def _carried(world: World, said: str) -> str:
+    """What becomes of a proposal: it is shown, and mostly agreed to and answered."""
     if "plan proposed" not in said:
         return said
     for station in world.alive:
@@ -207,7 +221,7 @@ def plan_anew(world: World) -> str:
     if world.chance.random() < 0.8:
         said += "; " + agree_to_plan(world)
     if said.endswith(" agreed") and world.chance.random() < 0.8:
-        said += "; " + _answer(world, *_asked(world, _PROPOSED)[-1])
+        said += "; " + _answer(world, *asked(world, _PROPOSED)[-1])
     return said
 
 
@@ -215,11 +229,11 @@ def _answer(world: World, proposal_id: str) -> str:
     for station in world.alive:  # the farmer's word is waited for
         world.speak(station)
     if world.chance.random() < 0.1:
-        return _twice(
+        return twice(
             world, "plan declined",
             lambda: restructuring.decline(world.centre, proposal_id, SUPERVISOR),
         )  # fmt: skip
-    return _twice(
+    return twice(
         world, "restructured", lambda: restructuring.approve(world.centre, proposal_id, SUPERVISOR)
     )
 
@@ -237,7 +251,7 @@ def _wish(world: World) -> Wish:
 
 def erase(world: World) -> str:
     """Somebody wants to be forgotten; two say so, and it is refused while a loan stands."""
-    free = [farmer for (farmer,) in _asked(world, _FREE)]
+    free = [farmer for (farmer,) in asked(world, _FREE)]
     likely = free if free and world.chance.random() < LIKELY else FARMERS
     farmer = world.chance.choice(likely)
 
@@ -245,7 +259,7 @@ def erase(world: World) -> str:
         told = world.centre.write(lambda work: tell_erasure(work, farmer, (SUPERVISOR, "asked")))
         return world.centre.write(lambda work: confirm(work, told.word_id, SECOND))
 
-    said = _twice(world, "erased", by_two)
+    said = twice(world, "erased", by_two)
     if said.startswith("erased"):
         world.erased.add(farmer)
     return f"{farmer} {said}"
@@ -263,15 +277,15 @@ def change_product(world: World) -> str:
     sure_ppm = world.chance.choice((10_000, newest.decision.refer_pd_ppm_max))
     decision = replace(newest.decision, approve_pd_ppm_max=sure_ppm)  # or people decide
     after = replace(newest, version=newest.version + 1, credit=credit, decision=decision)
-    return _twice(world, "new version", lambda: add_product(world.centre, after, SUPERVISOR))
+    return twice(world, "new version", lambda: add_product(world.centre, after, SUPERVISOR))
 
 
 def restate(world: World) -> str:
     """Lines whose repayments were split by other rules are split again: none here."""
-    return _twice(world, "restated", lambda: restate_once(world.centre))
+    return twice(world, "restated", lambda: restate_once(world.centre))
 
 
-_ASKED = Said(OFFICER, AgreementReason.ASKED)
+ASKED = Said(OFFICER, AgreementReason.ASKED)
 
 
 def _on_a_line(
@@ -284,10 +298,10 @@ def _on_a_line(
     if likely and world.chance.random() < LIKELY:
         known = [line_id for (line_id,) in likely]
     line_id = world.chance.choice(known)
-    return f"{line_id} " + _twice(world, done, lambda: act(line_id))
+    return f"{line_id} " + twice(world, done, lambda: act(line_id))
 
 
-def _twice(world: World, done: str, act: Callable[[], object]) -> str:
+def twice(world: World, done: str, act: Callable[[], object]) -> str:
     """Do it; the same order again is refused, or answered, and changes nothing."""
     try:
         found = act()
@@ -296,15 +310,16 @@ def _twice(world: World, done: str, act: Callable[[], object]) -> str:
     if isinstance(found, Opened) and not found.line_id:
         return "not approved"  # asked again, it would be another application
     world.befell[f"officers: {done}"] += 1
-    before = _asked(world, _WRITTEN)
+    before = asked(world, _WRITTEN)
     try:
         act()
     except HarvestlineError as error:
         done += f", again {error.code}"
-    assert _asked(world, _WRITTEN) == before, f"3: {done} twice wrote twice"
+    assert asked(world, _WRITTEN) == before, f"3: {done} twice wrote twice"
     return done
 
 
-def _asked(world: World, question: str) -> list[Row]:
+def asked(world: World, question: str) -> list[Row]:
+    """What the centre's tables say, while nobody dies."""
     with world.looked_at(), world.centre.store.reading() as tx:
         return [tuple(row) for row in tx.connection.exec_driver_sql(question)]

@@ -121,6 +121,23 @@ BUGS = (
         "    if work.at_ms < until_ms:\n", "    if work.at_ms < 0:\n", "1",
     ),
     Planted(
+        "a rise does not wait for a second source", "core/lending/movement.py",
+        "if found.standing.sources_count < (found.product.movement.raise_sources_min or 1):",
+        "if found.standing.sources_count < 1:", "6",
+    ),
+    Planted(
+        "a visit counts however long ago it was", "core/lending/visited.py",
+        "stands = age_days <= product.movement.fresh_days_max", "stands = age_days >= 0", "6",
+    ),
+    Planted(
+        "a visit counts whatever was lost", "core/lending/visited.py",
+        "visit.damage_ppm >= product.movement.change_min_ppm", "visit.damage_ppm > 1_000_000", "6",
+    ),
+    Planted(
+        "visits count without the farmer's leave", "server/services/second_source.py",
+        ".get(DataClass.VISITS)", '.get(DataClass.VISITS, "")', "8",
+    ),
+    Planted(
         "a price above the cap is told and taken", "edge_node/decide/draws.py",
         "return price if price.apr_ppm <= cap_ppm else above_cap(price.apr_ppm, cap_ppm)",
         "return price", "10",

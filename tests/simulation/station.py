@@ -203,10 +203,16 @@ class SimulatedStation:
         left = leave(self.db, self._desk, ask, clock)
         return left.code.value if isinstance(left, Reason) else left.event.value
 
-    def take_consent_back(self, farmer_id: str, now_ms: int) -> str:
+    def consent_to(self, farmer_id: str, purposes: tuple[str, ...], now_ms: int) -> str:
+        """A farmer consents to purposes besides those of the product."""
+        given = self._consent(farmer_id, purposes, "0" * 64)
+        left = give_consent(self.db, self._desk, given, self.clock(now_ms))
+        return "consents to " + " ".join(left)
+
+    def take_consent_back(self, farmer_id: str, purpose: str, now_ms: int) -> str:
         """A farmer no longer consents to one of the purposes."""
         back = replace(
-            self._consent(farmer_id, PURPOSES[-1:], "0" * 64), action=ConsentAction.WITHDRAW
+            self._consent(farmer_id, (purpose,), "0" * 64), action=ConsentAction.WITHDRAW
         )
         left = give_consent(self.db, self._desk, back, self.clock(now_ms))
         return "consents to " + " ".join(left)

@@ -23,6 +23,7 @@ from tests.simulation.__main__ import main
 from tests.simulation.checkers import after_each_step
 from tests.simulation.events import step
 from tests.simulation.faults import Fuse, FusedConnection, ProcessDiedError
+from tests.simulation.officers import asked
 from tests.simulation.run import STEPS, run_seed
 from tests.simulation.ticks import made_late
 from tests.simulation.world import World
@@ -148,12 +149,13 @@ def test_a_plan_that_asks_sooner_is_seen_whatever_plan_was_before(tmp_path: Path
 
 
 def _with_a_draw(folder: Path) -> World:
-    """A world in which a farmer has seen a receipt."""
+    """A world in which a farmer has seen a receipt, and the centre has heard of a draw."""
     for seed in range(7, 17):
         world = World(seed, folder / f"seed-{seed}")
         for _ in range(STEPS):
             step(world)
-            if any(station.promises.shown for station in world.stations.values()):
+            shown = any(station.promises.shown for station in world.stations.values())
+            if shown and asked(world, "SELECT 1 FROM drawdowns WHERE state = 'posted'"):
                 after_each_step(world)
                 return world
         world.close()

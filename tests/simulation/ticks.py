@@ -28,6 +28,7 @@ from server.store.engine import Tx
 from server.store.ledger import GENESIS, content_hash
 from server.store.lines import Line
 from tests.simulation.noted import Noted, Plan
+from tests.simulation.rises import faults_of_rises
 from tests.simulation.station import SimulatedStation
 from tests.simulation.village import PRODUCT
 from tests.simulation.world import World
@@ -48,7 +49,9 @@ def faults_of_news(world: World, tx: Tx, noted: Noted) -> Iterator[str]:
     yield from _leases(tx, noted)
     yield from _decisions(world, tx, noted)
     granted = yield from _steps(world, tx, noted)
-    yield from _due_dates(world, tx, noted, granted)
+    moved = _new(tx, noted, "movements")
+    yield from _movements(world, tx, moved)
+    yield from _due_dates(world, tx, noted, (granted, moved))
     yield from _told(world, tx, noted)
     yield from _forgotten(world, tx)
     for row in _new(tx, noted, "inbound_records"):
@@ -195,12 +198,21 @@ def _steps(world: World, tx: Tx, noted: Noted) -> Iterator[str]:
     return granted
 
 
-def _due_dates(world: World, tx: Tx, noted: Noted, granted: set[str]) -> Iterator[str]:
+def _movements(world: World, tx: Tx, moved: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Invariant 6: why a limit moved; what befell limits is counted."""
+    for row in moved:
+        codes = {each["code"] for each in json.loads(row["reasons"])}
+        world.reached["movement", row["movement"]] += 1
+        world.reached.update(("reason", code) for code in codes)
+    yield from faults_of_rises(tx, moved)
+
+
+def _due_dates(
+    world: World, tx: Tx, noted: Noted, news: tuple[set[str], Sequence[dict[str, Any]]]
+) -> Iterator[str]:
     """Invariant 7: no arrears from a falling limit, nor from relief that puts payments off."""
-    fallen = {
-        row["line_id"] for row in _new(tx, noted, "movements")
-        if row["movement"] == Movement.CUT.value
-    }  # fmt: skip
+    granted, moved = news
+    fallen = {row["line_id"] for row in moved if row["movement"] == Movement.CUT.value}
     known = tx.connection.exec_driver_sql("SELECT line_id, due_on FROM lines").all()
     for line_id, due_on in known:
         before = noted.due_on.setdefault(line_id, due_on)

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import event
 
 from core.lending.offer import AgreementTerms
-from core.lending.product import Product
+from core.lending.product import Product, ProductKind
 from core.lending.relief import ReliefBand
 from core.lending.terms import (
     ArrearsTerms,
@@ -40,9 +40,11 @@ from server.services.centre import Centre
 from server.services.origination import open_lines
 from server.store.engine import Store, open_store
 from server.store.schema import migrate
+from tests.simulation import partners
 from tests.support.centre_kit import ENROLLED, TESTER, Counter, keys_of, model, polygons, product_of
 from tests.support.memory import memory_folder
 from tests.support.model_desk import put_in_force
+from tests.support.packs import pack
 
 Files = dict[str, bytes]  # what a folder holds, by the path within it
 
@@ -80,7 +82,11 @@ REPAID: dict[str, dict[str, Any]] = {
         "arrears": ArrearsTerms(0, 120_000),
         "rebate": RebateTerms(30_000),
     },
+    "two sources": {"movement": replace(product_of(PRODUCT).movement, raise_sources_min=2)},
+    "lent together": {"lenders": partners.LENDERS},
+    "vouchers": {"kind": ProductKind.VOUCHER, "voucher": pack("input-voucher").voucher},
 }
+UTC_OFFSET_MS = 180 * 60_000
 PURPOSES = ("automated_decision", "satellite_images")
 PLOT_OF = {
     "farmer-a": "plot-a1",
@@ -101,7 +107,7 @@ def village(homes: dict[str, str]) -> Registry:
     return Registry(
         site="village-one",
         name="Village One",
-        utc_offset_minutes=180,
+        utc_offset_minutes=UTC_OFFSET_MS // 60_000,
         currency="KES",
         farmers=tuple(Farmer(each, each.upper(), "en", homes[each], 4) for each in FARMERS),
         subjects=tuple(
@@ -177,6 +183,8 @@ def _stock(folder: Path, repaid: str) -> None:
     enrolment.enroll_satellite(centre, keys_of("sat-one", 3).identity(), TESTER)
     homes = {each: home_of(each) for each in FARMERS}
     enrolment.import_village(centre, village(homes), _polygons(), TESTER)
+    if repaid == "lent together":  # with all but one, who did not consent to it
+        partners.join(centre, PRODUCT, {each: homes[each] for each in FARMERS[1:]})
     store.close()
 
 

@@ -24,13 +24,11 @@ from typing import Any
 from core.reasons import ReasonCode
 from core.shape import encode
 from core.units import MS_PER_DAY
-from core.wire.evidence import Stage
 from core.wire.subleases import SUBLEASE_DAYS_MAX, SUBLEASE_GRACE_MS
 from edge_node.sync.wires import CentreUnreachableError
 from server.services.centre import Centre, RequestError
 from server.services.destruction import Declared, Proof, declare_destroyed
 from server.services.envelopes import accept_envelope
-from server.services.evidence import accept_evidence
 from server.services.pulls import answer_pull
 from server.services.timing import answer_time
 from server.store import lines
@@ -39,10 +37,10 @@ from server.store.people import Actor
 from tests.simulation import village
 from tests.simulation.faults import Fuse, Limbo, Link, ProcessDiedError, Weather, drop, fused_sqlite
 from tests.simulation.noted import Noted
+from tests.simulation.sky import Sky
 from tests.simulation.station import SimulatedStation
 from tests.simulation.village import FARMERS, PLOT_OF, START_MS, STATIONS
-from tests.support.centre_kit import Clock, Counter, Kit, keys_of, product_of
-from tests.support.centre_kit import StationKit as _NoStation
+from tests.support.centre_kit import Clock, Counter
 
 MS_PER_MINUTE = 60_000
 STEP_MINOR = 10_000
@@ -51,7 +49,6 @@ _TABLETS_MS = SUBLEASE_DAYS_MAX * MS_PER_DAY + SUBLEASE_GRACE_MS
 QUIET_ROUNDS_MAX = 12
 SPEAKS = 0.7
 DARKNESS = 0.9  # of a dark station's rounds, how many nobody hears
-STAGES = tuple(Stage)
 _CODES = re.compile(r"HL-[A-Z]+-\d{3}")
 _REASONS = frozenset(each.value for each in ReasonCode)
 
@@ -72,6 +69,7 @@ class World:
         self.noted = Noted()
         self.deaths = 0
         begun = start or _drawn_start(self.chance)
+        self.repaid = begun.repaid
         village.laid_out(begun.files, folder)
         self._folder = folder
         self._ids = Counter(last=begun.ids_last)
@@ -89,8 +87,7 @@ class World:
         self.dark = self.chance.choice(("", "", *STATIONS))  # hardly ever reached
         self.pace = self.chance.choice((1, 1, 1, 5))  # some stories go on past their season
         self.homes = {each: village.home_of(each) for each in FARMERS}
-        self._stage = dict.fromkeys(PLOT_OF.values(), 0)
-        self._kit = self._satellite()
+        self._sky = Sky(self.centre, self._time, self._ids)
 
     @property
     def now_ms(self) -> int:
@@ -155,6 +152,15 @@ class World:
     def alive(self) -> list[SimulatedStation]:
         """The stations that are not lost for ever."""
         return [each for each in self.stations.values() if each.name != self.lost]
+
+    @property
+    def asks_visits(self) -> bool:
+        """Whether a rise waits for what agents see."""
+        return self.repaid == "two sources"
+
+    def stage_of(self, plot: str) -> int:
+        """The stage that pictures show of a plot, by its place among all."""
+        return self._sky.stages[plot]
 
     def mint(self) -> str:
         """An identifier."""
@@ -227,17 +233,11 @@ class World:
 
     def look_down(self) -> str:
         plot = self.chance.choice(list(PLOT_OF.values()))
-        self._stage[plot] += self.chance.choice((0, 0, 1)) if self._stage[plot] < 4 else 0
-        p10 = self.chance.choice((None, 0, 300, 900, 1_500, 2_400))
-        day = self.civil_day()
-        seen = day.isoformat() if self.chance.random() < 0.8 else None
-        if seen is None:
-            return "cloud"
-        data = self._kit.evidence(plot, day, STAGES[self._stage[plot]], p10)
-        accept_evidence(self.centre, data)
-        if self.chance.random() < 0.2:
-            accept_evidence(self.centre, data)
-        return f"{plot} {STAGES[self._stage[plot]].value} {p10}"
+        return self.see(plot, self.chance.choice((None, 0, 300, 900, 1_500, 2_400)))
+
+    def see(self, plot: str, p10: int | None) -> str:
+        """A picture of a plot if the sky is clear, and what it is expected to yield [kg/ha]."""
+        return self._sky.look(self.centre, self.chance, plot, p10, self.civil_day())
 
     def move_home(self) -> str:
         farmer = self.chance.choice(FARMERS)
@@ -389,7 +389,6 @@ class World:
             drop(connection)
         self._connections.clear()
         self.centre = self._open_centre()
-        self._kit.centre = self.centre
 
     def _died(self, whose: str, fuse: Fuse) -> None:
         when = "after" if fuse.after else "before"
@@ -411,18 +410,12 @@ class World:
             self._ids.next_id, self._ids.next_token,
         )  # fmt: skip
 
-    def _satellite(self) -> Kit:
-        none = _NoStation(keys_of("nobody", 9), "", "", "")
-        return Kit(
-            self.centre, self._time, self._ids, none, keys_of("sat-one", 3),
-            product_of(village.PRODUCT),
-        )  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What a world begins with: its files, and the last identifier that is used."""
+    """What a world begins with: its product, its files, and the last identifier that is used."""
 
+    repaid: str
     files: village.Files
     ids_last: int = 1_000_000
 
@@ -431,16 +424,20 @@ def _drawn_start(chance: Random) -> Start:
     """Most stations are stocked over a good link before they are left alone; many owe."""
     repaid, luck = chance.choice(tuple(village.REPAID)), chance.random()
     if luck >= 0.8:
-        return Start(village.template(repaid))
+        return _new(repaid)
     return _stocked(repaid) if luck < 0.15 else _lent(repaid) if luck < 0.4 else _indebted(repaid)
 
 
 # Worlds that began well, each built once upon the one before: nothing of them is by chance.
 
 
+def _new(repaid: str) -> Start:
+    return Start(repaid, village.template(repaid))
+
+
 @cache
 def _stocked(repaid: str) -> Start:
-    return _begun(Start(village.template(repaid)), World.begin_well)
+    return _begun(_new(repaid), World.begin_well)
 
 
 @cache
@@ -465,7 +462,7 @@ def _begun(upon: Start, how: Callable[[World], None]) -> Start:
         finally:
             world.close()
 
-    return Start(village.built(begin), last)
+    return Start(upon.repaid, village.built(begin), last)
 
 
 def _gone() -> CentreUnreachableError:
