@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 TARGET = REPOSITORY / ".harvestline" / "shots"
 README = REPOSITORY / "docs" / "pictures" / "line.png"
 README_WIDE = 1180
+PICTURED = "crop-season"  # the product of the line in README's picture, repaid or not
 AT_ONCE = 3  # walks: a page waits for its network half of the time
 # As each face is mostly met: at a desk, at a counter, in a field.
 USUAL = {
@@ -92,13 +93,13 @@ def _walked(
 
 
 def pictured(browser: Browser, demo: Demonstration, target: Path) -> None:
-    """README's picture: the page of the line that moved most, cut below its chart."""
+    """README's picture: the page of a line that rose and fell most, cut below its chart."""
     context = browser.new_context(viewport={"width": README_WIDE, "height": 1400})
     context.add_init_script("localStorage.setItem('harvestline-theme', 'light')")
     page = context.new_page()
     page.goto(f"{demo.console}/console/login")
     logged_in(page, demo, "lender")
-    page.goto(f"{demo.console}/console/portfolio")
+    page.goto(f"{demo.console}/console/portfolio?state=all&product={PICTURED}")
     every = page.eval_on_selector_all("a[href*='/lines/']", "e => e.map(x => x.href)")
     moved = {url: _moves(page, url) for url in dict.fromkeys(every)}
     if not moved:
@@ -117,9 +118,11 @@ _CUT = """() => [
     + scrollY + 20]"""
 
 
-def _moves(page: Page, url: str) -> int:
+def _moves(page: Page, url: str) -> tuple[int, int]:
+    """How often a line was both raised and cut, then how often either."""
     page.goto(url)
-    return page.locator(".moves > li").count()
+    raised, cut = (page.locator(f".moves .number.{kind}").count() for kind in ("raised", "cut"))
+    return min(raised, cut), raised + cut
 
 
 def asked_for(words: Sequence[str] | None) -> argparse.Namespace:
