@@ -13,6 +13,7 @@ import array
 import hashlib
 import io
 import json
+import lzma
 import subprocess
 import sys
 import tempfile
@@ -131,14 +132,15 @@ def _ogg_checksum(page: bytes) -> int:
 def write(locale: str, clips: Mapping[str, bytes]) -> Path:
     """The language's archive; the same clips give the same bytes.
 
-    Stored, not compressed: a wheel then compresses what clips have in common.
+    Stored, then compressed as a whole, with what clips have in common.
     """
-    path = PACKS / f"{locale}.zip"
+    path, packed = PACKS / f"{locale}.zip.xz", io.BytesIO()
     path.parent.mkdir(exist_ok=True)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         for key, data in sorted(clips.items()):
             entry = zipfile.ZipInfo(f"{key}.ogg", _ZIP_EPOCH)
             archive.writestr(entry, data)
+    path.write_bytes(lzma.compress(packed.getvalue(), preset=9 | lzma.PRESET_EXTREME))
     return path
 
 

@@ -79,7 +79,9 @@ def pieces_of(language: str) -> dict[str, str]:
 
 def said_on(page: str) -> list[str]:
     """The clips that a page plays by itself or at a touch, but for words of numbers."""
-    lists = (json.loads(html.unescape(e)) for e in re.findall(r'data-clips="([^"]*)"', page))
+    lists = (
+        json.loads(html.unescape(e)) for e in re.findall(r'data-(?:clips|more)="([^"]*)"', page)
+    )
     names = (path.rsplit("/", 1)[1].removesuffix(".ogg") for each in lists for path in each)
     return [name for name in names if not name.startswith("w-")]
 

@@ -14,9 +14,10 @@ from edge_node.decide import appeals as rules
 from edge_node.decide.appeals import Asking
 from edge_node.decide.desk import RequestError
 from edge_node.faces.kiosk.front import Front
-from edge_node.faces.kiosk.kiosk_words import KINDS, OUTCOMES
+from edge_node.faces.kiosk.heard import of_saved
+from edge_node.faces.kiosk.kiosk_words import KINDS, OUTCOMES, TOPICS
 from edge_node.faces.kiosk.rendering import Rendering
-from edge_node.faces.kiosk.said import Said, says
+from edge_node.faces.kiosk.said import Said, says, unspoken
 from edge_node.faces.kiosk.visited import Visited, go
 from edge_node.faces.kiosk.visits import Visit
 from edge_node.store import appeals as kept
@@ -51,13 +52,16 @@ class _AppealPages(Visited):
         shown = {"kind": kind, "topic": topic, "about": about}
         if kind not in _KINDS:
             found = self._teller.act(lambda db, _desk, _clock: kept.of_farmer(db, visit.farmer_id))
-            said = [says("What do you want to ask?"), *_said_of(found)]
-            return self._page("ask.html", visit, asked=found, said=said, **shown)
+            asks = [says(KINDS[each]) for each in ("person", "complaint")]
+            said = [says("What do you want to ask?"), *asks, *_said_of(found)]
+            more = _rest_of(found)
+            return self._page("ask.html", visit, asked=found, said=said, more=more, **shown)
         if topic not in _TOPICS and _KINDS[kind] is AppealKind.COMPLAINT:
-            said = [says("What is it about?")]
+            said = [says("What is it about?"), *(says(TOPICS[each.value]) for each in AppealTopic)]
             return self._page("ask_topic.html", visit, topics=list(AppealTopic), said=said, **shown)
         appeal_id = self._teller.mint()
-        said = [says(KINDS[kind]), says(SENT)]
+        about_it = kind == AppealKind.COMPLAINT.value and topic in _TOPICS
+        said = [says(KINDS[kind]), *((says(TOPICS[topic]),) if about_it else ()), says(SENT)]
         return self._page("ask_sure.html", visit, appeal_id=appeal_id, said=said, **shown)
 
     def ask(
@@ -91,7 +95,10 @@ class _AppealPages(Visited):
         asked = self._of(visit, appeal_id)
         day = civil_date(asked.answer_by)
         told = [says(BY, day=day)] if day is not None else []
-        return self._page("asked.html", visit, asked=asked, said=[says(WRITTEN), *told])
+        return self._page(
+            "asked.html", visit, asked=asked, said=[says(WRITTEN), *told],
+            more=[says("The answer comes to this screen."), *of_saved(asked.opened_on)],
+        )  # fmt: skip
 
     def _of(self, visit: Visit, appeal_id: str) -> Appeal:
         found = self._teller.act(lambda db, _desk, _clock: kept.of_farmer(db, visit.farmer_id))
@@ -108,3 +115,18 @@ def _said_of(found: Sequence[KeptAppeal]) -> list[Said]:
         return [says(OUTCOMES[newest.answer.outcome.value])] if newest and newest.answer else []
     day = civil_date(newest.appeal.answer_by)
     return [says(BY, day=day)] if day is not None else []
+
+
+def _rest_of(found: Sequence[KeptAppeal]) -> list[Said]:
+    """All that was asked, on which day, and how it was answered; a person's words are read."""
+    told = [says("What you have asked")] if found else []
+    for each in found:
+        day = civil_date(each.appeal.opened_on)
+        told += [says(KINDS[each.appeal.kind.value]), says("Asked on {day}.", day=day or "")]
+        if each.appeal.kind is AppealKind.COMPLAINT:
+            told.append(says(TOPICS[each.appeal.topic.value]))
+        if each.answer is not None:
+            told += [says(OUTCOMES[each.answer.outcome.value]), unspoken()]
+        elif (by := civil_date(each.appeal.answer_by)) is not None:
+            told.append(says(BY, day=by))
+    return told

@@ -21,6 +21,7 @@ from edge_node.faces.kiosk.cash_pages import CashFront, cash_pages
 from edge_node.faces.kiosk.front import COOKIE, Front
 from edge_node.faces.kiosk.guard import Guard
 from edge_node.faces.kiosk.helper_pages import helper_pages
+from edge_node.faces.kiosk.home_pages import home_pages
 from edge_node.faces.kiosk.interface import interface
 from edge_node.faces.kiosk.knowing import Knowing
 from edge_node.faces.kiosk.knowing_pages import knowing_pages
@@ -70,6 +71,7 @@ def kiosk(
     answers = _Answers(front, rendering)
     app.include_router(interface(front, knowing))
     app.include_router(pages(front, rendering, knowing))
+    app.include_router(home_pages(front, rendering, knowing))
     app.include_router(knowing_pages(front, rendering, knowing))
     app.include_router(helper_pages(front, rendering, knowing))
     app.include_router(appeal_pages(front, rendering))

@@ -53,8 +53,13 @@ def changes_told(db: StationDatabase, kept: KeptCard, words: Words) -> tuple[Tol
 def said_of_changes(changes: tuple[Told, ...]) -> tuple[Said, ...]:
     """What would change it, or that nothing would."""
     if not changes:
-        return (says(NOTHING),)
-    return (says("What would change it"), *(each for told in changes for each in told.said))
+        return (says("What would change it"), says(NOTHING))
+    several = (says("All of this together would change it:"),) if len(changes) > 1 else ()
+    return (
+        says("What would change it"),
+        *several,
+        *(each for told in changes for each in told.said),
+    )
 
 
 def _told(change: Change, model: Model, currency: str, words: Words) -> Told:

@@ -18,6 +18,8 @@ from edge_node.faces.kiosk.visited import Visited, go
 from edge_node.faces.kiosk.visits import SOMEONE, Proof, Visit
 
 Text = Annotated[str, Form()]
+KEEP = "Keep them in your head, and show them to nobody, not to the agent either."
+WAIT = "Those were not your pictures. Try again in {seconds} seconds."
 CHOOSE = "Choose four pictures that only you know"
 
 
@@ -65,7 +67,8 @@ class _KnowingPages(Visited):
     def with_agent(self, request: Request, unknown: int = 0) -> Response:
         visit = self._visits.waiting(request.cookies.get(COOKIE))
         message = "The agent holds their own card to the reader"
-        said = [says("This is no agent's card here." if unknown else message)]
+        problem = [says("This is no agent's card here.")] if unknown else []
+        said = [says(message), *problem, says("It is written down that the agent was with you.")]
         return self._page("with_agent.html", visit, unknown=bool(unknown), said=said)
 
     def vouch(self, request: Request, csrf: Text, card: Text) -> Response:
@@ -112,7 +115,10 @@ class _KnowingPages(Visited):
     def helped(self, request: Request) -> Response:
         visit = self._visit(request)
         found = self._knowing.helpers(visit.farmer_id)
-        said = [says("Who is with you?")]
+        said = [
+            says("Who is with you?"), says("It is written down with what you agree to."),
+            says("Nobody: I am alone"), says("Someone is helping me"),
+        ]  # fmt: skip
         return self._page("helped.html", visit, helpers=found, someone=SOMEONE, said=said)
 
     def say_helped(self, request: Request, csrf: Text, who: Text = "") -> Response:
@@ -135,13 +141,17 @@ class _KnowingPages(Visited):
 
     def _touching(self, visit: Visit, touched: tuple[str, ...], *, wrong: bool = False) -> Response:
         stands = self._knowing.standing(visit.farmer_id)
-        message = "Those were not your pictures. Try again." if wrong else "Touch your pictures"
+        said = [says("Touch your pictures")]
+        if wrong:
+            said += [says("Those were not your pictures. Try again.")]
+        if stands.wait_s:
+            said = [says("Please wait"), says(WAIT, seconds=stands.wait_s)]
         if stands.locked:
-            message = "They were wrong too often. Come with an agent and choose new ones."
-        said = [says("Please wait" if stands.wait_s and not stands.locked else message)]
+            locked = "They were wrong too often. Come with an agent and choose new ones."
+            said = [says("These pictures are locked"), says(locked)]
         return self._page(
             "known.html", visit, stands=stands, touched=touched, wrong=wrong, pictures=PICTURES,
-            length=LENGTH, said=None if touched else said,
+            length=LENGTH, said=() if touched else said, more=said if touched else (),
         )  # fmt: skip
 
     def _choosing(
@@ -155,12 +165,14 @@ class _KnowingPages(Visited):
     ) -> Response:
         name = self._knowing.helper_name(visit.farmer_id, helper) if helper else ""
         message = "{name} chooses four pictures now" if helper else CHOOSE
-        said = says(message, name=name) if helper else says(message)
-        said = says("Touch the same pictures once more") if first else said
-        said = says(PROBLEMS[problem]) if problem else said
+        asked = says(message, name="") if helper else says(message)
+        asked = says("Touch the same pictures once more") if first else asked
+        said = [asked, *((says(PROBLEMS[problem]),) if problem else ())]
+        said = said if first else [*said, says(KEEP)]
         return self._page(
             "code.html", visit, touched=touched, first=first, problem=problem, helper=helper,
-            helper_name=name, pictures=PICTURES, length=LENGTH, said=None if touched else [said],
+            helper_name=name, pictures=PICTURES, length=LENGTH, said=() if touched else said,
+            more=said if touched else (),
         )  # fmt: skip
 
 

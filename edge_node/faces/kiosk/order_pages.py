@@ -13,6 +13,7 @@ from core.wire.delivery_codes import CODE_CONTEXT, delivery_code, grouped
 from core.wire.orders import Answer, OrderAnswer, OrderOffer
 from edge_node.decide.desk import RequestError
 from edge_node.faces.kiosk.front import COOKIE, Front
+from edge_node.faces.kiosk.heard import of_delivery_day, of_goods_from
 from edge_node.faces.kiosk.order_teller import OrderTeller
 from edge_node.faces.kiosk.rendering import Rendering
 from edge_node.faces.kiosk.said import of_price, says, unspoken
@@ -20,6 +21,11 @@ from edge_node.faces.kiosk.visited import Visited, go
 
 Text = Annotated[str, Form()]
 Number = Annotated[int, Form()]
+SOME = "If only some of it came, tell the agent."
+CAME = (
+    *("{supplier} says that you have these goods", "Yes, all of this came"),
+    *("No, it did not come", "It came damaged", "These are other goods"),
+)
 _ANSWERS = {each.value: each for each in Answer}
 
 
@@ -47,7 +53,8 @@ class _OrderPages(Visited):
         offer = self._orders.order(visit.farmer_id, order_id)
         if offer.state is OrderStatus.DELIVERING:
             came = offer.reported or ()
-            return self._page("delivery.html", visit, offer=offer, came=came, said=())
+            said = [*(says(each) for each in CAME), says(SOME), unspoken()]
+            return self._page("delivery.html", visit, offer=offer, came=came, said=said)
         if number := self._orders.awaited_delivery(offer):
             return self._coming(request, offer, number)
         told = self._orders.quote(visit.farmer_id, order_id)
@@ -61,7 +68,12 @@ class _OrderPages(Visited):
             price=told.price,
             shown=shown,
             # Goods, how many and from whom are names: they stand on the screen alone.
-            said=(*of_price(told.price, self._teller.today()), unspoken()),
+            said=(
+                says("{supplier} offers you these goods on your line", supplier=""),
+                of_delivery_day(offer),
+                *of_price(told.price, self._teller.today()),
+                unspoken(),
+            ),
         )
 
     def _coming(self, request: Request, offer: OrderOffer, number: int) -> Response:
@@ -72,7 +84,18 @@ class _OrderPages(Visited):
         code = delivery_code(shared(CODE_CONTEXT), offer.order_id, number)
         only = says("Tell {supplier} this number only when all of it has come.", supplier="")
         return self._page(
-            "coming.html", visit, offer=offer, code=grouped(code), said=(only, unspoken())
+            "coming.html",
+            visit,
+            offer=offer,
+            code=grouped(code),
+            # The number is for the farmer's eyes: who stands behind them hears a voice, too.
+            said=(
+                of_goods_from(offer),
+                of_delivery_day(offer),
+                only,
+                says(SOME),
+                unspoken(),
+            ),
         )
 
     def agree(

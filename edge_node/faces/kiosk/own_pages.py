@@ -12,6 +12,7 @@ from core.wire.newplans import offer_sha256
 from edge_node.decide.leaving import way_out_sha256
 from edge_node.faces.kiosk.data_words import OTHER_ROLE, ROLES
 from edge_node.faces.kiosk.front import COOKIE, Front
+from edge_node.faces.kiosk.heard import of_left, of_new_plan, of_way_out
 from edge_node.faces.kiosk.my_data import LOOKS_SHOWN, MyData
 from edge_node.faces.kiosk.rendering import Rendering
 from edge_node.faces.kiosk.said import Said, of_purpose, says, unspoken
@@ -69,7 +70,8 @@ class _OwnPages(Visited):
             return self._refused(visit, Reason(ReasonCode.LEAVE_TOO_LATE), "/home")
         line = self._teller.line(visit.farmer_id, line_id)
         shown = {"sha256": way_out_sha256(way), "leaving_id": self._teller.mint()}
-        return self._page("leave.html", visit, line=line, way=way, shown=shown, said=())
+        said = of_way_out(way, line)
+        return self._page("leave.html", visit, line=line, way=way, shown=shown, said=said)
 
     def leave(
         self,
@@ -94,7 +96,9 @@ class _OwnPages(Visited):
         if found is None:
             return go("/home")
         line, shown = self._teller.line(visit.farmer_id, line_id), offer_sha256(found.offer)
-        return self._page("plan.html", visit, line=line, found=found, shown=shown, said=())
+        agreed = bool(found.consent_id)
+        said = of_new_plan(found.offer, self._teller.today(), agreed=agreed)
+        return self._page("plan.html", visit, line=line, found=found, shown=shown, said=said)
 
     def agree_to_plan(
         self,
@@ -114,7 +118,8 @@ class _OwnPages(Visited):
         visit = self._visit(request)
         left = self._teller.left(visit.farmer_id, line_id)
         line = self._teller.line(visit.farmer_id, line_id)
-        return self._page("left.html", visit, left=left, line=line, said=())
+        said = of_left(left, line, self._teller.today())
+        return self._page("left.html", visit, left=left, line=line, said=said)
 
 
 def _of_data(data: MyData) -> tuple[Said, ...]:

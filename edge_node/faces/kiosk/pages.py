@@ -12,51 +12,47 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from core.decision.policy import Verdict
-from core.lending.lease import Clock, DrawState
+from core.lending.lease import DrawState
 from core.reasons import Reason
-from core.units import floor_to_unit
-from core.wire.orders import OrderOffer
-from edge_node.decide.desk import Desk, RequestError
-from edge_node.decide.draws import PaidFor, Receipt, shown_draw_sha256
+from core.units import Money, floor_to_unit
+from edge_node.decide.desk import RequestError
+from edge_node.decide.draws import PaidFor, shown_draw_sha256
 from edge_node.decide.receipts import code_of, slip_of
-from edge_node.faces.kiosk.changing import Told, said_of_changes
+from edge_node.faces.kiosk.changing import said_of_changes
 from edge_node.faces.kiosk.drawings import note_steps, notes_of
 from edge_node.faces.kiosk.front import COOKIE, Front, source_of
+from edge_node.faces.kiosk.heard import (
+    of_paid,
+    of_paying,
+    of_receipt,
+    of_receipts_rest,
+    said_goods,
+)
 from edge_node.faces.kiosk.knowing import Knowing
 from edge_node.faces.kiosk.open_draws import begin_one, give_up_own, open_draw
-from edge_node.faces.kiosk.order_teller import OrderTeller
 from edge_node.faces.kiosk.rendering import Rendering
+from edge_node.faces.kiosk.said import amount as amount_said
 from edge_node.faces.kiosk.said import (
-    Said,
     of_lenders,
-    of_line,
     of_price,
     of_purpose,
     of_read_back,
     of_reason,
-    of_why,
     says,
-    unspoken,
 )
-from edge_node.faces.kiosk.said import amount as amount_said
-from edge_node.faces.kiosk.season import Growth, growth_of
-from edge_node.faces.kiosk.standing import LineStanding, Possible, Standing
+from edge_node.faces.kiosk.standing import Possible
 from edge_node.faces.kiosk.teller import ApplicationForm, DrawForm
 from edge_node.faces.kiosk.visited import Visited, go
 from edge_node.faces.kiosk.visits import Visit
 from edge_node.faces.kiosk.words import LANGUAGES
-from edge_node.store import appeals, village
-from edge_node.store.appeals import KeptAppeal
-from edge_node.store.database import StationDatabase
-from edge_node.store.village import UnknownRecordError
 
 Text = Annotated[str, Form()]
 Texts = Annotated[list[str], Form()]
 Number = Annotated[int, Form()]
 AMOUNT_MINOR_MAX = 10**12
-ANSWERS_SHOWN = 2
 UNKNOWN_CARD = "This card is not known here. Try again, or ask the agent."
-NOTHING_HERE = "Nothing can be asked for here now. Talk to the agent."
+HOLD = "Hold your card to the reader"
+ASKED = "You ask for {amount}. Leave out what you do not want; you can take it back at any time."
 VERDICTS: Mapping[str, str] = {
     "approve": "Your credit line is open",
     "refer": "A person will decide",
@@ -100,9 +96,6 @@ def pages(front: Front, rendering: Rendering, knowing: Knowing) -> APIRouter:
         ("POST", "/identify", acts.identify),
         ("POST", "/leave", acts.leave),
         ("POST", "/language", acts.language),
-        ("GET", "/home", acts.home),
-        ("GET", "/pictures/{sha256}", acts.picture),
-        ("GET", "/season/{subject_id}", acts.season),
         ("GET", "/draw/{line_id}", acts.amount),
         ("GET", "/draw/{line_id}/price", acts.price),
         ("POST", "/draw/{line_id}", acts.agree),
@@ -127,8 +120,9 @@ class _Pages(Visited):
         self._knowing = knowing
 
     def idle(self, lang: str = "en", unknown: int = 0) -> HTMLResponse:
-        said = [says(UNKNOWN_CARD)] if unknown else None
-        return self._rendering.page("idle.html", lang, unknown=bool(unknown), said=said)
+        said = [says(UNKNOWN_CARD)] if unknown else ()
+        more = [says(HOLD)]
+        return self._rendering.page("idle.html", lang, unknown=bool(unknown), said=said, more=more)
 
     def identify(self, request: Request, card: Text, language: Text = "") -> Response:
         source = source_of(request)
@@ -160,70 +154,6 @@ class _Pages(Visited):
                 self._teller.keep_tongue(visit.farmer_id, language)
         return go("/known" if visit.waits else "/home")
 
-    def home(self, request: Request, chosen: int = 0) -> HTMLResponse:
-        visit = self._visit(request)
-        standing = self._teller.standing(visit.farmer_id)
-        card = standing.last_card
-        features = self._teller.feature_words(card.card) if card else {}
-        ways_out = self._teller.ways_out(visit.farmer_id)
-        words = self._teller.words(visit.language)
-        changes = self._teller.changes(card, words) if card and not card.line_id else ()
-        orders, coming = OrderTeller(self._teller).waiting(visit.farmer_id), self._coming(visit)
-        answers = self._answers(visit)
-        by_eye = (*standing.notices, *answers, *orders.values(), *coming.values())
-        said = self._said_at_home(standing, features, changes)
-        return self._page(
-            "home.html", visit, standing=standing, features=features, ways_out=ways_out,
-            changes=changes, orders=orders, coming=coming, answers=answers,
-            helper_name=self._knowing.helper_name(visit.farmer_id, visit.helper_id),
-            has_pictures=self._knowing.standing(visit.farmer_id).chosen, chosen=bool(chosen),
-            why={
-                line.line_id: self._rendering.clips(visit.language, of_why(line))
-                for line in standing.lines
-            },
-            said=[*said, unspoken()] if any(by_eye) else said,
-        )  # fmt: skip
-
-    def _coming(self, visit: Visit) -> Mapping[str, tuple[OrderOffer, ...]]:
-        """Orders whose goods are to come, where their codes are shown: to the farmer alone."""
-        shown = self._front.shared_secret is not None and not visit.helper_id
-        return OrderTeller(self._teller).coming(visit.farmer_id) if shown else {}
-
-    def _answers(self, visit: Visit) -> list[KeptAppeal]:
-        found = self._teller.act(lambda db, _desk, _clock: appeals.of_farmer(db, visit.farmer_id))
-        return [each for each in found if each.answer is not None][:ANSWERS_SHOWN]
-
-    def _said_at_home(
-        self, standing: Standing, features: Mapping[str, str], changes: tuple[Told, ...]
-    ) -> list[Said]:
-        card = standing.last_card
-        refused = card.card.outcome.reasons if card is not None and not card.line_id else ()
-        today = self._teller.today()
-        return [
-            *(each for line in standing.lines for each in of_line(line, today)),
-            *(of_reason(reason, features) for reason in refused),
-            *(said_of_changes(changes) if refused else ()),
-            *(says("Ask for a credit line") for _ in standing.possible[:1] if not standing.lines),
-            *(says(NOTHING_HERE) for _ in (0,) if not standing.lines and not standing.possible),
-        ]
-
-    def season(self, request: Request, subject_id: str) -> Response:
-        visit = self._visit(request)
-
-        def act(db: StationDatabase, _desk: Desk, _clock: Clock) -> Growth | None:
-            own = village.subjects_of(db, visit.farmer_id)
-            found = next((each for each in own if each.subject_id == subject_id), None)
-            return growth_of(db, found) if found is not None else None
-
-        growth = self._teller.act(act)
-        if growth is None:
-            raise UnknownRecordError("expected a field of your own")
-        return self._page("season.html", visit, growth=growth, said=[says(growth.words)])
-
-    def picture(self, request: Request, sha256: str) -> Response:
-        media_type, data = self._teller.picture(self._visit(request).farmer_id, sha256)
-        return Response(data, media_type=media_type)
-
     def amount(self, request: Request, line_id: str, amount: int = 0, add: int = 0) -> Response:
         visit = self._visit(request)
         if waiting := open_draw(self._teller, visit.farmer_id, line_id, visit.helper_id):
@@ -231,11 +161,16 @@ class _Pages(Visited):
         line = self._teller.line(visit.farmer_id, line_id)
         built = _built(amount + add, line.drawable_minor, line.draw_step_minor, line.currency)
         notes = notes_of(built.amount_minor, line.currency)
-        question = says("How much do you need?")
-        said = (
-            [amount_said(built.amount_minor, line.currency)] if built.amount_minor else [question]
-        )
-        return self._page("amount.html", visit, line=line, built=built, notes=notes, said=said)
+        asked = [
+            says("How much do you need?"),
+            *((of_reason(line.refusal),) if line.refusal else ()),
+            *(says("You can draw here now"), amount_said(line.drawable_minor, line.currency)),
+        ]
+        said = [amount_said(built.amount_minor, line.currency)] if built.amount_minor else asked[:1]
+        return self._page(
+            "amount.html", visit, line=line, built=built, notes=notes, said=said,
+            more=asked if built.amount_minor else asked[1:],
+        )  # fmt: skip
 
     def price(
         self, request: Request, line_id: str, amount: int, supplier: str = "", goods: str = ""
@@ -252,7 +187,9 @@ class _Pages(Visited):
                 return self._page(
                     "supplier.html", visit, line=line, question=question, choices=choices,
                     supplier=supplier, amount_minor=amount,
-                    said=[says("Who is paid" if question == "supplier" else "What for")],
+                    said=[says("Who is paid")] if question == "supplier" else [
+                        says("What for"), *(said_goods(each) for each in choices)
+                    ],
                 )  # fmt: skip
         price = self._teller.quote(visit.farmer_id, line_id, amount)
         if isinstance(price, Reason):
@@ -265,7 +202,10 @@ class _Pages(Visited):
         return self._page(
             "price.html", visit, line=line, price=price, shown=shown, notes=notes, lenders=lenders,
             supplier=supplier if line.suppliers else "", goods=goods if line.suppliers else "",
-            said=(*of_price(price, self._teller.today()), *of_lenders(lenders)),
+            said=(
+                *of_price(price, self._teller.today()),
+                *of_paid(supplier if line.suppliers else "", goods), *of_lenders(lenders),
+            ),
         )  # fmt: skip
 
     def agree(
@@ -295,7 +235,10 @@ class _Pages(Visited):
         question = "Shall your account be paid now?" if line.to_account else question
         params = {"supplier": supplier} if supplier and not line.to_account else {}
         said = of_read_back(receipt.price, question, **params)
-        return self._page("payout.html", visit, receipt=receipt, line=line, notes=notes, said=said)
+        more = of_paying(receipt, line, self._teller.today())
+        return self._page(
+            "payout.html", visit, receipt=receipt, line=line, notes=notes, said=said, more=more
+        )
 
     def settle(self, request: Request, draw_id: str, csrf: Text, confirmed: Text = "") -> Response:
         visit = self._form(request, csrf, helper_may=True)
@@ -318,7 +261,8 @@ class _Pages(Visited):
         drawn_by = self._knowing.helper_name(visit.farmer_id, receipt.drawdown.drawn_by or "")
         return self._page(
             "receipt.html", visit, receipt=receipt, line=line, code=code, farmer=farmer.name,
-            drawn_by=drawn_by, said=_said_of(receipt, line),
+            drawn_by=drawn_by, said=of_receipt(receipt, line),
+            more=of_receipts_rest(receipt, line, self._teller.today(), helped=bool(drawn_by)),
         )  # fmt: skip
 
     def application(
@@ -334,8 +278,9 @@ class _Pages(Visited):
         question = says("How large a credit line do you ask for?")
         said = [amount_said(built.amount_minor, currency)] if built.amount_minor else [question]
         return self._page(
-            "application.html", visit, possible=possible, built=built, notes=notes, said=said
-        )
+            "application.html", visit, possible=possible, built=built, notes=notes, said=said,
+            more=[question] if built.amount_minor else (),
+        )  # fmt: skip
 
     def consent(self, request: Request, product_id: str, amount: int) -> Response:
         visit = self._visits.require_own(request.cookies.get(COOKIE))
@@ -349,7 +294,10 @@ class _Pages(Visited):
             "consent.html", visit, possible=possible, amount_minor=amount, shown=shown,
             purposes=purposes, said=[
                 says("What may we look at to decide?"),
+                says(ASKED, amount=Money(possible.product.currency, max(0, amount))),
+                says("I agree"),
                 *(said for each in purposes for said in of_purpose(each)),
+                *(says("For these") for _ in possible.subjects[1:2]),
             ],
         )  # fmt: skip
 
@@ -380,13 +328,21 @@ class _Pages(Visited):
         features = self._teller.feature_words(kept.card)
         changes = self._teller.changes(kept, self._teller.words(visit.language))
         outcome, asked = kept.card.outcome, kept.card.inputs.application
-        verdict = says(VERDICTS[outcome.verdict.value])
+        verdict, today = says(VERDICTS[outcome.verdict.value]), self._teller.today()
+        approved = outcome.verdict is Verdict.APPROVE
+        if_drawn = () if outcome.quote is None else (
+            says("If you draw it all today"), *of_price(outcome.quote, today)[1:]
+        )  # fmt: skip
         return self._page(
             "decision.html", visit, kept=kept, features=features, changes=changes,
             helper_name=self._knowing.helper_name(visit.farmer_id, asked.helped_by or ""),
-            said=[verdict, *(of_reason(each, features) for each in outcome.reasons), *(
-                () if outcome.verdict is Verdict.APPROVE else said_of_changes(changes)
-            )],
+            said=[
+                verdict,
+                *((amount_said(outcome.amount_minor, asked.currency),) if approved else ()),
+                says("Why"), *(of_reason(each, features) for each in outcome.reasons),
+                *(() if approved else said_of_changes(changes)),
+            ],
+            more=[*if_drawn, *(says("Someone is helping me") for _ in (0,) if asked.helped_by)],
         )  # fmt: skip
 
     def station(self, lang: str = "en") -> HTMLResponse:
@@ -401,20 +357,6 @@ class _Pages(Visited):
 
 def _only(choices: tuple[str, ...]) -> str:
     return choices[0] if len(choices) == 1 else ""
-
-
-def _said_of(receipt: Receipt, line: LineStanding) -> tuple[Said, ...]:
-    if receipt.drawdown.state is not DrawState.POSTED:
-        return (says("Cancelled: nothing was paid and nothing is owed for it"),)
-    supplier = receipt.drawdown.supplier or line.pays
-    message = "Receipt: show it at the till"
-    if line.to_account:
-        message = "Receipt: the lender sends the money to your account"
-    elif supplier:
-        return of_read_back(
-            receipt.price, "Receipt for goods: show it to {supplier}", supplier=supplier
-        )
-    return of_read_back(receipt.price, message)
 
 
 def _built(amount: int, most: int, step: int, currency: str) -> _Built:

@@ -11,13 +11,15 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from core.signing import Verifier
-from core.wire.slips import Vouch
+from core.units import civil_date
+from core.wire.slips import Slip, Vouch
 from edge_node.decide import receipts
 from edge_node.decide.receipts import Checked, ReceiptError
 from edge_node.faces.kiosk.front import COOKIE, Front
 from edge_node.faces.kiosk.interface import CSRF_HEADER
 from edge_node.faces.kiosk.printing import escpos, print_to, unpack_dots
 from edge_node.faces.kiosk.rendering import Rendering
+from edge_node.faces.kiosk.said import Said, amount, says, unspoken, value
 from edge_node.faces.kiosk.visited import Visited
 
 Text = Annotated[str, Form()]
@@ -30,6 +32,10 @@ class Paper:
     centre: Verifier
     own: Vouch
     device: Path | None = None
+
+
+FALSE = "This is not a receipt of a station of this lender, or it was altered."
+HOW = "Hold the square on the receipt to the camera or the reader. No connection is needed."
 
 
 def receipt_pages(front: Front, rendering: Rendering, paper: Paper) -> APIRouter:
@@ -63,14 +69,22 @@ class _ReceiptPages(Visited):
         return JSONResponse({"printed": True})
 
     def asking(self, lang: str = "en") -> HTMLResponse:
-        return self._rendering.page("verify.html", lang, checked=None, problem=False)
+        return self._rendering.page(
+            "verify.html", lang, checked=None, problem=False, said=(), more=_asks()
+        )
 
     def verify(self, code: Text, language: Text = "en") -> HTMLResponse:
         try:
             checked = self._checked(code)
         except ReceiptError:
-            return self._rendering.page("verify.html", language, checked=None, problem=True)
-        return self._rendering.page("verify.html", language, checked=checked, problem=False)
+            return self._rendering.page(
+                "verify.html", language, checked=None, problem=True, said=[says(FALSE)],
+                more=_asks(),
+            )  # fmt: skip
+        return self._rendering.page(
+            "verify.html", language, checked=checked, problem=False,
+            said=_of_slip(checked.slip), more=[unspoken()],
+        )  # fmt: skip
 
     def verify_json(self, code: Text) -> dict[str, object]:
         checked = self._checked(code)
@@ -84,3 +98,17 @@ class _ReceiptPages(Visited):
     def _checked(self, code: str) -> Checked:
         keys = (self._paper.centre, self._paper.own)
         return self._teller.act(lambda db, _desk, _clock: receipts.check(db, code, keys))
+
+
+def _asks() -> list[Said]:
+    return [says("Is this receipt true?"), says(HOW)]
+
+
+def _of_slip(slip: Slip) -> list[Said]:
+    """That it is true, over what sum; station, day and names stand on the screen alone."""
+    due_on = civil_date(slip.due_on)
+    return [
+        *(says("This receipt is true"), amount(slip.amount_minor, slip.currency)),
+        *(says("You pay back"), amount(slip.total_minor, slip.currency)),
+        *(says("Due on"), value(due_on or "")),
+    ]

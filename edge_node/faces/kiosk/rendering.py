@@ -32,6 +32,7 @@ STYLES = (
     "shared/theme.js",
 )
 STILL_THERE = "Are you still there?"
+WRONG_TOUCH = "A wrong touch? You can still stop."
 STAGE_ICONS = (
     ("sowing", "seed"),
     ("emergence", "sprout"),
@@ -123,11 +124,22 @@ class Rendering:
         *,
         status: int = 200,
         said: Sequence[Said] | None = None,
+        more: Sequence[Said] = (),
         **shown: Any,
     ) -> HTMLResponse:
-        """A page in a language; ``said`` is what it says aloud, where it speaks at all."""
+        """A page in a language.
+
+        Parameters
+        ----------
+        said
+            What it says aloud by itself; None where it has no voice.
+        more
+            What it says besides, when it is asked to.
+        """
         words = self._spoken(language)
         clips = None if said is None else clips_of(self._voice, words.language, said)
+        at_touch = clips_of(self._voice, words.language, more)
+        complete = (not said or bool(clips and clips.complete)) and (not more or at_touch.complete)
         text = (
             self._environment(words.language)
             .get_template(template)
@@ -137,6 +149,9 @@ class Rendering:
                 day=lambda on: self.day(words, on),
                 instant=self.instant,
                 asks=clips_of(self._voice, words.language, [says(STILL_THERE)]),
+                undoes=clips_of(self._voice, words.language, [says(WRONG_TOUCH)]),
+                more=at_touch.paths,
+                complete=complete and bool(said or more),
                 **{"visit": None, "clips": clips, **shown},
             )
         )

@@ -124,26 +124,58 @@ def of_read_back(price: Quote, question: str, **params: Spoken) -> tuple[Said, .
 def of_line(line: LineStanding, today: date) -> tuple[Said, ...]:
     """A line on the first page: what can be drawn or why not, what is owed and when.
 
-    A debt that was put off, and a plan that is proposed anew, stand on the screen alone.
+    Where a debt was put off, or a plan is proposed anew, that is said too.
     """
-    due = line.ahead[0].on.isoformat() if line.ahead else line.due_on
-    owed_minor = line.owed.total_minor
     owes = (
-        *(says("You owe today"), amount(owed_minor, line.currency)),
-        *(says("Due on"), *on_day(due, today)),
+        *of_owed(line),
+        *(says("Due on"), *on_day(due_day(line), today)),
     )
     return (
         *(says("You can draw here now"), amount(line.drawable_minor, line.currency)),
         *((of_reason(line.refusal),) if line.refusal else ()),
-        *(owes if owed_minor else ()),
-        *((unspoken(),) if line.relief or line.new_plan else ()),
+        *(owes if line.owed.total_minor else ()),
+        *_put_off(line),
     )
+
+
+def due_day(line: LineStanding) -> str:
+    """The next day on which something of a line is due."""
+    return line.ahead[0].on.isoformat() if line.ahead else line.due_on
+
+
+def of_owed(line: LineStanding) -> tuple[Said, ...]:
+    """What is owed, today or up to the day to which it could be counted."""
+    told = says("You owe today")
+    if line.counted_to:
+        told = says("You owe, counted to {day}", day=civil_date(line.counted_to) or "")
+    return (told, amount(line.owed.total_minor, line.currency))
+
+
+def _put_off(line: LineStanding) -> tuple[Said, ...]:
+    relief, plan = line.relief, line.new_plan
+    put_off = (
+        "Your harvest lost {percent}%. What you owe is put off: nothing of it is due before "
+        "{first}, all of it by {last}. Interest runs on."
+    )
+    agreed = "You have agreed to a new plan. The lender looks at it now."
+    offered = "The lender proposes a new plan for what you owe."
+    return (
+        *(
+            says(
+                put_off, percent=str(each.loss_ppm // 10_000), first=each.grace_until,
+                last=each.due_on,
+            )
+            for each in (relief,) if each
+        ),
+        *(says(agreed if each.consent_id else offered) for each in (plan,) if each),
+    )  # fmt: skip
 
 
 def of_why(line: LineStanding) -> tuple[Said, ...]:
     """A line's limit, and why it moved, said where the farmer asks for it."""
     movement = MOVEMENTS.get(line.movement)
     return (
+        says("Why this limit"),
         *(says("Your limit"), amount(line.limit_minor, line.currency)),
         *((says(movement),) if movement else ()),
         *(of_reason(reason) for reason in line.reasons),

@@ -1,8 +1,8 @@
 """The sentences that the kiosk says aloud: each has a clip where the language has a voice.
 
-A screen's question, the price, the receipt, every reason and what would change a decision are
-spoken; the cash desk and the station's page are not. The clips together may take 1.62 MB, so a
-prompt is short.
+A screen's question, the price, the receipt, every reason, what would change a decision and what
+stands beside it are spoken; the cash desk and the station's page are not. The clips together may
+take 2.3 MB, so a prompt is short.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ from core.decision.changing import ChangeKind
 from core.reasons import SENTENCES, ReasonCode
 from edge_node.faces.kiosk.changing import SENTENCES as CHANGES
 from edge_node.faces.kiosk.data_words import PURPOSES, ROLES, WITHOUT
-from edge_node.faces.kiosk.kiosk_words import KINDS, OUTCOMES, PROBLEMS
-from edge_node.faces.kiosk.words import MOVEMENTS, STAGES
+from edge_node.faces.kiosk.heard import IN_COLOUR, LATER, NO_PICTURE, PICTURES, PROVES, SAVED
+from edge_node.faces.kiosk.kiosk_words import KINDS, OUTCOMES, PROBLEMS, RELATIONS, TOPICS
+from edge_node.faces.kiosk.words import GOODS, MOVEMENTS, STAGES
+from edge_node.watch.notices import ADVICE, FOR_FARMERS
+from edge_node.watch.notices import SENTENCES as NOTICED
 
 SCREENS: tuple[str, ...] = (
     "This card is not known here. Try again, or ask the agent.",
@@ -80,6 +83,106 @@ SCREENS: tuple[str, ...] = (
     "You have agreed to nothing at present.",
     "{lenders} lend this money together. You deal with {first} alone and pay one price.",
 )
+# What stands under a screen's question: said with it, or when *Hear it* is touched.
+BESIDE: tuple[str, ...] = (
+    "Hold your card to the reader",
+    "A wrong touch? You can still stop.",
+    "Not now",
+    "These pictures are locked",
+    "Those were not your pictures. Try again in {seconds} seconds.",
+    "Keep them in your head, and show them to nobody, not to the agent either.",
+    "{name} chooses four pictures now",
+    "It is written down that the agent was with you.",
+    "It is written down with what you agree to.",
+    "Nobody: I am alone",
+    "Someone is helping me",
+    "{name} acts for {farmer}",
+    "Your pictures are kept. From now on the card opens with them alone.",
+    "The lender has answered you",
+    "Look after this now",
+    "Since {day}",
+    "Goods from {supplier}: {amount}",
+    "look and answer",
+    "did they come?",
+    "The lender pays {supplier}; you get the goods by {day}.",
+    "{supplier} offers you these goods on your line",
+    "{supplier} says that you have these goods",
+    "Yes, all of this came",
+    "No, it did not come",
+    "It came damaged",
+    "These are other goods",
+    "If only some of it came, tell the agent.",
+    (
+        "Your harvest lost {percent}%. What you owe is put off: nothing of it is due before "
+        "{first}, all of it by {last}. Interest runs on."
+    ),
+    "You have agreed to a new plan. The lender looks at it now.",
+    "The lender proposes a new plan for what you owe.",
+    "A new plan for what you owe",
+    "owed on {day}",
+    "You pay back in all",
+    "Until now",
+    "New plan",
+    "All paid by",
+    "The interest that you owe now will bear interest itself.",
+    "You may say no: then everything stays as you agreed before. The offer ends on {day}.",
+    "What you pay, and when",
+    "Late: pay this now",
+    "If you draw nothing more and pay each day's amount. Paying early costs less interest.",
+    "You owe, counted to {day}",
+    "Drawn",
+    "Left here",
+    "seen {day}",
+    *IN_COLOUR,
+    *(text for each in PICTURES.values() for text in each),
+    NO_PICTURE,
+    "How green it was, day by day",
+    "Why this limit",
+    "Your limit over time",
+    "Your last application",
+    "All of this together would change it:",
+    "The till pays only when you show the receipt that comes next.",
+    "You get goods, not cash: show {supplier} the receipt that comes next.",
+    "No cash is paid here: the lender sends the money to your account.",
+    SAVED,
+    LATER,
+    PROVES,
+    "Drawn by {name} for {farmer}",
+    "You ask for {amount}. Leave out what you do not want; you can take it back at any time.",
+    "I agree",
+    "For these",
+    "Why",
+    "If you draw it all today",
+    "Do you not want this credit line?",
+    "You have drawn nothing and owe nothing. The line ends now. You may ask again later.",
+    "Do you want to leave this agreement?",
+    (
+        "You pay back {amount} by {day}, and the interest of each day until you pay. Nothing more "
+        "can be drawn."
+    ),
+    "You may leave without a reason until {day}.",
+    "The line has ended: nothing was drawn and nothing is owed",
+    "You have left the agreement",
+    "Pay by",
+    "The interest of each day until you pay comes on top, and nothing else.",
+    "What you have asked",
+    "Asked on {day}.",
+    "The answer comes to this screen.",
+    "Who is your helper?",
+    "What is your helper's name?",
+    "How much may {name} draw in a day?",
+    "May draw {amount} a day, until {day}.",
+    "May look and ask, not draw, until {day}.",
+    "Nobody but you.",
+    (
+        "A helper may look, draw up to what you say, and ask for a person. Only you may ask for a "
+        "line, agree to the use of data, or name a helper."
+    ),
+    "Is this receipt true?",
+    "This receipt is true",
+    "This is not a receipt of a station of this lender, or it was altered.",
+    "Hold the square on the receipt to the camera or the reader. No connection is needed.",
+)
 # Uses of data that decide or that an offer asks for, and who looks most: of others the screen
 # says that it does not say all.
 ASKED = tuple(n for n in PURPOSES if n not in ("model_training", "research", "fairness_audit"))
@@ -107,8 +210,11 @@ FEATURES: tuple[str, ...] = (
 def spoken_sentences() -> tuple[str, ...]:
     """Every sentence that is said, in order, each once."""
     reasons = (text for code, text in SENTENCES.items() if code is not ReasonCode.FEATURE)
-    by_value = (KINDS, OUTCOMES, PROBLEMS, MOVEMENTS, STAGES)
-    known = (*SCREENS, *(text for each in by_value for text in each.values()), *FEATURES)
+    by_value = (KINDS, OUTCOMES, PROBLEMS, MOVEMENTS, STAGES, TOPICS, RELATIONS, GOODS)
+    noticed = (
+        text for kind in NOTICED if kind in FOR_FARMERS for text in (NOTICED[kind], ADVICE[kind])
+    )
+    known = (*SCREENS, *BESIDE, *(text for each in by_value for text in each.values()), *FEATURES)
     asked = (text for name in ASKED for text in (PURPOSES[name], WITHOUT[name]))
-    told = (*asked, *(ROLES[name] for name in LOOKED))
+    told = (*noticed, *asked, *(ROLES[name] for name in LOOKED))
     return tuple(dict.fromkeys((*known, *told, *reasons)))

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from core.reasons import Reason
 from edge_node.faces.kiosk.front import COOKIE, Front
 from edge_node.faces.kiosk.rendering import Rendering
-from edge_node.faces.kiosk.said import of_reason
+from edge_node.faces.kiosk.said import of_reason, says
 from edge_node.faces.kiosk.teller import Agreement
 from edge_node.faces.kiosk.visits import Visit
 
@@ -51,7 +51,11 @@ class Visited:
     def _refused(self, visit: Visit, reason: Reason, back: str) -> HTMLResponse:
         sentence = self._teller.words(visit.language).reason(reason)
         return self._page(
-            "refused.html", visit, sentence=sentence, back=back, said=[of_reason(reason)]
+            "refused.html",
+            visit,
+            sentence=sentence,
+            back=back,
+            said=[says("Not now"), of_reason(reason)],
         )
 
 

@@ -88,12 +88,13 @@
   if (voice) {
     const button = voice.querySelector("button");
     const clips = JSON.parse(voice.dataset.clips);
+    const all = [...clips, ...JSON.parse(voice.dataset.more)];
     const heard = () => {
       voice.dataset.heard = "yes";
       if (voice.dataset.complete !== "yes") return;
       for (const mark of document.querySelectorAll("input[name=spoken]")) mark.value = "yes";
     };
-    button.addEventListener("click", () => say(clips, button, heard));
+    button.addEventListener("click", () => say(all, button, heard));
     if (clips.length && voice.dataset.auto === "yes") say(clips, button, heard);
   }
 
@@ -113,6 +114,7 @@
       if (!by || by.dataset.undo === undefined || by.dataset.sure === "yes") return;
       event.preventDefault();
       undo.showModal();
+      say(JSON.parse(undo.dataset.clips), undo.querySelector("button"), () => {});
       const run = undo.querySelector(".bar-left span");
       run.animate([{ transform: "scaleX(1)" }, { transform: "scaleX(0)" }], { duration: UNDO_MS });
       waiting = setTimeout(() => {
@@ -121,7 +123,7 @@
         form.requestSubmit(by);
       }, UNDO_MS);
     });
-    undo.addEventListener("close", () => clearTimeout(waiting));
+    undo.addEventListener("close", () => { clearTimeout(waiting); hush(); });
   }
 
   // --- a wait that ends: look again by itself
