@@ -181,21 +181,30 @@ class Throttle:
         self._wrong: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self._lock = Lock()
 
-    def wait_s(self, name: str) -> int:
-        """How long this name must still wait [s]; 0 if it may try."""
-        with self._lock:
-            tries, last_ms = self._wrong.get(name, (0, 0))
-        left_ms = last_ms + THROTTLE_MS - self._now_ms()
-        return -(-left_ms // 1000) if tries >= TRIES_MAX and left_ms > 0 else 0
+    def take(self, name: str) -> int:
+        """Take one try; how long this name must wait first [s], 0 if it may try now.
 
-    def wrong(self, name: str) -> None:
-        """Count a wrong password; a minute without one forgets the earlier ones."""
+        A try counts as wrong from its beginning, else many at the same moment would all
+        see that none was wrong yet: :meth:`right` forgets it, :meth:`give_back` takes it back.
+        """
         now = self._now_ms()
         with self._lock:
-            tries, last_ms = self._wrong.pop(name, (0, 0))
+            tries, last_ms = self._wrong.get(name, (0, 0))
+            left_ms = last_ms + THROTTLE_MS - now
+            if tries >= TRIES_MAX and left_ms > 0:
+                return -(-left_ms // 1000)
+            self._wrong.pop(name, None)
             self._wrong[name] = (tries + 1 if now - last_ms < THROTTLE_MS else 1, now)
             while len(self._wrong) > THROTTLED_NAMES_MAX:
                 self._wrong.popitem(last=False)
+        return 0
+
+    def give_back(self, name: str) -> None:
+        """Take a try back that was not wrong, and forget no other."""
+        with self._lock:
+            tries, last_ms = self._wrong.get(name, (0, 0))
+            if tries:
+                self._wrong[name] = (tries - 1, last_ms)
 
     def right(self, name: str) -> None:
         """Forget the wrong passwords of a name."""

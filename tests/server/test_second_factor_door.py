@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import httpx
@@ -13,6 +14,7 @@ import pytest
 from server import one_time
 from server.app import create_app
 from server.console.session import DOOR_COOKIE, SESSION_COOKIE
+from server.keys import hash_password
 from server.services import enrolment, officers
 from server.store import lines, people
 from server.store.people import Actor, Role
@@ -40,7 +42,7 @@ class Door:
         self.served = Served(create_app(kit.centre))
 
     def client(self) -> httpx.Client:
-        self.clients.append(httpx.Client(base_url=f"{self.served.url}/console"))
+        self.clients.append(httpx.Client(base_url=f"{self.served.url}/console", timeout=30))
         return self.clients[-1]
 
     def by_password(self, name: str, wanted: str = "") -> tuple[httpx.Client, httpx.Response]:
@@ -176,6 +178,23 @@ def test_guessing_codes_is_slowed_by_the_count_of_wrong_passwords(door: Door):
     door.kit.clock.at_ms += 61_000
     client, asked = door.by_password("anna")
     assert give(client, asked, one_time.code_at(secret, door.step)).status_code == 303
+
+
+def test_guesses_that_come_at_the_same_moment_are_slowed_as_well(door: Door):
+    """Of twelve who ask at once five are heard, not all that began before the first was wrong."""
+    kit = door.kit
+    kit.centre = replace(kit.centre, password_hash=hash_password)  # as slow as a lender's
+    door.served.close()
+    door.serve()
+    doors = [door.client() for _ in range(12)]
+    forms = [{"name": "nobody", "password": f"guess {n}", "next": "",
+              "token": token_in(client.get("/login").text)}
+             for n, client in enumerate(doors)]  # fmt: skip
+    with ThreadPoolExecutor(len(doors)) as pool:
+        sent = [pool.submit(client.post, "/login", data=form)
+                for client, form in zip(doors, forms, strict=True)]  # fmt: skip
+        answers = sorted(each.result().status_code for each in sent)
+    assert answers == [401] * 5 + [429] * 7
 
 
 def test_what_moves_money_asks_the_code_and_the_password_no_more(door: Door):

@@ -91,7 +91,7 @@ def _form(
 
 def _enter(desk: Desk, request: Request, given: dict[str, str], nobody: str) -> Response:
     name, wanted = given["name"].strip()[:NAME_CHARACTERS_MAX], inside(given["next"])
-    wait_s = desk.throttle.wait_s(name)
+    wait_s = desk.throttle.take(name)
     if wait_s:
         words = say(
             "Too many wrong passwords for this name. Wait {count} seconds and try again.",
@@ -100,10 +100,10 @@ def _enter(desk: Desk, request: Request, given: dict[str, str], nobody: str) -> 
         return _form(desk, request, wanted, words, status=429)
     user = _checked(desk, name, given["password"][:PASSWORD_CHARACTERS_MAX], nobody)
     if user is None:
-        desk.throttle.wrong(name)
         return _form(desk, request, wanted, say(WRONG), status=401)
     visit, browser = desk.centre.new_token(), _browser(request)
     if not desk.centre.write(lambda work: _begin(work, user, visit_hash(visit), browser)):
+        desk.throttle.give_back(name)
         answer = _ask_code(desk, request, wanted)
         at_door = request.cookies.get(VISIT_COOKIE, "")
         set_cookie(request, answer, DOOR_COOKIE, desk.seals.at_door(user, at_door))
@@ -117,7 +117,7 @@ def _enter_by_code(desk: Desk, request: Request, given: dict[str, str]) -> Respo
     waiting = desk.seals.read_door(request.cookies.get(DOOR_COOKIE))
     if waiting is None or waiting.visit != request.cookies.get(VISIT_COOKIE, ""):
         return _form(desk, request, wanted, say("That took too long. Begin again."), status=401)
-    wait_s = desk.throttle.wait_s(waiting.username)
+    wait_s = desk.throttle.take(waiting.username)
     if wait_s:
         words = say("Too many wrong codes. Wait {count} seconds and try again.", count=wait_s)
         return _ask_code(desk, request, wanted, words, status=429)
@@ -132,7 +132,6 @@ def _enter_by_code(desk: Desk, request: Request, given: dict[str, str]) -> Respo
 
     user = desk.centre.write(act)
     if user is None:
-        desk.throttle.wrong(waiting.username)
         return _ask_code(desk, request, wanted, say(WRONG_CODE), status=401)
     desk.throttle.right(user.username)
     answer = _inside(desk, request, wanted, (user, visit))

@@ -63,7 +63,7 @@ def _begin(desk: Desk, request: Request, visitor: Visitor) -> Response:
 def _confirm(desk: Desk, request: Request, form: FormData, visitor: Visitor) -> Response:
     factor_id = str(form.get("factor_id", ""))[:FACTOR_ID_CHARACTERS_MAX]
     code = str(form.get("code", ""))[:CODE_CHARACTERS_MAX]
-    wait_s = desk.throttle.wait_s(visitor.username)
+    wait_s = desk.throttle.take(visitor.username)
     if wait_s:
         words = say("Too many wrong codes. Wait {count} seconds and try again.", count=wait_s)
         return _page(desk, request, visitor, {"factor_id": factor_id, "fault": words}, 429)
@@ -79,7 +79,6 @@ def _confirm(desk: Desk, request: Request, form: FormData, visitor: Visitor) -> 
 
     spare = desk.centre.write(act)
     if not spare:
-        desk.throttle.wrong(visitor.username)
         wrong = {"factor_id": factor_id, "fault": say(WRONG_CODE)}
         return _page(desk, request, visitor, wrong, 403)
     desk.throttle.right(visitor.username)

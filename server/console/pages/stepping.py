@@ -47,13 +47,12 @@ def passed(
         except StepUpError:
             return _ask(desk, request, form, visitor, say(ASKED))
         return act()
-    wait_s = desk.throttle.wait_s(visitor.username)
+    wait_s = desk.throttle.take(visitor.username)
     if wait_s:
         many = WAIT_CODE if by_code else WAIT
         words = say(many, count=wait_s)
         return _ask(desk, request, form, visitor, words, 429)
     if not (_counts if by_code else _is_right)(desk, visitor, given):
-        desk.throttle.wrong(visitor.username)
         return _ask(desk, request, form, visitor, say(WRONG_CODE if by_code else WRONG), 403)
     desk.throttle.right(visitor.username)
     if not by_code:

@@ -122,19 +122,16 @@ def _set_most(desk: Desk, request: Request, form: FormData) -> Response:
 
 def _password(desk: Desk, request: Request, form: FormData) -> Response:
     visitor = desk.permit(request, form, *READERS)
-    wait_s = desk.throttle.wait_s(visitor.username)
-    if wait_s:
-        raise RequestError(f"too many wrong passwords: wait {wait_s} seconds and try again")
     old, new = str(form.get("old", ""))[:PASSWORD_CHARACTERS_MAX], str(form.get("new", ""))
     if new != str(form.get("again", "")):
         raise RequestError("expected the new password twice the same")
     if len(new) > PASSWORD_CHARACTERS_MAX:  # the door reads no more of it
         raise RequestError(f"expected a password of at most {PASSWORD_CHARACTERS_MAX} characters")
-    try:
-        officers.change_own_password(desk.centre, old, new, visitor.actor)
-    except RequestError:
-        desk.throttle.wrong(visitor.username)
-        raise
+    wait_s = desk.throttle.take(visitor.username)
+    if wait_s:
+        raise RequestError(f"too many wrong passwords: wait {wait_s} seconds and try again")
+    officers.change_own_password(desk.centre, old, new, visitor.actor)
+    desk.throttle.right(visitor.username)
     return RedirectResponse(f"{PREFIX}/login", 303)
 
 
