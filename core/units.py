@@ -13,6 +13,8 @@ from datetime import UTC, date, datetime
 from core.errors import UnitError
 
 PPM = 1_000_000
+CALENDAR_FIRST_MS = -62_135_596_800_000  # 0001-01-01T00:00:00Z
+CALENDAR_LAST_MS = 253_402_300_799_000  # 9999-12-31T23:59:59Z
 SAFE_INTEGER_MAX = 2**53 - 1  # the largest integer that every JSON reader keeps exact
 MS_PER_HOUR = 3_600_000
 MS_PER_DAY = 24 * MS_PER_HOUR
@@ -123,9 +125,20 @@ def allocate(amount: int, weights: Sequence[int]) -> tuple[int, ...]:
     return tuple(parts)
 
 
+def within_calendar(at_ms: int) -> int:
+    """An instant that has a civil date [ms UTC]: of one before or after all, the nearest.
+
+    What a record says of its own time is any integer; it must not keep a log from going on.
+    """
+    return min(max(at_ms, CALENDAR_FIRST_MS), CALENDAR_LAST_MS)
+
+
 def civil_day(at_ms: int, offset_ms: int = 0) -> date:
-    """The civil date at an instant [ms UTC] in a zone with the given offset [ms]."""
-    return datetime.fromtimestamp((at_ms + offset_ms) / 1000, UTC).date()
+    """The civil date at an instant [ms UTC] in a zone with the given offset [ms].
+
+    Of an instant beyond the years 1 to 9999 it is the first or the last day of these.
+    """
+    return datetime.fromtimestamp(within_calendar(at_ms + offset_ms) / 1000, UTC).date()
 
 
 def civil_date(text: str) -> date | None:

@@ -35,6 +35,7 @@ LONGEST = (
     "tests/edge_node/test_kiosk_pages.py",
     "tests/loop/test_photos_to_centre.py",
     "tests/server/test_book_review.py",
+    "tests/server/test_hostile_envelopes.py",
     "tests/server/test_plot_map.py",
     "tests/edge_node/test_kiosk_says_what_it_shows.py",
     "tests/satellite/test_sat_yields.py",

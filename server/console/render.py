@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from core.units import PPM, minor_digits
+from core.units import PPM, minor_digits, within_calendar
 from server.console import words
 from server.console.words import (
     fraction,
@@ -99,7 +99,7 @@ def instant(at_ms: int | None) -> str:
     """An instant in UTC, to the minute."""
     if at_ms is None:
         return say("never")
-    found = datetime.fromtimestamp(at_ms / 1000, UTC)
+    found = datetime.fromtimestamp(within_calendar(at_ms) / 1000, UTC)
     return f"{long_day(found.date().isoformat())}, {found:%H:%M} UTC"
 
 
@@ -152,7 +152,7 @@ def size(count_bytes: int) -> str:
 
 def civil(at_ms: int) -> str:
     """The day of an instant in UTC, as a date."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).date().isoformat()
+    return datetime.fromtimestamp(within_calendar(at_ms) / 1000, UTC).date().isoformat()
 
 
 def points(value: int) -> str:

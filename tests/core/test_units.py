@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 
 from core.errors import UnitError
 from core.units import (
+    CALENDAR_FIRST_MS,
+    CALENDAR_LAST_MS,
+    SAFE_INTEGER_MAX,
     Money,
     allocate,
     civil_date,
@@ -100,3 +103,10 @@ def test_a_date_has_one_spelling(text: str) -> None:
     assert civil_date(text) is None
     with pytest.raises(UnitError, match="sown_on must be a date such as"):
         require_date(text, "sown_on")
+
+
+@pytest.mark.parametrize("at_ms", [SAFE_INTEGER_MAX, CALENDAR_LAST_MS + 999, CALENDAR_LAST_MS])
+def test_an_instant_beyond_the_calendar_has_its_nearest_day(at_ms: int) -> None:
+    assert civil_day(at_ms) == date(9999, 12, 31)
+    assert civil_day(at_ms, 14 * 3_600_000) == date(9999, 12, 31)
+    assert civil_day(-SAFE_INTEGER_MAX) == civil_day(CALENDAR_FIRST_MS) == date(1, 1, 1)

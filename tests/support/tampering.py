@@ -71,3 +71,11 @@ def _unguard(connection: Connection, table: str) -> None:
     question = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?"
     for (name,) in run(question, (table,)).fetchall():
         run(f"DROP TRIGGER {name}")
+
+
+def lost(kit: Kit, table: str, which: str) -> None:
+    """Rows that are gone for good, past every trigger."""
+    with kit.centre.store.engine.begin() as connection:
+        _unguard(connection, table)
+        count = connection.exec_driver_sql(f"DELETE FROM {table} WHERE {which}").rowcount  # noqa: S608  # a test's own words
+        assert count > 0, f"no row of {table} with {which}"
