@@ -32,13 +32,15 @@ class Listed:
     """A list that may be exported: its rows as a report, and as shapes where it has any.
 
     ``asked`` is what the list was asked for, by the names of its filter; ``whole`` names it where
-    nothing was. ``title`` fills the list's title. The farmers on it are told of the look.
+    nothing was. ``title`` fills the list's title, and ``beside`` is told to readers besides. The
+    farmers on it are told of the look.
     """
 
     report: Report
     asked: Mapping[str, str] = field(default_factory=dict)
     whole: str = "all"
     title: Mapping[str, str] = field(default_factory=dict)
+    beside: Mapping[str, str] = field(default_factory=dict)
     features: Iterable[Mapping[str, object]] | None = None
     farmer_ids: tuple[str, ...] = ()
 
@@ -136,5 +138,9 @@ def _title(listed: Listed) -> str:
 
 
 def _filter(listed: Listed) -> str:
-    told = [f"{say(FILTERS[name])}: {known_code(value)}" for name, value in listed.asked.items()]
-    return "; ".join(told) or say(WHOLE.get(listed.whole, listed.whole))
+    asked, beside = _named(listed.asked), _named(listed.beside)
+    return "; ".join([*(asked or [say(WHOLE.get(listed.whole, listed.whole))]), *beside])
+
+
+def _named(told: Mapping[str, str]) -> list[str]:
+    return [f"{say(FILTERS[name])}: {known_code(value)}" for name, value in told.items()]

@@ -86,4 +86,4 @@ def _listed(work: Work, name: ReportName) -> Listed:
     if name is ReportName.PROVISIONING:
         rules = rulebooks.provisioning_on(work.tx, asked.then.on)
         told["rules version"] = f"{rules.version}"
-    return Listed(report(work.tx, name, asked), told)
+    return Listed(report(work.tx, name, asked), beside=told)
