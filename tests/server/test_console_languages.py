@@ -20,7 +20,8 @@ from tests.support.console_pseudo import unsaid
 # Names, ids, units and the like: what is the same in every language.
 DATA = re.compile(
     r"Harvestline|KES|UTC|NDVI|EVI|XLSX|CSV|PDF|HTML|GeoJSON|kg/ha|kijani|Kijani|root|supervisor|"
-    r"lender|auditor|centre|satellite|\btest\b|[a-z]+(-[a-z0-9]+)+|[0-9a-f]{8,}…?|Farmer \w+|HL-[A-Z]+-\d+|ACT|SHA|"
+    r"lender|auditor|centre|satellite|\btest\b|[a-z]+(-[a-z0-9]+)+|[0-9a-f]{8,}…?|"
+    r"Farmer \w+|HL-[A-Z]+-\d+|ACT|SHA|"
     # Languages by their own names, months of the days of English, names of the demonstration.
     r"English|Kiswahili|\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b|\w+ (Otieno|Wanjiru)|"
     r"\w+’s field|Maize|Grazing cattle|long rains|Lower pasture|Akinyi|akinyi|Juma|juma|chen|maria|"
