@@ -9,6 +9,7 @@ from typing import Any
 
 from core.canonical import canonical_bytes, parse_canonical, sha256_hex
 from core.errors import HarvestlineError, ShapeError
+from core.lending.product import Product
 from core.shape import decode, encode
 from core.signing import DOCUMENT_BYTES_MAX, open_document, sign_document
 from core.wire.fieldwork import CHAIN, HELLO, ChainEnd, Hello
@@ -235,6 +236,7 @@ class Counter:
                     language: self.field.shown_sha256(product_id, language)
                     for language in LANGUAGES
                 },
+                **_own_cash(one),
             })  # fmt: skip
         return found
 
@@ -254,6 +256,13 @@ class Counter:
                 "said": {language: self._features(language, model) for language in LANGUAGES},
             }
         }  # fmt: skip
+
+
+def _own_cash(product: Product) -> dict[str, Any]:
+    """Within what a farmer may bring cash months of their own, where they may."""
+    if product.own_cash is None:
+        return {}
+    return {"own_cash": encode(product.own_cash), "due_on": product.due_on}
 
 
 def _told_photo(state: fieldwork.PhotoState | None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { PhotoTaker, ScanTag, Signature } from "./capture.js";
+import { CashMonths, faultsOf, shownWith } from "./cashmonths.js";
 import { put } from "./outbox.js";
 import { Choice, html, money, nameOf, Page, useAnswer, waiting } from "./parts.js";
 import { knownOf, PURPOSES, scoreOf } from "./screens.js";
@@ -128,27 +129,30 @@ const fits = (subject, product) => (product.pledge !== "plot" ? subject.kind ===
 export function Apply({ id, tick, done }) {
   const known = useAnswer(() => knownOf(id), [id, tick]);
   const [fields, change, saved] = useDraft(`application/${id}`, "application", id, {
-    product_id: "", left_out: [], steps: 0, purposes: [], signature: null,
+    product_id: "", left_out: [], steps: 0, purposes: [], cash: [], signature: null,
     application_id: crypto.randomUUID(), consent_id: crypto.randomUUID(),
   });
+  const on = useAnswer(today, [id]);
   const [fault, setFault] = useState("");
-  if (!known?.farmer || !fields) return waiting();
+  if (!known?.farmer || !fields || !on) return waiting();
   const offered = known.products.filter((one) => known.subjects.some((subject) => fits(subject, one)));
   const product = offered.find((one) => one.product_id === fields.product_id) ?? (offered.length === 1 ? offered[0] : null);
   const fitting = product ? known.subjects.filter((one) => fits(one, product)) : [];
   const subjects = fitting.filter((one) => !fields.left_out.includes(one.subject_id)).map((one) => one.subject_id);
   const found = product && scoreOf(known, product.product_id, subjects, fields.purposes);
   const asked = product ? fields.steps * product.step_minor : 0;
+  const cash = product?.own_cash ? fields.cash ?? [] : [];
   const send = async (event) => {
     event.preventDefault();
     if (!product || !subjects.length || !asked) return setFault(t("Choose what for, on which ground, and how much."));
+    if (cash.length && faultsOf(product, cash).length) return document.getElementById("cash").scrollIntoView();
     await saved();
     const words = product.words[language()] ? language() : "en";
     const body = {
       application: { application_id: fields.application_id, farmer_id: id, product_id: product.product_id,
-        subject_ids: subjects, asked_minor: asked, currency: product.currency },
+        subject_ids: subjects, asked_minor: asked, currency: product.currency, cash: cash.length ? cash : undefined },
       consent_id: fields.consent_id, purposes: fields.purposes, language: words,
-      shown_sha256: product.shown_sha256[words], spoken: false, signature: fields.signature ?? undefined,
+      shown_sha256: await shownWith(product.shown_sha256[words], cash), spoken: false, signature: fields.signature ?? undefined,
     };
     await put("application", body, { draftId: `application/${id}`, label: `${known.farmer.name}: ${money(asked, product.currency)}`,
       photos: fields.signature ? [fields.signature] : [],
@@ -168,6 +172,7 @@ export function Apply({ id, tick, done }) {
           <button type="button" class="button second" aria-label=${t("Less")} onClick=${() => change("steps", Math.max(0, fields.steps - 1))}>−</button>
           <output id="amount" class="figure">${money(asked, product.currency)}</output>
           <button type="button" class="button second" id="more" aria-label=${t("More")} onClick=${() => change("steps", Math.min(Math.floor(product.max_minor / product.step_minor), fields.steps + 1))}>+</button></div></fieldset>
+        ${product.own_cash && html`<${CashMonths} product=${product} cash=${cash} on=${on} change=${(v) => change("cash", v)} />`}
         <fieldset class="choice"><legend>${t("Read each aloud. What does the farmer agree to?")}</legend>${product.purposes.map((purpose) => html`
           <label class="tick"><input type="checkbox" name="purpose" value=${purpose} checked=${fields.purposes.includes(purpose)} onChange=${(event) => change("purposes",
             event.target.checked ? [...fields.purposes, purpose] : fields.purposes.filter((p) => p !== purpose))} />

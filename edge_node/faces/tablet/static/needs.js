@@ -13,6 +13,7 @@ export const SAID = [
   [/ a day up to \S+, got (\S+): /, (found) => t("{day} has not come yet: set the tablet's clock.", { day: day(found[1]) })],
   [/ consent to the words that are used now/, () => t("The words to agree to have changed: read them aloud again, and send it again.")],
   [/ nothing can be decided now: /, () => t("Nothing can be decided at the station now: send it again later.")],
+  [/ cash months? /, () => t("The months with money do not fit any more: send it again with others.")],
   [/another version counts: (.*)$/, (found) => t("The lender's people chose another version: {reason}", { reason: found[1] })],
   [/this person was erased /, () => t("This person was erased at their own word.")],
   [/ breaks its sub-lease: (\w+)/, (found) => wordsOf(found[1])],

@@ -8,7 +8,7 @@ import { FORMATS } from "./formats.js";
 import { language, t } from "./words.js";
 
 export const html = htm.bind(h);
-const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August",
+export const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August",
   "September", "October", "November", "December"];
 
 /** What stands there until the answer is known. */
