@@ -20,6 +20,7 @@ from core.errors import HarvestlineError
 from core.lending.books import principal_account
 from core.lending.lease import DrawState
 from edge_node.store import leases as box_leases
+from server.services.centre import RequestError
 from server.services.verifying import verify
 from server.store import boxes as centre_boxes
 from server.store import leases, lines
@@ -45,6 +46,7 @@ class Ghosts:
         self.gone: list[SimulatedStation] = []
         self.number: dict[SimulatedStation, int] = {}
         self.handed_over: list[SimulatedStation] = []
+        self.asked_early: list[SimulatedStation] = []
         self.replaced = 0
 
     def step(self) -> None:
@@ -100,14 +102,25 @@ class Ghosts:
         name = self._station().name
         with self.world.centre.store.reading() as tx:
             held = set(centre_boxes.held_by(tx, name).values())
-        mine = [each for each in self.ghosts if each.name == name and self.number[each] in held]
+        mine = [
+            each
+            for each in self.ghosts
+            if each.name == name and self.number[each] in held and each not in self.asked_early
+        ]
         if not mine or name in {self.world.lost, self.world.destroyed}:
             return
         ghost = self.chance.choice(mine)
-        self.ghosts.remove(ghost)
         shown_at = [each for each in self.handed_over if each.name == name] + [ghost]
         receipts = {r["draw_id"]: r for each in shown_at for r in receipts_of(each)}
-        self.boxes.gone(name, list(receipts.values()), self.number[ghost])
+        try:
+            self.boxes.gone(name, list(receipts.values()), self.number[ghost])
+        except RequestError as refused:
+            # Its agents' tablets may still pay out of what it held: nothing is released.
+            if "may pay out until" not in str(refused):
+                raise
+            self.asked_early.append(ghost)
+            return
+        self.ghosts.remove(ghost)
         self.gone.append(ghost)
 
     def faults(self) -> Iterator[str]:

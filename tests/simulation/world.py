@@ -424,20 +424,21 @@ def _drawn_start(chance: Random) -> Start:
     """Most stations are stocked over a good link before they are left alone; many owe."""
     repaid, luck = chance.choice(tuple(village.REPAID)), chance.random()
     if luck >= 0.8:
-        return _new(repaid)
+        return new_start(repaid)
     return _stocked(repaid) if luck < 0.15 else _lent(repaid) if luck < 0.4 else _indebted(repaid)
 
 
 # Worlds that began well, each built once upon the one before: nothing of them is by chance.
 
 
-def _new(repaid: str) -> Start:
+def new_start(repaid: str) -> Start:
+    """A stocked centre and two new stations, on which nothing has happened yet."""
     return Start(repaid, village.template(repaid))
 
 
 @cache
 def _stocked(repaid: str) -> Start:
-    return _begun(_new(repaid), World.begin_well)
+    return _begun(new_start(repaid), World.begin_well)
 
 
 @cache

@@ -8,7 +8,7 @@ from edge_node.decide.draws import Receipt
 from server.store import leases
 from tests.simulation import village
 from tests.simulation.station import SimulatedStation
-from tests.simulation.world import World
+from tests.simulation.world import World, new_start
 from tests.support.boxes import Boxes
 
 AMOUNT = 50_000
@@ -18,7 +18,7 @@ class Story:
     """A station with a line and leases, its farmer, and what can befall its box."""
 
     def __init__(self, folder: Path) -> None:
-        self.world = World(5, folder / "world")
+        self.world = World(5, folder / "world", new_start("bullet"))
         self.boxes = Boxes(self.world, folder)
         village.open_first_lines(self.world.centre)
         for station in self.world.stations.values():
