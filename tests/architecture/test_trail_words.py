@@ -25,7 +25,7 @@ _FAMILIES = {"helper": HelperAct, "kiosk": KioskAct, "tablet": TabletAct, "model
              "sublease": SubLeaseAct}  # fmt: skip
 # Constants of the program that are acts of the trail.
 _NAMED = re.compile(
-    r"(STEP_ACTION|WRONG_ACTION|ACTION|REVIEWED|ERASED|FROZE|HOME_MOVED|LINE_ROAMS|RELEASED)"
+    r"(STEP_ACTION|WRONG_ACTION|ACTION|REVIEWED|ERASED|FROZE|HOME_MOVED|LINE_ROAMS|RELEASED|ADMITTED)"
 )
 
 
