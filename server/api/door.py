@@ -116,7 +116,8 @@ class Door:
             await self._app(scope, again.receive, send)
             return
         holder = f"{caller.role.value}/{caller.party}/{caller.actor.name}"
-        told = sha256_hex(f"{scope['method']} {path}\n".encode() + body)
+        query = b"?" + asked if (asked := scope["query_string"]) else b""
+        told = sha256_hex(f"{scope['method']} {path}".encode() + query + b"\n" + body)
         await self._once(scope, again, send, KeptRequest(holder, key, told, 0))
 
     def _count(self, caller: str) -> None:

@@ -257,14 +257,19 @@ def _bounced(repaid: Sequence[Fact], found: Sequence[KeptBounce]) -> tuple[Fact,
     )
 
 
+def opened_by(tx: Tx, line: Line) -> Product:
+    """The product as it stood when the line was opened: what the line's terms are cited by."""
+    policy = lines.opening_policy(tx, line.line_id)
+    found = products.by_policy(tx, policy) if policy else None
+    return found or products.newest(tx, line.product_id)
+
+
 def priced_by(tx: Tx, line: Line) -> Product:
-    """The product as it stood when the line was opened: its price holds for the line.
+    """The product that the line was opened by: its price holds for the line.
 
     It is repaid in the farmer's own cash months, where the application brought any.
     """
-    policy = lines.opening_policy(tx, line.line_id)
-    found = products.by_policy(tx, policy) if policy else None
-    return with_own_cash(found or products.newest(tx, line.product_id), line.cash)
+    return with_own_cash(opened_by(tx, line), line.cash)
 
 
 def onboarding_unspent(tx: Tx, line: Line) -> int:

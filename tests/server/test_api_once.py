@@ -40,6 +40,13 @@ def test_the_same_key_gets_the_first_answer_again(trade: Trade) -> None:
     assert len(trade.kit.read(orders.of_line, trade.line_id)) == 1
 
 
+def test_a_key_holds_for_what_stands_behind_the_address_too(trade: Trade) -> None:
+    assert order(trade).status_code == 201
+    told = trade.call(SUPPLIER, "POST", "/orders?late=yes", trade.order_body(), **KEY)
+    assert problem(told) == (409, "HL-SRV-017")
+    assert order(trade).headers["idempotency-replayed"] == "true"
+
+
 def test_a_key_is_its_holders_and_ends(trade: Trade) -> None:
     small = {"items": [item("CAN", "fertiliser", 1, 100_000)], "total_minor": 100_000}
     assert order(trade).status_code == 201

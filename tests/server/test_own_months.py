@@ -10,12 +10,14 @@ import pytest
 from click.testing import CliRunner
 
 from core.lending.agreement import AgreementReason
+from core.lending.keyfacts import key_facts
 from core.lending.terms import CashMonth, OwnCashTerms, ScheduleKind
 from core.shape import decode
 from core.wire.records import Application, LineStatus
 from edge_node.decide.debt import debt
 from edge_node.store.lines import KeptLine
 from server.commands.price import key_facts_sheet, price
+from server.console.pages.key_facts import of_application, of_line
 from server.services import enrolment
 from server.services.audit.run import audit
 from server.services.cards import judge_card
@@ -119,6 +121,19 @@ def test_the_card_that_the_months_were_told_by_replays(own: Kit):
     keys = (own.station.keys.identity().public_key,)
     assert own.read(lambda tx: judge_card(tx, card.document, keys))[0].value == "same"
     assert own.read(lambda tx: terms_of(tx, line)).schedule.kind is ScheduleKind.CASH_MONTHS
+
+
+def test_the_sheet_of_key_facts_tells_the_farmers_months_and_the_terms_that_were_agreed(own: Kit):
+    line_id = drawn(own)
+    line = own.read(lines.get, line_id)
+    agreed = own.product.policy_version()
+    newer = replace(own.product, version=own.product.version + 1)
+    enrolment.add_product(own.centre, newer, TESTER)
+    for find, subject in ((of_line, line_id), (of_application, line.application_id)):
+        priced = own.read(lambda tx, find=find, subject=subject: find(tx, subject, DRAWN_ON))
+        told = key_facts(priced.product, 300_000, DRAWN_ON)
+        days = [each.on for each in told.payments]
+        assert (days, priced.policy_version) == (["2026-06-15", "2026-08-15"], agreed)
 
 
 def test_a_line_without_own_months_stays_with_its_product(own: Kit):

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from core.lending.keyfacts import KeyFacts, key_facts
+from core.lending.own_cash import with_own_cash
 from core.lending.product import Product
 from core.units import SAFE_INTEGER_MAX, civil_date, minor_digits
 from core.wire.personal_data import DataClass
@@ -24,7 +25,7 @@ from server.console.desk import Desk, Visitor
 from server.console.key_facts_sheet import Lender, as_html, as_pdf
 from server.console.words import LANGUAGES
 from server.services.centre import RequestError, Work
-from server.services.standing import priced_by, priced_now
+from server.services.standing import opened_by, priced_now
 from server.store import line_rates, lines, people, products, reports
 from server.store.engine import NotKnownError, Tx
 
@@ -85,12 +86,12 @@ def of_line(tx: Tx, line_id: str, _: date) -> Priced:
     line = lines.get(tx, line_id)
     rate = line_rates.last(tx, line_id)
     product = priced_now(tx, line).at_rate(rate.rated.rate_ppm if rate else None)
-    named = priced_by(tx, line).policy_version()
+    named = opened_by(tx, line).policy_version()
     return Priced(replace(product, due_on=line.due_on), named, line.farmer_id, ("line", line_id))
 
 
 def of_application(tx: Tx, application_id: str, on: date) -> Priced:
-    """What was asked for costs, by the terms and the risk of its card.
+    """What was asked for costs, by the terms and the risk of its card, in the farmer's months.
 
     Raises
     ------
@@ -104,7 +105,8 @@ def of_application(tx: Tx, application_id: str, on: date) -> Priced:
     decision = next(reversed(reports.decisions_of(tx, application_id)), None)
     by_card = products.by_policy(tx, decision.policy_version) if decision else None
     product = by_card or products.newest(tx, asked.product_id)
-    priced = product.at_risk(decision.pd_ppm, on) if decision else product
+    repaid = with_own_cash(product, asked.cash)
+    priced = repaid.at_risk(decision.pd_ppm, on) if decision else repaid
     subject = ("application", application_id)
     return Priced(priced, product.policy_version(), asked.farmer_id, subject)
 
@@ -147,7 +149,7 @@ def _amount(request: Request, currency: str) -> int:
     text = request.query_params.get("amount", "").strip()[:AMOUNT_CHARACTERS_MAX]
     try:
         minor = Decimal(text).scaleb(minor_digits(currency))
-    except InvalidOperation:
+    except ArithmeticError:  # no number, or one beyond all numbers
         minor = Decimal(0)
     if not (minor.is_finite() and 0 < minor <= SAFE_INTEGER_MAX) or minor != int(minor):
         raise RequestError(f"amount: expected an amount in {currency} above 0, got {text!r}")
