@@ -49,8 +49,8 @@ from server.services.verifying import verify
 from server.store import ledger, lines, newplans
 from server.store.engine import Store, Tx, open_store
 from server.store.people import Actor
-from server.store.schema import migrate
 from tests.support.centre_kit import SEASON_START, TESTER, Kit, build_kit, open_known, product_of
+from tests.support.centre_store import lay_out
 from tests.support.kiosk_kit import MONEY, deliver, draw, flags, leases_at_station
 from tests.support.two_words import bounced, relieved
 
@@ -222,7 +222,7 @@ def opened(folder: Path, product: Product, name: str) -> tuple[Both, Store]:
     path = folder / f"{canonical_hash(name)}.sqlite"
     path.unlink(missing_ok=True)
     store = open_store(f"sqlite:///{path}", "lender")
-    migrate(store)
+    lay_out(store)
     return Both(build_kit(store, Settings()), product), store
 
 

@@ -36,8 +36,8 @@ from server.services.verifying import verify
 from server.store import agreements, lines, people
 from server.store.engine import StoreError, open_store
 from server.store.people import Actor
-from server.store.schema import migrate
 from tests.support.centre_kit import SEASON_START, TESTER, Kit, build_kit, open_known, product_of
+from tests.support.centre_store import lay_out
 from tests.support.kiosk_kit import deliver, draw, leases_at_station
 from tests.support.tampering import changed
 from tests.support.two_words import FIRST, SECOND, relieved
@@ -57,7 +57,7 @@ def day(number: int) -> date:
 @pytest.fixture
 def kit(tmp_path: Path) -> Iterator[Kit]:
     store = open_store(f"sqlite:///{tmp_path / 'centre.sqlite'}", "lender")
-    migrate(store)
+    lay_out(store)
     kit = build_kit(store, Settings())
     base = product_of("crop-season")
     kit.product = replace(base, version=9, relief=RBI, arrears=ArrearsTerms(0, 60_000))

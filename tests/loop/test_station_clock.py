@@ -28,8 +28,8 @@ from server.services import enrolment
 from server.services.centre import Centre
 from server.services.timing import answer_time
 from server.store.engine import open_store
-from server.store.schema import migrate
 from tests.support.centre_kit import TESTER, Counter, keys_of
+from tests.support.centre_store import lay_out
 
 APRIL = 1_775_000_000_000
 LEASE = Lease(
@@ -82,7 +82,7 @@ class Station:
             session_secret_file=str(secret), database_url=f"sqlite:///{folder / 'centre.sqlite'}"
         )
         store, ids = open_store(settings.database_url, "lender"), Counter()
-        migrate(store)
+        lay_out(store)
         self.centre = Centre(
             settings, store, keys_of(settings.name, 1), lambda: self.box.true_ms, ids.next_id,
             ids.next_token,

@@ -17,10 +17,11 @@ import pytest
 from server.app import create_app
 from server.config import Settings
 from server.keys import write_secret
-from server.store.engine import Store
+from server.store.engine import Store, open_store
 from server.store.schema import migrate
 from tests.support.centre import Served
 from tests.support.centre_kit import BuiltVillage, Kit, take_kit
+from tests.support.centre_store import TENANT, laid_out
 from tests.support.chromium import chromium
 from tests.support.console_book import Book
 from tests.support.console_visits import visits
@@ -50,6 +51,15 @@ def village_on_postgresql(postgres: Postgres) -> BuiltVillage:
     return BuiltVillage.at("village", postgres.create("village"))
 
 
+@pytest.fixture(scope="session")
+def bare_on_postgresql(postgres: Postgres) -> str:
+    """The name of a database with the newest schema alone, to be copied."""
+    found = open_store(postgres.create("bare"), TENANT)
+    migrate(found)
+    found.close()
+    return "bare"
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def engine_name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -63,22 +73,29 @@ def built_village(request: pytest.FixtureRequest, engine_name: str) -> BuiltVill
 
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest, engine_name: str, tmp_path: Path) -> Iterator[str]:
-    """An empty database; for a test of the lender's kit, one with its village."""
+    """An empty database; for a test of ``store`` with the schema, of a kit with its village."""
     village = request.getfixturevalue("built_village") if has_kit(request) else None
     if engine_name == "sqlite":
         path = tmp_path / "centre.sqlite"
         if village is not None:
             shutil.copyfile(village.database, path)
+        elif has_store(request):
+            path.write_bytes(laid_out())
         yield f"sqlite:///{path}"
         return
     server: Postgres = request.getfixturevalue("postgres")
+    bare = request.getfixturevalue("bare_on_postgresql") if has_store(request) else EMPTY
     database = f"test_{next(_NUMBERS)}"
-    yield server.create(database, EMPTY if village is None else village.database)
+    yield server.create(database, bare if village is None else village.database)
     server.drop(database)
 
 
 def has_kit(request: pytest.FixtureRequest) -> bool:
     return "kit" in request.fixturenames
+
+
+def has_store(request: pytest.FixtureRequest) -> bool:
+    return "store" in request.fixturenames
 
 
 @pytest.fixture(scope="session")
@@ -99,9 +116,8 @@ def empty_store(
 
 
 @pytest.fixture
-def store(request: pytest.FixtureRequest, empty_store: Store) -> Store:
-    if not has_kit(request):
-        migrate(empty_store)
+def store(empty_store: Store) -> Store:
+    """A store with the newest schema, which ``database_url`` laid out."""
     return empty_store
 
 

@@ -51,7 +51,7 @@ from server.services.origination import open_lines
 from server.services.pulls import answer_pull
 from server.store.engine import Store, open_store
 from server.store.people import Actor
-from server.store.schema import migrate
+from tests.support.centre_store import lay_out
 from tests.support.model_desk import put_in_force
 from tests.support.passwords import cheap_hash
 
@@ -353,7 +353,7 @@ class BuiltVillage:
         """Build it in an empty database."""
         store = open_store(url, Settings().tenant_id)
         try:
-            migrate(store)
+            lay_out(store)
             return cls(database, build_kit(store, Settings()).ids.last)
         finally:
             store.close()

@@ -49,9 +49,9 @@ from server.services.pulls import answer_pull
 from server.store import leases, lines, models, products, registry
 from server.store.engine import open_store
 from server.store.people import Actor, Role
-from server.store.schema import migrate
 from server.training.catalogue import read_catalogue
 from server.training.command import CATALOGUE
+from tests.support.centre_store import lay_out
 from tests.support.console_evidence import SEASON, SOWN, Looks, seen_of_pasture, seen_of_plot
 from tests.support.model_desk import put_in_force
 from tests.support.passwords import cheap_hash
@@ -137,7 +137,7 @@ def new_book(folder: Path) -> Book:
         database_url=f"sqlite:///{folder / 'centre.sqlite'}", session_secret_file=str(secret)
     )
     store = open_store(settings.database_url, settings.tenant_id)
-    migrate(store)
+    lay_out(store)
     at_ms, ids = [day_start_ms(OPENED)], count(1)
     tokens = count(1)
     return Book(

@@ -65,7 +65,9 @@ def visiting(station: Station, elapsed: Elapsed) -> Iterator[httpx.Client]:
     """A client of the station's kiosk over real HTTP."""
     served = Served(kiosk_of(station, elapsed))
     try:
-        with httpx.Client(base_url=served.url, follow_redirects=True, trust_env=False) as client:
+        with httpx.Client(
+            base_url=served.url, follow_redirects=True, trust_env=False, timeout=60
+        ) as client:
             yield client
     finally:
         served.close()

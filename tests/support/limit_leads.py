@@ -40,8 +40,8 @@ from server.services.opening import NewLine, open_line
 from server.services.origination import opening_terms
 from server.store import lines, registry
 from server.store.engine import open_store
-from server.store.schema import migrate
 from tests.support.centre_kit import ENROLLED, TESTER, Clock, Counter, keys_of
+from tests.support.centre_store import lay_out
 from tests.support.village_yields import two_at_a_time
 from tests.support.watched_village import NDVI, Live, Village
 
@@ -149,7 +149,7 @@ class Book:
         secret = folder / "session.secret"
         write_secret(secret, b"5" * 64)
         store = open_store(f"sqlite:///{folder / 'centre.sqlite'}", "lender")
-        migrate(store)
+        lay_out(store)
         settings = Settings(session_secret_file=str(secret))
         keys = keys_of(settings.name, 1)
         self._centre = Centre(settings, store, keys, self._clock.now_ms, ids.next_id,
