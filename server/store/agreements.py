@@ -136,7 +136,9 @@ def left_on(tx: Tx, agreement_id: str) -> str:
     """The day on which the farmer left an agreement while it cooled; empty if that never was."""
 
     def ask() -> str:
-        return _left(tx, [agreement_id]).get(agreement_id, "")
+        withdrew = {"event": AgreementEvent.WITHDRAW.value, "irregular": ""}
+        found = tx.find_value(agreement_steps, "on_day", agreement_id=agreement_id, **withdrew)
+        return found or ""
 
     return tx.recall(agreement_steps, (_LEFT, agreement_id), ask)
 
@@ -162,11 +164,7 @@ def _left(tx: Tx, agreement_ids: Sequence[str]) -> dict[str, str]:
 
 def life(tx: Tx, agreement_id: str) -> tuple[Step, ...]:
     """Every step of an agreement, oldest first."""
-    where = (
-        agreement_steps.c.tenant_id == tx.tenant_id,
-        agreement_steps.c.agreement_id == agreement_id,
-    )
-    rows = tx.rows(select(agreement_steps).where(*where).order_by(agreement_steps.c.seq))
+    rows = tx.find_rows(agreement_steps, "seq", agreement_id=agreement_id)
     return tuple(_step(row) for row in rows)
 
 

@@ -44,6 +44,7 @@ __all__ = (
 
 T = TypeVar("T")
 BUSY_TIMEOUT_MS = 20_000
+PREPARED_MAX = 1_024  # statements of a connection; Python keeps 128, the program has more
 TRIES_MAX = 8
 FILE_MODE = 0o600
 # Serialisation, deadlock, lock not available, and no room for another lock just now.
@@ -121,7 +122,9 @@ def open_store(database_url: str, tenant_id: str, tries_max: int = TRIES_MAX) ->
         )
     if url.drivername == "sqlite" and url.database and url.database != ":memory:":
         _make_private(Path(url.database))
-    engine = create_engine(url, pool_pre_ping=url.drivername != "sqlite")
+    is_sqlite = url.drivername == "sqlite"
+    kept = {"cached_statements": PREPARED_MAX} if is_sqlite else {}
+    engine = create_engine(url, pool_pre_ping=not is_sqlite, connect_args=kept)
     if url.drivername == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
@@ -89,8 +90,10 @@ def after_each_step(world: World) -> None:
     if not world.moved():
         return
     with world.looked_at(), world.centre.store.reading() as tx:
+        known = tx.connection.exec_driver_sql(_LINES).all()
         faults = [
-            *_no_overlending(world, tx), *_nothing_lost(world, tx), *_no_forced_arrears(tx),
+            *_no_overlending(world, tx, known), *_nothing_lost(world, tx),
+            *_no_forced_arrears(known),
             *_booked_once(tx), *faults_of_news(world, tx, world.noted),
         ]  # fmt: skip
     assert not faults, faults
@@ -127,7 +130,7 @@ def _live(world: World, station: SimulatedStation) -> Iterator[tuple[str, str, i
         yield part.lease_id, part.line_id, left
 
 
-def _no_overlending(world: World, tx: Tx) -> Iterator[str]:
+def _no_overlending(world: World, tx: Tx, known: Sequence[Any]) -> Iterator[str]:
     """Invariant 1: the truth at the stations is within what the centre signed and counts."""
     by_lease: dict[str, int] = defaultdict(int)
     by_line: dict[tuple[str, str], int] = defaultdict(int)
@@ -153,15 +156,17 @@ def _no_overlending(world: World, tx: Tx) -> Iterator[str]:
             continue
         if used > lease.per_line_minor:
             yield f"1: {used} drawn by {line_id} under {lease_id}, per line {lease.per_line_minor}"
-    yield from _within_the_highest_limit(by_line, tx)
+    yield from _within_the_highest_limit(by_line, tx, known)
 
 
-def _within_the_highest_limit(by_line: dict[tuple[str, str], int], tx: Tx) -> Iterator[str]:
+def _within_the_highest_limit(
+    by_line: dict[tuple[str, str], int], tx: Tx, known: Sequence[Any]
+) -> Iterator[str]:
     drawn: dict[str, int] = defaultdict(int)
     for (_, line_id), used in by_line.items():
         drawn[line_id] += used
     repaid = most_repaid(tx)
-    for line in tx.connection.exec_driver_sql(_LINES):
+    for line in known:
         paid_minor = repaid.get(principal_account(line.line_id), 0)
         if drawn[line.line_id] - paid_minor > line.highest_minor:
             yield (
@@ -193,13 +198,13 @@ def _nothing_lost(world: World, tx: Tx) -> Iterator[str]:
                 yield f"2: the centre receipted {station.name}/{log.value} to {seq}, it is gone"
 
 
-def _no_forced_arrears(tx: Tx) -> Iterator[str]:
+def _no_forced_arrears(known: Sequence[Any]) -> Iterator[str]:
     """Invariants 6 and 7: a cut has reasons and evidence, and asks nothing back.
 
     A limit may fall below what is owed; then the line is watched, and what is owed stays
     due when it was due.
     """
-    for line in tx.connection.exec_driver_sql(_LINES):
+    for line in known:
         if line.movement != Movement.CUT.value:
             continue
         if line.limit_minor < line.outstanding_minor and not line.watch:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation.shelf import SHELF
+
 pytest.register_assert_rewrite("tests.simulation.parts")
 
 
@@ -20,6 +22,16 @@ def _quiet() -> Iterator[None]:
     logging.disable(logging.WARNING)
     yield
     logging.disable(logging.NOTSET)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _shelf(of_the_run: Path) -> Iterator[None]:
+    """Worlds that began well are built by one process, and copied by the others."""
+    shelf = of_the_run / "simulation-shelf"
+    shelf.mkdir(exist_ok=True)
+    os.environ[SHELF] = str(shelf)
+    yield
+    del os.environ[SHELF]
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -17,6 +17,7 @@ class Noted:
     """How far each table was looked through, and what was known then."""
 
     upto: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    newest: dict[str, int] = field(default_factory=dict)  # the last row of each, by this tick
     drawn: dict[str, str] = field(default_factory=lambda: defaultdict(str))
     heads: dict[str, tuple[int, str]] = field(default_factory=dict)
     causes: set[tuple[str, str]] = field(default_factory=set)

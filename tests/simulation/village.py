@@ -41,6 +41,8 @@ from server.services.origination import open_lines
 from server.store.engine import Store, open_store
 from server.store.schema import migrate
 from tests.simulation import partners
+from tests.simulation.lean import lean
+from tests.simulation.shelf import shared
 from tests.support.centre_kit import ENROLLED, TESTER, Counter, keys_of, model, polygons, product_of
 from tests.support.memory import memory_folder
 from tests.support.model_desk import put_in_force
@@ -148,13 +150,13 @@ def product(repaid: str) -> Product:
 @cache
 def template(repaid: str = "bullet") -> Files:
     """A stocked centre and two new stations; half the farmers have a line."""
-    return built(lambda folder: _stock(folder, repaid))
+    return shared(f"template {repaid}", lambda: built(lambda folder: _stock(folder, repaid)))
 
 
 @cache
 def _empty() -> Files:
     """A centre and two stations with their keys and schemas, which take the longest, alone."""
-    return built(_found)
+    return shared("empty", lambda: built(_found))
 
 
 def _found(folder: Path) -> None:
@@ -216,6 +218,7 @@ def _engine() -> tuple[Store, dict[str, Any]]:
     with TemporaryDirectory(dir=memory_folder()) as folder:  # it needs a file to be made with
         settings = centre_settings(Path(folder))
         store = open_store(settings.database_url, settings.tenant_id)
+    lean(store.engine)
 
     @event.listens_for(store.engine, "do_connect")
     def _here(_dialect, _record, arguments, parameters) -> None:

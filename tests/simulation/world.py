@@ -37,6 +37,7 @@ from server.store.people import Actor
 from tests.simulation import village
 from tests.simulation.faults import Fuse, Limbo, Link, ProcessDiedError, Weather, drop, fused_sqlite
 from tests.simulation.noted import Noted
+from tests.simulation.shelf import shared
 from tests.simulation.sky import Sky
 from tests.simulation.station import SimulatedStation
 from tests.simulation.village import FARMERS, PLOT_OF, START_MS, STATIONS
@@ -126,17 +127,19 @@ class World:
             station.skew_ms, station.error_ms = 0, 1_000
             station.restart(self.now_ms)
         self.pass_time(2 * MS_PER_DAY)  # pending draws are given up, the daily sweep is due
-        assert any(self._quiet_round() for _ in range(QUIET_ROUNDS_MAX)), "it never came to rest"
+        self._come_to_rest()
 
-    def _quiet_round(self) -> bool:
-        """One round of every station over a fair link; whether nothing moved any more."""
-        moved = 0
-        for station in self.alive:
+    def _come_to_rest(self) -> None:
+        """Rounds over fair links until nothing moved in the last one of each station."""
+        quiet, alive = 0, self.alive
+        for station in alive * QUIET_ROUNDS_MAX:
             done = station.sync(self._link(station, Weather()), self.now_ms)
             assert not done.problem, done.problem
-            moved += done.progressed
-        self.pass_time(MS_PER_MINUTE)
-        return not moved
+            quiet = 0 if done.progressed else quiet + 1
+            if quiet == len(alive):
+                return
+            self.pass_time(MS_PER_MINUTE)
+        raise AssertionError("it never came to rest")
 
     def moved(self) -> bool:
         """Whether anything was written or promised since this was last asked."""
@@ -438,17 +441,17 @@ def new_start(repaid: str) -> Start:
 
 @cache
 def _stocked(repaid: str) -> Start:
-    return _begun(new_start(repaid), World.begin_well)
+    return shared(f"stocked {repaid}", lambda: _begun(new_start(repaid), World.begin_well))
 
 
 @cache
 def _lent(repaid: str) -> Start:
-    return _begun(_stocked(repaid), World.lend_well)
+    return shared(f"lent {repaid}", lambda: _begun(_stocked(repaid), World.lend_well))
 
 
 @cache
 def _indebted(repaid: str) -> Start:
-    return _begun(_lent(repaid), World.draw_well)
+    return shared(f"indebted {repaid}", lambda: _begun(_lent(repaid), World.draw_well))
 
 
 def _begun(upon: Start, how: Callable[[World], None]) -> Start:
