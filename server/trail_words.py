@@ -39,7 +39,7 @@ ACTS = (
     *("sublease given back", "sublease granted", "sublease lost", "subsidy claimed"),
     *("subsidy paid", "suspense settled", "tablet enrolled", "tablet invited"),
     *("tablet renewed", "tablet revoked", "token added", "token revoked", "token scope set"),
-    *("training table made", "update added", "update promoted", "update staged"),
+    *("training table made", "update added", "update approved", "update promoted", "update staged"),
     *("update withdrawn", "updates aligned", "updates renewed"),
     *("user added", "user invited", "user locked", "user password changed"),
     *("user password reset", "user role set", "user scope set", "user unlocked"),

@@ -17,15 +17,28 @@ from core.lending.product import Product, read_product
 from core.lending.whole_price import whole_price
 from core.shape import encode
 from core.units import civil_date, floor_to_unit, format_money
-from server.commands.hands import OPERATOR, centre_of, config_option, json_option, read_input, show
+from server.commands.hands import (
+    OPERATOR,
+    centre_of,
+    config_option,
+    json_option,
+    password_option,
+    read_input,
+    show,
+)
+from server.commands.officers import officer_of
 from server.commands.telling import sentences
+from server.commands.words import told_sentence
 from server.services import enrolment, policies
+from server.services.centre import RequestError
 from server.services.offering import cannot_open
 from server.services.publishing.rollout import require_no_updates
 from server.services.rehearsal.fitting import Fit, fit, misfits
 from server.services.rehearsal.playing import Played, play
 from server.services.rehearsal.scenario import Scenario, read_scenario
+from server.services.words_kept import ROLES
 from server.store import products
+from server.store.money_words import KeptWord
 from server.store.people import Actor
 
 FILE_BYTES_MAX = 1024 * 1024
@@ -58,7 +71,10 @@ def _brings(command: Callable[..., None]) -> Callable[..., None]:
 @product.command("add")
 @_brings
 def add(context: click.Context, *, config: Path, **asked: Any) -> None:
-    """Put a product's TOML file in force; a changed one needs a higher version."""
+    """Put a product's TOML file in force; a changed one needs a higher version.
+
+    Once two supervisors stand, only what two persons approved: `product propose` asks for it.
+    """
     centre = centre_of(context, config)
     require_no_updates(centre, "use updates add-product, stage and promote")
     _bring(partial(enrolment.add_product, centre), "is in force", **asked)
@@ -66,22 +82,45 @@ def add(context: click.Context, *, config: Path, **asked: Any) -> None:
 
 @product.command("propose")
 @_brings
-def propose(context: click.Context, *, config: Path, **asked: Any) -> None:
-    """Bring a product's TOML file as a candidate: two persons approve it at the console."""
+@click.option("--officer", "username", help="A supervisor who asks for it to be approved at once.")
+@click.option("--reason", default="", help="Why; it is kept with what is done.")
+@password_option
+def propose(
+    context: click.Context, *, config: Path, username: str | None, reason: str,
+    password_file: Path | None, **asked: Any,
+) -> None:  # fmt: skip
+    """Bring a product's TOML file as a candidate, which two persons approve.
+
+    With --officer and --reason it waits for a second person at once, who gives `word confirm` or
+    answers it at the console; else a supervisor asks for it there.
+    """
     centre = centre_of(context, config)
-    _bring(partial(policies.propose, centre), "is a candidate", **asked)
+    if (username is None) != (not reason):
+        raise RequestError("expected --officer and --reason together, or neither")
+    by = username and officer_of(centre, username, password_file, ROLES)
+
+    def ask(name: str) -> KeptWord | None:
+        if not by:
+            return None
+        return centre.write(lambda work: policies.tell_policy(work, name, (by, reason)))
+
+    _bring(partial(policies.propose, centre), "is a candidate", ask, **asked)
 
 
 def _bring(
-    take: Callable[[Product, Actor], bool], became: str, *, file: Path, local_file: Path | None,
-    season_file: Path | None, as_json: bool,
+    take: Callable[[Product, Actor], bool], became: str,
+    ask: Callable[[str], KeptWord | None] = lambda _: None, *,
+    file: Path, local_file: Path | None, season_file: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     found = read_product_file(file, local_file)
     warnings = _warnings(found, season_file)
     new = take(found, OPERATOR)
     name = found.policy_version()
+    word = ask(name)
     result = {"policy_version": name, "new": new, "warnings": warnings}
-    show(result, "\n".join([f"{name} {became}.", *warnings]), as_json=as_json)
+    shown = {**result, "word": encode(word)} if word else result
+    told = [told_sentence(word)] if word else []
+    show(shown, "\n".join([f"{name} {became}.", *warnings, *told]), as_json=as_json)
 
 
 def _warnings(found: Product, season_file: Path | None) -> list[str]:

@@ -22,7 +22,10 @@ from server.commands.hands import (
     read_input,
     show,
 )
+from server.commands.signed import Signed, reasoned_options
+from server.commands.words import show_told
 from server.keys import SEED_BYTES, write_update_seeds
+from server.services import policies
 from server.services.centre import RequestError
 from server.services.publishing.errors import RepositoryError
 from server.services.publishing.rollout import Desk
@@ -159,6 +162,25 @@ def stage(
     named = ", ".join(rollout.stations) or "no station by name"
     told = f"is staged to {named} and {rollout.share_ppm / PPM_PER_PERCENT:g} %"
     _show(found, told, as_json=as_json)
+
+
+@updates.command("propose")
+@config_option
+@_slot
+@_version
+@reasoned_options
+@json_option
+@click.pass_context
+def propose(
+    context: click.Context, *, config: Path, slot: str, version: int, signed: Signed, as_json: bool
+) -> None:
+    """Ask a second person to approve that stations are given a version.
+
+    Once two supervisors stand nothing is staged or promoted before; models have model propose.
+    """
+    centre = centre_of(context, config)
+    said = (signed.officer(centre), signed.reason)
+    show_told(policies.tell_update(centre, slot, version, said), as_json=as_json)
 
 
 @updates.command("promote")

@@ -19,18 +19,24 @@ def word() -> None:
     """What two persons say about money and about who may log in: told by one, confirmed here.
 
     `payout settle|cancel|release`, `repayment bounce`, `cash settle`, `order release`,
-    `agreement write-off`, `line relief`, `user invite|raise|scope|reset|unlock`, `token scope` and
-    `authority set` tell a word, and `payout reconcile` and `repayment import` do so of a file that
-    one may not bring alone. It changes nothing until another person confirms it here.
+    `agreement write-off`, `line relief`, `user invite|raise|scope|reset|unlock`, `token scope`,
+    `product propose`, `updates propose` and `authority set` tell a word, and `payout reconcile`
+    and `repayment import` do so of a file that one may not bring alone. It changes nothing until
+    another person confirms it here.
     """
+
+
+def told_sentence(told: KeptWord) -> str:
+    """That a word waits, and who answers it how."""
+    return (
+        f"Word {told.word_id} waits. Nothing has changed yet: another person gives "
+        f"`harvestline-server word confirm {told.word_id}`."
+    )
 
 
 def show_told(told: KeptWord, *, as_json: bool, half: str = "") -> None:
     """Show that a word waits, and half a password to who told it, if it brings one."""
-    sentence = (
-        f"Word {told.word_id} waits. Nothing has changed yet: another person gives "
-        f"`harvestline-server word confirm {told.word_id}`."
-    )
+    sentence = told_sentence(told)
     shown = encode(told)
     if half:
         shown["half"] = half

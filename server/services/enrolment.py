@@ -25,6 +25,7 @@ from server.services.downlink import send_once, stock_station
 from server.services.erasing import is_erased
 from server.services.grounds import as_chosen
 from server.services.leasing import issue_for_station
+from server.services.leave import leave_of
 from server.services.moving import move_home
 from server.services.offering import require_openable
 from server.services.officers import (
@@ -35,11 +36,14 @@ from server.services.officers import (
 )
 from server.store import accounts, logs, partners, people, products, registry
 from server.store.accounts import Done
+from server.store.money_words import WordKind
 from server.store.people import Actor, Role, Token, User
+from server.store.products import ProductUse
 from server.store.registry import Site
 from server.store.scoping import Holder, Scope, put_scope, scope_of
 
 _WHOLE = Scope()
+PROPOSE = "product propose FILE"  # by which a supervisor asks for a version
 CARD_TOKEN_DIGITS = 20  # hexadecimal: 80 bits, short enough for a printed code
 
 
@@ -235,16 +239,23 @@ def add_product(centre: Centre, product: Product, actor: Actor) -> bool:
     ------
     ProductError
         If no line of it can be opened today.
+    RequestError
+        If two supervisors stand, and two persons did not approve it.
     """
     require_openable(product)
+    name = product.policy_version()
 
     def act(work: Work) -> bool:
+        people.lock_trail(work.tx)  # so that no second supervisor comes to stand meanwhile
+        kept = products.kept(work.tx, name)
+        is_known = kept is not None and kept.state is ProductUse.IN_FORCE
+        word_id = "" if is_known else leave_of(work.tx, (WordKind.POLICY, name), PROPOSE)
         new = products.add(work.tx, product, work.at_ms)
         for station in registry.all_stations(work.tx):
             send_once(work, station.name, Down.PRODUCT, product)
             issue_for_station(work, station.name)
-        subject = ("product", product.policy_version())
-        people.record(work.tx, work.at_ms, actor, "product_added", subject)
+        detail = {"word_id": word_id} if word_id else {}
+        people.record(work.tx, work.at_ms, actor, "product_added", ("product", name), detail)
         return new
 
     return centre.write(act)

@@ -24,6 +24,7 @@ from server.services.centre import RequestError, RoleError, Work
 from server.services.paying import Said
 from server.services.payouts import admitting
 from server.services.payouts.acts import apply_outcome, require_outcome
+from server.services.publishing import giving
 from server.services.words_kept import ROLES, answered, reason_of, tell
 from server.store import cash, ledger, lines, money_words, payouts, people
 from server.store.engine import ConflictError, NotKnownError
@@ -233,6 +234,7 @@ _ACTS: Mapping[WordKind, Callable[[Work, KeptWord, Actor], None]] = {
     WordKind.ERASURE: erasing.erase,
     WordKind.RELIEF: relief.grant_by_two,
     WordKind.POLICY: policies.approve,
+    WordKind.UPDATE: giving.approve,
     WordKind.RAIL_FILE: admitting.admit_by_two,
     **letting_go.ACTS,
     **account_words.ACTS,
@@ -242,6 +244,7 @@ _SENTENCES: Mapping[WordKind, Callable[[Work, KeptWord], str]] = {
     WordKind.ERASURE: erasing.sentence,
     WordKind.RELIEF: relief.sentence,
     WordKind.POLICY: policies.sentence,
+    WordKind.UPDATE: giving.sentence,
     WordKind.RAIL_FILE: admitting.sentence,
     **letting_go.SENTENCES,
     **account_words.SENTENCES,

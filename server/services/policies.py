@@ -36,10 +36,11 @@ VALUE_CHARS_MAX = 120
 class Policy:
     """One version of a product, how far it may go, and how far it has gone.
 
-    ``note`` is None where nothing of it is published.
+    ``note`` is None where nothing of it is published, ``word_id`` is of the word that waits.
     """
 
     kept: KeptProduct
+    word_id: str
     told_by: str
     approved_by: str
     note: TargetNote | None
@@ -54,7 +55,7 @@ class Policy:
         """What stands for all that an act rests on: another mark, and it has moved on."""
         share = self.note.rollout if self.note else Rollout()
         gone = "withdrawn" if self.note and self.note.withdrawn else ""
-        told = (self.kept.state.value, self.told_by, self.approved_by, f"{share.share_ppm}", gone)
+        told = (self.kept.state.value, self.word_id, self.approved_by, f"{share.share_ppm}", gone)
         return "/".join((*told, *share.stations))
 
 
@@ -105,6 +106,22 @@ def tell_policy(work: Work, version: str, said: tuple[Actor, str]) -> KeptWord:
     return tell(work, (WordKind.POLICY, version), {}, *said)
 
 
+def tell_update(centre: Centre, slot: str, version: int, said: tuple[Actor, str]) -> KeptWord:
+    """Tell that stations may be given a version that is published for nobody or for some.
+
+    Raises
+    ------
+    RequestError
+        If it cannot go further: a model, not added, withdrawn, everywhere already.
+    RoleError, ConflictError
+        If the officer or the reason cannot be, or another word about it waits.
+    """
+    _, about = Desk(centre, said[0]).offered(slot, version)
+    if about[0] is WordKind.POLICY:
+        return centre.write(lambda work: tell_policy(work, about[1], said))
+    return centre.write(lambda work: tell(work, about, {}, *said))
+
+
 def approve(work: Work, word: KeptWord, by: Actor) -> None:
     """What a confirmed word does: from now on the version may go to stations."""
     _require_candidate(work.tx, word.subject_id)
@@ -144,11 +161,11 @@ def _policy(
     kept: KeptProduct, words: Sequence[KeptWord], notes: Mapping[tuple[str, int], TargetNote]
 ) -> Policy:
     answers = [word.answer for word in words if word.answer is not None]
-    open_ones = [word.told_by for word in words if word.answer is None]
+    open_ones = [(word.word_id, word.told_by) for word in words if word.answer is None]
     approved = [answer.answered_by for answer in answers if answer.is_confirmed]
     product = kept.product
     return Policy(
-        kept, open_ones[0] if open_ones else "", approved[-1] if approved else "",
+        kept, *(open_ones[0] if open_ones else ("", "")), approved[-1] if approved else "",
         notes.get((f"product/{product.product_id}", product.version)),
     )  # fmt: skip
 

@@ -25,6 +25,10 @@ user_steps = _table(
     _text("role"), _flag("disabled"), _text("password_mark"), _text("scope"), _text("word_id"),
     _text("actor"), _count("at_ms"),
 )  # fmt: skip
+update_steps = _table(
+    "update_steps", ("path", "seq"), _text("path"), _count("seq"), _text("event"),
+    _text("subject_id"), _text("rollout"), _text("word_id"), _text("actor"), _count("at_ms"),
+)  # fmt: skip
 review_items = _table(
     "review_items", ("item_id",), _text("item_id"), _text("kind"), _text("subject_id"),
     _text("line_id"), _text("farmer_id"), _text("product_id"), _text("currency"),
@@ -70,4 +74,4 @@ _index(review_items, "kind", "subject_id")
 _index(review_items, "line_id")
 _index(console_visits, "username")
 
-DESK_APPEND_ONLY = (authorities, review_items, review_answers, user_steps)
+DESK_APPEND_ONLY = (authorities, review_items, review_answers, user_steps, update_steps)

@@ -41,6 +41,7 @@ class WordKind(Enum):
     AUTHORITY = "authority"
     ERASURE = "erasure"
     POLICY = "policy"
+    UPDATE = "update"
     RELIEF = "relief"
     RAIL_FILE = "rail_file"
     TOKEN_SCOPE = "token_scope"  # noqa: S105 - a kind of word, no secret
@@ -122,6 +123,12 @@ def confirmed_subjects(tx: Tx, kind: WordKind) -> frozenset[str]:
     where = (_W.tenant_id == tx.tenant_id, _W.kind == kind.value, _A.is_confirmed)
     rows = tx.rows(select(_W.subject_id).join(money_word_answers, together).where(*where))
     return frozenset(row["subject_id"] for row in rows)
+
+
+def confirmed(tx: Tx, kind: WordKind, subject_id: str) -> KeptWord | None:
+    """The last word about one thing that was confirmed, if there is one."""
+    said = of_subject(tx, kind, subject_id)
+    return next((w for w in reversed(said) if w.answer and w.answer.is_confirmed), None)
 
 
 def waiting(tx: Tx) -> tuple[KeptWord, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -32,6 +32,16 @@ class KeptProduct:
     product: Product
     state: ProductUse
     added_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProduct:
+    """A version as it lies here: its name, and the name that its terms come to."""
+
+    policy_version: str
+    cited: str
+    state: ProductUse
+    is_sound: bool
 
 
 _IN_FORCE = {"state": ProductUse.IN_FORCE.value}
@@ -125,6 +135,16 @@ def every(tx: Tx) -> tuple[KeptProduct, ...]:
     question = select(products).where(products.c.tenant_id == tx.tenant_id)
     rows = tx.rows(question.order_by(products.c.product_id, products.c.version.desc()))
     return tuple(_kept(row) for row in rows)
+
+
+def stored(tx: Tx) -> Iterator[StoredProduct]:
+    """Every version as it lies here, by what decisions cite."""
+    question = select(products).where(products.c.tenant_id == tx.tenant_id)
+    for row in tx.rows(question.order_by(products.c.policy_version)):
+        sha256 = canonical_hash(from_json(row["content"]))
+        cited = f"{row['product_id']}@{row['version']}:{sha256[:16]}"
+        is_sound = (row["policy_version"], row["sha256"]) == (cited, sha256)
+        yield StoredProduct(row["policy_version"], cited, ProductUse(row["state"]), is_sound)
 
 
 def kept(tx: Tx, policy_version: str) -> KeptProduct | None:

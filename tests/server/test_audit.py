@@ -211,6 +211,7 @@ ELSEWHERE = {
     "erased": "test_erasing.py",
     "users": "test_two_accounts.py",
     "given": "test_two_accounts.py",
+    "policies": "test_policies_by_two.py",
     "raises": "test_two_accounts.py",
 }
 

@@ -137,6 +137,30 @@ def test_nobody_approves_their_own_and_nothing_unapproved_goes_out(kit: Kit, new
         kit.centre.write(lambda work: tell_policy(work, name, (ANN, "again")))
 
 
+def test_a_second_person_answers_a_policy_where_it_is_shown(kit: Kit, newer: Product, served: str):
+    first, second, lender = (come(served, each) for each in ("ann", "ben", "lender"))
+    act(first, newer, "tell")
+    pages = {each: each.get("/console/policies").text for each in (first, lender)}
+    for page in pages.values():
+        assert 'value="approve"' not in page, "neither who asked nor a lender answers it"
+    act(second, newer, "refuse")
+    [word] = kit.read(money_words.of_kind, WordKind.POLICY)
+    assert word.answer is not None
+    assert (word.answer.is_confirmed, word.answer.reason) == (False, "less is safer")
+    act(first, newer, "tell")
+    seen = form_of(second.get("/console/policies").text, newer.policy_version())
+    own = re.search(r'name="token" value="([^"]+)"', first.get("/console/policies").text)
+    assert own is not None
+    said = {**seen, "token": own[1], "act": "approve", "reason": "mine"}
+    refused = first.post("/console/policies", data={**said, "step_up_password": PASSWORD})
+    assert (refused.status_code, "expected another person than ann" in refused.text) == (403, True)
+    act(second, newer, "approve")
+    act(second, newer, "promote")
+    assert kit.read(products.newest, newer.product_id) == newer
+    for client in (first, second, lender):
+        client.close()
+
+
 def test_what_two_versions_have_otherwise_is_told_field_by_field(kit: Kit, newer: Product):
     told = {each.path: (each.before, each.after) for each in differences(kit.product, newer)}
     most = kit.product.credit.limit_max_minor

@@ -16,7 +16,6 @@ from core.shape import encode
 from core.units import civil_day
 from core.wire.records import Consent, ConsentAction, Drawdown
 from server.keys import write_secret
-from server.services import enrolment
 from server.services.bureau.asking import index_of
 from server.services.bureau.extracts import COLUMNS
 from server.store import reports, rulebooks
@@ -26,6 +25,7 @@ from server.store.reports import KeptConsent
 from server.store.rulebooks import RuleKind
 from tests.support.centre_kit import TESTER, Kit
 from tests.support.kiosk_kit import MONEY, deliver, leases_at_station
+from tests.support.policies import put_in_force
 
 OFFICER = Actor("asha", "supervisor")
 SECRET = b"7" * 64
@@ -44,7 +44,7 @@ def offer(kit: Kit, **tables: Any) -> Product:
     """Put the next version of the kit's product in force, with some tables of its own."""
     table = {**encode(kit.product), "version": kit.product.version + 1, **tables}
     product = parse_product(table)
-    enrolment.add_product(kit.centre, product, TESTER)
+    put_in_force(kit.centre, product, TESTER)
     kit.product = product
     return product
 

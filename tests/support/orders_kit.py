@@ -30,6 +30,7 @@ from tests.support.asgi_client import AppClient
 from tests.support.centre_kit import SEASON_START, TESTER, Kit, open_known
 from tests.support.kiosk_kit import MONEY, deliver, leases_at_station
 from tests.support.packs import pack
+from tests.support.policies import put_in_force
 
 SUPPLIER, OTHER, BUYER = "migori-agrovet", "kisii-agrovet", "nyanza-millers"
 
@@ -147,7 +148,7 @@ def voucher_product() -> Product:
 def open_trade(kit: Kit, *, pulls: bool = True) -> Trade:
     """Partners, tokens and a line, beside what the kit has; its own station pulls."""
     product = voucher_product()
-    enrolment.add_product(kit.centre, product, TESTER)
+    put_in_force(kit.centre, product, TESTER)
     kit.product = product
     kinds = {SUPPLIER: PartnerKind.SUPPLIER, OTHER: PartnerKind.SUPPLIER, BUYER: PartnerKind.BUYER}
     tokens = {}

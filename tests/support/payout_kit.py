@@ -28,6 +28,7 @@ from server.store.payouts import Payout
 from server.store.people import Actor, Role
 from tests.support.centre_kit import ENROLLED, TESTER, Kit, product_of
 from tests.support.kiosk_kit import deliver, draw, leases_at_station
+from tests.support.policies import put_in_force
 from tests.support.web_receiver import Answer, Posted
 
 GRACE, HENRY = Actor("grace", "supervisor"), Actor("henry", "supervisor")
@@ -92,7 +93,7 @@ def to_account() -> Product:
 def line_of(kit: Kit, product: Product) -> Line:
     """Farmer B's line of a product, which is the kit's own from now on."""
     kit.product = product
-    enrolment.add_product(kit.centre, product, TESTER)
+    put_in_force(kit.centre, product, TESTER)
     open_lines(kit.centre, product.product_id, 1_000_000, ENROLLED, TESTER)
     kit.station.pull(kit.centre)
     found: tuple[Line, ...] = kit.read(lines.of_farmer, "farmer-b")

@@ -9,12 +9,12 @@ from core.lending.dated import Subsidy
 from core.wire.envelope import LogClass
 from core.wire.registry import Subject, SubjectKind
 from server.services import enrolment
-from server.services.enrolment import add_product
 from server.services.envelopes import accept_envelope
 from server.store import products
 from server.store.people import Actor, Role
 from tests.support.centre_kit import SEASON_START, TESTER, Kit, open_known, polygons, village
 from tests.support.kiosk_kit import draw, leases_at_station
+from tests.support.policies import put_in_force
 
 LENDER = Actor("otieno", Role.LENDER.value)
 UNTIL = SEASON_START + timedelta(days=100)
@@ -25,7 +25,7 @@ def lent(kit: Kit) -> list[str]:
     known = kit.read(products.newest, "crop-season")
     paid = Subsidy("migori", "2026-01-01", 40_000, "county programme")
     product = replace(known, version=2, region="migori", subsidies=(paid,))
-    add_product(kit.centre, product, TESTER)
+    put_in_force(kit.centre, product, TESTER)
     kit.product = product
     opened = [each.line_id for each in open_known(kit) if each.line_id]
     kit.station.pull(kit.centre)

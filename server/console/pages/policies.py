@@ -22,7 +22,7 @@ from server.console.pages.shares import percent_of
 from server.console.pages.stepping import passed
 from server.console.render import PREFIX
 from server.console.words import message, money, percent
-from server.services import policies
+from server.services import money_words, policies
 from server.services.access import require_whole
 from server.services.centre import RequestError
 from server.services.policies import Difference, Policy
@@ -30,12 +30,15 @@ from server.services.publishing.rollout import Desk as Publishing
 from server.services.review_queue.answering import ReviewChangedError
 from server.services.words_kept import REASON_CHARS_MAX
 from server.store import registry
-from server.store.people import Role
+from server.store.people import Role, is_one_of
 
 PPM_OF_A_DECIMAL, PPM_DECIMALS = 1_000, 4  # of percent: one shows tenths, four show each ppm
-TELL, STAGE, PROMOTE, WITHDRAW = "tell", "stage", "promote", "withdraw"
+TELL, APPROVE, REFUSE = "tell", "approve", "refuse"
+STAGE, PROMOTE, WITHDRAW = "stage", "promote", "withdraw"
 WORDS = {
     TELL: message("Ask a second person to approve it"),
+    APPROVE: message("Approve"),
+    REFUSE: message("Refuse"),
     STAGE: message("Let these stations have it"),
     PROMOTE: message("Put it in force everywhere"),
     WITHDRAW: message("Withdraw it"),
@@ -107,18 +110,21 @@ def _row(one: Policy, newest: Policy | None, by: Visitor, *, publishes: bool) ->
     product = one.kept.product
     other = newest.kept.product if newest and newest != one else None
     last = newest.kept.product.version if newest else 0
-    acts = _acts(one, last, publishes=publishes) if by.role is Role.SUPERVISOR else ()
+    is_theirs = by.role is Role.SUPERVISOR
+    acts = _acts(one, last, by.username, publishes=publishes) if is_theirs else ()
     share_ppm, stations = policies.share_of(one.note)
     changes = policies.differences(other, product) if other else ()
     against = other.policy_version() if other else ""
     return PolicyRow(one, acts, share_ppm, stations, against, changes)
 
 
-def _acts(one: Policy, newest: int, *, publishes: bool) -> tuple[str, ...]:
+def _acts(one: Policy, newest: int, name: str, *, publishes: bool) -> tuple[str, ...]:
     if one.in_force or one.kept.product.version <= newest or (one.note and one.note.withdrawn):
         return ()
+    if one.told_by:
+        return () if is_one_of(name, (one.told_by,)) else (APPROVE, REFUSE)
     if not one.approved_by:
-        return () if one.told_by else (TELL,)
+        return (TELL,)
     if not publishes:
         return (PROMOTE,)
     return (STAGE, PROMOTE, WITHDRAW)
@@ -149,6 +155,24 @@ def _tell(desk: Desk, version: str, form: FormData, by: Visitor) -> str:
     return "queue?kind=word"
 
 
+def _approve(desk: Desk, version: str, _: FormData, by: Visitor) -> str:
+    word_id = _waiting(desk, version, by)
+    desk.centre.write(lambda work: money_words.confirm(work, word_id, by.actor))
+    return "policies"
+
+
+def _refuse(desk: Desk, version: str, form: FormData, by: Visitor) -> str:
+    word_id, why = _waiting(desk, version, by), str(form.get("reason", "")).strip()
+    desk.centre.write(lambda work: money_words.refuse(work, word_id, by.actor, why))
+    return "policies"
+
+
+def _waiting(desk: Desk, version: str, by: Visitor) -> str:
+    """The word that waits about a version; the page's mark says that it is the one shown."""
+    with desk.reading(by) as tx:
+        return policies.find_policy(desk.centre, tx, version).word_id
+
+
 def _stage(desk: Desk, version: str, form: FormData, by: Visitor) -> str:
     with desk.reading(by) as tx:
         running, _ = policies.share_of(policies.find_policy(desk.centre, tx, version).note)
@@ -170,5 +194,6 @@ def _withdraw(desk: Desk, version: str, _: FormData, by: Visitor) -> str:
 
 
 _ACTS: Mapping[str, Callable[[Desk, str, FormData, Visitor], str]] = {
-    TELL: _tell, STAGE: _stage, PROMOTE: _promote, WITHDRAW: _withdraw,
+    TELL: _tell, APPROVE: _approve, REFUSE: _refuse,
+    STAGE: _stage, PROMOTE: _promote, WITHDRAW: _withdraw,
 }  # fmt: skip

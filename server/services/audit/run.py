@@ -19,6 +19,7 @@ from server.services.audit import (
     marks,
     payouts,
     persons,
+    policies,
     tablets,
     trade,
     words,
@@ -71,6 +72,9 @@ CHECKS: dict[str, tuple[str, str, Check]] = {
     "words": ("what people say of money is said by two", "money_words", words.by_two),
     "users": ("who may log in, and set how much, was said by two", "user_steps", persons.rights),
     "given": ("what was given up or let go was said by two", "agreement_steps", persons.let_go),
+    "policies": (
+        "what is lent by was said by two", "products", policies.said_by_two_or_founders,
+    ),
     "raises": ("raises above an authority had leave", "movements", persons.raises),
     "erased": ("whom two erased is erased, and nobody else", "farmers", persons.erased),
     "boxes": ("agents hold what records say", "cash_moves", cash.boxes),

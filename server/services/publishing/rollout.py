@@ -28,12 +28,12 @@ from core.wire.update import (
 )
 from server.services import enrolment
 from server.services.centre import Centre, RequestError, Work
-from server.services.publishing import packs
+from server.services.publishing import giving, packs
 from server.services.publishing.errors import RepositoryError
 from server.services.publishing.files import Folder
 from server.services.publishing.packs import Pack
 from server.services.publishing.signing import Listed, Publisher
-from server.store import models, people, products
+from server.store import models, people, products, update_steps
 from server.store.people import Actor
 from server.store.products import ProductUse
 
@@ -114,7 +114,7 @@ class Desk:
         ------
         RequestError
             If it was withdrawn, or its share would shrink: whoever has it goes on with it,
-            unless it is withdrawn.
+            unless it is withdrawn; if two supervisors stand and did not approve it.
         """
         _refuse_models(slot)
 
@@ -126,9 +126,25 @@ class Desk:
                     f"at least as many, got {rollout.share_ppm}; withdraw it to take it back"
                 )
             stations = tuple(dict.fromkeys((*running.stations, *rollout.stations)))
-            return {"rollout": Rollout(stations, rollout.share_ppm)}
+            to = Rollout(stations, rollout.share_ppm)
+            self._give(update_steps.STAGED, found, to)
+            return {"rollout": to}
 
         return self._change(slot, version, "update_staged", more)
+
+    def offered(self, slot: str, version: int) -> tuple[Listed, giving.About]:
+        """A version that may go further, and what a word of two about it has to name.
+
+        Raises
+        ------
+        RequestError
+            If it is a model, was not added, was withdrawn, or every station has it already.
+        """
+        _refuse_models(slot)
+        found = self._one(slot, version)
+        if self._offered(found).rollout.share_ppm == PPM:
+            raise RequestError(f"{found.note.path} is for every station already")
+        return found, giving.about(self.folder, found)
 
     def share_ppm(self, slot: str, version: int) -> int:
         """The share of the stations that may have a version today."""
@@ -136,13 +152,21 @@ class Desk:
         return self._one(slot, version).note.rollout.share_ppm
 
     def promote(self, slot: str, version: int) -> Listed:
-        """Let every station have a version, and put a product in force here."""
+        """Let every station have a version, and put a product in force here.
+
+        Raises
+        ------
+        RequestError
+            If it was withdrawn, or two supervisors stand and did not approve it.
+        """
         _refuse_models(slot)
 
         def all_of_them(found: Listed) -> dict[str, object]:
             self._offered(found)
+            to = Rollout(share_ppm=PPM)
+            self._give(update_steps.PROMOTED, found, to)
             self._put_in_force(found)
-            return {"rollout": Rollout(share_ppm=PPM)}
+            return {"rollout": to}
 
         return self._change(slot, version, "update_promoted", all_of_them)
 
@@ -256,6 +280,10 @@ class Desk:
                 found = {each.product_id: each.version for each in products.in_force(tx)}
                 return found.get(place.name, 0)
         return 0
+
+    def _give(self, event: str, found: Listed, to: Rollout) -> None:
+        what = giving.about(self.folder, found), to
+        self.centre.write(lambda work: giving.give(work, event, found, what, self.actor))
 
     def _put_in_force(self, found: Listed) -> None:
         put = _IN_FORCE.get(found.note.place.kind)
