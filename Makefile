@@ -15,13 +15,14 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 # Two workers more than two cores use what is left while tests wait for links and brokers. Files
 # are begun in the order in which tests/conftest.py puts them: the longest first.
 SHARED_OUT := -n 4 --dist loadfile --no-loadscope-reorder
-# Whole ways through real processes, at their own pace: `make story` tells them.
-STORIES := tests/e2e tests/satellite/test_tutorial.py tests/satellite/test_sat_villages.py \
+# Whole ways through real processes and in a real browser, at their own pace: for `make story`.
+STORIES := tests/e2e $(filter-out tests/e2e/%,$(wildcard tests/*/test_*_browser.py)) \
+	tests/satellite/test_tutorial.py tests/satellite/test_sat_villages.py \
 	tests/satellite/test_sat_integrity_village.py tests/satellite/test_sat_hazards.py \
-	tests/satellite/test_sat_cluster.py tests/edge_node/test_kiosk_journey_browser.py \
-	tests/edge_node/test_lending_station_process.py tests/edge_node/test_lending_crash.py \
-	tests/edge_node/test_edge_watchdog.py tests/edge_node/test_tablet_soak.py \
-	tests/loop/test_sync_bad_links.py tests/server/test_payout_commands.py
+	tests/satellite/test_sat_cluster.py tests/edge_node/test_lending_station_process.py \
+	tests/edge_node/test_lending_crash.py tests/edge_node/test_edge_watchdog.py \
+	tests/edge_node/test_tablet_soak.py tests/loop/test_sync_bad_links.py \
+	tests/server/test_payout_commands.py
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -42,7 +43,7 @@ test: setup ## run every test but the slow ones
 engines: setup ## run the centre's tests on the other database of each (make test has the one)
 	@exec $(BIN)/pytest $(SHARED_OUT) -m "not soak and not nightly" --engines other tests/server $(ARGS)
 
-story: setup ## tell a season in real processes and check it in the books; go whole ways as users do
+story: setup ## play a season in real processes, check it in the books; walk the pages in a browser
 	@exec $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not soak and not nightly" --timeout 1800 $(STORIES) $(ARGS)
 
 lint: setup ## check format, style, types and import rules
