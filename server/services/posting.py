@@ -41,6 +41,7 @@ from server.services.downlink import send_status
 from server.services.ending import lapse, shut
 from server.services.giving_back import give_late_fee_back
 from server.services.leasing import issue_for_line
+from server.services.relief_ending import end_relief
 from server.services.standing import (
     account_of,
     facts_of,
@@ -286,11 +287,16 @@ def settle(work: Work, line: Line) -> None:
 
 
 def close_if_over(work: Work, line_id: str) -> bool:
-    """Close a line whose season has ended and whose debt is paid, or that nobody ever used."""
+    """Close a line whose season has ended and whose debt is paid, or that nobody ever used.
+
+    One that is not closed may be at the end of its relief.
+    """
     line = lines.lock(work.tx, line_id)
     if lapse(work, line):
         return True
-    if not (line.is_open and _is_repaid(work, line) and _is_over(work, line, work.today())):
+    is_repaid = line.is_open and _is_repaid(work, line)
+    if not (is_repaid and _is_over(work, line, work.today())):
+        end_relief(work, line, is_repaid=is_repaid)
         return False
     done = Event(AgreementEvent.CLOSE, work.myself, AgreementReason.REPAID)
     report(work, line.application_id, done, Standing(work.today()), line_id)
