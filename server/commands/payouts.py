@@ -10,11 +10,18 @@ import click
 from core.lending.payout import Outcome, PayoutState
 from core.shape import encode
 from core.units import format_money
-from server.commands.hands import centre_of, config_option, json_option, read_input, show
+from server.commands.hands import (
+    centre_of,
+    config_option,
+    json_option,
+    password_option,
+    read_input,
+    show,
+)
 from server.commands.payees import payee
 from server.commands.signed import Signed, reasoned_options, signed_options
 from server.commands.words import show_file_told, show_told
-from server.services.centre import Centre
+from server.services.centre import Centre, RequestError
 from server.services.letting_go import tell_cancel, tell_release
 from server.services.money_words import tell_outcome
 from server.services.payouts import acts
@@ -114,17 +121,27 @@ def show_payout(context: click.Context, *, config: Path, payout_id: str, as_json
 @payout.command("send")
 @config_option
 @click.option("--rail", default="", help="Only this rail.")
-@click.option("--now", "at_once", is_flag=True, help="Do not wait for a batch to fill.")
+@click.option("--now", "at_once", is_flag=True, help="Do not wait for a batch to fill; by an "
+              "officer, who prepares what leaves by it.")  # fmt: skip
+@click.option("--officer", "username", help="An officer's name, with --now.")
+@password_option
 @json_option
 @click.pass_context
-def send(context: click.Context, *, config: Path, rail: str, at_once: bool, as_json: bool) -> None:
+def send(
+    context: click.Context, *, config: Path, rail: str, at_once: bool, username: str | None,
+    password_file: Path | None, as_json: bool,
+) -> None:  # fmt: skip
     """Hand over what is due, once; `harvestline-server run` does so by itself.
 
     Files and bank messages appear in their rail's folder, each whole and each once. It may
     be run beside a running centre: nobody hands over the same payout twice.
     """
     centre = centre_of(context, config)
-    found = send_due(centre, rails_of(centre), Order(rail, at_once))
+    if at_once != (username is not None):
+        raise RequestError("expected --now and --officer together, or neither")
+    signed = Signed(username or "", password_file)
+    by = signed.officer(centre, _MONEY_ROLES) if at_once else None
+    found = send_due(centre, rails_of(centre), Order(rail, at_once, by))
     told = f"{found.tried_count} payouts handed over, {found.taken_count} taken by their rails."
     show(encode(found), told, as_json=as_json)
 
@@ -132,13 +149,21 @@ def send(context: click.Context, *, config: Path, rail: str, at_once: bool, as_j
 @payout.command("export")
 @config_option
 @click.argument("rail")
+@signed_options
 @json_option
 @click.pass_context
-def export(context: click.Context, *, config: Path, rail: str, as_json: bool) -> None:
-    """Write a rail's batch files now; the same as `send --rail RAIL --now`."""
+def export(
+    context: click.Context, *, config: Path, rail: str, signed: Signed, as_json: bool
+) -> None:
+    """Write a rail's batch files now.
+
+    Whoever gives it prepared what is paid by them: what comes back of it they do not bring alone,
+    and where a second person is asked for, that is not they. What the running centre writes by
+    itself nobody prepared.
+    """
     centre = centre_of(context, config)
-    rails = rails_of(centre)
-    found = send_due(centre, rails, Order(rail, at_once=True))
+    by, rails = signed.officer(centre, _MONEY_ROLES), rails_of(centre)
+    found = send_due(centre, rails, Order(rail, at_once=True, by=by))
     with centre.store.reading() as tx:
         known = [each for each in rail_books.batches(tx) if each.rail == rail]
     newest = [replace(each, sealed=b"") for each in known[-1:]]

@@ -128,7 +128,7 @@ def confirm(work: Work, word_id: str, by: Actor) -> KeptWord:
     NotKnownError
         If there is no such word.
     RoleError
-        If who confirms told it, took or holds the money, or is no supervisor.
+        If who confirms told it, took or holds the money, exported it, or is no supervisor.
     ConflictError
         If it was answered before.
     RequestError, AgreementError
@@ -137,6 +137,8 @@ def confirm(work: Work, word_id: str, by: Actor) -> KeptWord:
     word = _open(work, word_id)
     if is_one_of(by.name, (word.told_by,)):
         raise RoleError(f"word {word_id}: expected another person than {by.name}, who told it")
+    if word.kind is WordKind.RAIL_FILE:
+        admitting.require_no_exporter(word, by)
     kept = answered(work, word, (by, ""), SECONDS.get(word.kind, ROLES), is_confirmed=True)
     _ACTS[word.kind](work, word, by)
     return kept

@@ -44,6 +44,10 @@ rail_answers = _table(
     _text("reason"), _text("finding"), _text("payout_id"), _count("at_ms"), _text("actor"),
     _text("repayment_id"),
 )  # fmt: skip
+rail_files = _table(
+    "rail_files", ("rail", "purpose", "sha256"), _text("rail"), _text("purpose"), _text("sha256"),
+    _count("moved_minor"), _text("word_id"), _text("brought_by"), _count("at_ms"),
+)  # fmt: skip
 hook_subscriptions = _table(
     "hook_subscriptions", ("subscription_id",), _text("subscription_id"), _text("name"),
     _text("address"), _text("kinds"), _text("party"), _flag("allow_private"), _bytes("sealed"),
@@ -73,4 +77,6 @@ _index(hook_deliveries, "state", "due_at_ms")
 _index(hook_subscriptions, "name", unique=True)
 
 # Rows that are never changed or taken away; the migration says so by trigger.
-PAYOUT_APPEND_ONLY = (payees, payout_steps, rail_answers, hook_events, hook_secrets)
+PAYOUT_APPEND_ONLY = (
+    payees, payout_steps, rail_answers, rail_files, hook_events, hook_secrets,
+)  # fmt: skip

@@ -11,7 +11,7 @@ from sqlalchemy.sql import ColumnElement
 from core.lending.payout import Finding, Outcome
 from core.shape import encode
 from server.store.engine import NotKnownError, Tx
-from server.store.payout_tables import payout_batches, rail_answers
+from server.store.payout_tables import payout_batches, rail_answers, rail_files
 from server.store.rows import read_as
 
 
@@ -50,6 +50,32 @@ class KeptAnswer:
     at_ms: int
     actor: str
     repayment_id: str = ""  # of the repayment that came back by it
+
+
+@dataclass(frozen=True, slots=True)
+class LetIn:
+    """A rail's file that may be taken: by one within the rail's bound, or by the word of two."""
+
+    rail: str
+    purpose: str
+    sha256: str
+    moved_minor: int
+    word_id: str
+    brought_by: str
+    at_ms: int
+
+
+def add_file(tx: Tx, file: LetIn) -> bool:
+    """Keep that a file may be taken; False if it could be before."""
+    return tx.insert_new(rail_files, **encode(file))
+
+
+def files_let_in(tx: Tx) -> tuple[LetIn, ...]:
+    """Every file that may be taken, by its rail and hash."""
+    c = rail_files.c
+    question = select(rail_files).where(c.tenant_id == tx.tenant_id)
+    rows = tx.rows(question.order_by(c.rail, c.purpose, c.sha256))
+    return tuple(read_as(LetIn, row) for row in rows)
 
 
 def add_batch(tx: Tx, batch: Batch) -> None:

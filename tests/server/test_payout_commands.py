@@ -116,7 +116,7 @@ def test_a_morning_of_a_lender_by_commands(kit: Kit, shell: Shell, tmp_path: Pat
     assert refused.exit_code == 4
     assert "another officer" in refused.output
     shell.read("payout payee confirm", *whom, *again, *shell.by("henry"))
-    written = shell.read("payout export", "bank")
+    written = shell.read("payout export", "bank", *shell.by("grace"))
     assert written["taken_count"] == 1
     [batch] = written["last_batch"]
     assert (tmp_path / "to-bank" / batch["file_name"]).exists()

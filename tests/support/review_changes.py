@@ -31,6 +31,8 @@ def bounce(tx: Tx, line: Line) -> None:
         tx,
         "rail_answers",
         rail="bank",
+        kind="call",
+        actor="bank",
         repayment_id=f"paid-{line.line_id}-x",
         outcome="bounced",
         finding="matched",

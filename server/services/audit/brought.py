@@ -32,6 +32,13 @@ def files(tx: Tx, said: Said) -> Looks:
         for row in people.stream_trail(tx, _RECONCILED)
         if "let_in" not in row.detail
     }
+    for file in rail_books.files_let_in(tx):
+        rows = let_in.get((file.rail, file.sha256), [])
+        told = {(row.actor, row.detail["purpose"], row.detail["word_id"]) for row in rows}
+        is_told = (file.brought_by, file.purpose, file.word_id) in told
+        is_told = is_told or (file.rail, file.sha256) in read_before
+        fault = (not is_told, "a file that the trail says was let in", file.brought_by)
+        yield first_fault("rail_files", f"{file.rail}/{file.sha256[:16]}", fault)
     for rail, sha256 in rail_books.files(tx, _BY_ITSELF):
         rows = let_in.get((rail, sha256), [])
         is_let_in = any(row.detail["purpose"] == ANSWERS and _is_good(said, row) for row in rows)

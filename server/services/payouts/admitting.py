@@ -13,19 +13,21 @@ from dataclasses import dataclass
 
 from core.lending.payout import PayoutEvent
 from core.units import MS_PER_DAY, format_money
-from server.services.centre import Work
+from server.services.centre import RoleError, Work
 from server.services.payouts.rails import RailTerms
 from server.services.words_kept import keep_told, require_role
-from server.store import money_words, payees, payouts, people
+from server.store import money_words, payees, payouts, people, rail_books
 from server.store.engine import Tx
 from server.store.money_words import KeptWord, WordKind
 from server.store.payouts import Payout
-from server.store.people import Actor, Role, is_one_of
+from server.store.people import Actor, Role, is_one_of, person_key
+from server.store.rail_books import LetIn
 
 ADMITTED = "rail_file_admitted"  # as the trail tells it
 BRINGING = (Role.LENDER, Role.SUPERVISOR)
 ALONE_MS = MS_PER_DAY  # within which one rail's files that one person brought are added up
 ANSWERS, CREDITS = "answers", "credits"
+_OFFICERS = frozenset(role.value for role in Role)
 _TRIED_AGAIN = (PayoutEvent.RETRY, PayoutEvent.RESUME)
 
 
@@ -54,23 +56,32 @@ class Effect:
     """What a file would do: settle or undo so much [minor units]; what does not fit; whose it is.
 
     ``prepared`` are those who set or confirmed the accounts that were paid, or let a payout be
-    tried again.
+    tried again; ``exported`` those who wrote what was paid for the rail, and prepared it by that.
     """
 
     moved_minor: int
     unfit_count: int = 0
     prepared: frozenset[str] = frozenset()
+    exported: frozenset[str] = frozenset()
 
+    @classmethod
+    def of(cls, tx: Tx, moved_minor: int, unfit_count: int, paid: Iterable[Payout]) -> Effect:
+        """What a file about some payouts would do, and who had a hand in them.
 
-def preparers(tx: Tx, paid: Iterable[Payout]) -> frozenset[str]:
-    """Who had a hand in what was sent, apart from the program itself."""
-    found = set[str]()
-    for payee in {(each.payee_kind, each.payee_id) for each in paid}:
-        found |= {word.actor for word in payees.words_of_payee(tx, *payee)}
-    for each in paid:
-        steps = payouts.steps_of(tx, each.payout_id)
-        found |= {step.actor for step in steps if step.event in _TRIED_AGAIN}
-    return frozenset(found)
+        The program itself has none: what it sends when it is due nobody prepared by that.
+        """
+        prepared, exported = set[str](), set[str]()
+        listed = tuple(paid)
+        for payee in {(each.payee_kind, each.payee_id) for each in listed}:
+            prepared |= {word.actor for word in payees.words_of_payee(tx, *payee)}
+        for each in listed:
+            for step in payouts.steps_of(tx, each.payout_id):
+                if step.event in _TRIED_AGAIN:
+                    prepared.add(step.actor)
+                if step.event is PayoutEvent.SEND and step.role in _OFFICERS:
+                    exported.add(step.actor)
+        both = frozenset(prepared | exported)
+        return cls(moved_minor, unfit_count, both, frozenset(exported))
 
 
 def admitted(work: Work, file: RailFile, effect: Effect, by: Actor) -> KeptWord | None:
@@ -94,10 +105,13 @@ def admitted(work: Work, file: RailFile, effect: Effect, by: Actor) -> KeptWord 
         return None
     why = _why_it_waits(work, file, effect, by)
     if not why:
-        _record(work, file, by, {"moved_minor": effect.moved_minor, "word_id": ""})
+        rail, moved_minor = file.terms.name, effect.moved_minor
+        alone = LetIn(rail, file.purpose, file.sha256, moved_minor, "", by.name, work.at_ms)
+        _let_in(work, alone, by)
         return None
+    exported = "".join(f"{person_key(each)}|" for each in sorted(effect.exported))
     body = {"moved_minor": effect.moved_minor, "unfit_count": effect.unfit_count,
-            "currency": file.terms.currency}  # fmt: skip
+            "currency": file.terms.currency, "exported": f"|{exported}"}  # fmt: skip
     word = KeptWord(
         work.new_id(), WordKind.RAIL_FILE, file.subject_id, body, by.name, by.role, why, work.at_ms
     )
@@ -140,17 +154,35 @@ def moved_alone_minor(tx: Tx, rail: str, now_ms: int) -> int:
     )
 
 
-def _record(work: Work, file: RailFile, by: Actor, detail: dict[str, object]) -> None:
-    told = {"purpose": file.purpose, "sha256": file.sha256, **detail}
-    people.record(work.tx, work.at_ms, by, ADMITTED, ("rail", file.terms.name), told)
+def require_no_exporter(word: KeptWord, by: Actor) -> None:
+    """Return if who confirms a word about a file did not write what was paid; so does the database.
+
+    Raises
+    ------
+    RoleError
+        If they did.
+    """
+    if f"|{person_key(by.name)}|" in word.body.get("exported", ""):
+        raise RoleError(
+            f"word {word.word_id}: expected another person than {by.name}, who exported what was "
+            "paid, to say how it came back"
+        )
+
+
+def _let_in(work: Work, file: LetIn, by: Actor) -> None:
+    """Keep that a file may be taken: no answer of it stands in the database without that."""
+    rail_books.add_file(work.tx, file)
+    told = {"purpose": file.purpose, "sha256": file.sha256, "moved_minor": file.moved_minor,
+            "word_id": file.word_id}  # fmt: skip
+    people.record(work.tx, work.at_ms, by, ADMITTED, ("rail", file.rail), told)
 
 
 def admit_by_two(work: Work, word: KeptWord, by: Actor) -> None:
     """A file that two said may be taken; whoever has it gives the command that takes it."""
     rail, purpose, sha256 = word.subject_id.split("|")
-    detail = {"moved_minor": word.body["moved_minor"], "word_id": word.word_id}
-    told = {"purpose": purpose, "sha256": sha256, **detail}
-    people.record(work.tx, work.at_ms, by, ADMITTED, ("rail", rail), told)
+    moved_minor = int(word.body["moved_minor"])
+    file = LetIn(rail, purpose, sha256, moved_minor, word.word_id, by.name, work.at_ms)
+    _let_in(work, file, by)
 
 
 def sentence(_: Work, word: KeptWord) -> str:

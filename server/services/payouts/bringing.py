@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from server.services.centre import Centre, Work
-from server.services.payouts.admitting import Effect, RailFile, admit_by_two, admitted
+from server.services.payouts.admitting import (
+    Effect,
+    RailFile,
+    admit_by_two,
+    admitted,
+    require_no_exporter,
+)
 from server.services.words_kept import ROLES, answered
 from server.store.money_words import KeptWord
 from server.store.people import Actor, is_one_of
@@ -24,6 +30,7 @@ def let_in(centre: Centre, file: RailFile, effect: Effect, by: Actor) -> KeptWor
         waits = admitted(work, file, effect, by)
         if waits is None or is_one_of(by.name, (waits.told_by,)):
             return waits
+        require_no_exporter(waits, by)
         admit_by_two(work, answered(work, waits, (by, ""), ROLES, is_confirmed=True), by)
         return None
 

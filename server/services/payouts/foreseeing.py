@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from core.lending.payout import Answer, Finding, Outcome, PayoutEvent, judge, read_instruction_id
 from server.services.centre import Work
-from server.services.payouts.admitting import Effect, preparers
+from server.services.payouts.admitting import Effect
 from server.services.payouts.answering import Source, was_sent
 from server.services.payouts.taken_back import judge_back
 from server.store import payouts, rail_books
@@ -32,7 +32,7 @@ def effect_of(work: Work, source: Source, found: Sequence[Answer], by: Actor) ->
             finding, amount_minor = _of_payout(payout, answer)
         moved_minor += amount_minor
         unfit_count += finding in _UNFIT
-    return Effect(moved_minor, unfit_count, preparers(work.tx, tuple(paid.values())))
+    return Effect.of(work.tx, moved_minor, unfit_count, paid.values())
 
 
 def _asked(work: Work, rail: str, answer: Answer) -> Payout | None:

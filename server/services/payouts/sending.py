@@ -58,10 +58,14 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a round may send: one rail's or all; ``at_once`` without waiting for more."""
+    """What a round may send: one rail's or all; ``at_once`` without waiting for more.
+
+    ``by`` is the officer who gave it and stands as preparer of what leaves, else the program.
+    """
 
     rail: str = ""
     at_once: bool = False
+    by: Actor | None = None
 
 
 EVERYTHING = Order()
@@ -163,7 +167,7 @@ def _fresh(work: Work, rails: Rails, order: Order, documents_max: int) -> Iterat
             if left <= 0:
                 return
             left -= 1
-            yield _handing(work, rail, group[first : first + rail.batch_max])
+            yield _handing(work, rail, group[first : first + rail.batch_max], order.by)
 
 
 def _own(work: Work, rails: Rails, order: Order, until_ms: int) -> list[str]:
@@ -205,7 +209,9 @@ def _hold(work: Work, group: Sequence[Payout], until_ms: int) -> None:
         payouts.put(work.tx, replace(each, due_at_ms=until_ms))
 
 
-def _handing(work: Work, rail: Rail, group: Sequence[tuple[Payout, PayeeRow]]) -> Claim:
+def _handing(
+    work: Work, rail: Rail, group: Sequence[tuple[Payout, PayeeRow]], by: Actor | None
+) -> Claim:
     """Write down that a parcel leaves, with its document, before it does."""
     name = rail.terms.name
     told = tuple(_instruction(work, each, payee) for each, payee in group)
@@ -219,7 +225,7 @@ def _handing(work: Work, rail: Rail, group: Sequence[tuple[Payout, PayeeRow]]) -
             sha256_hex(document.data), _sealed(work, document), work.at_ms,
         ),
     )  # fmt: skip
-    said = Said(work.myself, "due")
+    said = Said(by or work.myself, "exported" if by else "due")
     sent = tuple(
         take_step(
             work, each, PayoutEvent.SEND, said, rail=name, payee_seq=payee.seq, batch_id=batch_id,
