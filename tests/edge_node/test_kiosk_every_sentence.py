@@ -326,6 +326,29 @@ def of_goods(client: httpx.Client, station: Station, language: str) -> Shots:
     return shots
 
 
+def of_own_months(client: httpx.Client, station: Station, language: str) -> Shots:
+    """Months with money: chosen, refused, consented to, and a draw that is paid back in them."""
+    own = {"months_max": 2, "share_ppm_min": 100_000, "early_months_max": 1}
+    station.centre.say(Down.PRODUCT, maize(version=2, own_cash=own), station.at_ms)
+    station.take_down()
+    entered(client, language, "f-3")
+    apply, shots = "/apply/crop-season", Shots()
+    consent = f"{apply}/consent?amount=100000&cash=6&cash=8"
+    months = ("", "&touch=6", "&cash=6&touch=12", "&cash=6&cash=8", "&cash=6&cash=8&touch=7")
+    for path in (*(f"{apply}/months?amount=100000{each}" for each in months), consent):
+        shots[path] = client.get(path).text
+    purposes = tuple(re.findall(r'name="purpose" value="(\w+)"', shots[consent]))
+    shots["decision"] = sent(client, consent, apply, purpose=purposes, cash=("6", "8"))
+    line_id = re.findall(r'href="/draw/([^"]+)"', shots["decision"])[0]
+    price = f"/draw/{line_id}/price?amount=100000"
+    shots[price] = client.get(price).text
+    shots["payout"] = sent(client, price, f"/draw/{line_id}")
+    [action] = [each for each in Forms(shots["payout"]).fields if "/payout/" in each]
+    fields = Forms(shots["payout"]).fields[action]
+    shots["receipt"] = client.post(action, data={**fields, "confirmed": "yes"}).text
+    return shots
+
+
 def of_hard_times(client: httpx.Client, station: Station, language: str) -> Shots:
     """A harvest that was lost, a plan proposed anew, and three warnings."""
     relief = Relief("2026-04-01", "2026-09-15", 24, 12, 410_000)
@@ -345,7 +368,7 @@ def of_hard_times(client: httpx.Client, station: Station, language: str) -> Shot
 
 
 WALKS: tuple[Callable[[httpx.Client, Station, str], Shots], ...] = (
-    at_the_door, about_a_line, to_a_decision, to_an_end, of_goods, of_hard_times,
+    at_the_door, about_a_line, to_a_decision, to_an_end, of_goods, of_own_months, of_hard_times,
 )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from edge_node.faces.kiosk.home_pages import home_pages
 from edge_node.faces.kiosk.interface import interface
 from edge_node.faces.kiosk.knowing import Knowing
 from edge_node.faces.kiosk.knowing_pages import knowing_pages
+from edge_node.faces.kiosk.month_pages import month_pages
 from edge_node.faces.kiosk.order_pages import order_pages
 from edge_node.faces.kiosk.own_pages import own_pages
 from edge_node.faces.kiosk.pages import pages
@@ -71,6 +72,7 @@ def kiosk(
     answers = _Answers(front, rendering)
     app.include_router(interface(front, knowing))
     app.include_router(pages(front, rendering, knowing))
+    app.include_router(month_pages(front, rendering))
     app.include_router(home_pages(front, rendering, knowing))
     app.include_router(knowing_pages(front, rendering, knowing))
     app.include_router(helper_pages(front, rendering, knowing))

@@ -24,7 +24,7 @@ WITHOUT: Mapping[str, str] = {
     "automated_decision": "Without this a person at the lender decides.",
     "device_readings": "Without this your devices count neither for nor against you.",
     "satellite_images": "Without this your plot counts as not seen: your limit stays, later new draws wait. Nothing is due earlier.",  # noqa: E501
-    "visit_photos": "Without this nobody looks at the photos to decide.",
+    "visit_photos": "Without this nobody looks at visits and photos to decide. Where a second source is needed, a rise waits.",  # noqa: E501
     "trade_records": "Without this your orders and sales count neither for nor against you.",
     "bureau_query": "Without this nobody is asked, and a person may have to decide.",
     "bureau_report": "Without this your loan is not reported.",

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from core.lending.lease import DrawState
+from core.lending.schedule import Due
 from core.units import Money, civil_date
 from core.wire.newplans import NewPlanOffer
 from core.wire.orders import OrderOffer
@@ -175,15 +176,18 @@ def said_goods(goods: str) -> Said:
     return says(GOODS[goods]) if goods in GOODS else value(goods)
 
 
-def of_paying(receipt: Receipt, line: LineStanding, today: date) -> tuple[Said, ...]:
-    """What follows a yes to the read-back, and when it is paid back."""
+def of_paying(
+    receipt: Receipt, line: LineStanding, today: date, *, in_parts: bool = False
+) -> tuple[Said, ...]:
+    """What follows a yes to the read-back, and when it is paid back, the last of parts."""
     follows = "The till pays only when you show the receipt that comes next."
     if receipt.drawdown.supplier or line.pays:
         follows = "You get goods, not cash: show {supplier} the receipt that comes next."
     elif line.to_account:
         follows = "No cash is paid here: the lender sends the money to your account."
     params: dict[str, Spoken] = {"supplier": ""} if "{supplier}" in follows else {}
-    return (says(follows, **params), says("Due on"), *on_day(receipt.price.due_on, today))
+    by = says("All paid by" if in_parts else "Due on")
+    return (says(follows, **params), by, *on_day(receipt.price.due_on, today))
 
 
 def of_receipt(receipt: Receipt, line: LineStanding) -> tuple[Said, ...]:
@@ -202,12 +206,17 @@ def of_receipt(receipt: Receipt, line: LineStanding) -> tuple[Said, ...]:
 
 
 def of_receipts_rest(
-    receipt: Receipt, line: LineStanding, today: date, *, helped: bool
+    receipt: Receipt,
+    line: LineStanding,
+    today: date,
+    payments: Sequence[Due] = (),
+    *,
+    helped: bool,
 ) -> tuple[Said, ...]:
     """Its price, when it was saved, what proves it, and how the line stands now."""
     posted = receipt.drawdown.state is DrawState.POSTED
     paper = (
-        *of_price(receipt.price, today)[1:],
+        *of_price(receipt.price, today, payments)[1:],
         *of_saved(receipt.drawdown.effective_on),
         *((says("Drawn by {name} for {farmer}", name="", farmer=""),) if helped else ()),
         says(PROVES),

@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse
 
 from core.decision.quote import Quote
 from core.errors import ShapeError
+from core.lending.terms import CashMonth
 from core.reasons import Reason, ReasonCode
 from core.shape import decode, encode
 from edge_node.decide.draws import Receipt, quote_sha256
@@ -62,6 +63,7 @@ class _Apply:
     asked_minor: int
     purposes: tuple[str, ...]
     application_id: str = ""
+    cash: tuple[CashMonth, ...] | None = None
     helped: bool = False
     spoken: bool = False
 
@@ -178,10 +180,12 @@ class _Acts:
 
     def apply(self, request: Request, body: Json) -> Response:
         visit, ask = self._acting(request), _told(_Apply, body)
-        shown = self._teller.consent_sha256(ask.product_id, visit.language)
+        shown = self._teller.consent_sha256(ask.product_id, visit.language, ask.cash)
         helped = ask.helped or visit.helped
         agreed = Agreement(shown, ask.purposes, visit.language, helped, ask.spoken, visit.helped_by)
-        form = ApplicationForm(ask.product_id, ask.subject_ids, ask.asked_minor, ask.application_id)
+        form = ApplicationForm(
+            ask.product_id, ask.subject_ids, ask.asked_minor, ask.application_id, ask.cash
+        )
         decided = self._teller.apply(visit.farmer_id, form, agreed)
         if isinstance(decided, Reason):
             return JSONResponse(_refused(decided, self._words(visit)))

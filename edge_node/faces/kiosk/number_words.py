@@ -34,7 +34,14 @@ class NextDay:
     day: date
 
 
-Value = int | date | Money | Rate | NextDay
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A month by its name, 1 to 12."""
+
+    number: int
+
+
+Value = int | date | Money | Rate | NextDay | Month
 Spoken = Value | str
 
 
@@ -56,6 +63,8 @@ def spoken_words(locale: str, value: Value) -> tuple[str, ...]:
         return _next_day(locale, value.day)
     if isinstance(value, date):
         return _day(locale, value)
+    if isinstance(value, Month):
+        return (f"month-{value.number}",)
     return _signed(locale, value)
 
 

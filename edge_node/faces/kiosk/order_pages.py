@@ -61,17 +61,19 @@ class _OrderPages(Visited):
         if isinstance(told, Reason):
             return self._refused(visit, told, "/home")
         shown = {"sha256": told.shown_sha256, "draw_id": self._teller.mint()}
+        payments = self._teller.payments(visit.farmer_id, offer.line_id, told.price)
         return self._page(
             "order.html",
             visit,
             offer=offer,
             price=told.price,
+            payments=payments,
             shown=shown,
             # Goods, how many and from whom are names: they stand on the screen alone.
             said=(
                 says("{supplier} offers you these goods on your line", supplier=""),
                 of_delivery_day(offer),
-                *of_price(told.price, self._teller.today()),
+                *of_price(told.price, self._teller.today(), payments),
                 unspoken(),
             ),
         )

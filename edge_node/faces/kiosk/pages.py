@@ -17,6 +17,7 @@ from core.reasons import Reason
 from core.units import Money, floor_to_unit
 from edge_node.decide.desk import RequestError
 from edge_node.decide.draws import PaidFor, shown_draw_sha256
+from edge_node.decide.payments import days_of_payment, payments_of_card
 from edge_node.decide.receipts import code_of, slip_of
 from edge_node.faces.kiosk.changing import said_of_changes
 from edge_node.faces.kiosk.drawings import note_steps, notes_of
@@ -29,7 +30,9 @@ from edge_node.faces.kiosk.heard import (
     said_goods,
 )
 from edge_node.faces.kiosk.knowing import Knowing
+from edge_node.faces.kiosk.month_pages import Chosen, months_path
 from edge_node.faces.kiosk.open_draws import begin_one, give_up_own, open_draw
+from edge_node.faces.kiosk.own_months import DAYS, equal_parts, fitting, told_months
 from edge_node.faces.kiosk.rendering import Rendering
 from edge_node.faces.kiosk.said import amount as amount_said
 from edge_node.faces.kiosk.said import (
@@ -38,12 +41,11 @@ from edge_node.faces.kiosk.said import (
     of_purpose,
     of_read_back,
     of_reason,
+    on_day,
     says,
 )
-from edge_node.faces.kiosk.standing import Possible
 from edge_node.faces.kiosk.teller import ApplicationForm, DrawForm
 from edge_node.faces.kiosk.visited import Visited, go
-from edge_node.faces.kiosk.visits import Visit
 from edge_node.faces.kiosk.words import LANGUAGES
 
 Text = Annotated[str, Form()]
@@ -197,13 +199,15 @@ class _Pages(Visited):
         pays = PaidFor(supplier, (goods,)) if line.suppliers and supplier else None
         sha256 = shown_draw_sha256(line_id, price, pays)
         shown = {"sha256": sha256, "draw_id": self._teller.mint()}
+        payments = self._teller.payments(visit.farmer_id, line_id, price)
         notes = notes_of(price.amount_minor, price.currency)
         lenders = self._teller.lenders(visit.farmer_id, line_id)
         return self._page(
             "price.html", visit, line=line, price=price, shown=shown, notes=notes, lenders=lenders,
             supplier=supplier if line.suppliers else "", goods=goods if line.suppliers else "",
+            payments=payments,
             said=(
-                *of_price(price, self._teller.today()),
+                *of_price(price, self._teller.today(), payments),
                 *of_paid(supplier if line.suppliers else "", goods), *of_lenders(lenders),
             ),
         )  # fmt: skip
@@ -235,10 +239,12 @@ class _Pages(Visited):
         question = "Shall your account be paid now?" if line.to_account else question
         params = {"supplier": supplier} if supplier and not line.to_account else {}
         said = of_read_back(receipt.price, question, **params)
-        more = of_paying(receipt, line, self._teller.today())
+        payments = self._teller.payments(visit.farmer_id, line.line_id, receipt.price)
+        today = self._teller.today()
         return self._page(
-            "payout.html", visit, receipt=receipt, line=line, notes=notes, said=said, more=more
-        )
+            "payout.html", visit, receipt=receipt, line=line, notes=notes, payments=payments,
+            said=said, more=of_paying(receipt, line, today, in_parts=len(payments) > 1),
+        )  # fmt: skip
 
     def settle(self, request: Request, draw_id: str, csrf: Text, confirmed: Text = "") -> Response:
         visit = self._form(request, csrf, helper_may=True)
@@ -259,10 +265,12 @@ class _Pages(Visited):
                 lambda db, desk, _clock: code_of(db, desk, slip_of(db, desk, receipt))
             )
         drawn_by = self._knowing.helper_name(visit.farmer_id, receipt.drawdown.drawn_by or "")
+        payments = self._teller.payments(visit.farmer_id, line.line_id, receipt.price)
+        today = self._teller.today()
         return self._page(
             "receipt.html", visit, receipt=receipt, line=line, code=code, farmer=farmer.name,
-            drawn_by=drawn_by, said=of_receipt(receipt, line),
-            more=of_receipts_rest(receipt, line, self._teller.today(), helped=bool(drawn_by)),
+            drawn_by=drawn_by, payments=payments, said=of_receipt(receipt, line),
+            more=of_receipts_rest(receipt, line, today, payments, helped=bool(drawn_by)),
         )  # fmt: skip
 
     def application(
@@ -282,19 +290,28 @@ class _Pages(Visited):
             more=[question] if built.amount_minor else (),
         )  # fmt: skip
 
-    def consent(self, request: Request, product_id: str, amount: int) -> Response:
+    def consent(
+        self, request: Request, product_id: str, amount: int, cash: Chosen = ()
+    ) -> Response:
         visit = self._visits.require_own(request.cookies.get(COOKIE))
-        possible = self._possible(visit, product_id)
+        possible, today = self._possible(visit, product_id), self._teller.today()
+        chosen = told_months(cash)
+        if chosen and fitting(possible.product, chosen, today).refused:
+            return go(months_path(product_id, amount, chosen))
+        own = equal_parts(chosen)
+        days = days_of_payment(possible.product, own, amount, today) if own else ()
         shown = {
-            "sha256": self._teller.consent_sha256(product_id, visit.language),
+            "sha256": self._teller.consent_sha256(product_id, visit.language, own),
             "application_id": self._teller.mint(),
         }
         purposes = self._teller.purposes(product_id)
         return self._page(
             "consent.html", visit, possible=possible, amount_minor=amount, shown=shown,
-            purposes=purposes, said=[
+            purposes=purposes, chosen=chosen, days=[each.isoformat() for each in days], said=[
                 says("What may we look at to decide?"),
                 says(ASKED, amount=Money(possible.product.currency, max(0, amount))),
+                *(says(DAYS) for _ in days[:1]),
+                *(said for each in days for said in on_day(each.isoformat(), today)),
                 says("I agree"),
                 *(said for each in purposes for said in of_purpose(each)),
                 *(says("For these") for _ in possible.subjects[1:2]),
@@ -311,11 +328,19 @@ class _Pages(Visited):
         asked = str(form.get("amount", ""))
         if not asked.isdecimal() or len(asked) > len(str(AMOUNT_MINOR_MAX)):
             raise RequestError(f"expected an amount in minor units, got {asked[:20]!r}")
+        chosen, today = (
+            told_months(str(each) for each in form.getlist("cash")),
+            self._teller.today(),
+        )
+        product = self._teller.product(product_id)
+        if chosen and fitting(product, chosen, today).refused:
+            return go(months_path(product_id, int(asked), chosen))
         ask = ApplicationForm(
             product_id=product_id,
             subject_ids=tuple(str(value) for value in form.getlist("subject")),
             asked_minor=int(asked),
             application_id=str(form.get("application_id", "")),
+            cash=equal_parts(chosen),
         )
         decided = await run_in_threadpool(self._teller.apply, visit.farmer_id, ask, agreed)
         if isinstance(decided, Reason):
@@ -330,11 +355,15 @@ class _Pages(Visited):
         outcome, asked = kept.card.outcome, kept.card.inputs.application
         verdict, today = says(VERDICTS[outcome.verdict.value]), self._teller.today()
         approved = outcome.verdict is Verdict.APPROVE
+        payments = self._teller.act(
+            lambda db, _desk, _clock: payments_of_card(db, asked, outcome.quote)
+        )
         if_drawn = () if outcome.quote is None else (
-            says("If you draw it all today"), *of_price(outcome.quote, today)[1:]
+            says("If you draw it all today"), *of_price(outcome.quote, today, payments)[1:]
         )  # fmt: skip
         return self._page(
             "decision.html", visit, kept=kept, features=features, changes=changes,
+            payments=payments,
             helper_name=self._knowing.helper_name(visit.farmer_id, asked.helped_by or ""),
             said=[
                 verdict,
@@ -347,12 +376,6 @@ class _Pages(Visited):
 
     def station(self, lang: str = "en") -> HTMLResponse:
         return self._rendering.page("station.html", lang, state=self._front.station_state())
-
-    def _possible(self, visit: Visit, product_id: str) -> Possible:
-        for one in self._teller.standing(visit.farmer_id).possible:
-            if one.product.product_id == product_id:
-                return one
-        raise RequestError("expected a product that you may apply for: go back to the first page")
 
 
 def _only(choices: tuple[str, ...]) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from core.decision.quote import Quote
+from core.lending.schedule import Due
 from core.reasons import SENTENCES, Reason, ReasonCode
 from core.units import Money, civil_date, minor_digits
 from edge_node.faces.kiosk.data_words import PURPOSES, WITHOUT
@@ -78,18 +79,33 @@ def on_day(text: str, today: date) -> tuple[Said, ...]:
     return (value(NextDay(found) if soon else found),)
 
 
-def of_price(price: Quote, today: date) -> tuple[Said, ...]:
-    """The whole price: what comes, what it costs, what is paid back and when."""
+def of_price(price: Quote, today: date, payments: Sequence[Due] = ()) -> tuple[Said, ...]:
+    """The whole price: what comes, what it costs, what is paid back and when.
+
+    Of several payments each is said, with its day.
+    """
     return (
         says("This is the whole price"),
         *(says("You receive"), amount(price.amount_minor, price.currency)),
         *(says("Fee"), amount(price.fee_minor, price.currency)),
         *(says("Interest until the due day"), amount(price.interest_minor, price.currency)),
         *(says("You pay back"), amount(price.total_minor, price.currency)),
-        *(says("Due on"), *on_day(price.due_on, today)),
+        *of_payments(price, today, payments),
         *_while_out(price),
         *(says("Yearly cost with everything (APR)"), value(Rate(price.apr_ppm))),
     )
+
+
+def of_payments(price: Quote, today: date, payments: Sequence[Due]) -> tuple[Said, ...]:
+    """When it is paid back: each day and amount, or the one due day."""
+    if len(payments) < 2:
+        return (says("Due on"), *on_day(price.due_on, today))
+    each = (
+        said
+        for due in payments
+        for said in (*on_day(due.on.isoformat(), today), amount(due.total_minor, price.currency))
+    )
+    return (says("What you pay, and when"), *each)
 
 
 def _while_out(price: Quote) -> tuple[Said, ...]:

@@ -2,7 +2,7 @@
 
 A screen's question, the price, the receipt, every reason, what would change a decision and what
 stands beside it are spoken; the cash desk and the station's page are not. The clips together may
-take 2.3 MB, so a prompt is short.
+take 2.4 MB, so a prompt is short.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from edge_node.faces.kiosk.changing import SENTENCES as CHANGES
 from edge_node.faces.kiosk.data_words import PURPOSES, ROLES, WITHOUT
 from edge_node.faces.kiosk.heard import IN_COLOUR, LATER, NO_PICTURE, PICTURES, PROVES, SAVED
 from edge_node.faces.kiosk.kiosk_words import KINDS, OUTCOMES, PROBLEMS, RELATIONS, TOPICS
+from edge_node.faces.kiosk.own_months import DAYS, MOST, NONE, QUESTION, TOO_EARLY, TOO_LATE
 from edge_node.faces.kiosk.words import GOODS, MOVEMENTS, STAGES
 from edge_node.watch.notices import ADVICE, FOR_FARMERS
 from edge_node.watch.notices import SENTENCES as NOTICED
@@ -180,6 +181,7 @@ BESIDE: tuple[str, ...] = (
     ),
     "Is this receipt true?",
     "This receipt is true",
+    *(QUESTION, MOST, NONE, TOO_LATE, TOO_EARLY, DAYS),
     "This is not a receipt of a station of this lender, or it was altered.",
     "Hold the square on the receipt to the camera or the reader. No connection is needed.",
 )

@@ -16,8 +16,11 @@ from core.canonical import canonical_hash, sha256_hex
 from core.decision.card import DecisionCard
 from core.decision.quote import Quote
 from core.lending.lease import Clock
+from core.lending.product import Product
+from core.lending.schedule import Due
+from core.lending.terms import CashMonth
 from core.reasons import Reason
-from core.wire.fieldwork import require_id
+from core.wire.fieldwork import require_id, shown_with_cash
 from core.wire.newplans import PURPOSE as PLAN_PURPOSE
 from core.wire.newplans import offer_sha256
 from core.wire.records import AgreementLeft, Application, Consent, ConsentAction
@@ -28,6 +31,7 @@ from edge_node.decide.consents import following, give_consent, granted, write_co
 from edge_node.decide.desk import Desk, RequestError
 from edge_node.decide.draws import DrawAsk, PaidFor, Receipt
 from edge_node.decide.leaving import LeaveAsk, WayOut, leave, way_out
+from edge_node.decide.payments import payments_of_draw
 from edge_node.decide.proxies import require_own_draw
 from edge_node.decide.telemetry import TelemetryOf
 from edge_node.faces.kiosk.changing import Told, changes_told
@@ -83,12 +87,16 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class ApplicationForm:
-    """An application as filled in; the id may come from the asker, to ask again safely."""
+    """An application as filled in; the id may come from the asker, to ask again safely.
+
+    ``cash`` are the farmer's own months with money, where they told any.
+    """
 
     product_id: str
     subject_ids: tuple[str, ...]
     asked_minor: int
     application_id: str = ""
+    cash: tuple[CashMonth, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +181,12 @@ class Teller:
             self._own_line(farmer_id, line_id)
             return draws.quote_draw(self._db, self._desk, line_id, amount_minor, self._clock())
 
+    def payments(self, farmer_id: str, line_id: str, price: Quote) -> tuple[Due, ...]:
+        """Each payment of a drawdown at its price, with its day."""
+        with self._turn:
+            self._own_line(farmer_id, line_id)
+            return payments_of_draw(self._db, line_id, price)
+
     def lenders(self, farmer_id: str, line_id: str) -> tuple[str, ...]:
         """Who lends a line together, the one that the farmer deals with first; or nobody else."""
         with self._turn:
@@ -214,7 +228,7 @@ class Teller:
     def apply(self, farmer_id: str, form: ApplicationForm, agreed: Agreement) -> KeptCard | Reason:
         """Decide an application for a line."""
         with self._turn:
-            expected = self.consent_sha256(form.product_id, agreed.language)
+            expected = self.consent_sha256(form.product_id, agreed.language, form.cash)
             if agreed.purposes and agreed.shown_sha256 != expected:
                 raise RequestError("expected consent to the words that are shown, got to others")
             product = village.product(self._db, form.product_id)
@@ -226,6 +240,7 @@ class Teller:
                 asked_minor=form.asked_minor,
                 currency=product.currency,
                 helped_by=agreed.helped_by or None,
+                cash=form.cash,
             )
             consents = self._application_consents(farmer_id, agreed, product.product_id)
             mint = self._sources.mint
@@ -343,6 +358,11 @@ class Teller:
                 raise UnknownRecordError(f"expected a line that you ended, got {line_id[:64]!r}")
             return found
 
+    def product(self, product_id: str) -> Product:
+        """A product by its id."""
+        with self._turn:
+            return village.product(self._db, product_id)
+
     def purposes(self, product_id: str) -> tuple[str, ...]:
         """What a farmer is asked to consent to for a product: what must be, then what may."""
         with self._turn:
@@ -351,11 +371,14 @@ class Teller:
             used = {one.purpose for one in model.model.features} if model else set()
             return (*must, *sorted(used - {"", *must}))
 
-    def consent_sha256(self, product_id: str, language: str) -> str:
-        """The hash of the words that a consent page shows."""
+    def consent_sha256(
+        self, product_id: str, language: str, cash: tuple[CashMonth, ...] | None = None
+    ) -> str:
+        """The hash of the words that a consent page shows, with the farmer's own months."""
         words = self.words(language)
         shown = {purpose: words.purpose(purpose) for purpose in self.purposes(product_id)}
-        return canonical_hash({"language": words.language, "purposes": shown})
+        told = canonical_hash({"language": words.language, "purposes": shown})
+        return shown_with_cash(told, cash)
 
     def card(self, farmer_id: str, card_id: str) -> KeptCard:
         """A decision card of the farmer's."""

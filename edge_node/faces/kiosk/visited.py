@@ -8,9 +8,11 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from core.reasons import Reason
+from edge_node.decide.desk import RequestError
 from edge_node.faces.kiosk.front import COOKIE, Front
 from edge_node.faces.kiosk.rendering import Rendering
 from edge_node.faces.kiosk.said import of_reason, says
+from edge_node.faces.kiosk.standing import Possible
 from edge_node.faces.kiosk.teller import Agreement
 from edge_node.faces.kiosk.visits import Visit
 
@@ -44,6 +46,19 @@ class Visited:
             spoken=spoken == "yes",
             helped_by=visit.helped_by,
         )
+
+    def _possible(self, visit: Visit, product_id: str) -> Possible:
+        """A product that the farmer may apply for.
+
+        Raises
+        ------
+        RequestError
+            If it is none of those.
+        """
+        for one in self._teller.standing(visit.farmer_id).possible:
+            if one.product.product_id == product_id:
+                return one
+        raise RequestError("expected a product that you may apply for: go back to the first page")
 
     def _page(self, template: str, visit: Visit, **shown: Any) -> HTMLResponse:
         return self._rendering.page(template, visit.language, visit=visit, **shown)
