@@ -11,7 +11,7 @@ from __future__ import annotations
 import gettext
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date
@@ -24,6 +24,7 @@ from babel.dates import format_date, format_skeleton
 from babel.numbers import format_currency, format_decimal, format_percent
 from markupsafe import Markup, escape
 
+from core.lending.terms import CashMonth
 from core.reasons import SENTENCES, Reason
 from core.units import PPM, format_money, minor_digits
 from server.known_words import KNOWN
@@ -51,6 +52,8 @@ TAGS: Mapping[str, str] = {
 CLDR: Mapping[str, str] = {"sw": "sw_KE", "hi": "hi_IN", "zh": "zh_Hans_CN", "mn": "mn_MN"}
 _ACCENTS = str.maketrans("aceinouyACEINOUY", "áçéíñöüýÁÇÉÍÑÖÜÝ")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+# Its long days spell the number of the month out: three lines of a column on a phone.
+_LONG = {"mn": "medium"}
 _LETTER_AND_DIGIT = re.compile(r"(?<=[^\W\d_])(?=\d)")
 _language: ContextVar[str] = ContextVar("console_language", default="en")
 
@@ -173,7 +176,7 @@ def long_day(day: str) -> str:
     """``2026-05-20`` as people write it: ``20 May 2026``."""
     if _plain():
         return f"{short_day(day)} {day[:4]}"
-    return format_date(date.fromisoformat(day), "long", locale=_cldr())
+    return format_date(date.fromisoformat(day), _LONG.get(language(), "long"), locale=_cldr())
 
 
 def short_day(day: str) -> str:
@@ -189,6 +192,15 @@ def short_month(month: int) -> str:
     if _plain():
         return _MONTHS[month - 1]
     return format_date(date(2026, month, 1), "MMM", locale=_cldr())
+
+
+def cash_months(cash: Sequence[CashMonth]) -> str:
+    """A farmer's own months with money, and the share of what is repaid that falls in each."""
+    whole = sum(each.weight for each in cash)
+    return ", ".join(
+        f"{short_month(each.month)} {percent((each.weight * PPM + whole // 2) // whole, 0)}"
+        for each in cash
+    )
 
 
 def pseudo(text: str) -> str:

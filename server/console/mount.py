@@ -50,6 +50,11 @@ from server.console.words import message, say
 from server.services.centre import BodyTooLargeError, Centre, LoginRequiredError
 
 FORM_BYTES_MAX = 1024 * 1024  # ten times the largest, 500 picks of the queue
+_BAD_FORM = 400  # what a body is refused with that is no form, or has too many fields
+_NO_PAGE = message("Check the address, or begin at the portfolio.")
+_NO_FORM = message(
+    "It is broken or has too many fields. Load its page again and send it once more."
+)
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; "
@@ -181,8 +186,9 @@ def _refusal(desk: Desk, request: Request, error: Exception) -> Response:
         code = error.code
     else:
         status = error.status_code if isinstance(error, HTTPException) else 500
-        title, code = message("There is no such page"), ""
-        detail = say("Check the address, or begin at the portfolio.")
+        title, detail, code = message("There is no such page"), say(_NO_PAGE), ""
+        if status == _BAD_FORM:
+            title, detail = message("This form cannot be read"), say(_NO_FORM)
     context = {"title": title, "detail": detail, "code": code}
     return desk.page(request, "refused.html", context, _who(desk, request), status)
 

@@ -17,6 +17,8 @@ LANGUAGE_COOKIE = "harvestline_language"
 CHOICE_S_MAX = 365 * 24 * 3600  # how long a browser remembers the choice
 ACCEPT_CHARACTERS_MAX = 500
 FORM_BYTES_MAX = 2_000
+# To another host, or up and out of the console; browsers take %2e for a dot.
+_LEADING_OUT = ("\\", "//", "..", "%2e", "%2E")
 
 
 class Speaking:
@@ -76,5 +78,5 @@ def routes() -> list[Route]:
 
 def inside(wanted: str) -> str:
     """Where to go on: a page of the console and nowhere else."""
-    here = wanted.startswith(f"{PREFIX}/") and "\\" not in wanted and "//" not in wanted
+    here = wanted.startswith(f"{PREFIX}/") and not any(each in wanted for each in _LEADING_OUT)
     return wanted if here and wanted.isprintable() else f"{PREFIX}/"

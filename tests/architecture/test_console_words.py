@@ -94,7 +94,8 @@ def test_numbers_money_and_days_are_babel_s(language: str):
         assert words.number(1_234_567) == format_decimal(1_234_567, locale=name)
         assert words.percent(180_000, 0) == format_percent(0.18, locale=name)
         day = date(2026, 6, 12)
-        assert words.long_day("2026-06-12") == format_date(day, "long", locale=name)
+        spelt = "medium" if language == "mn" else "long"  # whose long days spell the month out
+        assert words.long_day("2026-06-12") == format_date(day, spelt, locale=name)
 
 
 def test_english_keeps_the_console_s_own_ways():

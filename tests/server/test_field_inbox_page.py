@@ -94,9 +94,13 @@ def token_in(page: str) -> str:
     return found[1]
 
 
-def choose(client: httpx.Client, chosen: str, seen: str, reason: str = "asked again"):
+def choose(
+    client: httpx.Client, chosen: str, seen: str, reason: str = "asked again",
+    password: str = PASSWORD,
+) -> httpx.Response:  # fmt: skip
     token = token_in(client.get("/versions").text)
-    form = {"seen": seen, "chosen": chosen, "reason": reason, "token": token}
+    form = {"seen": seen, "chosen": chosen, "reason": reason, "token": token,
+            "step_up_password": password}  # fmt: skip
     return client.post("/versions", data=form)
 
 
@@ -110,6 +114,9 @@ def test_two_versions_lie_side_by_side_and_a_lender_chooses(enter, kit: Kit):
     assert f'value="{first},{second}"' in page
     changed = choose(client, first, first)
     assert (changed.status_code, "look again" in changed.text) == (409, True)
+    asked = choose(client, second, f"{first},{second}", password="")
+    assert "Your password once more" in asked.text
+    assert kit.read(registry.subject, "plot-b1").sown_on != "2026-03-09"
     assert choose(client, second, f"{first},{second}").status_code == 303
     assert kit.read(registry.subject, "plot-b1").sown_on == "2026-03-09"
     assert "Nothing waits." in client.get("/versions").text

@@ -86,8 +86,9 @@ def test_the_page_says_what_decides_where_and_by_whose_word(kit: Kit, page: http
     log_in(page, "auditor")
     text = page.get("/console/models").text
     for words in (
-        "Version 1", "Version 2", "at 25.0 %", "Watch", "maria", "chen", "stays at the centre",
-        "st-four", "New model", "from .10: watch", "stricter-points 7", "0.106",
+        "Version 1", "Version 2", "for 25.0 % of the stations", "Watch", "maria", "chen",
+        "stays at the centre", "st-four", "New model", "from .10: watch", "stricter-points 7",
+        "0.106",
     ):  # fmt: skip
         assert words in text, words
     assert "farmer-" not in text

@@ -55,10 +55,15 @@ def line_there(kit: Kit) -> str:
 
 
 @pytest.fixture
-def olive(two: Kit):
-    """A lender who sees village one alone, at the console."""
+def password(two: Kit) -> str:
+    """Olive's, who sees village one alone."""
     known(two.centre, ANNA, BEN)
-    password = invited(two.centre, "olive", Role.SUPERVISOR, MINE, (ANNA, BEN))
+    return str(invited(two.centre, "olive", Role.SUPERVISOR, MINE, (ANNA, BEN)))
+
+
+@pytest.fixture
+def olive(two: Kit, password: str):
+    """Olive at the console."""
     served = Served(create_app(two.centre))
     with httpx.Client(base_url=served.url) as client:
         page = client.get("/console/login")
@@ -113,7 +118,7 @@ def test_search_finds_and_addresses_show_nothing_of_another_village(olive: httpx
         assert secrets_in(answer.text.replace(path.rpartition("/")[2], ""), two) == []
 
 
-def test_nobody_acts_on_a_line_that_they_may_not_see(olive: httpx.Client, two: Kit):
+def test_nobody_acts_on_a_line_that_they_may_not_see(olive: httpx.Client, two: Kit, password: str):
     page = olive.get("/console/").text
     token = re.search(r'name="token" value="([^"]+)"', page)[1]
     form = {"token": token, "reason": "dispute"}
@@ -121,6 +126,7 @@ def test_nobody_acts_on_a_line_that_they_may_not_see(olive: httpx.Client, two: K
     assert olive.post(f"/console/lines/{line_id}/freeze", data=form).status_code == 404
     assert not two.read(lines.get, line_id).frozen
     [mine] = two.read(lines.of_farmer, "farmer-b")
+    form |= {"step_up_password": password}
     assert olive.post(f"/console/lines/{mine.line_id}/freeze", data=form).status_code == 303
 
 

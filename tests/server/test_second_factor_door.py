@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,66 +11,25 @@ import httpx
 import pytest
 
 from server import one_time
-from server.app import create_app
 from server.console.session import DOOR_COOKIE, SESSION_COOKIE
 from server.keys import hash_password
 from server.services import enrolment, officers
 from server.store import lines, people
 from server.store.people import Actor, Role
-from tests.support.centre import Served
 from tests.support.centre_kit import Kit
+from tests.support.console_book import PASSWORD
 from tests.support.desk import ANNA, raise_wanted
-
-PASSWORD = "rain on dry soil"
-OWN = "/me/second-factor"
-PHONE_MS = 1_900_000_000_000  # a phone follows the machine's clock, not a demonstration's
-
-
-class Door:
-    """The console over HTTP, on a machine whose own clock the test moves."""
-
-    def __init__(self, kit: Kit) -> None:
-        self.kit, self.machine_ms = kit, PHONE_MS
-        kit.centre = replace(kit.centre, machine_ms=lambda: self.machine_ms)
-        self.clients: list[httpx.Client] = []
-        self.serve()
-
-    def serve(self, **settings: str) -> None:
-        kit = self.kit
-        kit.centre = replace(kit.centre, settings=replace(kit.centre.settings, **settings))
-        self.served = Served(create_app(kit.centre))
-
-    def client(self) -> httpx.Client:
-        self.clients.append(httpx.Client(base_url=f"{self.served.url}/console", timeout=30))
-        return self.clients[-1]
-
-    def by_password(self, name: str, wanted: str = "") -> tuple[httpx.Client, httpx.Response]:
-        client = self.client()
-        token = token_in(client.get("/login").text)
-        form = {"name": name, "password": PASSWORD, "next": wanted, "token": token}
-        return client, client.post("/login", data=form)
-
-    def enter(self, name: str, code: str = "") -> httpx.Client:
-        client, answer = self.by_password(name)
-        if code:
-            answer = give(client, answer, code)
-        assert answer.status_code == 303, answer.text
-        return client
-
-    def enrol(self, client: httpx.Client) -> tuple[bytes, list[str]]:
-        """Set a phone up; its secret, and the recovery codes."""
-        offered = begin(client)
-        code = one_time.code_at(secret_in(offered), self.step)
-        done = confirm(client, factor_in(offered), code)
-        assert done.status_code == 200
-        return secret_in(offered), re.findall(r"<li><code>([^<]+)</code>", done.text)
-
-    def later(self, steps: int = 1) -> None:
-        self.machine_ms += steps * one_time.STEP_S * 1000
-
-    @property
-    def step(self) -> int:
-        return one_time.step_of(self.machine_ms)
+from tests.support.factor_door import (
+    OWN,
+    Door,
+    begin,
+    confirm,
+    factor_in,
+    give,
+    opened,
+    secret_in,
+    token_in,
+)
 
 
 @pytest.fixture
@@ -84,45 +42,8 @@ def door(kit: Kit) -> Iterator[Door]:
     for name, role in (("lena", Role.LENDER), ("ada", Role.AUDITOR), ("anna", Role.SUPERVISOR),
                        ("ben", Role.SUPERVISOR)):  # fmt: skip
         enrolment.add_user(kit.centre, name, PASSWORD, role, Actor("root", "operator"))
-    found = Door(kit)
-    yield found
-    for client in found.clients:
-        client.close()
-    found.served.close()
-
-
-def token_in(page: str) -> str:
-    found = re.search(r'name="token" value="([^"]+)"', page)
-    assert found, page
-    return found[1]
-
-
-def factor_in(page: str) -> str:
-    found = re.search(r'name="factor_id" value="([^"]+)"', page)
-    assert found, page
-    return found[1]
-
-
-def secret_in(page: str) -> bytes:
-    found = re.search(r'factor-secret">([^<]+)<', page)
-    assert found, page
-    return base64.b32decode(found[1].replace(" ", ""))
-
-
-def begin(client: httpx.Client, **more: str) -> str:
-    form = {"act": "begin", "token": token_in(client.get(OWN).text)}
-    return client.post(OWN, data={**form, "step_up_password": PASSWORD, **more}).text
-
-
-def confirm(client: httpx.Client, factor_id: str, code: str) -> httpx.Response:
-    token = token_in(client.get(OWN).text)
-    form = {"act": "confirm", "factor_id": factor_id, "code": code, "token": token}
-    return client.post(OWN, data=form)
-
-
-def give(client: httpx.Client, asked: httpx.Response, code: str) -> httpx.Response:
-    form = {"code": code, "next": "", "token": token_in(asked.text)}
-    return client.post("/login/code", data=form)
+    with opened(kit) as found:
+        yield found
 
 
 def test_who_enrolled_comes_in_with_password_and_code_and_with_neither_alone(door: Door):

@@ -11,7 +11,8 @@ from markupsafe import Markup
 from server.console.figures import canvas
 
 BAR_HEIGHT = 15
-LETTER_PX, WIDE_LETTER_PX = 8.2, 15  # what a letter of a legend takes across, and one of Chinese
+# What a letter of a legend takes across, and one of Chinese: bold in the sun, larger on a tablet.
+LETTER_PX, WIDE_LETTER_PX = 9.8, 17
 LEGEND_ROW_PX = 24
 
 

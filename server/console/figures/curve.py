@@ -17,7 +17,7 @@ HEIGHT, TOP, FOOT = 400, 64, 32
 E4 = 10_000
 INDEX_MARKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 NAME_GAP_PX, NAME_LETTER_PX = 10, 9  # before a line's name, and of it a letter in bold
-MARK_LABEL_PX = 88  # what the name of a mark and its day take across
+MARK_LABEL_PX, MARK_LETTER_PX = 88, 8  # what a mark's name and day take across, or a letter of it
 _WIDE, _PHONE = Size(960, left=56, right=150), Size(340, left=34, right=10)
 STAGE_WORDS = {
     Stage.SOWING: message("sowing"),
@@ -162,8 +162,9 @@ def _season_marks(frame: Frame, evidence: Evidence) -> list[Markup]:
         x = frame.x(date.fromisoformat(on))
         told = say(words, day=short_day(on))
         drawn.append(canvas.line(x, frame.top, x, frame.bottom, "season-mark"))
-        ends = x + MARK_LABEL_PX > frame.right
-        reach = (x - MARK_LABEL_PX, x) if ends else (x, x + MARK_LABEL_PX)
+        across = max(MARK_LABEL_PX, MARK_LETTER_PX * len(told))
+        ends = x + across > frame.right
+        reach = (x - across, x) if ends else (x, x + across)
         beside = {n for n, left, right in taken if left < reach[1] and reach[0] < right}
         row = min(set(range(len(marks))) - beside)
         taken.append((row, *reach))

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from core.wire.appeals import WORDS_CHARACTERS_MAX, AppealOutcome
 from core.wire.personal_data import DataClass
 from server.console.desk import DECIDERS, Desk, Visitor
+from server.console.pages.stepping import passed
 from server.console.render import PREFIX
 from server.console.words import message
 from server.services import appeals
@@ -56,6 +57,10 @@ def _answer(desk: Desk, request: Request, form: FormData) -> Response:
         known = store.find(tx, appeal_id)
     if known is None or known.answer is not None:
         raise NotKnownError(f"expected something that waits, got {appeal_id[:64]!r}")
-    words = str(form.get("words", ""))
-    appeals.answer(desk.centre, appeal_id, Reply(outcome, words), visitor.actor)
-    return RedirectResponse(f"{PREFIX}/appeals", 303)
+    reply = Reply(outcome, str(form.get("words", "")))
+
+    def done() -> Response:
+        appeals.answer(desk.centre, appeal_id, reply, visitor.actor)
+        return RedirectResponse(f"{PREFIX}/appeals", 303)
+
+    return passed(desk, request, form, visitor, done)

@@ -6,6 +6,8 @@ then there is no visit, and wrong codes are slowed as wrong passwords are, by th
 
 from __future__ import annotations
 
+import re
+
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -33,6 +35,7 @@ from server.store import people, second_factors, visits
 from server.store.people import Actor, User
 from server.store.visits import Visit
 
+_OURS = re.compile("[0-9a-f]{64}")  # as the centre's tokens are; a browser may send anything
 NAME_CHARACTERS_MAX = 100
 PASSWORD_CHARACTERS_MAX = 1000
 BROWSER_CHARACTERS_MAX = 200
@@ -82,7 +85,8 @@ def routes(desk: Desk) -> list[Route]:
 def _form(
     desk: Desk, request: Request, wanted: str, fault: str = "", status: int = 200
 ) -> Response:
-    visit = request.cookies.get(VISIT_COOKIE) or desk.centre.new_token()
+    kept = request.cookies.get(VISIT_COOKIE, "")
+    visit = kept if _OURS.fullmatch(kept) else desk.centre.new_token()
     context = {"token": desk.seals.token(visit), "next": wanted, "fault": fault}
     answer = desk.page(request, "login.html", context, status=status)
     set_cookie(request, answer, VISIT_COOKIE, visit)

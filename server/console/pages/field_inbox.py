@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from core.wire.personal_data import DataClass
 from server.console.desk import DECIDERS, Desk, Visitor
+from server.console.pages.stepping import passed
 from server.console.render import PREFIX
 from server.console.views.field_inbox import shown
 from server.services.field_inbox import (
@@ -49,5 +50,9 @@ def _choose(desk: Desk, request: Request, form: FormData) -> Response:
     if not seen or not set(seen) <= mine:
         raise VersionsChangedError("expected the versions as they were shown: look again")
     reason = str(form.get("reason", ""))
-    choose(desk.centre, seen, "" if picked == STANDS else picked, reason, visitor.actor)
-    return RedirectResponse(f"{PREFIX}/versions", 303)
+
+    def done() -> Response:
+        choose(desk.centre, seen, "" if picked == STANDS else picked, reason, visitor.actor)
+        return RedirectResponse(f"{PREFIX}/versions", 303)
+
+    return passed(desk, request, form, visitor, done)

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from core.wire.personal_data import DataClass
 from server.console.desk import Desk
 from server.console.figures.limit import limit_picture, meter
+from server.console.pages.stepping import passed
 from server.console.render import PREFIX
 from server.console.views.flags import read_flags
 from server.console.views.line import LinePage, read_line
@@ -87,8 +88,12 @@ def _act(desk: Desk, request: Request, form: FormData, act: Act) -> Response:
         raise RequestError(f"expected a reason among {known}, got {given[:40]!r}")
     with desk.reading(visitor) as tx:
         lines.get(tx, line_id)  # nobody stops a line that they may not see
-    act(desk.centre, line_id, reason, visitor.actor)
-    return RedirectResponse(f"{PREFIX}/lines/{quote(line_id, safe='')}", 303)
+
+    def done() -> Response:
+        act(desk.centre, line_id, reason, visitor.actor)
+        return RedirectResponse(f"{PREFIX}/lines/{quote(line_id, safe='')}", 303)
+
+    return passed(desk, request, form, visitor, done)
 
 
 def sentence(shown: LinePage) -> str:

@@ -85,7 +85,6 @@ class ModelsPage:
     champion: ModelRow | None
     rows: tuple[ModelRow, ...]
     on_the_way: RollOut | None
-    share: str
     stations: tuple[StationModel, ...]
     drifts: tuple[Drift, ...]
     drift_alarm: str
@@ -109,7 +108,6 @@ def read_models(tx: Tx, at_ms: int) -> ModelsPage:
         champion=next((row for row in rows if row.life.stand == "champion"), None),
         rows=rows,
         on_the_way=on_the_way,
-        share=percent(on_the_way.rollout.share_ppm) if on_the_way is not None else "",
         stations=_stations(tx, on_the_way),
         drifts=drifts,
         drift_alarm=_ALARMS[worst],

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from server.console.figures.bars import Bar, BarRow, bars_picture
 from server.console.views.section import Section, Table
-from server.console.words import message, money, number, percent, say
+from server.console.words import known_code, message, money, number, percent, say
 from server.services.reports.spread import ALL
 from server.services.reports.table import Cell
 
@@ -88,7 +88,10 @@ def _told(row: Record) -> tuple[str, ...]:
 
 def _name(row: Record) -> str:
     kind = str(row["by"])
-    return say(_ALL[kind]) if row["bucket"] == ALL else say(_WORDS[kind], name=row["bucket"])
+    if row["bucket"] == ALL:
+        return say(_ALL[kind])
+    bucket = str(row["bucket"])
+    return say(_WORDS[kind], name=known_code(bucket) if kind == "crop" else bucket)
 
 
 def _money(row: Record, name: str) -> str:
