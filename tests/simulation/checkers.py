@@ -37,6 +37,8 @@ from server.services.verifying import verify
 from server.store import leases, ledger, lines, logs, places
 from server.store.engine import Tx
 from tests.simulation.agents import in_lost_hands, not_handed_in
+from tests.simulation.own_months import faults_of_months
+from tests.simulation.reliefs import faults_of_reliefs
 from tests.simulation.station import SimulatedStation
 from tests.simulation.ticks import faults_of_news
 from tests.simulation.world import World
@@ -95,6 +97,7 @@ def after_each_step(world: World) -> None:
             *_no_overlending(world, tx, known), *_nothing_lost(world, tx),
             *_no_forced_arrears(known),
             *_booked_once(tx), *faults_of_news(world, tx, world.noted),
+            *faults_of_months(world, tx),
         ]  # fmt: skip
     assert not faults, faults
 
@@ -106,7 +109,7 @@ def at_the_end(world: World) -> None:
     with world.looked_at(), world.centre.store.reading() as tx:
         faults = [
             *_books_agree(world, tx), *_ledger_holds(tx), *_one_figure(world, tx), *_seals_hold(tx),
-            *_forgotten(world),
+            *_forgotten(world), *faults_of_reliefs(world, tx),
         ]  # fmt: skip
     assert not faults, faults
 

@@ -8,7 +8,7 @@ from functools import cache
 from itertools import accumulate
 
 from core.errors import HarvestlineError
-from tests.simulation import agents, endings, farmers, officers, visits
+from tests.simulation import agents, endings, farmers, officers, own_months, village, visits
 from tests.simulation.faults import ProcessDiedError, Weather
 from tests.simulation.world import World
 
@@ -63,6 +63,7 @@ OFTEN = {
     "two sources": {
         "visit a plot": 8, "let visits count": 5, "do well": 12, "take consent back": 4,
     },
+    village.OWN_MONTHS: {"apply": 28, "open lines": 0.5, "wait": 14, "draw": 30},
     "lent together": {"settle with a partner": 3},
 }  # fmt: skip
 
@@ -75,7 +76,7 @@ KINDS = frozenset(
         *(f"death of {whose} {when} a statement" for whose in ("a station", "the centre")
           for when in ("before", "after")),
         *(f"death of a tablet before {what}" for what in agents.WRITES),
-        "farmers: agreed to a plan",
+        "farmers: agreed to a plan", own_months.BROUGHT, own_months.TOO_FAR,
     ]
 )  # fmt: skip
 

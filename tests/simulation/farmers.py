@@ -8,6 +8,7 @@ from server.services.posting import RepaymentRequest, take_repayment
 from server.services.standing import owed
 from server.store import lines
 from server.store.lines import Line
+from tests.simulation.own_months import brought, weighed
 from tests.simulation.village import FARMERS, PLOT_OF, PURPOSES
 from tests.simulation.visits import ALLOWS
 from tests.simulation.world import STEP_MINOR, World
@@ -25,7 +26,9 @@ def apply(world: World) -> str:
     asked = STEP_MINOR * world.chance.randrange(1, 120)
     if not station.knows(farmer):
         return f"{farmer} is not known at {station.name}"
-    return f"{farmer} {asked} " + station.apply(farmer, PLOT_OF[farmer], asked, world.now_ms)
+    months = brought(world)
+    said = station.apply(farmer, (PLOT_OF[farmer], asked, months), world.now_ms)
+    return f"{farmer} {asked} " + weighed(world, months, said)
 
 
 def draw(world: World) -> str:

@@ -37,6 +37,7 @@ from server.store.money_words import KeptWord
 from server.store.people import Actor
 from server.store.places import Place
 from tests.simulation.farmers import agree_to_plan
+from tests.simulation.own_months import UNFIT, brought
 from tests.simulation.village import FARMERS, PRODUCT, STATIONS
 from tests.simulation.world import STEP_MINOR, World
 from tests.support.centre_kit import TESTER, product_of
@@ -125,8 +126,14 @@ def close(world: World) -> str:
 
 def renew_line(world: World) -> str:
     """A farmer who has repaid is decided on again."""
-    repaid = asked(world, _REPAID_UP)
-    return _on_a_line(world, "renewed", lambda at: renew(world.centre, at, PRODUCT, ASKED), repaid)
+    repaid, months = asked(world, _REPAID_UP), brought(world)
+
+    def again(line_id: str) -> object:
+        return renew(world.centre, line_id, PRODUCT, ASKED, months)
+
+    done = _on_a_line(world, "renewed", again, repaid)
+    assert months not in UNFIT or " renewed" not in done, f"7: {months} were taken: {done}"
+    return done
 
 
 def hold_line(world: World) -> str:

@@ -138,6 +138,20 @@ BUGS = (
         ".get(DataClass.VISITS)", '.get(DataClass.VISITS, "")', "8",
     ),
     Planted(
+        "a farmer's own months are forgotten", "server/services/standing.py",
+        "return with_own_cash(opened_by(tx, line), line.cash)", "return opened_by(tx, line)", "7",
+    ),
+    Planted(
+        "months beyond the bounds are taken", "edge_node/decide/applications.py",
+        "        if faults:\n            raise RequestError(",
+        "        if 0:\n            raise RequestError(", "7",
+    ),
+    Planted(
+        "relief never ends", "server/services/relief_ending.py",
+        "    if not is_repaid and on <= date.fromisoformat(line.due_on):\n",
+        "    if not is_repaid:\n", "6",
+    ),
+    Planted(
         "a price above the cap is told and taken", "edge_node/decide/draws.py",
         "return price if price.apr_ppm <= cap_ppm else above_cap(price.apr_ppm, cap_ppm)",
         "return price", "10",

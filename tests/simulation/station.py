@@ -11,6 +11,7 @@ from random import Random
 from core.decision.quote import Quote
 from core.lending.clock import Reading
 from core.lending.lease import Clock, DrawState
+from core.lending.terms import CashMonth
 from core.reasons import Reason
 from core.shape import encode
 from core.wire.envelope import LogClass
@@ -159,9 +160,14 @@ class SimulatedStation:
             return False
         return True
 
-    def apply(self, farmer_id: str, plot: str, asked_minor: int, now_ms: int) -> str:
-        """A farmer asks for a first line; what came of it."""
-        application = Application(self.mint(), farmer_id, PRODUCT, (plot,), asked_minor, "KES")
+    def apply(
+        self, farmer_id: str, wish: tuple[str, int, tuple[CashMonth, ...] | None], now_ms: int
+    ) -> str:
+        """A farmer asks for a first line: the plot, how much, own months; what came of it."""
+        plot, asked_minor, cash = wish
+        application = Application(
+            self.mint(), farmer_id, PRODUCT, (plot,), asked_minor, "KES", cash=cash
+        )
         given = self._consent(farmer_id, PURPOSES, "0" * 64)
         ask = LineAsk(application, (given,), self.mint(), self.mint())
         try:

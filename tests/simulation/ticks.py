@@ -28,6 +28,7 @@ from server.store.engine import Tx
 from server.store.ledger import GENESIS, content_hash
 from server.store.lines import Line
 from tests.simulation.noted import Noted, Plan
+from tests.simulation.reliefs import faults_of_end
 from tests.simulation.rises import faults_of_rises
 from tests.simulation.station import SimulatedStation
 from tests.simulation.village import PRODUCT
@@ -204,6 +205,8 @@ def _steps(world: World, tx: Tx, noted: Noted) -> Iterator[str]:
             yield f"6: {row['agreement_id']}: {row['event']} made {row['state']} of {before}"
         if not (row["actor"] and row["reason"]):
             yield f"6: {row['agreement_id']}: {row['event']} by nobody, or without a reason"
+        if row["event"] == AgreementEvent.END_RELIEF.value:
+            yield from faults_of_end(tx, row)
     return granted
 
 

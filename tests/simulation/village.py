@@ -21,6 +21,7 @@ from core.lending.terms import (
     ArrearsTerms,
     CashMonth,
     InterestKind,
+    OwnCashTerms,
     Part,
     RebateTerms,
     ScheduleKind,
@@ -57,10 +58,11 @@ SEASON_START = date(2026, 3, 15)
 START_MS = day_start_ms(SEASON_START) + 9 * 3_600_000
 # A visit that saw a third of the harvest lost opens relief; who agreed may leave for a week.
 RELIEF = (
-    ReliefBand(330_000, 12, 3, "2026-01-01", "the simulator"),
+    ReliefBand(330_000, 4, 1, "2026-01-01", "the simulator"),
     ReliefBand(500_000, 24, 6, "2026-01-01", "the simulator"),
 )
 
+OWN_MONTHS = "own months"
 AGREED = AgreementTerms(cooling_off_days=7, withdrawn_repay_days=30)
 # How the one product is repaid, by world: the books must hold whatever a lender offers.
 REPAID: dict[str, dict[str, Any]] = {
@@ -83,6 +85,10 @@ REPAID: dict[str, dict[str, Any]] = {
         ),
         "arrears": ArrearsTerms(0, 120_000),
         "rebate": RebateTerms(30_000),
+    },
+    OWN_MONTHS: {
+        "own_cash": OwnCashTerms(months_max=3, share_ppm_min=100_000, early_months_max=3),
+        "arrears": ArrearsTerms(3, 90_000),
     },
     "two sources": {"movement": replace(product_of(PRODUCT).movement, raise_sources_min=2)},
     "lent together": {"lenders": partners.LENDERS},

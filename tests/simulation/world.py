@@ -426,6 +426,8 @@ class Start:
 def _drawn_start(chance: Random) -> Start:
     """Most stations are stocked over a good link before they are left alone; many owe."""
     repaid, luck = chance.choice(tuple(village.REPAID)), chance.random()
+    if repaid == village.OWN_MONTHS:  # a line has its months from where it is asked for
+        luck = 0.1
     if luck >= 0.8:
         return new_start(repaid)
     return _stocked(repaid) if luck < 0.15 else _lent(repaid) if luck < 0.4 else _indebted(repaid)
