@@ -28,7 +28,7 @@ READERS = (Role.INTEGRATOR, Role.AUDITOR)
 LISTS: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "lines": ("Lines", (
         "line_id", "farmer_id", "product_id", "application_id", "station", "currency",
-        "limit_minor", "due_on", "opened_on", "frozen", "watch", "is_open",
+        "limit_minor", "due_on", "opened_on", "frozen", "watch", "is_open", "cash",
     ), ("farmer_id", "product_id", "station")),
     "draws": ("Drawdowns", (
         "draw_id", "line_id", "lease_id", "state", "amount_minor", "fee_minor", "currency",
@@ -40,7 +40,7 @@ LISTS: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     ), ("line_id",)),
     "applications": ("Applications", (
         "application_id", "farmer_id", "product_id", "subject_ids", "asked_minor", "currency",
-        "writer", "at_ms",
+        "cash", "writer", "at_ms",
     ), ("farmer_id", "product_id")),
     "stations": ("Stations", (
         "name", "key_id", "enrolled_at_ms", "seen_at_ms", "clock_offset_ms",
@@ -147,6 +147,8 @@ def _shown(row: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _value(name: str, value: Any) -> Any:
+    if name == "cash":  # a farmer's own months; without any they repay by the product's plan
+        return from_json(value) if value else []
     if name in _JSON:
         return from_json(value)
     return bool(value) if name in _FLAGS else value

@@ -56,6 +56,7 @@ HEADINGS: Mapping[str, str] = {
     "raised_on": message("Raised on"),
     "moved_on": message("Moved on"),
     "due_on": message("Due on"),
+    "own_months": message("Own cash months"),
     "last_clear_on": message("Last seen clearly"),
     "clear_looks": message("Clear looks"),
     "against_normal": message("Against normal"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
 from core.canonical import canonical_bytes
+from core.lending.terms import CashMonth
 from server.console.list_words import TITLES
 from server.console.reader_lists import Listed
 from server.console.render import civil, instant, signed_percent
@@ -45,7 +46,7 @@ def lines_listed(work: Work, query: Query) -> Listed:
         (
             row.line_id, row.farmer_name, row.product_name, row.station, row.currency,
             row.limit_minor, row.drawn_minor, row.leased_minor, row.owed_minor, row.due_on,
-            row.stage, row.movement, row.moved_on, row.change_minor, row.reason,
+            row.stage, row.movement, row.moved_on, row.change_minor, row.reason, _months(row.cash),
         )
         for row in rows
     )  # fmt: skip
@@ -53,7 +54,8 @@ def lines_listed(work: Work, query: Query) -> Listed:
         *text("line", "farmer", "product", "station", "currency"),
         *minor("limit_minor", "drawn_minor", "leased_minor", "owed_minor"),
         *columns(("due_on", CellKind.DAY)), *text("stage", "movement"),
-        *columns(("moved_on", CellKind.DAY)), *minor("change_minor"), *text("reason"),
+        *columns(("moved_on", CellKind.DAY)), *minor("change_minor"),
+        *text("reason", "own_months"),
     )  # fmt: skip
     found = _listed(work, "lines", named, told, query.link())
     return replace(found, whole="open lines", farmer_ids=tuple(row.farmer_id for row in rows))
@@ -74,15 +76,22 @@ def applications_listed(work: Work, verdict: str) -> Listed:
                 asked.application_id, row.farmer_name, row.product_name, asked.currency,
                 asked.asked_minor, said.verdict if said else "", said.amount_minor if said else 0,
                 said.score if said else 0, row.kept.writer, instant(row.kept.at_ms),
+                _months(asked.cash or ()),
             )  # fmt: skip
 
     named = (
         *text("application", "farmer", "product", "currency"), *minor("asked_minor"),
-        *text("outcome"), *minor("amount_minor"), *count("score"), *text("station", "at"),
+        *text("outcome"), *minor("amount_minor"), *count("score"),
+        *text("station", "at", "own_months"),
     )  # fmt: skip
     asked = {"outcome": verdict} if verdict else {}
     found = _listed(work, "applications", named, rows(), asked)
     return replace(found, farmer_ids=tuple(row.kept.application.farmer_id for row in shown))
+
+
+def _months(cash: Sequence[CashMonth]) -> str:
+    """A farmer's own months as commands take them: ``6=1 8=2``."""
+    return " ".join(f"{each.month}={each.weight}" for each in cash)
 
 
 def trail_listed(work: Work, asked: Search) -> Listed:

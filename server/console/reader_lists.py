@@ -11,9 +11,20 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from core.lending.terms import CashMonth
 from core.units import civil_date
 from server.console.list_words import FILTERS, HEADINGS, TITLES, WHOLE
-from server.console.words import code, fact, figure, known_code, long_day, number, percent, say
+from server.console.words import (
+    cash_months,
+    code,
+    fact,
+    figure,
+    known_code,
+    long_day,
+    number,
+    percent,
+    say,
+)
 from server.services.reports.table import Cell, CellKind, Column, Report
 
 # Columns that the records keep as text, for some rows have none, and that hold a day or a share.
@@ -127,9 +138,17 @@ def _saying(column: Column) -> Callable[[str], str]:
     """How the texts of a column are said."""
     if column.kind is not CellKind.TEXT or column.name in _VERBATIM:
         return str
+    if column.name == "own_months":
+        return _months
     if column.name == "detail":
         return lambda text: facts(json.loads(text))
     return known_code
+
+
+def _months(text: str) -> str:
+    """``6=1 8=2`` as people read it; the records keep it so."""
+    told = (each.partition("=") for each in text.split())
+    return cash_months([CashMonth(int(month), int(weight)) for month, _, weight in told])
 
 
 def _title(listed: Listed) -> str:

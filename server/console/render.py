@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from core.lending.terms import CashMonth
 from core.units import PPM, minor_digits, within_calendar
 from server.console import words
 from server.console.words import (
@@ -75,7 +76,7 @@ def environment() -> Environment:
         money=money, amount=words.figure, day=long_day, short_day=short_day, instant=instant,
         percent=percent, signed_percent=signed_percent, points=points, hash=short_hash,
         hectares=hectares, number=number, feature=feature_name, civil=civil, code=words.code,
-        bytes=size, span=span, units=units,
+        bytes=size, span=span, units=units, cash_months=cash_months,
         known=words.known, known_code=words.known_code, fact=words.fact, reason=words.reason,
     )  # fmt: skip
     found.globals.update(
@@ -93,6 +94,11 @@ def icon(name: str) -> Markup:
     svg = (ICONS / f"{name}.svg").read_text(encoding="utf-8").strip()
     drawn = svg.replace("<svg ", '<svg class="icon" aria-hidden="true" focusable="false" ', 1)
     return Markup(drawn)  # noqa: S704 - our own file
+
+
+def cash_months(cash: Sequence[CashMonth]) -> str:
+    """A farmer's own months with their shares; no line ends within one of them."""
+    return words.cash_months(cash).replace(" ", "\u00a0").replace(",\u00a0", ", ")
 
 
 def instant(at_ms: int | None) -> str:

@@ -6,6 +6,7 @@ from server.words import (
     LANGUAGES,
     PSEUDO,
     TAGS,
+    cash_months,
     code,
     fact,
     figure,
@@ -30,7 +31,7 @@ from server.words import (
 )
 
 __all__ = [
-    "LANGUAGES", "PSEUDO", "TAGS", "code", "fact", "figure", "fraction", "known", "known_code",
-    "language", "long_day", "message", "money", "number", "percent", "pseudo", "reason", "say",
-    "say_count", "short_day", "short_month", "shown", "shown_count", "speaking",
+    "LANGUAGES", "PSEUDO", "TAGS", "cash_months", "code", "fact", "figure", "fraction", "known",
+    "known_code", "language", "long_day", "message", "money", "number", "percent", "pseudo",
+    "reason", "say", "say_count", "short_day", "short_month", "shown", "shown_count", "speaking",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from datetime import date
 from typing import Any, TypeVar
 
 from core.lending.limit import Movement
+from core.lending.terms import CashMonth
 from core.wire.evidence import Stage
 from server.console.views.book_heads import Head, read_heads
 from server.console.words import reason
@@ -57,6 +58,7 @@ class Row:
     watch: bool
     is_open: bool
     subject_ids: tuple[str, ...]
+    cash: tuple[CashMonth, ...]
 
     @property
     def free_minor(self) -> int:
@@ -305,4 +307,5 @@ def _row(head: Head, stands: LineStanding, moved: LineMovement | None) -> Row:
         watch=line.watch,
         is_open=line.is_open,
         subject_ids=line.subject_ids,
+        cash=line.cash,
     )

@@ -36,7 +36,7 @@ from server.store.lines import Line
 from server.store.newplans import Proposal
 from server.store.reports import KeptApplication
 from server.store.review_items import Item
-from server.words import code, long_day, money, reason, say, say_count
+from server.words import cash_months, code, long_day, money, reason, say, say_count
 
 APPLICATION = "application"  # kind of item
 FACTS_SHOWN_MAX = 6
@@ -189,7 +189,8 @@ def _application(work: Work, kept: KeptApplication, at_ms: int) -> Waiting:
         told = money(amount, asked.currency)
         said = say("{person} proposes {amount}.", person=open_one.made_by, amount=told)
     referred = (say("Why it was referred"), _referred_for(work, asked.application_id))
-    facts = (referred, (say("The rule"), why))
+    months = (say("Own cash months"), cash_months(asked.cash or ()))
+    facts = (referred, (say("The rule"), why), months)
     return Waiting(
         kind=Kind.APPLICATION, item_id=open_one.item_id if open_one else asked.application_id,
         line_id="", application_id=asked.application_id, farmer_id=asked.farmer_id,

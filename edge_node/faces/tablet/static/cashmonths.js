@@ -8,14 +8,19 @@ const PPM = 1000000;
 const WEIGHT_MAX = 9;
 const YEAR = 12;
 
+/** The same day of a month, or a short month's last: as text. */
+function dayIn(year, month, day) {
+  const last = new Date(Date.UTC(year, month, 0)).getUTCDate();
+  return [year, month, Math.min(day, last)].map((part) => String(part).padStart(2, "0")).join("-");
+}
+
 /** The months that are still to come up to the due date, the earliest first: numbers 1 to 12. */
 export function monthsUpTo(dueOn, on) {
   const [year, month, day] = dueOn.split("-").map(Number);
   const found = [];
   for (let early = 0; early < YEAR; early += 1) {
     const back = year * YEAR + month - 1 - early;
-    const then = `${Math.floor(back / YEAR)}-${String((back % YEAR) + 1).padStart(2, "0")}-${String(day).padStart(2, "0")}`;
-    if (then > on) found.unshift((back % YEAR) + 1);
+    if (dayIn(Math.floor(back / YEAR), (back % YEAR) + 1, day) > on) found.unshift((back % YEAR) + 1);
   }
   return found;
 }
