@@ -12,7 +12,7 @@ import click
 from core.units import PPM, civil_date, format_money
 from server.commands.hands import centre_of, config_option, read_input
 from server.console.figures.stress import risk_picture
-from server.console.stress_report import as_html, as_pdf, shock_words
+from server.console.stress_report import as_html, as_pdf, as_text, shock_words
 from server.services.centre import RequestError
 from server.services.reports.export import Format, print_to, write
 from server.services.stress import records
@@ -21,6 +21,7 @@ from server.services.stress.run import stress as put_to
 from server.services.stress.scenario import Scenario, ScenarioError, parse_scenario
 from server.services.stress.table import table
 from server.store.whole_files import write_whole
+from server.words import LANGUAGES, speaking
 
 SCENARIO_BYTES_MAX = 1024 * 1024
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -39,16 +40,24 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     show_default=True,
 )
 @click.option("--out", type=_FILE, help="Write the table into a file; else it is printed.")
+@click.option(
+    "--language",
+    type=click.Choice(list(LANGUAGES)),
+    default="en",
+    show_default=True,
+    help="Of what people read: the printed text, the report and the picture.",
+)
 @click.pass_context
 def stress(
     context: click.Context,
+    /,
     *,
     config: Path,
     file: Path,
-    picture: Path | None,
-    page: Path | None,
     form: str,
     out: Path | None,
+    language: str,
+    **drawn: Path | None,
 ) -> None:
     """What a scenario would do to the whole book: limits, losses, liquidity; writes nothing.
 
@@ -56,10 +65,14 @@ def stress(
     herds after the shock; expected losses follow the provisioning rules in force.
     """
     outcome = put_to(centre_of(context, config), read_scenario(file))
-    if page is not None:
-        _keep(page, _page(outcome, page))
-    if picture is not None:
-        _keep(picture, f"{risk_picture(outcome, alone=True)}\n".encode())
+    with speaking(language):
+        if page := drawn["page"]:
+            _keep(page, _page(outcome, page))
+        if picture := drawn["picture"]:
+            _keep(picture, f"{risk_picture(outcome, alone=True)}\n".encode())
+        if out is None and Format(form) is Format.TEXT and language != "en":
+            click.echo("\n".join(as_text(outcome)))
+            return
     if out is not None:
         rows = write(table(outcome), Format(form), out)
         click.echo(f"{rows} rows in {out}.")

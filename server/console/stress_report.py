@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,37 @@ def as_pdf(outcome: Outcome) -> bytes:
         for name, drawn in pictures.items():
             (folder / name).write_text(f"{drawn}", encoding="utf-8")
         return typeset("stress.typ", told(outcome), folder)
+
+
+def as_text(outcome: Outcome) -> Iterator[str]:
+    """The report as lines of text, in the language that is spoken now."""
+    found = told(outcome)
+    words = found["words"]
+    yield from (found["title"], *found["about"], "", words["shocks"], *found["shocks"])
+    for title, rows in (
+        (words["whole"], found["totals"]),
+        (words["liquidity"], found["liquidity"]),
+    ):
+        heads = (words["what"], words["before"], words["after"], words["change"])
+        cells = [(each["name"], each["before"], each["after"], each.get("change", ""))
+                 for each in rows]  # fmt: skip
+        yield from ("", title, *_lines([heads, *cells]))
+    yield from ("", words["cells"], *_lines([found["headings"], *found["cells"]]))
+
+
+def _lines(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Rows in columns; a letter of Chinese is as wide as two others."""
+    wide = [max(_width(row[place]) for row in rows) for place in range(len(rows[0]))]
+    for row in rows:
+        padded = (cell + " " * (most - _width(cell)) for cell, most in zip(row, wide, strict=True))
+        yield "  ".join(padded).rstrip()
+
+
+def _width(text: str) -> int:
+    return sum(
+        0 if unicodedata.combining(each) else 1 + (unicodedata.east_asian_width(each) in "FW")
+        for each in text
+    )
 
 
 def told(outcome: Outcome) -> dict[str, Any]:
