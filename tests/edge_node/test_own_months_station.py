@@ -7,8 +7,10 @@ from datetime import date
 
 import pytest
 
+from core.decision.field_draw import FieldAsk, field_quote, judge, shown_sha256
 from core.decision.quote import Quote
 from core.lending.agreed import draw_facts
+from core.lending.lease import Clock
 from core.lending.limit import Movement
 from core.lending.own_cash import with_own_cash
 from core.lending.terms import CashMonth
@@ -18,10 +20,12 @@ from core.wire.envelope import LogClass
 from core.wire.fieldwork import FieldApplication, OperationKind, shown_with_cash
 from core.wire.linefacts import line_facts
 from core.wire.records import Application, Down
+from core.wire.subleases import FieldDraw
 from edge_node.decide.debt import debt, priced
 from edge_node.decide.desk import RequestError
 from edge_node.decide.draws import quote_draw
 from edge_node.decide.fieldwork import take
+from edge_node.decide.subleases import TakeAlong, grant
 from edge_node.store import decisions, leases, lines, logs, tablets, village
 from tests.support.lending_station import Station, maize, status
 from tests.support.tablet import FieldTablet, door_of, field_desk, teller_of
@@ -138,3 +142,36 @@ def test_a_tablet_brings_months_that_the_farmer_was_shown_with_the_words(station
     card = decisions.card_of_application(station.db, "a-2")
     assert card.card.inputs.application.cash == JUNE_AND_AUGUST
     assert records(station, "consent")[-1]["shown_sha256"] == shown
+
+
+def test_a_tablet_is_lent_a_part_that_is_repaid_in_the_farmers_months(station):
+    kept = station.apply(cash=JUNE_AND_AUGUST)
+    made = FieldTablet("tab-9", 9)
+    code, _ = door_of(station).invite(made.tablet_id, ("agent-1", "Juma"), (), 14)
+    door_of(station).enrol(code, made.public_key)
+    who = tablets.tablet(station.db, made.tablet_id)
+    ask = TakeAlong("s-1", kept.line_id, 300_000)
+    part = grant(station.db, station.desk, who, ask, station.clock).lease
+    assert part.terms.repayment().schedule.cash == JUNE_AND_AUGUST
+    price = field_quote(part.terms, 300_000, APRIL_2)
+    here = quote_draw(station.db, station.desk, kept.line_id, 300_000, station.clock)
+    assert (price.due_on, price.total_minor, price.apr_ppm) == (
+        "2026-08-15", here.total_minor, here.apr_ppm,
+    )  # fmt: skip
+    told = FieldDraw(
+        "d-1", "s-1", kept.line_id, part.farmer_id, 300_000, APRIL_2.isoformat(), station.at_ms,
+        1_000, price.fee_minor, price.total_minor, price.due_on, price.apr_ppm, "c-d-1",
+        shown_sha256(price), "sw", spoken=False,
+    )  # fmt: skip
+    document = made.operation(OperationKind.DRAW, told)
+    taken = take(station.db, field_desk(station, teller_of(station)), who, document, station.clock)
+    assert not taken.code
+    asked = owes(station, kept.line_id, APRIL_2).ahead
+    assert [(each.on.isoformat(), each.parts.principal_minor) for each in asked] == [
+        ("2026-06-15", 100_000), ("2026-08-15", 200_000),
+    ]  # fmt: skip
+    last = date(2026, 8, 15)
+    at_ms = station.at_ms + (last - APRIL_2).days * MS_PER_DAY
+    late = FieldAsk(kept.line_id, 50_000, "0" * 64)
+    refused = judge(replace(part, expires_at_ms=at_ms + MS_PER_DAY), [], late, Clock(at_ms, 1_000))
+    assert refused is ReasonCode.DRAW_SEASON_OVER

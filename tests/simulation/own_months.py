@@ -98,7 +98,7 @@ def _asked(tx: Tx, line_id: str, reckoned: tuple[Counter[date], int], today: dat
     repaid = tx.connection.exec_driver_sql(_REPAID, (line_id,)).scalar() or 0
     for days in AHEAD_DAYS:
         on = today + timedelta(days=days)
-        passed = [minor for day, minor in wanted.items() if day < on]
+        passed = [minor for day, minor in wanted.items() if day <= on]
         account = account_of(tx, line, on)
         beside = account.owed.total_minor - account.owed.principal_minor
         least = max(0, sum(passed) - repaid - count)

@@ -87,7 +87,7 @@ BUGS = (
         "people may do what the table forbids", "core/lending/steps.py",
         "        step = self.find(state, event)\n",
         "        step = next(x for x in self._steps if x.event is event)\n",
-        "6",
+        "3|6",
     ),
     Planted(
         "relief makes payments due earlier", "core/lending/relief.py",
