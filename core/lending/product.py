@@ -15,7 +15,7 @@ from typing import Any
 
 from core.canonical import canonical_hash
 from core.errors import ProductError
-from core.lending.bounds import bound_faults
+from core.lending.bounds import bound_faults, with_what_came
 from core.lending.dated import (
     DatedCap,
     DatedPrice,
@@ -268,7 +268,9 @@ def parse_product(table: Mapping[str, Any]) -> Product:
     product = decode(Product, dict(table))
     faults = list(_faults(product))
     if faults:
-        raise ProductError(f"{product.product_id}: " + "; ".join(faults))
+        given = encode(product)
+        told = "; ".join(with_what_came(each, given) for each in faults)
+        raise ProductError(f"{product.product_id}: {told}: correct the product's file")
     return product
 
 
@@ -339,7 +341,8 @@ def _kind_faults(product: Product) -> list[str]:
     }.get(kind, ("price", "stages"))
     if not all(getattr(product, name) for name in needs):
         tables = " and ".join("[[stages]]" if name == "stages" else f"[{name}]" for name in needs)
-        return [f"a {kind.value} product needs {tables}"]
+        lacking = " and ".join(name for name in needs if not getattr(product, name))
+        return [f"a {kind.value} product needs {tables}, got no {lacking}"]
     terms = (product.revolving, product.machine, product.voucher, product.receipt)
     return [fault for each in terms if each is not None for fault in each.faults()]
 
