@@ -100,7 +100,9 @@ def _asked(tx: Tx, line_id: str, reckoned: tuple[Counter[date], int], today: dat
         on = today + timedelta(days=days)
         passed = [minor for day, minor in wanted.items() if day <= on]
         account = account_of(tx, line, on)
-        beside = account.owed.total_minor - account.owed.principal_minor
+        # The plan's interest is that of who pays on its days; who paid before owes less.
+        told = sum(each.interest_minor + each.fee_minor for each in dues if each.on <= on)
+        beside = max(told, account.owed.total_minor - account.owed.principal_minor)
         least = max(0, sum(passed) - repaid - count)
         most = max(0, sum(passed) - repaid) + count + beside if passed else 0
         if not least <= account.late_minor <= most:
