@@ -15,10 +15,11 @@ from typing import Any
 from core.lending.product import Product
 from core.shape import encode
 from core.units import PPM
-from core.wire.update import Rollout, TargetNote
+from core.wire.update import Rollout, TargetNote, UpdateKind
 from server.services import enrolment
 from server.services.centre import Centre, RequestError, Work
 from server.services.offering import require_openable
+from server.services.publishing import giving
 from server.services.publishing.rollout import Desk
 from server.services.words_kept import tell
 from server.store import money_words, people, products
@@ -30,6 +31,7 @@ from server.words import say
 
 APPROVED, PROPOSED, IN_FORCE = "policy_approved", "policy_proposed", "policy_in_force"
 VALUE_CHARS_MAX = 120
+_OWN_WORD = (UpdateKind.PROMPTS, UpdateKind.BASEMAP)  # a product has a policy's, a model its life
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,23 @@ class Policy:
         gone = "withdrawn" if self.note and self.note.withdrawn else ""
         told = (self.kept.state.value, self.word_id, self.approved_by, f"{share.share_ppm}", gone)
         return "/".join((*told, *share.stations))
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Sentences or a map for stations: who approved them, and how far they have gone."""
+
+    note: TargetNote
+    word_id: str
+    told_by: str
+    approved_by: str
+
+    @property
+    def seen(self) -> str:
+        """What stands for all that an act rests on: another mark, and it has moved on."""
+        share, gone = self.note.rollout, "withdrawn" if self.note.withdrawn else ""
+        return "/".join((self.word_id, self.approved_by, f"{share.share_ppm}", gone,
+                         *share.stations))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,14 +179,43 @@ def read_policies(centre: Centre, tx: Tx) -> tuple[Policy, ...]:
 def _policy(
     kept: KeptProduct, words: Sequence[KeptWord], notes: Mapping[tuple[str, int], TargetNote]
 ) -> Policy:
-    answers = [word.answer for word in words if word.answer is not None]
-    open_ones = [(word.word_id, word.told_by) for word in words if word.answer is None]
-    approved = [answer.answered_by for answer in answers if answer.is_confirmed]
     product = kept.product
-    return Policy(
-        kept, *(open_ones[0] if open_ones else ("", "")), approved[-1] if approved else "",
-        notes.get((f"product/{product.product_id}", product.version)),
-    )  # fmt: skip
+    note = notes.get((f"product/{product.product_id}", product.version))
+    return Policy(kept, *_standing(words), note)
+
+
+def _standing(words: Sequence[KeptWord]) -> tuple[str, str, str]:
+    """The word that waits and who told it, and who confirmed one; each empty if there is none."""
+    waits = next(((each.word_id, each.told_by) for each in words if each.answer is None), ("", ""))
+    answers = [each.answer for each in words if each.answer is not None]
+    approved = [each.answered_by for each in answers if each.is_confirmed]
+    return (*waits, approved[-1] if approved else "")
+
+
+def read_updates(centre: Centre, tx: Tx) -> tuple[Update, ...]:
+    """Sentences and maps that are published, by slot, the newest first."""
+    desk = Desk(centre, Actor(centre.settings.name, "centre"))
+    listed = desk.publisher.listed() if desk.folder.exists else ()
+    own = [each for each in listed if each.note.place.kind in _OWN_WORD]
+    own.sort(key=lambda each: (each.note.slot, -each.note.version))
+    return tuple(
+        Update(one.note, *_standing(money_words.of_subject(tx, *giving.about(desk.folder, one))))
+        for one in own
+    )
+
+
+def find_update(centre: Centre, tx: Tx, path: str) -> Update:
+    """A published update by its path.
+
+    Raises
+    ------
+    NotKnownError
+        If there is none.
+    """
+    for one in read_updates(centre, tx):
+        if one.note.path == path:
+            return one
+    raise NotKnownError(f"expected sentences or a map that are published, got {path[:80]!r}")
 
 
 def find_policy(centre: Centre, tx: Tx, version: str) -> Policy:

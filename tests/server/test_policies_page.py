@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from core.units import PPM
 from core.wire.update import Rollout
 from server.app import create_app, open_centre
 from server.services import policies
+from server.services.audit.run import audit
 from server.services.centre import Centre, RequestError, RoleError
 from server.services.enrolment import add_user
 from server.services.money_words import confirm
@@ -24,6 +26,7 @@ from server.services.policies import (
     differences,
     find_policy,
     read_policies,
+    read_updates,
     share_of,
     tell_policy,
 )
@@ -34,6 +37,7 @@ from tests.server.test_updates_published import publishing, revised
 from tests.support.centre import Served
 from tests.support.centre_kit import TESTER, Kit
 from tests.support.console_book import PASSWORD
+from tests.support.update_repository import basemap_bytes
 
 ANN, BEN = Actor("ann", "supervisor"), Actor("ben", "supervisor")
 
@@ -201,6 +205,54 @@ def test_an_approved_policy_goes_to_some_stations_then_to_all_or_is_withdrawn(
     with pytest.raises(RequestError, match="withdrawn"):
         policies.put_in_force(centre, third, ANN)
     centre.store.close()
+
+
+def test_a_map_for_stations_is_asked_for_answered_and_given_at_the_console(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    shell = publishing(tmp_path)
+    shell.station("st-one")
+    (tmp_path / "map.pmtiles").write_bytes(basemap_bytes())
+    shell.on("updates add-basemap", tmp_path / "map.pmtiles", "--version", "1")
+    monkeypatch.setenv(CLOCK_SETTING, str(tmp_path / "clock"))
+    monkeypatch.setenv(DEMO_SETTING, "1")
+    centre = open_centre(shell.config)
+    for name in ("ann", "ben"):
+        add_user(centre, name, PASSWORD, Role.SUPERVISOR, TESTER)
+    app = Served(create_app(centre))
+    first, second = come(app.url, "ann"), come(app.url, "ben")
+    path = "basemap/1.pmtiles"
+
+    def does(client: httpx.Client, what: str, **more: str) -> httpx.Response:
+        page = client.get("/console/policies").text
+        assert f'value="{what}"' in page, f"{what} is not offered"
+        told = {**form_of(page, path), "act": what, "reason": "newer roads", **more}
+        return client.post("/console/policies", data={**told, "step_up_password": PASSWORD})
+
+    assert "Map of the district, version 1" in first.get("/console/policies").text
+    does(first, "tell")
+    assert not form_of(first.get("/console/policies").text, path), "who asked answers nothing"
+    does(second, "refuse")
+    does(first, "tell")
+    does(second, "approve")
+    does(first, "stage", station="st-one")
+    [given] = read(centre, read_updates)
+    assert (share_of(given.note), given.approved_by) == ((0, ("st-one",)), "ben")
+    does(first, "promote")
+    [given] = read(centre, read_updates)
+    assert share_of(given.note) == (PPM, ())
+    does(second, "withdraw")
+    assert read(centre, read_updates)[0].note.withdrawn
+    assert audit(centre, ["policies", "words", "trail"]).holds
+    for client in (first, second):
+        client.close()
+    app.close()
+    centre.store.close()
+
+
+def read(centre: Centre, what: Callable[..., Any]) -> Any:
+    with centre.store.reading() as tx:
+        return what(centre, tx)
 
 
 def listed(centre: Centre) -> tuple[Policy, ...]:

@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from core.units import PPM
-from core.wire.update import Rollout
+from core.wire.update import Rollout, TargetNote
 from server.console.desk import Desk, Visitor
 from server.console.pages.shares import percent_of
 from server.console.pages.stepping import passed
@@ -25,7 +25,7 @@ from server.console.words import message, money, percent
 from server.services import money_words, policies
 from server.services.access import require_whole
 from server.services.centre import RequestError
-from server.services.policies import Difference, Policy
+from server.services.policies import Difference, Policy, Update
 from server.services.publishing.rollout import Desk as Publishing
 from server.services.review_queue.answering import ReviewChangedError
 from server.services.words_kept import REASON_CHARS_MAX
@@ -62,6 +62,21 @@ class PolicyRow:
         return self.policy.kept.product.policy_version()
 
 
+@dataclass(frozen=True, slots=True)
+class UpdateRow:
+    """Sentences or a map: where they stand, their share, and what may be done."""
+
+    policy: Update
+    acts: tuple[str, ...]
+    share_ppm: int
+    stations: tuple[str, ...]
+
+    @property
+    def language(self) -> str:
+        """Of sentences, the language; empty for a map."""
+        return self.policy.note.place.name
+
+
 def routes(desk: Desk) -> list[Route]:
     """The page's addresses."""
     return desk.routes("/policies", partial(_page, desk), partial(_act, desk))
@@ -71,6 +86,7 @@ def _page(desk: Desk, request: Request, visitor: Visitor) -> Response:
     require_whole(visitor.scope)
     with desk.reading(visitor) as tx:
         found = policies.read_policies(desk.centre, tx)
+        updates = policies.read_updates(desk.centre, tx)
         stations = tuple(station.name for station in registry.all_stations(tx))
     publishes = Publishing(desk.centre, visitor.actor).folder.exists
     newest = _newest(found)
@@ -81,6 +97,7 @@ def _page(desk: Desk, request: Request, visitor: Visitor) -> Response:
     context = {
         "rows": rows, "stations": stations, "act_words": WORDS, "reason_max": REASON_CHARS_MAX,
         "publishes": publishes, "all": PPM, "told": _told,
+        "updates": [_update_row(one, visitor) for one in updates],
     }  # fmt: skip
     return desk.page(request, "policies.html", context, visitor)
 
@@ -130,70 +147,110 @@ def _acts(one: Policy, newest: int, name: str, *, publishes: bool) -> tuple[str,
     return (STAGE, PROMOTE, WITHDRAW)
 
 
+def _update_row(one: Update, by: Visitor) -> UpdateRow:
+    share_ppm, stations = policies.share_of(one.note)
+    acts = _update_acts(one, by.username) if by.role is Role.SUPERVISOR else ()
+    return UpdateRow(one, acts, share_ppm, stations)
+
+
+def _update_acts(one: Update, name: str) -> tuple[str, ...]:
+    if one.note.withdrawn:
+        return ()
+    if one.told_by:
+        return () if is_one_of(name, (one.told_by,)) else (APPROVE, REFUSE)
+    if one.note.rollout.share_ppm == PPM:
+        return (WITHDRAW,)
+    return (STAGE, PROMOTE, WITHDRAW) if one.approved_by else (TELL,)
+
+
 def _act(desk: Desk, request: Request, form: FormData) -> Response:
     visitor = desk.permit(request, form, Role.SUPERVISOR)
     require_whole(visitor.scope)
-    act, version = _ACTS.get(str(form.get("act", ""))), str(form.get("policy", ""))
-    if act is None:
-        raise RequestError(f"expected one of {', '.join(_ACTS)}")
+    name = str(form.get("act", ""))
+    if name not in WORDS:
+        raise RequestError(f"expected one of {', '.join(WORDS)}")
     if not 0 < len(str(form.get("reason", "")).strip()) <= REASON_CHARS_MAX:
         raise RequestError(f"expected a reason of 1 to {REASON_CHARS_MAX} characters")
 
     def done() -> Response:
-        with desk.reading(visitor) as tx:
-            found = policies.find_policy(desk.centre, tx, version)
+        found = _find(desk, form, visitor)
         if found.seen != str(form.get("seen", "")):
-            raise ReviewChangedError(f"{version} has moved on since it was shown: look again")
-        return RedirectResponse(f"{PREFIX}/{act(desk, version, form, visitor)}", 303)
+            told = form.get("policy") or form.get("update")
+            raise ReviewChangedError(f"{told} has moved on since it was shown: look again")
+        return RedirectResponse(f"{PREFIX}/{_done(desk, name, found, form, visitor)}", 303)
 
     return passed(desk, request, form, visitor, done)
 
 
-def _tell(desk: Desk, version: str, form: FormData, by: Visitor) -> str:
+def _find(desk: Desk, form: FormData, by: Visitor) -> Policy | Update:
+    with desk.reading(by) as tx:
+        if form.get("update"):
+            return policies.find_update(desk.centre, tx, str(form["update"]))
+        return policies.find_policy(desk.centre, tx, str(form.get("policy", "")))
+
+
+def _done(desk: Desk, act: str, found: Policy | Update, form: FormData, by: Visitor) -> str:
+    """Do it, and say which page is next."""
+    if act in (APPROVE, REFUSE):
+        _answer(desk, act, found.word_id, form, by)
+    elif act == TELL:
+        _tell(desk, found, form, by)
+        return "queue?kind=word"
+    elif isinstance(found, Update):
+        _move(Publishing(desk.centre, by.actor), act, found, form)
+    else:
+        _ACTS[act](desk, found, form, by)
+    return "policies"
+
+
+def _answer(desk: Desk, act: str, word_id: str, form: FormData, by: Visitor) -> None:
+    if act == APPROVE:
+        desk.centre.write(lambda work: money_words.confirm(work, word_id, by.actor))
+    else:
+        why = str(form.get("reason", "")).strip()
+        desk.centre.write(lambda work: money_words.refuse(work, word_id, by.actor, why))
+
+
+def _tell(desk: Desk, found: Policy | Update, form: FormData, by: Visitor) -> None:
     said = (by.actor, str(form.get("reason", "")).strip())
-    desk.centre.write(lambda work: policies.tell_policy(work, version, said))
-    return "queue?kind=word"
+    if isinstance(found, Update):
+        policies.tell_update(desk.centre, found.note.slot, found.note.version, said)
+    else:
+        version = found.kept.product.policy_version()
+        desk.centre.write(lambda work: policies.tell_policy(work, version, said))
 
 
-def _approve(desk: Desk, version: str, _: FormData, by: Visitor) -> str:
-    word_id = _waiting(desk, version, by)
-    desk.centre.write(lambda work: money_words.confirm(work, word_id, by.actor))
-    return "policies"
+def _move(publishing: Publishing, act: str, found: Update, form: FormData) -> None:
+    """Let stations have an update, or take it back."""
+    slot, version = found.note.slot, found.note.version
+    if act == STAGE:
+        publishing.stage(slot, version, _wanted(found.note, form))
+    elif act == PROMOTE:
+        publishing.promote(slot, version)
+    else:
+        publishing.withdraw(slot, version)
 
 
-def _refuse(desk: Desk, version: str, form: FormData, by: Visitor) -> str:
-    word_id, why = _waiting(desk, version, by), str(form.get("reason", "")).strip()
-    desk.centre.write(lambda work: money_words.refuse(work, word_id, by.actor, why))
-    return "policies"
-
-
-def _waiting(desk: Desk, version: str, by: Visitor) -> str:
-    """The word that waits about a version; the page's mark says that it is the one shown."""
-    with desk.reading(by) as tx:
-        return policies.find_policy(desk.centre, tx, version).word_id
-
-
-def _stage(desk: Desk, version: str, form: FormData, by: Visitor) -> str:
-    with desk.reading(by) as tx:
-        running, _ = policies.share_of(policies.find_policy(desk.centre, tx, version).note)
+def _wanted(note: TargetNote | None, form: FormData) -> Rollout:
+    running, _ = policies.share_of(note)
     names = tuple(str(each) for each in form.getlist("station"))
     share = percent_of(form, "share")
-    to = Rollout(names, running if share is None else share)
-    policies.stage(desk.centre, version, to, by.actor)
-    return "policies"
+    return Rollout(names, running if share is None else share)
 
 
-def _promote(desk: Desk, version: str, _: FormData, by: Visitor) -> str:
-    policies.put_in_force(desk.centre, version, by.actor)
-    return "policies"
+def _stage(desk: Desk, found: Policy, form: FormData, by: Visitor) -> None:
+    version = found.kept.product.policy_version()
+    policies.stage(desk.centre, version, _wanted(found.note, form), by.actor)
 
 
-def _withdraw(desk: Desk, version: str, _: FormData, by: Visitor) -> str:
-    policies.withdraw(desk.centre, version, by.actor)
-    return "policies"
+def _promote(desk: Desk, found: Policy, _: FormData, by: Visitor) -> None:
+    policies.put_in_force(desk.centre, found.kept.product.policy_version(), by.actor)
 
 
-_ACTS: Mapping[str, Callable[[Desk, str, FormData, Visitor], str]] = {
-    TELL: _tell, APPROVE: _approve, REFUSE: _refuse,
+def _withdraw(desk: Desk, found: Policy, _: FormData, by: Visitor) -> None:
+    policies.withdraw(desk.centre, found.kept.product.policy_version(), by.actor)
+
+
+_ACTS: Mapping[str, Callable[[Desk, Policy, FormData, Visitor], None]] = {
     STAGE: _stage, PROMOTE: _promote, WITHDRAW: _withdraw,
 }  # fmt: skip
