@@ -215,4 +215,5 @@ def _leases(tx: Tx, line: Line, stands: LineStanding, now_ms: int) -> tuple[Leas
         used = leases.book(tx, first).line_used_minor(line.line_id)
         closed, expired = first.closed_at_ms is not None, first.lease.expires_at_ms <= now_ms
         rows.append(LeaseRow(first.lease, used, stands.onboarding_unspent_minor, closed, expired))
-    return tuple(sorted(rows, key=lambda row: row.lease.signed_at_ms, reverse=True))
+    # What is still out first: the page folds away the rest.
+    return tuple(sorted(rows, key=lambda row: (row.closed, -row.lease.signed_at_ms)))
