@@ -100,14 +100,19 @@ def door_of(station: Station) -> TabletDoor:
     return TabletDoor(station.db, station.desk.station, station.clock, entropy("door"))
 
 
-def tablet_pages(station: Station, elapsed: Elapsed, authority: Path | None = None) -> TabletPages:
+def tablet_pages(
+    station: Station,
+    elapsed: Elapsed,
+    authority: Path | None = None,
+    speaker: type[Teller] = Teller,
+) -> TabletPages:
     """The station's pages with the tablet's beside, as ``edge_node.commands.running`` wires it.
 
     On a connection of its own: a test may use the station's while a page speaks with this.
     """
     db = open_database(station.settings.database_path, any_thread=True)
     sources = Sources(lambda: (station.at_ms, station.error_ms), station.mint)
-    teller = Teller(db, station.desk, sources, station.telemetry_of)
+    teller = speaker(db, station.desk, sources, station.telemetry_of)
     counter = Counter(
         db, field_desk(station, teller), sources, Sessions(elapsed, entropy("sessions")),
         entropy("counter"), teller.words, station.keys.identity.public_key, threading.Lock(),

@@ -120,7 +120,8 @@ class TabletPages:
         centre = origin_of_centre(counter.cargo.centre_url) if counter.cargo else ""
         self._policy = policy_of(index.read_text(encoding="utf-8"), centre)
         parts = {path: sha256_hex(file.read_bytes()) for path, file in self._files.items()}
-        self._shell = json.dumps({"parts": parts}, sort_keys=True)
+        letters = {path: sha256_hex(file.read_bytes()) for path, file in fonts.items()}
+        self._shell = json.dumps({"parts": parts, "letters": letters}, sort_keys=True)
         self._files |= fonts  # kept by a tablet once it has shown them, and not before
         self._acts = _acts(counter)
         self._counter = counter

@@ -14,7 +14,7 @@ import { Correct } from "./correcting.js";
 import { enrol } from "./station.js";
 import { keepMe, leaseIsOver, meta, setMeta, wipeReadable } from "./vault.js";
 import { Walk } from "./walking.js";
-import { speak, t } from "./words.js";
+import { speak, t, wished } from "./words.js";
 
 const SYNC_EVERY_MS = 30_000;
 
@@ -110,7 +110,7 @@ function App({ first }) {
 
 async function begin() {
   const me = await meta("me");
-  await speak((await meta("language")) ?? "en");
+  await speak((await meta("language")) ?? wished());
   // The lease is over: what can be read of people goes; what has to be handed in stays.
   if (await leaseIsOver()) await wipeReadable();
   const root = document.getElementById("app");

@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 
 import { put } from "./outbox.js";
-import { Choice, day, html, Page, useAnswer, waiting } from "./parts.js";
+import { Choice, day, grown, html, Page, useAnswer, waiting } from "./parts.js";
 import { dropDraft, meta, today, vault } from "./vault.js";
 import { useDraft } from "./forms.js";
 import { LANGUAGES, t } from "./words.js";
@@ -36,6 +36,7 @@ export function Versions({ farmerId, tick }) {
 function shown(field, value) {
   if (!value) return "–";
   if (field === "subject.sown_on") return day(value);
+  if (field === "subject.crop") return grown(value);
   return field === "farmer.language" ? LANGUAGES[value] ?? value : value;
 }
 

@@ -2,6 +2,14 @@
 
 import qrcode from "/tablet/shared/vendor/qrcode-generator-2.0.4/qrcode.mjs";
 
+import { speak, t, wished } from "./words.js";
+
+await speak(wished());
+document.title = `Harvestline: ${t("A code for a tablet")}`;
+document.querySelector("h1").textContent = t("A code for a tablet");
+document.getElementById("how").textContent = t("Let the tablet's camera read this. It counts once, for a day. The tablet must trust this station first:");
+document.getElementById("authority").textContent = t("the station's own authority");
+
 const told = location.hash.slice(1);
 if (told) {
   const code = qrcode(0, "M");

@@ -57,6 +57,16 @@ export function money(minor, currency) {
 /** A product's name in the agent's language, where the lender gave one. */
 export const nameOf = (product) => product.names?.[language()] ?? product.name;
 
+/** Kinds of what is registered, and crops, in words. */
+const GROWN = {
+  plot: "Plot", pasture: "Pasture", herd: "Herd", machine: "Machine", store: "Store",
+  maize: "Maize", beans: "Beans", wheat: "Wheat", barley: "Barley", rice: "Rice",
+  paddy: "Paddy", sugarcane: "Sugarcane",
+};
+
+/** A kind or crop in the agent's language; a crop of later days as it is registered. */
+export const grown = (name) => t(GROWN[name] ?? name);
+
 /** An area in hectares, and how far it may be off. */
 export function area(m2, sd = 0) {
   const ha = (value) => (value / 10000).toFixed(2);

@@ -9,7 +9,7 @@ import { bestOf, clock, giveBack, inHand, NotPaidError, payOut, priceNow, receip
 import { Needed } from "./needs.js";
 import { day, decimalsOf, html, money, nameOf, Page, State, useAnswer, waiting } from "./parts.js";
 import { knownOf } from "./screens.js";
-import { isoDay } from "./price.js";
+import { isoDay, payments } from "./price.js";
 import { dropDraft, meta, vault } from "./vault.js";
 import { language, t } from "./words.js";
 
@@ -64,17 +64,31 @@ function TakeAlong({ line, done }) {
     ${told && html`<p class="told" role="alert">${told}</p>`}</section>`;
 }
 
-const rowsOf = (price) => [
+/** When it is paid back: each day with its amount, or the one day. */
+const dueRows = (parts, dueOn, currency) => (parts.length > 1
+  ? parts.map((one) => [`${t("Due on")} ${day(one.on)}`, money(one.amount_minor, currency)]) : [[t("Due on"), day(dueOn)]]);
+
+/** What is read aloud before the farmer's yes: it names every day on which something is due. */
+function aloud(price, parts) {
+  const { currency } = price;
+  const told = { amount: money(price.amount_minor, currency), total: money(price.total_minor, currency),
+    cost: money(price.total_minor - price.amount_minor, currency) };
+  if (parts.length < 2) return t("You get {amount} today and pay back {total} by {day}. Of that {cost} is the price.", { ...told, day: day(price.due_on) });
+  const each = parts.map((one) => `${day(one.on)}: ${money(one.amount_minor, currency)}`).join("; ");
+  return t("You get {amount} today and pay back {total}. Of that {cost} is the price. The payments: {payments}.", { ...told, payments: each });
+}
+
+const rowsOf = (price, parts) => [
   [t("The farmer gets"), money(price.amount_minor, price.currency)],
   [t("Fee"), money(price.fee_minor, price.currency)],
   [t("Interest"), money(price.interest_minor, price.currency)],
   [t("The farmer pays back"), money(price.total_minor, price.currency)],
-  [t("Due on"), day(price.due_on)],
+  ...dueRows(parts, price.due_on, price.currency),
   [t("Yearly rate, with every fee"), percent(price.apr_ppm)],
 ];
 
-const Price = ({ price }) => html`<section class="card price" id="price"><h2>${t("This is the whole price")}</h2>
-  <dl class="facts">${rowsOf(price).map(([name, told]) => html`<dt key=${name}>${name}</dt><dd><b>${told}</b></dd>`)}</dl></section>`;
+const Price = ({ price, parts }) => html`<section class="card price" id="price"><h2>${t("This is the whole price")}</h2>
+  <dl class="facts">${rowsOf(price, parts).map(([name, told]) => html`<dt key=${name}>${name}</dt><dd><b>${told}</b></dd>`)}</dl></section>`;
 
 export function Pay({ id, tick, turn, done }) {
   const [again, setAgain] = useState(0);
@@ -90,6 +104,7 @@ export function Pay({ id, tick, turn, done }) {
   const one = bestOf(held, line.line_id, fields.amount_minor, now);
   const usable = one && !one.closed && now.at_ms + now.error_ms < one.lease.expires_at_ms;
   const told = fields.amount_minor ? priceNow(one, fields.amount_minor, line.frozen, now) : {};
+  const parts = told.price ? payments(one.lease.terms, told.price.amount_minor, told.price.drawn_on) : [];
   const pay = async (event) => {
     event.preventDefault();
     setBusy(true);
@@ -127,10 +142,8 @@ export function Pay({ id, tick, turn, done }) {
     ${usable && one.left_minor > 0 && !line.frozen && html`<form onSubmit=${pay}>
       <${Notes} step=${one.lease.terms.step_minor} currency=${one.lease.terms.currency} value=${fields.amount_minor} most=${one.left_minor} change=${set} />
       ${told.reason && html`<p class="told" role="alert">${wordsOf(told.reason)}</p>`}
-      ${told.price && html`<${Price} price=${told.price} />
-        <p id="aloud" class="aloud">${t("You get {amount} today and pay back {total} by {day}. Of that {cost} is the price.", {
-          amount: money(told.price.amount_minor, told.price.currency), total: money(told.price.total_minor, told.price.currency),
-          day: day(told.price.due_on), cost: money(told.price.total_minor - told.price.amount_minor, told.price.currency) })}</p>
+      ${told.price && html`<${Price} price=${told.price} parts=${parts} />
+        <p id="aloud" class="aloud">${aloud(told.price, parts)}</p>
         <label class="tick"><input type="checkbox" name="agreed" value="read" checked=${fields.agreed.includes("read")} onChange=${tick2("read")} /> ${t("I read it aloud, and the farmer said it back to me.")}</label>
         <label class="tick"><input type="checkbox" name="agreed" value="yes" checked=${fields.agreed.includes("yes")} onChange=${tick2("yes")} /> ${t("The farmer agrees to this price.")}</label>
         <${Signature} label=${t("The farmer signs here, if they wish")} photo=${fields.signature} change=${(v) => change("signature", v)} />
@@ -174,10 +187,11 @@ export function Receipt({ id, tick }) {
   if (!found.row) return html`<${Page} title=${t("Not here")} back="#/"><p>${t("This farmer is not on this tablet.")}</p></${Page}>`;
   const { draw, lease, row } = found;
   const { currency } = lease.terms;
+  const parts = payments(lease.terms, draw.amount_minor, draw.drawn_on);
   return html`<${Page} title=${t("Receipt")} lead=${`${lease.station} · ${day(draw.drawn_on)}`} back=${`#/farmer/${draw.farmer_id}`}>
     <section class="card" id="receipt"><p class="row"><span>${t("Paid out")}</span><b class="figure">${money(draw.amount_minor, currency)}</b></p>
       <dl class="facts"><dt>${t("The farmer pays back")}</dt><dd><b>${money(draw.total_minor, currency)}</b></dd>
-        <dt>${t("Due on")}</dt><dd>${day(draw.due_on)}</dd><dt>${t("Number")}</dt><dd class="small">${draw.draw_id}</dd></dl>
+        ${dueRows(parts, draw.due_on, currency).map(([name, said]) => html`<dt key=${name}>${name}</dt><dd>${said}</dd>`)}<dt>${t("Number")}</dt><dd class="small">${draw.draw_id}</dd></dl>
       <${State} state=${row.state} />${row.state === "needs_you" && html`<${Needed} words=${row.words} />`}</section>
     <${Code} text=${found.text} />
     <p class="soft">${t("Any station can read whether this receipt is true. The farmer may photograph it.")}</p>

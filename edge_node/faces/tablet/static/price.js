@@ -302,6 +302,14 @@ export function quote(terms, amountMinor, drawnOn) {
   };
 }
 
+/** Each payment of a draw's plan, with its day [minor units]; the fee stands with the first. */
+export function payments(terms, amountMinor, drawnOn) {
+  const fee = sharePpm(BigInt(amountMinor), terms.fee_ppm);
+  return plan(terms, BigInt(amountMinor), dayNumber(drawnOn)).map((due, n) => ({
+    on: isoDay(due.day), amount_minor: Number(due.principal + due.interest + (n ? 0n : fee)),
+  }));
+}
+
 /** From this day on nothing is drawn: no plan could ask for it back. */
 export function drawnBefore(terms) {
   const due = dayNumber(terms.due_on);

@@ -7,7 +7,7 @@ import { Versions } from "./correcting.js";
 import { find, indexOf } from "./find.js";
 import { Needed } from "./needs.js";
 import { drop, unsafe, wipeAll } from "./outbox.js";
-import { area, day, html, money, nameOf, Page, State, useAnswer, waiting } from "./parts.js";
+import { area, day, grown, html, money, nameOf, Page, State, useAnswer, waiting } from "./parts.js";
 import { lostPoints, score } from "./points.js";
 import { meta, setMeta, vault } from "./vault.js";
 import { metres } from "./walk.js";
@@ -17,11 +17,6 @@ export const PURPOSES = {
   routine: "Look at the crop", notice: "The station noticed something", loss: "Loss reported",
   repayment: "Repayment falls due", referral: "An application waits for you",
   boundary: "Walk the boundary",
-};
-
-const GROWN = {
-  plot: "Plot", pasture: "Pasture", herd: "Herd", machine: "Machine", store: "Store",
-  maize: "Maize", beans: "Beans", wheat: "Wheat", barley: "Barley", rice: "Rice",
 };
 
 /** All that my day is made of, read once for a state of the tablet. */
@@ -141,7 +136,7 @@ export function Farmer({ id, query, tick }) {
     <${Versions} farmerId=${id} tick=${tick} />
     <h2>${t("Ground and animals")}</h2>
     <ul class="cards">${known.subjects.map((one) => html`<li key=${one.subject_id} class="card row">
-      <span><b>${one.name}</b><br /><span class="soft">${t(GROWN[one.crop || one.kind] ?? (one.crop || one.kind))}${one.sown_on ? ` · ${t("sown {day}", { day: day(one.sown_on) })}` : ""}</span></span>
+      <span><b>${one.name}</b><br /><span class="soft">${grown(one.crop || one.kind)}${one.sown_on ? ` · ${t("sown {day}", { day: day(one.sown_on) })}` : ""}</span></span>
       <span class="right">${one.area_m2 ? area(one.walked?.area_m2 ?? one.area_m2, one.walked?.sd_m2) : one.heads ? t("{count} heads", { count: one.heads }) : ""}
         ${one.walked && one.walked.low_m2 < one.area_m2 && html`<br /><span class="soft small">${t("counts as {area}", { area: area(one.walked.low_m2) })}</span>`}
         ${one.area_m2 ? html`<br /><a href=${`#/walk/${one.subject_id}`}>${t("Walk the boundary")}</a>` : ""}</span></li>`)}</ul>

@@ -2,7 +2,7 @@
 // a new release is here before any of it is shown; what the interface says is never kept.
 const SHELL = "/tablet/shell.json";
 const NAME = "tablet-";
-const FONTS = "/tablet/fonts/vendor/"; // named by their release: the same path is the same letters
+const FONTS = "/tablet/fonts/vendor/"; // cut for the words of a release: compared with each new one
 const LETTERS = "letters";
 
 self.addEventListener("install", (event) => event.waitUntil(renew().then(() => self.skipWaiting())));
@@ -60,12 +60,28 @@ async function renew() {
   if (await cache.match(SHELL)) {
     return false;
   }
-  const parts = Object.entries(JSON.parse(text).parts);
+  const told = JSON.parse(text);
+  const parts = Object.entries(told.parts);
   await Promise.all(parts.map(([path, sha256]) => bring(cache, path, sha256)));
   const old = (await caches.keys()).filter((other) => other.startsWith(NAME) && other !== name);
+  await renewLetters(told.letters);
   await cache.put(SHELL, answer); // the mark that all is here
   await Promise.all(old.map((other) => caches.delete(other)));
   return true;
+}
+
+/** Letters that were shown once and are cut otherwise now are fetched anew: new words need new ones. */
+async function renewLetters(told) {
+  const cache = await caches.open(LETTERS);
+  await Promise.all((await cache.keys()).map(async (request) => {
+    const path = new URL(request.url).pathname;
+    const kept = await (await cache.match(request)).arrayBuffer();
+    if (!(path in told)) {
+      await cache.delete(request);
+    } else if ((await hash(kept)) !== told[path]) {
+      await bring(cache, path, told[path]);
+    }
+  }));
 }
 
 async function bring(cache, path, sha256) {

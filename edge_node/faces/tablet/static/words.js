@@ -13,6 +13,20 @@ export function t(message, params = {}) {
 
 export const language = () => current;
 
+// Letters that a tablet may lack: they are asked for when their language is chosen, and kept.
+const LETTERS = { hi: ["Harvestline Devanagari", "क"], zh: ["Harvestline Words", "中"], mn: ["Harvestline Mongolian", "ᠮ"] };
+const WEIGHTS = [400, 700];
+
+function letters(name) {
+  const [face, sample] = LETTERS[name] ?? [];
+  for (const weight of face ? WEIGHTS : []) {
+    document.fonts.load(`${weight} 1em "${face}"`, sample).catch(() => {}); // without a station: when it is shown next
+  }
+}
+
+/** The browser's own language, before an agent has chosen one. */
+export const wished = () => navigator.languages.map((tag) => tag.split("-")[0]).find((tag) => tag in LANGUAGES) ?? "en";
+
 /** Speak a language from now on; what is missing is said in English. */
 export async function speak(name) {
   texts = {};
@@ -22,4 +36,5 @@ export async function speak(name) {
   }
   current = name in LANGUAGES ? name : "en";
   document.documentElement.lang = TAGS[current] ?? current;
+  letters(current);
 }
