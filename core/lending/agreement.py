@@ -213,6 +213,9 @@ def _while() -> tuple[Transition, ...]:
     found = [
         Transition(s.ACTIVE, e.FREEZE, s.FROZEN, stop, _DOUBTS),
         Transition(s.FROZEN, e.THAW, s.ACTIVE, stop, _THAWS),
+        # Relief puts off what is owed; whether more may be drawn is another question.
+        Transition(s.IN_RELIEF, e.FREEZE, s.IN_RELIEF, stop, _DOUBTS),
+        Transition(s.IN_RELIEF, e.THAW, s.IN_RELIEF, stop, _THAWS),
         Transition(s.IN_RELIEF, e.END_RELIEF, s.ACTIVE, stop, (r.TIME_PASSED, r.REPAID)),
     ]
     for state in _LIVE:

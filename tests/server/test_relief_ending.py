@@ -172,3 +172,32 @@ def test_a_line_that_a_person_froze_stays_frozen_until_a_person_lets_it_go_on(
     thaw(kit.centre, line_id, FreezeReason.CLEARED, TESTER)
     assert state(kit, line_id) is AgreementState.ACTIVE
     assert verify(kit.centre).faults == ()
+
+
+def test_draws_on_a_line_in_relief_are_stopped_and_let_go_on_by_a_person_and_by_the_rule(
+    put_off: tuple[Kit, str],
+) -> None:
+    kit, line_id = put_off
+    grant(kit, line_id)
+    for act, reason, frozen in (
+        (freeze, FreezeReason.IDENTITY_IN_DOUBT, True),
+        (thaw, FreezeReason.CLEARED, False),
+    ):
+        act(kit.centre, line_id, reason, TESTER)
+        assert kit.read(lines.get, line_id).frozen is frozen
+        last = steps(kit, line_id)[-1]
+        assert (last.state, last.party, last.irregular) == (
+            AgreementState.IN_RELIEF, Party.OFFICER, "",
+        )  # fmt: skip
+    kit.clock.set_day(GRANTED_ON + timedelta(days=300))  # nothing was seen of the plot since
+    kit.station.pull(kit.centre)
+    last = steps(kit, line_id)[-1]
+    assert (last.event, last.reason, last.party) == (
+        AgreementEvent.FREEZE, AgreementReason.EVIDENCE_STALE, Party.RULE,
+    )  # fmt: skip
+    assert (last.state, last.irregular) == (AgreementState.IN_RELIEF, "")
+    kit.clock.set_day(DUE + timedelta(days=1))
+    kit.station.pull(kit.centre)
+    assert state(kit, line_id) is AgreementState.FROZEN
+    assert verify(kit.centre).faults == ()
+    assert audit(kit.centre).holds
