@@ -18,7 +18,7 @@ from core.wire.fieldwork import shown_with_cash
 from core.wire.records import Down, Up
 from edge_node.store import decisions, logs
 from tests.support.centre import Served
-from tests.support.chromium import chromium, complaints_to
+from tests.support.chromium import chromium, complaints_to, narrowest_daily
 from tests.support.kiosk import Elapsed, kiosk_of
 from tests.support.kiosk_screen import RULES, SIZES, SMALL_TARGETS, TARGET_PX_MIN
 from tests.support.lending_station import CARDS, Station, maize, onboarding
@@ -205,7 +205,7 @@ def test_a_product_without_the_leave_never_asks_for_months(station, url):
         page.wait_for_url("**/consent**")
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", narrowest_daily(SIZES))
 def test_the_months_can_be_touched_and_read_at_every_size(station, url, size, tmp_path):
     with chromium() as browser:
         for language in ("en", "hi", "mn", "sw", "zh"):
