@@ -259,8 +259,10 @@ def _price(page: Page) -> None:
         until(page, "() => Boolean(document.querySelector('#take, [role=alert]'))")
         if not page.locator("#take").count():
             return
+        notes = page.locator("[data-note]:enabled")
         for _ in range(_NOTES):
-            page.locator("[data-note]:enabled").first.click()
+            if notes.count():  # a line may have room for fewer
+                notes.first.click()
         page.click("#take")
         page.wait_for_selector("#hand [data-left]:not([data-left='0'])")
     notes = page.locator("form [data-note]:enabled")
