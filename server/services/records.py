@@ -16,6 +16,7 @@ from core.errors import HarvestlineError, LeaseError, ShapeError
 from core.lending.agreement import AgreementReason
 from core.lending.lease import LeaseKind, close
 from core.lending.own_cash import own_cash_faults
+from core.lending.product import Product
 from core.scoring.features import DailyFeature
 from core.shape import decode
 from core.wire.boxes import BoxRetired
@@ -50,7 +51,17 @@ from server.services.opening import NewLine, open_line
 from server.services.orders.delivering import apply_order_answer
 from server.services.readings import HOLDS_NUL, apply_readings
 from server.services.reported import Reported
-from server.store import boxes, leases, lines, people, products, registry, reports, versions
+from server.store import (
+    boxes,
+    leases,
+    lines,
+    people,
+    products,
+    registry,
+    reports,
+    update_steps,
+    versions,
+)
 from server.store.engine import NotKnownError, StoreError, UnfitValueError
 from server.store.people import Actor
 from server.store.reports import KeptApplication, KeptConsent, Replay
@@ -187,15 +198,25 @@ def _fault_of_cash(work: Work, opened: LineOpened) -> str:
     """What is wrong with the farmer's own months; the line is repaid in them all the same.
 
     They are what the farmer was told at the station. They may fit any version of the product
-    that is known, for the station may have been told of the newest later.
+    that was in force, for the station may have been told of the newest later, and the version
+    of the card, where stations were given it to try.
     """
     asked = reports.find_application(work.tx, opened.application_id)
     if asked is not None and asked.application.cash != opened.cash:
         return "its cash months are not those of its application"
-    known = products.every_version(work.tx, opened.product_id)
+    known = (*products.every_version(work.tx, opened.product_id), *_tried(work, opened))
     # Which day it was at the station does not matter here: what has passed asks for nothing.
     found = [own_cash_faults(each, opened.cash, date.min) for each in known]
     return "" if not found or [] in found else found[0][0]
+
+
+def _tried(work: Work, opened: LineOpened) -> tuple[Product, ...]:
+    """The version that a line's card cites, if stations were given it before it is in force."""
+    cards = reports.decisions_of(work.tx, opened.application_id)
+    version = cards[-1].policy_version if cards else ""
+    found = products.by_policy(work.tx, version) if version else None
+    is_its = found is not None and found.product_id == opened.product_id
+    return (found,) if found and is_its and update_steps.is_given(work.tx, version) else ()
 
 
 def _lease_closed(work: Work, reported: Reported) -> str:

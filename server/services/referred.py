@@ -7,6 +7,7 @@ day; the card stays what it was.
 from __future__ import annotations
 
 from core.lending.agreement import AgreementEvent, AgreementReason, Standing
+from core.lending.own_cash import own_cash_faults
 from core.wire.records import Application
 from server.services.agreements import Event, bring_about_for, state_of
 from server.services.authority import require_authority
@@ -33,8 +34,8 @@ def offer_referred(centre: Centre, application_id: str, limit_minor: int, by: Ac
     NotKnownError
         If there is no such application.
     RequestError
-        If the limit is above what was asked or what the rule carries, or what it would
-        rest on is pledged already.
+        If the limit is above what was asked or what the rule carries, what it would rest on
+        is pledged already, or the product does not take the farmer's own months today.
     AgreementError
         If no card referred it, or it was decided already.
     RoleError
@@ -69,6 +70,8 @@ def offer_in(work: Work, application_id: str, limit_minor: int, by: Actor) -> Li
     require_authority(work.tx, by, asked.product_id, (limit_minor, asked.currency))
     product = products.newest(work.tx, asked.product_id)
     today = work.today(zone_minutes(work.tx, asked.farmer_id))
+    if faults := own_cash_faults(product, asked.cash or None, today):
+        raise RequestError("; ".join(faults))
     subjects = tuple(registry.subject(work.tx, each) for each in asked.subject_ids)
     terms = opening_terms(product, subjects, today)
     carried = terms.limit(product.credit.rounding_unit_minor)

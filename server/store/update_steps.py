@@ -43,6 +43,11 @@ def add(tx: Tx, step: UpdateStep) -> UpdateStep:
     return kept
 
 
+def is_given(tx: Tx, subject_id: str) -> bool:
+    """Whether stations were given what a word is about, all of them or some."""
+    return tx.find_row(update_steps, subject_id=subject_id) is not None
+
+
 def stream(tx: Tx) -> Iterator[UpdateStep]:
     """Every step, version by version, the oldest first."""
     question = select(update_steps).where(_S.tenant_id == tx.tenant_id)

@@ -8,7 +8,7 @@ the same bytes gives the same command, or confirms the word; then the file is ta
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from core.lending.payout import PayoutEvent
@@ -95,7 +95,7 @@ def admitted(work: Work, file: RailFile, effect: Effect, by: Actor) -> KeptWord 
     require_role(by, BRINGING)
     people.lock_trail(work.tx)  # else two files at once would each see the other's room
     told = money_words.of_subject(work.tx, WordKind.RAIL_FILE, file.subject_id)
-    if any(each.answer is not None and each.answer.is_confirmed for each in told):
+    if any(_covers(each, effect) for each in told):
         return None
     waits = next((each for each in told if each.answer is None), None)
     if waits is not None:
@@ -117,6 +117,18 @@ def admitted(work: Work, file: RailFile, effect: Effect, by: Actor) -> KeptWord 
     )
     keep_told(work, word, by)
     return word
+
+
+def _covers(word: KeptWord, effect: Effect) -> bool:
+    """Whether a word was confirmed of all that a file does now, by nobody who exported it.
+
+    What a file does may grow after it was told, as when payouts are sent that fitted nothing.
+    """
+    answer = word.answer
+    if answer is None or not answer.is_confirmed:
+        return False
+    is_exporter = is_one_of(answer.answered_by, tuple(effect.exported))
+    return effect.moved_minor <= int(word.body["moved_minor"]) and not is_exporter
 
 
 def _why_it_waits(work: Work, file: RailFile, effect: Effect, by: Actor) -> str:
@@ -154,15 +166,21 @@ def moved_alone_minor(tx: Tx, rail: str, now_ms: int) -> int:
     )
 
 
-def require_no_exporter(word: KeptWord, by: Actor) -> None:
+def require_no_exporter(word: KeptWord, by: Actor, exported: Collection[str] = ()) -> None:
     """Return if who confirms a word about a file did not write what was paid; so does the database.
+
+    Parameters
+    ----------
+    exported
+        Who exported it by now, where the file is at hand: the word tells who had when it was told.
 
     Raises
     ------
     RoleError
         If they did.
     """
-    if f"|{person_key(by.name)}|" in word.body.get("exported", ""):
+    told = f"|{person_key(by.name)}|" in word.body.get("exported", "")
+    if told or is_one_of(by.name, tuple(exported)):
         raise RoleError(
             f"word {word.word_id}: expected another person than {by.name}, who exported what was "
             "paid, to say how it came back"

@@ -30,7 +30,7 @@ def let_in(centre: Centre, file: RailFile, effect: Effect, by: Actor) -> KeptWor
         waits = admitted(work, file, effect, by)
         if waits is None or is_one_of(by.name, (waits.told_by,)):
             return waits
-        require_no_exporter(waits, by)
+        require_no_exporter(waits, by, effect.exported)
         admit_by_two(work, answered(work, waits, (by, ""), ROLES, is_confirmed=True), by)
         return None
 
