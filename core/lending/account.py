@@ -125,7 +125,7 @@ def account(
     terms: RepaymentTerms,
     facts: Iterable[Fact],
     on: date,
-    dues: Sequence[Due] = (),
+    dues: Sequence[Due] | None = None,
     looks: AbstractSet[date] = frozenset(),
 ) -> Account:
     """What a line owes at the end of a day, interest up to and not including the day.
@@ -133,9 +133,9 @@ def account(
     Parameters
     ----------
     facts
-        In any order; the same fact twice counts once; those after ``on`` do not count yet.
+        In any order; the same fact twice counts once; those after ``on`` do not count.
     dues
-        The plan that was agreed, against which being late is measured.
+        The plan against which being late is measured; without one no rebate is given, either.
     looks
         Days besides on which the books were brought up; they change nothing but the steps.
 
@@ -151,7 +151,7 @@ def accounts(
     terms: RepaymentTerms,
     facts: Iterable[Fact],
     days: Iterable[date],
-    dues: Sequence[Due] = (),
+    dues: Sequence[Due] | None = None,
     looks: AbstractSet[date] = frozenset(),
 ) -> dict[date, Account]:
     """What :func:`account` says of each of some days, by one replay.
@@ -186,7 +186,7 @@ def _replaying(
     terms: RepaymentTerms,
     facts: Iterable[Fact],
     wanted: AbstractSet[date],
-    dues: Sequence[Due],
+    dues: Sequence[Due] | None,
     looks: AbstractSet[date],
 ) -> Iterator[tuple[date, _Replay]]:
     """The replay at the end of each day with an event, and of each wanted, up to the last."""
@@ -196,8 +196,8 @@ def _replaying(
     by_day: dict[date, list[Fact]] = {}
     for fact in counted:
         by_day.setdefault(fact.on, []).append(fact)
-    events = {*by_day, *replay.penalised, *replay.capitalising, *(due.on for due in dues), *looks}
-    events |= set(replay.anew)
+    asked = (due.on for due in replay.dues)
+    events = {*by_day, *replay.penalised, *replay.capitalising, *asked, *looks, *replay.anew}
     for day in sorted(each for each in events | wanted if each <= on):
         replay.run_to(day)
         if day in events:
@@ -234,9 +234,13 @@ class _Replay:
     """Facts as they are replayed, day by day; lives within one call of :func:`account`."""
 
     def __init__(
-        self, terms: RepaymentTerms, dues: Sequence[Due], capitalising: frozenset[date]
+        self, terms: RepaymentTerms, dues: Sequence[Due] | None, capitalising: frozenset[date]
     ) -> None:
-        self.terms, self.dues, self.capitalising = terms, sorted(dues, key=_on), capitalising
+        self.terms, self.capitalising = terms, capitalising
+        self.has_plan, self.dues = (
+            dues is not None,
+            sorted(dues or (), key=lambda due: due.on),
+        )  # may be empty
         self.anew = {date.fromisoformat(each.on): each for each in terms.restructured}
         self.rate_ppm, self.planned_on = terms.first().rate_ppm, date.min
         self.settled_before_minor = 0  # by plans that count no more
@@ -312,7 +316,7 @@ class _Replay:
         self.surplus_minor += surplus
         self.splits.append(Split(fact.fact_id, fact.on, parts, surplus))
         back = self.rebate.owed_minor
-        if back and self.is_prompt and self.dues and not self.owed().total_minor:
+        if back and self.is_prompt and self.has_plan and not self.owed().total_minor:
             self.rebate.taken_minor += back
             self.steps.append(Step(EntryKind.REBATE, fact.on, back))
 
@@ -394,7 +398,3 @@ class _Replay:
             splits=tuple(self.splits),
             steps=tuple(self.steps),
         )
-
-
-def _on(due: Due) -> date:
-    return due.on
