@@ -96,7 +96,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Say how the run ended, for `.ci/once_more`: one that broke off has not shown the rest."""
-    cache = session.config.cache
+    cache = getattr(session.config, "cache", None)  # -p no:cacheprovider leaves none
     if cache is not None and not hasattr(session.config, "workerinput"):
         cache.set("harvestline/ended", int(exitstatus))
 
