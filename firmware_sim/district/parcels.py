@@ -25,7 +25,7 @@ _TRACK_HALF_M = 4.0
 _HEDGE_HALF_M = 2.0
 _PARCEL_M2 = (4_500.0, 17_000.0)  # sizes at which cutting stops
 PLOT_M2 = (2_500, 16_000)
-PASTURE_M2 = (100_000, 250_000)
+PASTURE_M2 = (100_000, 300_000)  # two cells by two or three, each crossing bent
 # (row, column, rows, columns) of each pasture; the last two lie in the east.
 _PASTURE_CELLS = ((0, 0, 2, 2), (7, 0, 3, 2), (4, 2, 2, 2), (0, 8, 2, 2), (7, 8, 3, 2))
 
