@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from core.errors import LedgerImbalanceError
 from core.lending.accrual import Meter, PrincipalChange
 from core.lending.facts import Fact, FactKind, standing_facts
+from core.lending.in_force import PlanInForce
 from core.lending.ledger import EntryKind
 from core.lending.schedule import Due, capitalising_of
 from core.lending.terms import Part, RepaymentTerms, Restructured
@@ -96,11 +97,6 @@ class Account:
     rebate_minor: int
     splits: tuple[Split, ...]
     steps: tuple[Step, ...] = ()
-
-    @property
-    def splits_total_minor(self) -> int:
-        """What was paid of the plan so far: all but penalties and surplus [minor units]."""
-        return sum(each.parts.total_minor - each.parts.penalty_minor for each in self.splits)
 
     def split_of(self, fact_id: str) -> Split:
         """Where one repayment went.
@@ -196,8 +192,8 @@ def _replaying(
     by_day: dict[date, list[Fact]] = {}
     for fact in counted:
         by_day.setdefault(fact.on, []).append(fact)
-    asked = (due.on for due in replay.dues)
-    events = {*by_day, *replay.penalised, *replay.capitalising, *asked, *looks, *replay.anew}
+    asked = {*replay.plan.principal_minor, *(due.on for due in replay.plan.dues)}
+    events = {*by_day, *asked, *replay.capitalising, *looks, *replay.anew}
     for day in sorted(each for each in events | wanted if each <= on):
         replay.run_to(day)
         if day in events:
@@ -237,18 +233,14 @@ class _Replay:
         self, terms: RepaymentTerms, dues: Sequence[Due] | None, capitalising: frozenset[date]
     ) -> None:
         self.terms, self.capitalising = terms, capitalising
-        self.has_plan, self.dues = (
-            dues is not None,
-            sorted(dues or (), key=lambda due: due.on),
-        )  # may be empty
+        self.plan = PlanInForce(terms, dues)
         self.anew = {date.fromisoformat(each.on): each for each in terms.restructured}
-        self.rate_ppm, self.planned_on = terms.first().rate_ppm, date.min
+        self.rate_ppm = terms.first().rate_ppm
         self.settled_before_minor = 0  # by plans that count no more
         self.interest = Meter(1, terms.day_count)  # of principal times its own rate
         self.tranches = Tranches()
         self.penalty = Meter(terms.arrears.penalty_rate_ppm, terms.day_count)
         self.rebate = Meter(terms.rebate.rate_ppm, terms.day_count)
-        self.penalised = self._penalised()
         self.fee_minor = self.principal_minor = self.surplus_minor = 0
         self.capitalised_minor = 0
         self.asked_principal_minor = self.repaid_principal_minor = 0
@@ -258,17 +250,11 @@ class _Replay:
         self.steps: list[Step] = []
         self.stepped = {EntryKind.INTEREST: 0, EntryKind.PENALTY: 0}
 
-    def _penalised(self) -> dict[date, int]:
-        """Principal by the day from which it is late enough to bear a penalty."""
-        grace, found = timedelta(days=self.terms.arrears.grace_days), dict[date, int]()
-        for due in self.dues:
-            if due.on > self.planned_on:
-                found[due.on + grace] = found.get(due.on + grace, 0) + due.principal_minor
-        return found
-
     def run_to(self, day: date) -> None:
         """Let interest and penalty run up to and not including a day."""
         owing = min(self.asked_principal_minor - self.repaid_principal_minor, self.principal_minor)
+        if owing > 0:
+            owing = self.plan.penalised(owing, self.since, self._settled())
         if date.min < self.since < day and self.principal_minor:
             self.interest.run(self.tranches.rated, self.since, day)
             if self.rebate.rate_ppm:
@@ -316,13 +302,13 @@ class _Replay:
         self.surplus_minor += surplus
         self.splits.append(Split(fact.fact_id, fact.on, parts, surplus))
         back = self.rebate.owed_minor
-        if back and self.is_prompt and self.has_plan and not self.owed().total_minor:
+        if back and self.is_prompt and self.plan.is_known and not self.owed().total_minor:
             self.rebate.taken_minor += back
             self.steps.append(Step(EntryKind.REBATE, fact.on, back))
 
     def close(self, day: date) -> None:
         """End a day: what was due and what is to be capitalised."""
-        self.asked_principal_minor += self.penalised.get(day, 0)
+        self.asked_principal_minor += self.plan.principal_minor.get(day, 0)
         if self.late(day)[0]:
             self.is_prompt = False
         anew = self.anew.get(day)
@@ -339,12 +325,12 @@ class _Replay:
 
     def _plan_anew(self, day: date, anew: Restructured) -> None:
         """From the end of a day on another plan counts, and all principal bears its rate."""
-        self.rate_ppm, self.planned_on = anew.after.rate_ppm, day
+        self.rate_ppm = anew.after.rate_ppm
+        self.plan.begin_next(day)
         self.tranches = Tranches()
         self.tranches.add(self.rate_ppm, self.principal_minor)
         self.asked_principal_minor = self.repaid_principal_minor = 0
         self.settled_before_minor, self.is_prompt = self.settled_minor, False
-        self.penalised = self._penalised()
 
     def ask(self, day: date, *, is_last: bool) -> Asked:
         """Pay what a day asks for, and say what it was."""
@@ -366,21 +352,22 @@ class _Replay:
         )
 
     def late(self, day: date) -> tuple[int, date | None]:
-        """How much that was due by a day is not paid, and since when."""
-        if not self.dues or self.dues[0].on > day:
+        """How much that was due by a day is not paid, and since when.
+
+        After the last day of the plan that is all that is owed but penalties: interest that ran
+        while something was late stands in no plan.
+        """
+        missing, since = self.plan.unpaid(day, self._settled())
+        over_since = self.plan.over_since(day)
+        if not missing and over_since is None:
             return 0, None
-        owed = self.owed()
-        asked, oldest, settled = 0, None, self.settled_minor - self.settled_before_minor
-        for due in self.dues:
-            if due.on > day:
-                break
-            if due.on <= self.planned_on:
-                continue
-            asked += due.total_minor
-            if oldest is None and asked > settled:
-                oldest = due.on
-        missing = min(max(0, asked - settled), owed.total_minor - owed.penalty_minor)
-        return (missing, oldest) if missing > 0 else (0, None)
+        owed_minor = self.owed().total_minor - self.penalty.owed_minor
+        missing = min(missing, owed_minor) if over_since is None else owed_minor
+        return (missing, since or over_since) if missing > 0 else (0, None)
+
+    def _settled(self) -> int:
+        """What was paid of the plan in force [minor units]."""
+        return self.settled_minor - self.settled_before_minor
 
     def seen(self, on: date) -> Account:
         """The account as it stands."""

@@ -150,6 +150,8 @@ class Both:
         if len(made) == TIMES_MAX or self.today.isoformat() in made:
             return
         until = months_from(date.fromisoformat(line.due_on), 12 * months)
+        if schedule.faults(until):  # relief has moved the last due date out of its cash months
+            return
         wish = Wish(until, rate_ppm, schedule, capitalises=rate_ppm % 2 == 0)
         asked = Proposed(self.line_id, wish, AgreementReason.HARDSHIP)
         proposal = propose(self.kit.centre, asked, OFFICER)

@@ -98,15 +98,15 @@ def test_general_ledger_runs_to_each_balance(kit: Kit, drawn: str):
     assert order == sorted(order)
 
 
-# Days after the due date: PAR 30, 60 and 90, the bucket, the stage, and what is late: at
-# most 10,000 + 150 + interest of 701.92 (14 % × 183/365) as planned, less the 2,430 paid.
+# Days after the due date: PAR 30, 60 and 90, the bucket, the stage, and what is late: all of
+# the 8,000 and their interest since the repayment, 14 % on 110 days and those after the due date.
 GROWS_LATE = [
     (0, (0, 0, 0), "not late", "1", 0),
-    (30, (0, 0, 0), "1–30 days", "1", 842_192),
-    (31, (800_000, 0, 0), "31–60 days", "2", 842_192),
-    (61, (800_000, 800_000, 0), "61–90 days", "2", 842_192),
-    (91, (800_000, 800_000, 800_000), "91–180 days", "3", 842_192),
-    (181, (800_000, 800_000, 800_000), "over 180 days", "3", 842_192),
+    (30, (0, 0, 0), "1–30 days", "1", 842_959),
+    (31, (800_000, 0, 0), "31–60 days", "2", 843_266),
+    (61, (800_000, 800_000, 0), "61–90 days", "2", 852_471),
+    (91, (800_000, 800_000, 800_000), "91–180 days", "3", 861_677),
+    (181, (800_000, 800_000, 800_000), "over 180 days", "3", 889_293),
 ]
 
 
