@@ -25,6 +25,11 @@ OPEN = RestructuringTerms("2020-01-01", 60, 3, may_capitalise=True, source="a te
 DRAW = Fact("d", FactKind.DRAWDOWN, DRAWN, 1_000_000)
 
 
+def drawn(name: str, on: date, amount_minor: int) -> tuple[Fact, Fact]:
+    fee = Fact(f"{name}/fee", FactKind.FEE, on, amount_minor * 15 // 1000)
+    return Fact(name, FactKind.DRAWDOWN, on, amount_minor), fee
+
+
 def paid(name: str, on: date, amount_minor: int) -> Fact:
     return Fact(name, FactKind.REPAYMENT, on, amount_minor)
 
@@ -123,3 +128,33 @@ def test_no_penalty_runs_while_nothing_is_late(life, days):
     if today.late_minor == 0:
         assert tomorrow.earned_penalty_minor == today.earned_penalty_minor
     assert today.late_minor <= today.owed.total_minor - today.owed.penalty_minor
+
+
+DRAWS = st.lists(st.tuples(st.integers(0, 160), st.integers(100, 400_000)), max_size=2)
+
+
+@settings(max_examples=100, deadline=None)
+@given(lives(), DRAWS, st.integers(0, 600))
+def test_who_pays_each_day_what_is_asked_is_never_late_and_ends_with_nothing(life, draws, since):
+    terms, relief, facts = life
+    planned_on = [terms.restructured[-1].on] if terms.restructured else []
+    decided = [*planned_on, *([relief.granted_on] if relief else [])]
+    day = max([DRAWN + timedelta(days=since), *map(date.fromisoformat, decided)])
+    known = [fact for fact in facts if fact.kind is FactKind.DRAWDOWN or fact.on < day]
+    for number, (days, amount) in enumerate(draws):
+        known += drawn(f"e{number}", DRAWN + timedelta(days=days), amount)
+    later = sorted({fact.on for fact in known if fact.on > day}, reverse=True)
+    bore = account(terms, known, day, planned(terms, known, relief)).earned_penalty_minor
+    while True:
+        by_then = [fact for fact in known if fact.on <= day]
+        asked = ahead(terms, by_then, day, planned(terms, by_then, relief))
+        known += [paid(f"p{day}", each.on, each.parts.total_minor)
+                  for each in asked if each.on == day]  # fmt: skip
+        by_then = [fact for fact in known if fact.on <= day]
+        found = account(terms, by_then, day, planned(terms, by_then, relief))
+        assert (found.late_minor, found.earned_penalty_minor) == (0, bore)
+        coming = [each.on for each in asked if each.on > day] + [on for on in later if on > day]
+        if not coming:
+            break
+        day = min(coming)
+    assert found.owed == Amounts()
