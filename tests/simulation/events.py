@@ -8,7 +8,16 @@ from functools import cache
 from itertools import accumulate
 
 from core.errors import HarvestlineError
-from tests.simulation import agents, endings, farmers, officers, own_months, village, visits
+from tests.simulation import (
+    agents,
+    endings,
+    farmers,
+    grain,
+    officers,
+    own_months,
+    village,
+    visits,
+)
 from tests.simulation.faults import ProcessDiedError, Weather
 from tests.simulation.world import World
 
@@ -57,6 +66,8 @@ EVENTS: dict[str, tuple[float, Callable[[World], str]]] = {
     "visit a plot": (1, visits.visit),
     "let visits count": (1, visits.allow),
     "do well": (1, visits.do_well),
+    "weigh grain": (0, grain.weigh_grain),
+    "read a silo": (0, grain.read_silo),
 }
 # Where a product asks for more than imagery, there is more to see.
 OFTEN = {
@@ -64,6 +75,10 @@ OFTEN = {
         "visit a plot": 8, "let visits count": 5, "do well": 12, "take consent back": 4,
     },
     village.OWN_MONTHS: {"apply": 28, "open lines": 0.5, "wait": 14, "draw": 30},
+    village.STORED: {
+        "weigh grain": 34, "read a silo": 40, "change the product": 4, "look down": 0.5,
+        "let visits count": 0, "do well": 0.1, "visit a plot": 0.1,
+    },
     "lent together": {"settle with a partner": 3},
 }  # fmt: skip
 
@@ -77,6 +92,7 @@ KINDS = frozenset(
           for when in ("before", "after")),
         *(f"death of a tablet before {what}" for what in agents.WRITES),
         "farmers: agreed to a plan", own_months.BROUGHT, own_months.TOO_FAR,
+        *grain.NAMED,
     ]
 )  # fmt: skip
 

@@ -9,7 +9,7 @@ from server.services.standing import owed
 from server.store import lines
 from server.store.lines import Line
 from tests.simulation.own_months import brought, weighed
-from tests.simulation.village import FARMERS, PLOT_OF, PURPOSES
+from tests.simulation.village import FARMERS, PURPOSES, READINGS, STORED, rests_on
 from tests.simulation.visits import ALLOWS
 from tests.simulation.world import STEP_MINOR, World
 from tests.support.centre_kit import TESTER
@@ -27,7 +27,8 @@ def apply(world: World) -> str:
     if not station.knows(farmer):
         return f"{farmer} is not known at {station.name}"
     months = brought(world)
-    said = station.apply(farmer, (PLOT_OF[farmer], asked, months), world.now_ms)
+    wish = (rests_on(world.repaid, farmer), asked, months)
+    said = station.apply(farmer, wish, world.now_ms, (*PURPOSES, *_reads(world)))
     return f"{farmer} {asked} " + weighed(world, months, said)
 
 
@@ -81,6 +82,11 @@ def repay_line(world: World, line_id: str) -> str:
     return _pay(world, line, debt // world.chance.choice((1, 1, 2)), day)
 
 
+def _reads(world: World) -> tuple[str, ...]:
+    """What is consented to besides, where it is lent on what a silo tells."""
+    return (READINGS,) if world.repaid == STORED else ()
+
+
 def _pay(world: World, line: Line, minor: int, day: date) -> str:
     amount, on = max(1, minor), max(day, date.fromisoformat(line.opened_on))
     asked = RepaymentRequest(world.mint(), line.line_id, amount, line.currency, on.isoformat())
@@ -104,7 +110,7 @@ def take_consent_back(world: World) -> str:
     station, farmer = world.station(), world.chance.choice(FARMERS)
     if not station.knows(farmer):
         return f"{farmer} is not known at {station.name}"
-    purpose = world.chance.choice((PURPOSES[-1], ALLOWS))
+    purpose = world.chance.choice(_reads(world) or (PURPOSES[-1], ALLOWS))
     said = station.take_consent_back(farmer, purpose, world.now_ms)
     return f"{farmer} {station.name} {said}"
 

@@ -284,6 +284,9 @@ def change_product(world: World) -> str:
     sure_ppm = world.chance.choice((10_000, newest.decision.refer_pd_ppm_max))
     decision = replace(newest.decision, approve_pd_ppm_max=sure_ppm)  # or people decide
     after = replace(newest, version=newest.version + 1, credit=credit, decision=decision)
+    if newest.receipt is not None and newest.price is not None:  # the market moves, too
+        quoted = world.chance.choice((1_500, 3_000, 4_500, 5_000))
+        after = replace(after, price=replace(newest.price, price_minor_per_kg=quoted))
     return twice(world, "new version", lambda: add_product(world.centre, after, SUPERVISOR))
 
 

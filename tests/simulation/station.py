@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -13,10 +13,11 @@ from core.lending.clock import Reading
 from core.lending.lease import Clock, DrawState
 from core.lending.terms import CashMonth
 from core.reasons import Reason
+from core.scoring.features import DailyFeature
 from core.shape import encode
 from core.wire.envelope import LogClass
 from core.wire.newplans import offer_sha256
-from core.wire.records import Application, Consent, ConsentAction
+from core.wire.records import Application, Consent, ConsentAction, Up
 from core.wire.registry import Identity
 from edge_node.config import Settings
 from edge_node.decide.applications import LineAsk, apply_for_line
@@ -161,14 +162,15 @@ class SimulatedStation:
         return True
 
     def apply(
-        self, farmer_id: str, wish: tuple[str, int, tuple[CashMonth, ...] | None], now_ms: int
-    ) -> str:
+        self, farmer_id: str, wish: tuple[str, int, tuple[CashMonth, ...] | None], now_ms: int,
+        purposes: tuple[str, ...] = PURPOSES,
+    ) -> str:  # fmt: skip
         """A farmer asks for a first line: the plot, how much, own months; what came of it."""
         plot, asked_minor, cash = wish
         application = Application(
             self.mint(), farmer_id, PRODUCT, (plot,), asked_minor, "KES", cash=cash
         )
-        given = self._consent(farmer_id, PURPOSES, "0" * 64)
+        given = self._consent(farmer_id, purposes, "0" * 64)
         ask = LineAsk(application, (given,), self.mint(), self.mint())
         try:
             kept = apply_for_line(self.db, self._desk, ask, self._telemetry_of, self.clock(now_ms))
@@ -233,6 +235,17 @@ class SimulatedStation:
             return "no plan"
         done = teller.agree_to_plan(farmer_id, line_id, Agreement(offer_sha256(found.offer)))
         return "agreed" if done else "another plan by now"
+
+    def measure(self, days: Sequence[DailyFeature], now_ms: int) -> str:
+        """Days that devices told of settle, each feature of a day once."""
+        clock = self.clock(now_ms)
+        if not clock.known:
+            return "settles no day"
+        with self.db.atomic():
+            for one in days:
+                about = f"{one.subject_id}/{one.feature}/{one.day}"
+                logs.append(self.db, self.name, Up.DAILY_FEATURE, one, clock, about)
+        return "settled"
 
     def pending(self) -> list[str]:
         """Draws that are neither posted nor voided."""

@@ -31,7 +31,8 @@ from tests.simulation.noted import Noted, Plan
 from tests.simulation.reliefs import faults_of_end
 from tests.simulation.rises import faults_of_rises
 from tests.simulation.station import SimulatedStation
-from tests.simulation.village import PRODUCT
+from tests.simulation.stock import faults_of_advance, faults_of_stock
+from tests.simulation.village import PRODUCT, STORED
 from tests.simulation.world import World
 
 _PERMITTED = {(each.state, each.event, each.after) for each in TRANSITIONS}
@@ -54,7 +55,7 @@ def faults_of_news(world: World, tx: Tx, noted: Noted) -> Iterator[str]:
     newest = tx.connection.exec_driver_sql(_NEWEST).scalars()
     noted.newest = dict(zip(_TABLES, newest, strict=True))
     yield from _entries(world, tx, noted)
-    yield from _leases(tx, noted)
+    yield from _leases(world, tx, noted)
     yield from _decisions(world, tx, noted)
     granted = yield from _steps(world, tx, noted)
     moved = _new(tx, noted, "movements")
@@ -138,7 +139,7 @@ SELECT (SELECT max(limit_minor) FROM movements WHERE line_id = :line_id),
 """
 
 
-def _leases(tx: Tx, noted: Noted) -> Iterator[str]:
+def _leases(world: World, tx: Tx, noted: Noted) -> Iterator[str]:
     """Invariant 1: with a new lease, all that is out is within the highest limit, expired or not.
 
     Only the station itself can say what was drawn under a lease, whatever its date.
@@ -146,6 +147,8 @@ def _leases(tx: Tx, noted: Noted) -> Iterator[str]:
     for row in _new(tx, noted, "leases"):
         if not row["line_id"]:
             continue
+        if world.repaid == STORED:
+            yield from faults_of_advance(tx, row)
         found = tx.connection.exec_driver_sql(_OUT, {"line_id": row["line_id"]}).one()
         highest, drawn, unspent, repaid = found
         if drawn - repaid + unspent > highest:
@@ -216,7 +219,10 @@ def _movements(world: World, tx: Tx, moved: Sequence[dict[str, Any]]) -> Iterato
         codes = {each["code"] for each in json.loads(row["reasons"])}
         world.reached["movement", row["movement"]] += 1
         world.reached.update(("reason", code) for code in codes)
-    yield from faults_of_rises(tx, moved)
+    if world.repaid == STORED:
+        yield from faults_of_stock(world, tx, moved)
+    else:
+        yield from faults_of_rises(tx, moved)
 
 
 def _due_dates(

@@ -63,6 +63,7 @@ RELIEF = (
 )
 
 OWN_MONTHS = "own months"
+STORED = "stored grain"
 AGREED = AgreementTerms(cooling_off_days=7, withdrawn_repay_days=30)
 # How the one product is repaid, by world: the books must hold whatever a lender offers.
 REPAID: dict[str, dict[str, Any]] = {
@@ -73,7 +74,8 @@ REPAID: dict[str, dict[str, Any]] = {
         "arrears": ArrearsTerms(5, 60_000),
         "waterfall": (Part.PRINCIPAL, Part.INTEREST, Part.FEE, Part.PENALTY),
     },
-    "capitalising": {
+    "capitalising": {  # dear enough that what is drawn late would cost more than may be
+        "credit": replace(product_of(PRODUCT).credit, rate_ppm=320_000),
         "schedule": ScheduleTerms(
             ScheduleKind.BULLET, interest=InterestKind.CAPITALISING, capitalise_months=1
         ),
@@ -93,15 +95,27 @@ REPAID: dict[str, dict[str, Any]] = {
     "two sources": {"movement": replace(product_of(PRODUCT).movement, raise_sources_min=2)},
     "lent together": {"lenders": partners.LENDERS},
     "vouchers": {"kind": ProductKind.VOUCHER, "voucher": pack("input-voucher").voucher},
+    STORED: {
+        "kind": ProductKind.RECEIPT,
+        "receipt": pack("warehouse-receipt").receipt,
+        "movement": pack("warehouse-receipt").movement,
+    },
 }
 UTC_OFFSET_MS = 180 * 60_000
 PURPOSES = ("automated_decision", "satellite_images")
+READINGS = "device_readings"  # what a silo tells
 PLOT_OF = {
     "farmer-a": "plot-a1",
     "farmer-b": "plot-b1",
     "farmer-c": "plot-c1",
     "farmer-d": "plot-a2",
 }
+STORE_OF = {each: each.replace("farmer", "store") for each in FARMERS}
+
+
+def rests_on(repaid: str, farmer_id: str) -> str:
+    """What of a farmer's the product lends against."""
+    return STORE_OF[farmer_id] if repaid == STORED else PLOT_OF[farmer_id]
 
 
 def home_of(farmer_id: str) -> str:
@@ -109,8 +123,12 @@ def home_of(farmer_id: str) -> str:
     return STATIONS[FARMERS.index(farmer_id) % 2]
 
 
-def village(homes: dict[str, str]) -> Registry:
-    """Four farmers with a plot each; ``homes`` says at which station each lives."""
+def village(homes: dict[str, str], repaid: str = "bullet") -> Registry:
+    """Four farmers with a plot each, and where it is lent on a store.
+
+    ``homes`` says at which station each lives.
+    """
+    silos = STORE_OF if repaid == STORED else {}
     sown = (SEASON_START - timedelta(days=5)).isoformat()
     return Registry(
         site="village-one",
@@ -121,6 +139,10 @@ def village(homes: dict[str, str]) -> Registry:
         subjects=tuple(
             Subject(plot, SubjectKind.PLOT, farmer, plot, "maize", "2026-long-rains", sown, 20_000)
             for farmer, plot in PLOT_OF.items()
+        )
+        + tuple(
+            Subject(store, SubjectKind.STORE, farmer, store, crop="maize")
+            for farmer, store in silos.items()
         ),
         devices=(),
         dossiers=tuple(
@@ -190,7 +212,7 @@ def _stock(folder: Path, repaid: str) -> None:
         enrolment.enroll_station(centre, keys.identity, TESTER)
     enrolment.enroll_satellite(centre, keys_of("sat-one", 3).identity(), TESTER)
     homes = {each: home_of(each) for each in FARMERS}
-    enrolment.import_village(centre, village(homes), _polygons(), TESTER)
+    enrolment.import_village(centre, village(homes, repaid), _polygons(), TESTER)
     if repaid == "lent together":  # with all but one, who did not consent to it
         partners.join(centre, PRODUCT, {each: homes[each] for each in FARMERS[1:]})
     store.close()
@@ -246,9 +268,9 @@ def shared_store(folder: Path, factory: type[sqlite3.Connection]) -> Store:
     return store
 
 
-def move_home(centre: Centre, homes: dict[str, str]) -> None:
+def move_home(centre: Centre, homes: dict[str, str], repaid: str) -> None:
     """Register the village again, as it lives now."""
-    enrolment.import_village(centre, village(homes), _polygons(), TESTER)
+    enrolment.import_village(centre, village(homes, repaid), _polygons(), TESTER)
 
 
 def open_first_lines(centre: Centre) -> None:

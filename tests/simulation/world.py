@@ -87,6 +87,7 @@ class World:
         self._declared_with = b""
         self.dark = self.chance.choice(("", "", *STATIONS))  # hardly ever reached
         self.pace = self.chance.choice((1, 1, 1, 5))  # some stories go on past their season
+        self.barns: dict[str, Any] = {}  # by store: what truly lies there, and its tickets
         self.homes = {each: village.home_of(each) for each in FARMERS}
         self._sky = Sky(self.centre, self._time, self._ids)
 
@@ -245,7 +246,7 @@ class World:
     def move_home(self) -> str:
         farmer = self.chance.choice(FARMERS)
         self.homes[farmer] = self.chance.choice(STATIONS)
-        village.move_home(self.centre, self.homes)
+        village.move_home(self.centre, self.homes, self.repaid)
         return f"{farmer} lives at {self.homes[farmer]}"
 
     def lose_station(self) -> str:
