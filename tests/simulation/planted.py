@@ -152,6 +152,30 @@ BUGS = (
         "    if not is_repaid:\n", "6",
     ),
     Planted(
+        "a ticket counts twice", "server/services/weighing.py",
+        "    store_receipts.add(work.tx, kept)\n",
+        "    store_receipts.add(work.tx, kept)\n"
+        "    twin = [getattr(kept, each) for each in StoreReceipt.__slots__[1:]]\n"
+        "    store_receipts.add(work.tx, StoreReceipt(kept.receipt_id + '+', *twin))\n", "3",
+    ),
+    Planted(
+        "damp grain counts as dry", "core/lending/kinds/receipt.py",
+        "* (dry * PPM // span)", "* PPM", "1",
+    ),
+    Planted(
+        "what left a store still counts", "server/store/store_receipts.py",
+        "return sums.get(Way.IN.value, 0) - sums.get(Way.OUT.value, 0)",
+        "return sums.get(Way.IN.value, 0)", "1",
+    ),
+    Planted(
+        "a line is not looked at when grain leaves", "server/services/weighing.py",
+        "    if line is not None:\n        review_for", "    if 0:\n        review_for", "1",
+    ),
+    Planted(
+        "what was sold does not repay", "server/services/weighing.py",
+        "    if not share:\n        return known\n", "    return known\n", "3",
+    ),
+    Planted(
         "a price above the cap is told and taken", "edge_node/decide/draws.py",
         "return price if price.apr_ppm <= cap_ppm else above_cap(price.apr_ppm, cap_ppm)",
         "return price", "10",
