@@ -75,7 +75,7 @@ REPAID: dict[str, dict[str, Any]] = {
         "waterfall": (Part.PRINCIPAL, Part.INTEREST, Part.FEE, Part.PENALTY),
     },
     "capitalising": {  # dear enough that what is drawn late would cost more than may be
-        "credit": replace(product_of(PRODUCT).credit, rate_ppm=320_000),
+        "credit": replace(product_of(PRODUCT).credit, rate_ppm=280_000),
         "schedule": ScheduleTerms(
             ScheduleKind.BULLET, interest=InterestKind.CAPITALISING, capitalise_months=1
         ),
