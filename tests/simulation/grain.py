@@ -26,13 +26,17 @@ CASHIER = Actor("cashier-1", Role.CASHIER.value)
 AGAIN, ALTERED = "grain: a ticket again", "grain: a ticket altered"
 SOLD, TOO_MUCH = "grain: sold", "grain: more than is there"
 NAMED = ("officers: weighed", AGAIN, ALTERED, SOLD, TOO_MUCH)
+LEAVES = 0.5  # the chance that what a silo has just told of is taken out
 READ_DAYS_MAX = 16  # at once: two weeks of looks
 _KG = (200, 500, 1_000, 2_500, 6_000)
 _DAMP_PPM = (620_000, 650_000, 690_000, 720_000, 760_000, 790_000, 820_000)
 
 
 def read_silo(world: World) -> str:
-    """The days since it last spoke: level and humidity, some of them thin, or none at all."""
+    """The days since it last spoke: level and humidity, some of them thin, or none at all.
+
+    Often grain leaves right after, while all that was told is fresh.
+    """
     farmer = _farmer(world)
     station, store = world.stations[world.homes[farmer]], STORE_OF[farmer]
     world.pass_time(world.chance.choice((0, 3, 7, 7)) * MS_PER_DAY)
@@ -55,7 +59,10 @@ def read_silo(world: World) -> str:
         world.now_ms,
     )
     world.speak(station)
-    return f"{store} {barn.level_kg} kg {barn.humidity_ppm} at {thin} {len(days)} days {said}"
+    told = f"{store} {barn.level_kg} kg {barn.humidity_ppm} at {thin} {len(days)} days {said}"
+    if barn.level_kg and world.chance.random() < LEAVES:
+        told += "; " + _ticket(world, barn, store, comes=False)
+    return told
 
 
 def weigh_grain(world: World) -> str:
@@ -66,6 +73,10 @@ def weigh_grain(world: World) -> str:
     if barn.tickets and world.chance.random() < 0.35:
         return _brought_again(world, barn)
     comes = not barn.level_kg or world.chance.random() < 0.5
+    return _ticket(world, barn, store, comes=comes)
+
+
+def _ticket(world: World, barn: Barn, store: str, *, comes: bool) -> str:
     kg = world.chance.choice(_KG) if comes else _leaving(world, barn)
     day = world.civil_day() - timedelta(days=world.chance.choice((0, 0, 0, 1, 5)))
     on = max(day, SEASON_START).isoformat()
