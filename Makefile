@@ -12,9 +12,9 @@ UV := $(BIN)/uv
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock"
 
-# Two workers more than two cores use what is left while tests wait for links and brokers. Files
+# Three workers more than two cores use what is left while tests wait for links and brokers. Files
 # are begun in the order in which tests/conftest.py puts them: the longest first.
-SHARED_OUT := -n 4 --dist loadfile --no-loadscope-reorder
+SHARED_OUT := -n 5 --dist loadfile --no-loadscope-reorder
 # Whole ways through real processes and in a real browser, at their own pace: for `make story`.
 STORIES := tests/e2e $(filter-out tests/e2e/%,$(wildcard tests/*/test_*_browser.py)) \
 	tests/satellite/test_tutorial.py tests/satellite/test_sat_villages.py \
