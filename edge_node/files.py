@@ -8,6 +8,7 @@ calls knows what the file was for.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,8 @@ def whole_file(path: Path, mode: int = _AS_THE_UMASK_SAYS) -> Iterator[IO[bytes]
     OSError
         If it cannot be written; what was there before is untouched.
     """
+    if path.exists() and not path.is_file():  # a rename would replace a device for every program
+        raise OSError(errno.EEXIST, "a folder, a device or a pipe is there, and no file", str(path))
     temporary = path.with_name(f"{path.name}.new")
     temporary.unlink(missing_ok=True)
     try:

@@ -16,6 +16,10 @@ def write_atomically(path: Path, data: bytes) -> None:
         If the folder cannot be written.
     """
     part = path.with_name(f".{path.name}.part")
+    if path.exists() and not path.is_file():  # a rename would replace a device for every program
+        raise OutputError(
+            f"expected to write {path}, got: a device, a pipe or a folder, and no file"
+        )
     try:
         part.write_bytes(data)
         part.replace(path)

@@ -6,12 +6,14 @@ chance. A command lives in ``server.commands`` and is imported only when asked f
 
 from __future__ import annotations
 
+import errno
 import importlib
 import importlib.util
 import os
 import secrets
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
@@ -23,7 +25,7 @@ from core.timeline import CLOCK_SETTING, DEMO_SETTING, parse_clock_text, require
 from server.commands.hands import Hands
 from server.config import Settings, load_settings
 from server.keys import load_key_pair
-from server.services.centre import Centre
+from server.services.centre import Centre, RequestError
 from server.store.engine import open_store
 from server.store.schema import require_current
 
@@ -211,12 +213,25 @@ class _LazyGroup(click.Group):
             formatter.write_dl([(name, known[name][2]) for name in sorted(known)])
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command; a catalogued error becomes one line and its exit code."""
+        """Run the command; a catalogued error becomes one line and its exit code.
+
+        So does a file that cannot be read or written: no room, no permission, no folder.
+        """
         try:
-            return super().invoke(ctx)
+            return _with_files(super().invoke, ctx)
         except HarvestlineError as error:
             click.echo(f"{error.code} {error.entry.title}: {error}", err=True)
             sys.exit(error.entry.exit_code)
+
+
+def _with_files(invoke: Callable[[click.Context], object], context: click.Context) -> object:
+    try:
+        return invoke(context)
+    except OSError as error:
+        if error.filename is None and error.errno != errno.ENOSPC:
+            raise
+        named = f"expected to read or write {error.filename or 'a file'}, got: {error.strerror}"
+        raise RequestError(f"{named}; name another file or folder, or make room") from error
 
 
 @click.group(cls=_LazyGroup)

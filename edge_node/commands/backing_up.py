@@ -205,6 +205,8 @@ def put_back(hands: Hands, path: Path, folder: Path, passphrase: str, station: s
     BackupAlteredError
         If it was altered or cut off, or the passphrase is another.
     """
+    if folder.exists() and not folder.is_dir():
+        raise BackupError(f"expected an empty folder, {folder} is a file: name another")
     if folder.exists() and any(folder.iterdir()):
         new = folder / (station or "restored")
         raise BackupError(f"expected an empty folder, {folder} is in use: name another, as {new}")

@@ -169,6 +169,9 @@ def test_what_does_not_fit_is_refused_by_name(station: Station, tmp_path: Path):
         put_back(hands(), path, tmp_path / "new", "another passphrase")
     with pytest.raises(BackupError, match=r"of nakuru, this one is of kijani"):
         put_back(hands(), path, tmp_path / "new", SECRET, "nakuru")
+    (tmp_path / "a-file").touch()
+    with pytest.raises(BackupError, match="is a file: name another"):
+        put_back(hands(), path, tmp_path / "a-file", SECRET)
     with pytest.raises(BackupError, match="is in use"):
         put_back(hands(), path, station.folder, SECRET)
     with pytest.raises(BackupError, match="passphrase of 12"):

@@ -23,6 +23,7 @@ import xlsxwriter
 from core.units import SAFE_INTEGER_MAX, format_money
 from server.services.centre import RequestError
 from server.services.reports.table import Cell, CellKind, Report
+from server.store.whole_files import require_place_for_file
 
 BATCH_ROWS = 10_000
 XLSX_ROWS_MAX = 1_048_000  # below what a sheet can hold
@@ -55,6 +56,7 @@ def write(report: Report, form: Format, out: Path) -> int:
     """
     beside = out.with_name(f".{out.name}.part")
     try:
+        require_place_for_file(out)
         if form.is_binary:
             rows = {Format.XLSX: _xlsx, Format.PARQUET: _parquet}[form](report, beside)
         else:
