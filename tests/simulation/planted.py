@@ -18,8 +18,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("core", "server", "edge_node", "tests")
-SEEDS_MAX = 400
-RUN_S_MAX = 1_200
+SEEDS_MAX = 1_000
+RUN_S_MAX = 1_700
 
 
 @dataclass(frozen=True, slots=True)
